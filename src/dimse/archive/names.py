@@ -1,0 +1,63 @@
+"""Names on disk made of what a peer says: the only way by which a peer's bytes become part of a path."""
+
+from __future__ import annotations
+
+import hashlib
+
+_ALLOWED = b"-.0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz"
+_LONGEST = 64  # characters: a UID has no more (PS3.5 9.1)
+
+_STORAGE = "1.2.840.10008.5.1.4.1.1."
+_OTHER_PREFIX = "UN"
+# The Storage SOP classes (PS3.4 B.5) that a name begins with letters of their own for.
+_PREFIXES = {
+    _STORAGE + "1": "CR",  # Computed Radiography Image
+    _STORAGE + "2": "CT",  # CT Image
+    _STORAGE + "2.1": "CTE",  # Enhanced CT Image
+    _STORAGE + "4": "MR",  # MR Image
+    _STORAGE + "4.1": "MRE",  # Enhanced MR Image
+    _STORAGE + "6.1": "US",  # Ultrasound Image
+    _STORAGE + "6.2": "USE",  # Enhanced US Volume
+    _STORAGE + "7": "SC",  # Secondary Capture Image
+    _STORAGE + "12.1": "XA",  # X-Ray Angiographic Image
+    _STORAGE + "12.1.1": "XAE",  # Enhanced XA Image
+    _STORAGE + "20": "NM",  # Nuclear Medicine Image
+    _STORAGE + "128": "PT",  # Positron Emission Tomography Image
+    _STORAGE + "130": "PTE",  # Enhanced PET Image
+    _STORAGE + "481.1": "RI",  # RT Image
+    _STORAGE + "481.2": "RD",  # RT Dose
+    _STORAGE + "481.3": "RS",  # RT Structure Set
+    _STORAGE + "481.5": "RP",  # RT Plan
+}
+
+
+def safe_component(raw: str | bytes) -> str:
+    """One component of a path that stands for `raw` and can point nowhere but into its own directory.
+
+    What consists of 1 to 64 ASCII letters, digits, dots, hyphens and underscores and does not begin with a dot stands
+    for itself, so every valid UID keeps its name and no two share one. Anything else becomes `x-` and the BLAKE2b-128
+    of its bytes. What this function returned once, it returns again.
+
+    Args:
+        raw: What the peer said: a UID, an AE title. A `str` stands for its Latin-1 bytes, as on the wire; one that has
+            other characters, for its UTF-8 bytes.
+    """
+    data = raw if isinstance(raw, bytes) else _bytes_of(raw)
+    if 0 < len(data) <= _LONGEST and data[0] != ord(".") and not data.translate(None, _ALLOWED):
+        return data.decode("ascii")
+    return "x-" + hashlib.blake2b(data, digest_size=16).hexdigest()
+
+
+def instance_name(sop_class_uid: str, sop_instance_uid: str) -> str:
+    """The name of a stored instance: letters for its SOP class, a dot, and its SOP instance UID made safe.
+
+    `CT.1.2.3` for a CT image; `UN.` for a SOP class without letters of its own.
+    """
+    return f"{_PREFIXES.get(sop_class_uid, _OTHER_PREFIX)}.{safe_component(sop_instance_uid)}"
+
+
+def _bytes_of(text: str) -> bytes:
+    try:
+        return text.encode("latin-1")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogatepass")  # lone surrogates too: a name must come out for any string

@@ -1,0 +1,450 @@
+"""A walk over the element headers of a data set (PS3.5 section 7): is it whole, and which SOP instance is it?
+
+Values are stepped over, not read; nothing is decoded, nothing recurses, and memory does not grow with the data set.
+What counts is that lengths add up, so that a data set that was cut short is seen. About the rest the walk is as
+tolerant as the programs in the field: order of elements, odd lengths, unknown VRs, lengths in delimiters, elements
+without VR among others with one, what follows a deflated stream, zero bytes at the end.
+
+Sequences are entered wherever they can be told: by VR SQ, by an undefined length, and, where there is no VR to tell
+(Implicit VR, and UN), by a value that begins with an Item. One of defined length whose content does not add up is
+stepped over as a whole, since its own length still says where it ends: with a warning, unless it may be no sequence
+at all.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from struct import Struct
+from typing import NamedTuple, Protocol
+
+from dimse.uids import TransferSyntax
+
+MAXIMUM_NESTING = 64
+"""Sequences within sequences: far beyond any real data set, and a limit of parsers in the field."""
+WINDOW = 65_536
+"""Bytes that are looked at in one piece, at most; also the most that `peek_uids` inflates."""
+
+_FIRST_WINDOW = 4_096  # where a long value has been stepped over: what follows is often short, or another long value
+_DEFLATED_WINDOW = 16_384
+_LONGEST_HEADER = 12
+_LONGEST_UID = 1_024  # read as it is up to here; whether it is a valid UID is not for us to say
+_UNDEFINED = 0xFFFFFFFF
+_UNKNOWN_END = 1 << 62
+
+_SOP_CLASS_UID = 0x00080016
+_SOP_INSTANCE_UID = 0x00080018
+_PIXEL_DATA = 0x7FE00010
+_DELIMITERS = 0xFFFE  # group of the three below
+_ITEM, _ITEM_DELIMITATION, _SEQUENCE_DELIMITATION = 0xE000, 0xE00D, 0xE0DD
+_ITEM_TAG = b"\xfe\xff\x00\xe0"  # in Little Endian
+_UIDS = frozenset((_SOP_CLASS_UID, _SOP_INSTANCE_UID))
+_NOT_IN_DATA_SETS = frozenset((0x0000, 0x0002))  # groups of the command set and the File Meta Information
+
+# PS3.5 7.1.2: the VRs with 16 bits of length, and those with 32 bits after two reserved bytes.
+# "??" is what some programs write for a VR that they do not know, with 16 bits.
+_SHORT_FORM = frozenset(b"AE AS AT CS DA DS DT FL FD IS LO LT PN SH SL SS ST TM UI UL US ??".split())
+_NO_VR = frozenset((b"", b"UN"))  # these do not tell a sequence from a value
+_LONG_FORM = frozenset(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())
+
+
+class MalformedDataSet(ValueError):
+    """The bytes are not a whole data set; the message says what is wrong and where, in one line."""
+
+
+class NestedTooDeep(MalformedDataSet):
+    """More than `MAXIMUM_NESTING` sequences within each other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """What a walk finds.
+
+    Attributes:
+        sop_class_uid: (0008,0016), None if the data set has none or an empty one.
+        sop_instance_uid: (0008,0018), likewise.
+        end: Offset where the data set ends: less than the end that was given if padding with zero bytes follows.
+        warnings: What is amiss and no reason to refuse it, a line each.
+    """
+
+    sop_class_uid: str | None
+    sop_instance_uid: str | None
+    end: int
+    warnings: tuple[str, ...] = ()
+
+
+Read = Callable[[int, int], bytes]
+"""`read(offset, size)`: up to `size` bytes from `offset` on; fewer only where there are no more."""
+
+
+def walk(read: Read, start: int, end: int, transfer_syntax: TransferSyntax | None) -> Outline:
+    """Step over every element of a data set, from `start` to `end`.
+
+    Zero bytes after the last element, at most `WINDOW` of them, are padding: they cannot be elements of a data set,
+    and files that were padded to whole blocks have them. A deflated data set is inflated in bounded steps, all of it.
+
+    Args:
+        read: Gives the bytes; asked for `WINDOW` bytes at most.
+        start: Offset of the first element.
+        end: Offset after the last byte.
+        transfer_syntax: None for a private or unknown one: taken as Little Endian, with VR if the first element has.
+
+    Raises:
+        MalformedDataSet: It is cut short, or no data set in this transfer syntax.
+    """
+    if transfer_syntax is not None and transfer_syntax.deflated:
+        steps = _Walk(_Inflated(read, start, end), transfer_syntax)
+        steps.run(0, _UNKNOWN_END)
+    else:
+        steps = _Walk(_Plain(read, end), transfer_syntax)
+        end = steps.run(start, end)
+    uids, warnings = steps.uids, tuple(steps.warnings.values())
+    return Outline(uids.get(_SOP_CLASS_UID), uids.get(_SOP_INSTANCE_UID), end, warnings)
+
+
+def peek_uids(head: bytes, transfer_syntax: TransferSyntax | None) -> tuple[str | None, str | None]:
+    """SOP Class UID and SOP Instance UID of a data set of which only the first bytes are at hand.
+
+    Of a deflated data set `WINDOW` bytes at most are inflated. Never raises: what is not found, whatever the reason,
+    is None.
+    """
+    source: _Source
+    if transfer_syntax is not None and transfer_syntax.deflated:
+        inflate = zlib.decompressobj(-zlib.MAX_WBITS)
+        try:
+            head = inflate.decompress(head, WINDOW)
+        except zlib.error:
+            return None, None
+    source = _Plain(lambda offset, size: head[offset : offset + size], len(head))
+    steps = _Walk(source, transfer_syntax, last_group=0x0008)
+    with suppress(MalformedDataSet):  # the rest of it is not here
+        steps.run(0, _UNKNOWN_END)
+    return steps.uids.get(_SOP_CLASS_UID), steps.uids.get(_SOP_INSTANCE_UID)
+
+
+class _Source(Protocol):
+    """Where the walk's bytes come from; asked for positions that only grow."""
+
+    def load(self, position: int, size: int) -> bytes:
+        """At least `size` bytes from `position` on; fewer only where there are no more."""
+
+
+class _Plain:
+    """Bytes that can be read anywhere."""
+
+    def __init__(self, read: Read, end: int) -> None:
+        self._read, self._end = read, end
+        self._size, self._loaded = _FIRST_WINDOW, 0
+
+    def load(self, position: int, size: int) -> bytes:
+        # Many small elements in a row are read in growing windows; after a long value one begins small again.
+        near = position < self._loaded + self._size
+        self._size = min(2 * self._size, WINDOW) if near else _FIRST_WINDOW
+        window = self._read(position, min(max(self._size, size), max(0, self._end - position)))
+        self._loaded = position + len(window)
+        return window
+
+
+class _Inflated:
+    """The inflated bytes of a deflated data set (PS3.5 A.5), of which a window is kept."""
+
+    def __init__(self, read: Read, start: int, end: int) -> None:
+        self._read, self._next, self._end = read, start, end
+        self._inflate = zlib.decompressobj(-zlib.MAX_WBITS)
+        self._window, self._base = b"", 0  # inflated bytes, and the inflated offset where they begin
+
+    def load(self, position: int, size: int) -> bytes:
+        while self._base + len(self._window) < position + size and (more := self._more()):
+            kept = self._window[max(0, position - self._base) :]
+            self._base += len(self._window) - len(kept)
+            self._window = kept + more
+        if position > self._base + len(self._window):
+            raise MalformedDataSet(
+                f"cut short: the data set ends within an element, {position:,} bytes from its start (inflated)"
+            )
+        return self._window[position - self._base :]
+
+    def _more(self) -> bytes:
+        """Up to `WINDOW` inflated bytes more; none at the end of the stream."""
+        inflate = self._inflate
+        while not inflate.eof:
+            deflated = inflate.unconsumed_tail or self._compressed()
+            try:
+                inflated = inflate.decompress(deflated, WINDOW)
+            except zlib.error as error:
+                raise MalformedDataSet(f"the deflated data set does not inflate: {error}") from None
+            if inflated:
+                return inflated
+            if not deflated:
+                raise MalformedDataSet(f"cut short: the deflated data set is not complete at offset {self._end:,}")
+        return b""
+
+    def _compressed(self) -> bytes:
+        deflated = self._read(self._next, min(_DEFLATED_WINDOW, self._end - self._next))
+        self._next += len(deflated)
+        return deflated
+
+
+class _Encoding(NamedTuple):
+    """How the headers of elements are read."""
+
+    implicit_vr: bool
+    explicit: Struct  # group, element, VR, 16 bits of length
+    implicit: Struct  # group, element, 32 bits of length; Items and delimiters too
+    length: Struct  # 32 bits of length
+
+
+_IMPLICIT_LITTLE = _Encoding(True, Struct("<HH2sH"), Struct("<HHL"), Struct("<L"))
+_EXPLICIT_LITTLE = _IMPLICIT_LITTLE._replace(implicit_vr=False)
+_EXPLICIT_BIG = _Encoding(False, Struct(">HH2sH"), Struct(">HHL"), Struct(">L"))
+
+
+class _Frame(NamedTuple):
+    """What holds the place where the walk is: the data set, a sequence, an Item, encapsulated pixel data."""
+
+    steps: Callable[[_Walk, _Frame, int], int]  # walks its content: until it ends, or something in it is entered
+    limit: int  # its end; where that is undefined, the end of what it is in
+    undefined: bool  # a delimiter closes it
+    encoding: _Encoding
+    tag: int  # of the element that it is, or is an Item of; 0 for the data set
+    depth: int  # sequences that it is in, itself included
+    presumed: bool = False  # taken for a sequence only because its value begins with an Item
+
+
+class _Walk:
+    """The state of one walk: a stack of frames, and the window of bytes around the place where it is."""
+
+    def __init__(
+        self, source: _Source, transfer_syntax: TransferSyntax | None, last_group: int = _DELIMITERS - 1
+    ) -> None:
+        self.uids: dict[int, str | None] = {}
+        self.warnings: dict[str, str] = {}  # one of a kind: a data set may hold any number of faults
+        self._source, self._transfer_syntax, self._last_group = source, transfer_syntax, last_group
+        self._frames: list[_Frame] = []
+        self._window, self._base = b"", 0
+
+    def run(self, start: int, end: int) -> int:
+        """Walk to `end`, or as far as the source goes if that is `_UNKNOWN_END`; return where the data set ends."""
+        self._frames.append(_Frame(_Walk._elements, end, False, self._encoding(start), 0, 0))
+        position = start
+        while self._frames:
+            frame = self._frames[-1]
+            try:
+                position = frame.steps(self, frame, position)
+            except NestedTooDeep:
+                raise
+            except MalformedDataSet as error:
+                position = self._step_over(error)
+        return position
+
+    def _encoding(self, start: int) -> _Encoding:
+        vr = self._bytes(start, 6)[4:]
+        syntax, implicit_vr = self._transfer_syntax, len(vr) == 2 and not _is_vr(vr)
+        if syntax is None:
+            return _IMPLICIT_LITTLE if implicit_vr else _EXPLICIT_LITTLE
+        if syntax.implicit_vr:  # these letters may be a length
+            implicit_vr = vr not in _SHORT_FORM and vr not in _LONG_FORM
+        if implicit_vr is not syntax.implicit_vr:
+            words = ("Explicit VR", "Implicit VR")
+            self.warnings["vr"] = (
+                f"the data set is in {words[implicit_vr]}, its transfer syntax in {words[not implicit_vr]}"
+            )
+        if implicit_vr:
+            return _IMPLICIT_LITTLE
+        return _EXPLICIT_LITTLE if syntax.little_endian else _EXPLICIT_BIG
+
+    def _bytes(self, position: int, size: int) -> bytes:
+        """`size` bytes from `position` on; fewer only where there are no more."""
+        index = position - self._base
+        if not 0 <= index <= len(self._window) - size:
+            self._window, self._base, index = self._source.load(position, size), position, 0
+        return self._window[index : index + size]
+
+    def _step_over(self, error: MalformedDataSet) -> int:
+        """Leave the innermost sequence of defined length, and go on at its end; `error` is raised if there is none."""
+        while self._frames:
+            frame = self._frames.pop()
+            if frame.steps is _Walk._items and not frame.undefined:
+                if not frame.presumed:
+                    self.warnings.setdefault("sequence", f"within {_name(frame.tag)}: {error}")
+                return frame.limit
+        raise error
+
+    def _elements(self, frame: _Frame, position: int) -> int:
+        """Walk the elements of the data set or of an Item."""
+        limit, (implicit_vr, explicit, implicit, _) = frame.limit, frame.encoding
+        last_group = _DELIMITERS - 1 if frame.tag else self._last_group
+        window, base = self._window, self._base
+        while position < limit:
+            index = position - base
+            if len(window) - index < _LONGEST_HEADER:
+                window, base, index = self._source.load(position, _LONGEST_HEADER), position, 0
+                self._window, self._base = window, base
+                if len(window) < 8:
+                    return self._rest(frame, position)
+            value = position + 8
+            if implicit_vr:
+                group, element, length = implicit.unpack_from(window, index)
+                vr = b""
+            else:
+                group, element, vr, length = explicit.unpack_from(window, index)
+                if vr not in _SHORT_FORM:
+                    vr, value, length = self._long_form(frame, position, vr)
+            if not 0x0008 < group <= last_group:
+                if group > last_group or group in _NOT_IN_DATA_SETS:
+                    return self._out_of_place(frame, position, group, element)
+                if not frame.tag and (tag := group << 16 | element) in _UIDS:
+                    self.uids[tag] = self._uid(tag, position, value, length, limit)
+            after = value + length
+            if length == _UNDEFINED or vr == b"SQ" or (vr in _NO_VR and self._is_item(value, length)):
+                return self._enter(position, group << 16 | element, vr, value, length)
+            if after > limit:
+                raise _beyond(position, _name(group << 16 | element), length, limit - value)
+            position = after
+        return self._close(frame, position)
+
+    def _is_item(self, value: int, length: int) -> bool:
+        """Whether a value that is not known to be a sequence begins as one."""
+        return length >= 8 and self._bytes(value, 4) == _ITEM_TAG
+
+    def _long_form(self, frame: _Frame, position: int, vr: bytes) -> tuple[bytes, int, int]:
+        """VR, offset of the value and its length, for an element whose VR is not one of the short form."""
+        header = self._bytes(position, _LONGEST_HEADER)
+        if not _is_vr(vr):  # Items and delimiters have none; some programs leave it out elsewhere
+            return b"", position + 8, frame.encoding.implicit.unpack_from(header)[2]
+        if len(header) == _LONGEST_HEADER:
+            (length,) = frame.encoding.length.unpack_from(header, 8)
+            # A VR younger than these tables has the long form (PS3.5 7.1.2); but mistaken ones of the short form exist.
+            fits = not any(header[6:8]) and (length == _UNDEFINED or position + _LONGEST_HEADER + length <= frame.limit)
+            if vr in _LONG_FORM or fits:
+                return vr, position + _LONGEST_HEADER, length
+        elif vr in _LONG_FORM:
+            raise MalformedDataSet(f"cut short: the header of an element at offset {position:,} is not complete")
+        return vr, position + 8, frame.encoding.explicit.unpack_from(header)[3]
+
+    def _uid(self, tag: int, position: int, value: int, length: int, limit: int) -> str | None:
+        if length > _LONGEST_UID:
+            raise MalformedDataSet(f"{_name(tag)} at offset {position:,} is of {length:,} bytes, and no UID")
+        uid = self._bytes(value, length)
+        if len(uid) < length or value + length > limit:
+            raise MalformedDataSet(f"cut short: {_name(tag)} at offset {position:,} is not complete")
+        return str(uid, "latin-1").strip("\0 ") or None
+
+    def _enter(self, position: int, tag: int, vr: bytes, value: int, length: int) -> int:
+        """Begin a sequence, or encapsulated pixel data (PS3.5 A.4)."""
+        frame, undefined = self._frames[-1], length == _UNDEFINED
+        limit = frame.limit if undefined else value + length
+        if limit > frame.limit:
+            raise _beyond(position, _name(tag), length, frame.limit - value)
+        encoding = _IMPLICIT_LITTLE if vr == b"UN" else frame.encoding  # PS3.5 6.2.2
+        if undefined and (vr in (b"OB", b"OW") or tag == _PIXEL_DATA):
+            self._frames.append(_Frame(_Walk._fragments, limit, True, frame.encoding, tag, frame.depth))
+            return value
+        if undefined and vr not in (b"SQ", b"UN") and (vr in _SHORT_FORM or vr in _LONG_FORM):
+            raise MalformedDataSet(
+                f"{_name(tag)} at offset {position:,} is of undefined length, which {vr.decode()} may not be"
+            )
+        if frame.depth == MAXIMUM_NESTING:
+            raise NestedTooDeep(
+                f"{_name(tag)} at offset {position:,}: sequences are nested more than {MAXIMUM_NESTING} deep"
+            )
+        presumed = not undefined and vr != b"SQ"
+        self._frames.append(_Frame(_Walk._items, limit, undefined, encoding, tag, frame.depth + 1, presumed))
+        return value
+
+    def _item(self, frame: _Frame, position: int) -> tuple[int, int]:
+        """Element number and length of the Item or delimiter at `position`."""
+        header = self._bytes(position, 8)
+        if len(header) < 8 or position + 8 > frame.limit:
+            raise MalformedDataSet(
+                f"cut short: {_name(frame.tag)} ends at offset {position + len(header):,} within an Item's header"
+            )
+        group, element, length = frame.encoding.implicit.unpack(header)
+        if group != _DELIMITERS or element not in (_ITEM, _SEQUENCE_DELIMITATION):
+            raise MalformedDataSet(
+                f"{_name(group << 16 | element)} at offset {position:,} where an Item of {_name(frame.tag)} is due"
+            )
+        return element, length
+
+    def _items(self, frame: _Frame, position: int) -> int:
+        """Walk the Items of a sequence."""
+        while position < frame.limit:
+            element, length = self._item(frame, position)
+            position += 8
+            if element == _ITEM:
+                undefined = length == _UNDEFINED
+                limit = frame.limit if undefined else position + length
+                if limit > frame.limit:
+                    raise _beyond(position - 8, f"an Item of {_name(frame.tag)}", length, frame.limit - position)
+                self._frames.append(
+                    frame._replace(steps=_Walk._elements, limit=limit, undefined=undefined, presumed=False)
+                )
+                return position
+            if frame.undefined:
+                self._frames.pop()
+                return position
+        return self._close(frame, position)
+
+    def _fragments(self, frame: _Frame, position: int) -> int:
+        """Walk the fragments of encapsulated pixel data."""
+        while position < frame.limit:
+            element, length = self._item(frame, position)
+            position += 8
+            if element != _ITEM:
+                self._frames.pop()
+                return position
+            if position + length > frame.limit:
+                raise _beyond(position - 8, f"a fragment of {_name(frame.tag)}", length, frame.limit - position)
+            position += length
+        return self._close(frame, position)
+
+    def _close(self, frame: _Frame, position: int) -> int:
+        """Leave what ends where its length says."""
+        if frame.undefined:
+            what = "an Item of " if frame.steps is _Walk._elements else ""
+            raise MalformedDataSet(
+                f"cut short: {what}{_name(frame.tag)} is of undefined length and not closed at offset {position:,}"
+            )
+        self._frames.pop()
+        return position
+
+    def _out_of_place(self, frame: _Frame, position: int, group: int, element: int) -> int:
+        """What is no element of a data set: a delimiter, padding, the end of a peek, or a fault."""
+        if group == _DELIMITERS and element == _ITEM_DELIMITATION and frame.tag and position + 8 <= frame.limit:
+            if frame.undefined:  # else a delimiter that is not needed, and harmless
+                self._frames.pop()
+            return position + 8
+        if not frame.tag:
+            if group > self._last_group and group != _DELIMITERS:
+                self._frames.clear()
+                return position
+            if group == 0 and element == 0:
+                return self._rest(frame, position)
+        raise MalformedDataSet(f"{_name(group << 16 | element)} at offset {position:,} is no element of a data set")
+
+    def _rest(self, frame: _Frame, position: int) -> int:
+        """The end of the data set's bytes, where it ends, or zero bytes, which are padding; else it is cut short."""
+        rest = self._bytes(position, WINDOW)
+        ended = len(rest) < WINDOW if frame.limit == _UNKNOWN_END else len(rest) == frame.limit - position
+        if frame.tag or not ended or any(rest):
+            raise MalformedDataSet(f"cut short: no element at offset {position:,}, and {len(rest):,} bytes")
+        self._frames.pop()
+        if rest:
+            self.warnings["padding"] = f"{len(rest):,} zero bytes follow the data set"
+        return position
+
+
+def _is_vr(vr: bytes) -> bool:
+    return vr.isalpha() and vr.isupper()
+
+
+def _name(tag: int) -> str:
+    return f"({tag >> 16:04X},{tag & 0xFFFF:04X})"
+
+
+def _beyond(position: int, what: str, length: int, available: int) -> MalformedDataSet:
+    return MalformedDataSet(
+        f"cut short: {what} at offset {position:,} is of {length:,} bytes, and {max(0, available):,} are there"
+    )

@@ -1,0 +1,216 @@
+"""Everything that dimse raises, in one tree.
+
+No association is an exception; a DIMSE status is a value (`dimse.Status`). An error says what happened, with which peer or
+file, and is chained to its cause.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+# A-ASSOCIATE-RJ: result, source and reason by source (PS3.8 Table 9-21).
+REJECTION_RESULTS = {1: "Rejected Permanent", 2: "Rejected Transient"}
+REJECTION_SOURCES = {1: "Service User", 2: "Service Provider (ACSE)", 3: "Service Provider (Presentation)"}
+REJECTION_REASONS = {
+    1: {
+        1: "No reason given",
+        2: "Application context name not supported",
+        3: "Calling AE title not recognised",
+        7: "Called AE title not recognised",
+    },
+    2: {1: "No reason given", 2: "Protocol version not supported"},
+    3: {1: "Temporary congestion", 2: "Local limit exceeded"},
+}
+
+# A-ABORT: source and, where the source is the service provider, the reason (PS3.8 Table 9-26).
+ABORT_SOURCES = {0: "DUL service-user", 1: "Reserved", 2: "DUL service-provider"}
+ABORT_REASONS = {
+    0: "No reason given",
+    1: "Unrecognised PDU",
+    2: "Unexpected PDU",
+    3: "Reserved",
+    4: "Unrecognised PDU parameter",
+    5: "Unexpected PDU parameter",
+    6: "Invalid PDU parameter value",
+}
+
+
+class DimseError(Exception):
+    """The root of the tree."""
+
+
+class AssociationError(DimseError):
+    """There is no association, or there is none any more."""
+
+
+class ConnectError(AssociationError):
+    """No transport connection to the peer could be made: unknown name, refused, unreachable, timed out."""
+
+
+class AssociationRejected(AssociationError):
+    """The peer answered A-ASSOCIATE-RJ (PS3.8 9.3.4).
+
+    Attributes:
+        result: 1 rejected permanent, 2 rejected transient.
+        source: 1 service user, 2 service provider (ACSE), 3 service provider (presentation).
+        reason: The reason, to be read by source (`REJECTION_REASONS`).
+    """
+
+    def __init__(self, result: int, source: int, reason: int) -> None:
+        self.result, self.source, self.reason = result, source, reason
+        super().__init__(f"Association Rejected: {self.result_text}, {self.source_text}, {self.reason_text}")
+
+    @property
+    def result_text(self) -> str:
+        return REJECTION_RESULTS.get(self.result, f"(unknown result {self.result})")
+
+    @property
+    def source_text(self) -> str:
+        return REJECTION_SOURCES.get(self.source, f"(unknown source {self.source})")
+
+    @property
+    def reason_text(self) -> str:
+        return REJECTION_REASONS.get(self.source, {}).get(self.reason, f"(unknown reason {self.reason})")
+
+
+class AssociationAborted(AssociationError):
+    """The association ended by A-ABORT (PS3.8 9.3.8).
+
+    Attributes:
+        source: 0 service user, 2 service provider.
+        reason: Why, where the source is the service provider (`ABORT_REASONS`).
+    """
+
+    def __init__(self, source: int = 0, reason: int = 0) -> None:
+        self.source, self.reason = source, reason
+        why = f": {ABORT_REASONS.get(reason, reason)}" if source == 2 else ""
+        super().__init__(f"the association was aborted by the {ABORT_SOURCES.get(source, 'peer')}{why}")
+
+
+class ProviderAborted(AssociationAborted):
+    """A-P-ABORT: an upper layer, the peer's or ours, gave the association up."""
+
+
+class AssociationReleased(AssociationError):
+    """The peer released the association while we still had something to ask."""
+
+
+class ConnectionLost(AssociationError):
+    """The transport connection ended without release or abort."""
+
+
+class NegotiationError(DimseError):
+    """The association stands, and what was negotiated does not allow what was asked."""
+
+
+class NoPresentationContext(NegotiationError):
+    """No accepted presentation context fits the SOP class, transfer syntax and role."""
+
+
+class ProtocolError(DimseError):
+    """Something was said that the Standard does not allow at this point."""
+
+
+class LocalProtocolError(ProtocolError):
+    """We were asked to do it: a mistake in the calling program. Nothing was sent."""
+
+
+class RemoteProtocolError(ProtocolError):
+    """The peer did it.
+
+    Attributes:
+        abort_source: The source to put in the A-ABORT that answers it: 0 service user, 2 service provider.
+        abort_reason: The reason to put there (`ABORT_REASONS`).
+    """
+
+    def __init__(self, message: str, *, abort_source: int = 2, abort_reason: int = 6) -> None:
+        super().__init__(message)
+        self.abort_source, self.abort_reason = abort_source, abort_reason
+
+
+class InvalidCommand(RemoteProtocolError):
+    """A command set that is complete and framed well, and is no message we know.
+
+    Attributes:
+        status: What a response says of it (PS3.7 Annex C): 0x0211 unrecognized operation, 0x0212 mistyped argument.
+        elements: The command elements that could be read, by name (`dimse.message.command.ELEMENTS`).
+    """
+
+    def __init__(self, message: str, *, status: int, elements: dict[str, object]) -> None:
+        super().__init__(message, abort_source=0, abort_reason=0)
+        self.status, self.elements = status, elements
+
+
+class InvalidResponse(RemoteProtocolError):
+    """What came as a response is none: the instance it would have been about is neither stored nor refused, but unknown.
+
+    Attributes:
+        awaited: The message whose response was awaited, "C-STORE".
+        why: What was wrong with it.
+    """
+
+    def __init__(self, awaited: str, why: str) -> None:
+        super().__init__(f"Received an invalid {awaited} response from the peer: {why}", abort_source=0, abort_reason=0)
+        self.awaited, self.why = awaited, why
+
+
+class NotDicomPeer(RemoteProtocolError):
+    """What the peer said is no DICOM at all.
+
+    Attributes:
+        heard: Its first bytes.
+    """
+
+    def __init__(self, heard: bytes) -> None:
+        text = heard.split(b"\r")[0].split(b"\n")[0].decode("latin-1")
+        super().__init__(f"the peer does not speak DICOM (it sent {text!a})", abort_reason=1)
+        self.heard = heard
+
+
+class OperationTimeout(DimseError, TimeoutError):
+    """A wait passed its deadline.
+
+    Attributes:
+        wait: Which one: "connect", "acse", "dimse" or "network" (`dimse.Timeouts`).
+    """
+
+    def __init__(self, wait: str, message: str = "") -> None:
+        self.wait = wait
+        super().__init__(message or f"{wait} timeout reached")
+
+
+class StatusError(DimseError):
+    """Raised by `Status.check()` for a status that is neither success nor warning.
+
+    Attributes:
+        status: The status.
+    """
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class FileError(DimseError):
+    """A file that cannot be sent.
+
+    Attributes:
+        path: Its path, as given.
+        reason: What is wrong with it, in one line.
+    """
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(f"{path}: {reason}")
+        self.path, self.reason = path, reason
+
+
+class RefusedContexts(NegotiationError):
+    """The association stands without one accepted presentation context.
+
+    Attributes:
+        refused: Each refused context in words, with its reason.
+    """
+
+    def __init__(self, refused: Sequence[str]) -> None:
+        super().__init__("No accepted presentation contexts")
+        self.refused = tuple(refused)

@@ -1,0 +1,47 @@
+"""Handlers: what a program does when a peer asks, one callable a request; and how a message finds its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dimse.association import Arrived, Association
+from dimse.message.command import UNRECOGNIZED_OPERATION, CEchoRQ, CStoreRQ, Request, respond
+from dimse.services.storage import StoreBeginHandler, StoreHandler, StoreRequest, answer_store, begin_store
+from dimse.services.verification import EchoHandler, EchoRequest, answer_echo
+from dimse.sinks import DiscardSink, Sink
+
+__all__ = ["EchoRequest", "Handlers", "StoreRequest"]
+
+
+@dataclass(frozen=True, slots=True)
+class Handlers:
+    """What answers a peer's requests; each may be `def` or `async def`.
+
+    A handler takes a typed request and returns a status, as an `int` or a `Status` (whose comment goes with it). One that raises is
+    a failure status and a line in the log; the association lives on.
+
+    Attributes:
+        echo: C-ECHO. Without it the answer is success.
+        store: C-STORE, once the data set is complete. A success that it returns is a promise: the instance is kept.
+        store_begin: C-STORE, before the data set comes: returns a status to refuse it, a `Sink` for it, or None to have it spooled.
+    """
+
+    echo: EchoHandler | None = None
+    store: StoreHandler | None = None
+    store_begin: StoreBeginHandler | None = None
+
+    async def begin(self, association: Association, arrived: Arrived) -> Sink:
+        """A command set has come and its data set is on the way: where shall it go?"""
+        if isinstance(arrived.message, CStoreRQ):
+            return await begin_store(association, arrived, self.store_begin)
+        return DiscardSink()
+
+    async def answer(self, association: Association, arrived: Arrived) -> None:
+        """The message is complete: run its handler and send the response."""
+        match arrived.message:
+            case CEchoRQ():
+                await answer_echo(association, arrived, self.echo)
+            case CStoreRQ():
+                await answer_store(association, arrived, self.store)
+            case Request() as request:
+                await association.send_response(arrived.context, respond(request, UNRECOGNIZED_OPERATION))

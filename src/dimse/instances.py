@@ -1,0 +1,223 @@
+"""SOP instances in files, to be sent: found whole and known by their UIDs before any byte of them goes out.
+
+`InstanceFile.check(path)` opens a file, looks at its head and walks over its elements, closes it, and gives a small
+record without a descriptor, of which a sender may hold 100,000. When its turn comes, `instance.data_set()` gives the
+bytes: read if they are few, mapped if they are many, and only if the file is still the one that was checked.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import stat
+from dataclasses import dataclass
+
+from dimse import uids
+from dimse.data_set import walk
+from dimse.errors import FileError
+from dimse.media import part10
+
+HEAD = 16_384
+"""Bytes of a file that are read first: its File Meta Information, and often all elements before the pixel data."""
+MAPPED = 65_536
+"""Bytes of a data set from which on it is mapped, not read."""
+
+_MAXIMUM_UID = 64  # PS3.5 9.1
+
+
+class NotDicom(FileError):
+    """The file is no DICOM file at all. In a folder it is of no concern; named outright it is a mistake."""
+
+
+class IsDicomdir(FileError):
+    """The file is the directory of a DICOM file-set (PS3.10 section 8), which is no SOP instance to be stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceFile:
+    """A file that holds one whole SOP instance, as it was when it was checked.
+
+    Attributes:
+        path: Its path, as given; bytes that are no text are kept by surrogates (`os.fsdecode`).
+        sop_class_uid: (0008,0016) of the data set: it counts, whatever the File Meta Information says.
+        sop_instance_uid: (0008,0018) of the data set.
+        transfer_syntax_uid: How the data set is encoded.
+        data_set_offset: Where the data set begins in the file.
+        data_set_size: Its bytes, without padding after it.
+        identity: Device and inode of the file: a file met twice under two names has one identity.
+        size: Bytes of the file.
+        mtime_ns: When the file was last changed, nanoseconds since 1970.
+        warnings: What is amiss and no reason not to send it, a line each.
+    """
+
+    path: str
+    sop_class_uid: str
+    sop_instance_uid: str
+    transfer_syntax_uid: str
+    data_set_offset: int
+    data_set_size: int
+    identity: tuple[int, int]
+    size: int
+    mtime_ns: int
+    warnings: tuple[str, ...] = ()
+
+    @classmethod
+    def check(cls, path: str) -> InstanceFile:
+        """Look at a file to send. The descriptor is closed again.
+
+        Args:
+            path: The file; symbolic links are followed.
+
+        Raises:
+            NotDicom: It is empty, or no DICOM file.
+            IsDicomdir: It is a DICOMDIR.
+            FileError: It cannot be read, is no regular file or is cut short; its transfer syntax is not said; its data
+                set lacks the SOP Class UID or the SOP Instance UID.
+        """
+        try:
+            descriptor, status = _open(path)
+            try:
+                return cls._check(path, descriptor, status)
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            raise _unreadable(path, error) from error
+
+    @classmethod
+    def _check(cls, path: str, descriptor: int, status: os.stat_result) -> InstanceFile:
+        head = os.pread(descriptor, HEAD, 0)
+        meta = _file_meta(path, descriptor, head)
+        if meta.transfer_syntax_uid is None:
+            raise FileError(path, "no Transfer Syntax UID in its File Meta Information")
+
+        def read(offset: int, size: int) -> bytes:
+            return head[offset : offset + size] if offset + size <= len(head) else os.pread(descriptor, size, offset)
+
+        syntax = uids.transfer_syntax(meta.transfer_syntax_uid)
+        try:
+            outline = walk.walk(read, meta.data_set_offset, status.st_size, syntax)
+        except walk.MalformedDataSet as error:
+            raise FileError(path, str(error)) from error
+        if outline.sop_class_uid == uids.MediaStorageDirectoryStorage:
+            raise IsDicomdir(path, _DICOMDIR)
+        sop_class_uid = _required(path, "SOP Class UID (0008,0016)", outline.sop_class_uid)
+        sop_instance_uid = _required(path, "SOP Instance UID (0008,0018)", outline.sop_instance_uid)
+        differ = (
+            f"{name} is {theirs} in the File Meta Information and {ours} in the data set, which counts"
+            for name, theirs, ours in (
+                ("SOP Class UID", meta.media_storage_sop_class_uid, sop_class_uid),
+                ("SOP Instance UID", meta.media_storage_sop_instance_uid, sop_instance_uid),
+            )
+            if theirs not in (None, ours)
+        )
+        return cls(
+            path,
+            sop_class_uid,
+            sop_instance_uid,
+            meta.transfer_syntax_uid,
+            meta.data_set_offset,
+            outline.end - meta.data_set_offset,
+            (status.st_dev, status.st_ino),
+            status.st_size,
+            status.st_mtime_ns,
+            (*outline.warnings, *differ),
+        )
+
+    def data_set(self) -> memoryview:
+        """The bytes of the data set, read-only.
+
+        More than `MAPPED` bytes are a map of the file, which lives as long as a view of it does; it is never closed
+        by hand. Of a mapped file that somebody cuts short meanwhile, `sendmsg` reports EFAULT: hand the views to it,
+        and read no byte in Python.
+
+        Raises:
+            FileError: The file cannot be read any more, or is not the one that was checked.
+        """
+        try:
+            descriptor, status = _open(self.path)
+            try:
+                self._verify(status)
+                if self.data_set_size > MAPPED:
+                    return self._map(descriptor)
+                content = os.pread(descriptor, self.data_set_size, self.data_set_offset)
+                self._verify(os.fstat(descriptor))
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            raise _unreadable(self.path, error) from error
+        if len(content) < self.data_set_size:
+            raise FileError(self.path, _CHANGED)
+        return memoryview(content)
+
+    def _map(self, descriptor: int) -> memoryview:
+        try:
+            mapped = mmap.mmap(descriptor, self.size, access=mmap.ACCESS_READ)
+        except ValueError as error:  # the file is shorter than it was when its size was taken just now
+            raise FileError(self.path, _CHANGED) from error
+        if hasattr(mmap, "MADV_SEQUENTIAL"):
+            mapped.madvise(mmap.MADV_SEQUENTIAL)
+        return memoryview(mapped)[self.data_set_offset : self.data_set_offset + self.data_set_size]
+
+    def _verify(self, status: os.stat_result) -> None:
+        """Raise `FileError` if `status` is not that of the file that was checked."""
+        now = (status.st_dev, status.st_ino), status.st_size, status.st_mtime_ns
+        if now != (self.identity, self.size, self.mtime_ns):
+            raise FileError(self.path, _CHANGED)
+
+    def verify_unchanged(self) -> None:
+        """Check that the file is still what it was: worth asking when all of it has been sent from a map.
+
+        Raises:
+            FileError: It is not, or it is gone.
+        """
+        try:
+            self._verify(os.stat(self.path))
+        except OSError as error:
+            raise _unreadable(self.path, error) from error
+
+
+_CHANGED = "changed while being read"
+_DICOMDIR = "a DICOMDIR, which is no SOP instance"
+
+
+def _open(path: str) -> tuple[int, os.stat_result]:
+    """Open a regular file; anything else is refused without waiting for it, as opening a FIFO otherwise does."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise FileError(path, "not a regular file")
+        if not status.st_size:
+            raise NotDicom(path, "empty file")
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor, status
+
+
+def _file_meta(path: str, descriptor: int, head: bytes) -> part10.FileMeta:
+    try:
+        meta = part10.parse(head)
+        if meta is None and len(head) == HEAD:
+            meta = part10.parse(os.pread(descriptor, part10.MAXIMUM_SIZE, 0))
+    except part10.NotPart10 as error:
+        raise NotDicom(path, str(error)) from error
+    if meta is None:
+        if len(head) < len(part10.PREAMBLE) + len(part10.PREFIX):
+            raise NotDicom(path, "not DICOM: shorter than preamble and prefix")
+        raise FileError(path, "cut short: the file ends with its File Meta Information")
+    if meta.media_storage_sop_class_uid == uids.MediaStorageDirectoryStorage:
+        raise IsDicomdir(path, _DICOMDIR)
+    return meta
+
+
+def _required(path: str, what: str, uid: str | None) -> str:
+    if uid is None:
+        raise FileError(path, f"no {what} in its data set")
+    if len(uid) > _MAXIMUM_UID:
+        raise FileError(path, f"the {what} in its data set is of {len(uid)} characters, and at most 64 are allowed")
+    return uid
+
+
+def _unreadable(path: str, error: OSError) -> FileError:
+    return FileError(path, (error.strerror or str(error)).lower())

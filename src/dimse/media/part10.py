@@ -1,0 +1,143 @@
+"""The head of a DICOM file: preamble, prefix and File Meta Information (PS3.10 section 7.1).
+
+A file to send is read with `parse`, of which the network needs the transfer syntax and the place where the data set
+begins. A received instance becomes a file by `encode(meta)` and the data set's bytes after it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from struct import Struct
+from typing import Any
+
+PREAMBLE = bytes(128)
+PREFIX = b"DICM"
+MAXIMUM_SIZE = 65_536
+"""Bytes in which preamble, prefix and File Meta Information must end: by far more than any real file has."""
+
+_ELEMENTS = {  # element number in group 0002: attribute of FileMeta, VR (PS3.10 Table 7.1-1)
+    0x0002: ("media_storage_sop_class_uid", "UI"),
+    0x0003: ("media_storage_sop_instance_uid", "UI"),
+    0x0010: ("transfer_syntax_uid", "UI"),
+    0x0012: ("implementation_class_uid", "UI"),
+    0x0013: ("implementation_version_name", "SH"),
+    0x0016: ("source_application_entity_title", "AE"),
+    0x0017: ("sending_application_entity_title", "AE"),
+    0x0018: ("receiving_application_entity_title", "AE"),
+}
+_REQUIRED = (0x0002, 0x0003, 0x0010, 0x0012)
+_LONG_FORM = frozenset((b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"))
+
+_START = len(PREAMBLE) + len(PREFIX)
+_header = Struct("<HH2sH")
+_long_length = Struct("<L")
+
+
+class NotPart10(ValueError):
+    """The bytes are not the head of a DICOM file; the message says why, in one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileMeta:
+    """File Meta Information (PS3.10 Table 7.1-1). None: the element is missing or empty.
+
+    Attributes:
+        media_storage_sop_class_uid: (0002,0002).
+        media_storage_sop_instance_uid: (0002,0003).
+        transfer_syntax_uid: (0002,0010), how the data set is encoded.
+        implementation_class_uid: (0002,0012), the program that wrote the file.
+        implementation_version_name: (0002,0013), its version, at most 16 characters.
+        source_application_entity_title: (0002,0016), who wrote the file.
+        sending_application_entity_title: (0002,0017), who sent the instance.
+        receiving_application_entity_title: (0002,0018), who received it.
+        data_set_offset: Bytes before the data set, in the file that was parsed.
+    """
+
+    media_storage_sop_class_uid: str | None = None
+    media_storage_sop_instance_uid: str | None = None
+    transfer_syntax_uid: str | None = None
+    implementation_class_uid: str | None = None
+    implementation_version_name: str | None = None
+    source_application_entity_title: str | None = None
+    sending_application_entity_title: str | None = None
+    receiving_application_entity_title: str | None = None
+    data_set_offset: int = 0
+
+
+def parse(head: bytes | memoryview) -> FileMeta | None:
+    """Read the head of a DICOM file.
+
+    The group length (0002,0000) is not trusted, since files exist without it and with a wrong one: the File Meta
+    Information ends where no further element of group 0002 in Explicit VR follows.
+
+    Args:
+        head: The first bytes of the file; `MAXIMUM_SIZE` of them always suffice.
+
+    Returns:
+        What it says, or None: `head` ends before the File Meta Information does, so more bytes are needed.
+
+    Raises:
+        NotPart10: It is no head of a DICOM file, or its File Meta Information does not end within `MAXIMUM_SIZE`.
+    """
+    view = memoryview(head)[:MAXIMUM_SIZE]
+    if not PREFIX.startswith(bytes(view[len(PREAMBLE) : _START])):
+        raise NotPart10("not DICOM: no DICM prefix after 128 bytes of preamble")
+    position = _START
+    values: dict[str, Any] = {}
+    while len(view) >= position + 8 and (following := _element(view, position)):
+        element, start, end = following
+        if end > MAXIMUM_SIZE:
+            raise NotPart10(f"not DICOM: File Meta element (0002,{element:04X}) of {end - start:,} bytes")
+        if element in _ELEMENTS:
+            values[_ELEMENTS[element][0]] = str(view[start:end], "latin-1").strip("\0 ") or None
+        position = end
+    if len(view) < position + 8:
+        if len(view) == MAXIMUM_SIZE:
+            raise NotPart10(f"not DICOM: the File Meta Information does not end within {MAXIMUM_SIZE:,} bytes")
+        return None
+    if position == _START:
+        raise NotPart10("not DICOM: no File Meta Information after the DICM prefix")
+    return FileMeta(**values, data_set_offset=position)
+
+
+def _element(view: memoryview, position: int) -> tuple[int, int, int] | None:
+    """Element number, start and end of the value of the File Meta element at `position`; None if there is none."""
+    group, element, vr, length = _header.unpack_from(view, position)
+    if group != 0x0002 or not (vr.isalpha() and vr.isupper()):  # a deflated data set may begin with any bytes
+        return None
+    start = position + 8
+    if vr in _LONG_FORM:
+        start += 4
+        length = _long_length.unpack_from(view, position + 8)[0] if len(view) >= start else 0
+    return element, start, start + length
+
+
+def encode(meta: FileMeta) -> bytes:
+    """Preamble, prefix and File Meta Information for the file of an instance; its data set follows.
+
+    The preamble is all zero, whatever the instance had where it came from.
+
+    Args:
+        meta: What to write; `data_set_offset` does not matter, and what is None is left out.
+
+    Raises:
+        ValueError: One of the four UIDs, which every file must have, is None; or a value is not to be encoded.
+    """
+    elements = [_encode_element(0x0001, b"OB", b"\0\1")]  # File Meta Information Version
+    for number, (attribute, vr) in _ELEMENTS.items():
+        value = getattr(meta, attribute)
+        if value:
+            padded = value.encode("latin-1") + (b"\0" if vr == "UI" else b" ") * (len(value) % 2)
+            elements.append(_encode_element(number, vr.encode(), padded))
+        elif number in _REQUIRED:
+            raise ValueError(f"File Meta Information needs a {attribute}")
+    group = b"".join(elements)
+    return PREAMBLE + PREFIX + _encode_element(0x0000, b"UL", _long_length.pack(len(group))) + group
+
+
+def _encode_element(number: int, vr: bytes, value: bytes) -> bytes:
+    if vr in _LONG_FORM:
+        return _header.pack(0x0002, number, vr, 0) + _long_length.pack(len(value)) + value
+    if len(value) > 0xFFFE:
+        raise ValueError(f"a value of {len(value):,} bytes does not fit File Meta element (0002,{number:04X})")
+    return _header.pack(0x0002, number, vr, len(value)) + value

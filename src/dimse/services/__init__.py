@@ -1,0 +1,123 @@
+"""The services of PS3.4, one module each, its SCU and SCP halves in the same room; and an association that has them all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from dimse.association import Association, Dispatcher, Open
+from dimse.services import storage, verification
+from dimse.settings import (
+    MAXIMUM_SEND_LENGTH,
+    REQUESTOR_MAXIMUM_LENGTH,
+    CommonExtendedNegotiation,
+    ExtendedNegotiation,
+    ProposedContext,
+    Requestor,
+    Role,
+    Timeouts,
+    UserIdentity,
+)
+
+if TYPE_CHECKING:
+    import ssl
+
+
+class AsyncAssociation(Association):
+    """An association with the operations of every service as methods.
+
+    As an asynchronous context manager it is released at the end, and aborted if the block is left by an exception.
+    """
+
+    echo = verification.echo
+    store = storage.store
+    store_many = storage.store_many
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            await self.release()
+        else:
+            self.abort()
+
+
+async def associate(
+    open_transport: Open,
+    host: str,
+    port: int,
+    *,
+    contexts: Iterable[str | tuple[str, Iterable[str]] | ProposedContext],
+    calling_ae_title: str = "DIMSE",
+    called_ae_title: str = "ANY-SCP",
+    timeouts: Timeouts = Timeouts(),  # noqa: B008  (frozen)
+    maximum_length: int = REQUESTOR_MAXIMUM_LENGTH,
+    maximum_send_length: int = MAXIMUM_SEND_LENGTH,
+    tls: ssl.SSLContext | None = None,
+    roles: Iterable[Role] = (),
+    extended: Iterable[ExtendedNegotiation] = (),
+    common_extended: Iterable[CommonExtendedNegotiation] = (),
+    identity: UserIdentity | None = None,
+    async_ops: int = 1,
+    handlers: Dispatcher | None = None,
+) -> AsyncAssociation:
+    """Connect to a peer and request an association (PS3.8 7.1).
+
+    Args:
+        host: The peer's name, IPv4 or IPv6 address.
+        port: Its port, 1 to 65535.
+        contexts: What to propose: a SOP class (with the four uncompressed and deflated transfer syntaxes), a SOP class with its
+            transfer syntaxes, or a `ProposedContext`. At most 128.
+        calling_ae_title: Our AE title, 1 to 16 characters.
+        called_ae_title: The peer's.
+        timeouts: In seconds.
+        maximum_length: The largest P-DATA-TF PDU that we receive, in bytes; 0 is unlimited.
+        maximum_send_length: Our cap, in bytes, on what we send below the peer's maximum.
+        tls: How to speak TLS; None for a plain connection.
+        roles: SCU and SCP roles to propose.
+        extended: Service-class application information to propose.
+        common_extended: Service classes and related general SOP classes to propose.
+        identity: Who asks.
+        async_ops: Operations that may be outstanding at one time; 1 negotiates nothing, 0 asks for no limit.
+        handlers: What answers the peer's own requests; without it they are refused.
+
+    Returns:
+        The association. Leaving its `with` block releases it, or aborts it if the block is left by an exception.
+
+    Raises:
+        ValueError: An argument is outside of what the Standard allows; nothing was sent.
+        ConnectError: No transport connection could be made.
+        AssociationRejected: The peer answered A-ASSOCIATE-RJ.
+        AssociationError: The peer aborted or vanished instead of answering.
+        RefusedContexts: It accepted none of the contexts; the association was aborted.
+        NegotiationError: Its maximum length is too small to send anything in.
+        OperationTimeout: It did not answer in time.
+        RemoteProtocolError: What it said is no DICOM, or no answer to what was asked.
+    """
+    requestor = Requestor(
+        contexts=tuple(proposed(context) for context in contexts),
+        calling_ae_title=calling_ae_title,
+        called_ae_title=called_ae_title,
+        maximum_length=maximum_length,
+        maximum_send_length=maximum_send_length,
+        roles=tuple(roles),
+        extended=tuple(extended),
+        common_extended=tuple(common_extended),
+        identity=identity,
+        async_ops=async_ops,
+    )
+    return await AsyncAssociation.request(open_transport, (host, port), requestor, timeouts, handlers, tls)
+
+
+def proposed(context: str | tuple[str, Iterable[str]] | ProposedContext) -> ProposedContext:
+    """A presentation context to propose, from the short forms that `associate` takes."""
+    if isinstance(context, ProposedContext):
+        return context
+    if isinstance(context, str):
+        return ProposedContext(context)
+    abstract_syntax, transfer_syntaxes = context
+    return ProposedContext(abstract_syntax, tuple(transfer_syntaxes))

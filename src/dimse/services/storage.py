@@ -1,0 +1,434 @@
+"""Storage (PS3.4 Annex B): C-STORE, asked and answered. A data set is not decoded on its way, in either direction."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING, Literal, Protocol, TypeAlias, cast
+
+from dimse import uids
+from dimse.association import MESSAGES, Arrived, Association, Refusal
+from dimse.errors import DimseError, FileError, NoPresentationContext
+from dimse.instances import InstanceFile
+from dimse.media import part10
+from dimse.message.command import LOW, CStoreRQ, CStoreRSP, respond
+from dimse.message.status import Status
+from dimse.services.handling import PROCESSING_FAILURE, ask, ask_status
+from dimse.settings import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, ProposedContext
+from dimse.sinks import DiscardSink, Sink, SpooledSink
+from dimse.text import one_line
+from dimse.upper_layer.negotiation import Peer, PresentationContext
+from dimse.upper_layer.pdata import Buffer
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+OUT_OF_RESOURCES = 0xA700
+DATA_SET_DOES_NOT_MATCH = 0xA900
+
+# What a peer that refuses a file's own transfer syntax is offered besides; every SOP class must be offered Implicit VR Little
+# Endian somewhere (PS3.5 10.1).
+FALL_BACK = (uids.ExplicitVRLittleEndian, uids.ImplicitVRLittleEndian)
+
+Transcode = Literal["never", "lossless", "always"]
+
+
+def contexts_for(paths: Iterable[str | os.PathLike[str] | InstanceFile]) -> tuple[ProposedContext, ...]:
+    """The presentation contexts that these files need.
+
+    For each SOP class one context for each transfer syntax of its files, and one more with Explicit and Implicit VR Little Endian as
+    the fall-back. They may be more than the 128 that one association takes.
+
+    Raises:
+        FileError: A file cannot be sent.
+    """
+    syntaxes: dict[str, dict[str, None]] = {}
+    for path in paths:
+        instance = path if isinstance(path, InstanceFile) else InstanceFile.check(os.fspath(path))
+        syntaxes.setdefault(instance.sop_class_uid, {})[instance.transfer_syntax_uid] = None
+    return tuple(
+        ProposedContext(sop_class, proposed)
+        for sop_class, own in syntaxes.items()
+        for proposed in (*((syntax,) for syntax in own), FALL_BACK)
+    )
+
+
+# --- SCU ---
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one instance that was to be stored.
+
+    Attributes:
+        path: Its file, as given.
+        status: The peer's answer; None if there is none.
+        error: Why there is no status: the file cannot be sent, no context fits it (the association stands), or the association
+            ended before the answer came, and it is unknown whether the peer has the instance.
+        sop_instance_uid: Its SOP instance UID; empty where the file was refused before it was known.
+    """
+
+    path: str
+    status: Status | None = None
+    error: DimseError | None = None
+    sop_instance_uid: str = ""
+
+
+@dataclass(slots=True)
+class _Outgoing:
+    """A data set ready to be sent, and what its request says."""
+
+    path: str
+    context: PresentationContext
+    sop_class_uid: str
+    sop_instance_uid: str
+    data_set: Buffer
+
+
+Source: TypeAlias = "str | os.PathLike[str] | InstanceFile | StoreRequest | Dataset"
+
+
+async def store(
+    association: Association,
+    source: Source,
+    *,
+    priority: int = LOW,
+    transcode: Transcode = "lossless",
+) -> Status:
+    """Send one SOP instance (PS3.7 9.1.1).
+
+    Args:
+        source: The path of a Part 10 file; an `InstanceFile`; a `StoreRequest` that was received, which goes on as it came; or a
+            pydicom data set.
+        priority: 0 medium, 1 high, 2 low.
+        transcode: May the data set be re-encoded or decompressed if the peer refuses its transfer syntax: "never", "lossless", or
+            "always", which decompresses what was compressed with loss too.
+
+    Returns:
+        The status of the peer's response.
+
+    Raises:
+        FileError: The file cannot be sent, or not be converted; nothing was sent and the association stands.
+        NoPresentationContext: The SOP class was not accepted in a transfer syntax that fits; the association stands.
+        OperationTimeout: No response came within the DIMSE timeout; the association was aborted.
+        AssociationError: The association ended.
+        RemoteProtocolError: What came is no response; the association was aborted.
+    """
+    outgoing = _prepare(association, source, transcode)
+    return await _await_status(association, await _send(association, outgoing, priority))
+
+
+async def store_many(
+    association: Association,
+    sources: Iterable[Source],
+    *,
+    priority: int = LOW,
+    transcode: Transcode = "lossless",
+) -> AsyncIterator[Outcome]:
+    """Send SOP instances one after the other; while the peer works on one, the next is opened and checked.
+
+    A file that cannot be sent is an outcome, and the others go. When the association ends, the outcome of the instance under way
+    says so, and asking for the next one raises.
+
+    Args:
+        sources, priority, transcode: As for `store`.
+
+    Yields:
+        One outcome for each source, in order.
+
+    Raises:
+        AssociationError, OperationTimeout, RemoteProtocolError: The association ended; what was not yielded was not sent.
+    """
+    prepared = _prepare_all(association, sources, transcode)
+    following = next(prepared, None)
+    while following is not None:
+        current, following = following, None
+        if isinstance(current, Outcome):
+            yield current
+            following = next(prepared, None)
+            continue
+        try:
+            request = await _send(association, current, priority)
+            following = next(prepared, None)
+            status = await _await_status(association, request)
+        except DimseError as error:
+            yield Outcome(current.path, None, error, current.sop_instance_uid)
+            raise
+        yield Outcome(current.path, status, None, current.sop_instance_uid)
+
+
+def _prepare_all(
+    association: Association,
+    sources: Iterable[Source],
+    transcode: Transcode,
+) -> Iterator[_Outgoing | Outcome]:
+    for source in sources:
+        try:
+            yield _prepare(association, source, transcode)
+        except (FileError, NoPresentationContext) as error:
+            yield Outcome(_name(source), None, error, getattr(source, "sop_instance_uid", ""))
+
+
+def _name(source: object) -> str:
+    if isinstance(source, (str, os.PathLike)):
+        return os.fspath(source)
+    return str(getattr(source, "path", "") or getattr(source, "sop_instance_uid", ""))
+
+
+def _prepare(
+    association: Association,
+    source: Source,
+    transcode: Transcode,
+) -> _Outgoing:
+    """Open and check a source and choose its presentation context, before a byte is sent."""
+    if isinstance(source, StoreRequest):
+        context = association.context_for(source.sop_class_uid, source.context.transfer_syntax)
+        return _Outgoing(_name(source), context, source.sop_class_uid, source.sop_instance_uid, source.view())
+    if isinstance(source, (str, os.PathLike)):
+        source = InstanceFile.check(os.fspath(source))
+    if isinstance(source, InstanceFile):
+        context, convert = _choose(association, source, transcode)
+        if convert:
+            from dimse.data_set.transcode import transcode as encode
+
+            data_set = encode(source.path, context.transfer_syntax, lossy=transcode == "always")
+            return _Outgoing(source.path, context, source.sop_class_uid, source.sop_instance_uid, data_set)
+        return _Outgoing(source.path, context, source.sop_class_uid, source.sop_instance_uid, source.data_set())
+    return _prepare_data_set(association, source)
+
+
+def _choose(association: Association, instance: InstanceFile, transcode: Transcode) -> tuple[PresentationContext, bool]:
+    """The context for a file: its own transfer syntax where accepted, else one that it can be converted to."""
+    own = instance.transfer_syntax_uid
+    accepted = {context.transfer_syntax: context for context in association.negotiated.accepted(instance.sop_class_uid)}
+    if own in accepted:
+        return accepted[own], False
+    if accepted and transcode != "never":
+        from dimse.data_set.transcode import targets
+
+        for target in targets(own, accepted, lossy=transcode == "always"):
+            return accepted[target], True
+    return association.context_for(instance.sop_class_uid, own), False
+
+
+def _prepare_data_set(association: Association, data_set: Dataset) -> _Outgoing:
+    """A pydicom data set, encoded in an accepted transfer syntax: its own if it has one, else uncompressed."""
+    from pydicom.filebase import DicomBytesIO
+    from pydicom.filewriter import write_dataset
+
+    sop_class_uid, sop_instance_uid = str(data_set.get("SOPClassUID", "")), str(data_set.get("SOPInstanceUID", ""))
+    if not sop_class_uid or not sop_instance_uid:
+        raise FileError("data set", "it has no SOP Class UID or no SOP Instance UID")
+    own = str(getattr(getattr(data_set, "file_meta", None), "TransferSyntaxUID", ""))
+    if own:
+        context = association.context_for(sop_class_uid, own)
+    else:
+        accepted = {context.transfer_syntax: context for context in association.negotiated.accepted(sop_class_uid)}
+        context = next((accepted[uid] for uid in FALL_BACK if uid in accepted), None) or association.context_for(
+            sop_class_uid, uids.ExplicitVRLittleEndian
+        )
+    syntax = uids.transfer_syntax(context.transfer_syntax)
+    target = DicomBytesIO()
+    target.is_implicit_VR = bool(syntax and syntax.implicit_vr)
+    target.is_little_endian = bool(syntax is None or syntax.little_endian)
+    write_dataset(target, data_set)
+    encoded = target.getvalue()
+    if syntax and syntax.deflated:
+        import zlib
+
+        compressor = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+        encoded = compressor.compress(encoded) + compressor.flush()
+        encoded += b"\0" * (len(encoded) & 1)
+    return _Outgoing("data set", context, sop_class_uid, sop_instance_uid, encoded)
+
+
+_MODALITIES = {uids.CTImageStorage: ", (CT)", uids.MRImageStorage: ", (MR)"}
+
+
+async def _send(association: Association, outgoing: _Outgoing, priority: int) -> CStoreRQ:
+    request = CStoreRQ(
+        message_id=association.next_message_id(),
+        affected_sop_class_uid=outgoing.sop_class_uid,
+        affected_sop_instance_uid=outgoing.sop_instance_uid,
+        priority=priority,
+    )
+    MESSAGES.info("Sending file: %s", one_line(outgoing.path))
+    MESSAGES.info("Sending Store Request: MsgID %d%s", request.message_id, _MODALITIES.get(outgoing.sop_class_uid, ""))
+    try:
+        await association.send_request(outgoing.context, request, outgoing.data_set)
+    except OSError as error:  # EFAULT: the mapped file has become shorter
+        raise FileError(outgoing.path, "cut short while it was being sent; the association was aborted") from error
+    return request
+
+
+async def _await_status(association: Association, request: CStoreRQ) -> Status:
+    response = await association.wait_response(request)
+    assert isinstance(response, CStoreRSP)  # the association lets no other through
+    status = Status(response.status, service="storage", comment=response.error_comment or "")
+    MESSAGES.info("Received Store Response (Status: 0x%04X - %s)", status, status.category)
+    return status
+
+
+# --- SCP ---
+
+
+class ReadableSink(Sink, Protocol):
+    """A sink that gives back what it took."""
+
+    size: int
+
+    def view(self) -> memoryview:
+        """The data set's bytes."""
+
+
+@dataclass(slots=True)
+class StoreRequest:
+    """A C-STORE-RQ that reached us; its data set is kept undecoded while its handler runs.
+
+    Attributes:
+        context: The presentation context it came on; its transfer syntax is the data set's.
+        sop_class_uid: The affected SOP class UID. What the peer says: data, not yet compared with the data set.
+        sop_instance_uid: The affected SOP instance UID, likewise.
+        peer: Who sends.
+        message_id: Its message ID.
+        called_ae_title: The AE title that the peer called.
+        priority: 0 medium, 1 high, 2 low.
+        move_originator: AE title and message ID of the C-MOVE that this is a sub-operation of, if it is one.
+        sink: What holds the data set; None in `store_begin`.
+    """
+
+    context: PresentationContext
+    sop_class_uid: str
+    sop_instance_uid: str
+    peer: Peer
+    message_id: int
+    called_ae_title: str = ""
+    priority: int = 0
+    move_originator: tuple[str, int] | None = None
+    sink: Sink | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes of the data set."""
+        return self._readable.size
+
+    @property
+    def path(self) -> str | None:
+        """The file that holds the instance, where its sink keeps it in one that has a name."""
+        path: str | None = getattr(self.sink, "path", None)
+        return path
+
+    @property
+    def _readable(self) -> ReadableSink:
+        if not hasattr(self.sink, "view"):
+            raise DimseError("the sink of this request does not give back what it took")
+        return cast(ReadableSink, self.sink)
+
+    def view(self) -> memoryview:
+        """The encoded data set, as it came; above 1 MiB a map of a file, which costs no memory."""
+        return self._readable.view()
+
+    def file_meta(self) -> bytes:
+        """The preamble and File Meta Information of a Part 10 file with this instance (PS3.10 7.1)."""
+        return part10.encode(
+            part10.FileMeta(
+                media_storage_sop_class_uid=self.sop_class_uid,
+                media_storage_sop_instance_uid=self.sop_instance_uid,
+                transfer_syntax_uid=self.context.transfer_syntax,
+                implementation_class_uid=IMPLEMENTATION_CLASS_UID,
+                implementation_version_name=IMPLEMENTATION_VERSION_NAME,
+                source_application_entity_title=self.peer.ae_title,
+            )
+        )
+
+    def open(self) -> IO[bytes]:
+        """The instance as a Part 10 file, to be read."""
+        return io.BytesIO(self.file_meta() + bytes(self.view()))
+
+    def dataset(self) -> Dataset:
+        """The data set, decoded now by pydicom."""
+        from pydicom import dcmread
+
+        return dcmread(self.open())
+
+    def move_to(self, path: str | os.PathLike[str]) -> None:
+        """Write the instance as a Part 10 file; it stands under `path` when it is complete, and replaces what stood there.
+
+        Raises:
+            OSError: It cannot be written; `path` is as it was.
+        """
+        final = os.fspath(path)
+        temporary = f"{final}.part"
+        try:
+            with open(temporary, "xb") as file:
+                file.write(self.file_meta())
+                file.write(self.view())
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, final)
+        except FileExistsError:
+            raise  # the temporary file is another writer's
+        except OSError:
+            with suppress(FileNotFoundError):
+                os.unlink(temporary)
+            raise
+
+
+StoreHandler = Callable[[StoreRequest], "int | Awaitable[int]"]
+StoreBeginHandler = Callable[[StoreRequest], "int | Sink | None | Awaitable[int | Sink | None]"]
+
+
+async def begin_store(association: Association, arrived: Arrived, handler: StoreBeginHandler | None) -> Sink:
+    """A C-STORE-RQ has come and its data set is on the way: ask `handler` where it shall go, or whether it is refused."""
+    message = arrived.message
+    assert isinstance(message, CStoreRQ)
+    MESSAGES.info("Received Store Request")
+    originator = message.move_originator_application_entity_title
+    request = StoreRequest(
+        context=arrived.context,
+        sop_class_uid=message.affected_sop_class_uid,
+        sop_instance_uid=message.affected_sop_instance_uid,
+        peer=association.peer,
+        message_id=message.message_id,
+        called_ae_title=association.negotiated.called_ae_title,
+        priority=message.priority,
+        move_originator=(originator, message.move_originator_message_id or 0) if originator else None,
+    )
+    arrived.request = request
+    if message.affected_sop_class_uid != arrived.context.abstract_syntax:
+        arrived.refusal = Refusal(DATA_SET_DOES_NOT_MATCH, "the SOP class is not that of the presentation context")
+    elif handler is not None:
+        answer = await ask(association, handler, request)
+        if isinstance(answer, Refusal):
+            arrived.refusal = answer
+        elif isinstance(answer, int):
+            arrived.refusal = (
+                Refusal(int(answer), answer.comment if isinstance(answer, Status) else "") if answer else None
+            )
+        else:
+            request.sink = answer
+    if arrived.refusal is not None:
+        request.sink = DiscardSink()
+    elif request.sink is None:
+        request.sink = SpooledSink()
+    return request.sink
+
+
+async def answer_store(association: Association, arrived: Arrived, handler: StoreHandler | None) -> None:
+    """Answer a C-STORE-RQ whose data set is complete."""
+    message, request = arrived.message, arrived.request
+    assert isinstance(message, CStoreRQ) and isinstance(request, StoreRequest) and request.sink is not None
+    if arrived.refusal is not None:
+        answer = arrived.refusal
+    elif request.sink.error is not None:
+        answer = Refusal(OUT_OF_RESOURCES, request.sink.error.strerror or "out of resources")
+    elif handler is None:
+        answer = Refusal(PROCESSING_FAILURE, "nothing here takes instances")
+    else:
+        answer = await ask_status(association, handler, request)
+    await association.send_response(
+        arrived.context, respond(message, answer.status, error_comment=answer.comment or None)
+    )

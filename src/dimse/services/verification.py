@@ -1,0 +1,67 @@
+"""Verification (PS3.4 Annex A): C-ECHO, asked and answered."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from dimse import uids
+from dimse.association import MESSAGES, Arrived, Association, Refusal
+from dimse.message.command import CEchoRQ, CEchoRSP, respond
+from dimse.message.status import Status
+from dimse.services.handling import ask_status
+from dimse.upper_layer.negotiation import Peer, PresentationContext
+
+
+async def echo(association: Association) -> Status:
+    """Ask the peer for a sign of life (PS3.7 9.1.5).
+
+    Returns:
+        The status of its response; 0000H is success.
+
+    Raises:
+        NoPresentationContext: Verification was not negotiated; the association stands.
+        OperationTimeout: No response came within the DIMSE timeout; the association was aborted.
+        AssociationError: The association ended.
+        RemoteProtocolError: What came is no response; the association was aborted.
+    """
+    context = association.context_for(uids.Verification)
+    request = CEchoRQ(message_id=association.next_message_id(), affected_sop_class_uid=uids.Verification)
+    MESSAGES.info("Sending Echo Request: MsgID %d", request.message_id)
+    response = await association.exchange(context, request)
+    assert isinstance(response, CEchoRSP)  # the association lets no other through
+    status = Status(response.status, service="verification", comment=response.error_comment or "")
+    MESSAGES.info("Received Echo Response (Status: 0x%04X - %s)", status, "Unknown" if status else "Success")
+    return status
+
+
+@dataclass(frozen=True, slots=True)
+class EchoRequest:
+    """A C-ECHO-RQ that reached us.
+
+    Attributes:
+        context: The presentation context it came on.
+        peer: Who asks.
+        message_id: Its message ID.
+    """
+
+    context: PresentationContext
+    peer: Peer
+    message_id: int
+
+
+EchoHandler = Callable[[EchoRequest], "int | Awaitable[int]"]
+
+
+async def answer_echo(association: Association, arrived: Arrived, handler: EchoHandler | None) -> None:
+    """Answer a C-ECHO-RQ: with what `handler` returns, or with success if there is none."""
+    message = arrived.message
+    assert isinstance(message, CEchoRQ)
+    MESSAGES.info("Received Echo Request (MsgID %d)", message.message_id)
+    answer = Refusal(0x0000)
+    if handler is not None:
+        request = EchoRequest(arrived.context, association.peer, message.message_id)
+        answer = await ask_status(association, handler, request)
+    await association.send_response(
+        arrived.context, respond(message, answer.status, error_comment=answer.comment or None)
+    )

@@ -1,0 +1,216 @@
+"""What can be chosen, validated once: AE titles, timeouts, limits, and the two ends of a negotiation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+
+from dimse import uids
+from dimse.version import __version__
+
+IMPLEMENTATION_CLASS_UID = "2.25.215146092437265891204364521487269146372"
+IMPLEMENTATION_VERSION_NAME = f"DIMSE_{__version__.replace('.', '_')}"
+
+# The largest P-DATA-TF PDU body that we receive: what a requestor announces by default, and what a server does.
+REQUESTOR_MAXIMUM_LENGTH = 16382
+ACCEPTOR_MAXIMUM_LENGTH = 131072
+# The largest that we send, however much more the peer allows: larger ones gain nothing and cost memory on its side.
+MAXIMUM_SEND_LENGTH = 262144
+
+DEFAULT_TRANSFER_SYNTAXES = (
+    uids.ExplicitVRLittleEndian,
+    uids.ImplicitVRLittleEndian,
+    uids.DeflatedExplicitVRLittleEndian,
+    uids.ExplicitVRBigEndian,
+)
+
+
+def validate_ae_title(title: str) -> str:
+    """The AE title without insignificant spaces (PS3.5 6.2, VR AE).
+
+    Raises:
+        ValueError: It is empty, longer than 16 characters, or has a character that the VR AE does not allow.
+    """
+    stripped = title.strip(" ")
+    if not 1 <= len(stripped) <= 16:
+        raise ValueError(f"an AE title has 1 to 16 characters, not {len(stripped)}: {title!r}")
+    if not stripped.isascii() or not stripped.isprintable() or "\\" in stripped:
+        raise ValueError(f"an AE title has printable ASCII characters and no backslash: {title!r}")
+    return stripped
+
+
+def validate_maximum_length(length: int) -> int:
+    """A maximum length that we may announce (PS3.8 D.1): 0 for unlimited, or 4096 to 2^32-1 bytes.
+
+    Raises:
+        ValueError: It is something else.
+    """
+    if length != 0 and not 4096 <= length <= 0xFFFFFFFF:
+        raise ValueError(f"the maximum length is 0 (unlimited) or 4096 to 4294967295 bytes, not {length}")
+    return length
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """How long each wait may take, in seconds; 0 is unlimited.
+
+    Attributes:
+        connect: Until the transport connection stands.
+        acse: For the answer to an association request and to a release request, and for a peer to close.
+        dimse: For a response, from the last byte of its request.
+        network: Without one byte moving, while a message is under way.
+        idle: Between messages, on a server's association.
+    """
+
+    connect: float = 10
+    acse: float = 30
+    dimse: float = 30
+    network: float = 30
+    idle: float = 60
+
+    def __post_init__(self) -> None:
+        for name in self.__slots__:
+            value = getattr(self, name)
+            if not 0 <= value < float("inf"):
+                raise ValueError(f"the {name} timeout is 0 (unlimited) or a number of seconds, not {value}")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much a peer may ask of a server.
+
+    Attributes:
+        associations: Established at one time; more are rejected (transient, local limit exceeded).
+        half_open: Connections whose A-ASSOCIATE-RQ is not complete; more are closed, the oldest first.
+        queued_requests: Requests of one association that wait for their handler while a message is being sent.
+    """
+
+    associations: int = 100
+    half_open: int = 1024
+    queued_requests: int = 64
+
+
+@dataclass(frozen=True, slots=True)
+class ProposedContext:
+    """A presentation context to propose: an abstract syntax, and transfer syntaxes in order of preference (PS3.8 7.1.1.13)."""
+
+    abstract_syntax: str
+    transfer_syntaxes: tuple[str, ...] = DEFAULT_TRANSFER_SYNTAXES
+
+    def __post_init__(self) -> None:
+        if not self.transfer_syntaxes:
+            raise ValueError(f"no transfer syntax is proposed for {self.abstract_syntax}")
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """SCU and SCP role for a SOP class (PS3.7 D.3.3.4): what the requestor offers to be, or the acceptor allows."""
+
+    sop_class_uid: str
+    scu: bool = True
+    scp: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class UserIdentity:
+    """Who asks for the association (PS3.7 D.3.3.7). Its secrets are never shown.
+
+    Attributes:
+        identity_type: 1 user name, 2 user name and passcode, 3 Kerberos ticket, 4 SAML assertion, 5 JSON web token.
+        primary: The user name, ticket, assertion or token.
+        secondary: The passcode, with type 2.
+        positive_response_requested: Should the acceptor answer that it took the identity?
+    """
+
+    identity_type: int
+    primary: bytes = field(repr=False)
+    secondary: bytes = field(default=b"", repr=False)
+    positive_response_requested: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ExtendedNegotiation:
+    """Service-class specific application information for a SOP class (PS3.7 D.3.3.5)."""
+
+    sop_class_uid: str
+    information: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class CommonExtendedNegotiation:
+    """The service class and related general SOP classes of a SOP class (PS3.7 D.3.3.6)."""
+
+    sop_class_uid: str
+    service_class_uid: str
+    related_general_sop_class_uids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Requestor:
+    """What an association is requested with (PS3.8 7.1.1).
+
+    Attributes:
+        contexts: At most 128 presentation contexts.
+        maximum_length: The largest P-DATA-TF PDU that we receive, in bytes; 0 is unlimited.
+        maximum_send_length: Our own cap, in bytes, on what we send below the peer's maximum.
+        async_ops: Operations that may be outstanding at one time; 1 negotiates nothing.
+    """
+
+    contexts: tuple[ProposedContext, ...]
+    calling_ae_title: str = "DIMSE"
+    called_ae_title: str = "ANY-SCP"
+    maximum_length: int = REQUESTOR_MAXIMUM_LENGTH
+    maximum_send_length: int = MAXIMUM_SEND_LENGTH
+    roles: tuple[Role, ...] = ()
+    extended: tuple[ExtendedNegotiation, ...] = ()
+    common_extended: tuple[CommonExtendedNegotiation, ...] = ()
+    identity: UserIdentity | None = None
+    async_ops: int = 1
+
+    def __post_init__(self) -> None:
+        validate_ae_title(self.calling_ae_title)
+        validate_ae_title(self.called_ae_title)
+        validate_maximum_length(self.maximum_length)
+        if not 1 <= len(self.contexts) <= 128:
+            raise ValueError(
+                f"an association has 1 to 128 presentation contexts, not {len(self.contexts)} (PS3.8 7.1.1.13)"
+            )
+        if self.async_ops < 0 or self.async_ops > 0xFFFF:
+            raise ValueError(f"the asynchronous operations window is 0 (unlimited) to 65535, not {self.async_ops}")
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptor:
+    """What an association is accepted with (PS3.8 7.1.1, PS3.7 D.3).
+
+    Attributes:
+        ae_title: Ours.
+        contexts: The abstract syntaxes that are accepted.
+        transfer_syntaxes: What is accepted for each of them; None: any that the requestor proposes.
+        prefer_ours: Choose by our order of transfer syntaxes, not the requestor's.
+        maximum_length: The largest P-DATA-TF PDU that we receive, in bytes; 0 is unlimited.
+        maximum_send_length: Our own cap, in bytes, on what we send below the peer's maximum.
+        require_called: Reject an association that calls another AE title than ours.
+        calling_ae_titles: The only ones that may call, if any are given.
+        accept_unknown: Accept abstract syntaxes that are not in `contexts`.
+        roles: Abstract syntaxes for which a requestor may be SCP.
+        async_ops: The most operations that we let a requestor have outstanding.
+        identify: Called with the user identity; what it returns answers it, None rejects the association.
+    """
+
+    contexts: Collection[str]
+    ae_title: str = "DIMSE"
+    transfer_syntaxes: tuple[str, ...] | None = None
+    prefer_ours: bool = False
+    maximum_length: int = ACCEPTOR_MAXIMUM_LENGTH
+    maximum_send_length: int = MAXIMUM_SEND_LENGTH
+    require_called: bool = False
+    calling_ae_titles: Collection[str] = ()
+    accept_unknown: bool = False
+    roles: tuple[Role, ...] = ()
+    async_ops: int = 1
+    identify: Callable[[UserIdentity], bytes | None] | None = None
+
+    def __post_init__(self) -> None:
+        validate_ae_title(self.ae_title)
+        validate_maximum_length(self.maximum_length)

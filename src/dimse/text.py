@@ -1,0 +1,12 @@
+"""Text that came from elsewhere, made fit to be printed."""
+
+from __future__ import annotations
+
+
+def one_line(text: str, most: int = 1024) -> str:
+    """`text` on one line: what cannot be printed is escaped, what is too long is cut."""
+    if len(text) > most:
+        text = text[:most] + "..."
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)

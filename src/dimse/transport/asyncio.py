@@ -1,0 +1,89 @@
+"""The asyncio driver: `ready` is a reader or writer on the event loop, a `def` handler runs in a thread."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import socket
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+from dimse.transport import READ, WRITE
+from dimse.transport.base import Address, Transport
+from dimse.transport.base import connect as _connect
+
+T = TypeVar("T")
+
+# A fast peer never makes a call block: after so many bytes or seconds the loop gets its turn all the same.
+BREATH_BYTES = 256 * 1024
+BREATH_SECONDS = 0.002
+
+
+class AsyncioTransport(Transport):
+    """A transport connection on the running event loop."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        super().__init__(connection)
+        self._loop = asyncio.get_running_loop()
+        self._descriptor = connection.fileno()
+        self._moved = 0
+        self._breathed = time.monotonic()
+
+    async def _wait(self, events: int, deadline: float | None) -> int:
+        """Wait on the loop for an event, or for the deadline."""
+        waiter: asyncio.Future[int] = self._loop.create_future()
+
+        def arrived(event: int) -> None:
+            if not waiter.done():
+                waiter.set_result(event)
+
+        try:
+            if events & READ:
+                self._loop.add_reader(self._descriptor, arrived, READ)
+            if events & WRITE:
+                self._loop.add_writer(self._descriptor, arrived, WRITE)
+            timer = (
+                None if deadline is None else self._loop.call_later(max(0.0, deadline - time.monotonic()), arrived, 0)
+            )
+            try:
+                return await waiter
+            finally:
+                if timer is not None:
+                    timer.cancel()
+        finally:
+            self._moved, self._breathed = 0, time.monotonic()
+            self._loop.remove_reader(self._descriptor)
+            self._loop.remove_writer(self._descriptor)
+
+    async def breathe(self, count: int) -> None:
+        """Let the loop run others after 256 KiB or 2 ms without a wait."""
+        self._moved += count
+        if self._moved >= BREATH_BYTES or time.monotonic() - self._breathed >= BREATH_SECONDS:
+            await asyncio.sleep(0)
+            self._moved, self._breathed = 0, time.monotonic()
+
+    async def call(self, function: Callable[..., T | Awaitable[T]], *args: Any) -> T:
+        """Await an `async def`; run a `def` in the loop's bounded pool of threads."""
+        if inspect.iscoroutinefunction(function):
+            awaited: T = await function(*args)
+            return awaited
+        result = await self._loop.run_in_executor(None, function, *args)
+        if inspect.isawaitable(result):
+            return await result
+        return result
+
+
+async def resolve(host: str, port: int, deadline: float | None) -> list[tuple[int, Address]]:
+    """Look a name up in the loop's pool of threads."""
+    try:
+        async with asyncio.timeout(None if deadline is None else max(0.0, deadline - time.monotonic())):
+            found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except TimeoutError as error:
+        raise socket.gaierror(socket.EAI_AGAIN, f"the name {host!r} could not be looked up in time") from error
+    return [(family, address) for family, _, _, _, address in found]
+
+
+async def connect(host: str, port: int, timeout: float) -> Transport:
+    """Open a transport connection on the running event loop."""
+    return await _connect(AsyncioTransport, resolve, host, port, timeout)

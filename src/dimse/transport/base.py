@@ -1,0 +1,262 @@
+"""Transport: a non-blocking socket, over which everything above is written once as `async def`.
+
+A call tries the system call first. Only if that would block does its user await `ready`, and how that waits is what a driver
+is: `dimse.transport.blocking` polls and never suspends, so a coroutine runs to its end in one step; `dimse.transport.asyncio`
+lets the event loop go on. The other difference is `call`: where a user's handler runs.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from dimse.errors import ConnectError, ConnectionLost, OperationTimeout
+from dimse.transport import READ, WRITE
+
+if TYPE_CHECKING:
+    import ssl
+
+    from dimse.transport.tls import TLSSocket
+
+T = TypeVar("T")
+
+Address = tuple[Any, ...]
+Buffers = Sequence["bytes | memoryview"]
+
+_QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
+
+
+def deadline_after(seconds: float) -> float | None:
+    """The moment on `time.monotonic()` that is `seconds` away; None for 0, which is unlimited."""
+    return time.monotonic() + seconds if seconds else None
+
+
+class Transport(ABC):
+    """One transport connection (PS3.8 9.1).
+
+    Args:
+        connection: A connected socket, or one about to be.
+    """
+
+    def __init__(self, connection: socket.socket) -> None:
+        connection.setblocking(False)
+        self._plain = connection
+        self._socket: socket.socket | TLSSocket = connection
+        self._tls: TLSSocket | None = None
+        self._closed = False
+
+    # --- what a driver decides ---
+
+    @abstractmethod
+    async def _wait(self, events: int, deadline: float | None) -> int:
+        """Wait until the descriptor can be read or written, as `ready` says."""
+
+    @abstractmethod
+    async def call(self, function: Callable[..., T | Awaitable[T]], *args: Any) -> T:
+        """Run a user's handler, `def` or `async def`, or a disk operation that may block."""
+
+    async def breathe(self, count: int) -> None:
+        """Called after each `count` bytes that moved without waiting: a chance to let others run."""
+
+    # --- one connection ---
+
+    async def ready(self, events: int, deadline: float | None) -> int:
+        """Wait until the connection can be read or written.
+
+        Args:
+            events: `READ`, `WRITE` or both.
+            deadline: A moment on `time.monotonic()`, or None to wait without limit.
+
+        Returns:
+            The events that are ready; 0 if the deadline passed first.
+        """
+        if self._tls is None:
+            return await self._wait(events, deadline)
+        if events & READ and self._tls.pending():
+            return READ
+        happened = await self._wait(self._tls.wanted | (events & READ) or events, deadline)
+        return events if happened else 0
+
+    async def secure(
+        self,
+        context: ssl.SSLContext,
+        deadline: float | None,
+        *,
+        server_side: bool = False,
+        server_hostname: str | None = None,
+    ) -> None:
+        """Put TLS over the connection (PS3.15 Annex B).
+
+        Raises:
+            ConnectError: The handshake failed, or did not end before `deadline`; the connection is closed.
+        """
+        from dimse.transport.tls import TLSSocket
+
+        try:
+            self._tls = TLSSocket(self._plain, context, server_side=server_side, server_hostname=server_hostname)
+            self._socket, self._plain = self._tls, self._tls.socket
+            while not self._tls.handshake():
+                if not await self._wait(self._tls.wanted, deadline):
+                    raise OSError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))
+        except OSError as error:
+            self.close()
+            raise ConnectError(f"TLS handshake failed: {error.strerror or error}") from error
+
+    async def send_some(self, buffers: Buffers) -> int:
+        """Send what the system takes of `buffers`; returns the number of bytes, 0 if it would block.
+
+        Raises:
+            ConnectionLost: The connection is broken.
+        """
+        try:
+            sent = self._sendv(buffers)
+        except (BlockingIOError, InterruptedError):
+            return 0
+        except OSError as error:
+            if error.errno == errno.EFAULT:  # not the connection: a mapped file has become shorter
+                raise
+            raise ConnectionLost(f"Connection closed while sending: {error.strerror or error}") from error
+        await self.breathe(sent)
+        return sent
+
+    async def receive_some(self, buffer: memoryview) -> int | None:
+        """Receive what has arrived into `buffer`; returns the number of bytes, 0 at the end, None if it would block.
+
+        Raises:
+            ConnectionLost: The connection is broken.
+        """
+        try:
+            received = self._receive_into(buffer)
+        except (BlockingIOError, InterruptedError):
+            return None
+        except OSError as error:
+            raise ConnectionLost(f"Connection closed: {error.strerror or error}") from error
+        await self.breathe(received)
+        return received
+
+    def _sendv(self, buffers: Buffers) -> int:
+        return self._socket.sendmsg(buffers)
+
+    def _receive_into(self, buffer: memoryview) -> int:
+        received = self._socket.recv_into(buffer)
+        if _QUICKACK is not None:
+            # A peer with Nagle's algorithm on waits for this acknowledgement before it sends the rest of a message.
+            self._plain.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
+        return received
+
+    def send_now(self, data: bytes) -> None:
+        """Send a few last bytes if the system takes them at once; from any thread."""
+        try:
+            self._socket.sendmsg([data])
+        except OSError:
+            return  # there is nobody left to tell
+
+    def wake(self) -> None:
+        """Shut the connection down under whoever waits on it, from any thread: the wait ends with the connection's end."""
+        try:
+            self._socket.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            return  # it is down already
+
+    def close(self) -> None:
+        """Close the connection; again does nothing."""
+        if not self._closed:
+            self._closed = True
+            self._socket.close()
+
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
+    @property
+    def peer_address(self) -> tuple[str, int]:
+        """Host and port of the peer, as numbers."""
+        try:
+            name = self._plain.getpeername()
+        except OSError:
+            return "", 0
+        return str(name[0]), int(name[1])
+
+
+def open_socket(family: int) -> socket.socket:
+    """A socket with the options that every association wants."""
+    connection = socket.socket(family, socket.SOCK_STREAM)
+    tune(connection)
+    return connection
+
+
+def tune(connection: socket.socket) -> None:
+    """No Nagle's algorithm: we send whole messages."""
+    connection.setblocking(False)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+async def connect(
+    make: Callable[[socket.socket], Transport],
+    resolve: Callable[[str, int, float | None], Awaitable[list[tuple[int, Address]]]],
+    host: str,
+    port: int,
+    timeout: float,
+) -> Transport:
+    """Open a transport connection: each address of the name in turn, all within one deadline.
+
+    Args:
+        make: The driver's transport.
+        resolve: The driver's way to look a name up: host, port and deadline to address families and addresses.
+        host: A name, an IPv4 or an IPv6 address.
+        port: 1 to 65535.
+        timeout: Seconds; 0 is unlimited.
+
+    Raises:
+        ConnectError: In the system's own words; chained to what the system raised.
+    """
+    deadline = deadline_after(timeout)
+    failure: OSError = OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL))
+    try:
+        addresses = await resolve(host, port, deadline)
+    except (OSError, UnicodeError) as error:
+        words = error.strerror if isinstance(error, OSError) and error.strerror else "Name or service not known"
+        raise ConnectError(words) from error
+    for family, address in addresses:
+        try:
+            transport = make(open_socket(family))
+        except OSError as error:
+            failure = error
+            continue
+        try:
+            await _connect_one(transport, address, deadline)
+        except OSError as error:
+            transport.close()
+            failure = error
+        except BaseException:
+            transport.close()
+            raise
+        else:
+            return transport
+    raise ConnectError(failure.strerror or str(failure)) from failure
+
+
+async def _connect_one(transport: Transport, address: Address, deadline: float | None) -> None:
+    code = transport._plain.connect_ex(address)
+    if code in (errno.EINPROGRESS, errno.EWOULDBLOCK):
+        if not await transport.ready(WRITE, deadline):
+            raise OSError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))
+        code = transport._plain.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    if code:
+        raise OSError(code, os.strerror(code))
+
+
+def timed_out(wait: str) -> OperationTimeout:
+    """The error for a wait that passed its deadline, in the words that users look for."""
+    words = {
+        "acse": "ACSE timeout reached while waiting for response to association request",
+        "release": "ACSE timeout reached while waiting for response to release request",
+        "dimse": "DIMSE timeout reached while waiting for message response",
+        "network": "Network timeout reached",
+    }
+    return OperationTimeout("acse" if wait == "release" else wait, words.get(wait, ""))

@@ -1,0 +1,385 @@
+"""What two AEs agree on when an association is made (PS3.8 7.1, PS3.7 Annex D): pure functions, one side each.
+
+The requestor builds its A-ASSOCIATE-RQ with `propose` and reads the answer with `conclude`; the acceptor does both with `answer`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from dimse.errors import NegotiationError, RefusedContexts, RemoteProtocolError
+from dimse.settings import (
+    IMPLEMENTATION_CLASS_UID,
+    IMPLEMENTATION_VERSION_NAME,
+    Acceptor,
+    ExtendedNegotiation,
+    Requestor,
+    UserIdentity,
+)
+from dimse.uids import ApplicationContextName
+from dimse.upper_layer import pdu
+from dimse.upper_layer.pdata import LEAST_MAXIMUM_LENGTH
+
+# Result/Reason of a presentation context in an A-ASSOCIATE-AC (PS3.8 Table 9-18)
+ACCEPTANCE, USER_REJECTION, NO_REASON, ABSTRACT_SYNTAX_NOT_SUPPORTED, TRANSFER_SYNTAXES_NOT_SUPPORTED = range(5)
+CONTEXT_RESULTS = (
+    "Accepted",
+    "User Rejection",
+    "Provider Rejection",
+    "Rejected - Abstract Syntax Not Supported",
+    "Rejected - Transfer Syntax Not Supported",
+)
+MOST_CONTEXTS = 128
+
+
+@dataclass(frozen=True, slots=True)
+class PresentationContext:
+    """A presentation context after negotiation (PS3.8 7.1.1.13, 7.1.1.14).
+
+    Attributes:
+        context_id: Odd, 1 to 255.
+        abstract_syntax: The SOP class.
+        result: 0 accepted; otherwise why not (`CONTEXT_RESULTS`).
+        transfer_syntax: The accepted one; empty if the context was refused.
+        proposed_transfer_syntaxes: What the requestor proposed.
+        requestor_is_scu: May the requestor act as SCU of the SOP class here?
+        requestor_is_scp: May it act as SCP?
+    """
+
+    context_id: int
+    abstract_syntax: str
+    result: int
+    transfer_syntax: str = ""
+    proposed_transfer_syntaxes: tuple[str, ...] = ()
+    requestor_is_scu: bool = True
+    requestor_is_scp: bool = False
+
+    @property
+    def accepted(self) -> bool:
+        return self.result == ACCEPTANCE
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Who the peer says it is.
+
+    Attributes:
+        ae_title: Its AE title: what it calls itself (requestor), or what we called (acceptor).
+        implementation_class_uid: Of its software; empty if it did not say.
+        implementation_version_name: Of its software; empty if it did not say.
+        address: Host and port of the transport connection; set by whoever has it.
+    """
+
+    ae_title: str
+    implementation_class_uid: str = ""
+    implementation_version_name: str = ""
+    address: tuple[str, int] = ("", 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Negotiated:
+    """What holds during the association.
+
+    Attributes:
+        contexts: Every proposed context with its result, by context ID.
+        peer: Who the peer says it is.
+        called_ae_title: The AE title that the requestor called.
+        send_length: The most bytes of a P-DATA-TF PDU after its header that we send.
+        invoked: Operations that we may have outstanding (asynchronous operations window); 0 is unlimited.
+        performed: Operations that the peer may have outstanding; 0 is unlimited.
+        extended: The peer's service-class application information.
+        identity_response: The acceptor's answer to a user identity; None if it gave none.
+    """
+
+    contexts: dict[int, PresentationContext]
+    peer: Peer
+    called_ae_title: str
+    send_length: int
+    invoked: int = 1
+    performed: int = 1
+    extended: tuple[ExtendedNegotiation, ...] = ()
+    identity_response: bytes | None = None
+
+    def accepted(self, abstract_syntax: str | None = None) -> list[PresentationContext]:
+        """The accepted contexts, all of them or those of one abstract syntax."""
+        return [
+            context
+            for context in self.contexts.values()
+            if context.accepted and abstract_syntax in (None, context.abstract_syntax)
+        ]
+
+
+_Item = TypeVar("_Item", bound=pdu.UserInformationItem)
+
+
+def find(items: Iterable[pdu.UserInformationItem], kind: type[_Item]) -> _Item | None:
+    """The user information item of a kind, if it is there."""
+    return next((item for item in items if isinstance(item, kind)), None)
+
+
+def find_all(items: Iterable[pdu.UserInformationItem], kind: type[_Item]) -> list[_Item]:
+    """Every user information item of a kind."""
+    return [item for item in items if isinstance(item, kind)]
+
+
+# --- the requestor ---
+
+
+def propose(requestor: Requestor) -> pdu.AssociateRQ:
+    """The A-ASSOCIATE-RQ that asks for what `requestor` says; context IDs are 1, 3, 5 ... in its order."""
+    contexts = tuple(
+        pdu.PresentationContextRQ(2 * index + 1, context.abstract_syntax, context.transfer_syntaxes)
+        for index, context in enumerate(requestor.contexts)
+    )
+    items: list[pdu.UserInformationItem] = _who_we_are(requestor.maximum_length)
+    if requestor.async_ops != 1:
+        items.append(pdu.AsynchronousOperationsWindow(requestor.async_ops, 1))
+    items += (pdu.RoleSelection(role.sop_class_uid, int(role.scu), int(role.scp)) for role in requestor.roles)
+    items += (pdu.SOPClassExtendedNegotiation(item.sop_class_uid, item.information) for item in requestor.extended)
+    items += (
+        pdu.SOPClassCommonExtendedNegotiation(
+            item.sop_class_uid, item.service_class_uid, item.related_general_sop_class_uids
+        )
+        for item in requestor.common_extended
+    )
+    if requestor.identity is not None:
+        who = requestor.identity
+        items.append(
+            pdu.UserIdentityRQ(who.identity_type, int(who.positive_response_requested), who.primary, who.secondary)
+        )
+    return pdu.AssociateRQ(requestor.called_ae_title, requestor.calling_ae_title, contexts, tuple(items))
+
+
+def conclude(requestor: Requestor, request: pdu.AssociateRQ, accept: pdu.AssociateAC) -> Negotiated:
+    """What an A-ASSOCIATE-AC makes of our request.
+
+    Raises:
+        RemoteProtocolError: It answers what was not asked: another context ID, a transfer syntax that was not proposed.
+        NegotiationError: The peer's maximum length is too small to send anything in.
+        RefusedContexts: No context was accepted.
+    """
+    answers: dict[int, pdu.PresentationContextAC] = {}
+    proposed = {context.context_id: context for context in request.presentation_contexts}
+    for answered in accept.presentation_contexts:
+        if answered.context_id not in proposed:
+            raise RemoteProtocolError(f"presentation context {answered.context_id} was not proposed", abort_source=0)
+        if answered.context_id in answers:
+            raise RemoteProtocolError(f"presentation context {answered.context_id} is answered twice", abort_source=0)
+        if (
+            answered.result == ACCEPTANCE
+            and answered.transfer_syntax not in proposed[answered.context_id].transfer_syntaxes
+        ):
+            raise RemoteProtocolError(
+                f"presentation context {answered.context_id} was accepted with a transfer syntax that was not proposed:"
+                f" {answered.transfer_syntax}",
+                abort_source=0,
+            )
+        answers[answered.context_id] = answered
+
+    roles = {role.sop_class_uid: role for role in find_all(accept.user_information, pdu.RoleSelection)}
+    offered = {role.sop_class_uid: role for role in requestor.roles}
+    contexts = {
+        context_id: _concluded(context, answers.get(context_id), roles if context.abstract_syntax in offered else {})
+        for context_id, context in proposed.items()
+    }
+    window = find(accept.user_information, pdu.AsynchronousOperationsWindow)
+    identity = find(accept.user_information, pdu.UserIdentityAC)
+    negotiated = Negotiated(
+        contexts=contexts,
+        peer=_who_the_peer_is(request.called_ae_title, accept.user_information),
+        called_ae_title=request.called_ae_title,
+        send_length=_send_length(accept.user_information, requestor.maximum_send_length),
+        invoked=window.maximum_invoked if window and requestor.async_ops != 1 else 1,
+        extended=_extended(accept.user_information),
+        identity_response=identity.server_response if identity else None,
+    )
+    if not negotiated.accepted():
+        raise RefusedContexts([describe_refusal(context) for context in contexts.values()])
+    return negotiated
+
+
+def describe_refusal(context: PresentationContext) -> str:
+    """One refused presentation context and why, in one line."""
+    from dimse.uids import name
+
+    reason = (
+        CONTEXT_RESULTS[context.result]
+        if context.result < len(CONTEXT_RESULTS)
+        else f"(unknown result {context.result})"
+    )
+    proposed = ", ".join(name(uid) for uid in context.proposed_transfer_syntaxes)
+    return f"{name(context.abstract_syntax)} ({proposed}): {reason}"
+
+
+def _concluded(
+    proposed: pdu.PresentationContextRQ, answer: pdu.PresentationContextAC | None, roles: dict[str, pdu.RoleSelection]
+) -> PresentationContext:
+    # A context that the acceptor does not mention is refused without a reason.
+    result = answer.result if answer else NO_REASON
+    role = roles.get(proposed.abstract_syntax)
+    return PresentationContext(
+        context_id=proposed.context_id,
+        abstract_syntax=proposed.abstract_syntax,
+        result=result,
+        transfer_syntax=answer.transfer_syntax if answer and result == ACCEPTANCE else "",
+        proposed_transfer_syntaxes=proposed.transfer_syntaxes,
+        requestor_is_scu=bool(role.scu_role) if role else True,
+        requestor_is_scp=bool(role.scp_role) if role else False,
+    )
+
+
+# --- the acceptor ---
+
+
+def answer(acceptor: Acceptor, request: pdu.AssociateRQ) -> tuple[pdu.AssociateAC, Negotiated] | pdu.AssociateRJ:
+    """What `acceptor` makes of a request: the A-ASSOCIATE-AC and what then holds, or the A-ASSOCIATE-RJ.
+
+    Raises:
+        NegotiationError: The requestor's maximum length is too small to answer in.
+    """
+    rejection = _rejection(acceptor, request)
+    if rejection is not None:
+        return rejection
+    identity = find(request.user_information, pdu.UserIdentityRQ)
+    response: bytes | None = None
+    if identity is not None and acceptor.identify is not None:
+        response = acceptor.identify(
+            UserIdentity(
+                identity.identity_type, identity.primary, identity.secondary, bool(identity.positive_response_requested)
+            )
+        )
+        if response is None:
+            return pdu.AssociateRJ(result=1, source=1, reason=1)
+
+    roles = _roles(acceptor, request)
+    contexts = {
+        context.context_id: _accepted(acceptor, context, roles.get(context.abstract_syntax))
+        for context in request.presentation_contexts
+    }
+    items = _who_we_are(acceptor.maximum_length)
+    invoked, performed = _windows(acceptor, request)
+    if find(request.user_information, pdu.AsynchronousOperationsWindow) and (invoked, performed) != (1, 1):
+        items.append(pdu.AsynchronousOperationsWindow(performed, invoked))
+    items += roles.values()
+    if identity is not None and identity.positive_response_requested and response is not None:
+        items.append(pdu.UserIdentityAC(response))
+    accept = pdu.AssociateAC(
+        request.called_ae_title,
+        request.calling_ae_title,
+        tuple(
+            # The transfer syntax of a refused context is not significant; the first proposed one satisfies every decoder.
+            pdu.PresentationContextAC(
+                context.context_id, context.result, context.transfer_syntax or context.proposed_transfer_syntaxes[0]
+            )
+            for context in contexts.values()
+        ),
+        tuple(items),
+    )
+    negotiated = Negotiated(
+        contexts=contexts,
+        peer=_who_the_peer_is(request.calling_ae_title, request.user_information),
+        called_ae_title=request.called_ae_title,
+        send_length=_send_length(request.user_information, acceptor.maximum_send_length),
+        invoked=invoked,
+        performed=performed,
+        extended=_extended(request.user_information),
+    )
+    return accept, negotiated
+
+
+def _rejection(acceptor: Acceptor, request: pdu.AssociateRQ) -> pdu.AssociateRJ | None:
+    """Why the request as a whole is refused, if it is (PS3.8 Table 9-21)."""
+    ids = [context.context_id for context in request.presentation_contexts]
+    if request.application_context != ApplicationContextName:
+        return pdu.AssociateRJ(result=1, source=1, reason=2)
+    if len(ids) > MOST_CONTEXTS or len(ids) != len(set(ids)):
+        return pdu.AssociateRJ(result=1, source=2, reason=1)
+    titles = acceptor.calling_ae_titles
+    if not request.calling_ae_title or (titles and request.calling_ae_title not in titles):
+        return pdu.AssociateRJ(result=1, source=1, reason=3)
+    if acceptor.require_called and request.called_ae_title != acceptor.ae_title:
+        return pdu.AssociateRJ(result=1, source=1, reason=7)
+    return None
+
+
+def _accepted(
+    acceptor: Acceptor, proposed: pdu.PresentationContextRQ, role: pdu.RoleSelection | None
+) -> PresentationContext:
+    context = PresentationContext(
+        context_id=proposed.context_id,
+        abstract_syntax=proposed.abstract_syntax,
+        result=ABSTRACT_SYNTAX_NOT_SUPPORTED,
+        proposed_transfer_syntaxes=proposed.transfer_syntaxes,
+        requestor_is_scu=bool(role.scu_role) if role else True,
+        requestor_is_scp=bool(role.scp_role) if role else False,
+    )
+    if proposed.abstract_syntax not in acceptor.contexts and not acceptor.accept_unknown:
+        return context
+    supported = acceptor.transfer_syntaxes
+    if supported is None:
+        chosen = proposed.transfer_syntaxes[0]
+    else:
+        first, then = (
+            (supported, proposed.transfer_syntaxes) if acceptor.prefer_ours else (proposed.transfer_syntaxes, supported)
+        )
+        chosen = next((uid for uid in first if uid in then), "")
+    if not chosen:
+        return replace(context, result=TRANSFER_SYNTAXES_NOT_SUPPORTED)
+    return replace(context, result=ACCEPTANCE, transfer_syntax=chosen)
+
+
+def _roles(acceptor: Acceptor, request: pdu.AssociateRQ) -> dict[str, pdu.RoleSelection]:
+    """Our answers to the role selection items: of what was offered, what `acceptor` allows (PS3.7 D.3.3.4)."""
+    allowed = {role.sop_class_uid: role for role in acceptor.roles}
+    answers = {}
+    for item in find_all(request.user_information, pdu.RoleSelection):
+        mine = allowed.get(item.sop_class_uid)
+        if mine is not None:
+            answers[item.sop_class_uid] = pdu.RoleSelection(
+                item.sop_class_uid, item.scu_role & mine.scu, item.scp_role & mine.scp
+            )
+    return answers
+
+
+def _windows(acceptor: Acceptor, request: pdu.AssociateRQ) -> tuple[int, int]:
+    """Operations that we may have outstanding, and that the requestor may (PS3.7 D.3.3.3)."""
+    window = find(request.user_information, pdu.AsynchronousOperationsWindow)
+    if window is None or acceptor.async_ops == 1:
+        return 1, 1
+    theirs, ours = window.maximum_invoked, acceptor.async_ops
+    return 1, min(theirs, ours) if theirs and ours else theirs or ours
+
+
+# --- both ---
+
+
+def _who_we_are(maximum_length: int) -> list[pdu.UserInformationItem]:
+    return [
+        pdu.MaximumLength(maximum_length),
+        pdu.ImplementationClassUID(IMPLEMENTATION_CLASS_UID),
+        pdu.ImplementationVersionName(IMPLEMENTATION_VERSION_NAME),
+    ]
+
+
+def _who_the_peer_is(ae_title: str, items: tuple[pdu.UserInformationItem, ...]) -> Peer:
+    class_uid = find(items, pdu.ImplementationClassUID)
+    version = find(items, pdu.ImplementationVersionName)
+    return Peer(ae_title, class_uid.uid if class_uid else "", version.name if version else "")
+
+
+def _send_length(items: tuple[pdu.UserInformationItem, ...], cap: int) -> int:
+    """The peer's maximum length (PS3.8 D.1: it does not count the PDU's header; 0 or none is no limit), below our own cap."""
+    announced = find(items, pdu.MaximumLength)
+    length = announced.length if announced else 0
+    if 0 < length < LEAST_MAXIMUM_LENGTH:
+        raise NegotiationError(f"the peer's maximum length of {length} bytes is too small to send anything in")
+    return min(length, cap) if length else cap
+
+
+def _extended(items: tuple[pdu.UserInformationItem, ...]) -> tuple[ExtendedNegotiation, ...]:
+    return tuple(
+        ExtendedNegotiation(item.sop_class_uid, item.information)
+        for item in find_all(items, pdu.SOPClassExtendedNegotiation)
+    )

@@ -1,0 +1,149 @@
+"""P-DATA-TF (PS3.8 9.3.5, Annex E): cut a message into PDUs to send, and take PDUs apart as their bytes arrive.
+
+This is the path of every byte of every image, so it is written by hand and copies nothing: what is sent are slices of the
+caller's buffer between ready-made headers, what is received are slices of the receive buffer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from struct import Struct
+from typing import NamedTuple
+
+from dimse.errors import RemoteProtocolError
+
+P_DATA_TF = 0x04
+
+# The message control header (PS3.8 E.2)
+COMMAND = 0x01
+LAST = 0x02
+
+# PDU type and length, then item length, presentation context ID and message control header: one PDV in each PDU that we send.
+_HEADERS = Struct(">BxLLBB")
+_PDV_HEADER = Struct(">LBB")
+
+# The least maximum length that anything can be sent in: a PDV's header and two bytes of its value.
+LEAST_MAXIMUM_LENGTH = 8
+
+# Buffers in one system call: each costs, and the system takes no more than 1,024.
+BATCH = 64
+
+MOST_PDVS_IN_A_PDU = 1024
+
+Buffer = bytes | memoryview
+
+
+def cut(
+    data: Buffer, context_id: int, maximum_length: int, *, command: bool, before: list[Buffer] | None = None
+) -> Iterator[list[Buffer]]:
+    """Cut a command set or a data set into P-DATA-TF PDUs.
+
+    Args:
+        data: The encoded command set or data set; slices of it are what comes out.
+        context_id: The presentation context.
+        maximum_length: The most bytes of a PDU after its header of six (PS3.8 D.1), at least `LEAST_MAXIMUM_LENGTH`.
+        command: Is this a command set?
+        before: Buffers that go out with the first batch: the command set before its data set.
+
+    Yields:
+        Lists of up to `BATCH` buffers, each list ending with a whole PDU.
+    """
+    size = (maximum_length - 6) & ~1  # a PDV's value has an even length
+    control = COMMAND if command else 0
+    header = _HEADERS.pack(P_DATA_TF, size + 6, size + 2, context_id, control)
+    batch = before or []
+    start = 0
+    for start in range(size, len(data), size):
+        batch += (header, data[start - size : start])
+        if len(batch) >= BATCH:
+            yield batch
+            batch = []
+    rest = len(data) - start
+    batch += (_HEADERS.pack(P_DATA_TF, rest + 6, rest + 2, context_id, control | LAST), data[start:])
+    yield batch
+
+
+class Fragment(NamedTuple):
+    """A piece of a PDV's value, as much of it as has arrived.
+
+    Attributes:
+        context_id: The presentation context.
+        control: The message control header: `COMMAND`, `LAST`.
+        data: A slice of the receive buffer, valid until the next receive.
+        ends: Is this the PDV's last piece?
+    """
+
+    context_id: int
+    control: int
+    data: memoryview
+    ends: bool
+
+
+class PDVReader:
+    """Takes the variable field of P-DATA-TF PDUs apart.
+
+    Attributes:
+        left: Bytes of the current PDU that have not arrived; 0 between PDUs.
+    """
+
+    __slots__ = ("_context_id", "_control", "_held", "_pdvs", "_value_left", "left")
+
+    def __init__(self) -> None:
+        self.left = 0
+        self._held = bytearray()  # a PDV header that has arrived in part
+        self._value_left = -1  # bytes of the current PDV's value to come; -1 while its header is
+        self._context_id = self._control = self._pdvs = 0
+
+    def begin(self, length: int) -> None:
+        """A PDU of `length` bytes after its header starts."""
+        self.left = length
+        self._pdvs = 0
+
+    def read(self, data: memoryview, fragments: list[Fragment]) -> int:
+        """Take what belongs to the current PDU from the front of `data`.
+
+        Returns:
+            The number of bytes taken.
+
+        Raises:
+            RemoteProtocolError: A PDV's length does not fit its PDU (abort reason 6); the fragments before it stand.
+        """
+        position, end = 0, min(len(data), self.left)
+        while position < end:
+            if self._value_left < 0:
+                position += self._read_header(data, position, end)
+                if self._value_left:
+                    continue
+            take = min(self._value_left, end - position)
+            self._value_left -= take
+            self.left -= take
+            ends = self._value_left == 0
+            fragments.append(Fragment(self._context_id, self._control, data[position : position + take], ends))
+            position += take
+            if ends:
+                self._value_left = -1
+        return position
+
+    def _read_header(self, data: memoryview, position: int, end: int) -> int:
+        """Take the PDV header at `position`, or the part of it that is here; returns the number of bytes taken."""
+        if self._held or end - position < 6:
+            taken = min(6 - len(self._held), end - position)
+            self._held += data[position : position + taken]
+            self.left -= taken
+            if len(self._held) < 6:
+                if self.left == 0:
+                    raise RemoteProtocolError("a P-DATA-TF PDU ends within a PDV's header")
+                return taken
+            length, self._context_id, self._control = _PDV_HEADER.unpack(self._held)
+            self._held.clear()
+        else:
+            taken = 6
+            self.left -= 6
+            length, self._context_id, self._control = _PDV_HEADER.unpack_from(data, position)
+        self._pdvs += 1
+        if not 2 <= length <= self.left + 2:
+            raise RemoteProtocolError(f"a PDV length of {length} does not fit its PDU ({self.left + 2} bytes are left)")
+        if self._pdvs > MOST_PDVS_IN_A_PDU:
+            raise RemoteProtocolError(f"more than {MOST_PDVS_IN_A_PDU} PDVs in one PDU")
+        self._value_left = length - 2
+        return taken

@@ -1,0 +1,18 @@
+"""What every test may use."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import settings
+
+from tests import files
+
+# The time limit of a test is pytest-timeout's; a slow machine is not a failure of one example.
+settings.register_profile("dimse", deadline=None, print_blob=True)
+settings.load_profile("dimse")
+
+
+@pytest.fixture(scope="session")
+def pydicom_files() -> files.PydicomFiles:
+    """Every Part 10 file that pydicom ships: what can be sent, and what is refused, repeated or a DICOMDIR."""
+    return files.pydicom_files()

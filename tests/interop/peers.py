@@ -1,0 +1,317 @@
+"""Real peers: the programs of DCMTK, Orthanc and pynetdicom, found, started on a free port, and stopped again.
+
+The functions that start one are context managers that yield a listening `StorageSCP`. Where a peer is not installed the
+test skips and says so; with DIMSE_REQUIRE_PEERS=1 in the environment it fails instead.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from tests.files import Part10File, part10_files, read_part10
+
+ROOT = Path(__file__).parents[2]
+START_SECONDS = 20.0
+POLL_SECONDS = 0.02
+ATTEMPTS = 5  # another program may take the free port before the peer does
+
+
+class NotListeningError(Exception):
+    """The peer's process ended, or time ran out, before it listened."""
+
+
+@dataclass(frozen=True)
+class StorageSCP:
+    """A storage SCP that listens on 127.0.0.1.
+
+    Attributes:
+        ports: Its ports: the DICOM port, and behind it the HTTP port of an Orthanc.
+        folder: The folder of its own, where it may keep what it gets.
+        process: Its process.
+        received: What it has stored so far, by SOP instance UID.
+    """
+
+    ports: tuple[int, ...]
+    folder: Path
+    process: subprocess.Popen[bytes]
+    received: Callable[[], dict[str, Part10File]]
+
+    @property
+    def port(self) -> int:
+        """Its DICOM port."""
+        return self.ports[0]
+
+    @property
+    def output(self) -> str:
+        """What it has printed."""
+        return log_of(self.folder).read_text(errors="replace")
+
+
+StartSCP = Callable[..., StorageSCP]  # what the fixtures of these peers are
+
+
+def missing(reason: str) -> str:
+    """Skip the test for `reason`, or fail it where the peers must be there."""
+    if os.environ.get("DIMSE_REQUIRE_PEERS") == "1":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+def dcmtk(program: str) -> str:
+    """The path of a program of DCMTK, looked for beside its dcmdump: the echoscu found first may be somebody else's."""
+    dcmdump = shutil.which("dcmdump")
+    path = dcmdump and shutil.which(program, path=str(Path(dcmdump).parent))
+    return path or missing(f"DCMTK's {program} is not installed")
+
+
+def orthanc() -> str:
+    """The path of Orthanc."""
+    folders = [*os.get_exec_path(), "/usr/sbin", "/usr/local/sbin"]
+    return shutil.which("Orthanc", path=os.pathsep.join(folders)) or missing("Orthanc is not installed")
+
+
+def pynetdicom() -> str:
+    """The path of a Python that has pynetdicom: DIMSE_PEERS, or what scripts/peers made."""
+    path = os.environ.get("DIMSE_PEERS") or str(ROOT / ".venv-peers" / "bin" / "python")
+    return shutil.which(path) or missing(f"no Python with pynetdicom at {path}: run scripts/peers, or set DIMSE_PEERS")
+
+
+def run(*command: str | os.PathLike[str], nodelay: bool = True) -> subprocess.CompletedProcess[str]:
+    """Run a peer's SCU to its end.
+
+    Args:
+        command: The program (`dcmtk("storescu")`, `pynetdicom(), "-m", "pynetdicom", "echoscu"`) and its arguments.
+        nodelay: As in `dcmtk_storescp`.
+    """
+    return subprocess.run(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=50,
+        check=False,
+        env=environment(nodelay),
+    )
+
+
+def environment(nodelay: bool) -> dict[str, str]:
+    """The environment for a peer: DCMTK reads TCP_NODELAY from it."""
+    return os.environ | {"TCP_NODELAY": "1" if nodelay else "0"}
+
+
+def free_port() -> int:
+    """A port that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def log_of(folder: Path) -> Path:
+    """Where the output of the peer with this folder goes."""
+    return folder.with_name(folder.name + ".log")
+
+
+@contextmanager
+def running(command: Sequence[str], folder: Path, nodelay: bool = True) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a peer with its output in a file, and stop it in the end; pytest shows the output where the test failed."""
+    with log_of(folder).open("wb") as log:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env=environment(nodelay),
+            cwd=folder,
+        )
+    try:
+        yield process
+    finally:
+        process.kill()  # nothing of it is needed any more, and Orthanc takes seconds to end by itself
+        process.wait()
+        print(f"$ {' '.join(command)}\n{log_of(folder).read_text(errors='replace')}")
+
+
+def wait_until(ready: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
+    """Ask `ready` until it is.
+
+    Raises:
+        NotListeningError: The process ended, or it took too long.
+    """
+    deadline = time.monotonic() + START_SECONDS
+    while not ready():
+        if time.monotonic() > deadline:
+            raise NotListeningError(f"not ready after {START_SECONDS:g} s")
+        try:
+            raise NotListeningError(f"ended with {process.wait(POLL_SECONDS)} before it listened")
+        except subprocess.TimeoutExpired:
+            continue
+
+
+def listens(*ports: int) -> Callable[[], bool]:
+    """Whether each of these ports takes a connection."""
+
+    def connects() -> bool:
+        try:
+            for port in ports:
+                socket.create_connection(("127.0.0.1", port), timeout=START_SECONDS).close()
+        except ConnectionError:
+            return False
+        return True
+
+    return connects
+
+
+@contextmanager
+def listening(
+    command: Callable[..., Sequence[str]], folder: Path, *, ports: int = 1, nodelay: bool = True
+) -> Iterator[StorageSCP]:
+    """Run a peer that is told its ports and stores into its folder.
+
+    Args:
+        command: Gives the command for these ports.
+        folder: Its folder, made here.
+        ports: How many it listens on, the DICOM port first.
+        nodelay: As in `dcmtk_storescp`.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for attempt in range(1, ATTEMPTS + 1):
+        chosen = tuple(free_port() for _ in range(ports))
+        with running(command(*chosen), folder, nodelay) as process:
+            try:
+                wait_until(listens(*chosen), process)
+            except NotListeningError:
+                if attempt == ATTEMPTS:
+                    raise
+                continue
+            yield StorageSCP(chosen, folder, process, lambda: by_instance(part10_files(folder)))
+            return
+
+
+def by_instance(files: Sequence[Part10File]) -> dict[str, Part10File]:
+    """Files by the SOP instance UID of their data set."""
+    return {file.sop_instance_uid: file for file in files}
+
+
+@contextmanager
+def dcmtk_storescp(folder: Path, *options: str, nodelay: bool = True) -> Iterator[StorageSCP]:
+    """DCMTK's storescp.
+
+    Args:
+        folder: Where it stores.
+        options: `+xa -pm +B` takes everything and keeps the bytes, `+xi` takes Implicit VR Little Endian only, ...
+        nodelay: False leaves Nagle's algorithm on, as DCMTK does by itself.
+    """
+    program = dcmtk("storescp")
+    with listening(lambda port: [program, *options, "-od", str(folder), str(port)], folder, nodelay=nodelay) as scp:
+        yield scp
+
+
+@contextmanager
+def pynetdicom_storescp(folder: Path, *options: str) -> Iterator[StorageSCP]:
+    """pynetdicom's storescp application, with its options."""
+    python = pynetdicom()
+    with listening(
+        lambda port: [python, "-m", "pynetdicom", "storescp", str(port), "-od", str(folder), *options], folder
+    ) as scp:
+        yield scp
+
+
+@contextmanager
+def pynetdicom_echoscp(folder: Path, *options: str) -> Iterator[StorageSCP]:
+    """pynetdicom's echoscp application, with its options: it stores nothing."""
+    python = pynetdicom()
+    with listening(lambda port: [python, "-m", "pynetdicom", "echoscp", str(port), *options], folder) as scp:
+        yield scp
+
+
+@contextmanager
+def pynetdicom_scp(
+    folder: Path,
+    *,
+    transfer_syntaxes: Sequence[str] = (),
+    status: int = 0x0000,
+    maximum_length: int = 16382,
+) -> Iterator[StorageSCP]:
+    """A Verification and Storage SCP on pynetdicom's library that keeps the bytes of the data sets.
+
+    Args:
+        folder: Where it stores.
+        transfer_syntaxes: The UIDs that it accepts; none is all.
+        status: The status of its C-STORE responses.
+        maximum_length: The maximum length that it announces.
+    """
+    script = str(Path(__file__).with_name("pynetdicom_scp.py"))
+    folder.mkdir(parents=True, exist_ok=True)
+    options = ["--status", str(status), "--maximum-length", str(maximum_length), *transfer_syntaxes]
+    with running([pynetdicom(), script, str(folder), *options], folder) as process:
+        log = log_of(folder)
+        wait_until(lambda: log.read_bytes().startswith(b"port ") and b"\n" in log.read_bytes(), process)
+        port = int(log.read_text().split()[1])
+        yield StorageSCP((port,), folder, process, lambda: by_instance(part10_files(folder)))
+
+
+@contextmanager
+def orthanc_scp(folder: Path, **configuration: object) -> Iterator[StorageSCP]:
+    """Orthanc, which takes every transfer syntax and SOP class from everyone.
+
+    Args:
+        folder: Where it keeps its data base, and writes its configuration.
+        configuration: Further entries of its configuration, or others for those given here.
+    """
+    program, path = orthanc(), folder / "orthanc.json"
+
+    def command(dicom_port: int, http_port: int) -> Sequence[str]:
+        path.write_text(json.dumps(orthanc_configuration(folder, dicom_port, http_port) | configuration))
+        return [program, str(path)]
+
+    with listening(command, folder, ports=2) as scp:
+        yield replace(scp, received=lambda: by_instance(orthanc_files(scp.ports[1])))
+
+
+def orthanc_configuration(folder: Path, dicom_port: int, http_port: int) -> dict[str, object]:
+    """An Orthanc for one test: in a folder of its own, for this machine only, without plugins."""
+    return {
+        "Name": "interop",
+        "StorageDirectory": str(folder / "storage"),
+        "IndexDirectory": str(folder / "index"),
+        "Plugins": [],
+        "HttpPort": http_port,
+        "RemoteAccessAllowed": False,
+        "AuthenticationEnabled": False,
+        "DicomAet": "ORTHANC",
+        "DicomPort": dicom_port,
+        "DicomCheckCalledAet": False,
+        "DicomAlwaysAllowEcho": True,
+        "DicomAlwaysAllowStore": True,
+        "UnknownSopClassAccepted": True,
+        "AcceptedTransferSyntaxes": ["1.2.840.10008.1.*"],
+        "OverwriteInstances": True,
+        "SaveJobs": False,
+    }
+
+
+def orthanc_files(http_port: int) -> list[Part10File]:
+    """What Orthanc holds, through its REST interface."""
+    root = f"http://127.0.0.1:{http_port}/instances"
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+    def get(url: str) -> bytes:
+        with opener.open(url, timeout=START_SECONDS) as response:
+            content: bytes = response.read()
+            return content
+
+    return [read_part10(get(f"{root}/{identifier}/file"), Path(identifier)) for identifier in json.loads(get(root))]

@@ -1,0 +1,254 @@
+"""The floor plan, enforced: who may import whom, what the pure rooms may use, what a short command must not load."""
+
+from __future__ import annotations
+
+import ast
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parents[1] / "src"
+
+# From the ground up. A room is a module of dimse, or a package with all that is in it. A module may import those of its
+# own room and of the layers below; the rooms of one layer do not know each other.
+LAYERS = (
+    ("text", "version"),
+    ("errors", "uids"),
+    ("settings", "sinks"),
+    ("upper_layer", "message", "media", "data_set"),
+    ("transport", "dump"),
+    ("instances",),
+    ("association",),
+    ("services",),
+    ("handlers",),
+    ("archive",),
+    ("server",),
+    ("dimse", "aio"),  # the faces
+    ("testing", "tools"),
+    ("__main__",),
+)
+
+# Bytes to values and values to bytes: no socket, clock, thread, event loop or file. What they may import is named.
+PURE = ("upper_layer", "message", "media", "data_set.walk")
+PURE_STANDARD_MODULES = frozenset(
+    {
+        "__future__",
+        "abc",
+        "bisect",
+        "collections",
+        "collections.abc",
+        "contextlib",
+        "dataclasses",
+        "enum",
+        "functools",
+        "itertools",
+        "math",
+        "operator",
+        "string",
+        "struct",
+        "types",
+        "typing",
+        "zlib",
+    }
+)
+
+# What only these may import when they are themselves imported (a lazy import inside a function is another matter).
+AT_MODULE_LEVEL = {
+    "pydicom": ("data_set.transcode",),
+    "numpy": ("data_set.transcode",),
+    "asyncio": ("aio", "transport.asyncio"),
+}
+
+# What only these may import at all. To the association a transport is an interface: the faces choose the driver.
+ONLY_BY = {
+    "socket": ("transport", "server"),
+    "ssl": ("transport", "server"),
+    "select": ("transport", "server"),
+    "selectors": ("transport", "server"),
+    "dimse.transport": ("transport", "server", "dimse", "aio", "testing", "association"),
+    "dimse.transport.blocking": ("transport", "server", "dimse", "testing"),
+    "dimse.transport.asyncio": ("transport", "server", "aio", "testing"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """That one module imports another, and when.
+
+    Attributes:
+        importer: The full name of the module that imports.
+        imported: The full name of the module, or of the package, that is imported.
+        lazy: Inside a function.
+        typing: For type checkers only.
+        line: Where.
+    """
+
+    importer: str
+    imported: str
+    lazy: bool
+    typing: bool
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.importer}, line {self.line}: {self.imported}"
+
+
+class Imports(ast.NodeVisitor):
+    """Collects the imports of one module."""
+
+    def __init__(self, module: str, is_package: bool) -> None:
+        self.module, self.package = module, module if is_package else module.rpartition(".")[0]
+        self.found: list[Import] = []
+        self.lazy = self.typing = False
+
+    def visit_Import(self, node: ast.Import) -> None:
+        self.found += [self.one(alias.name, node) for alias in node.names]
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
+        parents = self.package.split(".")[: len(self.package.split(".")) + 1 - node.level] if node.level else []
+        source = ".".join([*parents, *filter(None, [node.module])])
+        self.found += [
+            self.one(f"{source}.{alias.name}" if f"{source}.{alias.name}" in MODULES else source, node)
+            for alias in node.names
+        ]
+
+    def visit_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+        before, self.lazy = self.lazy, True
+        self.generic_visit(node)
+        self.lazy = before
+
+    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> None:
+        self.visit_FunctionDef(node)
+
+    def visit_If(self, node: ast.If) -> None:
+        before, self.typing = (
+            self.typing,
+            self.typing or ast.unparse(node.test) in {"TYPE_CHECKING", "typing.TYPE_CHECKING"},
+        )
+        for statement in node.body:
+            self.visit(statement)
+        self.typing = before
+        for statement in node.orelse:
+            self.visit(statement)
+
+    def one(self, imported: str, node: ast.stmt) -> Import:
+        return Import(self.module, imported, self.lazy, self.typing, node.lineno)
+
+
+def module_name(path: Path) -> str:
+    """The full name of the module in the file at `path`."""
+    return ".".join(path.relative_to(SOURCE).with_suffix("").parts).removesuffix(".__init__")
+
+
+MODULES = {module_name(path): path for path in sorted((SOURCE / "dimse").rglob("*.py"))}
+
+
+def imports_of(module: str) -> Iterator[Import]:
+    """What a module of ours imports, each module once a place."""
+    path = MODULES[module]
+    visitor = Imports(module, path.name == "__init__.py")
+    visitor.visit(ast.parse(path.read_text(), filename=str(path)))
+    yield from dict.fromkeys(visitor.found)
+
+
+IMPORTS = [found for module in MODULES for found in imports_of(module)]
+OURS = [found for found in IMPORTS if found.imported.partition(".")[0] == "dimse"]
+
+
+def room(module: str) -> str:
+    """The room of a module of ours; the package itself, which is the blocking face, is the room "dimse"."""
+    return module.split(".")[1] if "." in module else module
+
+
+def within(module: str, name: str) -> bool:
+    """Whether a module is the one of this full name, or inside it."""
+    return module == name or module.startswith(f"{name}.")
+
+
+def one_of(module: str, places: tuple[str, ...]) -> bool:
+    """Whether a module of ours is in one of these places."""
+    return any(within(module, f"dimse.{place}") if place != "dimse" else module == "dimse" for place in places)
+
+
+def assert_none(forbidden: Iterable[Import]) -> None:
+    """Fail with every one of these imports."""
+    assert "\n".join(map(str, forbidden)) == ""
+
+
+def test_every_module_has_its_place_in_the_layers() -> None:
+    rooms = [name for layer in LAYERS for name in layer]
+    assert {room(module) for module in MODULES} - set(rooms) == set()
+    assert len(rooms) == len(set(rooms))
+
+
+def test_imports_run_one_way() -> None:
+    level = {name: number for number, layer in enumerate(LAYERS) for name in layer}
+
+    def allowed(found: Import) -> bool:
+        importer, imported = room(found.importer), room(found.imported)
+        return importer == imported or level[imported] < level[importer]
+
+    assert_none(found for found in OURS if not allowed(found))
+
+
+def test_there_is_no_cycle() -> None:
+    graph: dict[str, set[str]] = {module: set() for module in MODULES}
+    for found in OURS:
+        if not found.typing and found.imported != found.importer:
+            graph[found.importer].add(found.imported)
+    TopologicalSorter(graph).prepare()  # raises CycleError, which names the modules
+
+
+def test_the_pure_rooms_import_nothing_that_does_anything() -> None:
+    theirs = [found for found in IMPORTS if one_of(found.importer, PURE) and found not in OURS]
+    assert_none(found for found in theirs if found.imported not in PURE_STANDARD_MODULES)
+
+
+@pytest.mark.parametrize("module", AT_MODULE_LEVEL)
+def test_a_heavy_module_is_imported_where_it_is_needed(module: str) -> None:
+    theirs = [found for found in IMPORTS if within(found.imported, module) and not found.lazy and not found.typing]
+    assert_none(found for found in theirs if not one_of(found.importer, AT_MODULE_LEVEL[module]))
+
+
+@pytest.mark.parametrize("module", ONLY_BY)
+def test_only_some_may_import(module: str) -> None:
+    theirs = [found for found in IMPORTS if within(found.imported, module) and not found.typing]
+    assert_none(found for found in theirs if not one_of(found.importer, ONLY_BY[module]))
+
+
+def loaded_by(*arguments: str) -> tuple[subprocess.CompletedProcess[str], set[str]]:
+    """Run Python with these arguments; what became of it, and the top-level names of the modules that it loaded."""
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+        env=os.environ | {"PYTHONPATH": str(SOURCE)},
+    )
+    lines = [line for line in done.stderr.splitlines() if line.startswith("import time:")]
+    return done, {line.rpartition("|")[2].strip().partition(".")[0] for line in lines}
+
+
+def test_importing_the_package_loads_nothing_heavy() -> None:
+    done, loaded = loaded_by("-c", "import dimse; getattr(dimse, 'associate', None)")
+    assert done.returncode == 0, done.stderr
+    assert "dimse" in loaded
+    assert loaded & set(AT_MODULE_LEVEL) == set()
+
+
+@pytest.mark.skipif("dimse.tools.echoscu" not in MODULES, reason="there is no echoscu yet")
+def test_echoscu_loads_nothing_heavy() -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))  # bound and not listening: it refuses
+        done, loaded = loaded_by("-m", "dimse", "echoscu", "127.0.0.1", str(closed.getsockname()[1]))
+    assert done.returncode == 1, done.stderr
+    assert "unable to connect to remote" in done.stderr
+    assert loaded & set(AT_MODULE_LEVEL) == set()

@@ -1,0 +1,108 @@
+"""The UID table says what PS3.6 says, as pydicom has it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from pydicom._uid_dict import UID_dictionary
+from pydicom.uid import UID
+
+from dimse import uids
+
+
+def test_every_uid_has_the_name_that_pydicom_gives_it() -> None:
+    assert {uid: uids.name(uid) for uid in UID_dictionary} == {uid: UID(uid).name or uid for uid in UID_dictionary}
+
+
+def test_the_table_has_type_keyword_and_retirement_of_every_uid() -> None:
+    ours = {entry.uid: (entry.kind, entry.keyword, entry.retired) for entry in uids.dictionary().values()}
+    assert ours == {uid: (kind, key, retired != "") for uid, (_, kind, _, retired, key) in UID_dictionary.items()}
+
+
+@pytest.mark.parametrize("uid", ["1.2.3", "", "no UID"])
+def test_an_unknown_uid_is_its_own_name(uid: str) -> None:
+    assert uids.name(uid) == uid
+
+
+def test_every_keyword_is_an_attribute() -> None:
+    keywords = {keyword: uid for uid, (*_, keyword) in UID_dictionary.items() if keyword}
+    assert {keyword: getattr(uids, keyword) for keyword in keywords} == keywords
+
+
+def test_an_unknown_attribute_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="NoSuchStorage"):
+        uids.NoSuchStorage
+
+
+@pytest.mark.parametrize(
+    ("keyword", "is_storage"),
+    [
+        ("CTImageStorage", True),
+        ("UltrasoundImageStorageRetired", True),
+        ("DigitalXRayImageStorageForPresentation", True),
+        ("RTBeamsDeliveryInstructionStorage", True),
+        ("HangingProtocolStorage", True),
+        ("Verification", False),
+        ("StorageCommitmentPushModel", False),
+        ("MediaStorageDirectoryStorage", False),
+        ("ProtocolApprovalInformationModelFind", False),
+        ("InventoryCreation", False),
+    ],
+)
+def test_storage_sop_classes_are_those_of_the_storage_service(keyword: str, is_storage: bool) -> None:
+    assert (getattr(uids, keyword) in uids.STORAGE_SOP_CLASSES) is is_storage
+
+
+def test_all_storage_sop_classes_are_counted() -> None:
+    assert len(uids.STORAGE_SOP_CLASSES) > 200
+
+
+@pytest.mark.parametrize("uid", [uid for uid, entry in uids.dictionary().items() if entry.kind == "Transfer Syntax"])
+def test_a_transfer_syntax_means_what_pydicom_reads_it_as(uid: str) -> None:
+    syntax, oracle = uids.transfer_syntax(uid), UID(uid)
+    assert syntax is not None
+    assert syntax.uid == uid
+    assert syntax.little_endian is oracle.is_little_endian
+    # pydicom takes what it does not handle for encapsulated Explicit VR Little Endian
+    not_handled = oracle.keyword.startswith(("JPIP", "SMPTE", "RFC2557", "XML", "Papyrus"))
+    assert not_handled or (syntax.implicit_vr, syntax.deflated) == (oracle.is_implicit_VR, oracle.is_deflated)
+    assert syntax.encapsulated is (oracle.is_encapsulated and not not_handled)
+
+
+@pytest.mark.parametrize(
+    ("keyword", "lossy"),
+    [
+        ("ImplicitVRLittleEndian", False),
+        ("DeflatedExplicitVRLittleEndian", False),
+        ("RLELossless", False),
+        ("JPEGBaseline8Bit", True),
+        ("JPEGExtended12Bit", True),
+        ("JPEGLosslessSV1", False),
+        ("JPEGLossless", False),
+        ("JPEGLSLossless", False),
+        ("JPEGLSNearLossless", True),
+        ("JPEG2000Lossless", False),
+        ("JPEG2000", True),
+        ("JPEG2000MCLossless", False),
+        ("HTJ2KLosslessRPCL", False),
+        ("HTJ2K", True),
+        ("MPEG4HP41", True),
+        ("HEVCMP51", True),
+    ],
+)
+def test_lossy_transfer_syntaxes_are_marked(keyword: str, lossy: bool) -> None:
+    syntax = uids.transfer_syntax(getattr(uids, keyword))
+    assert syntax is not None
+    assert syntax.lossy is lossy
+
+
+def test_a_private_transfer_syntax_is_unknown() -> None:
+    assert uids.transfer_syntax("1.2.840.113619.5.2") is None
+
+
+def test_the_names_need_no_pydicom() -> None:
+    program = "import sys, dimse.uids as u; print(u.name(u.CTImageStorage), 'pydicom' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "CT Image Storage False\n"
