@@ -12,7 +12,7 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field, replace
-from types import ModuleType, TracebackType
+from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self, TypeVar, cast
 
 from dimse.errors import (
@@ -41,6 +41,9 @@ from dimse.upper_layer import negotiation, pdata, pdu
 from dimse.upper_layer.negotiation import Negotiated, Peer, PresentationContext
 from dimse.upper_layer.pdata import Buffer, Fragment
 from dimse.upper_layer.provider import Indication, ProviderAbort, UpperLayer
+
+if TYPE_CHECKING:
+    from dimse.dump import Dump
 
 if TYPE_CHECKING:
     import ssl
@@ -205,7 +208,7 @@ class Association:
         self._upper.associate_request(proposal)
         self._upper.transport_opened()
         if self._dump:
-            self._dump.associate_rq(proposal, outgoing=True)
+            self._dump.pdu(proposal, outgoing=True)
         await self._send_owed()
         deadline = deadline_after(self.timeouts.acse)
         while self._answer is None:
@@ -256,15 +259,13 @@ class Association:
             await self._pull(deadline, "acse")
         request = self._answer
         assert isinstance(request, pdu.AssociateRQ)  # the state machine lets nothing else through in Sta2
-        if self._dump:
-            self._dump.associate_rq(request, outgoing=False)
         result: tuple[pdu.AssociateAC, Negotiated] | pdu.AssociateRJ = pdu.AssociateRJ(2, 3, 2)  # local limit exceeded
         if admit():
             result = negotiation.answer(acceptor, request)
         if isinstance(result, pdu.AssociateRJ):
             LOGGER.info("Rejecting Association")
             if self._dump:
-                self._dump.associate_rj(result, outgoing=True)
+                self._dump.pdu(result, outgoing=True)
             self._upper.associate_response(result)
             await self._send_owed()
             await self._await_close()
@@ -272,7 +273,7 @@ class Association:
         accept, negotiated = result
         LOGGER.info("Accepting Association")
         if self._dump:
-            self._dump.associate_ac(accept, request, outgoing=True)
+            self._dump.pdu(accept, outgoing=True)
         self._upper.associate_response(accept)
         await self._send_owed()
         self._agree(negotiated)
@@ -374,7 +375,7 @@ class Association:
         if self._torn or self._ended is not None:
             return
         if self._dump:
-            self._dump.abort(abort, outgoing=True)
+            self._dump.pdu(abort, outgoing=True)
         self._transport.send_now(pdu.encode(abort))
 
     async def _give_up(self, error: BaseException) -> None:
@@ -657,7 +658,9 @@ class Association:
             count = await self._transport.receive_some(self._buffer)
         except ConnectionLost as error:
             self._upper.transport_closed()
-            self._end(AssociationAborted() if self._abort_wanted else error)
+            lost = self._lost()
+            lost.__cause__ = error.__cause__
+            self._end(lost)
             return True
         if count is None:
             return False
@@ -698,6 +701,8 @@ class Association:
             raise RemoteProtocolError(
                 f"a message came on presentation context {assembled.context_id}, which was not accepted"
             )
+        if self._dump:
+            self._dump.command_set()
         self._current = arrived = Arrived(context, assembled.message)
         if not assembled.has_data_set:
             self._message_arrived()
@@ -753,7 +758,7 @@ class Association:
         match indication:
             case pdu.AssociateRQ() | pdu.AssociateAC() | pdu.AssociateRJ():
                 if self._dump:
-                    self._dump.arrived(indication)
+                    self._dump.pdu(indication, outgoing=False)
                 self._answer = indication
             case pdu.ReleaseRQ():
                 self._release_asked = True
@@ -761,17 +766,20 @@ class Association:
                 self._release_confirmed = True
             case pdu.Abort(source, reason):
                 if self._dump:
-                    self._dump.abort(indication, outgoing=False)
+                    self._dump.pdu(indication, outgoing=False)
                 self._end(AssociationAborted(source, reason) if source == 0 else ProviderAborted(source, reason))
             case ProviderAbort():
                 self._provider_aborted(indication)
 
-    def _provider_aborted(self, abort: ProviderAbort) -> None:
+    def _lost(self) -> AssociationError:
+        """The connection has ended under us, by our own hand or without a word."""
         if self._abort_wanted:
-            self._end(AssociationAborted())
-        elif not abort.why:
-            waiting = " while waiting for DIMSE message" if self._outstanding else ""
-            self._end(ConnectionLost(f"Connection closed{waiting}"))
+            return AssociationAborted()
+        return ConnectionLost(f"Connection closed{' while waiting for DIMSE message' if self._outstanding else ''}")
+
+    def _provider_aborted(self, abort: ProviderAbort) -> None:
+        if self._abort_wanted or not abort.why:
+            self._end(self._lost())
         elif abort.foreign:
             heard = bytes(self._buffer[:MOST_HEARD])
             self._end(NotDicomPeer(heard if heard.startswith(abort.foreign) else abort.foreign))
@@ -807,10 +815,10 @@ def _after(buffers: list[Buffer], sent: int) -> list[Buffer]:
     return []
 
 
-def _dump_if_debugging() -> ModuleType | None:
-    """The module that prints PDUs and messages, if anybody wants to see them; asked once an association."""
-    if not LOGGER.isEnabledFor(logging.DEBUG):
+def _dump_if_debugging() -> Dump | None:
+    """What prints PDUs and messages, if anybody wants to see them; asked once an association."""
+    if not (LOGGER.isEnabledFor(logging.DEBUG) or MESSAGES.isEnabledFor(logging.DEBUG)):
         return None
-    from dimse import dump
+    from dimse.dump import Dump
 
-    return dump
+    return Dump()

@@ -50,6 +50,28 @@ def validate_maximum_length(length: int) -> int:
     return length
 
 
+def validate_maximum_send_length(length: int) -> int:
+    """A cap on what we send: 8 bytes, in which two of a value fit (PS3.8 9.3.5), to 2^32-1.
+
+    Raises:
+        ValueError: It is something else.
+    """
+    if not 8 <= length <= 0xFFFFFFFF:
+        raise ValueError(f"the longest PDU to send has 8 to 4294967295 bytes, not {length}")
+    return length
+
+
+def validate_async_ops(operations: int) -> int:
+    """An asynchronous operations window (PS3.7 D.3.3.3): 0 for unlimited, to 65535.
+
+    Raises:
+        ValueError: It is something else.
+    """
+    if not 0 <= operations <= 0xFFFF:
+        raise ValueError(f"the asynchronous operations window is 0 (unlimited) to 65535, not {operations}")
+    return operations
+
+
 @dataclass(frozen=True, slots=True)
 class Timeouts:
     """How long each wait may take, in seconds; 0 is unlimited.
@@ -168,15 +190,15 @@ class Requestor:
     async_ops: int = 1
 
     def __post_init__(self) -> None:
-        validate_ae_title(self.calling_ae_title)
-        validate_ae_title(self.called_ae_title)
+        object.__setattr__(self, "calling_ae_title", validate_ae_title(self.calling_ae_title))
+        object.__setattr__(self, "called_ae_title", validate_ae_title(self.called_ae_title))
         validate_maximum_length(self.maximum_length)
+        validate_maximum_send_length(self.maximum_send_length)
+        validate_async_ops(self.async_ops)
         if not 1 <= len(self.contexts) <= 128:
             raise ValueError(
                 f"an association has 1 to 128 presentation contexts, not {len(self.contexts)} (PS3.8 7.1.1.13)"
             )
-        if self.async_ops < 0 or self.async_ops > 0xFFFF:
-            raise ValueError(f"the asynchronous operations window is 0 (unlimited) to 65535, not {self.async_ops}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,5 +234,7 @@ class Acceptor:
     identify: Callable[[UserIdentity], bytes | None] | None = None
 
     def __post_init__(self) -> None:
-        validate_ae_title(self.ae_title)
+        object.__setattr__(self, "ae_title", validate_ae_title(self.ae_title))
         validate_maximum_length(self.maximum_length)
+        validate_maximum_send_length(self.maximum_send_length)
+        validate_async_ops(self.async_ops)

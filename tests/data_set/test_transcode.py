@@ -608,8 +608,9 @@ def test_a_jpeg_frame_that_is_none_is_refused(made: Made) -> None:
     assert "where a fragment of Pixel Data should" in made.refuses(damaged, RLE, EXPLICIT)
 
 
-def test_a_jp2_file_in_place_of_a_codestream_is_refused_at_once(made: Made) -> None:
-    frame = b"\0\0\0\x0cjP  \r\n\x87\n" + bytes(16)  # with a box of length 0: whoever skips by length stays there
+@pytest.mark.parametrize("boxes", [bytes(16), b"\0\0\0\x0bjp2h" + bytes(8), b"\0\0\0\x0cjp2h" + bytes(8)])
+def test_a_jp2_file_of_faulty_boxes_is_refused_at_once(made: Made, boxes: bytes) -> None:
+    frame = b"\0\0\0\x0cjP  \r\n\x87\n" + boxes  # whoever goes by the lengths would stay at one of 0
     assert "JP2" in made.refuses(image(frame), JPEG_2000_LOSSLESS, EXPLICIT)
 
 

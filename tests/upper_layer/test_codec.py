@@ -272,6 +272,7 @@ class TestStructure:
         assert Point(1, 2) == Point(1, y=2, label="none")
         assert hash(Point(1, 2)) == hash(Point(1, 2))
         assert len({Point(1, 2), Point(1, 2), Point(1, 3), Point(1, 2, b"k")}) == 3
+        assert Point(1, 2) != Point(1, 3)
         assert Open(1) != Point(1, 2)
         assert Open(1) != 1
 

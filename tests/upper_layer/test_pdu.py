@@ -140,9 +140,10 @@ def test_the_receive_buffer_is_free_after_decoding_and_after_an_error() -> None:
     buffer = bytearray(RQ)
     pdu.decode(0x01, memoryview(buffer))
     buffer.append(0)
-    with pytest.raises(RemoteProtocolError):
+    with pytest.raises(RemoteProtocolError) as caught:
         pdu.decode(0x01, memoryview(buffer))
-    buffer.clear()
+    buffer.clear()  # a view of it, held by the error's traceback, would forbid that
+    assert caught.value.__traceback__ is not None
 
 
 def test_a_presentation_context_and_its_fields() -> None:
@@ -692,7 +693,7 @@ CONTEXT = CONTEXTS_RQ[0]
             "is no unsigned integer of 2 bytes",
         ),
         (pdu.AssociateAC("A" * 17, "B", CONTEXTS_AC, ()), "more than 16 characters"),
-        (pdu.AssociateAC("A", "B", (pdu.PresentationContextAC(1, 0, ""),), ()), "accepted without a transfer syntax"),
+        (pdu.AssociateAC("A", "B", (pdu.PresentationContextAC(1, 0, ""),), ()), "accepted without one transfer syntax"),
         (pdu.AssociateAC("A", "B", (pdu.PresentationContextAC(0, 0, "1"),), ()), "0 is no odd"),
         (pdu.AssociateAC("A", "B", (pdu.PresentationContextAC(1, 256, "1"),), ()), "256 is no"),
         (pdu.AssociateAC("A", "B", CONTEXTS_AC * 257, ()), "257 items of type 21H"),

@@ -1,1 +1,7 @@
 """What happens to a received instance: the names it gets on disk, and how it is kept."""
+
+from __future__ import annotations
+
+from dimse.archive.file_store import FileSink, FileStore
+
+__all__ = ["FileSink", "FileStore"]

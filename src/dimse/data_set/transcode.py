@@ -442,9 +442,6 @@ def _explicit_vr(element: _Element, value: memoryview, context: Mapping[int, int
 # What uncompressed pixels can be (PS3.3 C.7.6.3.1.2); the other terms are of compressed or subsampled ones.
 _INTERPRETATIONS = frozenset(("MONOCHROME1", "MONOCHROME2", "PALETTE COLOR", "RGB", "YBR_FULL"))
 
-# A file within the file; not unwrapped: its own colour model would count too, and faulty boxes may never end.
-_JP2_SIGNATURE = b"\0\0\0\x0cjP  "
-
 
 @dataclass(frozen=True, slots=True)
 class _Codestream:
@@ -549,8 +546,6 @@ def _decode(frame: bytes, image: Mapping[str, int], interpretation: str, syntax:
     missing = f'no decoder for {name} is installed: pip install "dimse[codecs]"'
     if not decoder.is_available:
         raise _Unfit(missing)
-    if frame.startswith(_JP2_SIGNATURE):
-        raise _Unfit("a JPEG 2000 frame is wrapped in a JP2 file, which PS3.5 A.4.4 does not allow")
     codestream = _codestream(frame)
     interpretation = _true_interpretation(interpretation, codestream, image, syntax)
     frame += bytes(len(frame) % 2)
@@ -601,6 +596,7 @@ def _arrange(
 
 def _codestream(frame: bytes) -> _Codestream:
     if frame[:2] != b"\xff\xd8":
+        _check_boxes(frame)
         info = get_j2k_parameters(frame)
         return _Codestream(info.get("precision", 0), info.get("is_signed", False))
     jfif, position = False, 2
@@ -613,6 +609,21 @@ def _codestream(frame: bytes) -> _Codestream:
             return _Codestream(frame[position + 4], components=components, jfif=jfif)
         position += 2 + length
     return _Codestream()
+
+
+def _check_boxes(frame: bytes) -> None:
+    """Refuse a JPEG 2000 frame in a JP2 file (not allowed by PS3.5 A.4.4, yet found) whose boxes never end.
+
+    pydicom steps from box to box by their lengths, and would stay at one of length 0.
+    """
+    position = 12 if frame.startswith(b"\0\0\0\x0cjP  ") else len(frame)
+    while position + 8 <= len(frame) and frame[position + 4 : position + 8] != b"jp2c":
+        length = int.from_bytes(frame[position : position + 4], "big")
+        if length < 8:
+            raise _Unfit("a JPEG 2000 frame is a JP2 file with a box of wrong length")
+        position += length
+    if len(frame) - 8 < position < len(frame):
+        raise _Unfit("a JPEG 2000 frame is a JP2 file without codestream")
 
 
 def _true_interpretation(interpretation: str, codestream: _Codestream, image: Mapping[str, int], syntax: str) -> str:

@@ -343,7 +343,7 @@ class Structure:
                 values[name] = codec.decode(cursor)
                 cursor.take(reserved)
             if cls._items:
-                values |= cls._decode_items(cursor, values)
+                values |= cls._decode_items(cursor)
             if cls._extensible:
                 cursor.rest()
             cursor.end()
@@ -354,8 +354,8 @@ class Structure:
         return value
 
     @classmethod
-    def _decode_items(cls, cursor: Cursor, values: Mapping[str, Any]) -> dict[str, Any]:
-        """The fields that are items, by name; `values` are those of the fields before them."""
+    def _decode_items(cls, cursor: Cursor) -> dict[str, Any]:
+        """The fields that are items, by name."""
         return read_variable_field(cursor, cls._items)
 
     def _test(self, error: type[Exception]) -> None:

@@ -16,6 +16,7 @@ from dimse.settings import (
     Acceptor,
     ExtendedNegotiation,
     Requestor,
+    Role,
     UserIdentity,
 )
 from dimse.uids import ApplicationContextName
@@ -178,10 +179,14 @@ def conclude(requestor: Requestor, request: pdu.AssociateRQ, accept: pdu.Associa
             )
         answers[answered.context_id] = answered
 
-    roles = {role.sop_class_uid: role for role in find_all(accept.user_information, pdu.RoleSelection)}
     offered = {role.sop_class_uid: role for role in requestor.roles}
+    roles = {
+        role.sop_class_uid: _both(offered[role.sop_class_uid], role)
+        for role in find_all(accept.user_information, pdu.RoleSelection)
+        if role.sop_class_uid in offered
+    }
     contexts = {
-        context_id: _concluded(context, answers.get(context_id), roles if context.abstract_syntax in offered else {})
+        context_id: _concluded(context, answers.get(context_id), roles.get(context.abstract_syntax))
         for context_id, context in proposed.items()
     }
     window = find(accept.user_information, pdu.AsynchronousOperationsWindow)
@@ -191,7 +196,7 @@ def conclude(requestor: Requestor, request: pdu.AssociateRQ, accept: pdu.Associa
         peer=_who_the_peer_is(request.called_ae_title, accept.user_information),
         called_ae_title=request.called_ae_title,
         send_length=_send_length(accept.user_information, requestor.maximum_send_length),
-        invoked=window.maximum_invoked if window and requestor.async_ops != 1 else 1,
+        invoked=_narrower(window.maximum_invoked, requestor.async_ops) if window else 1,
         extended=_extended(accept.user_information),
         identity_response=identity.server_response if identity else None,
     )
@@ -214,11 +219,10 @@ def describe_refusal(context: PresentationContext) -> str:
 
 
 def _concluded(
-    proposed: pdu.PresentationContextRQ, answer: pdu.PresentationContextAC | None, roles: dict[str, pdu.RoleSelection]
+    proposed: pdu.PresentationContextRQ, answer: pdu.PresentationContextAC | None, role: pdu.RoleSelection | None
 ) -> PresentationContext:
     # A context that the acceptor does not mention is refused without a reason.
     result = answer.result if answer else NO_REASON
-    role = roles.get(proposed.abstract_syntax)
     return PresentationContext(
         context_id=proposed.context_id,
         abstract_syntax=proposed.abstract_syntax,
@@ -337,9 +341,7 @@ def _roles(acceptor: Acceptor, request: pdu.AssociateRQ) -> dict[str, pdu.RoleSe
     for item in find_all(request.user_information, pdu.RoleSelection):
         mine = allowed.get(item.sop_class_uid)
         if mine is not None:
-            answers[item.sop_class_uid] = pdu.RoleSelection(
-                item.sop_class_uid, item.scu_role & mine.scu, item.scp_role & mine.scp
-            )
+            answers[item.sop_class_uid] = _both(mine, item)
     return answers
 
 
@@ -348,11 +350,20 @@ def _windows(acceptor: Acceptor, request: pdu.AssociateRQ) -> tuple[int, int]:
     window = find(request.user_information, pdu.AsynchronousOperationsWindow)
     if window is None or acceptor.async_ops == 1:
         return 1, 1
-    theirs, ours = window.maximum_invoked, acceptor.async_ops
-    return 1, min(theirs, ours) if theirs and ours else theirs or ours
+    return 1, _narrower(window.maximum_invoked, acceptor.async_ops)
 
 
 # --- both ---
+
+
+def _both(ours: Role, theirs: pdu.RoleSelection) -> pdu.RoleSelection:
+    """The roles of the requestor that both sides want (PS3.7 D.3.3.4)."""
+    return pdu.RoleSelection(ours.sop_class_uid, ours.scu & theirs.scu_role, ours.scp & theirs.scp_role)
+
+
+def _narrower(one: int, other: int) -> int:
+    """The narrower of two asynchronous operations windows; 0 is unlimited (PS3.7 D.3.3.3)."""
+    return min(one, other) if one and other else one or other
 
 
 def _who_we_are(maximum_length: int) -> list[pdu.UserInformationItem]:

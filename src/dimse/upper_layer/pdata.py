@@ -38,6 +38,9 @@ def cut(
 ) -> Iterator[list[Buffer]]:
     """Cut a command set or a data set into P-DATA-TF PDUs.
 
+    One of odd length, which a deflated data set in a file may have, gets a NUL behind it (PS3.5 A.5, PS3.8 Annex E): there are peers
+    that abort where a PDV's value is odd.
+
     Args:
         data: The encoded command set or data set; slices of it are what comes out.
         context_id: The presentation context.
@@ -46,7 +49,7 @@ def cut(
         before: Buffers that go out with the first batch: the command set before its data set.
 
     Yields:
-        Lists of up to `BATCH` buffers, each list ending with a whole PDU.
+        Lists of `BATCH` buffers or few more, each list ending with a whole PDU.
     """
     size = (maximum_length - 6) & ~1  # a PDV's value has an even length
     control = COMMAND if command else 0
@@ -59,7 +62,10 @@ def cut(
             yield batch
             batch = []
     rest = len(data) - start
-    batch += (_HEADERS.pack(P_DATA_TF, rest + 6, rest + 2, context_id, control | LAST), data[start:])
+    even = rest + (rest & 1)
+    batch += (_HEADERS.pack(P_DATA_TF, even + 6, even + 2, context_id, control | LAST), data[start:])
+    if even > rest:
+        batch.append(b"\0")
     yield batch
 
 

@@ -70,20 +70,18 @@ class PresentationContextAC(Structure):
     transfer_syntax: str = wire(Item(0x40, OPTIONAL_UID, minimum=0))
 
     @classmethod
-    def _decode_items(cls, cursor: Cursor, values: Mapping[str, object]) -> dict[str, object]:
-        """The transfer syntax, which is not tested when the context is refused (PS3.8 Table 9-18)."""
+    def _decode_items(cls, cursor: Cursor) -> dict[str, object]:
+        """One transfer syntax, or none: of a refused context even a wrong one is not tested (PS3.8 Table 9-18)."""
         try:
             return read_variable_field(cursor, cls._items)
         except RemoteProtocolError:
-            if values["result"] == 0:
-                raise
             cursor.rest()
             return {"transfer_syntax": ""}
 
     def _test(self, error: type[Exception]) -> None:
         """An accepted context has a transfer syntax."""
         if self.result == 0 and not self.transfer_syntax:
-            raise error("accepted without a transfer syntax")
+            raise error("accepted without one transfer syntax")
 
 
 @structure(0x51)
@@ -292,5 +290,5 @@ def decode(pdu_type: int, body: bytes | memoryview) -> PDU:
     kind = PDU_TYPES.get(pdu_type)
     if kind is None:
         raise RemoteProtocolError(f"PDU type {pdu_type:02X}H is not known", abort_reason=1)
-    # A copy: the traceback of an error must not keep a view of the caller's receive buffer.
-    return kind.decode(Cursor(bytes(body)))
+    body = bytes(body)  # a copy: the traceback of an error must not keep a view of the caller's receive buffer
+    return kind.decode(Cursor(body))

@@ -168,7 +168,8 @@ class UpperLayer:
             try:
                 return self._pdvs.read(data, fragments)
             finally:
-                self._indications += fragments
+                if self.state in ("Sta6", "Sta7"):  # else we have aborted within this PDU: its rest is ignored (AA-6)
+                    self._indications += fragments
         if self._skip:
             skipped = min(self._skip, len(data))
             self._skip -= skipped

@@ -1,0 +1,10 @@
+"""The command line: one module a tool, what they share in `common`."""
+
+from __future__ import annotations
+
+# Every tool, and what it is for; its module has the same name.
+TOOLS = {
+    "echoscu": "verify a DICOM connection with C-ECHO",
+    "storescu": "send DICOM files with C-STORE",
+    "storescp": "receive DICOM files sent with C-STORE",
+}

@@ -1,0 +1,322 @@
+"""What the tools share: options, logging, exit statuses, and the lines that say what went wrong."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Callable, Sequence
+
+import dimse
+from dimse import settings, uids
+from dimse.text import one_line
+
+# Exit statuses: the worst of what happened, where 1 is worse than 3.
+SUCCESS = 0  # everything asked for succeeded
+NO_ASSOCIATION = 1  # there was something to do, and never a usable association
+USAGE = 2
+SHORTFALL = 3  # any other: a failure status, a time-out, a lost association, a file that could not be sent
+INTERRUPTED = 130
+
+LEVELS = ("critical", "error", "warning", "warn", "info", "debug")
+PROPOSABLE = (uids.ImplicitVRLittleEndian, uids.ExplicitVRLittleEndian, uids.ExplicitVRBigEndian)
+
+MOST_REFUSALS = 6  # lines about refused contexts
+
+
+class Parser(argparse.ArgumentParser):
+    """A tool's options: positionals may stand anywhere between them, `@file` reads arguments from a file.
+
+    Args:
+        tool: Its name.
+        purpose: What it is for, in one sentence.
+        examples: Commands with what they do.
+    """
+
+    def __init__(self, tool: str, purpose: str, examples: Sequence[tuple[str, str]]) -> None:
+        width = max(len(command) for command, _ in examples)
+        super().__init__(
+            prog=tool,
+            description=purpose,
+            epilog="examples:\n" + "\n".join(f"  {command:{width}}  {does}" for command, does in examples),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            fromfile_prefix_chars="@",
+            allow_abbrev=False,
+        )
+        self.tool = tool
+        self.add_argument("--version", action="version", version=f"{tool}.py v{dimse.__version__}")
+
+    def read(self, arguments: Sequence[str] | None) -> argparse.Namespace:
+        """Parse, with usage errors as argparse makes them: a line on stderr and exit status 2."""
+        return self.parse_intermixed_args(arguments)
+
+
+def number(least: float, most: float, kind: type[int] | type[float] = int) -> Callable[[str], float]:
+    """An argparse type: a number within bounds."""
+
+    def read(text: str) -> float:
+        try:
+            value = kind(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
+        if not least <= value <= most:
+            raise argparse.ArgumentTypeError(f"{text} is not {least:g} to {most:g}")
+        return value
+
+    return read
+
+
+def validated(check: Callable[..., object], kind: Callable[[str], object] = str) -> Callable[[str], object]:
+    """An argparse type: what a function of `dimse.settings` lets through."""
+
+    def read(text: str) -> object:
+        try:
+            return check(kind(text))
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return read
+
+
+seconds = number(0, 1e9, float)
+ae_title = validated(settings.validate_ae_title)
+maximum_length = validated(settings.validate_maximum_length, int)
+
+
+def add_peer(parser: Parser) -> None:
+    """`addr` and `port`."""
+    parser.add_argument("addr", help="name, IPv4 or IPv6 address of the peer")
+    parser.add_argument("port", type=number(1, 65535), help="its port")
+
+
+def add_logging(parser: Parser) -> None:
+    """How much is said, and how."""
+    group = parser.add_argument_group("output")
+    amount = group.add_mutually_exclusive_group()
+    amount.add_argument("-q", "--quiet", action="store_true", help="print nothing at all")
+    amount.add_argument("-v", "--verbose", action="store_true", help="say what is done")
+    amount.add_argument("-d", "--debug", action="store_true", help="say everything, PDUs and messages too")
+    group.add_argument(
+        "-ll", "--log-level", metavar="L", choices=LEVELS, help=f"this level and more severe: {', '.join(LEVELS)}"
+    )
+    group.add_argument("-lc", "--log-config", metavar="F", help="a Python logging configuration (INI, JSON or TOML)")
+
+
+def add_network(parser: Parser, calling_ae_title: str) -> None:
+    """AE titles, deadlines and lengths of a requestor."""
+    group = parser.add_argument_group("association")
+    group.add_argument(
+        "-aet", "--calling-aet", metavar="A", type=ae_title, default=calling_ae_title, help="our AE title (%(default)s)"
+    )
+    group.add_argument(
+        "-aec", "--called-aet", metavar="A", type=ae_title, default="ANY-SCP", help="the peer's AE title (%(default)s)"
+    )
+    add_waits(group, connecting=True)
+    group.add_argument(
+        "-pdu",
+        "--max-pdu",
+        metavar="N",
+        type=maximum_length,
+        default=settings.REQUESTOR_MAXIMUM_LENGTH,
+        help="largest P-DATA PDU that we receive: 0 (unlimited) or 4096 and more bytes (%(default)s)",
+    )
+    group.add_argument(
+        "--max-send-pdu",
+        metavar="N",
+        type=number(4096, 0xFFFFFFFF),
+        default=settings.MAXIMUM_SEND_LENGTH,
+        help="cap on what we send below the peer's maximum, bytes (%(default)s)",
+    )
+    group.add_argument("--abort", action="store_true", help="abort the association at the end instead of releasing it")
+
+
+def add_waits(group: argparse._ArgumentGroup, *, connecting: bool) -> None:
+    """The deadlines; `connecting` for a requestor."""
+    waits = (
+        ("-to", "--timeout", 10, "connecting"),
+        ("-ta", "--acse-timeout", 30, "an answer to an association or release request"),
+        ("-td", "--dimse-timeout", 30, "a response, from the last byte of its request"),
+        ("-tn", "--network-timeout", 30, "no byte moves while a message is under way"),
+    )
+    for short, long, default, what in waits[0 if connecting else 1 :]:
+        group.add_argument(
+            short,
+            long,
+            metavar="S",
+            type=seconds,
+            default=default,
+            help=f"{what}: seconds (%(default)s), 0 is unlimited",
+        )
+
+
+def add_syntaxes(parser: Parser) -> argparse._MutuallyExclusiveGroup:
+    """What transfer syntaxes are proposed; the group is returned for what else excludes them."""
+    group = parser.add_argument_group("transfer syntaxes").add_mutually_exclusive_group()
+    for short, long, uid in (
+        ("-xe", "--request-little", uids.ExplicitVRLittleEndian),
+        ("-xb", "--request-big", uids.ExplicitVRBigEndian),
+        ("-xi", "--request-implicit", uids.ImplicitVRLittleEndian),
+    ):
+        group.add_argument(
+            short, long, action="store_const", const=(uid,), dest="syntaxes", help=f"propose {uids.name(uid)} only"
+        )
+    group.add_argument(
+        "-pts",
+        "--propose-ts",
+        metavar="N",
+        type=number(1, len(PROPOSABLE)),
+        help="propose the first N (1-3) of Implicit VR Little Endian, Explicit VR Little Endian, Explicit VR Big Endian",
+    )
+    return group
+
+
+def chosen_syntaxes(arguments: argparse.Namespace) -> tuple[str, ...] | None:
+    """The transfer syntaxes that the user asked to propose; None if the tool is to choose."""
+    syntaxes: tuple[str, ...] | None = arguments.syntaxes
+    return PROPOSABLE[: arguments.propose_ts] if arguments.propose_ts else syntaxes
+
+
+def timeouts(arguments: argparse.Namespace) -> settings.Timeouts:
+    """The deadlines that the user asked for."""
+    return settings.Timeouts(
+        connect=arguments.timeout,
+        acse=arguments.acse_timeout,
+        dimse=arguments.dimse_timeout,
+        network=arguments.network_timeout,
+    )
+
+
+# --- logging ---
+
+
+def start_logging(parser: Parser, arguments: argparse.Namespace) -> logging.Logger:
+    """Set logging up as the user asked; returns the tool's own logger.
+
+    Raises:
+        SystemExit: The logging configuration cannot be used (exit status 2).
+    """
+    logger = logging.getLogger(f"dimse.tools.{parser.tool}")
+    if arguments.log_config:
+        try:
+            _configure(arguments.log_config)
+        except Exception as error:  # whatever the logging package makes of a configuration that is not right
+            parser.error(f"cannot use the logging configuration {arguments.log_config}: {one_line(str(error))}")
+    else:
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(logging.Formatter("%(levelname).1s: %(message)s"))
+        logging.getLogger("dimse").addHandler(handler)
+    level = logging.ERROR
+    if arguments.log_level:
+        level = logging.getLevelNamesMapping()[arguments.log_level.upper()]
+    elif arguments.quiet:
+        level = logging.CRITICAL + 1
+    elif arguments.verbose or arguments.debug:
+        level = logging.INFO if arguments.verbose else logging.DEBUG
+    if not arguments.log_config:
+        logging.getLogger("dimse").setLevel(level)
+    logger.debug("%s.py v%s", parser.tool, dimse.__version__)
+    logger.debug("")
+    return logger
+
+
+def warn_open_listener(logger: logging.Logger, options: argparse.Namespace) -> None:
+    """Say that any host can reach a listener, at every log level but with -q: it may not be what was meant."""
+    if options.quiet or options.bind_address not in ("0.0.0.0", "::"):
+        return
+    level = logging.getLogger("dimse").level
+    logger.setLevel(min(level, logging.WARNING))
+    logger.warning("Listening on every address, and any AE may associate: -ba 127.0.0.1 keeps it to this machine")
+    logger.setLevel(logging.NOTSET)
+
+
+def _configure(path: str) -> None:
+    import logging.config
+
+    if path.endswith((".json", ".toml")):
+        with open(path, "rb") as file:
+            if path.endswith(".json"):
+                import json
+
+                configuration = json.load(file)
+            else:
+                import tomllib
+
+                configuration = tomllib.load(file)
+        logging.config.dictConfig({"version": 1, "disable_existing_loggers": False, **configuration})
+    else:
+        logging.config.fileConfig(path, disable_existing_loggers=False)
+
+
+# --- what went wrong ---
+
+
+def explain_request(error: dimse.DimseError) -> list[str]:
+    """The lines for an association that did not come about."""
+    words = one_line(str(error))
+    match error:
+        case dimse.ConnectError():
+            lines = ["Association request failed: unable to connect to remote", f"TCP Initialisation Error: {words}"]
+        case dimse.AssociationRejected():
+            lines = [
+                "Association Rejected",
+                f"Result: {error.result_text}, Source: {error.source_text}",
+                f"Reason: {error.reason_text}",
+            ]
+        case dimse.RefusedContexts():
+            more = len(error.refused) - MOST_REFUSALS
+            rest = [f"... and {more} more"] if more > 0 else []
+            lines = [words, *(one_line(refusal) for refusal in error.refused[:MOST_REFUSALS]), *rest]
+        case dimse.NotDicomPeer():
+            lines = [f"Association request failed: {words}"]
+        case dimse.RemoteProtocolError():
+            lines = ["Received an invalid A-ASSOCIATE response from the peer", words]
+        case dimse.AssociationError():
+            lines = ["Association Aborted"]
+        case _:
+            lines = [words]
+    return lines
+
+
+def explain(error: dimse.DimseError) -> list[str]:
+    """The lines for an association that ended before its time."""
+    match error:
+        case dimse.InvalidResponse():
+            return [f"Received an invalid {error.awaited} response from the peer", one_line(error.why)]
+        case dimse.RemoteProtocolError():
+            return ["Association Aborted", f"The peer broke the protocol: {one_line(str(error))}"]
+        case dimse.AssociationAborted():
+            return ["Association Aborted", one_line(str(error))]
+        case dimse.ConnectionLost(__cause__=OSError(strerror=str(words))):
+            return [one_line(str(error)), words]
+        case _:
+            return [one_line(str(error))]
+
+
+def say(logger: logging.Logger, lines: Sequence[str]) -> None:
+    """Each line at ERROR."""
+    for line in lines:
+        logger.error("%s", line)
+
+
+def say_traceback(logger: logging.Logger, error: BaseException) -> None:
+    """Where an error came from, for who asked for everything."""
+    if logger.isEnabledFor(logging.DEBUG):
+        logger.debug("this is where it comes from:", exc_info=error)
+
+
+def run(work: Callable[[], int], logger: logging.Logger, interrupted: Callable[[], None] | None = None) -> int:
+    """Run a tool's work; Ctrl-C is an exit status, not a traceback.
+
+    Args:
+        work: Returns the exit status.
+        logger: The tool's.
+        interrupted: What Ctrl-C still does: abort, and say how far it came.
+    """
+    try:
+        return work()
+    except KeyboardInterrupt:
+        if interrupted is not None:
+            interrupted()
+        else:
+            logger.error("Interrupted")
+        return INTERRUPTED
