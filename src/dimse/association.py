@@ -30,7 +30,7 @@ from dimse.errors import (
     ProviderAborted,
     RemoteProtocolError,
 )
-from dimse.message import command
+from dimse.message import assembly, command
 from dimse.message.assembly import DATA_SET_END, Assembler, CommandSet
 from dimse.message.command import Message
 from dimse.settings import Acceptor, Limits, Requestor, Timeouts
@@ -372,7 +372,7 @@ class Association:
 
     def _say_abort(self, abort: pdu.Abort) -> None:
         """Send an A-ABORT, unless it would land in the middle of a PDU."""
-        if self._torn or self._ended is not None:
+        if self._torn or self._ended is not None or self._upper.state in ("Sta1", "Sta13"):
             return
         if self._dump:
             self._dump.pdu(abort, outgoing=True)
@@ -677,7 +677,7 @@ class Association:
             if type(indication) is not Fragment:
                 self._indicated(indication)
                 continue
-            assembled = self._assembler.feed(*indication)
+            assembled = self._assemble(indication)
             if assembled is None:
                 continue
             if isinstance(assembled, CommandSet):
@@ -691,6 +691,16 @@ class Association:
         if views:
             self._write(views)
 
+    def _assemble(self, fragment: Fragment) -> assembly.Fragment:
+        try:
+            return self._assembler.feed(*fragment)
+        except RemoteProtocolError as error:
+            raise self._misplaced(str(error)) from error
+
+    def _misplaced(self, why: str) -> RemoteProtocolError:
+        """A message that is none here; while a response is awaited, that is what it should have been."""
+        return InvalidResponse(self._awaited(), why) if self._outstanding else RemoteProtocolError(why, abort_source=0)
+
     def _write(self, views: list[memoryview]) -> None:
         assert self._current is not None and self._current.sink is not None
         self._current.sink.write(views)
@@ -699,7 +709,7 @@ class Association:
         context = self.negotiated.contexts.get(assembled.context_id)
         if context is None or not context.accepted:
             raise RemoteProtocolError(
-                f"a message came on presentation context {assembled.context_id}, which was not accepted"
+                f"a message on context {assembled.context_id}, which was not accepted", abort_source=0
             )
         if self._dump:
             self._dump.command_set()
@@ -780,7 +790,7 @@ class Association:
     def _provider_aborted(self, abort: ProviderAbort) -> None:
         if self._abort_wanted or not abort.why:
             self._end(self._lost())
-        elif abort.foreign:
+        elif abort.foreign and self._answer is None:
             heard = bytes(self._buffer[:MOST_HEARD])
             self._end(NotDicomPeer(heard if heard.startswith(abort.foreign) else abort.foreign))
         else:

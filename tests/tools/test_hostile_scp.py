@@ -207,7 +207,11 @@ NO_ANSWER = [
     no_answer("closes instead of an answer", steps(REQUEST, CLOSE)),
     no_answer("resets instead of an answer", steps(REQUEST, RESET)),
     no_answer("half-closes instead of an answer", steps(REQUEST, HALF_CLOSE), abort=WHATEVER),
-    no_answer("closes within its answer", answers(pdu(scp.A_ASSOCIATE_AC, bytes(70), 200)[:50]), abort=WHATEVER),
+    no_answer(
+        "closes within its answer",
+        steps(REQUEST, sends(pdu(scp.A_ASSOCIATE_AC, bytes(70), 200)[:50]), CLOSE),
+        abort=WHATEVER,
+    ),
     no_answer("aborts for an answer, as user", steps(REQUEST, aborts(0, 0))),
     no_answer("aborts for an answer, as provider", steps(REQUEST, aborts(2, 2))),
 ]
@@ -354,7 +358,7 @@ LOSSES = [
     lost("closes instead of a response", instead(CLOSE), errors=CLOSED),
     lost("resets instead of a response", instead(RESET), errors=CLOSED),
     lost("half-closes instead of a response", instead(HALF_CLOSE), errors=CLOSED),
-    lost("closes within a response", instead(sends(pdu(4, pdv(1, 3, NONSENSE), 200)), CLOSE), errors=CLOSED),
+    lost("closes within a response", instead(sends(pdu(4, pdv(1, 3, NONSENSE, 190), 200)), CLOSE), errors=CLOSED),
     lost("closes between objects", between(CLOSE), objects=2),
     lost("resets between objects", between(RESET), objects=2),
     lost("half-closes between objects", between(HALF_CLOSE), objects=2),
@@ -368,7 +372,9 @@ FAILURES = ((0xA700, "Failure"), (0xA900, "Failure"), (0xC000, "Failure"), (0x01
 for_each = partial(Case, tools=STORE, objects=2, received=2)
 STATUSES = [
     *[
-        for_each(f"{status:04X} for each", serves(status), "", 3, (f"Store failed: .*: 0x{status:04X} - {category}",))
+        for_each(
+            f"{status:04X} for each", serves(status), "", 3, (f"Store failed: .*: 0x{status:04X} - {category}: .+",)
+        )
         for status, category in FAILURES
     ],
     *[

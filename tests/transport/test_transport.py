@@ -67,6 +67,8 @@ async def connected(
             handshake = executor.submit(contexts.server.wrap_socket, other, server_side=True)
             await transport.secure(contexts.client, time.monotonic() + IN_TIME, server_hostname=LOOPBACK)
             other = handshake.result()
+            other.sendall(b"\0")
+            assert await receive(transport, 1) == b"\0"  # and the session tickets of TLS 1.3 with it
         try:
             yield transport, other
         finally:

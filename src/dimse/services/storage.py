@@ -259,6 +259,8 @@ async def _send(association: Association, outgoing: _Outgoing, priority: int) ->
     MESSAGES.info("Sending Store Request: MsgID %d%s", request.message_id, _MODALITIES.get(outgoing.sop_class_uid, ""))
     try:
         await association.send_request(outgoing.context, request, outgoing.data_set)
+    except DimseError:
+        raise
     except OSError as error:  # EFAULT: the mapped file has become shorter
         raise FileError(outgoing.path, "cut short while it was being sent; the association was aborted") from error
     return request

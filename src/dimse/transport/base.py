@@ -247,6 +247,8 @@ async def _connect_one(transport: Transport, address: Address, deadline: float |
         if not await transport.ready(WRITE, deadline):
             raise OSError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))
         code = transport._plain.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if code == errno.ECONNRESET:  # it stood, and the peer has reset it since: who reads or writes will be told
+            code = 0
     if code:
         raise OSError(code, os.strerror(code))
 

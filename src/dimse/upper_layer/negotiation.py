@@ -215,6 +215,8 @@ def describe_refusal(context: PresentationContext) -> str:
         else f"(unknown result {context.result})"
     )
     proposed = ", ".join(name(uid) for uid in context.proposed_transfer_syntaxes)
+    if context.result == NO_REASON:
+        reason += " - No Reason Given"
     return f"{name(context.abstract_syntax)} ({proposed}): {reason}"
 
 
@@ -348,9 +350,7 @@ def _roles(acceptor: Acceptor, request: pdu.AssociateRQ) -> dict[str, pdu.RoleSe
 def _windows(acceptor: Acceptor, request: pdu.AssociateRQ) -> tuple[int, int]:
     """Operations that we may have outstanding, and that the requestor may (PS3.7 D.3.3.3)."""
     window = find(request.user_information, pdu.AsynchronousOperationsWindow)
-    if window is None or acceptor.async_ops == 1:
-        return 1, 1
-    return 1, _narrower(window.maximum_invoked, acceptor.async_ops)
+    return 1, _narrower(window.maximum_invoked, acceptor.async_ops) if window else 1
 
 
 # --- both ---

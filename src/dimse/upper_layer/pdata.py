@@ -38,8 +38,8 @@ def cut(
 ) -> Iterator[list[Buffer]]:
     """Cut a command set or a data set into P-DATA-TF PDUs.
 
-    One of odd length, which a deflated data set in a file may have, gets a NUL behind it (PS3.5 A.5, PS3.8 Annex E): there are peers
-    that abort where a PDV's value is odd.
+    One of odd length, which a deflated data set in a file may have, gets a NUL behind it (PS3.5 A.5, PS3.8 Annex E): there are
+    peers that abort where a PDV's value is odd.
 
     Args:
         data: The encoded command set or data set; slices of it are what comes out.

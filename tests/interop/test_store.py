@@ -1,0 +1,168 @@
+"""C-STORE to real peers, from both faces and the tool: what the peer keeps is the file's data set, byte for byte."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+import dimse
+from dimse import uids
+from tests.files import Part10File, PydicomFiles, part10_files
+from tests.interop import ours, peers
+
+# DCMTK's storescp stores every transfer syntax and the bytes as they come, under names of its own (+uf): a later instance with the
+# SOP instance UID of an earlier one does not replace it.
+AS_IT_COMES = ("+xa", "-pm", "+B", "+uf")
+PEERS: dict[str, Sequence[str]] = {"dcmtk_storescp": AS_IT_COMES, "pynetdicom_scp": (), "orthanc": ()}
+
+NO_CONTEXT = "no presentation context: it is none of the SOP classes that the peer calls Storage"
+A700 = "status A700: it has no Study and Series Instance UID, by which Orthanc files it"
+
+# What Orthanc refuses. One more file is not sent to it: its elements are in Implicit VR, which its transfer syntax does not say;
+# Orthanc cannot parse that, and then neither answers nor ends the association.
+REFUSED_BY_ORTHANC = {
+    "JPEGLSNearLossless_08.dcm": A700,
+    "JPEGLSNearLossless_16.dcm": A700,
+    "SC_rgb_jls_lossy_line.dcm": A700,
+    "SC_rgb_jls_lossy_sample.dcm": A700,
+}
+UNANSWERED_BY_ORTHANC = "SC_rgb_jpeg.dcm"
+
+
+def refusals(peer: str, files: Sequence[Part10File]) -> dict[Path, str]:
+    """Those of `files` that this peer refuses, with the reason."""
+    known = REFUSED_BY_ORTHANC if peer == "orthanc" else {}
+    return {
+        file.path: NO_CONTEXT if file.sop_class_uid == uids.ColorPaletteStorage else known[file.path.name]
+        for file in files
+        if file.sop_class_uid == uids.ColorPaletteStorage or file.path.name in known
+    }
+
+
+def answered_by(peer: str, files: Sequence[Part10File]) -> list[Part10File]:
+    """Those of `files` that this peer answers."""
+    return [file for file in files if peer != "orthanc" or file.path.name != UNANSWERED_BY_ORTHANC]
+
+
+@pytest.fixture(params=PEERS)
+def peer(request: pytest.FixtureRequest) -> tuple[str, peers.StorageSCP]:
+    """Each peer in turn, with its name."""
+    start: peers.StartSCP = request.getfixturevalue(request.param)
+    return request.param, start(*PEERS[request.param])
+
+
+# --- Every file that pydicom ships ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("face", ours.FACES)
+def test_the_library_stores_every_file_as_it_is(
+    face: ours.Face, peer: tuple[str, peers.StorageSCP], pydicom_files: PydicomFiles
+) -> None:
+    name, scp = peer
+    files = answered_by(name, pydicom_files.sendable)
+    refused = refusals(name, files)
+
+    outcomes = ours.store(face, scp.port, files)
+
+    assert [outcome.path for outcome in outcomes] == [str(file.path) for file in files]
+    for file, outcome in zip(files, outcomes, strict=True):
+        match refused.get(file.path):
+            case None:
+                assert outcome.status == 0x0000 and outcome.error is None, outcome
+                assert outcome.sop_instance_uid == file.sop_instance_uid
+            case reason if reason is NO_CONTEXT:
+                assert outcome.status is None and isinstance(outcome.error, dimse.NoPresentationContext), outcome
+            case _:
+                assert outcome.status == 0xA700 and outcome.error is None, outcome
+    stored = [file for file in files if file.path not in refused]
+    assert len(stored) > 120
+    assert {ours.encoded(file) for file in scp.received().values()} == {ours.encoded(file) for file in stored}
+
+
+def test_the_tool_stores_every_file_below_a_folder_and_names_what_it_could_not(
+    peer: tuple[str, peers.StorageSCP], pydicom_files: PydicomFiles, tmp_path: Path
+) -> None:
+    name, scp = peer
+    sendable = pydicom_files.sendable
+    if name == "dcmtk_storescp":
+        sendable += pydicom_files.repeated  # which the others would keep one of
+    everything = answered_by(name, (*sendable, *pydicom_files.refused, *pydicom_files.directories))
+    folder = tmp_path / "media"
+    copies = ours.copies(everything, folder)
+    (folder / "README.txt").write_text("what else is on a disc\n")
+    refused = refusals(name, list(everything))
+
+    process = ours.tool("storescu", "127.0.0.1", scp.port, "-r", folder)
+
+    lines = ours.errors(process)
+    assert process.returncode == 3
+    for path, file in copies.items():
+        faulty, unwanted = file in pydicom_files.refused, file.path in refused
+        assert len([line for line in lines if f"{path}:" in f"{line}:"]) == (faulty or unwanted), path
+        assert any(line.startswith(f"Bad DICOM file: {path}: ") for line in lines) == faulty
+        assert any(line.startswith(f"Store failed: {path}") for line in lines) == unwanted
+    no_context = [line for line in lines if line.startswith("No presentation context for 'Color Palette Storage' ")]
+    assert len(no_context) == sum(reason is NO_CONTEXT for reason in refused.values())
+    assert len(lines) == len(pydicom_files.refused) + len(refused) + len(no_context)
+
+    stored = [file for file in answered_by(name, sendable) if file.path not in refused]
+    assert len(stored) > 120
+    received = part10_files(scp.folder) if name == "dcmtk_storescp" else scp.received().values()
+    assert {ours.encoded(file) for file in received} == {ours.encoded(file) for file in stored}
+
+
+# --- What else a peer may do ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("maximum_length", [4096, 16382, 1_000_000, 0])
+@pytest.mark.parametrize("face", ours.FACES)
+def test_every_maximum_length_is_kept(
+    face: ours.Face, maximum_length: int, pynetdicom_scp: peers.StartSCP, pydicom_files: PydicomFiles
+) -> None:
+    scp = pynetdicom_scp(maximum_length=maximum_length)
+    large = max(pydicom_files.sendable, key=lambda file: len(file.content))
+    assert [outcome.status for outcome in ours.store(face, scp.port, [large])] == [0x0000]
+    assert ours.encoded(scp.received()[large.sop_instance_uid]) == ours.encoded(large)
+
+
+STATUSES = [(0xA700, "Failure"), (0xC000, "Failure"), (0xB000, "Warning")]
+
+
+@pytest.mark.parametrize(("status", "category"), STATUSES)
+@pytest.mark.parametrize("face", ours.FACES)
+def test_a_status_is_a_value_and_the_association_survives_it(
+    face: ours.Face, status: int, category: str, pynetdicom_scp: peers.StartSCP, pydicom_files: PydicomFiles
+) -> None:
+    scp, files = pynetdicom_scp(status=status), pydicom_files.sendable[-3:]
+    outcomes = ours.store(face, scp.port, files)
+    assert [(outcome.status, outcome.error) for outcome in outcomes] == [(status, None)] * 3
+    assert {outcome.status.category for outcome in outcomes if outcome.status} == {category}
+    assert len(scp.received()) == 3
+
+
+@pytest.mark.parametrize(("status", "category"), STATUSES)
+def test_the_tool_reports_a_failure_status_for_each_file(
+    status: int, category: str, pynetdicom_scp: peers.StartSCP, pydicom_files: PydicomFiles
+) -> None:
+    scp, files = pynetdicom_scp(status=status), pydicom_files.sendable[-3:]
+    process = ours.tool("storescu", "127.0.0.1", scp.port, *(file.path for file in files))
+    lines = ours.errors(process)
+    if category == "Warning":
+        assert (process.returncode, lines) == (0, [])
+        return
+    assert process.returncode == 3
+    assert len(lines) == len(files)
+    for file, line in zip(files, lines, strict=True):
+        assert line.startswith(f"Store failed: {file.path}: 0x{status:04X} - {category}")
+
+
+def test_a_peer_is_reached_by_its_name(
+    dcmtk_storescp: peers.StartSCP, pydicom_files: PydicomFiles, tmp_path: Path
+) -> None:
+    scp, file = dcmtk_storescp(*AS_IT_COMES), pydicom_files.sendable[-1]
+    for face in ours.FACES:
+        assert [outcome.status for outcome in ours.store(face, scp.port, [file], host="localhost")] == [0x0000]
+    assert ours.tool("storescu", "localhost", scp.port, file.path).returncode == 0
+    assert [ours.encoded(received) for received in part10_files(scp.folder)] == [ours.encoded(file)] * 3
