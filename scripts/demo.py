@@ -41,7 +41,7 @@ def main() -> int:
     files = [str(folder / name) for name in FILES]
 
     server = subprocess.Popen(
-        shown(DIMSE, "storescp", "-v", "-od", RECEIVED, "0"),
+        shown(DIMSE, "storescp", "-v", "-ba", "127.0.0.1", "-od", RECEIVED, "0"),
         stdin=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,

@@ -708,9 +708,7 @@ class Association:
     async def _command_arrived(self, assembled: CommandSet) -> None:
         context = self.negotiated.contexts.get(assembled.context_id)
         if context is None or not context.accepted:
-            raise RemoteProtocolError(
-                f"a message on context {assembled.context_id}, which was not accepted", abort_source=0
-            )
+            raise self._misplaced(f"it came on presentation context {assembled.context_id}, which was not accepted")
         if self._dump:
             self._dump.command_set()
         self._current = arrived = Arrived(context, assembled.message)

@@ -180,7 +180,7 @@ def _role(selection: pdu.RoleSelection | None) -> str:
 
 
 def _context_result(result: int) -> str:
-    return CONTEXT_RESULTS[result] if result < len(CONTEXT_RESULTS) else NO_VALUE
+    return CONTEXT_RESULTS[result] if result < len(CONTEXT_RESULTS) else f"Unknown Result {result}"
 
 
 def _section(title: str, lines: Iterable[str]) -> Lines:

@@ -16,6 +16,7 @@ import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from itertools import pairwise
 from pathlib import Path
 from threading import Barrier
 
@@ -25,6 +26,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+import dimse
 from dimse import uids
 from dimse.archive import FileStore
 from dimse.archive.file_store import Durability, OnDuplicate
@@ -132,11 +134,26 @@ def test_every_data_set_is_kept_byte_for_byte(
     for file in pydicom_files.sendable:
         request = store_request(file.sop_instance_uid, file.sop_class_uid, file.transfer_syntax)
         cuts = [0, 1, 2, len(file.data_set) // 2, len(file.data_set)]
-        pieces = [file.data_set[start:end] for start, end in zip(cuts, cuts[1:], strict=False)]
+        pieces = [file.data_set[start:end] for start, end in pairwise(cuts)]
         assert take(store, request, *pieces) == KEPT, file.path
         assert request.path is not None
         assert stored_data_set(Path(request.path)) == file.data_set
     assert len(names(folder)) == len(pydicom_files.sendable)
+
+
+def test_a_server_keeps_what_it_is_sent(
+    store: FileStore, folder: Path, pydicom_files: files.PydicomFiles, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = next(file for file in pydicom_files.sendable if file.path.name == "CT_small.dcm")
+    with dimse.Server(("127.0.0.1", 0), store.handlers()) as server:
+        contexts = dimse.contexts_for([file.path])
+        with dimse.associate(*server.address, contexts=contexts, calling_ae_title="MODALITY") as association:
+            assert [association.store(file.path) for _ in range(2)] == [KEPT, KEPT]
+            assert names(folder) == [f"CT.{file.sop_instance_uid}"]  # as soon as success is said
+    stored = files.read_part10((folder / f"CT.{file.sop_instance_uid}").read_bytes(), file.path)
+    assert stored.data_set == file.data_set
+    assert stored.transfer_syntax == file.transfer_syntax
+    assert caplog.messages == [f"DICOM file already exists with the same data set: CT.{file.sop_instance_uid}"]
 
 
 def test_any_number_of_fragments_is_written_at_once(store: FileStore, folder: Path) -> None:
@@ -194,7 +211,7 @@ def test_the_same_data_set_again_is_a_success_and_stored_once(
 @pytest.mark.parametrize(
     ("policy", "statuses", "kept"),
     [
-        ("keep-both", [KEPT, KEPT, KEPT], {"CT.1.2.3": b"1", "CT.1.2.3~2": b"22", "CT.1.2.3~3": b"3"}),
+        ("keep-both", [KEPT, KEPT, KEPT], {"CT.1.2.3": b"1", "CT.1.2.3~2": b"4444", "CT.1.2.3~3": b"3"}),
         ("reject", [KEPT, DUPLICATE, DUPLICATE], {"CT.1.2.3": b"1"}),
         ("replace", [KEPT, KEPT, KEPT], {"CT.1.2.3": b"3"}),
     ],
@@ -207,7 +224,7 @@ def test_other_bytes_under_the_same_uid(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     with FileStore(folder, on_duplicate=policy) as store:
-        assert [keep(store, content=content) for content in (b"1", b"22", b"3")] == statuses
+        assert [keep(store, content=content) for content in (b"1", b"4444", b"3")] == statuses
         assert names(folder) == sorted(kept)
         for name, content in kept.items():
             assert stored_data_set(folder / name) == data_set(content=content)
@@ -604,7 +621,8 @@ def test_a_closed_store_keeps_nothing(folder: Path) -> None:
 def test_an_association_that_ends_within_a_data_set_leaves_nothing(store: FileStore, folder: Path) -> None:
     sink = store.begin(store_request())
     sink.write([memoryview(data_set())])
-    assert sink.path is not None and Path(sink.path).parent == folder / ".incoming"
+    written = sink.path
+    assert written and Path(written).parent == folder / ".incoming"
     sink.discard()
     sink.discard()
     assert sink.path is None

@@ -256,8 +256,8 @@ def pynetdicom_scp(
     """
     script = str(Path(__file__).with_name("pynetdicom_scp.py"))
     folder.mkdir(parents=True, exist_ok=True)
-    options = ["--status", str(status), "--maximum-length", str(maximum_length), *transfer_syntaxes]
-    with running([pynetdicom(), script, str(folder), *options], folder) as process:
+    arguments = [str(folder), *transfer_syntaxes, "--status", str(status), "--maximum-length", str(maximum_length)]
+    with running([pynetdicom(), script, *arguments], folder) as process:
         log = log_of(folder)
         wait_until(lambda: log.read_bytes().startswith(b"port ") and b"\n" in log.read_bytes(), process)
         port = int(log.read_text().split()[1])

@@ -203,7 +203,9 @@ def _prepare(
 def _choose(association: Association, instance: InstanceFile, transcode: Transcode) -> tuple[PresentationContext, bool]:
     """The context for a file: its own transfer syntax where accepted, else one that it can be converted to."""
     own = instance.transfer_syntax_uid
-    accepted = {context.transfer_syntax: context for context in association.negotiated.accepted(instance.sop_class_uid)}
+    accepted: dict[str, PresentationContext] = {}
+    for context in association.negotiated.accepted(instance.sop_class_uid):
+        accepted.setdefault(context.transfer_syntax, context)
     if own in accepted:
         return accepted[own], False
     if accepted and transcode != "never":
