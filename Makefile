@@ -31,7 +31,7 @@ check: $(VENV)/.development
 coverage: $(VENV)/.development
 	@for room in $(PURE_ROOMS); do \
 		echo "== $$room, by tests/$$room"; \
-		$(BIN)/python -m pytest -q tests/$$room --cov=src/dimse/$$room --cov-branch --cov-fail-under=100 || exit 1; \
+		DIMSE_SEQUENCES=200 $(BIN)/python -m pytest -q tests/$$room --cov=src/dimse/$$room --cov-branch --cov-fail-under=100 || exit 1; \
 	done
 
 clean:

@@ -1,4 +1,4 @@
-"""Write the table of PS3.6 Table A-1 at the end of `src/dimse/uids.py` anew, from pydicom's dictionary.
+"""Write `src/dimse/uid_table.py`, the table of PS3.6 Table A-1, anew from pydicom's dictionary.
 
 Run it where pydicom is installed, after a new edition of the Standard: `python scripts/make_uids.py`.
 """
@@ -9,12 +9,21 @@ from pathlib import Path
 
 from pydicom._uid_dict import UID_dictionary
 
-MODULE = Path(__file__).parent.parent / "src" / "dimse" / "uids.py"
-BEGIN = "# BEGIN TABLE"
+MODULE = Path(__file__).parent.parent / "src" / "dimse" / "uid_table.py"
+
+HEAD = '''# ruff: noqa: E501  (the table's lines are as long as the Standard's names)
+"""PS3.6 Table A-1 as `uids` reads it, a UID a line: the UID, its type, its keyword, "R" if retired, its name.
+
+Written by scripts/make_uids.py, not by hand.
+"""
+
+from __future__ import annotations
+
+'''
 
 
 def table() -> str:
-    """One line an entry: UID, type, keyword, "R" if retired, name."""
+    """The lines of the table, without one to end the last."""
     rows = (
         "|".join((uid, kind, keyword, "R" if retired else "", name))
         for uid, (name, kind, _, retired, keyword) in UID_dictionary.items()
@@ -23,9 +32,7 @@ def table() -> str:
 
 
 def main() -> None:
-    hand_written, _, _ = MODULE.read_text(encoding="utf-8").partition(BEGIN)
-    generated = f'{BEGIN}: all below is written by scripts/make_uids.py\n_TABLE = """\\\n{table()}"""\n'
-    MODULE.write_text(hand_written + generated, encoding="utf-8")
+    MODULE.write_text(f'{HEAD}TABLE_A_1 = """\\\n{table()}"""\n', encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
 """The two drivers and the two faces, so that a test written once runs on each.
 
-    @on_both_drivers
-    async def test_a_peer_is_verified(driver: Driver) -> None:
-        with serving("threads") as port:
-            async with await driver.associate(port) as association:
-                assert await association.echo() == 0
+@on_both_drivers
+async def test_a_peer_is_verified(driver: Driver) -> None:
+    with serving("threads") as port:
+        async with await driver.associate(port) as association:
+            assert await association.echo() == 0
 """
 
 from __future__ import annotations
@@ -70,6 +70,9 @@ BLOCKING = Driver("blocking", in_a_thread.run, in_a_thread.connect, in_a_thread.
 ASYNCIO = Driver("asyncio", asyncio.run, on_a_loop.connect, on_a_loop.AsyncioTransport)
 
 
+with_each_driver = pytest.mark.parametrize("driver", [BLOCKING, ASYNCIO], ids=lambda driver: driver.name)
+
+
 def on_both_drivers(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
     """Run an `async def` test, whose first argument is `driver`, on the blocking driver and on asyncio."""
 
@@ -77,7 +80,8 @@ def on_both_drivers(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[
     def run(*, driver: Driver, **fixtures: Any) -> None:
         driver.run(test(driver=driver, **fixtures))
 
-    return pytest.mark.parametrize("driver", [BLOCKING, ASYNCIO], ids=lambda driver: driver.name)(run)
+    both: Callable[..., None] = with_each_driver(run)
+    return both
 
 
 # --- the servers ---

@@ -19,8 +19,8 @@ SOURCE = Path(__file__).parents[1] / "src"
 # From the ground up. A room is a module of dimse, or a package with all that is in it. A module may import those of its
 # own room and of the layers below; the rooms of one layer do not know each other.
 LAYERS = (
-    ("text", "version"),
-    ("errors", "uids"),
+    ("text", "uid_table", "version"),
+    ("encoding", "errors", "pdv", "uids"),
     ("settings", "sinks"),
     ("upper_layer", "message", "media", "data_set"),
     ("transport", "dump"),
@@ -36,7 +36,7 @@ LAYERS = (
 )
 
 # Bytes to values and values to bytes: no socket, clock, thread, event loop or file. What they may import is named.
-PURE = ("upper_layer", "message", "media", "data_set.walk")
+PURE = ("encoding", "pdv", "upper_layer", "message", "media", "data_set.walk")
 PURE_STANDARD_MODULES = frozenset(
     {
         "__future__",
@@ -61,8 +61,8 @@ PURE_STANDARD_MODULES = frozenset(
 
 # What only these may import when they are themselves imported (a lazy import inside a function is another matter).
 AT_MODULE_LEVEL = {
-    "pydicom": ("data_set.transcode",),
-    "numpy": ("data_set.transcode",),
+    "pydicom": ("data_set.elements", "data_set.decompress"),
+    "numpy": (),
     "asyncio": ("aio", "transport.asyncio"),
 }
 

@@ -8,6 +8,7 @@ import struct
 import threading
 import zlib
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pydicom
@@ -79,6 +80,9 @@ def test_a_whole_file_is_known_and_its_data_set_given(write: Callable[[bytes], s
     view = instance.data_set()
     assert view.readonly
     assert view == data_set(pixels)
+    in_memory = instance.data_set(mapped=False)
+    assert isinstance(in_memory.obj, bytes)  # whatever becomes of the file, its bytes may be looked at
+    assert in_memory == view
     instance.verify_unchanged()
     del view
     assert open_descriptors() == descriptors
@@ -274,7 +278,7 @@ def test_a_file_that_is_not_the_one_checked_is_refused(
     path = write(file_meta() + data_set(pixels))
     instance = InstanceFile.check(path)
     change(Path(path))
-    for look in (instance.data_set, instance.verify_unchanged):
+    for look in (instance.data_set, partial(instance.data_set, mapped=False), instance.verify_unchanged):
         with pytest.raises(FileError, match=r": changed while being read$"):
             look()
 

@@ -106,3 +106,14 @@ def test_the_names_need_no_pydicom() -> None:
     program = "import sys, dimse.uids as u; print(u.name(u.CTImageStorage), 'pydicom' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "CT Image Storage False\n"
+
+
+def test_the_table_is_loaded_by_the_first_look_up_only() -> None:
+    program = (
+        "import sys, dimse.tools.echoscu, dimse.tools.storescu\n"
+        "from dimse import uids\n"
+        "before = 'dimse.uid_table' in sys.modules\n"
+        "print(before, uids.RLELossless, 'dimse.uid_table' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "False 1.2.840.10008.1.2.5 True\n"

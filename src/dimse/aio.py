@@ -7,7 +7,6 @@ async with aio.associate("127.0.0.1", 11112, contexts=[dimse.Verification]) as a
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import Callable, Coroutine, Generator
 from functools import wraps
 from types import TracebackType
@@ -17,8 +16,8 @@ from dimse import services
 from dimse.association import LOGGER, Open
 from dimse.server import Reception
 from dimse.services import AsyncAssociation as Association
-from dimse.transport.asyncio import AsyncioTransport, connect
-from dimse.transport.base import tune
+from dimse.transport.asyncio import accept, connect
+from dimse.transport.base import Listener
 
 __all__ = ["Association", "Server", "associate"]
 
@@ -91,6 +90,8 @@ class Server(Reception):
         """Stop listening; let associations end for `drain` seconds, and abort those that have not."""
         self._accepting.cancel()
         await asyncio.wait([self._accepting])
+        if self._listener is not None:
+            self._listener.close()
         if self._tasks and drain:
             await asyncio.wait(self._tasks, timeout=drain)
         self._abort_all()
@@ -98,21 +99,22 @@ class Server(Reception):
             task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks)
+        for transport in self._transports:  # of a task that was cancelled before its first step
+            transport.close()
+        self._transports.clear()
 
-    async def _accept_all(self, listener: socket.socket) -> None:
-        loop = asyncio.get_running_loop()
-        with listener:
-            while True:
-                try:
-                    connection, _ = await loop.sock_accept(listener)
-                except OSError as error:
-                    LOGGER.warning("cannot accept a connection: %s", error.strerror)
-                    await asyncio.sleep(0.1)  # descriptors have run out: wait a little for some to come back
-                    continue
-                if len(self._tasks) >= self.limits.associations + self.limits.half_open:
-                    connection.close()
-                    continue
-                tune(connection)
-                task = asyncio.create_task(self.receive(AsyncioTransport(connection)), name="dimse-association")
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
+    async def _accept_all(self, listener: Listener) -> None:
+        while True:
+            try:
+                transport = await accept(listener)
+            except OSError as error:
+                LOGGER.warning("cannot accept a connection: %s", error.strerror)
+                await asyncio.sleep(0.1)  # descriptors have run out: wait a little for some to come back
+                continue
+            if len(self._tasks) >= self.limits.associations + self.limits.half_open:
+                transport.close()
+                continue
+            self._transports.add(transport)
+            task = asyncio.create_task(self.receive(transport), name="dimse-association")
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)

@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self, TypeVar, cast
 
@@ -124,6 +125,7 @@ class Association:
     """
 
     negotiated: Negotiated
+    _conclude: Callable[[pdu.AssociateAC], Negotiated]
 
     def __init__(
         self,
@@ -210,6 +212,7 @@ class Association:
         if self._dump:
             self._dump.pdu(proposal, outgoing=True)
         await self._send_owed()
+        self._conclude = partial(negotiation.conclude, requestor, proposal)
         deadline = deadline_after(self.timeouts.acse)
         while self._answer is None:
             await self._pull(deadline, "acse")
@@ -217,8 +220,6 @@ class Association:
             rejection = self._answer
             raise AssociationRejected(rejection.result, rejection.source, rejection.reason)
         assert isinstance(self._answer, pdu.AssociateAC)  # the state machine lets nothing else through in Sta5
-        negotiated = negotiation.conclude(requestor, proposal, self._answer)
-        self._agree(negotiated)
 
     @classmethod
     async def accept(
@@ -326,7 +327,7 @@ class Association:
             AssociationError: The peer aborted or closed instead.
         """
         if not self.open:
-            self._transport.close()
+            self._close()
             return
         with _Operation(self):
             try:
@@ -339,20 +340,22 @@ class Association:
                 await self._give_up(error)
                 raise
         self._end(AssociationReleased("the association has been released"))
-        self._transport.close()
+        self._close()
 
     async def _release(self) -> None:
         if not self._release_asked:  # else the peer was first
             self._upper.release_request()
             await self._send_owed()
         deadline = deadline_after(self.timeouts.acse)
-        while not self._release_confirmed:
-            if self._release_asked and self._upper.state in ("Sta8", "Sta9", "Sta12"):
+        while True:
+            if self._upper.state in ("Sta8", "Sta9", "Sta12"):  # the peer asks too, and it is our turn
                 self._upper.release_response()
                 await self._send_owed()
                 if self._upper.state == "Sta13":
                     await self._await_close()
                     return
+            if self._release_confirmed:
+                return
             await self._pull(deadline, "release")
 
     def abort(self) -> None:
@@ -368,31 +371,31 @@ class Association:
         self._transport.wake()
         if not self._busy:
             self._end(AssociationAborted())
-            self._transport.close()
+            self._close()
 
-    def _say_abort(self, abort: pdu.Abort) -> None:
-        """Send an A-ABORT, unless it would land in the middle of a PDU."""
-        if self._torn or self._ended is not None or self._upper.state in ("Sta1", "Sta13"):
-            return
+    def _say_abort(self, abort: pdu.Abort) -> bool:
+        """Send an A-ABORT, unless it would land in the middle of a PDU or there is no association; was it sent?"""
+        if self._torn or self._ended is not None or self._upper.state in ("Sta1", "Sta2", "Sta13"):
+            return False
         if self._dump:
             self._dump.pdu(abort, outgoing=True)
         self._transport.send_now(pdu.encode(abort))
+        return True
 
     async def _give_up(self, error: BaseException) -> None:
         """After a failure inside a message nothing can be sent any more but an A-ABORT, and that only between PDUs."""
-        if self._current is not None and self._current.sink is not None:
-            self._current.sink.discard()
         if self._ended is None and not self._abort_wanted:
             source, reason = (
                 (error.abort_source, error.abort_reason) if isinstance(error, RemoteProtocolError) else (0, 0)
             )
-            self._say_abort(pdu.Abort(source, reason if source == 2 else 0))
-            LOGGER.info("Aborting Association")
+            said = self._say_abort(pdu.Abort(source, reason if source == 2 else 0))
+            if said or self._torn:
+                LOGGER.info("Aborting Association")
             self._end(error if isinstance(error, DimseError) else AssociationAborted())
-            if isinstance(error, Exception):
+            if said and isinstance(error, Exception):
                 await self._linger()
         self._end(error if isinstance(error, DimseError) else AssociationAborted())
-        self._transport.close()
+        self._close()
 
     async def _linger(self) -> None:
         """Wait a moment for the peer to close, dropping what it sends."""
@@ -413,6 +416,16 @@ class Association:
                 await self._receive(deadline, "acse")
         except (DimseError, TimeoutError):
             self._upper.artim_expired()
+        self._close()
+
+    def _close(self) -> None:
+        """Close the connection, and let go of what nobody will ask for any more."""
+        unanswered = [*self._requests, self._current] if self._current else [*self._requests]
+        for arrived in unanswered:
+            if arrived.sink is not None:
+                arrived.sink.discard()
+        self._requests.clear()
+        self._current = None
         self._transport.close()
 
     def _end(self, reason: DimseError) -> None:
@@ -536,9 +549,11 @@ class Association:
         self._end(AssociationReleased("the association has been released"))
 
     async def _pull_until(self, end: float) -> bool:
+        if self._ended:
+            raise self._ended
         if not await self._transport.ready(READ, end):
             return False
-        await self._pull(None, "network")
+        await self._receive_once()
         return True
 
     async def _answer_waiting(self) -> None:
@@ -584,6 +599,7 @@ class Association:
     async def _push(self, buffers: list[Buffer]) -> None:
         """Send all of `buffers`. While that would block, take in what arrives: the peer may be aborting, or sending as we are."""
         self._torn = True
+        deadline = deadline_after(self.timeouts.network)
         while True:
             if self._abort_wanted:
                 raise AssociationAborted
@@ -596,13 +612,15 @@ class Association:
                 buffers = _after(buffers, sent)
                 if not buffers:
                     break
+                deadline = deadline_after(self.timeouts.network)  # what arrives meanwhile does not put it off
             room = len(self._requests) < self._limits.queued_requests
-            deadline = deadline_after(self.timeouts.network)
             events = await self._transport.ready(WRITE | READ if room else WRITE, deadline)
             if not events:
                 raise timed_out("network")
             if events & READ:
-                await self._receive(deadline, "network")
+                if deadline is not None and time.monotonic() > deadline:
+                    raise timed_out("network")
+                await self._receive_once()
                 if self._ended:
                     raise self._ended
         self._torn = False
@@ -649,8 +667,10 @@ class Association:
         """Take in what has arrived, without waiting."""
         if self._ended:
             raise self._ended
+        deadline = deadline_after(self.timeouts.network)
         while not self._ended and await self._receive_once():
-            pass
+            if deadline is not None and time.monotonic() > deadline:
+                return  # a peer that never stops sending
 
     async def _receive_once(self) -> bool:
         """One system call; False if it would block."""
@@ -666,7 +686,11 @@ class Association:
             return False
         await self._take_in(self._upper.receive(self._buffer[:count]) if count else self._upper.transport_closed())
         if self._upper.owes:
-            self._transport.send_now(self._upper.data_to_send())
+            owed = self._upper.data_to_send()
+            if not self._torn:  # else it would stand within a PDU of ours
+                self._transport.send_now(owed)
+                if self._dump:
+                    self._dump.pdu(pdu.decode(owed[0], owed[6:]), outgoing=True)
         if self._ended is None and self._answer is None and self._upper.state in ("Sta1", "Sta13"):
             self._provider_aborted(self._upper.fault)  # nothing is indicated before an association is asked for
         return True
@@ -768,6 +792,8 @@ class Association:
                 if self._dump:
                     self._dump.pdu(indication, outgoing=False)
                 self._answer = indication
+                if isinstance(indication, pdu.AssociateAC):  # a message may follow in the same bytes
+                    self._agree(self._conclude(indication))
             case pdu.ReleaseRQ():
                 self._release_asked = True
             case pdu.ReleaseRP():

@@ -133,7 +133,7 @@ class InvalidCommand(RemoteProtocolError):
 
     Attributes:
         status: What a response says of it (PS3.7 Annex C): 0x0211 unrecognized operation, 0x0212 mistyped argument.
-        elements: The command elements that could be read, by name (`dimse.message.command.ELEMENTS`).
+        elements: The command elements that could be read, by name (`dimse.message.elements.ELEMENTS`).
     """
 
     def __init__(self, message: str, *, status: int, elements: dict[str, object]) -> None:

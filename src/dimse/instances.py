@@ -123,12 +123,15 @@ class InstanceFile:
             (*outline.warnings, *differ),
         )
 
-    def data_set(self) -> memoryview:
+    def data_set(self, *, mapped: bool = True) -> memoryview:
         """The bytes of the data set, read-only.
 
         More than `MAPPED` bytes are a map of the file, which lives as long as a view of it does; it is never closed
         by hand. Of a mapped file that somebody cuts short meanwhile, `sendmsg` reports EFAULT: hand the views to it,
-        and read no byte in Python.
+        and read no byte in Python, which a signal would end.
+
+        Args:
+            mapped: Whether it may be a map; if not, all of it is read into memory, and may be looked at.
 
         Raises:
             FileError: The file cannot be read any more, or is not the one that was checked.
@@ -137,9 +140,9 @@ class InstanceFile:
             descriptor, status = _open(self.path)
             try:
                 self._verify(status)
-                if self.data_set_size > MAPPED:
+                if mapped and self.data_set_size > MAPPED:
                     return self._map(descriptor)
-                content = os.pread(descriptor, self.data_set_size, self.data_set_offset)
+                content = self._read(descriptor)
                 self._verify(os.fstat(descriptor))
             finally:
                 os.close(descriptor)
@@ -148,6 +151,15 @@ class InstanceFile:
         if len(content) < self.data_set_size:
             raise FileError(self.path, _CHANGED)
         return memoryview(content)
+
+    def _read(self, descriptor: int) -> bytes:
+        content = b""
+        while left := self.data_set_size - len(content):
+            more = os.pread(descriptor, left, self.data_set_offset + len(content))  # 2 GiB at most
+            if not more:
+                break
+            content += more
+        return content
 
     def _map(self, descriptor: int) -> memoryview:
         try:

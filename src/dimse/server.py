@@ -91,6 +91,7 @@ class Reception:
         self._lock = threading.Lock()
         self._admitted = 0
         self._associations: set[AsyncAssociation] = set()
+        self._transports: set[Transport] = set()  # every connection, those without an association too
 
     @property
     def address(self) -> tuple[str, int]:
@@ -129,6 +130,7 @@ class Reception:
     async def receive(self, transport: Transport) -> None:
         """Serve one connection to its end. Nothing that happens to it is raised: it is a line in the log."""
         admitted: list[bool] = []
+        host, port = transport.peer_address
 
         def admit() -> bool:
             admitted.append(self._admit())
@@ -150,18 +152,21 @@ class Reception:
             # Health checks connect and close: before an association stands that is no news.
             LOGGER.log(40 if association else 10, "%s", one_line(str(error)))
         except (DimseError, OSError) as error:
-            host, port = transport.peer_address
             LOGGER.error("%s:%d: %s", host, port, one_line(str(error)))
         finally:
             transport.close()
+            self._transports.discard(transport)
             if association is not None:
                 self._associations.discard(association)
             with self._lock:
                 self._admitted -= admitted.count(True)
 
     def _abort_all(self) -> None:
+        """Abort every association, and end the connections that are none yet."""
         for association in list(self._associations):
             association.abort()
+        for transport in list(self._transports):
+            transport.wake()
 
 
 class Server(Reception):
@@ -230,7 +235,9 @@ class Server(Reception):
                 except OSError as error:
                     # The connection is gone again, or descriptors have run out: wait a little for some to come back.
                     LOGGER.warning("cannot accept a connection: %s", error.strerror)
-                    self._woken.settimeout(0.1)
+                    selector.unregister(listener)
+                    selector.select(0.1)
+                    selector.register(listener, selectors.EVENT_READ)
                     continue
                 self._receive_in_thread(connection)
 
@@ -239,10 +246,12 @@ class Server(Reception):
             connection.close()
             return
         tune(connection)
+        transport = BlockingTransport(connection)
+        self._transports.add(transport)
 
         def receive() -> None:
             try:
-                run(self.receive(BlockingTransport(connection)))
+                run(self.receive(transport))
             finally:
                 self._threads.discard(threading.current_thread())
 

@@ -16,6 +16,10 @@ REQUESTOR_MAXIMUM_LENGTH = 16382
 ACCEPTOR_MAXIMUM_LENGTH = 131072
 # The largest that we send, however much more the peer allows: larger ones gain nothing and cost memory on its side.
 MAXIMUM_SEND_LENGTH = 262144
+# The least that anything can be sent in: a PDV's header and two bytes of its value (PS3.8 9.3.5).
+LEAST_SEND_LENGTH = 8
+
+MOST_CONTEXTS = 128  # presentation contexts of an association: their IDs are the odd numbers of a byte (PS3.8 7.1.1.13)
 
 DEFAULT_TRANSFER_SYNTAXES = (
     uids.ExplicitVRLittleEndian,
@@ -51,13 +55,13 @@ def validate_maximum_length(length: int) -> int:
 
 
 def validate_maximum_send_length(length: int) -> int:
-    """A cap on what we send: 8 bytes, in which two of a value fit (PS3.8 9.3.5), to 2^32-1.
+    """A cap on what we send: `LEAST_SEND_LENGTH` to 2^32-1 bytes.
 
     Raises:
         ValueError: It is something else.
     """
-    if not 8 <= length <= 0xFFFFFFFF:
-        raise ValueError(f"the longest PDU to send has 8 to 4294967295 bytes, not {length}")
+    if not LEAST_SEND_LENGTH <= length <= 0xFFFFFFFF:
+        raise ValueError(f"the longest PDU to send has {LEAST_SEND_LENGTH} to 4294967295 bytes, not {length}")
     return length
 
 
@@ -172,7 +176,7 @@ class Requestor:
     """What an association is requested with (PS3.8 7.1.1).
 
     Attributes:
-        contexts: At most 128 presentation contexts.
+        contexts: At most `MOST_CONTEXTS` presentation contexts.
         maximum_length: The largest P-DATA-TF PDU that we receive, in bytes; 0 is unlimited.
         maximum_send_length: Our own cap, in bytes, on what we send below the peer's maximum.
         async_ops: Operations that may be outstanding at one time; 1 negotiates nothing.
@@ -195,9 +199,9 @@ class Requestor:
         validate_maximum_length(self.maximum_length)
         validate_maximum_send_length(self.maximum_send_length)
         validate_async_ops(self.async_ops)
-        if not 1 <= len(self.contexts) <= 128:
+        if not 1 <= len(self.contexts) <= MOST_CONTEXTS:
             raise ValueError(
-                f"an association has 1 to 128 presentation contexts, not {len(self.contexts)} (PS3.8 7.1.1.13)"
+                f"an association has 1 to {MOST_CONTEXTS} presentation contexts, not {len(self.contexts)} (PS3.8 7.1.1.13)"
             )
 
 

@@ -23,7 +23,6 @@ from threading import Barrier
 import pydicom
 import pytest
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 import dimse
@@ -38,6 +37,7 @@ from dimse.upper_layer.negotiation import Peer, PresentationContext
 from tests import files
 
 ROOT = Path(__file__).parents[2]
+ENVIRONMENT = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path]), "PYTHONDONTWRITEBYTECODE": "1"}
 
 CT = uids.CTImageStorage
 KEPT, OUT_OF_RESOURCES, DOES_NOT_MATCH, DUPLICATE = 0x0000, 0xA700, 0xA900, 0x0111
@@ -366,7 +366,6 @@ def test_no_uid_leads_out_of_the_folder(tmp_path: Path, uid: str, caplog: pytest
     assert all(message.isprintable() for message in caplog.messages)
 
 
-@hypothesis_settings(max_examples=100)
 @given(
     uid=st.text(st.characters(max_codepoint=255), min_size=1, max_size=70).filter(lambda uid: uid.strip("\0 ") == uid)
 )
@@ -454,7 +453,7 @@ def in_a_process(code: str, *arguments: object, before: tuple[str, ...] = ()) ->
         timeout=50,
         check=False,
         cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": f"{ROOT / 'src'}:{ROOT}", "PYTHONDONTWRITEBYTECODE": "1"},
+        env=ENVIRONMENT,
     )
 
 
@@ -559,13 +558,12 @@ for number in range(10_000):
 @pytest.mark.parametrize("acknowledged", [1, 7, 40])
 def test_what_was_acknowledged_survives_a_kill(folder: Path, acknowledged: int) -> None:
     header = "import sys; from tests.archive.test_file_store import *\n"
-    environment = os.environ | {"PYTHONPATH": f"{ROOT / 'src'}:{ROOT}", "PYTHONDONTWRITEBYTECODE": "1"}
     with subprocess.Popen(
         [sys.executable, "-c", header + STORE_WITHOUT_END, str(folder)],
         stdout=subprocess.PIPE,
         text=True,
         cwd=ROOT,
-        env=environment,
+        env=ENVIRONMENT,
     ) as process:
         assert process.stdout is not None
         said = [process.stdout.readline() for _ in range(acknowledged)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import subprocess
 import sys
 import threading
@@ -10,6 +11,8 @@ from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, TypeVar
+
+import pytest
 
 import dimse
 from dimse import aio
@@ -23,6 +26,20 @@ Transcode = Literal["never", "lossless", "always"]
 
 SECONDS = 20.0  # the deadline of what takes a moment: a fault is to end before the test does
 TIMEOUTS = dimse.Timeouts(connect=5, acse=SECONDS, dimse=SECONDS, network=SECONDS)
+
+
+def loops_back(address: str) -> bool:
+    """Has this machine this loopback address?"""
+    try:
+        with socket.create_server((address, 0), family=socket.AF_INET6 if ":" in address else socket.AF_INET):
+            return True
+    except OSError:
+        return False
+
+
+WITH_IPV6 = pytest.mark.skipif(not loops_back("::1"), reason="this machine has no IPv6 loopback address")
+# Where a server of ours listens, and how its peer is told to find it.
+ADDRESSES = [("127.0.0.1", "127.0.0.1"), ("127.0.0.1", "localhost"), pytest.param("::1", "::1", marks=WITH_IPV6)]
 
 
 def tool(name: str, *arguments: object) -> subprocess.CompletedProcess[str]:
@@ -60,7 +77,7 @@ def store(
 ) -> list[dimse.Outcome]:
     """Send files over one association, by `store_many`; at its end, a C-ECHO shows that it still lives."""
     paths = [str(file.path) for file in files]
-    contexts = [*dimse.contexts_for(paths), dimse.Verification]
+    contexts = [*dimse.contexts_for(paths), dimse.ProposedContext(dimse.Verification)]
     if face == "blocking":
         with dimse.associate(host, port, contexts=contexts, timeouts=TIMEOUTS) as association:
             outcomes = list(association.store_many(paths, transcode=transcode))

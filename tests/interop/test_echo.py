@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 
 import pytest
 
@@ -77,20 +76,7 @@ def test_associations_stand_side_by_side_on_one_loop(pynetdicom_scp: peers.Start
 # --- Where the peer is ------------------------------------------------------------------------------------------------
 
 
-def loops_back(address: str) -> bool:
-    """Has this machine this loopback address?"""
-    try:
-        with socket.create_server((address, 0), family=socket.AF_INET6 if ":" in address else socket.AF_INET):
-            return True
-    except OSError:
-        return False
-
-
-WITH_IPV6 = pytest.mark.skipif(not loops_back("::1"), reason="this machine has no IPv6 loopback address")
-ADDRESSES = [("127.0.0.1", "127.0.0.1"), ("127.0.0.1", "localhost"), pytest.param("::1", "::1", marks=WITH_IPV6)]
-
-
-@pytest.mark.parametrize(("listens", "host"), ADDRESSES)
+@pytest.mark.parametrize(("listens", "host"), ours.ADDRESSES)
 @pytest.mark.parametrize("server", ours.FACES)
 def test_our_server_is_reached_by_ipv4_ipv6_and_name(server: ours.Face, listens: str, host: str) -> None:
     called: list[str] = []

@@ -9,9 +9,10 @@ import ssl
 import struct
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
+from typing import Any
 
 import pytest
 
@@ -270,6 +271,16 @@ async def test_a_full_connection_can_be_written_once_the_peer_reads(
 
 @plain_and_tls
 @on_both_drivers
+async def test_after_a_send_that_took_a_part_the_rest_can_be_written(
+    driver: Driver, contexts: TLSContexts, secured: bool
+) -> None:
+    async with connected(driver, contexts, secured) as (transport, _):
+        assert await transport.send_some([b"header", bytes(100_000)]) > 0
+        assert await transport.ready(READ | WRITE, time.monotonic() + IN_TIME) & WRITE
+
+
+@plain_and_tls
+@on_both_drivers
 async def test_while_a_send_waits_what_arrives_is_seen(driver: Driver, contexts: TLSContexts, secured: bool) -> None:
     async with connected(driver, contexts, secured) as (transport, other):
         block = bytes(1 << 20)
@@ -345,8 +356,9 @@ async def test_a_handler_is_called_def_or_async_def(driver: Driver) -> None:
 
     async with connected(driver) as (transport, _):
         assert await transport.call(handler, 2, 3) == 5
-        assert await transport.call(asynchronous, 2, 3) == 6
-        assert await transport.call(lambda: asynchronous(3, 3)) == 9
+        awaitable: Callable[..., Any] = asynchronous
+        assert await transport.call(awaitable, 2, 3) == 6
+        assert await transport.call(lambda: awaitable(3, 3)) == 9
         with pytest.raises(KeyError, match="mine"):
             await transport.call(failing)
 

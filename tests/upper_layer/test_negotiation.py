@@ -515,7 +515,7 @@ ACCEPTORS = st.builds(
 
 
 @given(asked=REQUESTORS, asking=ACCEPTORS)
-@hypothesis_settings(max_examples=300)
+@hypothesis_settings(max_examples=200)
 def test_both_sides_hold_the_same_to_be_agreed(asked: Requestor, asking: Acceptor) -> None:
     try:
         requestors, acceptors, _ = agreed(asked, asking)
@@ -578,7 +578,7 @@ def any_requests(draw: st.DrawFn) -> pdu.AssociateRQ:
 
 
 @given(request=any_requests(), asking=ACCEPTORS)
-@hypothesis_settings(max_examples=300)
+@hypothesis_settings(max_examples=200)
 def test_whatever_can_be_read_is_answered(request: pdu.AssociateRQ, asking: Acceptor) -> None:
     try:
         result = answer(asking, request)

@@ -14,9 +14,10 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from dimse.errors import LocalProtocolError
+from dimse.pdv import LAST
 from dimse.upper_layer import pdu
 from dimse.upper_layer.fsm import EVENTS, STATES, TRANSITIONS
-from dimse.upper_layer.pdata import LAST, Fragment, cut
+from dimse.upper_layer.pdata import Fragment, cut
 from dimse.upper_layer.provider import Indication, ProviderAbort, UpperLayer
 
 MAXIMUM_LENGTH = 16384
@@ -697,7 +698,7 @@ def streams(draw: st.DrawFn) -> bytes:
     stream=st.sampled_from([data for _, data in SEEDS]) | streams(),
     places=st.lists(st.integers(0, 2000), max_size=20),
 )
-@hypothesis_settings(max_examples=1500)
+@hypothesis_settings(max_examples=700)
 def test_bytes_cut_anywhere_are_the_same_as_whole(way: tuple[str, bool], stream: bytes, places: list[int]) -> None:
     whole, cut_up = (upper_layer(way[0], requestor=way[1]) for _ in range(2))
     assert outcome(cut_up, pieces(stream, places)) == outcome(whole, [stream])

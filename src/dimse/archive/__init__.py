@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from dimse.archive.file_store import FileSink, FileStore
+from dimse.archive.stored import Stored
 
-__all__ = ["FileSink", "FileStore"]
+__all__ = ["FileSink", "FileStore", "Stored"]

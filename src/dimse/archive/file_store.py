@@ -194,6 +194,7 @@ class FileStore:
         self._publishing: set[str] = set()
         self._published = Condition()
         self._folder = self._incoming = -1
+        uids.dictionary()  # loaded now: while a request is served, there may be no descriptor left to load it with
         try:
             self._open()
         except OSError:

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from struct import Struct
 from typing import NamedTuple, Protocol
 
+from dimse.encoding import LONG_FORM, SHORT_FORM, UNDEFINED_LENGTH, is_vr, tag_name
 from dimse.uids import TransferSyntax
 
 MAXIMUM_NESTING = 64
@@ -31,7 +32,6 @@ _FIRST_WINDOW = 4_096  # where a long value has been stepped over: what follows 
 _DEFLATED_WINDOW = 16_384
 _LONGEST_HEADER = 12
 _LONGEST_UID = 1_024  # read as it is up to here; whether it is a valid UID is not for us to say
-_UNDEFINED = 0xFFFFFFFF
 _UNKNOWN_END = 1 << 62
 
 _SOP_CLASS_UID = 0x00080016
@@ -43,11 +43,8 @@ _ITEM_TAG = b"\xfe\xff\x00\xe0"  # in Little Endian
 _UIDS = frozenset((_SOP_CLASS_UID, _SOP_INSTANCE_UID))
 _NOT_IN_DATA_SETS = frozenset((0x0000, 0x0002))  # groups of the command set and the File Meta Information
 
-# PS3.5 7.1.2: the VRs with 16 bits of length, and those with 32 bits after two reserved bytes.
-# "??" is what some programs write for a VR that they do not know, with 16 bits.
-_SHORT_FORM = frozenset(b"AE AS AT CS DA DS DT FL FD IS LO LT PN SH SL SS ST TM UI UL US ??".split())
+_SHORT_FORM = SHORT_FORM | {b"??"}  # what some programs write for a VR that they do not know
 _NO_VR = frozenset((b"", b"UN"))  # these do not tell a sequence from a value
-_LONG_FORM = frozenset(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())
 
 
 class MalformedDataSet(ValueError):
@@ -241,11 +238,11 @@ class _Walk:
 
     def _encoding(self, start: int) -> _Encoding:
         vr = self._bytes(start, 6)[4:]
-        syntax, implicit_vr = self._transfer_syntax, len(vr) == 2 and not _is_vr(vr)
+        syntax, implicit_vr = self._transfer_syntax, len(vr) == 2 and not is_vr(vr)
         if syntax is None:
             return _IMPLICIT_LITTLE if implicit_vr else _EXPLICIT_LITTLE
         if syntax.implicit_vr:  # these letters may be a length
-            implicit_vr = vr not in _SHORT_FORM and vr not in _LONG_FORM
+            implicit_vr = vr not in _SHORT_FORM and vr not in LONG_FORM
         if implicit_vr is not syntax.implicit_vr:
             words = ("Explicit VR", "Implicit VR")
             self.warnings["vr"] = (
@@ -268,7 +265,7 @@ class _Walk:
             frame = self._frames.pop()
             if frame.steps is _Walk._items and not frame.undefined:
                 if not frame.presumed:
-                    self.warnings.setdefault("sequence", f"within {_name(frame.tag)}: {error}")
+                    self.warnings.setdefault("sequence", f"within {tag_name(frame.tag)}: {error}")
                 return frame.limit
         raise error
 
@@ -298,10 +295,10 @@ class _Walk:
                 if not frame.tag and (tag := group << 16 | element) in _UIDS:
                     self.uids[tag] = self._uid(tag, position, value, length, limit)
             after = value + length
-            if length == _UNDEFINED or vr == b"SQ" or (vr in _NO_VR and self._is_item(value, length)):
+            if length == UNDEFINED_LENGTH or vr == b"SQ" or (vr in _NO_VR and self._is_item(value, length)):
                 return self._enter(position, group << 16 | element, vr, value, length)
             if after > limit:
-                raise _beyond(position, _name(group << 16 | element), length, limit - value)
+                raise _beyond(position, tag_name(group << 16 | element), length, limit - value)
             position = after
         return self._close(frame, position)
 
@@ -312,43 +309,45 @@ class _Walk:
     def _long_form(self, frame: _Frame, position: int, vr: bytes) -> tuple[bytes, int, int]:
         """VR, offset of the value and its length, for an element whose VR is not one of the short form."""
         header = self._bytes(position, _LONGEST_HEADER)
-        if not _is_vr(vr):  # Items and delimiters have none; some programs leave it out elsewhere
+        if not is_vr(vr):  # Items and delimiters have none; some programs leave it out elsewhere
             return b"", position + 8, frame.encoding.implicit.unpack_from(header)[2]
         if len(header) == _LONGEST_HEADER:
             (length,) = frame.encoding.length.unpack_from(header, 8)
             # A VR younger than these tables has the long form (PS3.5 7.1.2); but mistaken ones of the short form exist.
-            fits = not any(header[6:8]) and (length == _UNDEFINED or position + _LONGEST_HEADER + length <= frame.limit)
-            if vr in _LONG_FORM or fits:
+            fits = not any(header[6:8]) and (
+                length == UNDEFINED_LENGTH or position + _LONGEST_HEADER + length <= frame.limit
+            )
+            if vr in LONG_FORM or fits:
                 return vr, position + _LONGEST_HEADER, length
-        elif vr in _LONG_FORM:
+        elif vr in LONG_FORM:
             raise MalformedDataSet(f"cut short: the header of an element at offset {position:,} is not complete")
         return vr, position + 8, frame.encoding.explicit.unpack_from(header)[3]
 
     def _uid(self, tag: int, position: int, value: int, length: int, limit: int) -> str | None:
         if length > _LONGEST_UID:
-            raise MalformedDataSet(f"{_name(tag)} at offset {position:,} is of {length:,} bytes, and no UID")
+            raise MalformedDataSet(f"{tag_name(tag)} at offset {position:,} is of {length:,} bytes, and no UID")
         uid = self._bytes(value, length)
         if len(uid) < length or value + length > limit:
-            raise MalformedDataSet(f"cut short: {_name(tag)} at offset {position:,} is not complete")
+            raise MalformedDataSet(f"cut short: {tag_name(tag)} at offset {position:,} is not complete")
         return str(uid, "latin-1").strip("\0 ") or None
 
     def _enter(self, position: int, tag: int, vr: bytes, value: int, length: int) -> int:
         """Begin a sequence, or encapsulated pixel data (PS3.5 A.4)."""
-        frame, undefined = self._frames[-1], length == _UNDEFINED
+        frame, undefined = self._frames[-1], length == UNDEFINED_LENGTH
         limit = frame.limit if undefined else value + length
         if limit > frame.limit:
-            raise _beyond(position, _name(tag), length, frame.limit - value)
+            raise _beyond(position, tag_name(tag), length, frame.limit - value)
         encoding = _IMPLICIT_LITTLE if vr == b"UN" else frame.encoding  # PS3.5 6.2.2
         if undefined and (vr in (b"OB", b"OW") or tag == _PIXEL_DATA):
             self._frames.append(_Frame(_Walk._fragments, limit, True, frame.encoding, tag, frame.depth))
             return value
-        if undefined and vr not in (b"SQ", b"UN") and (vr in _SHORT_FORM or vr in _LONG_FORM):
+        if undefined and vr not in (b"SQ", b"UN") and (vr in _SHORT_FORM or vr in LONG_FORM):
             raise MalformedDataSet(
-                f"{_name(tag)} at offset {position:,} is of undefined length, which {vr.decode()} may not be"
+                f"{tag_name(tag)} at offset {position:,} is of undefined length, which {vr.decode()} may not be"
             )
         if frame.depth == MAXIMUM_NESTING:
             raise NestedTooDeep(
-                f"{_name(tag)} at offset {position:,}: sequences are nested more than {MAXIMUM_NESTING} deep"
+                f"{tag_name(tag)} at offset {position:,}: sequences are nested more than {MAXIMUM_NESTING} deep"
             )
         presumed = not undefined and vr != b"SQ"
         self._frames.append(_Frame(_Walk._items, limit, undefined, encoding, tag, frame.depth + 1, presumed))
@@ -359,12 +358,12 @@ class _Walk:
         header = self._bytes(position, 8)
         if len(header) < 8 or position + 8 > frame.limit:
             raise MalformedDataSet(
-                f"cut short: {_name(frame.tag)} ends at offset {position + len(header):,} within an Item's header"
+                f"cut short: {tag_name(frame.tag)} ends at offset {position + len(header):,} within an Item's header"
             )
         group, element, length = frame.encoding.implicit.unpack(header)
         if group != _DELIMITERS or element not in (_ITEM, _SEQUENCE_DELIMITATION):
             raise MalformedDataSet(
-                f"{_name(group << 16 | element)} at offset {position:,} where an Item of {_name(frame.tag)} is due"
+                f"{tag_name(group << 16 | element)} at offset {position:,} where an Item of {tag_name(frame.tag)} is due"
             )
         return element, length
 
@@ -374,10 +373,10 @@ class _Walk:
             element, length = self._item(frame, position)
             position += 8
             if element == _ITEM:
-                undefined = length == _UNDEFINED
+                undefined = length == UNDEFINED_LENGTH
                 limit = frame.limit if undefined else position + length
                 if limit > frame.limit:
-                    raise _beyond(position - 8, f"an Item of {_name(frame.tag)}", length, frame.limit - position)
+                    raise _beyond(position - 8, f"an Item of {tag_name(frame.tag)}", length, frame.limit - position)
                 self._frames.append(
                     frame._replace(steps=_Walk._elements, limit=limit, undefined=undefined, presumed=False)
                 )
@@ -396,7 +395,7 @@ class _Walk:
                 self._frames.pop()
                 return position
             if position + length > frame.limit:
-                raise _beyond(position - 8, f"a fragment of {_name(frame.tag)}", length, frame.limit - position)
+                raise _beyond(position - 8, f"a fragment of {tag_name(frame.tag)}", length, frame.limit - position)
             position += length
         return self._close(frame, position)
 
@@ -405,7 +404,7 @@ class _Walk:
         if frame.undefined:
             what = "an Item of " if frame.steps is _Walk._elements else ""
             raise MalformedDataSet(
-                f"cut short: {what}{_name(frame.tag)} is of undefined length and not closed at offset {position:,}"
+                f"cut short: {what}{tag_name(frame.tag)} is of undefined length and not closed at offset {position:,}"
             )
         self._frames.pop()
         return position
@@ -422,7 +421,7 @@ class _Walk:
                 return position
             if group == 0 and element == 0:
                 return self._rest(frame, position)
-        raise MalformedDataSet(f"{_name(group << 16 | element)} at offset {position:,} is no element of a data set")
+        raise MalformedDataSet(f"{tag_name(group << 16 | element)} at offset {position:,} is no element of a data set")
 
     def _rest(self, frame: _Frame, position: int) -> int:
         """The end of the data set's bytes, where it ends, or zero bytes, which are padding; else it is cut short."""
@@ -434,14 +433,6 @@ class _Walk:
         if rest:
             self.warnings["padding"] = f"{len(rest):,} zero bytes follow the data set"
         return position
-
-
-def _is_vr(vr: bytes) -> bool:
-    return vr.isalpha() and vr.isupper()
-
-
-def _name(tag: int) -> str:
-    return f"({tag >> 16:04X},{tag & 0xFFFF:04X})"
 
 
 def _beyond(position: int, what: str, length: int, available: int) -> MalformedDataSet:

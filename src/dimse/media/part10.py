@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from struct import Struct
 from typing import Any
 
+from dimse.encoding import LONG_FORM, is_vr
+
 PREAMBLE = bytes(128)
 PREFIX = b"DICM"
 MAXIMUM_SIZE = 65_536
@@ -26,7 +28,6 @@ _ELEMENTS = {  # element number in group 0002: attribute of FileMeta, VR (PS3.10
     0x0018: ("receiving_application_entity_title", "AE"),
 }
 _REQUIRED = (0x0002, 0x0003, 0x0010, 0x0012)
-_LONG_FORM = frozenset((b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"))
 
 _START = len(PREAMBLE) + len(PREFIX)
 _header = Struct("<HH2sH")
@@ -103,10 +104,10 @@ def parse(head: bytes | memoryview) -> FileMeta | None:
 def _element(view: memoryview, position: int) -> tuple[int, int, int] | None:
     """Element number, start and end of the value of the File Meta element at `position`; None if there is none."""
     group, element, vr, length = _header.unpack_from(view, position)
-    if group != 0x0002 or not (vr.isalpha() and vr.isupper()):  # a deflated data set may begin with any bytes
+    if group != 0x0002 or not is_vr(vr):  # a deflated data set may begin with any bytes
         return None
     start = position + 8
-    if vr in _LONG_FORM:
+    if vr in LONG_FORM:
         start += 4
         length = _long_length.unpack_from(view, position + 8)[0] if len(view) >= start else 0
     return element, start, start + length
@@ -136,7 +137,7 @@ def encode(meta: FileMeta) -> bytes:
 
 
 def _encode_element(number: int, vr: bytes, value: bytes) -> bytes:
-    if vr in _LONG_FORM:
+    if vr in LONG_FORM:
         return _header.pack(0x0002, number, vr, 0) + _long_length.pack(len(value)) + value
     if len(value) > 0xFFFE:
         raise ValueError(f"a value of {len(value):,} bytes does not fit File Meta element (0002,{number:04X})")

@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dimse.errors import InvalidCommand, RemoteProtocolError
-from dimse.message.command import MAX_COMMAND_SET, Message, decode
-
-# Message control header (PS3.8 Table E.2-1). Its other bits are never checked by who receives them.
-COMMAND = 0x01
-LAST_FRAGMENT = 0x02
+from dimse.message.command import Message, decode
+from dimse.message.elements import MAX_COMMAND_SET
+from dimse.pdv import COMMAND, LAST
 
 MAX_EMPTY_PDVS = 64  # one after the other: fragments that carry nothing are legal, a stream of them is an attack
 
@@ -78,7 +76,7 @@ class Assembler:
 
         Args:
             context_id: The PDV's presentation context ID.
-            control: Its message control header.
+            control: Its message control header, of which only the two bits that are defined count.
             data: The bytes of its value that have arrived since the last call; nothing of them is kept but parts of a
                 command set, by copy.
             ends: Whether the PDV is complete with them.
@@ -95,10 +93,10 @@ class Assembler:
         if ends:
             self._end_pdv()
         if control & COMMAND:
-            return self._feed_command(context_id, data, ends and bool(control & LAST_FRAGMENT))
+            return self._feed_command(context_id, data, ends and bool(control & LAST))
         if context_id != self._data_set_context:
             raise self._misplaced_data_set(context_id)
-        if ends and control & LAST_FRAGMENT:
+        if ends and control & LAST:
             self._data_set_context = None
             return DATA_SET_END
         return DATA_SET_PART

@@ -33,9 +33,13 @@ async def ask(association: Association, handler: Callable[[R], Any | Awaitable[A
 async def ask_status(association: Association, handler: Callable[[R], int | Awaitable[int]], request: R) -> Refusal:
     """The status that `handler` returns, with its comment if it has one."""
     answer = await ask(association, handler, request)
-    if isinstance(answer, Refusal):
-        return answer
-    if not isinstance(answer, int):
-        LOGGER.error("the handler of %s returned %r instead of a status", type(request).__name__, type(answer).__name__)
-        return Refusal(PROCESSING_FAILURE, "the handler failed")
-    return Refusal(int(answer), answer.comment if isinstance(answer, Status) else "")
+    return answer if isinstance(answer, Refusal) else as_status(answer, request)
+
+
+def as_status(answer: object, request: object) -> Refusal:
+    """What a handler of `request` returned, as the status that it must be."""
+    if isinstance(answer, int) and 0 <= answer <= 0xFFFF:
+        return Refusal(int(answer), answer.comment if isinstance(answer, Status) else "")
+    what = f"0x{answer:X}" if isinstance(answer, int) else type(answer).__name__
+    LOGGER.error("the handler of %s returned %s instead of a status", type(request).__name__, what)
+    return Refusal(PROCESSING_FAILURE, "the handler failed")

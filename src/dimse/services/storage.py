@@ -11,12 +11,13 @@ from typing import IO, TYPE_CHECKING, Literal, Protocol, TypeAlias, cast
 
 from dimse import uids
 from dimse.association import MESSAGES, Arrived, Association, Refusal
+from dimse.encoding import deflate
 from dimse.errors import DimseError, FileError, NoPresentationContext
-from dimse.instances import InstanceFile
+from dimse.instances import MAPPED, InstanceFile
 from dimse.media import part10
 from dimse.message.command import LOW, CStoreRQ, CStoreRSP, respond
 from dimse.message.status import Status
-from dimse.services.handling import PROCESSING_FAILURE, ask, ask_status
+from dimse.services.handling import PROCESSING_FAILURE, as_status, ask, ask_status
 from dimse.settings import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, ProposedContext
 from dimse.sinks import DiscardSink, Sink, SpooledSink
 from dimse.text import one_line
@@ -39,8 +40,8 @@ Transcode = Literal["never", "lossless", "always"]
 def contexts_for(paths: Iterable[str | os.PathLike[str] | InstanceFile]) -> tuple[ProposedContext, ...]:
     """The presentation contexts that these files need.
 
-    For each SOP class one context for each transfer syntax of its files, and one more with Explicit and Implicit VR Little Endian as
-    the fall-back. They may be more than the 128 that one association takes.
+    For each SOP class one context for each transfer syntax of its files, and one more with Explicit and Implicit VR Little Endian
+    as the fall-back. They may be more than the 128 that one association takes.
 
     Raises:
         FileError: A file cannot be sent.
@@ -79,13 +80,28 @@ class Outcome:
 
 @dataclass(slots=True)
 class _Outgoing:
-    """A data set ready to be sent, and what its request says."""
+    """A data set ready to be sent, and what its request says; `file` where it is sent as it lies in one."""
 
     path: str
     context: PresentationContext
     sop_class_uid: str
     sop_instance_uid: str
     data_set: Buffer
+    file: InstanceFile | None = None
+
+    def verify_stored(self, status: Status) -> None:
+        """Once the peer has stored it: was it all of one file?
+
+        Raises:
+            FileError: The file has been changed since it was checked, and was not read as a whole before it was sent.
+        """
+        stored = status.is_success or status.is_warning
+        if not stored or self.file is None or self.file.data_set_size <= MAPPED:
+            return
+        try:
+            self.file.verify_unchanged()
+        except FileError as error:
+            raise FileError(self.path, f"{error.reason}: what the peer has stored may be damaged") from error
 
 
 Source: TypeAlias = "str | os.PathLike[str] | InstanceFile | StoreRequest | Dataset"
@@ -111,14 +127,17 @@ async def store(
         The status of the peer's response.
 
     Raises:
-        FileError: The file cannot be sent, or not be converted; nothing was sent and the association stands.
+        FileError: The file cannot be sent, or not be converted; nothing was sent and the association stands. Or it was changed
+            while it was sent: where it became shorter the association was aborted, else the peer has stored it, perhaps damaged.
         NoPresentationContext: The SOP class was not accepted in a transfer syntax that fits; the association stands.
         OperationTimeout: No response came within the DIMSE timeout; the association was aborted.
         AssociationError: The association ended.
         RemoteProtocolError: What came is no response; the association was aborted.
     """
     outgoing = _prepare(association, source, transcode)
-    return await _await_status(association, await _send(association, outgoing, priority))
+    status = await _await_status(association, await _send(association, outgoing, priority))
+    outgoing.verify_stored(status)
+    return status
 
 
 async def store_many(
@@ -157,7 +176,12 @@ async def store_many(
         except DimseError as error:
             yield Outcome(current.path, None, error, current.sop_instance_uid)
             raise
-        yield Outcome(current.path, status, None, current.sop_instance_uid)
+        try:
+            current.verify_stored(status)
+        except FileError as error:
+            yield Outcome(current.path, None, error, current.sop_instance_uid)
+        else:
+            yield Outcome(current.path, status, None, current.sop_instance_uid)
 
 
 def _prepare_all(
@@ -191,12 +215,9 @@ def _prepare(
         source = InstanceFile.check(os.fspath(source))
     if isinstance(source, InstanceFile):
         context, convert = _choose(association, source, transcode)
-        if convert:
-            from dimse.data_set.transcode import transcode as encode
-
-            data_set = encode(source.path, context.transfer_syntax, lossy=transcode == "always")
-            return _Outgoing(source.path, context, source.sop_class_uid, source.sop_instance_uid, data_set)
-        return _Outgoing(source.path, context, source.sop_class_uid, source.sop_instance_uid, source.data_set())
+        data_set = _converted(source, context, lossy=transcode == "always") if convert else source.data_set()
+        file = None if convert else source
+        return _Outgoing(source.path, context, source.sop_class_uid, source.sop_instance_uid, data_set, file)
     return _prepare_data_set(association, source)
 
 
@@ -214,6 +235,14 @@ def _choose(association: Association, instance: InstanceFile, transcode: Transco
         for target in targets(own, accepted, lossy=transcode == "always"):
             return accepted[target], True
     return association.context_for(instance.sop_class_uid, own), False
+
+
+def _converted(instance: InstanceFile, context: PresentationContext, *, lossy: bool) -> bytes:
+    """The data set of a file in the transfer syntax of a context."""
+    from dimse.data_set.transcode import transcode
+
+    data_set = instance.data_set(mapped=False)
+    return transcode(data_set, instance.transfer_syntax_uid, context.transfer_syntax, path=instance.path, lossy=lossy)
 
 
 def _prepare_data_set(association: Association, data_set: Dataset) -> _Outgoing:
@@ -239,11 +268,7 @@ def _prepare_data_set(association: Association, data_set: Dataset) -> _Outgoing:
     write_dataset(target, data_set)
     encoded = target.getvalue()
     if syntax and syntax.deflated:
-        import zlib
-
-        compressor = zlib.compressobj(wbits=-zlib.MAX_WBITS)
-        encoded = compressor.compress(encoded) + compressor.flush()
-        encoded += b"\0" * (len(encoded) & 1)
+        encoded = deflate((encoded,))
     return _Outgoing("data set", context, sop_class_uid, sop_instance_uid, encoded)
 
 
@@ -409,9 +434,7 @@ async def begin_store(association: Association, arrived: Arrived, handler: Store
         if isinstance(answer, Refusal):
             arrived.refusal = answer
         elif isinstance(answer, int):
-            arrived.refusal = (
-                Refusal(int(answer), answer.comment if isinstance(answer, Status) else "") if answer else None
-            )
+            arrived.refusal = as_status(answer, request) if answer else None
         else:
             request.sink = answer
     if arrived.refusal is not None:

@@ -6,7 +6,6 @@ import argparse
 import logging
 import signal
 from collections.abc import Sequence
-from types import FrameType
 
 import dimse
 from dimse import settings
@@ -52,18 +51,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return receive(options, logger)
 
 
-class _Stop(Exception):
-    """SIGTERM or SIGINT: no fault, but the end."""
+ENDINGS = (signal.SIGTERM, signal.SIGINT)
 
 
 def receive(options: argparse.Namespace, logger: logging.Logger) -> int:
     """Listen until a signal ends it; returns the exit status."""
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        raise _Stop
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop)
+    # Held back from now on, in every thread, and waited for: none is lost, and none breaks into what is under way.
+    signal.pthread_sigmask(signal.SIG_BLOCK, ENDINGS)
     timeouts = settings.Timeouts(
         acse=options.acse_timeout, dimse=options.dimse_timeout, network=options.network_timeout
     )
@@ -80,9 +74,10 @@ def receive(options: argparse.Namespace, logger: logging.Logger) -> int:
         ):
             common.warn_open_listener(logger, options)
             logger.info("Listening on %s:%d", *server.address)
-            server.serve_forever()
-    except _Stop:
-        return common.SUCCESS
+            signal.sigwait(ENDINGS)
+            for number in ENDINGS:  # a second one need not wait
+                signal.signal(number, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDINGS)
     except (OSError, dimse.DimseError) as error:
         logger.error("%s", one_line(error.strerror or str(error) if isinstance(error, OSError) else str(error)))
         common.say_traceback(logger, error)

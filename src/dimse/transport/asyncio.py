@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 from dimse.transport import READ, WRITE
-from dimse.transport.base import Address, Transport
+from dimse.transport.base import Address, Transport, tune
 from dimse.transport.base import connect as _connect
 
 T = TypeVar("T")
@@ -82,6 +82,17 @@ async def resolve(host: str, port: int, deadline: float | None) -> list[tuple[in
     except TimeoutError as error:
         raise socket.gaierror(socket.EAI_AGAIN, f"the name {host!r} could not be looked up in time") from error
     return [(family, address) for family, _, _, _, address in found]
+
+
+async def accept(listener: socket.socket) -> AsyncioTransport:
+    """The next connection of a listening socket.
+
+    Raises:
+        OSError: There is none after all: it is gone again, or descriptors have run out.
+    """
+    connection, _ = await asyncio.get_running_loop().sock_accept(listener)
+    tune(connection)
+    return AsyncioTransport(connection)
 
 
 async def connect(host: str, port: int, timeout: float) -> Transport:

@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 Address = tuple[Any, ...]
+Listener = socket.socket
 Buffers = Sequence["bytes | memoryview"]
+
+MOST_BUFFERS = 1024  # in one system call; the system refuses more
 
 _QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 
@@ -79,7 +82,8 @@ class Transport(ABC):
             return await self._wait(events, deadline)
         if events & READ and self._tls.pending():
             return READ
-        happened = await self._wait(self._tls.wanted | (events & READ) or events, deadline)
+        wanted = self._tls.wanted  # by a send that waits, which may be for the other direction
+        happened = await self._wait(wanted | (events & READ) if wanted else events, deadline)
         return events if happened else 0
 
     async def secure(
@@ -140,7 +144,7 @@ class Transport(ABC):
         return received
 
     def _sendv(self, buffers: Buffers) -> int:
-        return self._socket.sendmsg(buffers)
+        return self._socket.sendmsg(buffers if len(buffers) <= MOST_BUFFERS else buffers[:MOST_BUFFERS])
 
     def _receive_into(self, buffer: memoryview) -> int:
         received = self._socket.recv_into(buffer)

@@ -6,22 +6,23 @@ The requestor builds its A-ASSOCIATE-RQ with `propose` and reads the answer with
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeVar
 
+from dimse import uids
 from dimse.errors import NegotiationError, RefusedContexts, RemoteProtocolError
 from dimse.settings import (
     IMPLEMENTATION_CLASS_UID,
     IMPLEMENTATION_VERSION_NAME,
+    LEAST_SEND_LENGTH,
+    MOST_CONTEXTS,
     Acceptor,
     ExtendedNegotiation,
     Requestor,
     Role,
     UserIdentity,
 )
-from dimse.uids import ApplicationContextName
 from dimse.upper_layer import pdu
-from dimse.upper_layer.pdata import LEAST_MAXIMUM_LENGTH
 
 # Result/Reason of a presentation context in an A-ASSOCIATE-AC (PS3.8 Table 9-18)
 ACCEPTANCE, USER_REJECTION, NO_REASON, ABSTRACT_SYNTAX_NOT_SUPPORTED, TRANSFER_SYNTAXES_NOT_SUPPORTED = range(5)
@@ -32,7 +33,6 @@ CONTEXT_RESULTS = (
     "Rejected - Abstract Syntax Not Supported",
     "Rejected - Transfer Syntax Not Supported",
 )
-MOST_CONTEXTS = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,33 +207,24 @@ def conclude(requestor: Requestor, request: pdu.AssociateRQ, accept: pdu.Associa
 
 def describe_refusal(context: PresentationContext) -> str:
     """One refused presentation context and why, in one line."""
-    from dimse.uids import name
-
     reason = (
         CONTEXT_RESULTS[context.result]
         if context.result < len(CONTEXT_RESULTS)
         else f"(unknown result {context.result})"
     )
-    proposed = ", ".join(name(uid) for uid in context.proposed_transfer_syntaxes)
+    proposed = ", ".join(uids.name(uid) for uid in context.proposed_transfer_syntaxes)
     if context.result == NO_REASON:
         reason += " - No Reason Given"
-    return f"{name(context.abstract_syntax)} ({proposed}): {reason}"
+    return f"{uids.name(context.abstract_syntax)} ({proposed}): {reason}"
 
 
 def _concluded(
     proposed: pdu.PresentationContextRQ, answer: pdu.PresentationContextAC | None, role: pdu.RoleSelection | None
 ) -> PresentationContext:
     # A context that the acceptor does not mention is refused without a reason.
-    result = answer.result if answer else NO_REASON
-    return PresentationContext(
-        context_id=proposed.context_id,
-        abstract_syntax=proposed.abstract_syntax,
-        result=result,
-        transfer_syntax=answer.transfer_syntax if answer and result == ACCEPTANCE else "",
-        proposed_transfer_syntaxes=proposed.transfer_syntaxes,
-        requestor_is_scu=bool(role.scu_role) if role else True,
-        requestor_is_scp=bool(role.scp_role) if role else False,
-    )
+    if answer is None:
+        return _context(proposed, role, NO_REASON)
+    return _context(proposed, role, answer.result, answer.transfer_syntax if answer.result == ACCEPTANCE else "")
 
 
 # --- the acceptor ---
@@ -298,7 +289,7 @@ def answer(acceptor: Acceptor, request: pdu.AssociateRQ) -> tuple[pdu.AssociateA
 def _rejection(acceptor: Acceptor, request: pdu.AssociateRQ) -> pdu.AssociateRJ | None:
     """Why the request as a whole is refused, if it is (PS3.8 Table 9-21)."""
     ids = [context.context_id for context in request.presentation_contexts]
-    if request.application_context != ApplicationContextName:
+    if request.application_context != uids.ApplicationContextName:
         return pdu.AssociateRJ(result=1, source=1, reason=2)
     if len(ids) > MOST_CONTEXTS or len(ids) != len(set(ids)):
         return pdu.AssociateRJ(result=1, source=2, reason=1)
@@ -313,16 +304,8 @@ def _rejection(acceptor: Acceptor, request: pdu.AssociateRQ) -> pdu.AssociateRJ 
 def _accepted(
     acceptor: Acceptor, proposed: pdu.PresentationContextRQ, role: pdu.RoleSelection | None
 ) -> PresentationContext:
-    context = PresentationContext(
-        context_id=proposed.context_id,
-        abstract_syntax=proposed.abstract_syntax,
-        result=ABSTRACT_SYNTAX_NOT_SUPPORTED,
-        proposed_transfer_syntaxes=proposed.transfer_syntaxes,
-        requestor_is_scu=bool(role.scu_role) if role else True,
-        requestor_is_scp=bool(role.scp_role) if role else False,
-    )
     if proposed.abstract_syntax not in acceptor.contexts and not acceptor.accept_unknown:
-        return context
+        return _context(proposed, role, ABSTRACT_SYNTAX_NOT_SUPPORTED)
     supported = acceptor.transfer_syntaxes
     if supported is None:
         chosen = proposed.transfer_syntaxes[0]
@@ -331,9 +314,7 @@ def _accepted(
             (supported, proposed.transfer_syntaxes) if acceptor.prefer_ours else (proposed.transfer_syntaxes, supported)
         )
         chosen = next((uid for uid in first if uid in then), "")
-    if not chosen:
-        return replace(context, result=TRANSFER_SYNTAXES_NOT_SUPPORTED)
-    return replace(context, result=ACCEPTANCE, transfer_syntax=chosen)
+    return _context(proposed, role, ACCEPTANCE if chosen else TRANSFER_SYNTAXES_NOT_SUPPORTED, chosen)
 
 
 def _roles(acceptor: Acceptor, request: pdu.AssociateRQ) -> dict[str, pdu.RoleSelection]:
@@ -354,6 +335,21 @@ def _windows(acceptor: Acceptor, request: pdu.AssociateRQ) -> tuple[int, int]:
 
 
 # --- both ---
+
+
+def _context(
+    proposed: pdu.PresentationContextRQ, role: pdu.RoleSelection | None, result: int, transfer_syntax: str = ""
+) -> PresentationContext:
+    """A proposed context with its result; `role` is what was agreed, None for the roles that it has without."""
+    return PresentationContext(
+        context_id=proposed.context_id,
+        abstract_syntax=proposed.abstract_syntax,
+        result=result,
+        transfer_syntax=transfer_syntax,
+        proposed_transfer_syntaxes=proposed.transfer_syntaxes,
+        requestor_is_scu=bool(role.scu_role) if role else True,
+        requestor_is_scp=bool(role.scp_role) if role else False,
+    )
 
 
 def _both(ours: Role, theirs: pdu.RoleSelection) -> pdu.RoleSelection:
@@ -384,7 +380,7 @@ def _send_length(items: tuple[pdu.UserInformationItem, ...], cap: int) -> int:
     """The peer's maximum length (PS3.8 D.1: it does not count the PDU's header; 0 or none is no limit), below our own cap."""
     announced = find(items, pdu.MaximumLength)
     length = announced.length if announced else 0
-    if 0 < length < LEAST_MAXIMUM_LENGTH:
+    if 0 < length < LEAST_SEND_LENGTH:
         raise NegotiationError(f"the peer's maximum length of {length} bytes is too small to send anything in")
     return min(length, cap) if length else cap
 

@@ -11,19 +11,13 @@ from struct import Struct
 from typing import NamedTuple
 
 from dimse.errors import RemoteProtocolError
+from dimse.pdv import COMMAND, LAST
 
 P_DATA_TF = 0x04
-
-# The message control header (PS3.8 E.2)
-COMMAND = 0x01
-LAST = 0x02
 
 # PDU type and length, then item length, presentation context ID and message control header: one PDV in each PDU that we send.
 _HEADERS = Struct(">BxLLBB")
 _PDV_HEADER = Struct(">LBB")
-
-# The least maximum length that anything can be sent in: a PDV's header and two bytes of its value.
-LEAST_MAXIMUM_LENGTH = 8
 
 # Buffers in one system call: each costs, and the system takes no more than 1,024.
 BATCH = 64
@@ -44,7 +38,8 @@ def cut(
     Args:
         data: The encoded command set or data set; slices of it are what comes out.
         context_id: The presentation context.
-        maximum_length: The most bytes of a PDU after its header of six (PS3.8 D.1), at least `LEAST_MAXIMUM_LENGTH`.
+        maximum_length: The most bytes of a PDU after its header of six (PS3.8 D.1), at least
+            `settings.LEAST_SEND_LENGTH`.
         command: Is this a command set?
         before: Buffers that go out with the first batch: the command set before its data set.
 

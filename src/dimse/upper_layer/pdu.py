@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import get_args
 
 from dimse.errors import RemoteProtocolError
+from dimse.uids import ApplicationContextName
 from dimse.upper_layer.codec import (
     OCTETS,
     OPTIONAL_UID,
@@ -31,9 +32,6 @@ from dimse.upper_layer.codec import (
     structure,
     wire,
 )
-
-# The DICOM Application Context Name (PS3.7 A.2.1).
-APPLICATION_CONTEXT = "1.2.840.10008.3.1.1.1"
 
 # How many of each may come. There are IDs for 128 presentation contexts; twice as many can be read, so that a peer that
 # proposes too many is told so by a rejection.
@@ -203,7 +201,7 @@ class AssociateRQ(Structure):
     protocol_version: int = wire(U16, reserved=2, default=1, kw_only=True)
     called_ae_title: str = wire(AETitle())
     calling_ae_title: str = wire(AETitle(), reserved=32)
-    application_context: str = wire(Item(0x10, UID), default=APPLICATION_CONTEXT, kw_only=True)
+    application_context: str = wire(Item(0x10, UID), default=ApplicationContextName, kw_only=True)
     presentation_contexts: tuple[PresentationContextRQ, ...] = wire(
         Item(0x20, PresentationContextRQ, maximum=MAXIMUM_CONTEXTS)
     )
@@ -223,7 +221,7 @@ class AssociateAC(Structure):
     protocol_version: int = wire(U16, reserved=2, default=1, kw_only=True)
     called_ae_title: str = wire(AETitle(echoed=True))
     calling_ae_title: str = wire(AETitle(echoed=True), reserved=32)
-    application_context: str = wire(Item(0x10, UID), default=APPLICATION_CONTEXT, kw_only=True)
+    application_context: str = wire(Item(0x10, UID), default=ApplicationContextName, kw_only=True)
     presentation_contexts: tuple[PresentationContextAC, ...] = wire(
         Item(0x21, PresentationContextAC, minimum=0, maximum=MAXIMUM_CONTEXTS)
     )

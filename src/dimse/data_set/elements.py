@@ -1,0 +1,326 @@
+"""The elements of a data set as values that can be written in another encoding (PS3.5 section 7).
+
+Tags, VRs and lengths take the form of the encoding; a value keeps its bytes but for their order, which its VR tells. No text
+is decoded and no number is printed anew. pydicom gives the data dictionary, which Implicit VR needs.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from array import array
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from pydicom.datadict import dictionary_VR
+
+from dimse import uids
+from dimse.data_set.walk import MAXIMUM_NESTING
+from dimse.encoding import LONG_FORM, SHORT_FORM, UNDEFINED_LENGTH, deflate, is_vr, tag_name
+from dimse.uids import TransferSyntax
+
+IMPLICIT_VR_LITTLE_ENDIAN = TransferSyntax(uids.ImplicitVRLittleEndian, implicit_vr=True)
+EXPLICIT_VR_LITTLE_ENDIAN = TransferSyntax(uids.ExplicitVRLittleEndian)
+
+BITS_ALLOCATED, PIXEL_REPRESENTATION, PIXEL_DATA = 0x00280100, 0x00280103, 0x7FE00010
+_LENGTH_TO_END = 0x00080001  # retired; it counts bytes that will be others
+_WAVEFORM_BITS_ALLOCATED = 0x54001004
+_ITEM, _ITEM_DELIMITATION, _SEQUENCE_DELIMITATION = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
+
+# VRs by the width of the words that change with the byte order (PS3.5 7.3), those that are padded with a space, and all.
+# UN is Little Endian whatever the transfer syntax (PS3.5 6.2.2), so its bytes stay.
+_WORD = dict.fromkeys(("AT", "OW", "SS", "US"), 2)
+_WORD |= dict.fromkeys(("FL", "OF", "OL", "SL", "UL"), 4)
+_WORD |= dict.fromkeys(("FD", "OD", "OV", "SV", "UV"), 8)
+_SPACE_PADDED = frozenset(("AE AS CS DA DS DT IS LO LT PN SH ST TM UC UR UT").split())  # noqa: SIM905
+_KNOWN = SHORT_FORM | LONG_FORM
+
+# Elements of a data set that say how others, and those of its items, are to be read.
+_CONTEXT = (BITS_ALLOCATED, PIXEL_REPRESENTATION, _WAVEFORM_BITS_ALLOCATED)
+_WAVEFORM = frozenset((0x54000110, 0x54000112, 0x5400100A, 0x54001010))
+
+# A plain value · the items of a sequence · the fragments of encapsulated Pixel Data, Basic Offset Table first.
+Value: TypeAlias = "memoryview | list[DataSet] | tuple[memoryview, ...]"
+DataSet: TypeAlias = "dict[int, Element]"
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """A data element as it was read.
+
+    Attributes:
+        tag: Group and element number in one.
+        vr: Its VR; of Implicit VR as the dictionary has it, "US or SS" too; UN if unknown.
+        value: Its value, in the byte order it came in.
+        little_endian: That byte order.
+    """
+
+    tag: int
+    vr: str
+    value: Value
+    little_endian: bool = True
+
+
+class Unfit(Exception):
+    """Why a data set cannot be re-encoded, in one line."""
+
+
+def _bytes_of(data_set: DataSet, tag: int) -> bytes:
+    """The bytes of a plain value; none where there is none."""
+    element = data_set.get(tag)
+    return bytes(element.value) if element and isinstance(element.value, memoryview) else b""
+
+
+def text_of(data_set: DataSet, tag: int) -> str:
+    """A value as text without its padding; empty where there is none."""
+    return _bytes_of(data_set, tag).decode("latin-1").strip(" \0")
+
+
+def unsigned_short(data_set: DataSet, tag: int) -> int | None:
+    """The number that a value of VR US is; None where there is none, or more than one."""
+    raw = _bytes_of(data_set, tag)
+    return int.from_bytes(raw, "little" if data_set[tag].little_endian else "big") if len(raw) == 2 else None
+
+
+# --- Reading ---------------------------------------------------------------------------------------------------------
+
+
+def read(data: memoryview, syntax: TransferSyntax) -> DataSet:
+    """The elements of a data set.
+
+    Raises:
+        Unfit: It is not whole, or contradicts itself.
+    """
+    if syntax.deflated:
+        data = _inflate(data)
+    return _Reader(data).data_set(syntax, len(data))
+
+
+def _inflate(deflated: memoryview) -> memoryview:
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    try:
+        data = inflater.decompress(deflated)
+    except zlib.error as error:
+        raise Unfit(f"the deflated data set cannot be inflated: {error}") from error
+    if not inflater.eof:
+        raise Unfit("the deflated data set is cut short")
+    return memoryview(data)
+
+
+class _Reader:
+    """Takes elements off a buffer; no length is believed beyond the end of what encloses it."""
+
+    def __init__(self, data: memoryview) -> None:
+        self.data, self.position = data, 0
+
+    def data_set(self, encoding: TransferSyntax, end: int, *, delimited: bool = False, depth: int = 0) -> DataSet:
+        """Read elements up to `end`, or to the Item Delimitation Item if `delimited`."""
+        elements: DataSet = {}
+        while delimited or self.position < end:
+            if (
+                depth == 0
+                and not any(self.data[self.position : self.position + 8])
+                and not any(self.data[self.position :])
+            ):
+                break  # padding of files that were filled up to whole blocks
+            element = self._element(encoding, end, depth)
+            if delimited and element.tag == _ITEM_DELIMITATION:
+                break
+            if element.tag >> 16 == 0xFFFE:
+                raise Unfit(f"{tag_name(element.tag)} stands where a data element should")
+            if elements.setdefault(element.tag, element) != element:
+                raise Unfit(f"{tag_name(element.tag)} appears twice in one data set, with two values")
+        return elements
+
+    def _within(self, length: int, end: int, what: str) -> None:
+        if self.position + length > end:
+            raise Unfit(f"{what} ends early: the file is cut short, or a length is wrong")
+
+    def _take(self, length: int, end: int, what: str) -> memoryview:
+        self._within(length, end, what)
+        start, self.position = self.position, self.position + length
+        return self.data[start : self.position]
+
+    def _header(self, encoding: TransferSyntax, end: int) -> tuple[int, str, int]:
+        order = "<" if encoding.little_endian else ">"
+        raw = self._take(8, end, "a data set")
+        group, number, length = struct.unpack(f"{order}HHL", raw)
+        tag = group << 16 | number
+        if group == 0xFFFE:
+            return tag, "", length
+        letters = bytes(raw[4:6])
+        if encoding.implicit_vr or (encoding.little_endian and not is_vr(letters)):
+            # Files are found with elements, or a whole data set, in Implicit VR where it should be explicit.
+            return tag, _dictionary_vr(tag), length
+        vr = letters.decode("latin-1")
+        if letters in SHORT_FORM:
+            return tag, vr, struct.unpack(f"{order}H", raw[6:])[0]
+        if not is_vr(letters):
+            raise Unfit(f"{tag_name(tag)} has {vr!r} where its VR should stand")
+        return tag, vr, struct.unpack(f"{order}L", self._take(4, end, tag_name(tag)))[0]
+
+    def _element(self, encoding: TransferSyntax, end: int, depth: int = 0) -> Element:
+        """Read one element; an Item or a delimiter, which is none, without what follows it."""
+        tag, vr, length = self._header(encoding, end)
+        if not vr:
+            return Element(tag, vr, memoryview(b""))
+        undefined = length == UNDEFINED_LENGTH
+        if undefined and tag == PIXEL_DATA and vr in ("OB", "OW", "OB or OW"):
+            return Element(tag, vr, self._fragments(end))
+        if vr == "SQ" or (undefined and vr == "UN"):
+            # UN of undefined length is a sequence in Implicit VR Little Endian, wherever it stands (PS3.5 6.2.2).
+            inner = IMPLICIT_VR_LITTLE_ENDIAN if vr == "UN" else encoding
+            if not undefined:
+                self._within(length, end, tag_name(tag))
+                end = self.position + length
+            return Element(tag, "SQ", self._items(inner, end, delimited=undefined, depth=depth + 1))
+        if undefined:
+            raise Unfit(f"{tag_name(tag)} has undefined length and is no sequence")
+        return Element(tag, vr, self._take(length, end, tag_name(tag)), encoding.little_endian)
+
+    def _items(self, encoding: TransferSyntax, end: int, *, delimited: bool, depth: int) -> list[DataSet]:
+        if depth > MAXIMUM_NESTING:
+            raise Unfit(f"sequences are nested more than {MAXIMUM_NESTING} deep")
+        items = []
+        while delimited or self.position < end:
+            tag, _, length = self._header(encoding, end)
+            if delimited and tag == _SEQUENCE_DELIMITATION:
+                break
+            if tag != _ITEM:
+                raise Unfit(f"{tag_name(tag)} stands where a sequence item should")
+            undefined = length == UNDEFINED_LENGTH
+            if not undefined:
+                self._within(length, end, "a sequence item")
+            stop = end if undefined else self.position + length
+            items.append(self.data_set(encoding, stop, delimited=undefined, depth=depth))
+        return items
+
+    def _fragments(self, end: int) -> tuple[memoryview, ...]:
+        fragments = []
+        while (header := self._header(EXPLICIT_VR_LITTLE_ENDIAN, end))[0] == _ITEM:
+            fragments.append(self._take(header[2], end, "a fragment of Pixel Data"))
+        if header[0] != _SEQUENCE_DELIMITATION:
+            raise Unfit(f"{tag_name(header[0])} stands where a fragment of Pixel Data should")
+        return tuple(fragments)
+
+
+def _dictionary_vr(tag: int) -> str:
+    if tag & 0xFFFF == 0:
+        return "UL"
+    if tag >> 16 & 1:
+        # Only private creators are known (PS3.5 7.8.1). No dictionary can vouch for what others mean by the rest.
+        return "LO" if 0x10 <= tag & 0xFFFF <= 0xFF else "UN"
+    try:
+        return dictionary_VR(tag)
+    except KeyError:
+        return "UN"
+
+
+# --- Writing ---------------------------------------------------------------------------------------------------------
+
+
+def write(data_set: DataSet, syntax: TransferSyntax) -> bytes:
+    """The bytes of a data set, of even length.
+
+    Raises:
+        Unfit: A value of it cannot be said in this transfer syntax.
+    """
+    writer = _Writer(syntax)
+    writer.data_set(data_set, {})
+    return deflate(writer.out) if syntax.deflated else b"".join(writer.out)
+
+
+class _Writer:
+    """Collects the buffers of a data set in one encoding."""
+
+    def __init__(self, encoding: TransferSyntax) -> None:
+        self.encoding = encoding
+        self.order = "<" if encoding.little_endian else ">"
+        self.out: list[bytes | memoryview] = []
+
+    def data_set(self, data_set: DataSet, context: Mapping[int, int]) -> None:
+        """Write a data set, in an enclosing one whose `_CONTEXT` elements are given."""
+        own = {tag: value for tag in _CONTEXT if (value := unsigned_short(data_set, tag)) is not None}
+        context = {**context, **own}
+        for tag, element in sorted(data_set.items()):
+            # Group lengths are retired (PS3.5 7.2); groups 0000 and 0002 are none of a data set's.
+            if tag & 0xFFFF and tag >> 16 not in (0x0000, 0x0002) and tag != _LENGTH_TO_END:
+                if isinstance(element.value, list):
+                    self._sequence(tag, element.value, context)
+                else:
+                    self._plain(element, context)
+
+    def _sequence(self, tag: int, items: list[DataSet], context: Mapping[int, int]) -> None:
+        self._header(tag, "SQ", UNDEFINED_LENGTH)
+        for item in items:
+            self._header(_ITEM, "", UNDEFINED_LENGTH)
+            self.data_set(item, context)
+            self._header(_ITEM_DELIMITATION, "", 0)
+        self._header(_SEQUENCE_DELIMITATION, "", 0)
+
+    def _plain(self, element: Element, context: Mapping[int, int]) -> None:
+        tag, value = element.tag, element.value
+        if not isinstance(value, memoryview):
+            raise Unfit("Pixel Data of an uncompressed transfer syntax is encapsulated")
+        vr = _explicit_vr(element, value, context)
+        length = len(value) + len(value) % 2
+        if length >= UNDEFINED_LENGTH:
+            raise Unfit(f"{tag_name(tag)} is longer than an element can be: {length} bytes")
+        out: bytes | memoryview = value
+        if element.little_endian != self.encoding.little_endian and vr != "UN":
+            if tag == PIXEL_DATA and vr == "OW" and context.get(BITS_ALLOCATED, 0) > 16:
+                # Words of 16 bits by the definition of OW, yet files are found that turn the whole sample round.
+                raise Unfit("the byte order of Pixel Data of more than 16 bits is uncertain in Explicit VR Big Endian")
+            out = _swap(value, vr, tag)
+        if length > 0xFFFE and vr.encode() in SHORT_FORM:
+            vr = "UN"  # PS3.5 6.2.2; it comes from Implicit VR, so `value` is Little Endian as UN must be
+            out = value
+        self._header(tag, vr, length)
+        self.out.append(out)
+        if len(value) % 2:
+            self.out.append(b" " if vr in _SPACE_PADDED else b"\0")
+
+    def _header(self, tag: int, vr: str, length: int) -> None:
+        group, number = tag >> 16, tag & 0xFFFF
+        if not vr or self.encoding.implicit_vr:
+            header = struct.pack(f"{self.order}HHL", group, number, length)
+        else:
+            letters = vr.encode()
+            form = "HH2sH" if letters in SHORT_FORM else "HH2s2xL"
+            header = struct.pack(self.order + form, group, number, letters, length)
+        self.out.append(header)
+
+
+def _swap(value: memoryview, vr: str, tag: int) -> bytes | memoryview:
+    """The value in the other byte order (PS3.5 7.3)."""
+    if vr.encode() not in _KNOWN:
+        raise Unfit(f"{tag_name(tag)} has the unknown VR {vr}: its byte order cannot be changed")
+    width = _WORD.get(vr)
+    if not width:
+        return value
+    if len(value) % width:
+        raise Unfit(f"{tag_name(tag)} has {len(value)} bytes, no whole number of {vr} values")
+    words = array({2: "H", 4: "I", 8: "Q"}[width])
+    words.frombytes(value)
+    words.byteswap()
+    return words.tobytes()
+
+
+def _explicit_vr(element: Element, value: memoryview, context: Mapping[int, int]) -> str:
+    """Choose among the VRs that the dictionary allows (it was Implicit VR Little Endian); UN if nothing tells."""
+    tag, vr = element.tag, element.vr
+    if vr == "US or SS":
+        representation = context.get(PIXEL_REPRESENTATION)
+        if representation is None and any(byte & 0x80 for byte in value[1::2]):
+            return "UN"
+        return "SS" if representation else "US"
+    if vr == "OB or OW":
+        if tag >> 16 in range(0x6000, 0x6100):
+            return "OW"  # Overlay Data
+        if tag == PIXEL_DATA or tag in _WAVEFORM:
+            # In Implicit VR they are OW (PS3.5 A.1): for samples of a byte OB says the same in either byte order.
+            size = context.get(BITS_ALLOCATED if tag == PIXEL_DATA else _WAVEFORM_BITS_ALLOCATED, 16)
+            return "OB" if size <= 8 else "OW"
+        return "UN"
+    return "OW" if vr.endswith(" or OW") else vr

@@ -1,0 +1,29 @@
+"""How data elements are encoded (PS3.5 section 7), as far as all who read or write them must know it."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable
+
+# PS3.5 7.1.2: the VRs with 16 bits of length, and those with 32 bits after two reserved bytes.
+SHORT_FORM = frozenset(b"AE AS AT CS DA DS DT FL FD IS LO LT PN SH SL SS ST TM UI UL US".split())
+LONG_FORM = frozenset(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())
+
+UNDEFINED_LENGTH = 0xFFFFFFFF
+
+
+def is_vr(letters: bytes) -> bool:
+    """Whether these bytes look like a VR, known or not; else they are the length of an element without one."""
+    return letters.isalpha() and letters.isupper()
+
+
+def tag_name(tag: int) -> str:
+    """The tag as the Standard writes it: "(0008,0018)"."""
+    return f"({tag >> 16:04X},{tag & 0xFFFF:04X})"
+
+
+def deflate(buffers: Iterable[bytes | memoryview]) -> bytes:
+    """A data set in Explicit VR Little Endian, in pieces, as a deflated one of even length (PS3.5 A.5)."""
+    compressor = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    deflated = b"".join([*map(compressor.compress, buffers), compressor.flush()])
+    return deflated + b"\0" * (len(deflated) % 2)

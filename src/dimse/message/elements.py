@@ -1,0 +1,219 @@
+"""Command elements (PS3.7 6.3.1 and Annex E): each said once in `ELEMENTS`, and written and read from there.
+
+A command set is a series of them in Implicit VR Little Endian. Here a message is what its elements say by their keywords;
+which of them it needs is for `command` to say. Command Data Set Type (0000,0800) is a bool, `has_data_set`, to both.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import Any
+
+from dimse.errors import RemoteProtocolError
+
+MAX_COMMAND_SET = 64 * 1024  # bytes; no command set that the Standard describes needs more than 1 KiB
+MAX_ELEMENTS = 64
+
+# Command Data Set Type (0000,0800): this one says that no data set follows, every other that one does.
+NO_DATA_SET = 0x0101
+DATA_SET_PRESENT = 0x0001
+
+# Every command element of Table E.1-1 by its keyword: tag, VR.
+ELEMENTS: Mapping[str, tuple[int, str]] = {
+    "command_group_length": (0x00000000, "UL"),
+    "affected_sop_class_uid": (0x00000002, "UI"),
+    "requested_sop_class_uid": (0x00000003, "UI"),
+    "command_field": (0x00000100, "US"),
+    "message_id": (0x00000110, "US"),
+    "message_id_being_responded_to": (0x00000120, "US"),
+    "move_destination": (0x00000600, "AE"),
+    "priority": (0x00000700, "US"),
+    "command_data_set_type": (0x00000800, "US"),
+    "status": (0x00000900, "US"),
+    "offending_element": (0x00000901, "AT"),
+    "error_comment": (0x00000902, "LO"),
+    "error_id": (0x00000903, "US"),
+    "affected_sop_instance_uid": (0x00001000, "UI"),
+    "requested_sop_instance_uid": (0x00001001, "UI"),
+    "event_type_id": (0x00001002, "US"),
+    "attribute_identifier_list": (0x00001005, "AT"),
+    "action_type_id": (0x00001008, "US"),
+    "number_of_remaining_suboperations": (0x00001020, "US"),
+    "number_of_completed_suboperations": (0x00001021, "US"),
+    "number_of_failed_suboperations": (0x00001022, "US"),
+    "number_of_warning_suboperations": (0x00001023, "US"),
+    "move_originator_application_entity_title": (0x00001030, "AE"),
+    "move_originator_message_id": (0x00001031, "US"),
+}
+
+_HEADER = struct.Struct("<HHI")  # group, element, value length
+_US = struct.Struct("<H")
+_UL = struct.Struct("<I")
+_US_ELEMENT = struct.Struct("<HHIH")
+_UL_ELEMENT = struct.Struct("<HHII")
+_TAG = struct.Struct("<HH")
+
+# The longest value of each text VR (PS3.5 Table 6.2-1), and the byte that makes its length even.
+_TEXTS = {"UI": (64, b"\0"), "AE": (16, b" "), "LO": (64, b" ")}
+
+
+# --- writing ---------------------------------------------------------------------------------------------------------
+
+Writer = Callable[[Any], bytes]
+"""Makes an element, header included, of its value; `ValueError` or `struct.error` where the value has no encoding."""
+
+
+def _write_text(element: int, limit: int, pad: bytes, value: str) -> bytes:
+    text = value.encode("latin-1")
+    if not 0 < len(text) <= limit:
+        raise ValueError(f"{value!r} is not 1 to {limit} characters long")
+    if len(text) & 1:
+        text += pad
+    return _HEADER.pack(0, element, len(text)) + text
+
+
+def _write_comment(element: int, limit: int, pad: bytes, value: str) -> bytes:
+    # A comment explains a failure: a long or foreign one is cut or marked, not allowed to cost the response it is in.
+    text = value[:limit].encode("latin-1", "replace")
+    return _HEADER.pack(0, element, len(text) + len(text) % 2) + text + pad[: len(text) % 2]
+
+
+def _write_tags(element: int, tags: Iterable[int]) -> bytes:
+    value = b"".join([_TAG.pack(tag >> 16, tag & 0xFFFF) for tag in tags])
+    return _HEADER.pack(0, element, len(value)) + value
+
+
+def _write_has_data_set(element: int, present: bool) -> bytes:
+    return _US_ELEMENT.pack(0, element, 2, DATA_SET_PRESENT if present else NO_DATA_SET)
+
+
+def _writer(keyword: str, tag: int, vr: str) -> Writer:
+    """What writes the element named `keyword`, its header included."""
+    if keyword == "command_data_set_type":
+        return partial(_write_has_data_set, tag)
+    if vr == "US":
+        return partial(_US_ELEMENT.pack, 0, tag, 2)
+    if vr == "AT":
+        return partial(_write_tags, tag)
+    return partial(_write_comment if vr == "LO" else _write_text, tag, *_TEXTS[vr])
+
+
+WRITERS: Mapping[str, Writer] = {
+    "has_data_set" if keyword == "command_data_set_type" else keyword: _writer(keyword, tag, vr)
+    for keyword, (tag, vr) in ELEMENTS.items()
+    if keyword != "command_group_length"
+}
+"""What writes each element, by its keyword and in the order of the tags, in which they stand in a command set."""
+
+
+def command_set(elements: list[bytes]) -> bytes:
+    """The command set of these elements as `WRITERS` made them: they stand behind Command Group Length (0000,0000)."""
+    body = b"".join(elements)
+    return _UL_ELEMENT.pack(0, 0, 4, len(body)) + body
+
+
+# --- reading ---------------------------------------------------------------------------------------------------------
+
+# Gets the command set, the same as text, where the value starts and its length. Raises ValueError with what is wrong.
+_Reader = Callable[[bytes | memoryview, str, int, int], Any]
+
+
+def _read_number(number: struct.Struct, data: bytes | memoryview, _text: str, start: int, length: int) -> int:
+    if length != number.size:
+        raise ValueError(f"{length} bytes where {number.size} are due")
+    value: int = number.unpack_from(data, start)[0]
+    return value
+
+
+def _read_text(limit: int, _data: bytes | memoryview, text: str, start: int, length: int) -> str:
+    value = text[start : start + length].strip("\0 ")
+    # One byte more may be padding.
+    if length > limit and (length > limit + 1 or len(value) > limit):
+        raise ValueError(f"{length} bytes where {limit} are the most")
+    return value
+
+
+def _read_tags(data: bytes | memoryview, _text: str, start: int, length: int) -> tuple[int, ...]:
+    if length % _TAG.size:
+        raise ValueError(f"{length} bytes are no whole number of tags")
+    return tuple(group << 16 | element for group, element in _TAG.iter_unpack(data[start : start + length]))
+
+
+_READ: Mapping[str, _Reader] = {
+    "US": partial(_read_number, _US),
+    "UL": partial(_read_number, _UL),
+    "UI": partial(_read_text, _TEXTS["UI"][0]),
+    "AE": partial(_read_text, _TEXTS["AE"][0]),
+    "LO": partial(_read_text, MAX_COMMAND_SET),  # a peer's comment is read however long it is
+    "AT": _read_tags,
+}
+
+_READERS: Mapping[int, tuple[str, _Reader]] = {tag: (keyword, _READ[vr]) for keyword, (tag, vr) in ELEMENTS.items()}
+
+
+def _broken(reason: str) -> RemoteProtocolError:
+    return RemoteProtocolError(f"invalid command set: {reason}", abort_source=0, abort_reason=0)
+
+
+def _split(data: bytes | memoryview) -> dict[int, tuple[int, int]]:
+    """Where each element's value starts, and its length, by tag.
+
+    Raises:
+        RemoteProtocolError: The bytes are not a series of distinct group 0000 elements, or they are too many.
+    """
+    size = len(data)
+    if size > MAX_COMMAND_SET:
+        raise _broken(f"{size} bytes long, more than {MAX_COMMAND_SET}")
+    elements: dict[int, tuple[int, int]] = {}
+    position, unpack_header = 0, _HEADER.unpack_from
+    while position < size:
+        if size - position < _HEADER.size:
+            raise _broken(f"cut short inside the header of an element at byte {position}")
+        group, tag, length = unpack_header(data, position)
+        if group:
+            raise _broken(f"({group:04X},{tag:04X}) is no command element")
+        if tag in elements:
+            raise _broken(f"(0000,{tag:04X}) comes twice")
+        start = position + _HEADER.size
+        position = start + length
+        if position > size:
+            raise _broken(f"cut short inside the value of (0000,{tag:04X})")
+        elements[tag] = start, length
+    if len(elements) > MAX_ELEMENTS:
+        raise _broken(f"{len(elements)} elements, more than {MAX_ELEMENTS}")
+    return elements
+
+
+def read(data: bytes | memoryview) -> tuple[dict[str, Any], str]:
+    """The values of a complete command set's elements, by keyword, "has_data_set" too. Nothing of `data` is kept.
+
+    Returns:
+        The values of the elements that are known and not empty; and what is wrong with the first one that could not be
+        read, empty if nothing is.
+
+    Raises:
+        RemoteProtocolError: What follows cannot be understood any more: the bytes are no series of command elements,
+            one comes twice, a limit is passed, or it is not said whether a data set follows.
+    """
+    spans = _split(data)
+    text = str(data, "latin-1")
+    values: dict[str, Any] = {}
+    fault = ""
+    for tag, (start, length) in spans.items():
+        known = _READERS.get(tag)
+        if known is None or not length:
+            continue
+        keyword, read_value = known
+        try:
+            value = read_value(data, text, start, length)
+        except ValueError as error:
+            fault = fault or f"{keyword} (0000,{tag:04X}): {error}"
+        else:
+            if value != "":
+                values[keyword] = value
+    if "command_data_set_type" not in values:
+        raise _broken(fault or "no command_data_set_type (0000,0800)")
+    values["has_data_set"] = values["command_data_set_type"] != NO_DATA_SET
+    return values, fault
