@@ -604,12 +604,14 @@ class Association:
             if self._abort_wanted:
                 raise AssociationAborted
             try:
-                sent = await self._transport.send_some(buffers)
+                sent = self._transport.send_some(buffers)
             except ConnectionLost:
                 await self._last_words()
                 raise
             if sent:
                 buffers = _after(buffers, sent)
+                self._torn = bool(buffers)
+                await self._transport.breathe(sent)
                 if not buffers:
                     break
                 deadline = deadline_after(self.timeouts.network)  # what arrives meanwhile does not put it off
@@ -623,7 +625,6 @@ class Association:
                 await self._receive_once()
                 if self._ended:
                     raise self._ended
-        self._torn = False
 
     async def _last_words(self) -> None:
         """Sending failed: what the peer said before it closed tells more than the failure does."""

@@ -93,7 +93,7 @@ async def receive(transport: Transport, count: int) -> bytes:
 async def send(transport: Transport, data: bytes) -> None:
     view = memoryview(data)
     while view:
-        sent = await transport.send_some([view[:70000], view[70000:]])
+        sent = transport.send_some([view[:70000], view[70000:]])
         view = view[sent:]
         if not sent:
             assert await transport.ready(WRITE, time.monotonic() + IN_TIME)
@@ -182,7 +182,7 @@ async def test_each_address_of_a_name_is_tried(driver: Driver) -> None:
 @on_both_drivers
 async def test_bytes_go_both_ways(driver: Driver, contexts: TLSContexts, secured: bool) -> None:
     async with connected(driver, contexts, secured) as (transport, other):
-        assert await transport.send_some([b"A-ASSO", memoryview(b"CIATE")]) == 11
+        assert transport.send_some([b"A-ASSO", memoryview(b"CIATE")]) == 11
         assert read_all(other, 11) == b"A-ASSOCIATE"
         other.sendall(b"answer")
         assert await receive(transport, 6) == b"answer"
@@ -258,7 +258,7 @@ async def test_a_full_connection_can_be_written_once_the_peer_reads(
 ) -> None:
     async with connected(driver, contexts, secured) as (transport, other):
         block, total = bytes(1 << 20), 0
-        while sent := await transport.send_some([block]):
+        while sent := transport.send_some([block]):
             total += sent
         assert await transport.ready(WRITE, time.monotonic() + SOON) == 0
         with ThreadPoolExecutor(1) as executor:
@@ -275,7 +275,7 @@ async def test_after_a_send_that_took_a_part_the_rest_can_be_written(
     driver: Driver, contexts: TLSContexts, secured: bool
 ) -> None:
     async with connected(driver, contexts, secured) as (transport, _):
-        assert await transport.send_some([b"header", bytes(100_000)]) > 0
+        assert transport.send_some([b"header", bytes(100_000)]) > 0
         assert await transport.ready(READ | WRITE, time.monotonic() + IN_TIME) & WRITE
 
 
@@ -284,7 +284,7 @@ async def test_after_a_send_that_took_a_part_the_rest_can_be_written(
 async def test_while_a_send_waits_what_arrives_is_seen(driver: Driver, contexts: TLSContexts, secured: bool) -> None:
     async with connected(driver, contexts, secured) as (transport, other):
         block = bytes(1 << 20)
-        while await transport.send_some([block]):
+        while transport.send_some([block]):
             pass
         other.sendall(b"abort")
         assert await transport.ready(READ | WRITE, time.monotonic() + IN_TIME) & READ
@@ -304,7 +304,7 @@ async def test_a_wait_is_woken_from_another_thread(driver: Driver, contexts: TLS
         timer.join()
         transport.wake()
         with pytest.raises(ConnectionLost):
-            await transport.send_some([b"x"])
+            transport.send_some([b"x"])
 
 
 # --- the end ---
@@ -320,7 +320,7 @@ async def test_a_reset_connection_is_lost(driver: Driver) -> None:
             await transport.receive_some(memoryview(bytearray(10)))
         assert isinstance(raised.value.__cause__, ConnectionResetError)
         with pytest.raises(ConnectionLost, match="while sending: Broken pipe"):
-            await transport.send_some([b"x"])
+            transport.send_some([b"x"])
         transport.send_now(b"x")  # nobody is left to be told
 
 

@@ -191,6 +191,8 @@ def _prepare_all(
 ) -> Iterator[_Outgoing | Outcome]:
     for source in sources:
         try:
+            if isinstance(source, (str, os.PathLike)):
+                source = InstanceFile.check(os.fspath(source))  # noqa: PLW2901  (known by its UIDs from here on)
             yield _prepare(association, source, transcode)
         except (FileError, NoPresentationContext) as error:
             yield Outcome(_name(source), None, error, getattr(source, "sop_instance_uid", ""))
@@ -234,6 +236,12 @@ def _choose(association: Association, instance: InstanceFile, transcode: Transco
 
         for target in targets(own, accepted, lossy=transcode == "always"):
             return accepted[target], True
+        if targets(own, accepted, lossy=True):
+            raise FileError(
+                instance.path,
+                f"the peer does not accept {uids.name(own)}, and what it compressed with loss is decompressed only"
+                " where that is asked for (transcode: always)",
+            )
     return association.context_for(instance.sop_class_uid, own), False
 
 

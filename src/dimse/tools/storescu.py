@@ -17,7 +17,6 @@ from dimse.tools.echoscu import part
 from dimse.tools.files import Finder
 
 PRIORITIES = {"low": LOW, "medium": MEDIUM, "high": HIGH}
-MOST_CONTEXTS = 128
 MOST_UNSENT = 3  # files that are named when an association ends before they were sent
 
 
@@ -195,7 +194,7 @@ def spread(
     """
     proposals: list[list[settings.ProposedContext]] = [[]]
     for group in _groups(contexts):
-        if len(proposals[-1]) + len(group) > MOST_CONTEXTS:
+        if len(proposals[-1]) + len(group) > settings.MOST_CONTEXTS:
             proposals.append([])
         proposals[-1] += group
     # Where a file goes: to the association that proposes its own transfer syntax, else to the first for its SOP class.
@@ -217,9 +216,9 @@ def _groups(contexts: Sequence[settings.ProposedContext]) -> Iterator[list[setti
     for context in contexts:
         classes.setdefault(context.abstract_syntax, []).append(context)
     for group in classes.values():
-        if len(group) <= MOST_CONTEXTS:
+        if len(group) <= settings.MOST_CONTEXTS:
             yield group
             continue
         *own, fall_back = group
-        for start in range(0, len(own), MOST_CONTEXTS - 1):
-            yield [*own[start : start + MOST_CONTEXTS - 1], fall_back]
+        for start in range(0, len(own), settings.MOST_CONTEXTS - 1):
+            yield [*own[start : start + settings.MOST_CONTEXTS - 1], fall_back]

@@ -111,8 +111,10 @@ class Transport(ABC):
             self.close()
             raise ConnectError(f"TLS handshake failed: {error.strerror or error}") from error
 
-    async def send_some(self, buffers: Buffers) -> int:
+    def send_some(self, buffers: Buffers) -> int:
         """Send what the system takes of `buffers`; returns the number of bytes, 0 if it would block.
+
+        Who sends calls `breathe` afterwards, once it knows whether it stands between two PDUs.
 
         Raises:
             ConnectionLost: The connection is broken.
@@ -125,7 +127,6 @@ class Transport(ABC):
             if error.errno == errno.EFAULT:  # not the connection: a mapped file has become shorter
                 raise
             raise ConnectionLost(f"Connection closed while sending: {error.strerror or error}") from error
-        await self.breathe(sent)
         return sent
 
     async def receive_some(self, buffer: memoryview) -> int | None:
