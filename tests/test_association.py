@@ -15,7 +15,6 @@ import pytest
 
 import dimse
 from dimse import uids
-from dimse.association import LINGER
 from dimse.errors import (
     AssociationAborted,
     AssociationRejected,
@@ -33,6 +32,7 @@ from dimse.errors import (
     RemoteProtocolError,
 )
 from dimse.message.command import CEchoRQ
+from dimse.pump import LINGER
 from dimse.services import AsyncAssociation
 from dimse.settings import Acceptor, Limits, Timeouts
 from dimse.transport import blocking

@@ -24,7 +24,7 @@ LAYERS = (
     ("settings", "sinks"),
     ("upper_layer", "message", "media", "data_set"),
     ("transport", "dump"),
-    ("instances",),
+    ("instances", "pump"),
     ("association",),
     ("services",),
     ("handlers",),

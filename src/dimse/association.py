@@ -1,66 +1,49 @@
-"""An association from its request or acceptance to its release or abort, and the messages that cross it.
+"""An association from its request or acceptance to its release, and the messages that cross it.
 
-One pump moves it both ways: while a request goes out or its response is awaited, whatever arrives is taken in. Responses meet their
-request in the table of outstanding ones by message ID; the peer's own requests wait, bounded, for the next moment between messages.
-What a service makes of this is in `dimse.services`; how a wait waits is the transport's affair.
+Responses meet their request in the table of outstanding ones by message ID; the peer's own requests wait, bounded, for the next
+moment between messages. The PDUs below are `dimse.pump`'s affair, what a service makes of the messages is in `dimse.services`.
 """
 
 from __future__ import annotations
 
-import logging
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
-from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self, TypeVar, cast
 
+from dimse import uids
 from dimse.errors import (
-    AssociationAborted,
     AssociationError,
     AssociationRejected,
     AssociationReleased,
-    ConnectionLost,
-    DimseError,
     InvalidCommand,
     InvalidResponse,
-    LocalProtocolError,
     NoPresentationContext,
-    NotDicomPeer,
-    ProviderAborted,
     RemoteProtocolError,
 )
 from dimse.message import assembly, command
 from dimse.message.assembly import DATA_SET_END, Assembler, CommandSet
 from dimse.message.command import Message
+from dimse.pump import LOGGER, MESSAGES, Pump
 from dimse.settings import Acceptor, Limits, Requestor, Timeouts
 from dimse.sinks import DiscardSink, Sink
-from dimse.transport import READ, WRITE
-from dimse.transport.base import Transport, deadline_after, timed_out
-from dimse.upper_layer import negotiation, pdata, pdu
+from dimse.transport.base import Transport, deadline_after
+from dimse.upper_layer import negotiation, pdu
 from dimse.upper_layer.negotiation import Negotiated, Peer, PresentationContext
 from dimse.upper_layer.pdata import Buffer, Fragment
-from dimse.upper_layer.provider import Indication, ProviderAbort, UpperLayer
+from dimse.upper_layer.provider import UpperLayer
 
 if TYPE_CHECKING:
-    from dimse.dump import Dump
+    pass
 
 if TYPE_CHECKING:
     import ssl
 
 T = TypeVar("T")
 
-LOGGER = logging.getLogger("dimse.association")
-MESSAGES = logging.getLogger("dimse.message")
-
-RECEIVE_BUFFER = 256 * 1024  # bytes; the most that one system call brings
-
-# After an A-ABORT the peer is given this many seconds to close: closing over its unread bytes would reset the connection, and
-# the reset can overtake the A-ABORT.
-LINGER = 0.5
-
-MOST_HEARD = 12  # bytes of what is no DICOM that an error shows: 'HTTP/1.1 400'
+__all__ = ["LOGGER", "MESSAGES", "Arrived", "Association", "Dispatcher", "Open", "Refusal"]
 
 
 @dataclass(slots=True)
@@ -113,7 +96,7 @@ class Dispatcher(Protocol):
 Open = Callable[[str, int, float], Awaitable[Transport]]
 
 
-class Association:
+class Association(Pump):
     """One association, as either side (PS3.8 section 7, PS3.7 section 7).
 
     Made by `request` or `accept`. One operation at a time; `abort` from anywhere, any time.
@@ -135,25 +118,14 @@ class Association:
         dispatcher: Dispatcher | None,
         limits: Limits,
     ) -> None:
-        self.timeouts = timeouts
+        super().__init__(transport, upper_layer, timeouts, limits)
         self.connect_seconds = self.negotiate_seconds = 0.0
-        self._transport = transport
-        self._upper = upper_layer
         self._dispatcher = dispatcher
-        self._limits = limits
         self._assembler = Assembler()
-        self._buffer = memoryview(bytearray(RECEIVE_BUFFER))
-        self._answer: pdu.AssociateRQ | pdu.AssociateAC | pdu.AssociateRJ | None = None
         self._current: Arrived | None = None  # its data set is arriving
         self._requests: deque[Arrived] = deque()
         self._outstanding: dict[int, Outstanding] = {}
         self._last_message_id = 0
-        self._release_asked = self._release_confirmed = False
-        self._ended: DimseError | None = None  # why nothing can be sent or received any more
-        self._busy = False
-        self._torn = False  # a PDU has gone out in part
-        self._abort_wanted = False
-        self._dump = _dump_if_debugging()
 
     # --- making one ---
 
@@ -195,12 +167,8 @@ class Association:
         association = cls(transport, upper, timeouts, dispatcher, Limits())
         connected = time.monotonic()
         proposal = negotiation.propose(requestor)
-        with _Operation(association):
-            try:
-                await association._request(requestor, proposal)
-            except BaseException as error:
-                await association._give_up(error)
-                raise
+        async with association.operation():
+            await association._request(requestor, proposal)
         association.connect_seconds = connected - started
         association.negotiate_seconds = time.monotonic() - connected
         LOGGER.info("Association Accepted")
@@ -245,13 +213,9 @@ class Association:
         """
         upper = UpperLayer(requestor=False, maximum_length=acceptor.maximum_length)
         association = cls(transport, upper, timeouts, dispatcher, limits)
-        with _Operation(association):
-            try:
-                upper.transport_opened()
-                accepted = await association._accept(acceptor, admit)
-            except BaseException as error:
-                await association._give_up(error)
-                raise
+        async with association.operation():
+            upper.transport_opened()
+            accepted = await association._accept(acceptor, admit)
         return association if accepted else None
 
     async def _accept(self, acceptor: Acceptor, admit: Callable[[], bool]) -> bool:
@@ -296,11 +260,6 @@ class Association:
         """Who the peer says it is."""
         return self.negotiated.peer
 
-    @property
-    def open(self) -> bool:
-        """Does the association still stand, as far as we know?"""
-        return self._ended is None and not self._abort_wanted and not self._transport.closed
-
     def context_for(self, abstract_syntax: str, transfer_syntax: str | None = None) -> PresentationContext:
         """An accepted context for a SOP class, and a transfer syntax if one is given.
 
@@ -310,11 +269,10 @@ class Association:
         for context in self.negotiated.accepted(abstract_syntax):
             if transfer_syntax in (None, context.transfer_syntax):
                 return context
-        from dimse.uids import name
-
-        with_syntax = f" with '{name(transfer_syntax)}' transfer syntax" if transfer_syntax else ""
+        named = uids.name(abstract_syntax)
+        with_syntax = f" with '{uids.name(transfer_syntax)}' transfer syntax" if transfer_syntax else ""
         raise NoPresentationContext(
-            f"No presentation context for '{name(abstract_syntax)}' has been accepted by the peer{with_syntax} for the SCU role"
+            f"No presentation context for '{named}' has been accepted by the peer{with_syntax} for the SCU role"
         )
 
     # --- ending one ---
@@ -329,16 +287,12 @@ class Association:
         if not self.open:
             self._close()
             return
-        with _Operation(self):
-            try:
-                await self._take_what_is_here()
-                if self._ended:
-                    raise self._ended
-                LOGGER.info("Releasing Association")
-                await self._release()
-            except BaseException as error:
-                await self._give_up(error)
-                raise
+        async with self.operation():
+            await self._take_what_is_here()
+            if self._ended:
+                raise self._ended
+            LOGGER.info("Releasing Association")
+            await self._release()
         self._end(AssociationReleased("the association has been released"))
         self._close()
 
@@ -358,80 +312,6 @@ class Association:
                 return
             await self._pull(deadline, "release")
 
-    def abort(self) -> None:
-        """Abort the association (PS3.8 7.3) and close the connection; from any thread, and again.
-
-        Who waits on the association in another thread or task gets `AssociationAborted`.
-        """
-        if self._abort_wanted or self._transport.closed:
-            return
-        self._abort_wanted = True
-        LOGGER.info("Aborting Association")
-        self._say_abort(pdu.Abort())
-        self._transport.wake()
-        if not self._busy:
-            self._end(AssociationAborted())
-            self._close()
-
-    def _say_abort(self, abort: pdu.Abort) -> bool:
-        """Send an A-ABORT, unless it would land in the middle of a PDU or there is no association; was it sent?"""
-        if self._torn or self._ended is not None or self._upper.state in ("Sta1", "Sta2", "Sta13"):
-            return False
-        if self._dump:
-            self._dump.pdu(abort, outgoing=True)
-        self._transport.send_now(pdu.encode(abort))
-        return True
-
-    async def _give_up(self, error: BaseException) -> None:
-        """After a failure inside a message nothing can be sent any more but an A-ABORT, and that only between PDUs."""
-        if self._ended is None and not self._abort_wanted:
-            source, reason = (
-                (error.abort_source, error.abort_reason) if isinstance(error, RemoteProtocolError) else (0, 0)
-            )
-            said = self._say_abort(pdu.Abort(source, reason if source == 2 else 0))
-            if said or self._torn:
-                LOGGER.info("Aborting Association")
-            self._end(error if isinstance(error, DimseError) else AssociationAborted())
-            if said and isinstance(error, Exception):
-                await self._linger()
-        self._end(error if isinstance(error, DimseError) else AssociationAborted())
-        self._close()
-
-    async def _linger(self) -> None:
-        """Wait a moment for the peer to close, dropping what it sends."""
-        deadline = time.monotonic() + LINGER
-        try:
-            while time.monotonic() < deadline:
-                received = await self._transport.receive_some(self._buffer)
-                if received == 0 or (received is None and not await self._transport.ready(READ, deadline)):
-                    return
-        except ConnectionLost:
-            return
-
-    async def _await_close(self) -> None:
-        """Sta13: the peer closes the connection; the ARTIM timer bounds the wait (PS3.8 9.1.5)."""
-        deadline = deadline_after(self.timeouts.acse)
-        try:
-            while not self._upper.closing and not self._ended:
-                await self._receive(deadline, "acse")
-        except (DimseError, TimeoutError):
-            self._upper.artim_expired()
-        self._close()
-
-    def _close(self) -> None:
-        """Close the connection, and let go of what nobody will ask for any more."""
-        unanswered = [*self._requests, self._current] if self._current else [*self._requests]
-        for arrived in unanswered:
-            if arrived.sink is not None:
-                arrived.sink.discard()
-        self._requests.clear()
-        self._current = None
-        self._transport.close()
-
-    def _end(self, reason: DimseError) -> None:
-        if self._ended is None:
-            self._ended = reason
-
     # --- requests of ours ---
 
     def next_message_id(self) -> int:
@@ -446,36 +326,36 @@ class Association:
     ) -> command.Response:
         """Send a request and wait for its one response.
 
-        Raises: As `send_request` and `wait_response` do.
+        Raises:
+            LocalProtocolError: Another operation is under way; nothing was sent.
+            DimseError: As `send_request` and `wait_response` do.
         """
-        await self.send_request(context, message, data_set)
-        return await self.wait_response(message)
+        async with self.operation():
+            await self.send_request(context, message, data_set)
+            return await self.wait_response(message)
 
     async def send_request(
         self, context: PresentationContext, message: command.Request, data_set: Buffer | None = None
     ) -> None:
-        """Send a request; its response is fetched with `wait_response`.
+        """Within an `operation`: send a request; its response is fetched with `wait_response`.
 
         Raises:
-            LocalProtocolError: Another operation is under way; nothing was sent.
             AssociationError: The association has ended, or does now.
             OperationTimeout: No byte moved within the network timeout; the association was aborted.
             RemoteProtocolError: The peer broke the protocol meanwhile; the association was aborted.
         """
-        with _Operation(self):
-            try:
-                await self._take_what_is_here()
-                if self._dump:
-                    self._dump.message(message, context.context_id, outgoing=True)
-                response_type = command.RESPONSES[type(message)]
-                self._outstanding[message.message_id] = Outstanding(context.context_id, message, response_type)
-                await self._transmit(context.context_id, command.encode(message), data_set)
-            except BaseException as error:
-                await self._give_up(error)
-                raise
+        await self._take_what_is_here()
+        if self._dump:
+            self._dump.message(message, context.context_id, outgoing=True)
+        response_type = command.RESPONSES[type(message)]
+        self._outstanding[message.message_id] = Outstanding(context.context_id, message, response_type)
+        await self._send(context, command.encode(message), data_set)
+
+    async def _send(self, context: PresentationContext, command_set: bytes, data_set: Buffer | None) -> None:
+        await self._transmit(context.context_id, self.negotiated.send_length, command_set, data_set)
 
     async def wait_response(self, request: command.Request) -> command.Response:
-        """Wait for the response to a request that was sent.
+        """Within the same `operation`: wait for the response to a request that was sent.
 
         Raises:
             OperationTimeout: None came within the DIMSE timeout; the association was aborted.
@@ -483,17 +363,12 @@ class Association:
             InvalidResponse: What came is no response to it; the association was aborted.
         """
         outstanding = self._outstanding[request.message_id]
-        with _Operation(self):
-            try:
-                deadline = deadline_after(self.timeouts.dimse)
-                while not outstanding.responses:
-                    await self._answer_waiting()
-                    if self._release_asked:
-                        raise await self._released_by_peer()
-                    await self._pull(deadline, "dimse")
-            except BaseException as error:
-                await self._give_up(error)
-                raise
+        deadline = deadline_after(self.timeouts.dimse)
+        while not outstanding.responses:
+            await self._answer_waiting()
+            if self._release_asked:
+                raise await self._released_by_peer()
+            await self._pull(deadline, "dimse")
         response = outstanding.responses.popleft()
         if response.status & 0xFFFE != 0xFF00:  # FF00H, FF01H: more to come
             del self._outstanding[request.message_id]
@@ -519,7 +394,7 @@ class Association:
         """Send a response; for a dispatcher, within `serve` or while a response is awaited."""
         if self._dump:
             self._dump.message(message, context.context_id, outgoing=True)
-        await self._transmit(context.context_id, command.encode(message), data_set)
+        await self._send(context, command.encode(message), data_set)
 
     async def serve(self, timeout: float | None = None) -> None:
         """Answer the peer until it releases the association, or for `timeout` seconds.
@@ -530,31 +405,19 @@ class Association:
             RemoteProtocolError: The peer broke the protocol; the association was aborted.
         """
         end = None if timeout is None else time.monotonic() + timeout
-        with _Operation(self):
-            try:
-                while not self._release_asked:
-                    await self._answer_waiting()
-                    if end is None:
-                        await self._pull(deadline_after(self.timeouts.idle), "network")
-                    elif time.monotonic() >= end or not await self._pull_until(end):
-                        return
+        async with self.operation():
+            while not self._release_asked:
                 await self._answer_waiting()
-                self._upper.release_response()
-                await self._send_owed()
-                await self._await_close()
-            except BaseException as error:
-                await self._give_up(error)
-                raise
+                if end is None:
+                    await self._pull(deadline_after(self.timeouts.idle), "network")
+                elif time.monotonic() >= end or not await self._pull_until(end):
+                    return
+            await self._answer_waiting()
+            self._upper.release_response()
+            await self._send_owed()
+            await self._await_close()
         LOGGER.info("Association Released")
         self._end(AssociationReleased("the association has been released"))
-
-    async def _pull_until(self, end: float) -> bool:
-        if self._ended:
-            raise self._ended
-        if not await self._transport.ready(READ, end):
-            return False
-        await self._receive_once()
-        return True
 
     async def _answer_waiting(self) -> None:
         while self._requests:
@@ -579,142 +442,48 @@ class Association:
         refusal = command.refusal(invalid)
         if refusal is None:
             raise RemoteProtocolError(str(invalid), abort_source=0)
-        await self._transmit(arrived.context.context_id, refusal, None)
+        await self._send(arrived.context, refusal, None)
 
-    # --- the pump: out ---
+    # --- messages that arrive ---
 
-    async def _transmit(self, context_id: int, command_set: bytes, data_set: Buffer | None) -> None:
-        """Send a command set and its data set; the first PDUs of both in one system call."""
-        length = self.negotiated.send_length
-        batches: Iterable[list[Buffer]] = pdata.cut(command_set, context_id, length, command=True)
-        if data_set is not None:
-            head = [buffer for batch in batches for buffer in batch]
-            batches = pdata.cut(data_set, context_id, length, command=False, before=head)
-        for batch in batches:
-            if self._ended:
-                raise self._ended
-            self._upper.p_data_request()
-            await self._push(batch)
-
-    async def _push(self, buffers: list[Buffer]) -> None:
-        """Send all of `buffers`. While that would block, take in what arrives: the peer may be aborting, or sending as we are."""
-        self._torn = True
-        deadline = deadline_after(self.timeouts.network)
-        while True:
-            if self._abort_wanted:
-                raise AssociationAborted
-            try:
-                sent = self._transport.send_some(buffers)
-            except ConnectionLost:
-                await self._last_words()
-                raise
-            if sent:
-                buffers = _after(buffers, sent)
-                self._torn = bool(buffers)
-                await self._transport.breathe(sent)
-                if not buffers:
-                    break
-                deadline = deadline_after(self.timeouts.network)  # what arrives meanwhile does not put it off
-            room = len(self._requests) < self._limits.queued_requests
-            events = await self._transport.ready(WRITE | READ if room else WRITE, deadline)
-            if not events:
-                raise timed_out("network")
-            if events & READ:
-                if deadline is not None and time.monotonic() > deadline:
-                    raise timed_out("network")
-                await self._receive_once()
-                if self._ended:
-                    raise self._ended
-
-    async def _last_words(self) -> None:
-        """Sending failed: what the peer said before it closed tells more than the failure does."""
-        try:
-            while not self._ended and await self._receive_once():
-                pass
-        except DimseError:
-            return
-        if isinstance(self._ended, AssociationAborted):
-            raise self._ended
-
-    async def _send_owed(self) -> None:
-        owed = self._upper.data_to_send()
-        if owed:
-            await self._push([owed])
-
-    # --- the pump: in ---
-
-    async def _pull(self, deadline: float | None, wait: str) -> None:
-        """Receive something, or fail: the association has ended, or the deadline passed."""
-        if self._ended:  # only now: what arrived before the end has been looked at
-            raise self._ended
-        await self._receive(deadline, wait)
-
-    async def _receive(self, deadline: float | None, wait: str) -> None:
-        """Take in what one system call brings, waiting for it until `deadline`; a message under way has the network timeout too."""
-        if (
-            deadline is not None and time.monotonic() > deadline
-        ):  # a peer that never stops sending does not stop the clock
-            raise timed_out(wait)
-        while not await self._receive_once():
-            until, why = deadline, wait
-            if self._upper.within_pdu or not self._assembler.between_messages:
-                network = deadline_after(self.timeouts.network)
-                if network is not None and (until is None or network < until):
-                    until, why = network, "network"
-            if not await self._transport.ready(READ, until):
-                raise timed_out(why)
-
-    async def _take_what_is_here(self) -> None:
-        """Take in what has arrived, without waiting."""
-        if self._ended:
-            raise self._ended
-        deadline = deadline_after(self.timeouts.network)
-        while not self._ended and await self._receive_once():
-            if deadline is not None and time.monotonic() > deadline:
-                return  # a peer that never stops sending
-
-    async def _receive_once(self) -> bool:
-        """One system call; False if it would block."""
-        try:
-            count = await self._transport.receive_some(self._buffer)
-        except ConnectionLost as error:
-            self._upper.transport_closed()
-            lost = self._lost()
-            lost.__cause__ = error.__cause__
-            self._end(lost)
-            return True
-        if count is None:
-            return False
-        await self._take_in(self._upper.receive(self._buffer[:count]) if count else self._upper.transport_closed())
-        if self._upper.owes:
-            owed = self._upper.data_to_send()
-            if not self._torn:  # else it would stand within a PDU of ours
-                self._transport.send_now(owed)
-                if self._dump:
-                    self._dump.pdu(pdu.decode(owed[0], owed[6:]), outgoing=True)
-        if self._ended is None and self._answer is None and self._upper.state in ("Sta1", "Sta13"):
-            self._provider_aborted(self._upper.fault)  # nothing is indicated before an association is asked for
-        return True
-
-    async def _take_in(self, indications: list[Indication]) -> None:
+    async def _p_data(self, fragments: list[Fragment]) -> None:
         views: list[memoryview] = []  # of the data set that is arriving
-        for indication in indications:
-            if type(indication) is not Fragment:
-                self._indicated(indication)
-                continue
-            assembled = self._assemble(indication)
+        for fragment in fragments:
+            assembled = self._assemble(fragment)
             if assembled is None:
                 continue
             if isinstance(assembled, CommandSet):
                 await self._command_arrived(assembled)
                 continue
-            views.append(indication.data)
+            views.append(fragment.data)
             if assembled is DATA_SET_END:
                 self._write(views)
                 views = []
                 self._message_arrived()
         if views:
             self._write(views)
+
+    def _accepted(self, accept: pdu.AssociateAC) -> None:
+        self._agree(self._conclude(accept))
+
+    @property
+    def _within_message(self) -> bool:
+        return not self._assembler.between_messages
+
+    @property
+    def _awaiting(self) -> bool:
+        return bool(self._outstanding)
+
+    @property
+    def _full(self) -> bool:
+        return len(self._requests) >= self._limits.queued_requests
+
+    def _let_go(self) -> None:
+        for arrived in (*self._requests, self._current):
+            if arrived is not None and arrived.sink is not None:
+                arrived.sink.discard()
+        self._requests.clear()
+        self._current = None
 
     def _assemble(self, fragment: Fragment) -> assembly.Fragment:
         try:
@@ -785,75 +554,3 @@ class Association:
         for outstanding in self._outstanding.values():
             return outstanding.request.name[: -len("-RQ")]
         return "DIMSE"
-
-    def _indicated(self, indication: Indication) -> None:
-        """Everything that the upper layer says but data."""
-        match indication:
-            case pdu.AssociateRQ() | pdu.AssociateAC() | pdu.AssociateRJ():
-                if self._dump:
-                    self._dump.pdu(indication, outgoing=False)
-                self._answer = indication
-                if isinstance(indication, pdu.AssociateAC):  # a message may follow in the same bytes
-                    self._agree(self._conclude(indication))
-            case pdu.ReleaseRQ():
-                self._release_asked = True
-            case pdu.ReleaseRP():
-                self._release_confirmed = True
-            case pdu.Abort(source, reason):
-                if self._dump:
-                    self._dump.pdu(indication, outgoing=False)
-                self._end(AssociationAborted(source, reason) if source == 0 else ProviderAborted(source, reason))
-            case ProviderAbort():
-                self._provider_aborted(indication)
-
-    def _lost(self) -> AssociationError:
-        """The connection has ended under us, by our own hand or without a word."""
-        if self._abort_wanted:
-            return AssociationAborted()
-        return ConnectionLost(f"Connection closed{' while waiting for DIMSE message' if self._outstanding else ''}")
-
-    def _provider_aborted(self, abort: ProviderAbort) -> None:
-        if self._abort_wanted or not abort.why:
-            self._end(self._lost())
-        elif abort.foreign and self._answer is None:
-            heard = bytes(self._buffer[:MOST_HEARD])
-            self._end(NotDicomPeer(heard if heard.startswith(abort.foreign) else abort.foreign))
-        else:
-            self._end(RemoteProtocolError(abort.why, abort_reason=abort.reason))
-
-
-class _Operation:
-    """One operation at a time on an association."""
-
-    def __init__(self, association: Association) -> None:
-        self._association = association
-
-    def __enter__(self) -> None:
-        if self._association._busy:
-            raise LocalProtocolError("another operation is under way on this association")
-        self._association._busy = True
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._association._busy = False
-
-
-def _after(buffers: list[Buffer], sent: int) -> list[Buffer]:
-    """What is left of `buffers` once `sent` bytes of them are gone."""
-    for index, buffer in enumerate(buffers):
-        if sent < len(buffer):
-            rest = buffers[index:]
-            rest[0] = memoryview(buffer)[sent:]
-            return rest
-        sent -= len(buffer)
-    return []
-
-
-def _dump_if_debugging() -> Dump | None:
-    """What prints PDUs and messages, if anybody wants to see them; asked once an association."""
-    if not (LOGGER.isEnabledFor(logging.DEBUG) or MESSAGES.isEnabledFor(logging.DEBUG)):
-        return None
-    from dimse.dump import Dump
-
-    return Dump()

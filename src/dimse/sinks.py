@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import mmap
-import tempfile
 from collections.abc import Sequence
 from typing import IO, Protocol
 
@@ -65,6 +64,8 @@ class SpooledSink:
     def _spill(self) -> None:
         try:
             if self._file is None:
+                import tempfile  # what it loads is felt when a tool starts
+
                 self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  (lives as long as the request)
             pending = memoryview(self._memory)
             while pending:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from pydicom.misc import is_dicom
 
 from dimse import uids
-from dimse.data_set.walk import MAXIMUM_NESTING, WINDOW, MalformedDataSet, NestedTooDeep, Outline, peek_uids, walk
+from dimse.data_set.walk import MAXIMUM_NESTING, WINDOW, MalformedDataSet, NestedTooDeep, Outline, peek, walk
 from dimse.media import part10
 from dimse.uids import TransferSyntax
 
@@ -35,6 +35,8 @@ WITHOUT_SOP_UIDS = {
 }
 UNDEFINED = 0xFFFFFFFF
 CT = "1.2.840.10008.5.1.4.1.1.2"
+# What a store wants to know of an instance: SOP Class and SOP Instance UID, modality, patient, study, series.
+TAGS = frozenset((0x00080016, 0x00080018, 0x00080060, 0x00100010, 0x00100020, 0x0020000D, 0x0020000E, 0x00200013))
 
 
 def syntax(uid: str) -> TransferSyntax:
@@ -124,6 +126,16 @@ def outline(data: bytes, transfer_syntax: TransferSyntax | None = EXPLICIT, star
     return walk(lambda offset, size: data[offset : offset + size], start, len(data), transfer_syntax)
 
 
+def look(data: bytes, transfer_syntax: TransferSyntax | None = EXPLICIT) -> dict[int, str]:
+    return peek(lambda offset, size: data[offset : offset + size], len(data), transfer_syntax, TAGS)
+
+
+def seen(data: bytes, transfer_syntax: TransferSyntax | None = EXPLICIT) -> tuple[str | None, str | None]:
+    """SOP Class UID and SOP Instance UID, as far as a look at the first bytes shows them."""
+    found = peek(lambda offset, size: data[offset : offset + size], len(data), transfer_syntax)
+    return found.get(0x00080016) or None, found.get(0x00080018) or None
+
+
 def deflate(data: bytes) -> bytes:
     deflater = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
     return deflater.compress(data) + deflater.flush()
@@ -149,7 +161,7 @@ def test_whole_files_pass_and_show_their_uids(path: Path) -> None:
     assert found.sop_instance_uid == oracle.get("SOPInstanceUID")
     assert found.end == path.stat().st_size
     assert (found.sop_class_uid is None) == (path.name in WITHOUT_SOP_UIDS or path.name.startswith("DICOMDIR"))
-    assert peek_uids(data_set[:WINDOW], transfer_syntax) == (found.sop_class_uid, found.sop_instance_uid)
+    assert seen(data_set[:WINDOW], transfer_syntax) == (found.sop_class_uid, found.sop_instance_uid)
 
 
 @pytest.mark.parametrize("name", sorted(CUT_SHORT))
@@ -370,7 +382,7 @@ def test_sequences_are_nested_64_deep_and_no_deeper(
     else:
         with pytest.raises(NestedTooDeep, match="nested more than 64 deep"):
             outline(data, transfer_syntax)
-    assert peek_uids(data, transfer_syntax) == (CT, "1.2.34")
+    assert seen(data, transfer_syntax) == (CT, "1.2.34")
 
 
 def test_sequences_without_vr_among_elements_with_one_are_counted_too() -> None:
@@ -419,8 +431,8 @@ def test_a_deflated_bomb_takes_a_few_windows_of_memory() -> None:
     parts += [deflater.compress(bytes(1024 * 1024)) for _ in range(256)]
     bomb = b"".join([*parts, deflater.flush()])
     assert peak_memory(lambda: outline(bomb, DEFLATED)) < 1024 * 1024
-    assert peak_memory(lambda: peek_uids(bomb, DEFLATED)) < 1024 * 1024
-    assert peek_uids(bomb, DEFLATED) == (CT, "1.2.34")
+    assert peak_memory(lambda: seen(bomb, DEFLATED)) < 1024 * 1024
+    assert seen(bomb, DEFLATED) == (CT, "1.2.34")
 
 
 # A look at the first bytes
@@ -434,7 +446,7 @@ def test_the_uids_are_seen_as_soon_as_they_are_there(transfer_syntax: TransferSy
     at_hand = deflate(data) if transfer_syntax.deflated else data
     needed = len(head(transfer_syntax))
     for size in range(len(at_hand) + 1):
-        found = peek_uids(at_hand[:size], transfer_syntax)
+        found = seen(at_hand[:size], transfer_syntax)
         assert found[0] in (None, CT)
         assert found[1] in (None, "1.2.34")
         if not transfer_syntax.deflated:
@@ -443,9 +455,42 @@ def test_the_uids_are_seen_as_soon_as_they_are_there(transfer_syntax: TransferSy
 
 
 def test_a_look_goes_no_further_than_the_uids() -> None:
-    assert peek_uids(head() + element(0x00100010, b"PN", b"A") + b"junk" * 10, EXPLICIT) == (CT, "1.2.34")
-    assert peek_uids(element(0x00100010, b"PN", b"A") + head(), EXPLICIT) == (None, None)
-    assert peek_uids(b"\xff" * 50, DEFLATED) == (None, None)
+    assert seen(head() + element(0x00100010, b"PN", b"A") + b"junk" * 10, EXPLICIT) == (CT, "1.2.34")
+    assert seen(element(0x00100010, b"PN", b"A") + head(), EXPLICIT) == (None, None)
+    assert seen(b"\xff" * 50, DEFLATED) == (None, None)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:pydicom")
+def test_a_look_shows_the_values_that_pydicom_reads() -> None:
+    compared = 0
+    for path in SHIPPED:
+        if path.name not in CUT_SHORT and path.name != "DICOMDIR":
+            _, data_set, transfer_syntax = checked(path)
+            found = look(data_set, transfer_syntax)
+            read = [element for element in pydicom.dcmread(path) if element.tag in TAGS and element.VR in ("UI", "CS", "LO")]
+            assert {int(element.tag): found[element.tag] for element in read} == {
+                int(element.tag): str(element.value or "") for element in read
+            }, path
+            compared += len(read)
+    assert compared > 400
+
+
+@pytest.mark.parametrize("transfer_syntax", [IMPLICIT, EXPLICIT, BIG, JPEG], ids=lambda one: uids.name(one.uid))
+def test_a_look_passes_over_sequences_and_what_is_too_long(transfer_syntax: TransferSyntax) -> None:
+    other = element(0x00100020, b"LO", b"OTHER ", transfer_syntax) + element(0x0020000D, b"UI", b"9.9\0", transfer_syntax)
+    data = (
+        head(transfer_syntax)
+        + element(0x00081110, b"SQ", item(other, transfer_syntax), transfer_syntax)
+        + element(0x00081140, b"SQ", closed(item(other, transfer_syntax), transfer_syntax), transfer_syntax, UNDEFINED)
+        + element(0x00100010, b"PN", b"", transfer_syntax)
+        + element(0x00100020, b"LO", b"x" * 2_000, transfer_syntax)
+        + element(0x0020000D, b"UI", b"1.2.3\0", transfer_syntax)
+        + element(0x00280010, b"US", b"\0\2", transfer_syntax)
+    )
+    found = {0x00080016: CT, 0x00080018: "1.2.34", 0x00100010: "", 0x0020000D: "1.2.3"}
+    assert look(data, transfer_syntax) == found
+    for size in range(len(data)):
+        assert look(data[:size], transfer_syntax).items() <= found.items()
 
 
 # Any bytes
@@ -457,7 +502,7 @@ def test_any_bytes_are_walked_or_refused(data: bytes, transfer_syntax: TransferS
         assert outline(data, transfer_syntax).end <= len(data)
     except MalformedDataSet as error:
         assert "\n" not in str(error)
-    peek_uids(data, transfer_syntax)
+    look(data, transfer_syntax)
 
 
 @given(st.data(), st.sampled_from([IMPLICIT, EXPLICIT, BIG, JPEG]))

@@ -31,29 +31,27 @@ _PREFIXES = {
 }
 
 
-def safe_component(raw: str | bytes) -> str:
+def safe_component(raw: str | bytes, longest: int = _LONGEST) -> str:
     """One component of a path that stands for `raw` and can point nowhere but into its own directory.
 
-    What consists of 1 to 64 ASCII letters, digits, dots, hyphens and underscores and does not begin with a dot stands
+    What consists of 1 to `longest` ASCII letters, digits, dots, hyphens and underscores and does not begin with a dot stands
     for itself, so every valid UID keeps its name and no two share one. Anything else becomes `x-` and the BLAKE2b-128
     of its bytes. What this function returned once, it returns again.
 
     Args:
         raw: What the peer said: a UID, an AE title. A `str` stands for its Latin-1 bytes, as on the wire; one that has
             other characters, for its UTF-8 bytes.
+        longest: Characters of a name that stands for itself: 64, which every UID has room in, or more.
     """
     data = raw if isinstance(raw, bytes) else _bytes_of(raw)
-    if 0 < len(data) <= _LONGEST and data[0] != ord(".") and not data.translate(None, _ALLOWED):
+    if 0 < len(data) <= longest and data[0] != ord(".") and not data.translate(None, _ALLOWED):
         return data.decode("ascii")
     return "x-" + hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
-def instance_name(sop_class_uid: str, sop_instance_uid: str) -> str:
-    """The name of a stored instance: letters for its SOP class, a dot, and its SOP instance UID made safe.
-
-    `CT.1.2.3` for a CT image; `UN.` for a SOP class without letters of its own.
-    """
-    return f"{_PREFIXES.get(sop_class_uid, _OTHER_PREFIX)}.{safe_component(sop_instance_uid)}"
+def modality_prefix(sop_class_uid: str) -> str:
+    """The letters that the name of an instance begins with by its SOP class: `CT` for a CT image, `UN` where there are none."""
+    return _PREFIXES.get(sop_class_uid, _OTHER_PREFIX)
 
 
 def _bytes_of(text: str) -> bytes:

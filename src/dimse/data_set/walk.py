@@ -14,7 +14,7 @@ at all.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from struct import Struct
@@ -26,12 +26,12 @@ from dimse.uids import TransferSyntax
 MAXIMUM_NESTING = 64
 """Sequences within sequences: far beyond any real data set, and a limit of parsers in the field."""
 WINDOW = 65_536
-"""Bytes that are looked at in one piece, at most; also the most that `peek_uids` inflates."""
+"""Bytes that are looked at in one piece, at most; also the most that `peek` inflates."""
 
 _FIRST_WINDOW = 4_096  # where a long value has been stepped over: what follows is often short, or another long value
 _DEFLATED_WINDOW = 16_384
 _LONGEST_HEADER = 12
-_LONGEST_UID = 1_024  # read as it is up to here; whether it is a valid UID is not for us to say
+_LONGEST_VALUE = 1_024  # read as it is up to here; whether it is a valid UID, or text, is not for us to say
 _UNKNOWN_END = 1 << 62
 
 _SOP_CLASS_UID = 0x00080016
@@ -97,28 +97,36 @@ def walk(read: Read, start: int, end: int, transfer_syntax: TransferSyntax | Non
     else:
         steps = _Walk(_Plain(read, end), transfer_syntax)
         end = steps.run(start, end)
-    uids, warnings = steps.uids, tuple(steps.warnings.values())
-    return Outline(uids.get(_SOP_CLASS_UID), uids.get(_SOP_INSTANCE_UID), end, warnings)
+    found, warnings = steps.values, tuple(steps.warnings.values())
+    return Outline(found.get(_SOP_CLASS_UID) or None, found.get(_SOP_INSTANCE_UID) or None, end, warnings)
 
 
-def peek_uids(head: bytes, transfer_syntax: TransferSyntax | None) -> tuple[str | None, str | None]:
-    """SOP Class UID and SOP Instance UID of a data set of which only the first bytes are at hand.
+def peek(
+    read: Read, end: int, transfer_syntax: TransferSyntax | None, tags: Collection[int] = _UIDS
+) -> dict[int, str]:
+    """Values from the beginning of a data set, by tag: without `tags`, its SOP Class UID and SOP Instance UID.
 
-    Of a deflated data set `WINDOW` bytes at most are inflated. Never raises: what is not found, whatever the reason,
-    is None.
+    The walk goes no further than the last group of `tags`; of a deflated data set `WINDOW` bytes at most are inflated. Never
+    raises for what the bytes say: a value that is not found, whatever the reason, or is longer than 1,024 bytes, has no entry. An
+    empty one has.
+
+    Args:
+        read: Gives the bytes, from offset 0 on; asked for `WINDOW` bytes at most.
+        end: How far to look; the data set may be longer.
+        transfer_syntax: As for `walk`.
+        tags: Of elements of the data set itself, not of one in a sequence; their values are text without padding, as Latin-1.
     """
-    source: _Source
     if transfer_syntax is not None and transfer_syntax.deflated:
         inflate = zlib.decompressobj(-zlib.MAX_WBITS)
         try:
-            head = inflate.decompress(head, WINDOW)
+            head = inflate.decompress(read(0, min(end, WINDOW)), WINDOW)
         except zlib.error:
-            return None, None
-    source = _Plain(lambda offset, size: head[offset : offset + size], len(head))
-    steps = _Walk(source, transfer_syntax, last_group=0x0008)
+            return {}
+        read, end = lambda offset, size: head[offset : offset + size], len(head)
+    steps = _Walk(_Plain(read, end), transfer_syntax, tags, last_group=max(tags) >> 16)
     with suppress(MalformedDataSet):  # the rest of it is not here
         steps.run(0, _UNKNOWN_END)
-    return steps.uids.get(_SOP_CLASS_UID), steps.uids.get(_SOP_INSTANCE_UID)
+    return steps.values
 
 
 class _Source(Protocol):
@@ -214,11 +222,16 @@ class _Walk:
     """The state of one walk: a stack of frames, and the window of bytes around the place where it is."""
 
     def __init__(
-        self, source: _Source, transfer_syntax: TransferSyntax | None, last_group: int = _DELIMITERS - 1
+        self,
+        source: _Source,
+        transfer_syntax: TransferSyntax | None,
+        wanted: Collection[int] = _UIDS,
+        last_group: int = _DELIMITERS - 1,
     ) -> None:
-        self.uids: dict[int, str | None] = {}
+        self.values: dict[int, str] = {}
         self.warnings: dict[str, str] = {}  # one of a kind: a data set may hold any number of faults
-        self._source, self._transfer_syntax, self._last_group = source, transfer_syntax, last_group
+        self._source, self._transfer_syntax = source, transfer_syntax
+        self._wanted, self._last_wanted, self._last_group = wanted, max(wanted) >> 16, last_group
         self._frames: list[_Frame] = []
         self._window, self._base = b"", 0
 
@@ -273,6 +286,7 @@ class _Walk:
         """Walk the elements of the data set or of an Item."""
         limit, (implicit_vr, explicit, implicit, _) = frame.limit, frame.encoding
         last_group = _DELIMITERS - 1 if frame.tag else self._last_group
+        last_wanted = self._last_wanted
         window, base = self._window, self._base
         while position < limit:
             index = position - base
@@ -289,11 +303,11 @@ class _Walk:
                 group, element, vr, length = explicit.unpack_from(window, index)
                 if vr not in _SHORT_FORM:
                     vr, value, length = self._long_form(frame, position, vr)
-            if not 0x0008 < group <= last_group:
+            if not last_wanted < group <= last_group:
                 if group > last_group or group in _NOT_IN_DATA_SETS:
                     return self._out_of_place(frame, position, group, element)
-                if not frame.tag and (tag := group << 16 | element) in _UIDS:
-                    self.uids[tag] = self._uid(tag, position, value, length, limit)
+                if not frame.tag and (tag := group << 16 | element) in self._wanted:
+                    self._take(tag, position, value, length, limit)
             after = value + length
             if length == UNDEFINED_LENGTH or vr == b"SQ" or (vr in _NO_VR and self._is_item(value, length)):
                 return self._enter(position, group << 16 | element, vr, value, length)
@@ -323,13 +337,15 @@ class _Walk:
             raise MalformedDataSet(f"cut short: the header of an element at offset {position:,} is not complete")
         return vr, position + 8, frame.encoding.explicit.unpack_from(header)[3]
 
-    def _uid(self, tag: int, position: int, value: int, length: int, limit: int) -> str | None:
-        if length > _LONGEST_UID:
-            raise MalformedDataSet(f"{tag_name(tag)} at offset {position:,} is of {length:,} bytes, and no UID")
-        uid = self._bytes(value, length)
-        if len(uid) < length or value + length > limit:
+    def _take(self, tag: int, position: int, value: int, length: int, limit: int) -> None:
+        if length > _LONGEST_VALUE:
+            if tag in _UIDS:
+                raise MalformedDataSet(f"{tag_name(tag)} at offset {position:,} is of {length:,} bytes, and no UID")
+            return
+        text = self._bytes(value, length)
+        if len(text) < length or value + length > limit:
             raise MalformedDataSet(f"cut short: {tag_name(tag)} at offset {position:,} is not complete")
-        return str(uid, "latin-1").strip("\0 ") or None
+        self.values[tag] = str(text, "latin-1").strip("\0 ")
 
     def _enter(self, position: int, tag: int, vr: bytes, value: int, length: int) -> int:
         """Begin a sequence, or encapsulated pixel data (PS3.5 A.4)."""

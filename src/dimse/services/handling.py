@@ -6,7 +6,8 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
-from dimse.association import LOGGER, Association, Refusal
+from dimse.association import LOGGER, Arrived, Association, Refusal
+from dimse.message.command import Request, respond
 from dimse.message.status import Status
 from dimse.text import one_line
 
@@ -43,3 +44,10 @@ def as_status(answer: object, request: object) -> Refusal:
     what = f"0x{answer:X}" if isinstance(answer, int) else type(answer).__name__
     LOGGER.error("the handler of %s returned %s instead of a status", type(request).__name__, what)
     return Refusal(PROCESSING_FAILURE, "the handler failed")
+
+
+async def send_status(association: Association, arrived: Arrived, answer: Refusal) -> None:
+    """Respond to a request with a status and its comment."""
+    assert isinstance(arrived.message, Request)
+    response = respond(arrived.message, answer.status, error_comment=answer.comment or None)
+    await association.send_response(arrived.context, response)

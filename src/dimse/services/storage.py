@@ -15,9 +15,9 @@ from dimse.encoding import deflate
 from dimse.errors import DimseError, FileError, NoPresentationContext
 from dimse.instances import MAPPED, InstanceFile
 from dimse.media import part10
-from dimse.message.command import LOW, CStoreRQ, CStoreRSP, respond
+from dimse.message.command import LOW, CStoreRQ, CStoreRSP
 from dimse.message.status import Status
-from dimse.services.handling import PROCESSING_FAILURE, as_status, ask, ask_status
+from dimse.services.handling import PROCESSING_FAILURE, as_status, ask, ask_status, send_status
 from dimse.settings import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, ProposedContext
 from dimse.sinks import DiscardSink, Sink, SpooledSink
 from dimse.text import one_line
@@ -25,6 +25,7 @@ from dimse.upper_layer.negotiation import Peer, PresentationContext
 from dimse.upper_layer.pdata import Buffer
 
 if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
     from pydicom import Dataset
 
 OUT_OF_RESOURCES = 0xA700
@@ -135,7 +136,8 @@ async def store(
         RemoteProtocolError: What came is no response; the association was aborted.
     """
     outgoing = _prepare(association, source, transcode)
-    status = await _await_status(association, await _send(association, outgoing, priority))
+    async with association.operation():
+        status = await _await_status(association, await _send(association, outgoing, priority))
     outgoing.verify_stored(status)
     return status
 
@@ -170,9 +172,10 @@ async def store_many(
             following = next(prepared, None)
             continue
         try:
-            request = await _send(association, current, priority)
-            following = next(prepared, None)
-            status = await _await_status(association, request)
+            async with association.operation():
+                request = await _send(association, current, priority)
+                following = next(prepared, None)
+                status = await _await_status(association, request)
         except DimseError as error:
             yield Outcome(current.path, None, error, current.sop_instance_uid)
             raise
@@ -266,9 +269,8 @@ def _prepare_data_set(association: Association, data_set: Dataset) -> _Outgoing:
         context = association.context_for(sop_class_uid, own)
     else:
         accepted = {context.transfer_syntax: context for context in association.negotiated.accepted(sop_class_uid)}
-        context = next((accepted[uid] for uid in FALL_BACK if uid in accepted), None) or association.context_for(
-            sop_class_uid, uids.ExplicitVRLittleEndian
-        )
+        wanted = next((uid for uid in _WRITABLE if uid in accepted), uids.ExplicitVRLittleEndian)
+        context = association.context_for(sop_class_uid, wanted)
     syntax = uids.transfer_syntax(context.transfer_syntax)
     target = DicomBytesIO()
     target.is_implicit_VR = bool(syntax and syntax.implicit_vr)
@@ -281,6 +283,10 @@ def _prepare_data_set(association: Association, data_set: Dataset) -> _Outgoing:
 
 
 _MODALITIES = {uids.CTImageStorage: ", (CT)", uids.MRImageStorage: ", (MR)"}
+
+
+# What a pydicom data set that says no transfer syntax is written in; its numbers are Little Endian.
+_WRITABLE = (*FALL_BACK, uids.DeflatedExplicitVRLittleEndian)
 
 
 async def _send(association: Association, outgoing: _Outgoing, priority: int) -> CStoreRQ:
@@ -383,7 +389,7 @@ class StoreRequest:
 
     def open(self) -> IO[bytes]:
         """The instance as a Part 10 file, to be read."""
-        return io.BytesIO(self.file_meta() + bytes(self.view()))
+        return io.BufferedReader(_Joined(memoryview(self.file_meta()), self.view()))
 
     def dataset(self) -> Dataset:
         """The data set, decoded now by pydicom."""
@@ -412,6 +418,43 @@ class StoreRequest:
             with suppress(FileNotFoundError):
                 os.unlink(temporary)
             raise
+
+
+class _Joined(io.RawIOBase):
+    """Two pieces of memory, or maps, read as one file: nothing is copied but what is read."""
+
+    name = "received instance"  # who reads files asks for it
+
+    def __init__(self, *pieces: memoryview) -> None:
+        self._pieces = pieces
+        self._size = sum(len(piece) for piece in pieces)
+        self._position = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._position
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
+        self._position = max(0, start + offset)
+        return self._position
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        target = memoryview(buffer).cast("B")
+        start = self._position
+        for piece in self._pieces:
+            if start < len(piece):
+                part = piece[start : start + len(target)]
+                target[: len(part)] = part
+                self._position += len(part)
+                return len(part)
+            start -= len(piece)
+        return 0
 
 
 StoreHandler = Callable[[StoreRequest], "int | Awaitable[int]"]
@@ -464,6 +507,4 @@ async def answer_store(association: Association, arrived: Arrived, handler: Stor
         answer = Refusal(PROCESSING_FAILURE, "nothing here takes instances")
     else:
         answer = await ask_status(association, handler, request)
-    await association.send_response(
-        arrived.context, respond(message, answer.status, error_comment=answer.comment or None)
-    )
+    await send_status(association, arrived, answer)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from dimse import uids
 from dimse.association import MESSAGES, Arrived, Association, Refusal
-from dimse.message.command import CEchoRQ, CEchoRSP, respond
+from dimse.message.command import CEchoRQ, CEchoRSP
 from dimse.message.status import Status
-from dimse.services.handling import ask_status
+from dimse.services.handling import ask_status, send_status
 from dimse.upper_layer.negotiation import Peer, PresentationContext
 
 
@@ -62,6 +62,4 @@ async def answer_echo(association: Association, arrived: Arrived, handler: EchoH
     if handler is not None:
         request = EchoRequest(arrived.context, association.peer, message.message_id)
         answer = await ask_status(association, handler, request)
-    await association.send_response(
-        arrived.context, respond(message, answer.status, error_comment=answer.comment or None)
-    )
+    await send_status(association, arrived, answer)

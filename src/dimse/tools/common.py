@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import sys
 from collections.abc import Callable, Sequence
 
@@ -24,6 +25,18 @@ PROPOSABLE = (uids.ImplicitVRLittleEndian, uids.ExplicitVRLittleEndian, uids.Exp
 MOST_REFUSALS = 6  # lines about refused contexts
 
 
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """As wide as the terminal. argparse finds that out too, but for every option and with modules that no tool needs: 2 ms."""
+
+    def __init__(self, prog: str) -> None:
+        columns = os.environ.get("COLUMNS", "")
+        try:
+            width = int(columns) if columns.isdecimal() else os.get_terminal_size().columns
+        except OSError:  # no terminal
+            width = 0
+        super().__init__(prog, width=(width or 80) - 2)
+
+
 class Parser(argparse.ArgumentParser):
     """A tool's options: positionals may stand anywhere between them, `@file` reads arguments from a file.
 
@@ -39,7 +52,7 @@ class Parser(argparse.ArgumentParser):
             prog=tool,
             description=purpose,
             epilog="examples:\n" + "\n".join(f"  {command:{width}}  {does}" for command, does in examples),
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            formatter_class=_Formatter,
             fromfile_prefix_chars="@",
             allow_abbrev=False,
         )

@@ -179,6 +179,11 @@ class Transport(ABC):
         return self._closed
 
     @property
+    def secured(self) -> bool:
+        """Does it speak TLS?"""
+        return self._tls is not None
+
+    @property
     def peer_address(self) -> tuple[str, int]:
         """Host and port of the peer, as numbers."""
         try:

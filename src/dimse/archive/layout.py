@@ -1,0 +1,106 @@
+"""Where an instance goes in a store's folder: a template such as `{PatientID}/{StudyInstanceUID}/{SOPInstanceUID}.dcm`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from string import Formatter
+
+from dimse.archive.names import modality_prefix, safe_component
+from dimse.services.storage import StoreRequest
+
+DEFAULT = "{Modality prefix}.{SOPInstanceUID}"
+UNKNOWN = "unknown"
+"""Stands for a value that is missing or empty."""
+
+_LONGEST = 200  # characters of a component; file systems take 255 bytes, and a duplicate's number comes behind it
+
+_INSTANCE = "SOPInstanceUID"
+
+_OF_THE_REQUEST: dict[str, Callable[[StoreRequest], str]] = {
+    "Modality prefix": lambda request: modality_prefix(request.sop_class_uid),
+    "SOPClassUID": lambda request: request.sop_class_uid,
+    _INSTANCE: lambda request: request.sop_instance_uid,
+    "CallingAETitle": lambda request: request.peer.ae_title,
+    "CalledAETitle": lambda request: request.called_ae_title,
+}
+_OF_THE_DATA_SET = {
+    "StudyDate": 0x00080020,
+    "SeriesDate": 0x00080021,
+    "StudyTime": 0x00080030,
+    "SeriesTime": 0x00080031,
+    "AccessionNumber": 0x00080050,
+    "Modality": 0x00080060,
+    "PatientName": 0x00100010,
+    "PatientID": 0x00100020,
+    "StudyInstanceUID": 0x0020000D,
+    "SeriesInstanceUID": 0x0020000E,
+    "StudyID": 0x00200010,
+    "SeriesNumber": 0x00200011,
+    "AcquisitionNumber": 0x00200012,
+    "InstanceNumber": 0x00200013,
+}
+FIELDS = (*_OF_THE_REQUEST, *_OF_THE_DATA_SET)
+"""What may stand in braces: keywords of PS3.6, the AE titles of the association, and letters for the SOP class (`CT`)."""
+
+
+class Layout:
+    """A template for the paths of instances, relative to the folder of their store.
+
+    Components are separated by `/`. In each, a field in braces is replaced by its value made safe by
+    `dimse.archive.names.safe_component`: what is no plain word, a PatientName with its `^` for one, becomes `x-` and a hash.
+    A missing value becomes `unknown`.
+
+    Attributes:
+        template: As given.
+        tags: Of the elements of the data set that it needs.
+
+    Args:
+        template: Besides fields it has ASCII letters, digits, `.`, `-` and `_`.
+
+    Raises:
+        ValueError: The template names an unknown field, has no SOPInstanceUID in its last component, or could lead out of the
+            folder.
+    """
+
+    def __init__(self, template: str = DEFAULT) -> None:
+        self.template = template
+        self._components = tuple(_parse(component, template) for component in template.split("/"))
+        fields = {field for component in self._components for _, field in component if field}
+        if not any(field == _INSTANCE for _, field in self._components[-1]):
+            raise ValueError(f"the layout {template!r} has no {{{_INSTANCE}}} in its last component")
+        self.tags = frozenset(_OF_THE_DATA_SET[field] for field in fields if field in _OF_THE_DATA_SET)
+
+    def path(self, request: StoreRequest, elements: Mapping[int, str]) -> tuple[str, ...]:
+        """The components of the path for an instance: folders, then the name of its file.
+
+        Args:
+            request: What the peer said.
+            elements: Values of the data set, by tag.
+        """
+
+        def value(field: str) -> str:
+            said = _OF_THE_REQUEST[field](request) if field in _OF_THE_REQUEST else elements.get(_OF_THE_DATA_SET[field])
+            return safe_component(said.strip(" ") if said else "" or UNKNOWN)
+
+        return tuple(
+            safe_component("".join(text + (value(field) if field else "") for text, field in component), _LONGEST)
+            for component in self._components
+        )
+
+
+def _parse(component: str, template: str) -> list[tuple[str, str]]:
+    """Take a component apart: each field with the text before it, and the text at the end with no field."""
+    try:
+        parts = list(Formatter().parse(component))
+    except ValueError as error:
+        raise ValueError(f"the layout {template!r} cannot be read: {error}") from None
+    if not parts:
+        raise ValueError(f"the layout {template!r} has an empty component")
+    for text, field, form, conversion in parts:
+        if field is not None and (field not in FIELDS or form or conversion):
+            raise ValueError(f"the layout {template!r} names {field!r}; there are {', '.join(FIELDS)}")
+        if text and safe_component(text.lstrip("."), _LONGEST) != text.lstrip("."):
+            raise ValueError(f"the layout {template!r} has {text!r}: letters, digits, '.', '-' and '_' may stand there")
+    if parts[0][0].startswith("."):
+        raise ValueError(f"the layout {template!r} has a component that begins with a dot")
+    return [(text, field or "") for text, field, _, _ in parts]

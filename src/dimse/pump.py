@@ -1,0 +1,389 @@
+"""The pump: it moves the PDUs of one association both ways at once, and ends it.
+
+While something goes out or is waited for, whatever arrives is taken in. What the messages in it mean is the affair of
+`dimse.association`; how a wait waits is the transport's.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from dimse.errors import (
+    AssociationAborted,
+    AssociationError,
+    ConnectionLost,
+    DimseError,
+    LocalProtocolError,
+    NotDicomPeer,
+    ProviderAborted,
+    RemoteProtocolError,
+)
+from dimse.settings import Limits, Timeouts
+from dimse.transport import READ, WRITE
+from dimse.transport.base import Transport, deadline_after, timed_out
+from dimse.upper_layer import pdata, pdu
+from dimse.upper_layer.pdata import Buffer, Fragment
+from dimse.upper_layer.provider import Indication, ProviderAbort, UpperLayer
+
+if TYPE_CHECKING:
+    from dimse.dump import Dump
+
+LOGGER = logging.getLogger("dimse.association")
+MESSAGES = logging.getLogger("dimse.message")
+
+RECEIVE_BUFFER = 256 * 1024  # bytes; the most that one system call brings
+
+# After an A-ABORT the peer is given this many seconds to close: closing over its unread bytes would reset the connection,
+# and the reset can overtake the A-ABORT.
+LINGER = 0.5
+
+MOST_HEARD = 12  # bytes of what is no DICOM that an error shows: 'HTTP/1.1 400'
+
+
+class Pump(ABC):
+    """The PDUs of one association, over its transport.
+
+    Attributes:
+        timeouts: In seconds.
+    """
+
+    def __init__(self, transport: Transport, upper_layer: UpperLayer, timeouts: Timeouts, limits: Limits) -> None:
+        self.timeouts = timeouts
+        self._transport = transport
+        self._upper = upper_layer
+        self._limits = limits
+        self._buffer = memoryview(bytearray(RECEIVE_BUFFER))
+        self._answer: pdu.AssociateRQ | pdu.AssociateAC | pdu.AssociateRJ | None = None
+        self._release_asked = self._release_confirmed = False
+        self._ended: DimseError | None = None  # why nothing can be sent or received any more
+        self._busy = False
+        self._torn = False  # a PDU has gone out in part
+        self._abort_wanted = False
+        self._dump = _dump_if_debugging()
+
+    # --- what is above: messages ---
+
+    @abstractmethod
+    async def _p_data(self, fragments: list[Fragment]) -> None:
+        """Fragments of messages have arrived; their bytes are valid until this returns."""
+
+    @abstractmethod
+    def _accepted(self, accept: pdu.AssociateAC) -> None:
+        """The peer has accepted the association: a message may follow in the same bytes."""
+
+    @property
+    @abstractmethod
+    def _within_message(self) -> bool:
+        """Has a message arrived in part?"""
+
+    @property
+    @abstractmethod
+    def _awaiting(self) -> bool:
+        """Is a response awaited?"""
+
+    @property
+    @abstractmethod
+    def _full(self) -> bool:
+        """Do as many requests wait as may: is nothing more to be taken in while something goes out?"""
+
+    @abstractmethod
+    def _let_go(self) -> None:
+        """Nobody will ask any more for what has arrived."""
+
+    # --- one operation at a time ---
+
+    def operation(self) -> _Operation:
+        """What every operation runs within: alone, and a failure in it ends the association."""
+        return _Operation(self)
+
+    @property
+    def open(self) -> bool:
+        """Does the association still stand, as far as we know?"""
+        return self._ended is None and not self._abort_wanted and not self._transport.closed
+
+    # --- the end ---
+
+    def abort(self) -> None:
+        """Abort the association (PS3.8 7.3) and close the connection; from any thread, and again.
+
+        Who waits on the association in another thread or task gets `AssociationAborted`.
+        """
+        if self._abort_wanted or self._transport.closed:
+            return
+        self._abort_wanted = True
+        LOGGER.info("Aborting Association")
+        if not (self._busy and self._transport.secured):  # TLS is not for two threads at a time
+            self._say_abort(pdu.Abort())
+        self._transport.wake()
+        if not self._busy:
+            self._end(AssociationAborted())
+            self._close()
+
+    def _say_abort(self, abort: pdu.Abort) -> bool:
+        """Send an A-ABORT, unless it would land in the middle of a PDU or there is no association; was it sent?"""
+        if self._torn or self._ended is not None or self._upper.state in ("Sta1", "Sta2", "Sta13"):
+            return False
+        if self._dump:
+            self._dump.pdu(abort, outgoing=True)
+        self._transport.send_now(pdu.encode(abort))
+        return True
+
+    async def _give_up(self, error: BaseException) -> None:
+        """After a failure inside a message nothing can be sent any more but an A-ABORT, and that only between PDUs."""
+        if self._ended is None and not self._abort_wanted:
+            source, reason = (
+                (error.abort_source, error.abort_reason) if isinstance(error, RemoteProtocolError) else (0, 0)
+            )
+            said = self._say_abort(pdu.Abort(source, reason if source == 2 else 0))
+            if said or self._torn:
+                LOGGER.info("Aborting Association")
+            self._end(error if isinstance(error, DimseError) else AssociationAborted())
+            if said and isinstance(error, Exception):
+                await self._linger()
+        self._end(error if isinstance(error, DimseError) else AssociationAborted())
+        self._close()
+
+    async def _linger(self) -> None:
+        """Wait a moment for the peer to close, dropping what it sends."""
+        deadline = time.monotonic() + LINGER
+        try:
+            while time.monotonic() < deadline:
+                received = await self._transport.receive_some(self._buffer)
+                if received == 0 or (received is None and not await self._transport.ready(READ, deadline)):
+                    return
+        except ConnectionLost:
+            return
+
+    async def _await_close(self) -> None:
+        """Sta13: the peer closes the connection; the ARTIM timer bounds the wait (PS3.8 9.1.5)."""
+        deadline = deadline_after(self.timeouts.acse)
+        try:
+            while not self._upper.closing and not self._ended:
+                await self._receive(deadline, "acse")
+        except (DimseError, TimeoutError):
+            self._upper.artim_expired()
+        self._close()
+
+    def _close(self) -> None:
+        """Close the connection, and let go of what nobody will ask for any more."""
+        self._let_go()
+        self._transport.close()
+
+    def _end(self, reason: DimseError) -> None:
+        if self._ended is None:
+            self._ended = reason
+
+    # --- out ---
+
+    async def _transmit(self, context_id: int, length: int, command_set: bytes, data_set: Buffer | None) -> None:
+        """Send a command set and its data set; the first PDUs of both in one system call."""
+        batches: Iterable[list[Buffer]] = pdata.cut(command_set, context_id, length, command=True)
+        if data_set is not None:
+            head = [buffer for batch in batches for buffer in batch]
+            batches = pdata.cut(data_set, context_id, length, command=False, before=head)
+        for batch in batches:
+            if self._ended:
+                raise self._ended
+            self._upper.p_data_request()
+            await self._push(batch)
+
+    async def _push(self, buffers: list[Buffer]) -> None:
+        """Send all of `buffers`. While that would block, take in what arrives: the peer may be aborting, or sending as we are."""
+        self._torn = True
+        deadline = deadline_after(self.timeouts.network)
+        while True:
+            if self._abort_wanted:
+                raise AssociationAborted
+            try:
+                sent = self._transport.send_some(buffers)
+            except ConnectionLost:
+                await self._last_words()
+                raise
+            if sent:
+                buffers = _after(buffers, sent)
+                self._torn = bool(buffers)
+                await self._transport.breathe(sent)
+                if not buffers:
+                    break
+                deadline = deadline_after(self.timeouts.network)  # what arrives meanwhile does not put it off
+            events = await self._transport.ready(WRITE if self._full else WRITE | READ, deadline)
+            if not events:
+                raise timed_out("network")
+            if events & READ:
+                if deadline is not None and time.monotonic() > deadline:
+                    raise timed_out("network")
+                await self._receive_once()
+                if self._ended:
+                    raise self._ended
+
+    async def _last_words(self) -> None:
+        """Sending failed: what the peer said before it closed tells more than the failure does."""
+        try:
+            while not self._ended and await self._receive_once():
+                pass
+        except DimseError:
+            return
+        if isinstance(self._ended, AssociationAborted):
+            raise self._ended
+
+    async def _send_owed(self) -> None:
+        owed = self._upper.data_to_send()
+        if owed:
+            await self._push([owed])
+
+    # --- in ---
+
+    async def _pull(self, deadline: float | None, wait: str) -> None:
+        """Receive something, or fail: the association has ended, or the deadline passed."""
+        if self._ended:  # only now: what arrived before the end has been looked at
+            raise self._ended
+        await self._receive(deadline, wait)
+
+    async def _receive(self, deadline: float | None, wait: str) -> None:
+        """Take in what one system call brings, waiting for it until `deadline`; a message under way has the network timeout too."""
+        if (
+            deadline is not None and time.monotonic() > deadline
+        ):  # a peer that never stops sending does not stop the clock
+            raise timed_out(wait)
+        while not await self._receive_once():
+            until, why = deadline, wait
+            if self._upper.within_pdu or self._within_message:
+                network = deadline_after(self.timeouts.network)
+                if network is not None and (until is None or network < until):
+                    until, why = network, "network"
+            if not await self._transport.ready(READ, until):
+                raise timed_out(why)
+
+    async def _take_what_is_here(self) -> None:
+        """Take in what has arrived, without waiting."""
+        if self._ended:
+            raise self._ended
+        deadline = deadline_after(self.timeouts.network)
+        while not self._ended and await self._receive_once():
+            if deadline is not None and time.monotonic() > deadline:
+                return  # a peer that never stops sending
+
+    async def _receive_once(self) -> bool:
+        """One system call; False if it would block."""
+        try:
+            count = await self._transport.receive_some(self._buffer)
+        except ConnectionLost as error:
+            self._upper.transport_closed()
+            lost = self._lost()
+            lost.__cause__ = error.__cause__
+            self._end(lost)
+            return True
+        if count is None:
+            return False
+        await self._take_in(self._upper.receive(self._buffer[:count]) if count else self._upper.transport_closed())
+        if self._upper.owes:
+            owed = self._upper.data_to_send()
+            if not self._torn:  # else it would stand within a PDU of ours
+                self._transport.send_now(owed)
+                if self._dump:
+                    self._dump.pdu(pdu.decode(owed[0], owed[6:]), outgoing=True)
+        if self._ended is None and self._answer is None and self._upper.state in ("Sta1", "Sta13"):
+            self._provider_aborted(self._upper.fault)  # nothing is indicated before an association is asked for
+        return True
+
+    async def _pull_until(self, end: float) -> bool:
+        if self._ended:
+            raise self._ended
+        if not await self._transport.ready(READ, end):
+            return False
+        await self._receive_once()
+        return True
+
+    async def _take_in(self, indications: list[Indication]) -> None:
+        fragments: list[Fragment] = []
+        for indication in indications:
+            if type(indication) is Fragment:
+                fragments.append(indication)
+                continue
+            if fragments:
+                await self._p_data(fragments)
+                fragments = []
+            self._indicated(indication)
+        if fragments:
+            await self._p_data(fragments)
+
+    def _indicated(self, indication: Indication) -> None:
+        """Everything that the upper layer says but data."""
+        match indication:
+            case pdu.AssociateRQ() | pdu.AssociateAC() | pdu.AssociateRJ():
+                if self._dump:
+                    self._dump.pdu(indication, outgoing=False)
+                self._answer = indication
+                if isinstance(indication, pdu.AssociateAC):
+                    self._accepted(indication)
+            case pdu.ReleaseRQ():
+                self._release_asked = True
+            case pdu.ReleaseRP():
+                self._release_confirmed = True
+            case pdu.Abort(source, reason):
+                if self._dump:
+                    self._dump.pdu(indication, outgoing=False)
+                self._end(AssociationAborted(source, reason) if source == 0 else ProviderAborted(source, reason))
+            case ProviderAbort():
+                self._provider_aborted(indication)
+
+    def _lost(self) -> AssociationError:
+        """The connection has ended under us, by our own hand or without a word."""
+        if self._abort_wanted:
+            return AssociationAborted()
+        return ConnectionLost(f"Connection closed{' while waiting for DIMSE message' if self._awaiting else ''}")
+
+    def _provider_aborted(self, abort: ProviderAbort) -> None:
+        if self._abort_wanted or not abort.why:
+            self._end(self._lost())
+        elif abort.foreign and self._answer is None:
+            heard = bytes(self._buffer[:MOST_HEARD])
+            self._end(NotDicomPeer(heard if heard.startswith(abort.foreign) else abort.foreign))
+        else:
+            self._end(RemoteProtocolError(abort.why, abort_reason=abort.reason))
+
+
+class _Operation:
+    """One operation on an association: there is no other meanwhile, and an exception that leaves it ends the association."""
+
+    def __init__(self, pump: Pump) -> None:
+        self._pump = pump
+
+    async def __aenter__(self) -> None:
+        if self._pump._busy:
+            raise LocalProtocolError("another operation is under way on this association")
+        self._pump._busy = True
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if error is not None:
+                await self._pump._give_up(error)
+        finally:
+            self._pump._busy = False
+
+
+def _after(buffers: list[Buffer], sent: int) -> list[Buffer]:
+    """What is left of `buffers` once `sent` bytes of them are gone."""
+    for index, buffer in enumerate(buffers):
+        if sent < len(buffer):
+            rest = buffers[index:]
+            rest[0] = memoryview(buffer)[sent:]
+            return rest
+        sent -= len(buffer)
+    return []
+
+
+def _dump_if_debugging() -> Dump | None:
+    """What prints PDUs and messages, if anybody wants to see them; asked once an association."""
+    if not (LOGGER.isEnabledFor(logging.DEBUG) or MESSAGES.isEnabledFor(logging.DEBUG)):
+        return None
+    from dimse.dump import Dump
+
+    return Dump()
