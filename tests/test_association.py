@@ -598,13 +598,19 @@ async def test_an_acceptor_releases_and_collides(driver: Driver) -> None:
         proposal = requesting._upper._primitive
         await requesting.release()
     assert proposal is not None
-    from dimse.upper_layer.pdu import encode
+    from dimse.upper_layer.pdu import AssociateRQ, encode
+    from dimse.upper_layer.provider import UpperLayer
     from tests.transport.test_transport import connected
 
     async with connected(driver) as (transport, other):
-        other.sendall(encode(proposal))
+        upper = UpperLayer(requestor=False, maximum_length=131072)
+        upper.transport_opened()
+        [request] = upper.receive(memoryview(encode(proposal)))
+        assert isinstance(request, AssociateRQ)
         acceptor = Acceptor(frozenset([uids.Verification]))
-        accepted = await AsyncAssociation.accept(transport, acceptor, timeouts(), dimse.Handlers(), Limits())
+        accepted = await AsyncAssociation.accept(
+            transport, upper, request, acceptor, timeouts(), dimse.Handlers(), Limits()
+        )
         assert accepted is not None
         answered: list[bytes] = []
 

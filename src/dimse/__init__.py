@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from types import TracebackType
-from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
 
 from dimse import services
 from dimse.association import Open
@@ -37,7 +37,6 @@ from dimse.errors import (
 )
 from dimse.handlers import EchoRequest, Handlers, StoreRequest
 from dimse.message.status import Status
-from dimse.server import Server
 from dimse.services import AsyncAssociation
 from dimse.services.storage import Outcome, contexts_for
 from dimse.settings import (
@@ -96,9 +95,21 @@ __all__ = [
     "contexts_for",
 ]
 
+if TYPE_CHECKING:
+    from dimse.server import Server
+
 P = ParamSpec("P")
 R = TypeVar("R")
 F = TypeVar("F", bound=Callable[..., object])
+
+
+def __getattr__(name: str) -> object:
+    """`Server`, loaded when it is asked for: who only sends does not wait for it."""
+    if name == "Server":
+        from dimse.server import Server
+
+        return Server
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def _blocking(

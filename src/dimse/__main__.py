@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
+import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
+from typing import NoReturn
 
 from dimse.tools import TOOLS
 from dimse.version import __version__
@@ -26,9 +30,48 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if tool not in TOOLS:
         print(f"dimse: there is no tool {tool!r}; there are {', '.join(TOOLS)}", file=sys.stderr)
         return 2
-    status: int = import_module(f"dimse.tools.{tool}").main(rest)
+    return run(tool, rest)
+
+
+def run(tool: str, arguments: Sequence[str] | None = None) -> int:
+    """Run a tool; returns its exit status."""
+    status: int = import_module(f"dimse.tools.{tool}").main(arguments)
     return status
 
 
+def leave(status: int) -> NoReturn:
+    """End the process with all that was to be done at its end, but without taking every object apart: a C-ECHO is faster."""
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError):  # nobody reads it any more
+            stream.flush()
+    os._exit(status)
+
+
+def dimse() -> NoReturn:
+    """The `dimse` command."""
+    leave(main())
+
+
+def echoscu() -> NoReturn:
+    """The `echoscu` command."""
+    leave(run("echoscu"))
+
+
+def storescu() -> NoReturn:
+    """The `storescu` command."""
+    leave(run("storescu"))
+
+
+def echoscp() -> NoReturn:
+    """The `echoscp` command."""
+    leave(run("echoscp"))
+
+
+def storescp() -> NoReturn:
+    """The `storescp` command."""
+    leave(run("storescp"))
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    dimse()

@@ -14,10 +14,14 @@ from typing import Any, Concatenate, ParamSpec, Self
 
 from dimse import services
 from dimse.association import LOGGER, Open
-from dimse.server import Reception
+from dimse.server import AT_ONCE, BREATHER, Reception
 from dimse.services import AsyncAssociation as Association
+from dimse.transport import READ
 from dimse.transport.asyncio import accept, connect
-from dimse.transport.base import Listener
+from dimse.transport.base import Transport
+from dimse.upper_layer import pdu
+from dimse.upper_layer.provider import UpperLayer
+from dimse.waiting_room import Visitor
 
 __all__ = ["Association", "Server", "associate"]
 
@@ -72,49 +76,83 @@ class Server(Reception):
         await self.shutdown()
 
     def start(self) -> None:
-        """Listen, and accept connections in a task.
+        """Listen, and accept connections on the running event loop.
 
         Raises:
             OSError: The address cannot be bound.
         """
-        listener = self.listen()
-        listener.setblocking(False)
+        self._loop = asyncio.get_running_loop()
+        self._stopped = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._accepting = asyncio.create_task(self._accept_all(listener), name="dimse-listener")
+        self._timer: asyncio.TimerHandle | None = None
+        self._room = self._waiting_room(self._watch, self._unwatch, self._serve_in_task)
+        self._loop.add_reader(self.listen(), self._accept)
 
     async def serve_forever(self) -> None:
         """Wait until the server is shut down or the task is cancelled."""
-        await asyncio.wait([self._accepting])
+        await self._stopped.wait()
 
     async def shutdown(self, drain: float = 0) -> None:
         """Stop listening; let associations end for `drain` seconds, and abort those that have not."""
-        self._accepting.cancel()
-        await asyncio.wait([self._accepting])
-        if self._listener is not None:
-            self._listener.close()
-        if self._tasks and drain:
-            await asyncio.wait(self._tasks, timeout=drain)
+        if self._listener is None:
+            return
+        self._loop.remove_reader(self._listener)
+        self._listener.close()
+        self._listener = None
+        self._room.clear()
+        if self._timer is not None:
+            self._timer.cancel()
+        mine = asyncio.current_task()  # a handler may end the server
+        tasks = {task for task in self._tasks if task is not mine}
+        if tasks and drain:
+            await asyncio.wait(tasks, timeout=drain)
         self._abort_all()
-        for task in self._tasks:
+        for task in tasks:
             task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
-        for transport in self._transports:  # of a task that was cancelled before its first step
-            transport.close()
-        self._transports.clear()
+        if tasks:
+            await asyncio.wait(tasks)
+        self._stopped.set()
 
-    async def _accept_all(self, listener: Listener) -> None:
-        while True:
-            try:
-                transport = await accept(listener)
-            except OSError as error:
-                LOGGER.warning("cannot accept a connection: %s", error.strerror)
-                await asyncio.sleep(0.1)  # descriptors have run out: wait a little for some to come back
-                continue
-            if len(self._tasks) >= self.limits.associations + self.limits.half_open:
-                transport.close()
-                continue
-            self._transports.add(transport)
-            task = asyncio.create_task(self.receive(transport), name="dimse-association")
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+    # --- callbacks of the event loop ---
+
+    def _accept(self) -> None:
+        assert self._listener is not None
+        try:
+            for transport in accept(self._listener, AT_ONCE):
+                self._room.enter(transport)
+        except OSError as error:
+            LOGGER.warning("cannot accept a connection: %s", error.strerror)
+            self._loop.remove_reader(self._listener)
+            self._loop.call_later(BREATHER, self._accept_again)
+        self._keep_time()
+
+    def _accept_again(self) -> None:
+        if self._listener is not None:
+            self._loop.add_reader(self._listener, self._accept)
+
+    def _watch(self, visitor: Visitor, events: int) -> None:
+        descriptor = visitor.transport.fileno()
+        self._unwatch(visitor)
+        add = self._loop.add_reader if events == READ else self._loop.add_writer
+        add(descriptor, self._ready, visitor)
+
+    def _unwatch(self, visitor: Visitor) -> None:
+        descriptor = visitor.transport.fileno()
+        self._loop.remove_reader(descriptor)
+        self._loop.remove_writer(descriptor)
+
+    def _ready(self, visitor: Visitor) -> None:
+        self._room.ready(visitor)
+        self._keep_time()
+
+    def _keep_time(self) -> None:
+        """Call `expire` when the first visitor's time is over."""
+        nearest = self._room.expire()
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = None if nearest is None else self._loop.call_later(nearest, self._keep_time)
+
+    def _serve_in_task(self, transport: Transport, upper_layer: UpperLayer, request: pdu.AssociateRQ) -> None:
+        task = self._loop.create_task(self._serve(transport, upper_layer, request), name="dimse-association")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Protocol, Self, TypeVar, cast
 
@@ -34,6 +33,7 @@ from dimse.upper_layer import negotiation, pdu
 from dimse.upper_layer.negotiation import Negotiated, Peer, PresentationContext
 from dimse.upper_layer.pdata import Buffer, Fragment
 from dimse.upper_layer.provider import UpperLayer
+from dimse.values import field, record, replace, value
 
 if TYPE_CHECKING:
     pass
@@ -46,7 +46,7 @@ T = TypeVar("T")
 __all__ = ["LOGGER", "MESSAGES", "Arrived", "Association", "Dispatcher", "Open", "Refusal"]
 
 
-@dataclass(slots=True)
+@record
 class Outstanding:
     """A request of ours whose response has not come."""
 
@@ -56,7 +56,7 @@ class Outstanding:
     responses: deque[command.Response] = field(default_factory=deque)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Refusal:
     """A status to answer with, and its Error Comment (0000,0902)."""
 
@@ -64,7 +64,7 @@ class Refusal:
     comment: str = ""
 
 
-@dataclass(slots=True)
+@record
 class Arrived:
     """A message of the peer's: its command set, and the sink that holds its data set.
 
@@ -193,56 +193,62 @@ class Association(Pump):
     async def accept(
         cls,
         transport: Transport,
+        upper_layer: UpperLayer,
+        request: pdu.AssociateRQ,
         acceptor: Acceptor,
         timeouts: Timeouts,
         dispatcher: Dispatcher,
         limits: Limits,
-        admit: Callable[[], bool] = lambda: True,
     ) -> Self | None:
-        """Wait for an A-ASSOCIATE-RQ and answer it.
+        """Answer an A-ASSOCIATE-RQ that has arrived.
 
         Args:
-            admit: Is there room for one more association? Asked once the request is complete.
+            transport: The connection it came on.
+            upper_layer: What took it in.
+            request: The A-ASSOCIATE-RQ.
+            acceptor: What we accept.
+            timeouts: In seconds.
+            dispatcher: What answers the peer's requests.
+            limits: How much it may ask for.
 
         Returns:
-            The association, or None if the request was rejected.
+            The association, or None if the request was rejected; then the connection is closed.
 
         Raises:
-            OperationTimeout: No request came within the ACSE timeout (ARTIM).
-            AssociationError, RemoteProtocolError: The peer aborted, vanished or spoke no DICOM.
+            NegotiationError: The requestor's maximum length is too small to answer in; the association was aborted.
+            AssociationError: The peer vanished.
         """
-        upper = UpperLayer(requestor=False, maximum_length=acceptor.maximum_length)
-        association = cls(transport, upper, timeouts, dispatcher, limits)
+        association = cls(transport, upper_layer, timeouts, dispatcher, limits)
         async with association.operation():
-            upper.transport_opened()
-            accepted = await association._accept(acceptor, admit)
+            accepted = await association._accept(acceptor, request)
         return association if accepted else None
 
-    async def _accept(self, acceptor: Acceptor, admit: Callable[[], bool]) -> bool:
-        deadline = deadline_after(self.timeouts.acse)
-        while self._answer is None:
-            await self._pull(deadline, "acse")
-        request = self._answer
-        assert isinstance(request, pdu.AssociateRQ)  # the state machine lets nothing else through in Sta2
-        result: tuple[pdu.AssociateAC, Negotiated] | pdu.AssociateRJ = pdu.AssociateRJ(2, 3, 2)  # local limit exceeded
-        if admit():
-            result = negotiation.answer(acceptor, request)
-        if isinstance(result, pdu.AssociateRJ):
-            LOGGER.info("Rejecting Association")
-            if self._dump:
-                self._dump.pdu(result, outgoing=True)
-            self._upper.associate_response(result)
-            await self._send_owed()
-            await self._await_close()
-            return False
-        accept, negotiated = result
-        LOGGER.info("Accepting Association")
+    async def _accept(self, acceptor: Acceptor, request: pdu.AssociateRQ) -> bool:
         if self._dump:
-            self._dump.pdu(accept, outgoing=True)
-        self._upper.associate_response(accept)
-        await self._send_owed()
+            self._dump.pdu(request, outgoing=False)
+        self._answer = request
+        answer: pdu.AssociateRJ | tuple[pdu.AssociateAC, Negotiated]
+        if acceptor.identify is None:
+            answer = negotiation.answer(acceptor, request)
+        else:  # it may ask a directory, which takes its time
+            answer = await self._transport.call(negotiation.answer, acceptor, request)
+        if isinstance(answer, pdu.AssociateRJ):
+            await self._respond(answer)
+            LOGGER.info("Rejecting Association")
+            await self._linger()
+            self._close()
+            return False
+        accept, negotiated = answer
+        LOGGER.info("Accepting Association")
         self._agree(negotiated)
+        await self._respond(accept)
         return True
+
+    async def _respond(self, response: pdu.AssociateAC | pdu.AssociateRJ) -> None:
+        if self._dump:
+            self._dump.pdu(response, outgoing=True)
+        self._upper.associate_response(response)
+        await self._send_owed()
 
     def _agree(self, negotiated: Negotiated) -> None:
         peer = replace(negotiated.peer, address=self._transport.peer_address)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from dimse.association import Arrived, Association
 from dimse.message.command import UNRECOGNIZED_OPERATION, CEchoRQ, CStoreRQ, Request, respond
 from dimse.services.storage import StoreBeginHandler, StoreHandler, StoreRequest, answer_store, begin_store
 from dimse.services.verification import EchoHandler, EchoRequest, answer_echo
 from dimse.sinks import DiscardSink, Sink
+from dimse.values import value
 
 __all__ = ["EchoRequest", "Handlers", "StoreRequest"]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Handlers:
     """What answers a peer's requests; each may be `def` or `async def`.
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 import mmap
 import os
 import stat
-from dataclasses import dataclass
 
 from dimse import uids
 from dimse.data_set import walk
 from dimse.errors import FileError
 from dimse.media import part10
+from dimse.values import value
 
 HEAD = 16_384
 """Bytes of a file that are read first: its File Meta Information, and often all elements before the pixel data."""
@@ -33,7 +33,7 @@ class IsDicomdir(FileError):
     """The file is the directory of a DICOM file-set (PS3.10 section 8), which is no SOP instance to be stored."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class InstanceFile:
     """A file that holds one whole SOP instance, as it was when it was checked.
 

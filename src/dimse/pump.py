@@ -42,6 +42,9 @@ RECEIVE_BUFFER = 256 * 1024  # bytes; the most that one system call brings
 # and the reset can overtake the A-ABORT.
 LINGER = 0.5
 
+# A PDU that has begun has the network timeout, and a second more for this many bytes, to be complete.
+LEAST_RATE = 8192
+
 MOST_HEARD = 12  # bytes of what is no DICOM that an error shows: 'HTTP/1.1 400'
 
 
@@ -64,6 +67,8 @@ class Pump(ABC):
         self._busy = False
         self._torn = False  # a PDU has gone out in part
         self._abort_wanted = False
+        self._pdus = 0  # that have begun to arrive
+        self._pdu_deadline: float | None = None  # for the last of them
         self._dump = _dump_if_debugging()
 
     # --- what is above: messages ---
@@ -252,12 +257,17 @@ class Pump(ABC):
             raise timed_out(wait)
         while not await self._receive_once():
             until, why = deadline, wait
-            if self._upper.within_pdu or self._within_message:
-                network = deadline_after(self.timeouts.network)
-                if network is not None and (until is None or network < until):
-                    until, why = network, "network"
+            for limit in self._progress_deadlines():
+                if limit is not None and (until is None or limit < until):
+                    until, why = limit, "network"
             if not await self._transport.ready(READ, until):
                 raise timed_out(why)
+
+    def _progress_deadlines(self) -> tuple[float | None, ...]:
+        """Until when something has to move: a message under way, and a PDU, which a byte now and then does not keep alive."""
+        if self._upper.within_pdu:
+            return deadline_after(self.timeouts.network), self._pdu_deadline
+        return (deadline_after(self.timeouts.network),) if self._within_message else ()
 
     async def _take_what_is_here(self) -> None:
         """Take in what has arrived, without waiting."""
@@ -281,6 +291,13 @@ class Pump(ABC):
         if count is None:
             return False
         await self._take_in(self._upper.receive(self._buffer[:count]) if count else self._upper.transport_closed())
+        if self._upper.pdus != self._pdus:
+            self._pdus = self._upper.pdus
+            if self.timeouts.network:
+                allowed = self.timeouts.network + self._upper.pdu_length / LEAST_RATE
+                self._pdu_deadline = time.monotonic() + allowed
+        elif self._upper.within_pdu and self._pdu_deadline is not None and time.monotonic() > self._pdu_deadline:
+            raise timed_out("network")
         if self._upper.owes:
             owed = self._upper.data_to_send()
             if not self._torn:  # else it would stand within a PDU of ours

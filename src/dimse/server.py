@@ -1,17 +1,20 @@
 """A server: it listens, admits associations within its limits, and serves each until it ends.
 
-`Reception` is what both faces share: one connection, from its A-ASSOCIATE-RQ to its end. The blocking face gives each connection a
-thread (here), the asyncio face a task (`dimse.aio`).
+A connection stays in the waiting room until its A-ASSOCIATE-RQ is complete; then the blocking face gives it a thread (here), the
+asyncio face a task (`dimse.aio`). `Reception` is what both share.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import selectors
 import socket
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from ipaddress import ip_network
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -20,19 +23,25 @@ from dimse.association import LOGGER
 from dimse.errors import AssociationAborted, ConnectionLost, DimseError
 from dimse.handlers import Handlers
 from dimse.services import AsyncAssociation
-from dimse.settings import ACCEPTOR_MAXIMUM_LENGTH, Acceptor, Limits, Timeouts
+from dimse.settings import ACCEPTOR_MAXIMUM_LENGTH, Acceptor, Limits, Timeouts, UserIdentity
 from dimse.text import one_line
-from dimse.transport.base import Transport, deadline_after, tune
+from dimse.transport import READ
+from dimse.transport.base import Listener, Transport, tune
 from dimse.transport.blocking import BlockingTransport, run
+from dimse.upper_layer import negotiation, pdu
+from dimse.upper_layer.provider import UpperLayer
+from dimse.waiting_room import Visitor, WaitingRoom
 
 if TYPE_CHECKING:
     import ssl
 
-BACKLOG = 128
+BACKLOG = 1024
+AT_ONCE = 64  # connections that are accepted before the others get their turn
+BREATHER = 0.1  # seconds without accepting, when the system has no descriptors left
 
 
 class Reception:
-    """Accepts and serves associations, one call a connection; what a server of either face is made of.
+    """What a server of either face is made of: who may come in, and what happens to them.
 
     Args:
         address: Host and port to listen on; port 0 picks a free one.
@@ -46,7 +55,10 @@ class Reception:
         maximum_length: The largest P-DATA-TF PDU that we receive, in bytes; 0 is unlimited.
         require_called: Reject who calls another AE title than ours.
         calling_ae_titles: The only ones that may call, if any are given.
+        networks: Where peers may connect from, in CIDR notation ("10.1.0.0/16"), if any are given.
         accept_unknown: Accept abstract syntaxes that are not in `contexts`.
+        share_port: May other processes listen on the same port, each to get its share of the connections?
+        identify: Called with the user identity of a request; what it returns answers it, None rejects the association.
         tls: How to speak TLS; None for plain connections.
     """
 
@@ -64,7 +76,10 @@ class Reception:
         maximum_length: int = ACCEPTOR_MAXIMUM_LENGTH,
         require_called: bool = False,
         calling_ae_titles: Iterable[str] = (),
+        networks: Iterable[str] = (),
         accept_unknown: bool = False,
+        share_port: bool = False,
+        identify: Callable[[UserIdentity], bytes | None] | None = None,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self.handlers = handlers or Handlers()
@@ -82,16 +97,18 @@ class Reception:
             require_called=require_called,
             calling_ae_titles=frozenset(calling_ae_titles),
             accept_unknown=accept_unknown,
+            identify=identify,
         )
         self.timeouts = timeouts
         self.limits = limits
+        self._networks = tuple(ip_network(network) for network in networks)
         self._tls = tls
         self._wanted_address = address
-        self._listener: socket.socket | None = None
+        self._share_port = share_port
+        self._listener: Listener | None = None
         self._lock = threading.Lock()
         self._admitted = 0
         self._associations: set[AsyncAssociation] = set()
-        self._transports: set[Transport] = set()  # every connection, those without an association too
 
     @property
     def address(self) -> tuple[str, int]:
@@ -105,68 +122,83 @@ class Reception:
         host, port = self._listener.getsockname()[:2]
         return str(host), int(port)
 
-    def listen(self) -> socket.socket:
+    @property
+    def associations(self) -> int:
+        """How many associations there are now."""
+        return self._admitted
+
+    def listen(self) -> Listener:
         """Bind and listen.
 
         Raises:
             OSError: The address cannot be bound; its message names it.
         """
+        if self._listener is not None:
+            return self._listener
         host, port = self._wanted_address
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         try:
-            self._listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
+            self._listener = socket.create_server(
+                (host, port), family=family, backlog=BACKLOG, reuse_port=self._share_port
+            )
         except OSError as error:
             raise OSError(error.errno, f"cannot listen on {host}:{port}: {os.strerror(error.errno or 0)}") from error
+        self._listener.setblocking(False)
         return self._listener
 
-    def _admit(self) -> bool:
-        """Take one of the places for associations; False if there is none."""
+    def _waiting_room(
+        self,
+        watch: Callable[[Visitor, int], None],
+        unwatch: Callable[[Visitor], None],
+        welcome: Callable[[Transport, UpperLayer, pdu.AssociateRQ], None],
+    ) -> WaitingRoom:
+        return WaitingRoom(
+            watch=watch,
+            unwatch=unwatch,
+            judge=self._judge,
+            welcome=welcome,
+            maximum_length=self.acceptor.maximum_length,
+            timeouts=self.timeouts,
+            limits=self.limits,
+            networks=self._networks,
+            tls=self._tls,
+        )
+
+    def _judge(self, request: pdu.AssociateRQ) -> pdu.AssociateRJ | None:
+        """Why a request is rejected as it stands; if it is not, it has one of the places for associations now."""
         with self._lock:
             if self._admitted >= self.limits.associations:
-                return False
-            self._admitted += 1
-            return True
+                return pdu.AssociateRJ(result=2, source=3, reason=2)  # transient: local limit exceeded
+            rejection = negotiation.rejection(self.acceptor, request)
+            self._admitted += rejection is None
+            return rejection
 
-    async def receive(self, transport: Transport) -> None:
-        """Serve one connection to its end. Nothing that happens to it is raised: it is a line in the log."""
-        admitted: list[bool] = []
+    async def _serve(self, transport: Transport, upper_layer: UpperLayer, request: pdu.AssociateRQ) -> None:
+        """Serve one association to its end. Nothing that happens to it is raised: it is a line in the log."""
         host, port = transport.peer_address
-
-        def admit() -> bool:
-            admitted.append(self._admit())
-            return admitted[-1]
-
-        association: AsyncAssociation | None = None
         try:
-            if self._tls is not None:
-                await transport.secure(self._tls, deadline_after(self.timeouts.connect), server_side=True)
             association = await AsyncAssociation.accept(
-                transport, self.acceptor, self.timeouts, self.handlers, self.limits, admit=admit
+                transport, upper_layer, request, self.acceptor, self.timeouts, self.handlers, self.limits
             )
             if association is not None:
                 self._associations.add(association)
-                await association.serve()
+                try:
+                    await association.serve()
+                finally:
+                    self._associations.discard(association)
         except AssociationAborted:
             LOGGER.info("Association Aborted")
-        except ConnectionLost as error:
-            # Health checks connect and close: before an association stands that is no news.
-            LOGGER.log(40 if association else 10, "%s", one_line(str(error)))
         except (DimseError, OSError) as error:
-            LOGGER.error("%s:%d: %s", host, port, one_line(str(error)))
+            level = logging.WARNING if isinstance(error, ConnectionLost) else logging.ERROR
+            LOGGER.log(level, "%s:%d: %s", host, port, one_line(str(error)))
         finally:
             transport.close()
-            self._transports.discard(transport)
-            if association is not None:
-                self._associations.discard(association)
             with self._lock:
-                self._admitted -= admitted.count(True)
+                self._admitted -= 1
 
     def _abort_all(self) -> None:
-        """Abort every association, and end the connections that are none yet."""
         for association in list(self._associations):
             association.abort()
-        for transport in list(self._transports):
-            transport.wake()
 
 
 class Server(Reception):
@@ -176,7 +208,7 @@ class Server(Reception):
     arguments.
     """
 
-    _thread: threading.Thread | None = None
+    _listening: threading.Thread | None = None
 
     def __enter__(self) -> Self:
         self.start()
@@ -197,8 +229,12 @@ class Server(Reception):
         self._stopped = threading.Event()
         self._threads: set[threading.Thread] = set()
         self._waker, self._woken = socket.socketpair()
-        self._thread = threading.Thread(target=self._accept_all, args=(listener,), name="dimse-listener", daemon=True)
-        self._thread.start()
+        self._selector = selectors.DefaultSelector()
+        self._room = self._waiting_room(self._watch, self._unwatch, self._serve_in_thread)
+        self._selector.register(listener, selectors.EVENT_READ, self._accept)
+        self._selector.register(self._woken, selectors.EVENT_READ, None)
+        self._listening = threading.Thread(target=self._listen, name="dimse-listener", daemon=True)
+        self._listening.start()
 
     def serve_forever(self) -> None:
         """Wait until `shutdown` is called, from a signal handler or another thread."""
@@ -206,55 +242,86 @@ class Server(Reception):
 
     def shutdown(self, drain: float = 0) -> None:
         """Stop listening; let associations end for `drain` seconds, and abort those that have not."""
-        if self._thread is None:
+        if self._listening is None:
             return
         self._waker.send(b"x")
-        self._thread.join()
-        self._thread = None
+        self._listening.join()
+        self._listening = None
         deadline = time.monotonic() + drain
-        for thread in list(self._threads):
+        mine = threading.current_thread()  # a handler may end the server
+        for thread in [thread for thread in self._threads if thread is not mine]:
             thread.join(max(0.0, deadline - time.monotonic()))
         self._abort_all()
-        for thread in list(self._threads):
+        for thread in [thread for thread in self._threads if thread is not mine]:
             thread.join()
         self._waker.close()
         self._woken.close()
+        self._listener = None
         self._stopped.set()
 
-    def _accept_all(self, listener: socket.socket) -> None:
-        with selectors.DefaultSelector() as selector, listener:
-            listener.setblocking(False)
-            selector.register(listener, selectors.EVENT_READ)
-            selector.register(self._woken, selectors.EVENT_READ)
+    # --- the listening thread ---
+
+    def _listen(self) -> None:
+        assert self._listener is not None
+        pause = 0.0  # until when nothing is accepted
+        with self._selector, self._listener:
             while True:
-                ready = [key.fileobj for key, _ in selector.select()]
-                if self._woken in ready:
-                    return
-                try:
-                    connection, _ = listener.accept()
-                except OSError as error:
-                    # The connection is gone again, or descriptors have run out: wait a little for some to come back.
-                    LOGGER.warning("cannot accept a connection: %s", error.strerror)
-                    selector.unregister(listener)
-                    selector.select(0.1)
-                    selector.register(listener, selectors.EVENT_READ)
-                    continue
-                self._receive_in_thread(connection)
+                wait = self._room.expire()
+                if pause:
+                    wait = min(wait or BREATHER, BREATHER)
+                for key, _ in self._selector.select(wait):
+                    if key.fileobj is self._woken:
+                        self._room.clear()
+                        return
+                    if isinstance(key.data, Visitor):
+                        self._room.ready(key.data)
+                    elif not self._accept():
+                        self._selector.unregister(self._listener)
+                        pause = time.monotonic() + BREATHER
+                if pause and time.monotonic() >= pause:
+                    pause = 0.0
+                    self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
 
-    def _receive_in_thread(self, connection: socket.socket) -> None:
-        if len(self._threads) >= self.limits.associations + self.limits.half_open:
-            connection.close()
-            return
-        tune(connection)
-        transport = BlockingTransport(connection)
-        self._transports.add(transport)
-
-        def receive() -> None:
+    def _accept(self) -> bool:
+        """Take new connections in; False if the system has no descriptors for them."""
+        assert self._listener is not None
+        for _ in range(AT_ONCE):
             try:
-                run(self.receive(transport))
+                connection, _ = self._listener.accept()
+            except (BlockingIOError, InterruptedError, ConnectionError):
+                return True
+            except OSError as error:
+                LOGGER.warning("cannot accept a connection: %s", error.strerror)
+                return False
+            with suppress(OSError):  # reset already: its first read will say so
+                tune(connection)
+            self._room.enter(BlockingTransport(connection))
+        return True
+
+    def _watch(self, visitor: Visitor, events: int) -> None:
+        wanted = selectors.EVENT_READ if events == READ else selectors.EVENT_WRITE
+        try:
+            self._selector.modify(visitor.transport, wanted, visitor)
+        except KeyError:
+            self._selector.register(visitor.transport, wanted, visitor)
+
+    def _unwatch(self, visitor: Visitor) -> None:
+        self._selector.unregister(visitor.transport)
+
+    def _serve_in_thread(self, transport: Transport, upper_layer: UpperLayer, request: pdu.AssociateRQ) -> None:
+        def serve() -> None:
+            try:
+                run(self._serve(transport, upper_layer, request))
             finally:
                 self._threads.discard(threading.current_thread())
 
-        thread = threading.Thread(target=receive, name="dimse-association", daemon=True)
+        thread = threading.Thread(target=serve, name="dimse-association", daemon=True)
         self._threads.add(thread)
-        thread.start()
+        try:
+            thread.start()
+        except RuntimeError as error:  # the system has no threads left
+            LOGGER.error("cannot serve an association: %s", error)
+            self._threads.discard(thread)
+            transport.close()
+            with self._lock:
+                self._admitted -= 1

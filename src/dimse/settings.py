@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
 
 from dimse import uids
+from dimse.values import field, fields, value
 from dimse.version import __version__
 
 IMPLEMENTATION_CLASS_UID = "2.25.215146092437265891204364521487269146372"
@@ -76,7 +76,7 @@ def validate_async_ops(operations: int) -> int:
     return operations
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Timeouts:
     """How long each wait may take, in seconds; 0 is unlimited.
 
@@ -95,13 +95,13 @@ class Timeouts:
     idle: float = 60
 
     def __post_init__(self) -> None:
-        for name in self.__slots__:
-            value = getattr(self, name)
-            if not 0 <= value < float("inf"):
-                raise ValueError(f"the {name} timeout is 0 (unlimited) or a number of seconds, not {value}")
+        for name in fields(self):
+            seconds = getattr(self, name)
+            if not 0 <= seconds < float("inf"):
+                raise ValueError(f"the {name} timeout is 0 (unlimited) or a number of seconds, not {seconds}")
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Limits:
     """How much a peer may ask of a server.
 
@@ -116,7 +116,7 @@ class Limits:
     queued_requests: int = 64
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ProposedContext:
     """A presentation context to propose: an abstract syntax, and transfer syntaxes in order of preference (PS3.8 7.1.1.13)."""
 
@@ -128,7 +128,7 @@ class ProposedContext:
             raise ValueError(f"no transfer syntax is proposed for {self.abstract_syntax}")
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Role:
     """SCU and SCP role for a SOP class (PS3.7 D.3.3.4): what the requestor offers to be, or the acceptor allows."""
 
@@ -137,7 +137,7 @@ class Role:
     scp: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class UserIdentity:
     """Who asks for the association (PS3.7 D.3.3.7). Its secrets are never shown.
 
@@ -154,7 +154,7 @@ class UserIdentity:
     positive_response_requested: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ExtendedNegotiation:
     """Service-class specific application information for a SOP class (PS3.7 D.3.3.5)."""
 
@@ -162,7 +162,7 @@ class ExtendedNegotiation:
     information: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class CommonExtendedNegotiation:
     """The service class and related general SOP classes of a SOP class (PS3.7 D.3.3.6)."""
 
@@ -171,7 +171,7 @@ class CommonExtendedNegotiation:
     related_general_sop_class_uids: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Requestor:
     """What an association is requested with (PS3.8 7.1.1).
 
@@ -205,7 +205,7 @@ class Requestor:
             )
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Acceptor:
     """What an association is accepted with (PS3.8 7.1.1, PS3.7 D.3).
 

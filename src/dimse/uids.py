@@ -6,9 +6,10 @@ table is imported and taken apart when something is first looked up in it, so th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
+
+from dimse.values import value
 
 # What the package itself names when it is imported: no look-up in the table.
 ApplicationContextName = "1.2.840.10008.3.1.1.1"  # the DICOM one (PS3.7 A.2.1)
@@ -81,7 +82,7 @@ def __getattr__(attribute: str) -> str:
     return uid
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class TransferSyntax:
     """How a data set is encoded (PS3.5 Annex A).
 

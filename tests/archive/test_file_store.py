@@ -1,4 +1,4 @@
-"""A success status means that the instance is kept; nothing that a peer says or a disk does harms what is kept already."""
+"""A success status means that the instance is kept; nothing that a peer says harms what is kept already."""
 
 from __future__ import annotations
 
@@ -6,16 +6,12 @@ import errno
 import io
 import logging
 import os
-import resource
 import shutil
-import signal
 import stat
-import struct
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from threading import Barrier
@@ -27,88 +23,32 @@ from hypothesis import strategies as st
 
 import dimse
 from dimse import uids
-from dimse.archive import FileStore
-from dimse.archive.file_store import Durability, OnDuplicate
+from dimse.archive import FileStore, Stored
+from dimse.archive.file_store import OnDuplicate
 from dimse.archive.names import safe_component
 from dimse.message.status import Status
 from dimse.services.storage import StoreRequest
 from dimse.sinks import SpooledSink
-from dimse.upper_layer.negotiation import Peer, PresentationContext
 from tests import files
-
-ROOT = Path(__file__).parents[2]
-ENVIRONMENT = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path]), "PYTHONDONTWRITEBYTECODE": "1"}
-
-CT = uids.CTImageStorage
-KEPT, OUT_OF_RESOURCES, DOES_NOT_MATCH, DUPLICATE = 0x0000, 0xA700, 0xA900, 0x0111
-
-
-def element(group: int, number: int, vr: bytes, value: bytes) -> bytes:
-    """A data element in Explicit VR Little Endian, of a VR with 16 bits of length."""
-    value += (b"\0" if vr == b"UI" else b" ") * (len(value) % 2)
-    return struct.pack("<HH2sH", group, number, vr, len(value)) + value
-
-
-def data_set(uid: str = "1.2.3", sop_class: str = CT, content: bytes = b"Doe^John") -> bytes:
-    return (
-        element(0x0008, 0x0016, b"UI", sop_class.encode("latin-1"))
-        + element(0x0008, 0x0018, b"UI", uid.encode("latin-1"))
-        + element(0x0010, 0x0010, b"PN", content)
-    )
-
-
-def store_request(
-    uid: str = "1.2.3", sop_class: str = CT, syntax: str = uids.ExplicitVRLittleEndian, ae_title: str = "MODALITY"
-) -> StoreRequest:
-    context = PresentationContext(1, sop_class, 0, syntax, (syntax,))
-    return StoreRequest(context, sop_class, uid, Peer(ae_title), message_id=1)
-
-
-def take(store: FileStore, request: StoreRequest, *pieces: bytes) -> Status:
-    """What an association does with a C-STORE-RQ whose data set comes in these pieces."""
-    request.sink = store.begin(request)
-    try:
-        for piece in pieces:
-            request.sink.write([memoryview(piece)])
-        return store.store(request)
-    finally:
-        request.sink.discard()
-
-
-def keep(store: FileStore, uid: str = "1.2.3", content: bytes = b"Doe^John") -> Status:
-    """Store a CT instance."""
-    return take(store, store_request(uid), data_set(uid, content=content))
-
-
-def tree(folder: Path) -> dict[str, bytes | None]:
-    """What is in a folder and below it: the bytes of each file by its path; None for what is none."""
-    return {
-        str(path.relative_to(folder)): path.read_bytes() if path.is_file() and not path.is_symlink() else None
-        for path in folder.rglob("*")
-    }
-
-
-def names(folder: Path) -> list[str]:
-    """The files in a store's folder; there is never a temporary one left."""
-    incoming = folder / ".incoming"
-    assert not incoming.exists() or list(incoming.iterdir()) == []
-    return sorted(path.name for path in folder.iterdir() if path != incoming)
-
-
-def stored_data_set(path: Path) -> bytes:
-    return files.read_part10(path.read_bytes(), path).data_set
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path / "store"
-
-
-@pytest.fixture
-def store(folder: Path) -> Iterator[FileStore]:
-    with FileStore(folder) as store:
-        yield store
-
+from tests.archive.storing import (
+    ATTACKS,
+    CT,
+    DOES_NOT_MATCH,
+    DUPLICATE,
+    KEPT,
+    OUT_OF_RESOURCES,
+    PATIENT_ID,
+    SERIES_INSTANCE_UID,
+    STUDY_INSTANCE_UID,
+    data_set,
+    element,
+    keep,
+    names,
+    store_request,
+    stored_data_set,
+    take,
+    tree,
+)
 
 # --- what is kept ---
 
@@ -176,14 +116,32 @@ def test_files_and_folders_are_the_owners_alone(store: FileStore, folder: Path) 
     assert stat.S_IMODE((folder / "CT.1.2.3").stat().st_mode) == 0o600
 
 
-def test_the_permissions_of_files_can_be_chosen_whatever_the_umask_is(folder: Path) -> None:
-    before = os.umask(0o077)
+@pytest.mark.parametrize(
+    ("mode", "folders"),
+    [(0o600, 0o700), (0o400, 0o700), (0o640, 0o750), (0o644, 0o755), (0o604, 0o705), (0o666, 0o755)],
+)
+@pytest.mark.parametrize("umask", [0o000, 0o077])
+def test_the_permissions_of_files_can_be_chosen_and_folders_follow(
+    folder: Path, mode: int, folders: int, umask: int
+) -> None:
+    before = os.umask(umask)
     try:
-        with FileStore(folder, mode=0o640) as store:
-            keep(store)
+        with FileStore(folder / "below", mode=mode, layout="a/{PatientID}/{SOPInstanceUID}") as store:
+            assert [keep(store), keep(store)] == [KEPT, KEPT]
+            modes = {path: stat.S_IMODE(path.stat().st_mode) for path in (folder, *folder.rglob("*"))}
     finally:
         os.umask(before)
-    assert stat.S_IMODE((folder / "CT.1.2.3").stat().st_mode) == 0o640
+    assert modes.pop(folder / "below" / ".incoming") == 0o700
+    assert modes.pop(folder / "below/a/unknown/1.2.3") == mode
+    assert list(modes.values()) == [folders] * 4
+
+
+def test_a_group_that_folders_inherit_is_kept(folder: Path) -> None:
+    folder.mkdir()
+    folder.chmod(0o2755)
+    with FileStore(folder, mode=0o640, layout="{PatientID}/{SOPInstanceUID}") as store:
+        keep(store)
+    assert stat.S_IMODE((folder / "unknown").stat().st_mode) == 0o2750
 
 
 def test_folders_are_made_as_deep_as_need_be(tmp_path: Path) -> None:
@@ -266,6 +224,20 @@ def test_parallel_stores_of_other_bytes_are_all_kept(store: FileStore, folder: P
     }
 
 
+def test_many_threads_make_a_folder_at_a_time(folder: Path) -> None:
+    start = Barrier(8)
+
+    def send(store: FileStore, number: int, patient: str) -> int:
+        start.wait()
+        return keep(store, f"1.2.{number}", others={PATIENT_ID: patient})
+
+    with FileStore(folder, layout="{PatientID}/{SOPInstanceUID}") as store, ThreadPoolExecutor(8) as pool:
+        for patient in range(50):
+            sent = [pool.submit(send, store, number, f"{patient}") for number in range(8)]
+            assert [status.result() for status in sent] == [KEPT] * 8
+    assert len(names(folder)) == 400
+
+
 def test_what_is_no_instance_is_never_taken_for_one(store: FileStore, folder: Path, tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.write_bytes(b"secret")
@@ -300,8 +272,8 @@ def test_replacing_a_symbolic_link_leaves_its_target_alone(folder: Path, tmp_pat
     [
         (store_request("1.2.3"), data_set("1.2.4"), "the data set has the SOP Instance UID 1.2.4"),
         (store_request(), data_set(sop_class="1.2.840.1"), "the data set has the SOP Class UID 1.2.840.1"),
-        (store_request(), element(0x0008, 0x0016, b"UI", CT.encode()), "the data set has no SOP Instance UID"),
-        (store_request(), element(0x0008, 0x0018, b"UI", b"1.2.3"), "the data set has no SOP Class UID"),
+        (store_request(), element(0x00080016, b"UI", CT.encode()), "the data set has no SOP Instance UID"),
+        (store_request(), element(0x00080018, b"UI", b"1.2.3"), "the data set has no SOP Class UID"),
         (store_request(), b"", "the data set has no SOP Class UID"),
         (store_request(), b"GET / HTTP/1.1\r\n\r\n", "the data set has no SOP Class UID"),
         (store_request(syntax=uids.DeflatedExplicitVRLittleEndian), b"x" * 99, "the data set has no SOP Class UID"),
@@ -316,61 +288,76 @@ def test_a_data_set_that_is_not_the_commands_is_refused(
     assert names(folder) == []
 
 
-ATTACKS = [
-    "../../../x",
-    "/abs/x",
-    "..",
-    ".",
-    "1.2\0.3",
-    "1.2/3",
-    "..\\..\\x",
-    "9" * 65,
-    "9" * 1000,
-    "9" * 4000,
-    "1.2.3\n",
-    "1.2.\xb3",
-    "CON",
-    "%2e%2e",
-    "%s%n",
-    ".incoming",
-    "x~2",
-    "$(id)",
-    '";touch scratch;"',
-    "1.2.3\r\nE: forged",
-    "\xff" * 16,
+# A whole UID in each of them, and what a peer says in every place of it.
+LAYOUTS = [
+    "{Modality prefix}.{SOPInstanceUID}",
+    "{PatientID}/{StudyInstanceUID}/{SeriesInstanceUID}/{SOPInstanceUID}.dcm",
+    "{CallingAETitle}/{CalledAETitle}-{PatientName}/a.{AccessionNumber}{Modality}/{SOPInstanceUID}",
 ]
+TEXTS = [0x00100020, 0x0020000D, 0x0020000E]
 
 
-def attack(tmp_path: Path, uid: str) -> Status:
-    """Store an instance with this UID; fail if anything outside the store's folder has changed."""
+def attack(
+    tmp_path: Path, value: str, layout: str = LAYOUTS[0], on_duplicate: OnDuplicate = "keep-both", uid: str = ""
+) -> Status:
+    """Store an instance that has `value` everywhere; fail if anything outside the store's folder has changed."""
     folder = tmp_path / "above" / "store"
     (tmp_path / "x").write_bytes(b"x")
     (tmp_path / "above").mkdir(exist_ok=True)
-    outside = {path: content for path, content in tree(tmp_path).items() if not path.startswith("above/store")}
-    with FileStore(folder, durability="none") as store:
-        status = take(store, store_request(uid), data_set(uid))
+    before = {path: content for path, content in tree(tmp_path).items() if not path.startswith("above/store")}
+    instance = uid or value
+    said = store_request(instance, ae_title=value, called=value)
+    said_again = store_request(instance, ae_title=value, called=value)
+    encoded = value.encode("latin-1")
+    sent = data_set(instance, content=encoded, others=dict.fromkeys(TEXTS, value))
+    with FileStore(folder, durability="none", layout=layout, on_duplicate=on_duplicate) as store:
+        status = take(store, said, sent)
+        again = take(store, said_again, sent + element(0x00280010, b"US", b"\0\2"))
+        kept = names(folder)
+        if status == KEPT:
+            assert again == (DUPLICATE if on_duplicate == "reject" else KEPT)
+            assert len(kept) == (2 if on_duplicate == "keep-both" else 1)
+            assert {path.split("~")[0].count("/") for path in kept} == {layout.count("/")}
+            assert all(part.isascii() and part[0] != "." for path in kept for part in path.split("/"))
+        else:
+            assert kept == []
     after = {path: content for path, content in tree(tmp_path).items() if not path.startswith("above/store")}
-    assert after == outside
+    assert after == before
     assert not Path("/abs/x").exists()
-    expected = [f"CT.{safe_component(uid)}"] if status == KEPT else []
-    assert names(folder) == expected
     shutil.rmtree(tmp_path / "above")
     return status
 
 
-@pytest.mark.parametrize("uid", ATTACKS, ids=ascii)
-def test_no_uid_leads_out_of_the_folder(tmp_path: Path, uid: str, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("on_duplicate", ["keep-both", "reject", "replace"])
+def test_no_value_in_any_place_leads_out_of_the_folder(
+    tmp_path: Path, layout: str, on_duplicate: OnDuplicate, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.DEBUG)
-    # A UID of more than 1,024 bytes is not read from a data set.
-    assert attack(tmp_path, uid) == (KEPT if len(uid) <= 1024 else DOES_NOT_MATCH)
+    for value in ATTACKS:
+        # A UID of more than 1,024 bytes is not read from a data set.
+        assert attack(tmp_path, value, layout, on_duplicate) == (KEPT if len(value) <= 1024 else DOES_NOT_MATCH), value
+        assert attack(tmp_path, value, layout, on_duplicate, uid="1.2.3") == KEPT, value
+    for value in ("", " ", "\0"):
+        assert attack(tmp_path, value, layout, on_duplicate, uid="1.2.3") == KEPT, value
     assert all(message.isprintable() for message in caplog.messages)
 
 
+@pytest.mark.parametrize("uid", ATTACKS, ids=ascii)
+def test_an_instance_with_such_a_uid_is_kept_under_a_name_of_ours(store: FileStore, folder: Path, uid: str) -> None:
+    kept = len(uid) <= 1024
+    assert keep(store, uid) == (KEPT if kept else DOES_NOT_MATCH)
+    assert names(folder) == ([f"CT.{safe_component(uid)}"] if kept else [])
+
+
 @given(
-    uid=st.text(st.characters(max_codepoint=255), min_size=1, max_size=70).filter(lambda uid: uid.strip("\0 ") == uid)
+    value=st.text(st.characters(max_codepoint=255), min_size=1, max_size=70).filter(
+        lambda value: value.strip("\0 ") == value
+    ),
+    layout=st.sampled_from(LAYOUTS),
 )
-def test_nor_does_any_other_text(tmp_path_factory: pytest.TempPathFactory, uid: str) -> None:
-    assert attack(tmp_path_factory.mktemp("attack"), uid) == KEPT
+def test_nor_does_any_other_text(tmp_path_factory: pytest.TempPathFactory, value: str, layout: str) -> None:
+    assert attack(tmp_path_factory.mktemp("attack"), value, layout) == KEPT
 
 
 def test_an_incoming_folder_that_leads_elsewhere_is_refused(folder: Path, tmp_path: Path) -> None:
@@ -382,200 +369,109 @@ def test_an_incoming_folder_that_leads_elsewhere_is_refused(folder: Path, tmp_pa
     assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
-# --- what the disk does ---
+# --- how much it takes ---
 
 
-@contextmanager
-def without_permission(*paths: Path) -> Iterator[None]:
-    """Nobody may write to these folders: neither we nor, where that is who we are, root."""
-    root = os.geteuid() == 0
-    modes = [(path, path.stat().st_mode) for path in paths]
-    for path in paths:
-        path.chmod(0o500)
-    if root:
-        os.seteuid(65534)
-    try:
-        yield
-    finally:
-        if root:
-            os.seteuid(0)
-        for path, mode in modes:
-            path.chmod(mode)
-
-
-def test_a_folder_that_may_not_be_written_to_is_out_of_resources_until_it_may(store: FileStore, folder: Path) -> None:
-    assert keep(store, "1.2.1") == KEPT
-    before = tree(folder)
-    with without_permission(folder / ".incoming"):
-        status = keep(store)
-        assert status == OUT_OF_RESOURCES
-        assert status.comment == "Permission denied"
-    assert tree(folder) == before
-    assert keep(store) == KEPT
-
-
-def test_a_name_that_cannot_be_given_leaves_nothing(store: FileStore, folder: Path) -> None:
-    if os.geteuid() == 0:
-        os.chown(folder / ".incoming", 65534, 65534)
-    with without_permission(folder):
-        assert keep(store) == OUT_OF_RESOURCES
-    assert names(folder) == []
-    assert keep(store) == KEPT
-
-
-def test_a_store_whose_folder_is_taken_away_says_so(store: FileStore, folder: Path) -> None:
-    shutil.rmtree(folder)
-    assert keep(store) == OUT_OF_RESOURCES
-    assert not folder.exists()
-
-
-def test_no_more_descriptors(store: FileStore, folder: Path, caplog: pytest.LogCaptureFixture) -> None:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    lowest = os.open("/", os.O_RDONLY)
-    os.close(lowest)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, hard))
-    try:
-        status = keep(store)
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+def test_a_data_set_that_is_too_large_is_not_kept(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with FileStore(folder, largest=len(data_set())) as store:
+        assert keep(store) == KEPT
+        request = store_request("1.2.4")
+        request.sink = sink = store.begin(request)
+        for _ in range(3):  # it is drained
+            sink.write([memoryview(data_set("1.2.4")), memoryview(b"x")])
+        status = store.store(request)
+        assert names(folder) == ["CT.1.2.3"]
     assert status == OUT_OF_RESOURCES
-    assert caplog.messages == ["cannot store CT.1.2.3: Too many open files"]
-    assert keep(store) == KEPT
+    assert status.comment == f"the data set is larger than {len(data_set())} bytes"
+    assert caplog.messages == [f"cannot store 1.2.4: {status.comment}"]
 
 
-def in_a_process(code: str, *arguments: object, before: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
-    """Run Python code that has this module's helpers; `before` are the words in front of the command."""
-    header = "import sys; from tests.archive.test_file_store import *; "
-    return subprocess.run(
-        [*before, sys.executable, "-c", header + code, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=50,
-        check=False,
-        cwd=ROOT,
-        env=ENVIRONMENT,
+def test_the_reserve_of_the_disk_is_not_used(folder: Path) -> None:
+    folder.mkdir()
+    disk = os.statvfs(folder)
+    with FileStore(folder, reserve=disk.f_blocks * disk.f_frsize) as store:
+        status = keep(store)
+        assert names(folder) == []
+    assert status == OUT_OF_RESOURCES
+    assert status.comment == "no space left on the disk but its reserve"
+
+
+def test_the_reserve_is_looked_at_again_while_a_data_set_grows(folder: Path) -> None:
+    folder.mkdir()
+    disk = os.statvfs(folder)
+    with FileStore(folder, reserve=disk.f_bavail * disk.f_frsize - 20 * 1024 * 1024) as store:
+        request = store_request()
+        request.sink = sink = store.begin(request)
+        piece, written = memoryview(bytes(1024 * 1024)), 0
+        while sink.error is None and written < 200:
+            sink.write([piece])
+            written += 1
+        assert sink.error is not None and sink.error.errno == errno.ENOSPC
+        assert names(folder) == []
+        assert store.store(request) == OUT_OF_RESOURCES
+
+
+# --- what is told ---
+
+
+def test_what_is_kept_is_told_before_its_success(folder: Path) -> None:
+    told: list[Stored] = []
+    others = {PATIENT_ID: "PAT/1", STUDY_INSTANCE_UID: "1.2.10", SERIES_INSTANCE_UID: "1.2.11"}
+    start = time.time()
+    with FileStore(folder, stored=told.append) as store:
+        assert [keep(store, others=others), keep(store, others=others), keep(store)] == [KEPT] * 3
+    first, again, other = told
+    assert start <= first.received <= again.received <= other.received <= time.time()
+    assert first == Stored(
+        path=str(folder / "CT.1.2.3"),
+        relative_path="CT.1.2.3",
+        sop_class_uid=CT,
+        sop_instance_uid="1.2.3",
+        study_instance_uid="1.2.10",
+        series_instance_uid="1.2.11",
+        patient_id="PAT/1",
+        transfer_syntax_uid=uids.ExplicitVRLittleEndian,
+        size=len(data_set(others=others)),
+        calling_ae_title="MODALITY",
+        called_ae_title="ARCHIVE",
+        peer_address=("192.0.2.1", 50000),
+        duplicate=False,
+        received=first.received,
     )
+    assert (again.relative_path, again.duplicate) == ("CT.1.2.3", True)
+    assert (other.relative_path, other.path, other.duplicate) == ("CT.1.2.3~2", str(folder / "CT.1.2.3~2"), False)
+    assert (other.study_instance_uid, other.series_instance_uid, other.patient_id) == ("", "", "")
 
 
-# One instance that fits, one that does not, the first again with too many bytes, and another one that fits.
-FILL_THE_DISK = """
-store = FileStore(sys.argv[1])
-folder = Path(sys.argv[1])
-print(int(keep(store, "1.2.1")))
-before = (folder / "CT.1.2.1").read_bytes()
-huge = [bytes(60_000)] * 60
-for uid in ("1.2.2", "1.2.1"):
-    status = take(store, store_request(uid), data_set(uid), *huge)
-    print(int(status), status.comment)
-print(names(folder), (folder / "CT.1.2.1").read_bytes() == before)
-print(int(keep(store, "1.2.3")))
-"""
+def test_the_file_is_there_when_it_is_told(folder: Path) -> None:
+    seen: list[bytes] = []
+    with FileStore(
+        folder,
+        layout="{PatientID}/{SOPInstanceUID}.dcm",
+        stored=lambda stored: seen.append(stored_data_set(folder / stored.relative_path)),
+    ) as store:
+        assert keep(store) == KEPT
+    assert seen == [data_set()]
 
 
-def disk_filled(why: str) -> list[str]:
-    return ["0", f"42752 {why}", f"42752 {why}", "['CT.1.2.1'] True", "0"]
+def test_what_is_not_kept_is_not_told(folder: Path) -> None:
+    told: list[Stored] = []
+    with FileStore(folder, stored=told.append, on_duplicate="reject") as store:
+        assert keep(store) == KEPT
+        assert keep(store, content=b"other") == DUPLICATE
+        assert take(store, store_request("1.2.4"), data_set("1.2.5")) == DOES_NOT_MATCH
+    assert keep(store, "1.2.6") == OUT_OF_RESOURCES  # closed
+    assert len(told) == 1
 
 
-def test_a_file_that_becomes_too_large_leaves_nothing(folder: Path) -> None:
-    limit = "resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))\n"
-    done = in_a_process(limit + FILL_THE_DISK, folder)
-    assert done.stdout.splitlines() == disk_filled("File too large"), done.stderr
+def test_who_is_told_cannot_undo_the_success(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    def fail(stored: Stored) -> None:
+        raise RuntimeError(f"no\nroom for {stored.sop_instance_uid}")
 
-
-def test_a_full_disk_leaves_nothing_and_works_again_when_there_is_space(tmp_path: Path) -> None:
-    mounted = ("unshare", "--mount", "sh", "-c", f"mount -t tmpfs -o size=1m none '{tmp_path}' && exec \"$@\"", "sh")
-    if not shutil.which("unshare") or subprocess.run([*mounted, "true"], capture_output=True, check=False).returncode:
-        pytest.skip("only root may mount a small file system")
-    done = in_a_process(FILL_THE_DISK, tmp_path / "store", before=mounted)
-    assert done.stdout.splitlines() == disk_filled("No space left on device"), done.stderr
-
-
-def strace(trace: Path, *options: str) -> tuple[str, ...]:
-    """The words that put a process under strace."""
-    words = ("strace", "-f", "-qq", "-o", str(trace), *options)
-    if not shutil.which("strace") or subprocess.run([*words, "true"], capture_output=True, check=False).returncode:
-        pytest.skip("there is no strace here that may trace")
-    return words
-
-
-@pytest.mark.parametrize(
-    ("durability", "calls"),
-    [
-        ("full", ["openat", "fsync", "linkat", "fsync", "unlinkat", "write"]),
-        ("none", ["openat", "linkat", "unlinkat", "write"]),
-    ],
-)
-def test_success_is_said_after_the_disk_has_the_file_and_its_name(
-    folder: Path, tmp_path: Path, durability: Durability, calls: list[str]
-) -> None:
-    trace = tmp_path / "trace"
-    code = "store = FileStore(sys.argv[1], durability=sys.argv[2]); os.write(1, b'%d' % keep(store))"
-    watch = strace(trace, "-e", "trace=openat,fsync,linkat,unlinkat,renameat,write")
-    done = in_a_process(code, folder, durability, before=watch)
-    assert done.stdout == "0", done.stderr
-    lines = [line.split(maxsplit=1)[1] for line in trace.read_text().splitlines()]
-    start = next(index for index, line in enumerate(lines) if ".part" in line)
-    assert "O_CREAT|O_EXCL|O_NOFOLLOW|O_CLOEXEC, 0600" in lines[start]
-    seen = [line.partition("(")[0] for line in lines[start:] if '"."' not in line]
-    assert seen[: len(calls)] == calls
-
-
-# The folder is there, so the first fsync is the file's and the second one the folder's.
-FAILED_SYNC = """
-store = FileStore(sys.argv[1])
-print([int(keep(store)) for _ in range(2)], names(Path(sys.argv[1])))
-"""
-
-
-@pytest.mark.parametrize("failing", [1, 2])
-def test_a_sync_that_fails_is_not_tried_again_and_nothing_is_published(
-    folder: Path, tmp_path: Path, failing: int
-) -> None:
-    folder.mkdir()
-    trace = tmp_path / "trace"
-    watch = strace(trace, "-e", "trace=fsync", "-e", f"inject=fsync:error=EIO:when={failing}")
-    done = in_a_process(FAILED_SYNC, folder, before=watch)
-    assert done.stdout == f"[{OUT_OF_RESOURCES}, {KEPT}] ['CT.1.2.3']\n", done.stderr
-    assert "cannot store CT.1.2.3: Input/output error" in done.stderr
-    assert trace.read_text().count("fsync") == failing + 2
-
-
-def test_a_sync_that_fails_for_a_repeated_instance_does_not_harm_the_first(folder: Path, tmp_path: Path) -> None:
-    folder.mkdir()
-    watch = strace(tmp_path / "trace", "-e", "trace=fsync", "-e", "inject=fsync:error=EIO:when=5")
-    done = in_a_process(FAILED_SYNC, folder, before=watch)
-    assert done.stdout == f"[{KEPT}, {OUT_OF_RESOURCES}] ['CT.1.2.3']\n", done.stderr
-
-
-STORE_WITHOUT_END = """
-store = FileStore(sys.argv[1])
-for number in range(10_000):
-    if keep(store, f"1.2.{number}", b"x" * 5000) == 0:
-        os.write(1, b"%d\\n" % number)
-"""
-
-
-@pytest.mark.parametrize("acknowledged", [1, 7, 40])
-def test_what_was_acknowledged_survives_a_kill(folder: Path, acknowledged: int) -> None:
-    header = "import sys; from tests.archive.test_file_store import *\n"
-    with subprocess.Popen(
-        [sys.executable, "-c", header + STORE_WITHOUT_END, str(folder)],
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=ROOT,
-        env=ENVIRONMENT,
-    ) as process:
-        assert process.stdout is not None
-        said = [process.stdout.readline() for _ in range(acknowledged)]
-        process.send_signal(signal.SIGKILL)
-        said += [line for line in process.stdout if line.endswith("\n")]
-    for number in map(int, said):
-        assert stored_data_set(folder / f"CT.1.2.{number}") == data_set(f"1.2.{number}", content=b"x" * 5000)
-    with FileStore(folder) as store:
-        number = len(said)  # what was under way may be there, whole, or not at all
-        assert len(names(folder)) in (number, number + 1)
-        assert keep(store, f"1.2.{number}", b"x" * 5000) == KEPT
-        assert len(names(folder)) == number + 1
+    with FileStore(folder, stored=fail) as store:
+        assert keep(store) == KEPT
+        assert names(folder) == ["CT.1.2.3"]
+    assert caplog.messages == [r"what follows the storing of CT.1.2.3 failed: RuntimeError: no\nroom for 1.2.3"]
 
 
 # --- one store a folder, from its start to its end ---
@@ -639,9 +535,18 @@ def test_what_is_no_folder_is_refused(folder: Path, prepare: Callable[[Path], ob
     assert raised.value.errno == number
 
 
-@pytest.mark.parametrize("choice", [{"durability": "some"}, {"on_duplicate": "overwrite"}])
-def test_a_choice_that_is_none_is_refused(folder: Path, choice: dict[str, str]) -> None:
-    with pytest.raises(ValueError, match=next(iter(choice.values()))):
+@pytest.mark.parametrize(
+    ("choice", "word"),
+    [
+        ({"durability": "some"}, "some"),
+        ({"on_duplicate": "overwrite"}, "overwrite"),
+        ({"mode": 0o077}, "mode 77"),
+        ({"mode": 0o1000}, "mode 1000"),
+        ({"layout": "{PatientsName}/{SOPInstanceUID}"}, "PatientsName"),
+    ],
+)
+def test_a_choice_that_is_none_is_refused(folder: Path, choice: dict[str, str | int], word: str) -> None:
+    with pytest.raises(ValueError, match=word):
         FileStore(folder, **choice)  # type: ignore[arg-type]  # that is what is tested
     assert not folder.exists()
 

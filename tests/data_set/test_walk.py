@@ -467,7 +467,9 @@ def test_a_look_shows_the_values_that_pydicom_reads() -> None:
         if path.name not in CUT_SHORT and path.name != "DICOMDIR":
             _, data_set, transfer_syntax = checked(path)
             found = look(data_set, transfer_syntax)
-            read = [element for element in pydicom.dcmread(path) if element.tag in TAGS and element.VR in ("UI", "CS", "LO")]
+            read = [
+                element for element in pydicom.dcmread(path) if element.tag in TAGS and element.VR in ("UI", "CS", "LO")
+            ]
             assert {int(element.tag): found[element.tag] for element in read} == {
                 int(element.tag): str(element.value or "") for element in read
             }, path
@@ -477,7 +479,9 @@ def test_a_look_shows_the_values_that_pydicom_reads() -> None:
 
 @pytest.mark.parametrize("transfer_syntax", [IMPLICIT, EXPLICIT, BIG, JPEG], ids=lambda one: uids.name(one.uid))
 def test_a_look_passes_over_sequences_and_what_is_too_long(transfer_syntax: TransferSyntax) -> None:
-    other = element(0x00100020, b"LO", b"OTHER ", transfer_syntax) + element(0x0020000D, b"UI", b"9.9\0", transfer_syntax)
+    other = element(0x00100020, b"LO", b"OTHER ", transfer_syntax) + element(
+        0x0020000D, b"UI", b"9.9\0", transfer_syntax
+    )
     data = (
         head(transfer_syntax)
         + element(0x00081110, b"SQ", item(other, transfer_syntax), transfer_syntax)

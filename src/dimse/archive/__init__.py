@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dimse.archive.file_store import FileSink, FileStore
+from dimse.archive.file_store import FileStore
+from dimse.archive.sink import FileSink
 from dimse.archive.stored import Stored
 
 __all__ = ["FileSink", "FileStore", "Stored"]

@@ -323,7 +323,7 @@ class Events:
         study_timeout: In seconds.
         workers: Calls, and thereby commands, that run at a time.
         waiting: Instance events that may wait, and studies that may be open. What comes beyond it is dropped, with a warning that
-            says so, and one with the number when all is done.
+            says so, and one with the number once there is room again.
         clock: What tells the time, in seconds.
     """
 
@@ -434,7 +434,7 @@ class Events:
 
     def _say_dropped(self) -> None:
         if self._dropped:
-            LOGGER.warning("%d events were dropped", self._dropped)
+            LOGGER.warning("events that were dropped: %d", self._dropped)
             self._dropped = 0
 
     def _quiet(self) -> tuple[_Open | None, float | None]:
@@ -465,12 +465,13 @@ class Events:
                 opened, seconds = self._quiet()
                 if opened is not None:
                     assert self._on_study is not None
-                    self._changed.notify()  # for the rest
+                    self._changed.notify()  # this thread may have been the one that waited for the next study
                     return self._on_study, opened.study, None
                 if self._instances:
                     self._changed.notify()
                     return self._instances.popleft()
-                self._say_dropped()
+                if len(self._studies) <= self._most // 2:  # not at every one that comes and goes
+                    self._say_dropped()
                 if self._closing and not self._studies:
                     self._changed.notify_all()
                     return None

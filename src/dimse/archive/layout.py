@@ -23,7 +23,7 @@ _OF_THE_REQUEST: dict[str, Callable[[StoreRequest], str]] = {
     "CallingAETitle": lambda request: request.peer.ae_title,
     "CalledAETitle": lambda request: request.called_ae_title,
 }
-_OF_THE_DATA_SET = {
+ELEMENTS = {
     "StudyDate": 0x00080020,
     "SeriesDate": 0x00080021,
     "StudyTime": 0x00080030,
@@ -39,7 +39,9 @@ _OF_THE_DATA_SET = {
     "AcquisitionNumber": 0x00200012,
     "InstanceNumber": 0x00200013,
 }
-FIELDS = (*_OF_THE_REQUEST, *_OF_THE_DATA_SET)
+"""Tags of the fields that are values of the data set."""
+
+FIELDS = (*_OF_THE_REQUEST, *ELEMENTS)
 """What may stand in braces: keywords of PS3.6, the AE titles of the association, and letters for the SOP class (`CT`)."""
 
 
@@ -68,7 +70,7 @@ class Layout:
         fields = {field for component in self._components for _, field in component if field}
         if not any(field == _INSTANCE for _, field in self._components[-1]):
             raise ValueError(f"the layout {template!r} has no {{{_INSTANCE}}} in its last component")
-        self.tags = frozenset(_OF_THE_DATA_SET[field] for field in fields if field in _OF_THE_DATA_SET)
+        self.tags = frozenset(ELEMENTS[field] for field in fields if field in ELEMENTS)
 
     def path(self, request: StoreRequest, elements: Mapping[int, str]) -> tuple[str, ...]:
         """The components of the path for an instance: folders, then the name of its file.
@@ -79,8 +81,8 @@ class Layout:
         """
 
         def value(field: str) -> str:
-            said = _OF_THE_REQUEST[field](request) if field in _OF_THE_REQUEST else elements.get(_OF_THE_DATA_SET[field])
-            return safe_component(said.strip(" ") if said else "" or UNKNOWN)
+            said = _OF_THE_REQUEST[field](request) if field in _OF_THE_REQUEST else elements.get(ELEMENTS[field])
+            return safe_component(said or UNKNOWN)
 
         return tuple(
             safe_component("".join(text + (value(field) if field else "") for text, field in component), _LONGEST)
@@ -99,7 +101,7 @@ def _parse(component: str, template: str) -> list[tuple[str, str]]:
     for text, field, form, conversion in parts:
         if field is not None and (field not in FIELDS or form or conversion):
             raise ValueError(f"the layout {template!r} names {field!r}; there are {', '.join(FIELDS)}")
-        if text and safe_component(text.lstrip("."), _LONGEST) != text.lstrip("."):
+        if safe_component(f"x{text}", 1 + len(text)) != f"x{text}":
             raise ValueError(f"the layout {template!r} has {text!r}: letters, digits, '.', '-' and '_' may stand there")
     if parts[0][0].startswith("."):
         raise ValueError(f"the layout {template!r} has a component that begins with a dot")

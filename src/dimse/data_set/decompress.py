@@ -107,7 +107,8 @@ def _decompress(data_set: DataSet, syntax: str, allowed: bool) -> DataSet:
         elif isinstance(element.value, tuple):
             if not allowed:
                 raise Unfit(
-                    f"Pixel Data may be lossy compressed ({uids.name(syntax)}): decompressed only where that is asked for (transcode: always)"
+                    f"Pixel Data may be lossy compressed ({uids.name(syntax)}):"
+                    " decompressed only where that is asked for (transcode: always)"
                 )
             native.update(_native_image(data_set, element.value, syntax))
             for table in _OFFSET_TABLES:

@@ -16,12 +16,12 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Collection
 from contextlib import suppress
-from dataclasses import dataclass
 from struct import Struct
 from typing import NamedTuple, Protocol
 
 from dimse.encoding import LONG_FORM, SHORT_FORM, UNDEFINED_LENGTH, is_vr, tag_name
 from dimse.uids import TransferSyntax
+from dimse.values import value
 
 MAXIMUM_NESTING = 64
 """Sequences within sequences: far beyond any real data set, and a limit of parsers in the field."""
@@ -55,7 +55,7 @@ class NestedTooDeep(MalformedDataSet):
     """More than `MAXIMUM_NESTING` sequences within each other."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Outline:
     """What a walk finds.
 
@@ -101,9 +101,7 @@ def walk(read: Read, start: int, end: int, transfer_syntax: TransferSyntax | Non
     return Outline(found.get(_SOP_CLASS_UID) or None, found.get(_SOP_INSTANCE_UID) or None, end, warnings)
 
 
-def peek(
-    read: Read, end: int, transfer_syntax: TransferSyntax | None, tags: Collection[int] = _UIDS
-) -> dict[int, str]:
+def peek(read: Read, end: int, transfer_syntax: TransferSyntax | None, tags: Collection[int] = _UIDS) -> dict[int, str]:
     """Values from the beginning of a data set, by tag: without `tags`, its SOP Class UID and SOP Instance UID.
 
     The walk goes no further than the last group of `tags`; of a deflated data set `WINDOW` bytes at most are inflated. Never

@@ -6,11 +6,11 @@ begins. A received instance becomes a file by `encode(meta)` and the data set's 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from struct import Struct
 from typing import Any
 
 from dimse.encoding import LONG_FORM, is_vr
+from dimse.values import value
 
 PREAMBLE = bytes(128)
 PREFIX = b"DICM"
@@ -38,7 +38,7 @@ class NotPart10(ValueError):
     """The bytes are not the head of a DICOM file; the message says why, in one line."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class FileMeta:
     """File Meta Information (PS3.10 Table 7.1-1). None: the element is missing or empty.
 

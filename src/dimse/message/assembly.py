@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from dimse.errors import InvalidCommand, RemoteProtocolError
 from dimse.message.command import Message, decode
 from dimse.message.elements import MAX_COMMAND_SET
 from dimse.pdv import COMMAND, LAST
+from dimse.values import value
 
 MAX_EMPTY_PDVS = 64  # one after the other: fragments that carry nothing are legal, a stream of them is an attack
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class CommandSet:
     """A complete command set.
 
@@ -27,7 +26,7 @@ class CommandSet:
     has_data_set: bool
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class DataSetPart:
     """Says that what was just fed belongs to the data set of the last command: `DATA_SET_PART` or `DATA_SET_END`.
 

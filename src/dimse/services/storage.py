@@ -6,7 +6,6 @@ import io
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Literal, Protocol, TypeAlias, cast
 
 from dimse import uids
@@ -23,6 +22,7 @@ from dimse.sinks import DiscardSink, Sink, SpooledSink
 from dimse.text import one_line
 from dimse.upper_layer.negotiation import Peer, PresentationContext
 from dimse.upper_layer.pdata import Buffer
+from dimse.values import record, value
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -61,7 +61,7 @@ def contexts_for(paths: Iterable[str | os.PathLike[str] | InstanceFile]) -> tupl
 # --- SCU ---
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Outcome:
     """What became of one instance that was to be stored.
 
@@ -79,7 +79,7 @@ class Outcome:
     sop_instance_uid: str = ""
 
 
-@dataclass(slots=True)
+@record
 class _Outgoing:
     """A data set ready to be sent, and what its request says; `file` where it is sent as it lies in one."""
 
@@ -327,7 +327,7 @@ class ReadableSink(Sink, Protocol):
         """The data set's bytes."""
 
 
-@dataclass(slots=True)
+@record
 class StoreRequest:
     """A C-STORE-RQ that reached us; its data set is kept undecoded while its handler runs.
 

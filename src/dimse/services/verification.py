@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 
 from dimse import uids
 from dimse.association import MESSAGES, Arrived, Association, Refusal
@@ -11,6 +10,7 @@ from dimse.message.command import CEchoRQ, CEchoRSP
 from dimse.message.status import Status
 from dimse.services.handling import ask_status, send_status
 from dimse.upper_layer.negotiation import Peer, PresentationContext
+from dimse.values import value
 
 
 async def echo(association: Association) -> Status:
@@ -35,7 +35,7 @@ async def echo(association: Association) -> Status:
     return status
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class EchoRequest:
     """A C-ECHO-RQ that reached us.
 

@@ -6,5 +6,6 @@ from __future__ import annotations
 TOOLS = {
     "echoscu": "verify a DICOM connection with C-ECHO",
     "storescu": "send DICOM files with C-STORE",
+    "echoscp": "answer C-ECHO",
     "storescp": "receive DICOM files sent with C-STORE",
 }

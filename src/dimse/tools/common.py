@@ -232,14 +232,12 @@ def start_logging(parser: Parser, arguments: argparse.Namespace) -> logging.Logg
     return logger
 
 
-def warn_open_listener(logger: logging.Logger, options: argparse.Namespace) -> None:
-    """Say that any host can reach a listener, at every log level but with -q: it may not be what was meant."""
-    if options.quiet or options.bind_address not in ("0.0.0.0", "::"):
-        return
-    level = logging.getLogger("dimse").level
-    logger.setLevel(min(level, logging.WARNING))
-    logger.warning("Listening on every address, and any AE may associate: -ba 127.0.0.1 keeps it to this machine")
-    logger.setLevel(logging.NOTSET)
+def warn(logger: logging.Logger, options: argparse.Namespace, warning: str) -> None:
+    """Say what bears on safety: at every log level, but not with -q."""
+    if not options.quiet:
+        logger.setLevel(min(logging.getLogger("dimse").level, logging.WARNING))
+        logger.warning("%s", warning)
+        logger.setLevel(logging.NOTSET)
 
 
 def _configure(path: str) -> None:

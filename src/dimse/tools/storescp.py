@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import logging
-import signal
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import get_args
 
 import dimse
-from dimse import settings
+from dimse import uids
 from dimse.archive import FileStore
-from dimse.text import one_line
-from dimse.tools import common
+from dimse.archive.events import STUDY_TIMEOUT, Command, Events, Report
+from dimse.archive.file_store import Durability, OnDuplicate
+from dimse.archive.layout import DEFAULT, FIELDS, Layout
+from dimse.archive.stored import Stored
+from dimse.sinks import DiscardSink
+from dimse.tools import common, listening
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -22,64 +26,143 @@ def main(arguments: Sequence[str] | None = None) -> int:
         (
             ("storescp 11112 -od incoming", "keep what comes in the folder incoming"),
             ("storescp -v -aet ARCHIVE -ba 127.0.0.1 0", "on a free port of this machine, saying what happens"),
+            ("storescp 11112 -od in --exec-study ./import", "run a program when a study is complete"),
         ),
     )
-    parser.add_argument("port", type=common.number(0, 65535), help="port to listen on; 0 picks a free one")
-    common.add_logging(parser)
-    group = parser.add_argument_group("association")
+    listening.add_options(parser, "STORESCP")
+    add_what_is_accepted(parser)
+    add_files(parser)
+    add_events(parser)
+    options = parser.read(arguments)
+    logger = common.start_logging(parser, options)
+    return listening.run(options, logger, shared)
+
+
+def add_what_is_accepted(parser: common.Parser) -> None:
+    """SOP classes and transfer syntaxes."""
+    group = parser.add_argument_group("what is accepted")
+    group.add_argument("--accept-unknown", action="store_true", help="private and unknown SOP classes too")
     group.add_argument(
-        "-aet", "--ae-title", metavar="A", type=common.ae_title, default="STORESCP", help="our AE title (%(default)s)"
+        "--accept-only",
+        metavar="UID",
+        type=common.validated(_known_uid),
+        action="append",
+        default=[],
+        help="this SOP class or transfer syntax (UID or keyword) only; again for more",
     )
-    group.add_argument(
-        "-ba", "--bind-address", metavar="A", default="0.0.0.0", help="address to listen on (%(default)s, every one)"
-    )
-    common.add_waits(group, connecting=False)
-    group.add_argument(
-        "-pdu",
-        "--max-pdu",
-        metavar="N",
-        type=common.maximum_length,
-        default=settings.ACCEPTOR_MAXIMUM_LENGTH,
-        help="largest P-DATA PDU that we receive: 0 (unlimited) or 4096 and more bytes (%(default)s)",
-    )
+    group.add_argument("--no-echo", action="store_true", help="no C-ECHO")
+
+
+def _known_uid(text: str) -> str:
+    for uid, entry in uids.dictionary().items():
+        if text in (uid, entry.keyword):
+            return uid
+    if not text or set(text) - set("0123456789."):
+        raise ValueError(f"{text!r} is no UID, nor a keyword of PS3.6")
+    return text
+
+
+def add_files(parser: common.Parser) -> None:
+    """Where instances go, and how."""
     group = parser.add_argument_group("files")
     group.add_argument(
         "-od", "--output-directory", metavar="D", default=".", help="folder for the files (the current one)"
     )
-    options = parser.read(arguments)
-    logger = common.start_logging(parser, options)
-    return receive(options, logger)
-
-
-ENDINGS = (signal.SIGTERM, signal.SIGINT)
-
-
-def receive(options: argparse.Namespace, logger: logging.Logger) -> int:
-    """Listen until a signal ends it; returns the exit status."""
-    # Held back from now on, in every thread, and waited for: none is lost, and none breaks into what is under way.
-    signal.pthread_sigmask(signal.SIG_BLOCK, ENDINGS)
-    timeouts = settings.Timeouts(
-        acse=options.acse_timeout, dimse=options.dimse_timeout, network=options.network_timeout
+    group.add_argument("--ignore", action="store_true", help="take what comes, and keep nothing")
+    group.add_argument(
+        "--layout",
+        metavar="T",
+        type=common.validated(Layout),
+        default=DEFAULT,
+        help=f"where a file goes in the folder (%(default)s); in braces one of {', '.join(FIELDS)}",
     )
-    try:
-        with (
-            FileStore(options.output_directory) as store,
-            dimse.Server(
-                (options.bind_address, options.port),
-                store.handlers(),
-                ae_title=options.ae_title,
-                timeouts=timeouts,
-                maximum_length=options.max_pdu,
-            ) as server,
-        ):
-            common.warn_open_listener(logger, options)
-            logger.info("Listening on %s:%d", *server.address)
-            signal.sigwait(ENDINGS)
-            for number in ENDINGS:  # a second one need not wait
-                signal.signal(number, signal.SIG_DFL)
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDINGS)
-    except (OSError, dimse.DimseError) as error:
-        logger.error("%s", one_line(error.strerror or str(error) if isinstance(error, OSError) else str(error)))
-        common.say_traceback(logger, error)
-        return common.NO_ASSOCIATION
-    return common.SUCCESS
+    group.add_argument(
+        "--on-duplicate",
+        choices=get_args(OnDuplicate),
+        default="keep-both",
+        help="the same SOP instance UID with other bytes (%(default)s)",
+    )
+    group.add_argument(
+        "--durability",
+        choices=get_args(Durability),
+        default="full",
+        help="full: acknowledged is on the disk; none: survives a killed process, not a power cut (%(default)s)",
+    )
+    group.add_argument(
+        "--mode",
+        metavar="M",
+        type=common.validated(lambda text: int(text, 8)),
+        default=0o600,
+        help="permissions of the files (600)",
+    )
+
+
+def add_events(parser: common.Parser) -> None:
+    """What happens when something has been kept."""
+    group = parser.add_argument_group("events")
+    group.add_argument(
+        "--exec",
+        metavar="CMD",
+        type=common.validated(Command),
+        help="run a program for each instance: no shell; values in DIMSE_... variables, and as JSON on its input",
+    )
+    group.add_argument(
+        "--exec-study",
+        metavar="CMD",
+        type=common.validated(Command),
+        help="run one for each study that has become quiet",
+    )
+    group.add_argument(
+        "--study-timeout",
+        metavar="S",
+        type=common.seconds,
+        default=STUDY_TIMEOUT,
+        help="how long a study is quiet: seconds (%(default)s)",
+    )
+    group.add_argument("--report", metavar="F", help="append a JSON line for each instance to a file")
+
+
+@contextmanager
+def shared(options: argparse.Namespace) -> Iterator[listening.Serving]:
+    """The folder, which is one for all workers; each has events of its own."""
+    listeners: list[Events] = []  # of this process
+
+    def tell(stored: Stored) -> None:
+        for events in listeners:
+            events(stored)
+
+    @contextmanager
+    def serving(handlers: dimse.Handlers) -> Iterator[dimse.Server]:
+        report = Report(options.report) if options.report else None
+        events = Events(options.exec, options.exec_study, report=report, study_timeout=options.study_timeout)
+        listeners.append(events)
+        try:
+            with _server(options, handlers) as server:
+                yield server
+        finally:
+            events.close(options.drain)
+            if report is not None:
+                report.close()
+
+    if options.ignore:
+        ignoring = dimse.Handlers(store_begin=lambda request: DiscardSink(), store=lambda request: 0x0000)
+        yield lambda: serving(ignoring)
+        return
+    with FileStore(
+        options.output_directory,
+        layout=options.layout,
+        durability=options.durability,
+        on_duplicate=options.on_duplicate,
+        mode=options.mode,
+        stored=tell if options.exec or options.exec_study or options.report else None,
+    ) as store:
+        yield lambda: serving(store.handlers())
+
+
+def _server(options: argparse.Namespace, handlers: dimse.Handlers) -> dimse.Server:
+    entries = uids.dictionary()
+    syntaxes = tuple(uid for uid in options.accept_only if uid in entries and entries[uid].kind == "Transfer Syntax")
+    contexts = {uid for uid in options.accept_only if uid not in syntaxes} or set(uids.STORAGE_SOP_CLASSES)
+    if not options.no_echo:
+        contexts.add(uids.Verification)
+    return listening.make_server(options, handlers, contexts=contexts, only=syntaxes)

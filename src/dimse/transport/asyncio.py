@@ -6,11 +6,12 @@ import asyncio
 import inspect
 import socket
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from dimse.transport import READ, WRITE
-from dimse.transport.base import Address, Transport, tune
+from dimse.transport.base import Address, Listener, Transport, tune
 from dimse.transport.base import connect as _connect
 
 T = TypeVar("T")
@@ -84,15 +85,20 @@ async def resolve(host: str, port: int, deadline: float | None) -> list[tuple[in
     return [(family, address) for family, _, _, _, address in found]
 
 
-async def accept(listener: socket.socket) -> AsyncioTransport:
-    """The next connection of a listening socket.
+def accept(listener: Listener, most: int) -> Iterator[AsyncioTransport]:
+    """The connections that a listening socket has now, `most` of them at the most.
 
     Raises:
-        OSError: There is none after all: it is gone again, or descriptors have run out.
+        OSError: Descriptors have run out.
     """
-    connection, _ = await asyncio.get_running_loop().sock_accept(listener)
-    tune(connection)
-    return AsyncioTransport(connection)
+    for _ in range(most):
+        try:
+            connection, _ = listener.accept()
+        except (BlockingIOError, InterruptedError, ConnectionError):
+            return
+        with suppress(OSError):  # reset already: its first read will say so
+            tune(connection)
+        yield AsyncioTransport(connection)
 
 
 async def connect(host: str, port: int, timeout: float) -> Transport:

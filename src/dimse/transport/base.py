@@ -99,16 +99,41 @@ class Transport(ABC):
         Raises:
             ConnectError: The handshake failed, or did not end before `deadline`; the connection is closed.
         """
+        try:
+            self.begin_tls(context, server_side=server_side, server_hostname=server_hostname)
+            while wanted := self.shake_hands():
+                if not await self._wait(wanted, deadline):
+                    raise ConnectError(f"TLS handshake failed: {os.strerror(errno.ETIMEDOUT)}")
+        except ConnectError:
+            self.close()
+            raise
+
+    def begin_tls(
+        self, context: ssl.SSLContext, *, server_side: bool = True, server_hostname: str | None = None
+    ) -> None:
+        """Put TLS over the connection; `shake_hands` then goes on with it.
+
+        Raises:
+            ConnectError: It cannot begin.
+        """
         from dimse.transport.tls import TLSSocket
 
         try:
             self._tls = TLSSocket(self._plain, context, server_side=server_side, server_hostname=server_hostname)
             self._socket, self._plain = self._tls, self._tls.socket
-            while not self._tls.handshake():
-                if not await self._wait(self._tls.wanted, deadline):
-                    raise OSError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))
+        except (OSError, ValueError) as error:
+            raise ConnectError(f"TLS handshake failed: {error}") from error
+
+    def shake_hands(self) -> int:
+        """Go on with the TLS handshake; returns the event that it waits for, 0 when it is done.
+
+        Raises:
+            ConnectError: It failed.
+        """
+        assert self._tls is not None
+        try:
+            return 0 if self._tls.handshake() else self._tls.wanted
         except OSError as error:
-            self.close()
             raise ConnectError(f"TLS handshake failed: {error.strerror or error}") from error
 
     def send_some(self, buffers: Buffers) -> int:
@@ -130,6 +155,13 @@ class Transport(ABC):
         return sent
 
     async def receive_some(self, buffer: memoryview) -> int | None:
+        """As `receive_now`, and others get their turn."""
+        received = self.receive_now(buffer)
+        if received:
+            await self.breathe(received)
+        return received
+
+    def receive_now(self, buffer: memoryview) -> int | None:
         """Receive what has arrived into `buffer`; returns the number of bytes, 0 at the end, None if it would block.
 
         Raises:
@@ -141,7 +173,6 @@ class Transport(ABC):
             return None
         except OSError as error:
             raise ConnectionLost(f"Connection closed: {error.strerror or error}") from error
-        await self.breathe(received)
         return received
 
     def _sendv(self, buffers: Buffers) -> int:
@@ -167,6 +198,10 @@ class Transport(ABC):
             self._socket.shutdown(socket.SHUT_RDWR)
         except OSError:
             return  # it is down already
+
+    def fileno(self) -> int:
+        """The descriptor, for a selector."""
+        return self._plain.fileno()
 
     def close(self) -> None:
         """Close the connection; again does nothing."""

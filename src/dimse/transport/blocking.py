@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
 import select
 import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from types import CoroutineType
 from typing import Any, TypeVar, cast
 
 from dimse.transport import READ, WRITE
@@ -46,7 +46,7 @@ class BlockingTransport(Transport):
     async def call(self, function: Callable[..., T | Awaitable[T]], *args: Any) -> T:
         """Run it here; an `async def` gets an event loop of its own for the time."""
         result = function(*args)
-        if inspect.iscoroutine(result):
+        if isinstance(result, CoroutineType):
             import asyncio
 
             answer: T = asyncio.run(result)
@@ -82,7 +82,9 @@ async def resolve(host: str, port: int, deadline: float | None) -> list[tuple[in
 
 
 def _addresses(host: str, port: int, flags: int) -> list[tuple[int, Address]]:
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=flags)
+    # As bytes: a name given as text makes Python load its tables of international domain names, for ASCII too.
+    name = host.encode("ascii") if host.isascii() else host
+    found = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM, flags=flags)
     return [(family, address) for family, _, _, _, address in found]
 
 

@@ -1,4 +1,4 @@
-"""Field codecs: an annotated dataclass is a wire structure.
+"""Field codecs: an annotated class is a wire structure.
 
 A structure of PS3.8 section 9.3 is declared once, its fields in the order of the wire:
 
@@ -8,7 +8,7 @@ A structure of PS3.8 section 9.3 is declared once, its fields in the order of th
         scu_role: int = wire(U8)
         scp_role: int = wire(U8)
 
-That is a frozen dataclass, its encoder and its decoder. A codec has two methods: `encode(value)` gives bytes, and
+That is a value, its encoder and its decoder. A codec has two methods: `encode(value)` gives bytes, and
 `decode(cursor)` takes them from a `Cursor`, which ends where the structure around it says that it ends. A structure
 class is the codec of its own instances, so structures nest. Numbers are big endian; reserved bytes are sent as zero
 and not tested (PS3.8 9.3.1).
@@ -20,10 +20,10 @@ outside Latin-1: a `UnicodeEncodeError`, which is a `ValueError`).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import MISSING, FrozenInstanceError, dataclass, field, fields
-from typing import Any, ClassVar, Protocol, Self, TypeVar, cast, dataclass_transform
+from typing import Any, ClassVar, Protocol, Self, TypeVar, dataclass_transform
 
 from dimse.errors import LocalProtocolError, RemoteProtocolError
+from dimse.values import MISSING, Field, fields, value
 
 # The items of one variable field that are looked at, those that are skipped included: room for every user-information
 # sub-item that makes sense, and an end to the work that a peer can ask for.
@@ -264,8 +264,8 @@ def read_items(cursor: Cursor, items: Mapping[int, Item]) -> Iterator[tuple[int,
 def read_variable_field(cursor: Cursor, items: Mapping[str, Item]) -> dict[str, Any]:
     """The values of the fields whose names and items are `items`, from all that is left."""
     found: dict[int, list[Any]] = {item.item_type: [] for item in items.values()}
-    for item_type, value in read_items(cursor, {item.item_type: item for item in items.values()}):
-        found[item_type].append(value)
+    for item_type, content in read_items(cursor, {item.item_type: item for item in items.values()}):
+        found[item_type].append(content)
     return {name: item.gather(found[item.item_type]) for name, item in items.items()}
 
 
@@ -287,31 +287,44 @@ class Choice:
         return tuple(value for _, value in read_items(cursor, self.items))
 
 
+class Wire(Field):
+    """What is declared of a structure's field; see `wire`."""
+
+    __slots__ = ("codec", "reserved")
+
+    def __init__(self, codec: Codec | Item, reserved: int, default: Any, kw_only: bool, secret: bool) -> None:
+        Field.__init__(self, default, None, not secret, kw_only)
+        self.codec, self.reserved = codec, reserved
+
+
+def wire(
+    codec: Codec | Item, *, reserved: int = 0, default: Any = MISSING, kw_only: bool = False, secret: bool = False
+) -> Any:
+    """The field of a structure.
+
+    Args:
+        codec: How it stands on the wire. Items come after all other fields.
+        reserved: How many reserved bytes follow it.
+        default: Its value where none is given.
+        kw_only: Whether it is given by name only: the arguments need not have the order of the wire.
+        secret: Whether it is kept out of `repr`.
+    """
+    return Wire(codec, reserved, default, kw_only, secret)
+
+
+@value
 class Structure:
-    """The base of what `structure` makes: values that do not change, and their bytes.
+    """The base of what `structure` makes: values, and their bytes.
 
     Attributes:
         wire_type: The PDU type or item type.
     """
 
-    __slots__ = ()
-
     wire_type: ClassVar[int]
-    __match_args__: ClassVar[tuple[str, ...]]
     _reserved: ClassVar[int]
     _extensible: ClassVar[bool]
-    _fields: ClassVar[Mapping[str, tuple[Codec, int]]]
+    _plain: ClassVar[Mapping[str, tuple[Codec, int]]]  # the fields that are no items, and the reserved bytes after each
     _items: ClassVar[Mapping[str, Item]]
-    _defaults: ClassVar[Mapping[str, Any]]
-    _secrets: ClassVar[frozenset[str]]
-
-    def __init__(self, *positional: object, **named: object) -> None:
-        given = dict(zip(self.__match_args__, positional, strict=False))
-        values = {**self._defaults, **given, **named}
-        if len(given) < len(positional) or given.keys() & named.keys() or values.keys() != set(self._names()):
-            raise TypeError(f"{type(self).__name__} takes {', '.join(self._names())}")
-        for name, value in values.items():
-            setattr(self, name, value)
 
     def encode(self) -> bytes:
         """The bytes after the length field.
@@ -321,7 +334,7 @@ class Structure:
         """
         try:
             parts = [bytes(self._reserved)]
-            for name, (codec, reserved) in self._fields.items():
+            for name, (codec, reserved) in self._plain.items():
                 parts += codec.encode(getattr(self, name)), bytes(reserved)
             parts += [item.encode(getattr(self, name)) for name, item in self._items.items()]
             self._test(LocalProtocolError)
@@ -339,7 +352,7 @@ class Structure:
         try:
             cursor.take(cls._reserved)
             values: dict[str, Any] = {}
-            for name, (codec, reserved) in cls._fields.items():
+            for name, (codec, reserved) in cls._plain.items():
                 values[name] = codec.decode(cursor)
                 cursor.take(reserved)
             if cls._items:
@@ -347,11 +360,11 @@ class Structure:
             if cls._extensible:
                 cursor.rest()
             cursor.end()
-            value = cls(**values)
-            value._test(RemoteProtocolError)
+            decoded = cls(**values)
+            decoded._test(RemoteProtocolError)
         except RemoteProtocolError as error:
             raise RemoteProtocolError(f"{cls.__name__}: {error}") from error
-        return value
+        return decoded
 
     @classmethod
     def _decode_items(cls, cursor: Cursor) -> dict[str, Any]:
@@ -361,48 +374,6 @@ class Structure:
     def _test(self, error: type[Exception]) -> None:
         """Raise `error` if the values do not go together."""
 
-    @classmethod
-    def _names(cls) -> tuple[str, ...]:
-        return (*cls._fields, *cls._items)
-
-    def _values(self) -> tuple[Any, ...]:
-        return tuple(getattr(self, name) for name in self._names())
-
-    def __repr__(self) -> str:
-        shown = (f"{name}={getattr(self, name)!r}" for name in self._names() if name not in self._secrets)
-        return f"{type(self).__name__}({', '.join(shown)})"
-
-    def __eq__(self, other: object) -> bool:
-        if type(other) is not type(self):
-            return NotImplemented
-        return self._values() == other._values()
-
-    def __hash__(self) -> int:
-        return hash((type(self), self._values()))
-
-    def __setattr__(self, name: str, value: object) -> None:
-        if hasattr(self, name):  # set once, by `__init__`, `copy` or `pickle`
-            raise FrozenInstanceError(f"cannot assign to field {name!r}")
-        object.__setattr__(self, name, value)
-
-    def __delattr__(self, name: str) -> None:
-        raise FrozenInstanceError(f"cannot delete field {name!r}")
-
-
-def wire(
-    codec: Codec | Item, *, reserved: int = 0, default: Any = MISSING, kw_only: bool = False, secret: bool = False
-) -> Any:
-    """The field of a structure.
-
-    Args:
-        codec: How it stands on the wire. Items come after all other fields.
-        reserved: How many reserved bytes follow it.
-        default: Its value where none is given.
-        kw_only: Whether it is given by name only: the arguments need not have the order of the wire.
-        secret: Whether it is kept out of `repr`.
-    """
-    return field(default=default, kw_only=kw_only, repr=not secret, metadata={"codec": codec, "reserved": reserved})
-
 
 S = TypeVar("S", bound=Structure)
 
@@ -411,9 +382,6 @@ S = TypeVar("S", bound=Structure)
 def structure(wire_type: int, *, reserved: int = 0, extensible: bool = False) -> Callable[[type[S]], type[S]]:
     """Make a class whose annotated fields are given by `wire` a structure.
 
-    The methods of a frozen dataclass are in `Structure`, once: to generate and compile them for each class would take
-    most of the time that a program needs to load this package.
-
     Args:
         wire_type: The PDU type or item type.
         reserved: How many reserved bytes precede the first field.
@@ -421,14 +389,13 @@ def structure(wire_type: int, *, reserved: int = 0, extensible: bool = False) ->
     """
 
     def make(cls: type[S]) -> type[S]:
-        made = dataclass(init=False, repr=False, eq=False, slots=True)(cls)
+        made = value(cls)
         made.wire_type, made._reserved, made._extensible = wire_type, reserved, extensible
-        declared = fields(cast(Any, made))
-        codecs = {field.name: (field.metadata["codec"], field.metadata["reserved"]) for field in declared}
-        made._fields = {name: spec for name, spec in codecs.items() if not isinstance(spec[0], Item)}
-        made._items = {name: codec for name, (codec, _) in codecs.items() if isinstance(codec, Item)}
-        made._defaults = {field.name: field.default for field in declared if field.default is not MISSING}
-        made._secrets = frozenset(field.name for field in declared if not field.repr)
+        declared = {name: field for name, field in fields(made).items() if isinstance(field, Wire)}
+        made._items = {name: field.codec for name, field in declared.items() if isinstance(field.codec, Item)}
+        made._plain = {
+            name: (field.codec, field.reserved) for name, field in declared.items() if not isinstance(field.codec, Item)
+        }
         return made
 
     return make

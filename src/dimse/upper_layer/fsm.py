@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dimse.values import value
 
 # PS3.8 Tables 9-1 to 9-5
 STATES = {
@@ -46,7 +46,7 @@ Evt19  .     AA-1  AA-8  .     AA-8  AA-8  AA-8  AA-8  AA-8  AA-8  AA-8  AA-8  A
 """
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Action:
     """What a transition does (PS3.8 Tables 9-6 to 9-9).
 

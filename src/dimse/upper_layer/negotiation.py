@@ -6,7 +6,6 @@ The requestor builds its A-ASSOCIATE-RQ with `propose` and reads the answer with
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TypeVar
 
 from dimse import uids
@@ -23,6 +22,7 @@ from dimse.settings import (
     UserIdentity,
 )
 from dimse.upper_layer import pdu
+from dimse.values import value
 
 # Result/Reason of a presentation context in an A-ASSOCIATE-AC (PS3.8 Table 9-18)
 ACCEPTANCE, USER_REJECTION, NO_REASON, ABSTRACT_SYNTAX_NOT_SUPPORTED, TRANSFER_SYNTAXES_NOT_SUPPORTED = range(5)
@@ -35,7 +35,7 @@ CONTEXT_RESULTS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class PresentationContext:
     """A presentation context after negotiation (PS3.8 7.1.1.13, 7.1.1.14).
 
@@ -62,7 +62,7 @@ class PresentationContext:
         return self.result == ACCEPTANCE
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Peer:
     """Who the peer says it is.
 
@@ -79,7 +79,7 @@ class Peer:
     address: tuple[str, int] = ("", 0)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Negotiated:
     """What holds during the association.
 
@@ -236,9 +236,9 @@ def answer(acceptor: Acceptor, request: pdu.AssociateRQ) -> tuple[pdu.AssociateA
     Raises:
         NegotiationError: The requestor's maximum length is too small to answer in.
     """
-    rejection = _rejection(acceptor, request)
-    if rejection is not None:
-        return rejection
+    refused = rejection(acceptor, request)
+    if refused is not None:
+        return refused
     identity = find(request.user_information, pdu.UserIdentityRQ)
     response: bytes | None = None
     if identity is not None and acceptor.identify is not None:
@@ -286,7 +286,7 @@ def answer(acceptor: Acceptor, request: pdu.AssociateRQ) -> tuple[pdu.AssociateA
     return accept, negotiated
 
 
-def _rejection(acceptor: Acceptor, request: pdu.AssociateRQ) -> pdu.AssociateRJ | None:
+def rejection(acceptor: Acceptor, request: pdu.AssociateRQ) -> pdu.AssociateRJ | None:
     """Why the request as a whole is refused, if it is (PS3.8 Table 9-21)."""
     ids = [context.context_id for context in request.presentation_contexts]
     if request.application_context != uids.ApplicationContextName:

@@ -6,13 +6,13 @@ whoever has them feeds `receive`, sends `data_to_send()`, closes when `closing` 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from struct import Struct
 
 from dimse.errors import LocalProtocolError, RemoteProtocolError
 from dimse.upper_layer import pdu
 from dimse.upper_layer.fsm import ACTIONS, EVENTS, TRANSITIONS
 from dimse.upper_layer.pdata import P_DATA_TF, Fragment, PDVReader
+from dimse.values import value
 
 _PDU_HEADER = Struct(">BxL")
 
@@ -32,7 +32,7 @@ _ARRIVALS = {
 _UNRECOGNISED_PDU, _UNEXPECTED_PDU = 1, 2
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ProviderAbort:
     """A-P-ABORT indication that our own upper layer issues (PS3.8 7.4).
 
@@ -71,6 +71,8 @@ class UpperLayer:
         artim: Does the association request/reject/release timer run?
         artim_starts: How often it was started, so that whoever has the clock sees a restart.
         closing: The transport connection is to be closed once `data_to_send()` has gone out.
+        pdus: How many PDUs have begun to arrive.
+        pdu_length: Bytes of the last of them, without its header.
         fault: Why the association was given up, if it was.
     """
 
@@ -79,6 +81,7 @@ class UpperLayer:
         self.artim = False
         self.artim_starts = 0
         self.closing = False
+        self.pdus = self.pdu_length = 0
         self.fault = ProviderAbort()
         self._requestor = requestor
         self._maximum_length = maximum_length
@@ -195,6 +198,8 @@ class UpperLayer:
     def _header(self, header: bytes) -> None:
         """Decide on a PDU by its header alone: is it known, of a possible length, and allowed now?"""
         pdu_type, length = _PDU_HEADER.unpack(header)
+        self.pdus += 1
+        self.pdu_length = length
         if pdu_type not in _ARRIVALS:
             self._invalid(_UNRECOGNISED_PDU, f"PDU type {pdu_type:02X}H is not in the Standard", header)
             return

@@ -1,0 +1,205 @@
+"""The folders of a store: opened relative to their parent's descriptor, never through a symbolic link, and synced."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+
+FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+
+_MOST_KNOWN = 1024  # folders whose names are known to be on the disk
+_FULL_FSYNC: int | None = getattr(fcntl, "F_FULLFSYNC", None)  # macOS: fsync leaves the bytes in the drive's cache
+_RENAME_NOREPLACE = 1  # linux/fs.h
+
+UNSUPPORTED = frozenset((errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.EMLINK))
+"""What the system says to a hard link, or to a kind of renaming, that the file system does not have."""
+
+
+def sync(descriptor: int) -> None:
+    """Wait until the disk has a file or a folder. A failure is final: another fsync may succeed over what this one lost."""
+    if _FULL_FSYNC is not None:
+        fcntl.fcntl(descriptor, _FULL_FSYNC)
+    else:
+        os.fsync(descriptor)
+
+
+def close(descriptor: int) -> None:
+    """Close a file or a folder. What the system says to that is no news: what must not be lost has been synced."""
+    with suppress(OSError):
+        os.close(descriptor)
+
+
+# --- a name for a file, if nothing has it yet ---
+
+
+def give_name(source: int, temporary: str, folder: int, name: str) -> str:
+    """Give the file `temporary` in one folder the name `name` in another; returns how it was done.
+
+    As a hard link, where the file system has them: `temporary` stands for the file too, then. Otherwise it is renamed, by
+    renameat2(RENAME_NOREPLACE); and where that is not supported either, over an empty file that was made to keep the place, which
+    a crash in between may leave.
+
+    Raises:
+        FileExistsError: The name stands for something already; nothing has changed.
+        OSError: The file cannot have that name; nothing has changed.
+    """
+    for way in (_link, _rename_no_replace):
+        try:
+            way(source, temporary, folder, name)
+            return way.__name__
+        except OSError as error:
+            if error.errno not in UNSUPPORTED:
+                raise
+    _keep_place_and_rename(source, temporary, folder, name)
+    return _keep_place_and_rename.__name__
+
+
+def _link(source: int, temporary: str, folder: int, name: str) -> None:
+    os.link(temporary, name, src_dir_fd=source, dst_dir_fd=folder, follow_symlinks=False)
+
+
+def _rename_no_replace(source: int, temporary: str, folder: int, name: str) -> None:
+    import ctypes  # a slow start is for those who need it
+
+    renameat2 = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if renameat2 is None:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+    if renameat2(source, os.fsencode(temporary), folder, os.fsencode(name), _RENAME_NOREPLACE) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+def _keep_place_and_rename(source: int, temporary: str, folder: int, name: str) -> None:
+    os.close(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=folder))
+    try:
+        os.rename(temporary, name, src_dir_fd=source, dst_dir_fd=folder)
+    except OSError:
+        os.unlink(name, dir_fd=folder)
+        raise
+
+
+# --- folders ---
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """A folder within a store that is open, and those it is in.
+
+    Attributes:
+        components: Its path within the store; none is the store's own folder.
+        descriptors: Of the store's own folder, and of each one on the path.
+    """
+
+    components: tuple[str, ...]
+    descriptors: list[int]
+
+    @property
+    def folder(self) -> int:
+        """The descriptor of the folder itself."""
+        return self.descriptors[-1]
+
+
+class Folders:
+    """The folder of a store and those within it.
+
+    Args:
+        path: The store's folder, absolute; made if it does not exist.
+        permissions: Of the folders that are made.
+        durable: Whether to wait for the disk.
+
+    Raises:
+        OSError: The folder cannot be made or opened.
+    """
+
+    def __init__(self, path: str, permissions: int, *, durable: bool) -> None:
+        self._permissions, self._durable = permissions, durable
+        # By path: device and inode of folders whose names are synced. One that is removed and made again is another one.
+        self._known: dict[tuple[str, ...], tuple[int, int]] = {}
+        self._make(path)
+        self.root = os.open(path, FOLDER)
+
+    def close(self) -> None:
+        """Let go of the store's folder; harmless twice."""
+        if self.root >= 0:
+            close(self.root)
+        self.root = -1
+
+    def _make(self, path: str) -> None:
+        """Make a folder and those it is in; their names must not get lost with the power either."""
+        if os.path.isdir(path):
+            return
+        parent = os.path.dirname(path)
+        self._make(parent)
+        with suppress(FileExistsError):
+            os.mkdir(path, 0o700)
+            self._permit(path)
+        descriptor = os.open(parent, FOLDER)
+        try:
+            if self._durable:
+                sync(descriptor)
+        finally:
+            close(descriptor)
+
+    def _permit(self, folder: int | str) -> None:
+        """Give a folder that was just made its permissions, whatever the umask is; a set-group-ID bit that it inherited stays."""
+        if self._permissions != 0o700:
+            os.chmod(folder, os.stat(folder).st_mode & stat.S_ISGID | self._permissions)
+
+    @contextmanager
+    def opened(self, components: tuple[str, ...]) -> Iterator[Branch]:
+        """A folder within the store; it and those it is in are made where they do not exist.
+
+        The descriptors are of this call's own: the system reports a failed write-back once a descriptor, and another thread must
+        not take the report away.
+
+        Raises:
+            OSError: It cannot be made; or something else, a symbolic link too, has the name of one of them.
+        """
+        descriptors = [os.open(".", FOLDER, dir_fd=self.root)]
+        try:
+            for depth in range(len(components)):
+                descriptors.append(self._enter(descriptors[-1], components[: depth + 1]))
+            yield Branch(components, descriptors)
+        finally:
+            for descriptor in descriptors:
+                close(descriptor)
+
+    def _enter(self, parent: int, components: tuple[str, ...]) -> int:
+        flags, name, made = FOLDER | os.O_NOFOLLOW, components[-1], False
+        with suppress(FileNotFoundError):
+            return os.open(name, flags, dir_fd=parent)
+        self._known.pop(components, None)  # the new one may get the inode of one that was removed
+        with suppress(FileExistsError):  # another thread's
+            os.mkdir(name, 0o700, dir_fd=parent)
+            made = True
+        descriptor = os.open(name, flags, dir_fd=parent)
+        try:
+            if made:
+                self._permit(descriptor)
+        except OSError:
+            close(descriptor)
+            raise
+        return descriptor
+
+    def sync(self, branch: Branch) -> None:
+        """Wait until the disk has what stands in a folder, and the names of those it is in: whoever made them may not have waited.
+
+        Raises:
+            OSError: What is not on the disk is lost.
+        """
+        if not self._durable:
+            return
+        sync(branch.folder)
+        for depth in range(len(branch.components), 0, -1):
+            path, folder = branch.components[:depth], os.fstat(branch.descriptors[depth])
+            identity = folder.st_dev, folder.st_ino
+            if self._known.get(path) != identity:
+                sync(branch.descriptors[depth - 1])
+                if len(self._known) >= _MOST_KNOWN:
+                    self._known.clear()
+                self._known[path] = identity

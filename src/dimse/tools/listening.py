@@ -1,0 +1,290 @@
+"""What the tools that listen share: their options, signals, worker processes."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
+from ipaddress import ip_network
+from types import FrameType, TracebackType
+from typing import NoReturn, Self
+
+import dimse
+from dimse import settings, uids
+from dimse.text import one_line
+from dimse.tools import common
+from dimse.tools.ready import announce
+
+UNCOMPRESSED = (uids.ExplicitVRLittleEndian, uids.ExplicitVRBigEndian, uids.ImplicitVRLittleEndian)
+
+
+def add_options(parser: common.Parser, ae_title: str) -> None:
+    """Where to listen, who may come in, and how long things may take."""
+    parser.add_argument("port", type=common.number(0, 65535), help="port to listen on; 0 picks a free one")
+    common.add_logging(parser)
+    group = parser.add_argument_group("listening")
+    group.add_argument(
+        "-ba", "--bind-address", metavar="A", default="0.0.0.0", help="address to listen on (%(default)s, every one)"
+    )
+    group.add_argument("--ready-file", metavar="F", help="write HOST:PORT there once connections are taken")
+    group.add_argument(
+        "--drain",
+        metavar="S",
+        type=common.seconds,
+        default=30,
+        help="at the end (SIGTERM, Ctrl-C), let running associations go on for S seconds (%(default)s)",
+    )
+    group.add_argument(
+        "--workers", metavar="N", type=common.number(1, 256), default=1, help="processes on the port (%(default)s)"
+    )
+    group = parser.add_argument_group("association")
+    group.add_argument(
+        "-aet", "--ae-title", metavar="A", type=common.ae_title, default=ae_title, help="our AE title (%(default)s)"
+    )
+    group.add_argument("--require-called", action="store_true", help="reject who calls another AE title than ours")
+    group.add_argument(
+        "--allow-calling",
+        metavar="A",
+        type=common.ae_title,
+        action="append",
+        default=[],
+        help="let only this AE title call; again for more",
+    )
+    group.add_argument(
+        "--allow-from",
+        metavar="NET",
+        type=common.validated(_network),
+        action="append",
+        default=[],
+        help="let only this network connect (10.1.0.0/16); again for more",
+    )
+    group.add_argument(
+        "--max-associations",
+        metavar="N",
+        type=common.number(1, 100_000),
+        default=settings.Limits().associations,
+        help="at one time in each worker; more are rejected (%(default)s)",
+    )
+    common.add_waits(group, connecting=False)
+    group.add_argument(
+        "--idle-timeout",
+        metavar="S",
+        type=common.seconds,
+        default=settings.Timeouts().idle,
+        help="a request from an association that is silent: seconds (%(default)s), 0 is unlimited",
+    )
+    group.add_argument(
+        "-pdu",
+        "--max-pdu",
+        metavar="N",
+        type=common.maximum_length,
+        default=settings.ACCEPTOR_MAXIMUM_LENGTH,
+        help="largest P-DATA PDU that we receive: 0 (unlimited) or 4096 and more bytes (%(default)s)",
+    )
+    preference = parser.add_argument_group("transfer syntaxes").add_mutually_exclusive_group()
+    for short, long, first, words in (
+        ("-x=", "--prefer-uncompr", UNCOMPRESSED[0], "prefer uncompressed ones, in this machine's byte order"),
+        ("-xe", "--prefer-little", UNCOMPRESSED[0], "prefer Explicit VR Little Endian"),
+        ("-xb", "--prefer-big", UNCOMPRESSED[1], "prefer Explicit VR Big Endian"),
+    ):
+        preference.add_argument(short, long, action="store_const", const=first, dest="preferred", help=words)
+    preference.add_argument("-xi", "--implicit", action="store_true", help="accept Implicit VR Little Endian only")
+
+
+def _network(text: str) -> str:
+    ip_network(text)
+    return text
+
+
+def make_server(
+    options: argparse.Namespace,
+    handlers: dimse.Handlers,
+    *,
+    contexts: set[str] | None = None,
+    only: tuple[str, ...] = (),
+) -> dimse.Server:
+    """The server that the options ask for.
+
+    Args:
+        options: As parsed.
+        handlers: What answers.
+        contexts: The abstract syntaxes that are accepted; None: what the handlers are for.
+        only: Transfer syntaxes, if no others are to be accepted.
+    """
+    accepted: tuple[str, ...] | None = only or None
+    if options.implicit:
+        accepted = (uids.ImplicitVRLittleEndian,)
+    elif options.preferred:
+        known = only or tuple(uid for uid, entry in uids.dictionary().items() if entry.kind == "Transfer Syntax")
+        accepted = tuple(dict.fromkeys((options.preferred, *UNCOMPRESSED, *known)))
+        accepted = tuple(uid for uid in accepted if uid in known)
+    return dimse.Server(
+        (options.bind_address, options.port),
+        handlers,
+        ae_title=options.ae_title,
+        contexts=contexts,
+        transfer_syntaxes=accepted,
+        prefer_ours=bool(options.preferred),
+        timeouts=settings.Timeouts(
+            acse=options.acse_timeout,
+            dimse=options.dimse_timeout,
+            network=options.network_timeout,
+            idle=options.idle_timeout,
+        ),
+        limits=settings.Limits(associations=options.max_associations),
+        maximum_length=options.max_pdu,
+        require_called=options.require_called,
+        calling_ae_titles=options.allow_calling,
+        networks=options.allow_from,
+        accept_unknown=getattr(options, "accept_unknown", False),
+        share_port=options.workers > 1,
+    )
+
+
+class Ending:
+    """SIGTERM and SIGINT: the first ends the tool in order, a second one at once.
+
+    The handler only opens a gate, for which `wait` waits, and passes the signal on: an exception out of it could break into
+    whatever is under way.
+
+    Attributes:
+        begun: Has the first of them come?
+        workers: Processes that it is passed on to.
+    """
+
+    SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+    def __init__(self) -> None:
+        self.begun = False
+        self.workers: set[int] = set()
+        self._gate = threading.Lock()
+        self._gate.acquire()
+
+    def __enter__(self) -> Self:
+        self._before = {number: signal.signal(number, self._begin) for number in self.SIGNALS}
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _begin(self, number: int, frame: FrameType | None) -> None:
+        for each in self.SIGNALS:
+            signal.signal(each, signal.SIG_DFL)
+        self.begun = True
+        self.end_workers()
+        self._gate.release()
+
+    def end_workers(self) -> None:
+        """Ask every worker to end."""
+        for worker in self.workers:
+            with suppress(ProcessLookupError):
+                os.kill(worker, signal.SIGTERM)
+
+    def wait(self) -> None:
+        """Wait for the first of them."""
+        self._gate.acquire()
+
+
+Serving = Callable[[], AbstractContextManager[dimse.Server]]
+
+
+def run(
+    options: argparse.Namespace,
+    logger: logging.Logger,
+    shared: Callable[[argparse.Namespace], AbstractContextManager[Serving]],
+) -> int:
+    """Serve until a signal ends it; returns the exit status.
+
+    Args:
+        options: As parsed.
+        logger: The tool's.
+        shared: What all workers have in common, such as the folder; gives what each of them does: it enters with a server that
+            listens.
+    """
+    try:
+        with Ending() as ending, shared(options) as serving:
+            if options.workers > 1:
+                return _supervise(options, logger, serving, ending)
+            with serving() as server, announce(server.address, options.ready_file):
+                _say_ready(options, logger, server.address)
+                ending.wait()
+                server.shutdown(options.drain)
+    except (OSError, ValueError, dimse.DimseError) as error:
+        common.say(logger, [one_line(error.strerror if isinstance(error, OSError) and error.strerror else str(error))])
+        common.say_traceback(logger, error)
+        return common.NO_ASSOCIATION
+    return common.SUCCESS
+
+
+def _say_ready(options: argparse.Namespace, logger: logging.Logger, address: tuple[str, int]) -> None:
+    if options.bind_address in ("0.0.0.0", "::") and not (options.allow_calling or options.allow_from):
+        common.warn(
+            logger,
+            options,
+            "Listening on every address, and any AE may associate: -ba 127.0.0.1 keeps it to this machine,"
+            " --allow-from and --allow-calling to known peers",
+        )
+    logger.info("Listening on %s:%d", *address)
+
+
+# --- several processes on one port ---
+
+
+def _supervise(options: argparse.Namespace, logger: logging.Logger, serving: Serving, ending: Ending) -> int:
+    """Run workers that share the port until a signal comes, or one of them ends."""
+    family = socket.AF_INET6 if ":" in options.bind_address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as claim:  # it holds the port for them, and takes no connections
+        claim.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        claim.bind((options.bind_address, options.port))
+        host, options.port = claim.getsockname()[:2]
+        ready, tell = os.pipe()
+        for _ in range(options.workers):
+            ending.workers.add(os.fork() or _work(options, logger, serving, ending, tell))
+        os.close(tell)
+        with open(ready, "rb") as each_is_ready:
+            if len(each_is_ready.read(options.workers)) == options.workers:
+                with announce((host, options.port), options.ready_file):
+                    _say_ready(options, logger, (host, options.port))
+                    return _wait_for_workers(logger, ending)
+        ending.end_workers()
+        return _wait_for_workers(logger, ending)
+
+
+def _work(options: argparse.Namespace, logger: logging.Logger, serving: Serving, ending: Ending, tell: int) -> NoReturn:
+    """What a worker does, from its start to its end."""
+    status = common.NO_ASSOCIATION
+    try:
+        ending.workers.clear()
+        with serving() as server:
+            os.write(tell, b".")
+            os.close(tell)
+            ending.wait()
+            server.shutdown(options.drain)
+        status = common.SUCCESS
+    except (OSError, ValueError, dimse.DimseError) as error:
+        common.say(logger, [one_line(str(error))])
+    finally:
+        logging.shutdown()
+        os._exit(status)  # nothing of the supervisor's is to be closed here
+
+
+def _wait_for_workers(logger: logging.Logger, ending: Ending) -> int:
+    status = common.SUCCESS
+    while ending.workers:
+        worker, how = os.wait()
+        ending.workers.discard(worker)
+        if how or not ending.begun:
+            status = common.NO_ASSOCIATION
+        if not ending.begun:
+            logger.error("a worker has ended (%d): the others are ended too", os.waitstatus_to_exitcode(how))
+            ending.begun = True
+            ending.end_workers()
+    return status
