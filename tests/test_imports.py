@@ -19,7 +19,7 @@ SOURCE = Path(__file__).parents[1] / "src"
 # From the ground up. A room is a module of dimse, or a package with all that is in it. A module may import those of its
 # own room and of the layers below; the rooms of one layer do not know each other.
 LAYERS = (
-    ("text", "uid_table", "version"),
+    ("text", "uid_table", "values", "version"),
     ("encoding", "errors", "pdv", "uids"),
     ("settings", "sinks"),
     ("upper_layer", "message", "media", "data_set"),
@@ -28,7 +28,7 @@ LAYERS = (
     ("association",),
     ("services",),
     ("handlers",),
-    ("archive",),
+    ("archive", "waiting_room"),
     ("server",),
     ("dimse", "aio"),  # the faces
     ("testing", "tools"),
@@ -68,11 +68,11 @@ AT_MODULE_LEVEL = {
 
 # What only these may import at all. To the association a transport is an interface: the faces choose the driver.
 ONLY_BY = {
-    "socket": ("transport", "server"),
+    "socket": ("transport", "server", "tools.listening", "tools.ready"),
     "ssl": ("transport", "server"),
     "select": ("transport", "server"),
     "selectors": ("transport", "server"),
-    "dimse.transport": ("transport", "server", "dimse", "aio", "testing", "association"),
+    "dimse.transport": ("transport", "waiting_room", "server", "dimse", "aio", "testing", "association", "pump"),
     "dimse.transport.blocking": ("transport", "server", "dimse", "testing"),
     "dimse.transport.asyncio": ("transport", "server", "aio", "testing"),
 }
