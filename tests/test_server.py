@@ -19,7 +19,7 @@ import pytest
 
 import dimse
 from dimse import aio, uids
-from dimse.errors import AssociationAborted, AssociationRejected
+from dimse.errors import AssociationAborted, AssociationError, AssociationRejected
 from dimse.message.command import CFindRQ
 from dimse.services import AsyncAssociation
 from dimse.settings import Limits, ProposedContext, Timeouts
@@ -600,3 +600,32 @@ def test_a_handler_knows_its_association_only_by_its_request(face: Face) -> None
     assert [peer.ae_title for peer in peers] == ["ONE", "TWO"]
     assert {peer.address[0] for peer in peers} == {LOOPBACK}
     assert isinstance(one._association, AsyncAssociation)
+
+
+@on_both_faces
+def test_at_the_end_what_is_under_way_is_answered_and_idle_associations_do_not_keep_it(face: Face) -> None:
+    working, go_on = threading.Event(), threading.Event()
+
+    def work(_: dimse.EchoRequest) -> int:
+        working.set()
+        assert go_on.wait(LONG)
+        return 0
+
+    with running(face, dimse.Handlers(echo=work)) as server, ThreadPoolExecutor() as pool:
+        idle, busy = associate(server.address[1]), associate(server.address[1])
+        answer = pool.submit(busy.echo)
+        assert working.wait(LONG)
+        started = time.monotonic()
+        if isinstance(server, aio.Server):
+            end = asyncio.run_coroutine_threadsafe(server.shutdown(LONG), server._loop)
+        else:
+            assert isinstance(server, dimse.Server)
+            end = pool.submit(server.shutdown, LONG)
+        with pytest.raises(AssociationError):
+            idle.serve(LONG)
+        go_on.set()
+        assert answer.result(LONG) == 0
+        end.result(LONG)
+        assert time.monotonic() - started < LONG / 2
+        with pytest.raises(AssociationError):
+            busy.echo()

@@ -93,7 +93,7 @@ class Server(Reception):
         await self._stopped.wait()
 
     async def shutdown(self, drain: float = 0) -> None:
-        """Stop listening; let associations end for `drain` seconds, and abort those that have not."""
+        """Stop listening; let messages under way be answered for `drain` seconds, and abort every association."""
         if self._listener is None:
             return
         self._loop.remove_reader(self._listener)
@@ -104,6 +104,8 @@ class Server(Reception):
             self._timer.cancel()
         mine = asyncio.current_task()  # a handler may end the server
         tasks = {task for task in self._tasks if task is not mine}
+        if drain:
+            self._finish_all()
         if tasks and drain:
             await asyncio.wait(tasks, timeout=drain)
         self._abort_all()

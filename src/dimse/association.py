@@ -6,6 +6,7 @@ moment between messages. The PDUs below are `dimse.pump`'s affair, what a servic
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol, Self, TypeVar, cast
 
 from dimse import uids
 from dimse.errors import (
+    AssociationAborted,
     AssociationError,
     AssociationRejected,
     AssociationReleased,
@@ -126,6 +128,8 @@ class Association(Pump):
         self._requests: deque[Arrived] = deque()
         self._outstanding: dict[int, Outstanding] = {}
         self._last_message_id = 0
+        self._refused = False  # has a message been refused?
+        self._answering = self._finishing = False
 
     # --- making one ---
 
@@ -414,6 +418,8 @@ class Association(Pump):
         async with self.operation():
             while not self._release_asked:
                 await self._answer_waiting()
+                if self._finishing and not self._within_message:
+                    raise AssociationAborted
                 if end is None:
                     await self._pull(deadline_after(self.timeouts.idle), "network")
                 elif time.monotonic() >= end or not await self._pull_until(end):
@@ -425,8 +431,15 @@ class Association(Pump):
         LOGGER.info("Association Released")
         self._end(AssociationReleased("the association has been released"))
 
+    def finish(self) -> None:
+        """Abort the association once the message under way has been answered, at once if there is none; from any thread."""
+        self._finishing = True
+        if not (self._within_message or self._requests or self._answering):
+            self.abort()
+
     async def _answer_waiting(self) -> None:
         while self._requests:
+            self._answering = True
             arrived = self._requests.popleft()
             try:
                 if isinstance(arrived.message, InvalidCommand):
@@ -438,16 +451,19 @@ class Association(Pump):
                         arrived.context, command.respond(arrived.message, command.UNRECOGNIZED_OPERATION)
                     )
             finally:
+                self._answering = False
                 if arrived.sink is not None:
                     arrived.sink.discard()
 
     async def _refuse(self, arrived: Arrived) -> None:
         """Answer a command set that is no message we know, where it says enough to be answered."""
         invalid = cast(InvalidCommand, arrived.message)
-        LOGGER.error("refused a message: %s", invalid)
         refusal = command.refusal(invalid)
         if refusal is None:
             raise RemoteProtocolError(str(invalid), abort_source=0)
+        # Once an association: no peer is to fill the log.
+        LOGGER.log(logging.DEBUG if self._refused else logging.ERROR, "refused a message: %s", invalid)
+        self._refused = True
         await self._send(arrived.context, refusal, None)
 
     # --- messages that arrive ---

@@ -7,13 +7,12 @@ asyncio face a task (`dimse.aio`). `Reception` is what both share.
 from __future__ import annotations
 
 import logging
-import os
 import selectors
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from ipaddress import ip_network
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -24,7 +23,7 @@ from dimse.errors import AssociationAborted, ConnectionLost, DimseError
 from dimse.handlers import Handlers
 from dimse.services import AsyncAssociation
 from dimse.settings import ACCEPTOR_MAXIMUM_LENGTH, Acceptor, Limits, Timeouts, UserIdentity
-from dimse.text import one_line
+from dimse.text import host_and_port, one_line
 from dimse.transport import READ
 from dimse.transport.base import Listener, Transport, tune
 from dimse.transport.blocking import BlockingTransport, run
@@ -38,6 +37,17 @@ if TYPE_CHECKING:
 BACKLOG = 1024
 AT_ONCE = 64  # connections that are accepted before the others get their turn
 BREATHER = 0.1  # seconds without accepting, when the system has no descriptors left
+
+
+@contextmanager
+def saying_where(host: str, port: int) -> Iterator[socket.AddressFamily]:
+    """Bind a socket of the family that is given to an address: an `OSError` that this raises says which address."""
+    try:
+        yield socket.AF_INET6 if ":" in host else socket.AF_INET
+    except OSError as error:
+        # `socket.create_server` adds to the system's words what it was doing.
+        words = (error.strerror or str(error)).partition(" (while")[0]
+        raise OSError(error.errno, f"cannot listen on {host_and_port(host, port)}: {words}") from error
 
 
 class Reception:
@@ -135,14 +145,10 @@ class Reception:
         """
         if self._listener is not None:
             return self._listener
-        host, port = self._wanted_address
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        try:
+        with saying_where(*self._wanted_address) as family:
             self._listener = socket.create_server(
-                (host, port), family=family, backlog=BACKLOG, reuse_port=self._share_port
+                self._wanted_address, family=family, backlog=BACKLOG, reuse_port=self._share_port
             )
-        except OSError as error:
-            raise OSError(error.errno, f"cannot listen on {host}:{port}: {os.strerror(error.errno or 0)}") from error
         self._listener.setblocking(False)
         return self._listener
 
@@ -196,6 +202,10 @@ class Reception:
             with self._lock:
                 self._admitted -= 1
 
+    def _finish_all(self) -> None:
+        for association in list(self._associations):
+            association.finish()
+
     def _abort_all(self) -> None:
         for association in list(self._associations):
             association.abort()
@@ -241,12 +251,14 @@ class Server(Reception):
         self._stopped.wait()
 
     def shutdown(self, drain: float = 0) -> None:
-        """Stop listening; let associations end for `drain` seconds, and abort those that have not."""
+        """Stop listening; let messages under way be answered for `drain` seconds, and abort every association."""
         if self._listening is None:
             return
         self._waker.send(b"x")
         self._listening.join()
         self._listening = None
+        if drain:
+            self._finish_all()
         deadline = time.monotonic() + drain
         mine = threading.current_thread()  # a handler may end the server
         for thread in [thread for thread in self._threads if thread is not mine]:

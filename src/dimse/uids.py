@@ -7,7 +7,7 @@ table is imported and taken apart when something is first looked up in it, so th
 from __future__ import annotations
 
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from dimse.values import value
 
@@ -26,7 +26,8 @@ STORAGE_SOP_CLASSES: frozenset[str]
 """The SOP classes of the Storage service (PS3.4 Annex B), retired ones too."""
 
 
-class Entry(NamedTuple):
+@value
+class Entry:
     """A line of PS3.6 Table A-1.
 
     Attributes:
@@ -45,18 +46,24 @@ class Entry(NamedTuple):
 
 
 @cache
-def dictionary() -> dict[str, Entry]:
-    """The whole of PS3.6 Table A-1 by UID. Not to be changed."""
+def _lines() -> dict[str, str]:
+    """The lines of the table by UID, not taken apart: for a name that takes too long."""
     from dimse.uid_table import TABLE_A_1
 
-    fields = (line.split("|", 4) for line in TABLE_A_1.split("\n"))
+    return {line.partition("|")[0]: line for line in TABLE_A_1.split("\n")}
+
+
+@cache
+def dictionary() -> dict[str, Entry]:
+    """The whole of PS3.6 Table A-1 by UID. Not to be changed."""
+    fields = (line.split("|", 4) for line in _lines().values())
     return {uid: Entry(uid, kind, keyword, retired == "R", name) for uid, kind, keyword, retired, name in fields}
 
 
 def name(uid: str) -> str:
     """The Standard's name of `uid`; `uid` itself where the Standard has none for it."""
-    entry = dictionary().get(uid)
-    return entry.name or uid if entry else uid
+    line = _lines().get(uid)
+    return line.split("|", 4)[4] or uid if line else uid
 
 
 def _is_storage(entry: Entry) -> bool:

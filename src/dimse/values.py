@@ -4,12 +4,11 @@
     class Role:
         sop_class_uid: str
         scu: bool = True
-        scp: bool = False
 
-They are what the standard library's dataclasses with slots are, and to type checkers they are dataclasses. But those
-load half of Python's own compiler and compile source for every class, which takes longer than a whole C-ECHO does.
-Here a class is a few tables, and the methods that read them are written once. It is made anew, since slots cannot be
-added to a class: its methods cannot use `super()` without arguments.
+They do what the standard library's dataclasses with slots do, and to type checkers they are dataclasses. But those load
+half of Python's own compiler, and compile source for every class: that takes longer than a whole C-ECHO. Here a class is
+a few tables, and the methods that read them are written once. It is made anew, since slots cannot be added to a class:
+its methods cannot use `super()` without arguments.
 """
 
 from __future__ import annotations
@@ -18,8 +17,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, NoReturn, TypeVar, cast, dataclass_transform
 
 MISSING: Any = object()  # the default of a field that has none
-
 Factory = Callable[[], Any] | None
+T = TypeVar("T")
 
 
 class FrozenInstanceError(AttributeError):
@@ -89,15 +88,13 @@ class Record:
             return NotImplemented
         return self._values() == other._values()
 
-    __hash__: ClassVar[None]  # type: ignore[assignment]  # none, like every class with `__eq__` alone
-
 
 class Value(Record):
     """The methods of every value: a record that does not change, with a hash if its fields have one."""
 
     __slots__ = ()
 
-    def __hash__(self) -> int:  # type: ignore[override]
+    def __hash__(self) -> int:
         return hash((type(self), self._values()))
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
@@ -109,9 +106,6 @@ class Value(Record):
     def __setstate__(self, state: Any) -> None:
         for name, value in state[1].items():  # what `copy` and `pickle` make of slots
             object.__setattr__(self, name, value)
-
-
-T = TypeVar("T")
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(field,))
@@ -134,9 +128,9 @@ def _make(cls: Any, methods: type[Record]) -> Any:
         if not annotation.startswith(("ClassVar", "typing.ClassVar")):
             default = namespace.pop(name, MISSING)
             declared[name] = default if isinstance(default, Field) else field(default=default)
-    namespace |= {"__qualname__": cls.__qualname__, "_fields": declared}
-    namespace["__slots__"] = tuple(name for name in declared if name not in inherited)
-    namespace["__match_args__"] = tuple(name for name, one in declared.items() if not one.kw_only)
+    slots = tuple(name for name in declared if name not in inherited)
+    matched = tuple(name for name, one in declared.items() if not one.kw_only)
+    namespace |= {"__qualname__": cls.__qualname__, "__slots__": slots, "__match_args__": matched, "_fields": declared}
     bases = tuple(base for base in cls.__bases__ if base is not object)
     made = type(cls)(cls.__name__, bases if issubclass(cls, methods) else (methods, *bases), namespace)
     made._slots = tuple(

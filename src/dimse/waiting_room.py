@@ -141,7 +141,7 @@ class WaitingRoom:
                 self._close(visitor)
                 return
             if visitor.leaving:
-                continue
+                return  # one look a turn: who never stops talking does not take everybody's time
             indications = upper.receive(self._buffer[:count])
             request = indications[0] if indications else None
             if isinstance(request, pdu.AssociateRQ) and upper.state == "Sta3":
@@ -187,17 +187,17 @@ class WaitingRoom:
         self._leaving[visitor] = None
 
     def expire(self) -> float | None:
-        """Close who has been here too long; returns the seconds until the next has, or None if nobody is here."""
+        """Close who has been here too long; returns the seconds until the next has, or None if nobody will have."""
         now = time.monotonic()
-        nearest = None
+        nearest = float("inf")  # as the deadlines are where the timeout is unlimited
         for visitors in (self._waiting, self._leaving):
             while visitors:
                 visitor = next(iter(visitors))
                 if visitor.deadline > now:
-                    nearest = min(visitor.deadline - now, nearest or float("inf"))
+                    nearest = min(nearest, visitor.deadline - now)
                     break
                 self._close(visitor)
-        return nearest
+        return nearest if nearest < float("inf") else None
 
     def clear(self) -> None:
         """Close every connection."""

@@ -15,6 +15,7 @@ from pydicom.misc import is_dicom
 
 from dimse.media import part10
 from dimse.media.part10 import FileMeta, NotPart10
+from dimse.values import fields
 
 SHIPPED = sorted(
     path for path in (Path(pydicom.__file__).parent / "data").rglob("*") if path.is_file() and is_dicom(path)
@@ -102,9 +103,9 @@ def test_what_is_encoded_is_parsed_again(meta: FileMeta) -> None:
     ],
 )
 def test_no_file_is_written_without_a_required_uid(missing: str) -> None:
-    fields = {name: "1.2" for name in FileMeta.__slots__ if name not in (missing, "data_set_offset")}
+    values = {name: "1.2" for name in fields(FileMeta) if name not in (missing, "data_set_offset")}
     with pytest.raises(ValueError, match=missing):
-        part10.encode(FileMeta(**fields))  # type: ignore[arg-type]  # no data_set_offset among them
+        part10.encode(FileMeta(**values))  # type: ignore[arg-type]  # no data_set_offset among them
 
 
 def test_a_value_that_does_not_fit_is_refused() -> None:

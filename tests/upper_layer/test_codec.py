@@ -30,6 +30,7 @@ from dimse.upper_layer.codec import (
     structure,
     wire,
 )
+from dimse.values import FrozenInstanceError, fields, replace
 
 ODD = Unsigned(1, odd=True)
 NAME = Text("name", 1, 4, tested=False)

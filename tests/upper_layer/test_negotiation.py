@@ -24,6 +24,7 @@ from dimse.settings import (
 )
 from dimse.upper_layer import negotiation, pdu
 from dimse.upper_layer.negotiation import Negotiated, Peer, answer, conclude, propose
+from dimse.values import replace
 
 VERIFICATION, CT, MR = "1.2.840.10008.1.1", "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.4"
 IMPLICIT, EXPLICIT, BIG = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2"

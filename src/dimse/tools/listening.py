@@ -16,7 +16,8 @@ from typing import NoReturn, Self
 
 import dimse
 from dimse import settings, uids
-from dimse.text import one_line
+from dimse.server import saying_where
+from dimse.text import host_and_port, one_line
 from dimse.tools import common
 from dimse.tools.ready import announce
 
@@ -149,12 +150,12 @@ def make_server(
 class Ending:
     """SIGTERM and SIGINT: the first ends the tool in order, a second one at once.
 
-    The handler only opens a gate, for which `wait` waits, and passes the signal on: an exception out of it could break into
+    The handler only opens a gate, for which `wait` waits, and tells the workers: an exception out of it could break into
     whatever is under way.
 
     Attributes:
         begun: Has the first of them come?
-        workers: Processes that it is passed on to.
+        workers: Processes that end with this one.
     """
 
     SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -178,15 +179,39 @@ class Ending:
     def _begin(self, number: int, frame: FrameType | None) -> None:
         for each in self.SIGNALS:
             signal.signal(each, signal.SIG_DFL)
-        self.begun = True
+        self.begin()
+
+    def begin(self) -> None:
+        """End the tool in order, as the first signal does; harmless twice."""
+        if not self.begun:
+            self.begun = True
+            self._gate.release()
         self.end_workers()
-        self._gate.release()
 
     def end_workers(self) -> None:
-        """Ask every worker to end."""
+        """Ask every worker to end in order."""
         for worker in self.workers:
             with suppress(ProcessLookupError):
                 os.kill(worker, signal.SIGTERM)
+
+    def become_worker(self, supervisor: int) -> None:
+        """In a worker's process: end in order on the supervisor's SIGTERM, and at once when the supervisor has ended.
+
+        Signals of a terminal or a service manager may reach every process, and the supervisor passes its own on: here the same
+        signal twice is no second one.
+
+        Args:
+            supervisor: A pipe whose other end the supervisor alone holds.
+        """
+        self.workers.clear()
+        signal.signal(signal.SIGINT, lambda number, frame: None)
+        signal.signal(signal.SIGTERM, lambda number, frame: self.begin())
+
+        def watch() -> None:
+            os.read(supervisor, 1)
+            os._exit(common.NO_ASSOCIATION)
+
+        threading.Thread(target=watch, name="dimse-supervisor", daemon=True).start()
 
     def wait(self) -> None:
         """Wait for the first of them."""
@@ -225,14 +250,14 @@ def run(
 
 
 def _say_ready(options: argparse.Namespace, logger: logging.Logger, address: tuple[str, int]) -> None:
-    if options.bind_address in ("0.0.0.0", "::") and not (options.allow_calling or options.allow_from):
+    if address[0] in ("0.0.0.0", "::") and not (options.allow_calling or options.allow_from):
         common.warn(
             logger,
             options,
             "Listening on every address, and any AE may associate: -ba 127.0.0.1 keeps it to this machine,"
             " --allow-from and --allow-calling to known peers",
         )
-    logger.info("Listening on %s:%d", *address)
+    logger.info("Listening on %s", host_and_port(*address))
 
 
 # --- several processes on one port ---
@@ -240,15 +265,20 @@ def _say_ready(options: argparse.Namespace, logger: logging.Logger, address: tup
 
 def _supervise(options: argparse.Namespace, logger: logging.Logger, serving: Serving, ending: Ending) -> int:
     """Run workers that share the port until a signal comes, or one of them ends."""
-    family = socket.AF_INET6 if ":" in options.bind_address else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as claim:  # it holds the port for them, and takes no connections
-        claim.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        claim.bind((options.bind_address, options.port))
+    with _claim(options.bind_address, options.port) as claim:
         host, options.port = claim.getsockname()[:2]
         ready, tell = os.pipe()
+        supervisor, held = os.pipe()  # this end is held as long as this process lives
         for _ in range(options.workers):
-            ending.workers.add(os.fork() or _work(options, logger, serving, ending, tell))
+            worker = os.fork()
+            if not worker:
+                os.close(held)
+                ending.become_worker(supervisor)
+                _work(options, logger, serving, ending, tell)
+            ending.workers.add(worker)
         os.close(tell)
+        if ending.begun:  # while they were made: not all of them were told
+            ending.end_workers()
         with open(ready, "rb") as each_is_ready:
             if len(each_is_ready.read(options.workers)) == options.workers:
                 with announce((host, options.port), options.ready_file):
@@ -258,11 +288,36 @@ def _supervise(options: argparse.Namespace, logger: logging.Logger, serving: Ser
         return _wait_for_workers(logger, ending)
 
 
+def _claim(host: str, port: int) -> socket.socket:
+    """A socket that holds the port for the workers, and takes no connections.
+
+    Raises:
+        OSError: The address cannot be bound.
+    """
+
+    def bound(*options: int) -> socket.socket:
+        with saying_where(host, port) as family:
+            bound = socket.socket(family)
+            try:
+                for option in options:
+                    bound.setsockopt(socket.SOL_SOCKET, option, 1)
+                if family == socket.AF_INET6:
+                    bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)  # as the workers' listeners are
+                bound.bind((host, port))
+            except OSError:
+                bound.close()
+                raise
+            return bound
+
+    if port:  # where somebody else's workers share it, the system would let us in among them
+        bound(socket.SO_REUSEADDR).close()
+    return bound(socket.SO_REUSEADDR, socket.SO_REUSEPORT)
+
+
 def _work(options: argparse.Namespace, logger: logging.Logger, serving: Serving, ending: Ending, tell: int) -> NoReturn:
     """What a worker does, from its start to its end."""
     status = common.NO_ASSOCIATION
     try:
-        ending.workers.clear()
         with serving() as server:
             os.write(tell, b".")
             os.close(tell)
@@ -285,6 +340,5 @@ def _wait_for_workers(logger: logging.Logger, ending: Ending) -> int:
             status = common.NO_ASSOCIATION
         if not ending.begun:
             logger.error("a worker has ended (%d): the others are ended too", os.waitstatus_to_exitcode(how))
-            ending.begun = True
-            ending.end_workers()
+            ending.begin()
     return status

@@ -9,6 +9,8 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from dimse.text import host_and_port
+
 LOGGER = logging.getLogger("dimse.tools")
 
 
@@ -24,8 +26,7 @@ def announce(address: tuple[str, int], ready_file: str | None = None) -> Iterato
     Raises:
         OSError: The file cannot be written.
     """
-    host, port = address
-    where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    where = host_and_port(*address)
     replaced = ready_file is not None and _write(ready_file, f"{where}\n".encode())
     notify(f"READY=1\nSTATUS=Listening on {where}")
     try:

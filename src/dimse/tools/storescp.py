@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager, nullcontext
 from typing import get_args
 
 import dimse
@@ -91,10 +91,16 @@ def add_files(parser: common.Parser) -> None:
     group.add_argument(
         "--mode",
         metavar="M",
-        type=common.validated(lambda text: int(text, 8)),
+        type=common.validated(_mode),
         default=0o600,
         help="permissions of the files (600)",
     )
+
+
+def _mode(text: str) -> int:
+    if not text or set(text) - set("01234567") or not 0o400 <= int(text, 8) <= 0o777:
+        raise ValueError(f"{text!r} is not 400 to 777, octal, so that the owner can read the files")
+    return int(text, 8)
 
 
 def add_events(parser: common.Parser) -> None:
@@ -124,29 +130,35 @@ def add_events(parser: common.Parser) -> None:
 
 @contextmanager
 def shared(options: argparse.Namespace) -> Iterator[listening.Serving]:
-    """The folder, which is one for all workers; each has events of its own."""
+    """The folder and the report, which are one for all workers; each has events of its own."""
     listeners: list[Events] = []  # of this process
 
     def tell(stored: Stored) -> None:
         for events in listeners:
             events(stored)
 
-    @contextmanager
-    def serving(handlers: dimse.Handlers) -> Iterator[dimse.Server]:
-        report = Report(options.report) if options.report else None
-        events = Events(options.exec, options.exec_study, report=report, study_timeout=options.study_timeout)
-        listeners.append(events)
-        try:
-            with _server(options, handlers) as server:
-                yield server
-        finally:
-            events.close(options.drain)
-            if report is not None:
-                report.close()
+    with (
+        closing(Report(options.report)) if options.report else nullcontext() as report,
+        _storing(options, tell) as handlers,
+    ):
 
+        @contextmanager
+        def serving() -> Iterator[dimse.Server]:
+            events = Events(options.exec, options.exec_study, report=report, study_timeout=options.study_timeout)
+            listeners.append(events)
+            try:
+                with _server(options, handlers) as server:
+                    yield server
+            finally:
+                events.close(options.drain)
+
+        yield serving
+
+
+@contextmanager
+def _storing(options: argparse.Namespace, tell: Callable[[Stored], None]) -> Iterator[dimse.Handlers]:
     if options.ignore:
-        ignoring = dimse.Handlers(store_begin=lambda request: DiscardSink(), store=lambda request: 0x0000)
-        yield lambda: serving(ignoring)
+        yield dimse.Handlers(store_begin=lambda request: DiscardSink(), store=lambda request: 0x0000)
         return
     with FileStore(
         options.output_directory,
@@ -156,7 +168,7 @@ def shared(options: argparse.Namespace) -> Iterator[listening.Serving]:
         mode=options.mode,
         stored=tell if options.exec or options.exec_study or options.report else None,
     ) as store:
-        yield lambda: serving(store.handlers())
+        yield store.handlers()
 
 
 def _server(options: argparse.Namespace, handlers: dimse.Handlers) -> dimse.Server:

@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar, Protocol, Self, TypeVar, dataclass_transform
 
 from dimse.errors import LocalProtocolError, RemoteProtocolError
-from dimse.values import MISSING, Field, fields, value
+from dimse.values import MISSING, Field, Value, fields, value
 
 # The items of one variable field that are looked at, those that are skipped included: room for every user-information
 # sub-item that makes sense, and an end to the work that a peer can ask for.
@@ -312,13 +312,14 @@ def wire(
     return Wire(codec, reserved, default, kw_only, secret)
 
 
-@value
-class Structure:
+class Structure(Value):
     """The base of what `structure` makes: values, and their bytes.
 
     Attributes:
         wire_type: The PDU type or item type.
     """
+
+    __slots__ = ()
 
     wire_type: ClassVar[int]
     _reserved: ClassVar[int]

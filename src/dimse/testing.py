@@ -1,0 +1,253 @@
+"""For the tests of programs that send: a storage SCP within the test's process, and a peer that fails as it is told to.
+
+    from dimse.testing import StorageSCP, faulty_peer
+
+    def test_it_sends_the_whole_study() -> None:
+        with StorageSCP() as scp:
+            my_program("127.0.0.1", scp.port)
+            assert [instance.sop_instance_uid for instance in scp.instances] == ["1.2.3", "1.2.4"]
+
+    def test_it_says_so_when_the_peer_is_full() -> None:
+        with StorageSCP(status=0xA700) as scp, pytest.raises(MyError):
+            my_program("127.0.0.1", scp.port)
+
+    def test_it_gives_up_on_a_peer_that_aborts() -> None:
+        with faulty_peer("aborts", after=1) as port, pytest.raises(MyError):
+            my_program("127.0.0.1", port)
+
+With pytest, `from dimse.testing import storage_scp` in a conftest.py, or `pytest_plugins = ["dimse.testing"]`, gives every test the
+fixture `storage_scp`: a `StorageSCP` that listens.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from itertools import count
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, Self, get_args
+
+from dimse.association import Arrived, Association
+from dimse.handlers import EchoRequest, Handlers, StoreRequest
+from dimse.media import part10
+from dimse.server import Server
+from dimse.settings import IMPLEMENTATION_CLASS_UID, Limits
+from dimse.values import field, value
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+LOOPBACK = "127.0.0.1"
+
+
+@value
+class ReceivedInstance:
+    """An SOP instance that a `StorageSCP` was sent.
+
+    Attributes:
+        sop_class_uid, sop_instance_uid: As the C-STORE-RQ says them.
+        transfer_syntax: UID of the data set's transfer syntax.
+        data_set: The encoded data set, byte for byte as it came.
+        calling_ae_title, called_ae_title: Of the association it came over.
+        message_id: Of its C-STORE-RQ.
+    """
+
+    sop_class_uid: str
+    sop_instance_uid: str
+    transfer_syntax: str
+    data_set: bytes = field(repr=False)
+    calling_ae_title: str
+    called_ae_title: str
+    message_id: int
+
+    @property
+    def size(self) -> int:
+        """Bytes of the data set."""
+        return len(self.data_set)
+
+    def dataset(self) -> Dataset:
+        """The data set, decoded by pydicom."""
+        from io import BytesIO
+
+        from pydicom import dcmread
+
+        meta = part10.FileMeta(
+            self.sop_class_uid, self.sop_instance_uid, self.transfer_syntax, IMPLEMENTATION_CLASS_UID
+        )
+        return dcmread(BytesIO(part10.encode(meta) + self.data_set))
+
+
+Statuses = int | Iterable[int] | Callable[[ReceivedInstance], int]
+
+
+class StorageSCP:
+    """A storage SCP in this process, on a free port of 127.0.0.1 while it is entered; it keeps in memory what it is sent.
+
+    It accepts C-ECHO and C-STORE for every SOP class, unless told otherwise.
+
+    Args:
+        status: What it answers a C-STORE with: a status; statuses, one for each instance in order and success for all that follow;
+            or what makes the status of an instance.
+        options: As of `dimse.Server`: `ae_title`, `contexts`, `transfer_syntaxes`, `tls` ...
+
+    Attributes:
+        instances: What was sent, in order, whatever it was answered.
+        echoes: How many C-ECHO requests there were.
+    """
+
+    def __init__(self, status: Statuses = 0x0000, **options: Any) -> None:
+        self.instances: list[ReceivedInstance] = []
+        self.echoes = 0
+        self._status = status if isinstance(status, int) or callable(status) else iter(status)
+        self._came = threading.Condition()
+        handlers = Handlers(echo=self._echo, store=self._store)
+        self._server = Server((LOOPBACK, 0), handlers, **{"accept_unknown": "contexts" not in options, **options})
+
+    @property
+    def port(self) -> int:
+        """Where it listens on 127.0.0.1.
+
+        Raises:
+            RuntimeError: It has not been entered.
+        """
+        return self._server.address[1]
+
+    @property
+    def sop_instance_uids(self) -> list[str]:
+        """Those of `instances`."""
+        return [instance.sop_instance_uid for instance in self.instances]
+
+    def wait(self, instances: int, seconds: float = 10) -> list[ReceivedInstance]:
+        """Wait until so many instances have come in all: for programs that send in the background.
+
+        Raises:
+            TimeoutError: They have not come in so many seconds.
+        """
+        with self._came:
+            if not self._came.wait_for(lambda: len(self.instances) >= instances, seconds):
+                raise TimeoutError(f"{len(self.instances)} of {instances} instances have come in {seconds} seconds")
+            return list(self.instances)
+
+    def __enter__(self) -> Self:
+        self._server.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.shutdown()
+
+    def _echo(self, request: EchoRequest) -> int:
+        with self._came:
+            self.echoes += 1
+        return 0x0000
+
+    def _store(self, request: StoreRequest) -> int:
+        instance = ReceivedInstance(
+            request.sop_class_uid,
+            request.sop_instance_uid,
+            request.context.transfer_syntax,
+            bytes(request.view()),
+            request.peer.ae_title,
+            request.called_ae_title,
+            request.message_id,
+        )
+        with self._came:
+            self.instances.append(instance)
+            self._came.notify_all()
+            if isinstance(self._status, int):
+                return self._status
+            if isinstance(self._status, Iterator):
+                return next(self._status, 0x0000)
+        return self._status(instance)
+
+
+Fault = Literal["silent", "rejects", "never answers", "fails", "aborts", "closes", "nonsense"]
+
+
+@contextmanager
+def faulty_peer(fault: Fault, *, after: int = 0, status: int = 0x0110) -> Iterator[int]:
+    """A peer that is not as it should be, on a free port of 127.0.0.1; it accepts every SOP class.
+
+    Args:
+        fault: "silent": takes the connection and never says a word.
+            "rejects": answers an association request with A-ASSOCIATE-RJ (transient, local limit exceeded).
+            "never answers": takes a message, and never sends the response.
+            "fails": answers a message with `status`.
+            "aborts": sends A-ABORT instead of the response.
+            "closes": closes the connection instead.
+            "nonsense": sends what is no DICOM instead.
+        after: So many messages, of all associations together, are answered with success first.
+        status: With "fails".
+
+    Yields:
+        Its port.
+
+    Raises:
+        ValueError: There is no such fault.
+    """
+    if fault not in get_args(Fault):
+        raise ValueError(f"{fault!r} is no fault; there are {', '.join(get_args(Fault))}")
+    limits = Limits(associations=0) if fault == "rejects" else Limits()
+    server = Server(
+        (LOOPBACK, 0), _FaultyHandlers(fault=fault, after=after, status=status), accept_unknown=True, limits=limits
+    )
+    if fault == "silent":
+        with server.listen():  # the system takes connections, and nobody looks at them
+            yield server.address[1]
+        return
+    with server:
+        yield server.address[1]
+
+
+@value
+class _FaultyHandlers(Handlers):
+    """Handlers that answer `after` messages with success, and then none as they should."""
+
+    fault: Fault = "fails"
+    after: int = 0
+    status: int = 0x0110
+    answered: Iterator[int] = field(default_factory=count)
+
+    async def answer(self, association: Association, arrived: Arrived) -> None:
+        """Answer a message, or do what is done instead."""
+        if next(self.answered) < self.after:
+            await _SUCCESS.answer(association, arrived)
+        elif self.fault == "fails":
+            await _always(self.status).answer(association, arrived)
+        elif self.fault == "aborts":
+            association.abort()
+        elif self.fault == "closes":
+            association._transport.wake()
+        elif self.fault == "nonsense":
+            association._transport.send_now(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+
+def _always(status: int) -> Handlers:
+    return Handlers(echo=lambda request: status, store=lambda request: status)
+
+
+_SUCCESS = _always(0x0000)
+
+
+# --- pytest, where it is asked for ---
+
+
+def __getattr__(name: str) -> Any:
+    """The fixture `storage_scp`: pytest is loaded by who asks for it."""
+    if name != "storage_scp":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import pytest
+
+    def storage_scp() -> Iterator[StorageSCP]:
+        """A storage SCP that listens on a free port of 127.0.0.1 during the test."""
+        with StorageSCP() as scp:
+            yield scp
+
+    return pytest.fixture(storage_scp)
+
+
+def __dir__() -> list[str]:
+    """For pytest, which looks for the fixtures of a plugin."""
+    return [*globals(), "storage_scp"]

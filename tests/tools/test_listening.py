@@ -1,0 +1,500 @@
+"""What echoscp and storescp share, as their users see it: where they listen, whom they let in, how long they wait, how they end."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import dimse
+from dimse import uids
+from tests import faulty_peer as peer
+from tests.interop import ours
+from tests.tools import listeners, running
+from tests.tools.listeners import Listener, Requestor, listening
+
+LISTENERS = pytest.mark.parametrize("name", ["echoscp", "storescp"])
+SHORT = 0.2  # seconds: a deadline that is to pass
+ABORT = (peer.A_ABORT, bytes(4))  # by the service user, as it is us who want it
+SEVERAL = ("--workers", 2)
+ON_LINUX = pytest.mark.skipif(sys.platform != "linux", reason="only Linux shares connections among the workers")
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What storescp keeps, it keeps here."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
+
+
+# --- where ---
+
+
+@LISTENERS
+@pytest.mark.parametrize("address", ["127.0.0.1", "localhost", "0.0.0.0", pytest.param("::1", marks=ours.WITH_IPV6)])
+@pytest.mark.parametrize("workers", [1, 2])
+def test_port_0_is_a_free_one_and_the_address_is_told(name: str, address: str, workers: int) -> None:
+    with listening(name, "-v", "-ba", address, "--workers", workers) as listener:
+        assert listener.echo().is_success
+        listener.until("Listening on ")
+        assert listener.said[-1] == f"I: Listening on {listener.where}"
+        assert listener.host == {"localhost": "127.0.0.1"}.get(address, address)
+        listener.end()
+
+
+@pytest.mark.parametrize("first", [(), SEVERAL], ids=["", "several"])
+@pytest.mark.parametrize("second", [(), SEVERAL], ids=["", "several"])
+def test_a_port_that_is_taken(first: tuple[object, ...], second: tuple[object, ...]) -> None:
+    with listening("echoscp", *first) as listener:
+        taken = running.tool("echoscp", listener.port, "-ba", "127.0.0.1", *second)
+        assert taken.returncode == 1
+        assert running.errors(taken) == [f"cannot listen on {listener.where}: Address already in use"]
+        listener.end()
+
+
+@pytest.mark.parametrize("workers", [(), SEVERAL], ids=["", "several"])
+@pytest.mark.parametrize(
+    ("address", "where", "words"),
+    [
+        ("192.0.2.1", "192.0.2.1:0", "Cannot assign requested address"),
+        ("no-such-host.invalid", "no-such-host.invalid:0", ""),
+        pytest.param("2001:db8::1", "[2001:db8::1]:0", "Cannot assign requested address", marks=ours.WITH_IPV6),
+    ],
+)
+def test_an_address_that_is_not_ours(workers: tuple[object, ...], address: str, where: str, words: str) -> None:
+    done = running.tool("echoscp", 0, "-ba", address, *workers)
+    assert done.returncode == 1
+    (line,) = running.errors(done)
+    assert line.startswith(f"cannot listen on {where}: {words}")
+    assert "Unknown error" not in line
+
+
+@pytest.mark.parametrize("workers", [(), SEVERAL], ids=["", "several"])
+def test_a_port_that_was_closed_with_a_connection_on_it_can_be_taken_again(workers: tuple[object, ...]) -> None:
+    with listening("echoscp", "--drain", 0) as listener, listener.associate() as association:
+        listener.end()  # it closes first: its end of the connection stays for a while
+        port = listener.port
+        association.abort()
+    with listening("echoscp", *workers, port=port) as listener:
+        assert listener.echo().is_success
+        listener.end()
+
+
+@LISTENERS
+@pytest.mark.parametrize("address", ["0.0.0.0", "", "0", pytest.param("::", marks=ours.WITH_IPV6)])
+@pytest.mark.parametrize("amount", [[], ["-v"], ["-d"], ["-ll", "critical"]], ids=" ".join)
+def test_an_open_listener_is_warned_of(name: str, address: str, amount: list[str]) -> None:
+    with listening(name, f"-ba={address}", *amount) as listener:
+        warnings = [line for line in listener.end() if line.startswith("W: ")]
+        assert len(warnings) == 1
+        assert warnings[0].startswith(f"W: {listeners.OPEN}")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [["-ba", "127.0.0.1"], ["-ba", "0.0.0.0", "-q"], ["-ba", "0.0.0.0", "--allow-from", "10.0.0.0/8"]]
+    + [["-ba", "0.0.0.0", "--allow-calling", "CT1"]],
+    ids=" ".join,
+)
+def test_there_is_no_warning_where_it_is_not_open_or_nothing_is_to_be_said(options: list[str]) -> None:
+    with listening("echoscp", *options) as listener:
+        assert listener.end() == []
+
+
+# --- ready ---
+
+
+@LISTENERS
+@pytest.mark.parametrize("workers", [1, 2])
+def test_the_ready_file_is_there_while_it_listens(name: str, workers: int, tmp_path: Path) -> None:
+    path = tmp_path / "ready"
+    # The last ready file counts; that it is there is told by the service manager's socket.
+    with manager(tmp_path) as told, running.start(name, 0, "-ba", "127.0.0.1", "--ready-file", path) as process:
+        assert told.recv(4096).startswith(b"READY=1\nSTATUS=Listening on 127.0.0.1:")
+        assert Listener(process, path.read_text().strip()).echo().is_success
+        process.terminate()
+        assert told.recv(4096) == b"STOPPING=1"
+        assert process.wait(running.SECONDS) == 0
+        assert not path.exists()
+        with pytest.raises(BlockingIOError):  # once, however many workers there are
+            told.recv(4096, socket.MSG_DONTWAIT)
+
+
+@pytest.mark.parametrize("workers", [(), SEVERAL], ids=["", "several"])
+def test_a_ready_file_that_cannot_be_written(workers: tuple[object, ...]) -> None:
+    done = running.tool("echoscp", 0, "-ba", "127.0.0.1", "--ready-file", "none/ready", *workers)
+    assert done.returncode == 1
+    assert running.errors(done) == ["none/ready: No such file or directory"]
+
+
+@contextmanager
+def manager(folder: Path) -> Iterator[socket.socket]:
+    """What a service manager listens with; what is started in here is told of it."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel, pytest.MonkeyPatch.context() as patch:
+        channel.bind(os.fspath(folder / "notify"))
+        channel.settimeout(running.SECONDS)
+        patch.setenv("NOTIFY_SOCKET", os.fspath(folder / "notify"))
+        yield channel
+
+
+# --- whom it lets in ---
+
+PERMANENT_CALLED, PERMANENT_CALLING = (1, 1, 7), (1, 1, 3)
+
+
+@LISTENERS
+@pytest.mark.parametrize(
+    ("options", "titles", "rejected"),
+    [
+        ([], {}, None),
+        (["--require-called"], {"called_ae_title": "ANY-SCP"}, PERMANENT_CALLED),
+        (["--require-called", "-aet", "ARCHIVE"], {"called_ae_title": "ARCHIVE"}, None),
+        (["--require-called", "--ae-title", "ARCHIVE"], {"called_ae_title": "archive"}, PERMANENT_CALLED),
+        (["--allow-calling", "CT1"], {"calling_ae_title": "CT2"}, PERMANENT_CALLING),
+        (["--allow-calling", "CT1", "--allow-calling", "CT2"], {"calling_ae_title": "CT2"}, None),
+    ],
+)
+def test_ae_titles(name: str, options: list[str], titles: dict[str, str], rejected: tuple[int, int, int]) -> None:
+    with listening(name, *options) as listener:
+        assert why_rejected(listener, **titles) == rejected
+        listener.end()
+
+
+@LISTENERS
+def test_its_own_ae_title_is_its_name(name: str) -> None:
+    with listening(name, "--require-called") as listener:
+        assert why_rejected(listener, called_ae_title=name.upper()) is None
+        listener.end()
+
+
+def why_rejected(listener: Listener, **options: Any) -> tuple[int, int, int] | None:
+    """Result, source and reason of the A-ASSOCIATE-RJ; None if the association was accepted."""
+    try:
+        assert listener.echo(**options).is_success
+    except dimse.AssociationRejected as rejected:
+        return rejected.result, rejected.source, rejected.reason
+    return None
+
+
+def test_networks() -> None:
+    with listening("echoscp", "--allow-from", "192.0.2.0/24", "--allow-from", "127.0.0.0/8") as listener:
+        assert listener.echo().is_success
+        listener.end()
+    with listening("echoscp", "-v", "--allow-from", "192.0.2.0/24") as listener, Requestor(listener) as requestor:
+        assert requestor.read() == (0, b"")  # not even an A-ABORT
+        listener.until("not allowed to connect from there")
+        assert listener.said[-1].startswith("W: 127.0.0.1:")
+        listener.end()
+
+
+@LISTENERS
+def test_more_associations_than_there_may_be_are_rejected_for_now(name: str) -> None:
+    with listening(name, "--max-associations", 2) as listener:
+        first, second = listener.associate(), listener.associate()
+        assert why_rejected(listener) == (2, 3, 2)
+        assert first.echo().is_success
+        first.release()
+        while why_rejected(listener) is not None:  # its thread ends a moment later
+            pass
+        second.release()
+        listener.end()
+
+
+# --- how long it waits ---
+
+
+@pytest.mark.parametrize("option", ["-ta", "--acse-timeout"])
+@pytest.mark.parametrize("said", [0, 1, 100])
+def test_a_request_has_to_be_complete_in_time(option: str, said: int) -> None:
+    with listening("echoscp", option, SHORT) as listener, Requestor(listener) as requestor:
+        requestor.socket.sendall(requestor.request[:said])
+        assert requestor.read() == (0, b"")
+        assert listener.echo().is_success
+        listener.end()
+
+
+def test_an_idle_association_is_aborted() -> None:
+    with listening("echoscp", "--idle-timeout", SHORT) as listener, Requestor(listener) as requestor:
+        assert requestor.associate().read() == ABORT
+        listener.end()
+
+
+@pytest.mark.parametrize("option", ["-tn", "--network-timeout"])
+def test_a_message_under_way_has_to_move(option: str) -> None:
+    instance = running.Instance()
+    with (
+        listening("storescp", option, SHORT) as listener,
+        Requestor(listener, instance.sop_class_uid) as requestor,
+    ):
+        requestor.associate().begin_store(instance)
+        assert requestor.read() == ABORT
+        assert any("network" in line.lower() for line in listener.end())
+
+
+@LISTENERS
+def test_0_is_unlimited(name: str) -> None:
+    with listening(name, *"-ta 0 -td 0 -tn 0 --idle-timeout 0 --drain 0".split()) as listener:
+        assert listener.echo().is_success
+        listener.end()
+
+
+# --- what it accepts ---
+
+
+@LISTENERS
+@pytest.mark.parametrize(
+    ("options", "announced"),
+    [([], 131072), (["-pdu", "4096"], 4096), (["--max-pdu", "123456"], 123456), (["-pdu", "0"], 0)],
+)
+def test_the_maximum_length_that_is_announced(name: str, options: list[str], announced: int) -> None:
+    with listening(name, *options) as listener:
+        said = listener.run("echoscu", "-d").stderr.splitlines()
+        assert f"D: Their Max PDU Receive Size:  {announced}" in said
+        listener.end()
+
+
+EXPLICIT, BIG, IMPLICIT = uids.ExplicitVRLittleEndian, uids.ExplicitVRBigEndian, uids.ImplicitVRLittleEndian
+DEFLATED = uids.DeflatedExplicitVRLittleEndian
+CHOICES: list[tuple[list[str], list[str]]] = [
+    ([], [DEFLATED, IMPLICIT, DEFLATED]),
+    (["-x="], [EXPLICIT, IMPLICIT, DEFLATED]),
+    (["--prefer-uncompr"], [EXPLICIT, IMPLICIT, DEFLATED]),
+    (["-xe"], [EXPLICIT, IMPLICIT, DEFLATED]),
+    (["--prefer-little"], [EXPLICIT, IMPLICIT, DEFLATED]),
+    (["-xb"], [BIG, IMPLICIT, DEFLATED]),
+    (["--prefer-big"], [BIG, IMPLICIT, DEFLATED]),
+    (["-xi"], [IMPLICIT, IMPLICIT, ""]),
+    (["--implicit"], [IMPLICIT, IMPLICIT, ""]),
+]
+
+
+@LISTENERS
+@pytest.mark.parametrize(("options", "chosen"), CHOICES)
+def test_the_transfer_syntax_that_it_chooses(name: str, options: list[str], chosen: list[str]) -> None:
+    proposed = ((DEFLATED, IMPLICIT, BIG, EXPLICIT), (IMPLICIT, DEFLATED), (DEFLATED,))
+    with listening(name, *options) as listener:
+        contexts = [dimse.ProposedContext(dimse.Verification, syntaxes) for syntaxes in proposed]
+        with listener.associate(*contexts) as association:
+            assert [context.transfer_syntax for context in association.contexts] == chosen
+            assert [context.result for context in association.contexts] == [0 if uid else 4 for uid in chosen]
+        listener.end()
+
+
+# --- what it says ---
+
+SAID: list[tuple[list[str], list[str], list[str]]] = [  # options, words that are said, levels that are not
+    ([], [], ["E", "W", "I", "D"]),
+    (["-q"], [], ["E", "W", "I", "D"]),
+    (["-v"], ["Accepting Association", "Received Echo Request (MsgID 1)", "Association Released"], ["D", "W", "E"]),
+    (["-ll", "info"], ["Accepting Association"], ["D", "W", "E"]),
+    (["-d"], ["scp.py v", "pydicom.read_dataset()", "Accept Parameters:", "Accepting Association"], ["W", "E"]),
+    (["--log-level", "debug"], ["C-ECHO RQ"], ["W", "E"]),
+    (["-d", "-ll", "warn"], [], ["E", "W", "I", "D"]),
+]
+
+
+@LISTENERS
+@pytest.mark.parametrize(("options", "words", "unsaid"), SAID)
+def test_what_it_says(name: str, options: list[str], words: list[str], unsaid: list[str]) -> None:
+    with listening(name, *options) as listener:
+        assert listener.echo().is_success
+        said = listener.end()
+        assert [word for word in words if not any(word in line for line in said)] == []
+        assert {line[0] for line in said} & set(unsaid) == set()
+
+
+def test_a_logging_configuration(tmp_path: Path) -> None:
+    with listening("echoscp", *log_with_processes(tmp_path)) as listener:
+        assert listener.echo().is_success
+        assert listener.end() == []
+        assert {line.split()[0] for line in logged(tmp_path)} == {str(listener.process.pid)}
+
+
+def log_with_processes(folder: Path) -> list[object]:
+    """Options that make every line of the log begin with the process that wrote it."""
+    path = folder / "logging.json"
+    handler = {"class": "logging.FileHandler", "filename": str(folder / "log"), "formatter": "with_process"}
+    configuration = {
+        "formatters": {"with_process": {"format": "%(process)d %(message)s"}},
+        "handlers": {"file": handler},
+        "loggers": {"dimse": {"handlers": ["file"], "level": "INFO"}},
+    }
+    path.write_text(json.dumps(configuration))
+    return ["-lc", path]
+
+
+def logged(folder: Path) -> list[str]:
+    with suppress(FileNotFoundError):
+        return (folder / "log").read_text().splitlines()
+    return []
+
+
+def test_arguments_from_a_file(tmp_path: Path) -> None:
+    (tmp_path / "options").write_text("-v\n-pdu\n65536\n")
+    with listening("echoscp", f"@{tmp_path / 'options'}") as listener:
+        assert "D: Their Max PDU Receive Size:  65536" in listener.run("echoscu", "-d").stderr.splitlines()
+        assert "I: Accepting Association" in listener.end()
+
+
+WRONG: list[list[str]] = [
+    *([], ["x"], ["-1"], ["65536"], ["0", "1"], ["0", "--no-such-option"], ["@none"], ["0", "-lc", "none.ini"]),
+    *(["0", "-q", "-v"], ["0", "-v", "-d"], ["0", "-ll", "loud"], ["0", "-xe", "-xi"], ["0", "-x=", "-xb"]),
+    *(["0", "-pdu", "1"], ["0", "-pdu", "-1"], ["0", "-ta", "-1"], ["0", "-tn", "nan"], ["0", "-td", "inf"]),
+    *(["0", "--idle-timeout", "x"], ["0", "--drain", "-1"], ["0", "--workers", "0"], ["0", "--max-associations", "0"]),
+    *(["0", "-aet", ""], ["0", "-aet", "SEVENTEENCHARSLNG"], ["0", "--allow-calling", "a\\b"]),
+    *(["0", "--allow-from", "127.0.0.1/8"], ["0", "--allow-from", "here"], ["0", "-to", "1"], ["0", "--ready-file"]),
+]
+
+
+@pytest.mark.parametrize("arguments", WRONG, ids=" ".join)
+def test_wrong_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    from dimse.__main__ import main
+
+    for name in ("echoscp", "storescp"):
+        with pytest.raises(SystemExit) as ended:
+            main([name, *arguments])
+        out, err = capsys.readouterr()
+        assert (ended.value.code, out) == (2, "")
+        assert err.splitlines()[-1].startswith(f"{name}: error: ")
+
+
+# --- how it ends ---
+
+SIGNALS = pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+WORKERS = pytest.mark.parametrize("workers", [1, 2])
+
+
+@LISTENERS
+@WORKERS
+@SIGNALS
+def test_a_signal_ends_it(name: str, workers: int, number: int) -> None:
+    with listening(name, "-v", "--workers", workers) as listener:
+        assert listener.echo().is_success
+        assert "I: Association Released" in listener.end(number)
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection((listener.host, listener.port))
+
+
+@WORKERS
+@SIGNALS
+def test_an_association_that_stands_is_aborted_when_the_time_is_over(workers: int, number: int) -> None:
+    with listening("echoscp", "--drain", SHORT, "--workers", workers) as listener, Requestor(listener) as requestor:
+        requestor.associate()
+        listener.end(number)
+        assert requestor.read() == ABORT
+
+
+@WORKERS
+def test_a_message_under_way_is_finished(workers: int, tmp_path: Path) -> None:
+    instance = running.Instance("1.2.3")
+    with (
+        listening("storescp", "--workers", workers) as listener,
+        Requestor(listener, instance.sop_class_uid) as requestor,
+    ):
+        rest = requestor.associate().begin_store(instance)
+        listener.process.terminate()
+        listener.until_closed()
+        requestor.socket.sendall(rest)
+        assert requestor.read_status() == 0x0000
+        requestor.socket.sendall(peer.pdu(peer.A_RELEASE_RQ, bytes(4)))
+        assert requestor.read()[0] == peer.A_RELEASE_RP
+        requestor.socket.close()
+        listener.end(None)
+    assert (tmp_path / "SC.1.2.3").read_bytes().endswith(instance.data_set)
+
+
+@WORKERS
+def test_a_message_that_takes_too_long_at_the_end_is_aborted(workers: int, tmp_path: Path) -> None:
+    instance = running.Instance()
+    with (
+        listening("storescp", "--workers", workers, "--drain", SHORT) as listener,
+        Requestor(listener, instance.sop_class_uid) as requestor,
+    ):
+        requestor.associate().begin_store(instance)
+        listener.end()
+        assert requestor.read() == ABORT
+    assert list(tmp_path.iterdir()) == []
+
+
+@WORKERS
+@SIGNALS
+def test_a_second_signal_ends_it_at_once(workers: int, number: int) -> None:
+    with listening("echoscp", "--workers", workers) as listener, Requestor(listener) as requestor:
+        requestor.associate()
+        listener.process.send_signal(number)
+        listener.until_closed()
+        listener.end(number, status=-number)
+        with suppress(ConnectionResetError):
+            assert requestor.read() == (0, b"")
+
+
+# --- several processes ---
+
+
+@ON_LINUX
+def test_every_worker_serves(tmp_path: Path) -> None:
+    with listening("echoscp", *SEVERAL, *log_with_processes(tmp_path)) as listener:
+        served = serving_processes(listener, tmp_path)
+        assert len(served) == 2
+        assert listener.process.pid not in served
+        assert listener.end() == []
+
+
+@ON_LINUX
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV])
+def test_when_a_worker_ends_all_do(number: int, tmp_path: Path) -> None:
+    with listening("echoscp", *SEVERAL, *log_with_processes(tmp_path)) as listener:
+        victim, other = serving_processes(listener, tmp_path)
+        os.kill(victim, number)
+        listener.end(None, status=1)
+        assert not runs(other)
+        assert any("a worker has ended" in line for line in logged(tmp_path))
+
+
+@ON_LINUX
+def test_workers_end_with_their_supervisor(tmp_path: Path) -> None:
+    with listening("echoscp", *SEVERAL, *log_with_processes(tmp_path)) as listener:
+        assert len(serving_processes(listener, tmp_path)) == 2
+        listener.end(signal.SIGKILL, status=-signal.SIGKILL)  # which is when the last of them has closed its stderr
+        listener.until_closed()
+
+
+@SIGNALS
+def test_a_signal_to_all_of_them_is_one_signal(number: int) -> None:
+    instance = running.Instance()
+    with (
+        listening("storescp", *SEVERAL) as listener,
+        Requestor(listener, instance.sop_class_uid) as requestor,
+    ):
+        rest = requestor.associate().begin_store(instance)
+        os.killpg(listener.process.pid, number)  # Ctrl-C in a terminal
+        listener.until_closed()
+        requestor.socket.sendall(rest)
+        assert requestor.read_status() == 0x0000
+        requestor.socket.close()
+        listener.end(None)
+
+
+def serving_processes(listener: Listener, folder: Path) -> set[int]:
+    """The processes that accepted associations: until there are two, or there have been many."""
+    for _ in range(200):
+        assert listener.echo().is_success
+        accepted = {int(line.split()[0]) for line in logged(folder) if "Accepting Association" in line}
+        if len(accepted) == 2:
+            return accepted
+    return accepted
+
+
+def runs(process: int) -> bool:
+    with suppress(ProcessLookupError):
+        os.kill(process, 0)
+        return True
+    return False
