@@ -16,8 +16,11 @@ import struct
 import time
 from collections.abc import Iterable
 from contextlib import suppress
+from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+import pytest
 
 from tests.faulty_peer import (
     A_ABORT,
@@ -261,4 +264,28 @@ def works(port: int, uid: str, size: int = 1000) -> None:
     with HostileSCU(port) as scu:
         scu.associate()
         scu.send(echo(1) + store(uid, size, 2) + RELEASE_RQ)
-        assert scu.answers() == ["C-ECHO-RSP 0000H", "C-STORE-RSP 0000H", "A-RELEASE-RP"]
+        answers = scu.answers()
+        assert answers == ["C-ECHO-RSP 0000H", "C-STORE-RSP 0000H", "A-RELEASE-RP"], answers
+
+
+# --- what a server costs, as Linux tells it ---
+
+
+def resident(pid: int, *, peak: bool = False) -> int:
+    """Bytes of memory that a process has now, or had at most."""
+    kind, status = "VmHWM" if peak else "VmRSS", Path(f"/proc/{pid}/status")
+    if not status.exists():
+        pytest.skip("only Linux tells how much memory another process has")
+    lines = status.read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(kind))
+
+
+def forget_peak(pid: int) -> int:
+    """Let the peak of a process's memory start anew; what it has now."""
+    Path(f"/proc/{pid}/clear_refs").write_text("5")
+    return resident(pid)
+
+
+def descriptors_and_threads(pid: int) -> tuple[int, int]:
+    """How many of both a process has."""
+    return len(list(Path(f"/proc/{pid}/fd").iterdir())), len(list(Path(f"/proc/{pid}/task").iterdir()))

@@ -342,13 +342,15 @@ WAITS = [
     ("network", "Network", stops_within_its_command_set, echo, (0, 0)),
     ("dimse", "message response", dribbles_its_response, echo, None),
     ("dimse", "message response", never_stops_sending, echo, None),
+    # A byte now and then keeps no PDU alive: it has the network time-out as a whole.
+    ("network", "Network", dribbles_its_response, echo, None),
 ]
 
 
 @on_both_drivers
 @pytest.mark.parametrize(
     ("wait", "words", "behaviour", "operation", "abort"),
-    [pytest.param(*case, id=case[2].__name__) for case in WAITS],
+    [pytest.param(*case, id=f"{case[0]}-{case[2].__name__}") for case in WAITS],
 )
 async def test_a_wait_that_passes_its_deadline_aborts_and_says_which(
     driver: Driver,

@@ -60,7 +60,9 @@ from tests.hostile_scu import (
     data_set,
     echo,
     echo_command,
+    forget_peak,
     p_data,
+    resident,
     store_command,
     works,
 )
@@ -302,14 +304,6 @@ def as_a_process(folder: Path) -> Iterator[Target]:
         assert process.returncode == 0
 
 
-def resident(pid: int, kind: str = "VmRSS") -> int:
-    """Bytes of memory that a process has: VmRSS now, VmHWM at its peak."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith(kind):
-            return int(line.split()[1]) * 1024
-    raise AssertionError(kind)
-
-
 @pytest.fixture(scope="module", params=["threads", "asyncio", "storescp"])
 def target(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
     """One server for all probes; in the end, its log has at most one line a connection and no traceback."""
@@ -347,8 +341,7 @@ def test_a_length_that_is_declared_takes_no_memory(target: Target, pdu_type: int
     """Nor do 100 MiB of the body of a PDU that has been refused."""
     pid = target.pid or os.getpid()
     chunk = bytes(1 << 20)
-    Path(f"/proc/{pid}/clear_refs").write_text("5")  # its peak starts anew
-    base = resident(pid)
+    base = forget_peak(pid)
     with HostileSCU(target.port) as scu:
         if pdu_type == P_DATA_TF:
             scu.associate()
@@ -356,7 +349,7 @@ def test_a_length_that_is_declared_takes_no_memory(target: Target, pdu_type: int
         for _ in range(100):
             scu.send(chunk)
         assert scu.answers() in ([USER], [INVALID], [])  # none: it has hung up under what we sent
-    assert resident(pid, "VmHWM") - base < 1 << 20
+    assert resident(pid, peak=True) - base < 1 << 20
     target.verify_working()
 
 

@@ -105,10 +105,10 @@ class Server(Reception):
         mine = asyncio.current_task()  # a handler may end the server
         tasks = {task for task in self._tasks if task is not mine}
         if drain:
-            self._finish_all()
+            self._end_all(Association.finish)
         if tasks and drain:
             await asyncio.wait(tasks, timeout=drain)
-        self._abort_all()
+        self._end_all(Association.abort)
         for task in tasks:
             task.cancel()
         if tasks:

@@ -119,6 +119,7 @@ class Reception:
         self._lock = threading.Lock()
         self._admitted = 0
         self._associations: set[AsyncAssociation] = set()
+        self._ending: Callable[[AsyncAssociation], None] | None = None
 
     @property
     def address(self) -> tuple[str, int]:
@@ -150,6 +151,7 @@ class Reception:
                 self._wanted_address, family=family, backlog=BACKLOG, reuse_port=self._share_port
             )
         self._listener.setblocking(False)
+        self._ending = None
         return self._listener
 
     def _waiting_room(
@@ -188,6 +190,8 @@ class Reception:
             )
             if association is not None:
                 self._associations.add(association)
+                if self._ending is not None:  # it was not among them yet
+                    self._ending(association)
                 try:
                     await association.serve()
                 finally:
@@ -202,13 +206,11 @@ class Reception:
             with self._lock:
                 self._admitted -= 1
 
-    def _finish_all(self) -> None:
+    def _end_all(self, end: Callable[[AsyncAssociation], None]) -> None:
+        """End every association, those too that are being accepted now."""
+        self._ending = end
         for association in list(self._associations):
-            association.finish()
-
-    def _abort_all(self) -> None:
-        for association in list(self._associations):
-            association.abort()
+            end(association)
 
 
 class Server(Reception):
@@ -258,12 +260,12 @@ class Server(Reception):
         self._listening.join()
         self._listening = None
         if drain:
-            self._finish_all()
+            self._end_all(AsyncAssociation.finish)
         deadline = time.monotonic() + drain
         mine = threading.current_thread()  # a handler may end the server
         for thread in [thread for thread in self._threads if thread is not mine]:
             thread.join(max(0.0, deadline - time.monotonic()))
-        self._abort_all()
+        self._end_all(AsyncAssociation.abort)
         for thread in [thread for thread in self._threads if thread is not mine]:
             thread.join()
         self._waker.close()

@@ -5,10 +5,9 @@
         sop_class_uid: str
         scu: bool = True
 
-They do what the standard library's dataclasses with slots do, and to type checkers they are dataclasses. But those load
-half of Python's own compiler, and compile source for every class: that takes longer than a whole C-ECHO. Here a class is
-a few tables, and the methods that read them are written once. It is made anew, since slots cannot be added to a class:
-its methods cannot use `super()` without arguments.
+They do what the standard library's dataclasses with slots do, and to type checkers they are dataclasses. Those load half
+of Python's own compiler and compile source for every class: that takes longer than a C-ECHO. Here a class is a few tables,
+and the methods are written once. It is made anew to have slots, so its own cannot use `super()` without arguments.
 """
 
 from __future__ import annotations
@@ -84,9 +83,9 @@ class Record:
         return f"{type(self).__name__}({', '.join(shown)})"
 
     def __eq__(self, other: object) -> bool:
-        if type(other) is not type(self):
-            return NotImplemented
-        return self._values() == other._values()
+        return self._values() == other._values() if type(other) is type(self) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]  # it would change with the fields
 
 
 class Value(Record):
@@ -94,7 +93,7 @@ class Value(Record):
 
     __slots__ = ()
 
-    def __hash__(self) -> int:
+    def __hash__(self) -> int:  # type: ignore[override]
         return hash((type(self), self._values()))
 
     def __setattr__(self, name: str, value: object) -> NoReturn:

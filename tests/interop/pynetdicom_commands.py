@@ -2,6 +2,8 @@
 
 They start an application in functions of their module, `start_echoscu(args)` and `start_echoscu_cli(args)`. COMMANDS in
 the environment is a JSON object: by the name of such a function, the command to start instead; `args` are added to it.
+
+The command for an SCP ends with its port. Those tests give an SCP half a second to listen; here they go on as soon as it does.
 """
 
 from __future__ import annotations
@@ -9,14 +11,31 @@ from __future__ import annotations
 import functools
 import json
 import os
+import socket
 import subprocess
+from contextlib import suppress
+from types import SimpleNamespace
 
 import pytest
+
+POLL_SECONDS = 0.02
 
 
 def start(command: list[str], args: list[str]) -> subprocess.Popen[bytes]:
     """Start the command in place of the application."""
     return subprocess.Popen([*command, *args])
+
+
+def start_scp(command: list[str], args: list[str]) -> subprocess.Popen[bytes]:
+    """Start the command in place of an SCP, and wait until it listens, or has ended."""
+    process = start(command, args)
+    while True:
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(POLL_SECONDS)
+            return process
+        with suppress(ConnectionError):
+            socket.create_connection(("localhost", int(command[-1]))).close()
+            return process
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -26,4 +45,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         assert module is not None
         for name, command in commands.items():
             assert hasattr(module.obj, name), f"{module.name} has no {name} to replace"
-            setattr(module.obj, name, functools.partial(start, command))
+            is_scp = name.removesuffix("_cli").endswith("scp")
+            setattr(module.obj, name, functools.partial(start_scp if is_scp else start, command))
+            if is_scp:
+                vars(module.obj)["time"] = SimpleNamespace(sleep=lambda seconds: None)

@@ -1,149 +1,336 @@
-"""storescp as its user sees it: it listens, stores, says so, and ends on a signal."""
+"""storescp as its user sees it: what it accepts, where the files go, what follows. `test_listening` has its other options."""
 
 from __future__ import annotations
 
+import json
+import shlex
 import signal
-import socket
-import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import dimse
 from dimse import uids
+from dimse.__main__ import main
 from tests.files import part10_files
-from tests.interop import ours
-from tests.interop.peers import free_port
 from tests.tools import running
-from tests.tools.running import Instance
+from tests.tools.listeners import Listener, Requestor, listening
+from tests.tools.running import Instance, element
 
-WARNING = "W: Listening on every address, and any AE may associate: -ba 127.0.0.1 keeps it to this machine"
-
-
-@contextmanager
-def storescp(*arguments: object) -> Iterator[tuple[subprocess.Popen[str], int, list[str]]]:
-    """Run storescp -v on a free port; the process, its port, and what it said until it listened."""
-    with running.start("storescp", 0, "-v", *arguments) as process:
-        assert process.stderr is not None
-        said: list[str] = []
-        for line in process.stderr:
-            said.append(line.rstrip("\n"))
-            if line.startswith("I: Listening on "):
-                break
-        yield process, int(said[-1].rpartition(":")[2]), said
+STUDY = element(0x0020, 0x000D, "UI", b"1.9")
+SERIES = element(0x0020, 0x000E, "UI", b"1.9.1")
 
 
-def end(process: subprocess.Popen[str], number: int = signal.SIGTERM) -> list[str]:
-    """End it by a signal; what else it said."""
-    process.send_signal(number)
-    out, err = process.communicate(timeout=running.SECONDS)
-    assert out == ""
-    assert "Traceback" not in err
-    return err.splitlines()
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where storescp runs; what is to be sent is elsewhere."""
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_listens_stores_and_ends_on_a_signal(tmp_path: Path, number: int) -> None:
-    sent = [Instance(f"1.2.{index}", uids.CTImageStorage).write(tmp_path / "sent" / f"{index}") for index in range(3)]
-    with storescp("-ba", "127.0.0.1", "-od", tmp_path / "incoming") as (process, port, said):
-        assert said == [f"I: Listening on 127.0.0.1:{port}"]
-        assert running.tool("echoscu", "127.0.0.1", port).returncode == 0
-        assert running.tool("storescu", "127.0.0.1", port, *sent).returncode == 0
-        then_said = end(process, number)
-        assert process.returncode == 0
-    assert then_said.count("I: Accepting Association") == 2
-    assert then_said.count("I: Received Store Request") == 3
-    assert "I: Storing DICOM file: CT.1.2.0" in then_said
-    kept = part10_files(tmp_path / "incoming")
-    assert [(file.path.name, file.data_set) for file in kept] == [
-        (f"CT.1.2.{index}", Instance(f"1.2.{index}", uids.CTImageStorage).data_set) for index in range(3)
+def ct(uid: str = "1.2.3", patient: bytes = b"Doe^Jane", more: bytes = STUDY + SERIES) -> Instance:
+    """A CT image."""
+    patient_elements = element(0x0010, 0x0010, "PN", patient) + element(0x0010, 0x0020, "LO", b"ID1")
+    return Instance(uid, uids.CTImageStorage, rest=patient_elements + more)
+
+
+def send(listener: Listener, folder: Path, *instances: Instance, exit_status: int = 0) -> list[str]:
+    """Send files with these instances; the `I: Received Store Response` lines' statuses."""
+    paths = [instance.write(folder / f"{index}") for index, instance in enumerate(instances)]
+    done = listener.run("storescu", "-v", "--priority", "low", *paths, exit_status=exit_status)
+    found = [
+        line.partition("(Status: ")[2].rstrip(")") for line in done.stderr.splitlines() if "Store Response" in line
     ]
+    return [status.partition(" ")[0] for status in found]
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_associations_that_stand(tmp_path: Path, number: int) -> None:
-    with storescp("-ba", "127.0.0.1", "-od", tmp_path) as (process, port, _):
-        association = dimse.associate(
-            "127.0.0.1", port, contexts=[dimse.Verification], timeouts=ours.TIMEOUTS, called_ae_title="ANY"
-        )
-        assert association.echo().is_success
-        end(process, number)
-        assert process.returncode == 0
-        with pytest.raises(dimse.AssociationError):
-            association.echo()
+def kept(folder: Path) -> list[str]:
+    """The names of all that is in a folder and below it, but for what is being received."""
+    paths = (path.relative_to(folder) for path in folder.rglob("*"))
+    return sorted(str(path) for path in paths if str(path) != ".incoming")
 
 
-def test_without_verbose_it_says_nothing_but_the_warning(tmp_path: Path) -> None:
-    with running.start("storescp", 0, "-od", tmp_path) as process:
-        assert process.stderr is not None
-        assert process.stderr.readline() == WARNING + "\n"
-        assert end(process) == []
-        assert process.returncode == 0
+# --- what is kept ---
 
 
-@pytest.mark.parametrize("level", [["-ll", "critical"], ["-v"], ["-d"], ["-ll", "error"]])
-def test_an_open_listener_is_warned_of_at_every_level(tmp_path: Path, level: list[str]) -> None:
-    with running.start("storescp", 0, "-od", tmp_path, *level) as process:
-        assert process.stderr is not None
-        assert WARNING + "\n" in process.stderr
-        end(process)
+def test_what_is_sent_is_kept_byte_for_byte_and_said(tmp_path: Path) -> None:
+    sent = [ct(f"1.2.{index}") for index in range(3)]
+    with listening("storescp", "-v", "-od", "incoming") as listener:
+        listener.run("echoscu")
+        assert send(listener, tmp_path / "sent", *sent) == ["0x0000"] * 3
+        said = listener.end()
+    assert said.count("I: Accepting Association") == said.count("I: Association Released") == 2
+    assert said.count("I: Received Store Request") == 3
+    assert "I: Storing DICOM file: CT.1.2.0" in said
+    files = part10_files(Path("incoming"))
+    assert [(file.path.name, file.data_set) for file in files] == [
+        (f"CT.{instance.sop_instance_uid}", instance.data_set) for instance in sent
+    ]
+    assert {(file.transfer_syntax, file.content[:128]) for file in files} == {(uids.ExplicitVRLittleEndian, bytes(128))}
+    assert sorted(path.name for path in Path("incoming").iterdir()) == ["CT.1.2.0", "CT.1.2.1", "CT.1.2.2"]
 
 
-def test_there_is_no_warning_where_it_keeps_to_this_machine_nor_in_quiet(tmp_path: Path) -> None:
-    with storescp("-ba", "127.0.0.1", "-od", tmp_path) as (process, _, said):
-        assert not any(line.startswith("W: ") for line in [*said, *end(process)])
-
-    with socket.create_server(("127.0.0.1", 0)) as taken:  # quiet until its end, which comes at once
-        done = running.tool("storescp", taken.getsockname()[1], "-q", "-od", tmp_path)
-        assert (done.returncode, done.stdout, done.stderr) == (1, "", "")
+def test_without_a_folder_it_keeps_the_files_where_it_runs(tmp_path: Path) -> None:
+    with listening("storescp") as listener:
+        send(listener, tmp_path / "sent", ct())
+        assert listener.end() == []
+    assert kept(Path()) == ["CT.1.2.3"]
 
 
-def test_a_quiet_listener_says_nothing(tmp_path: Path) -> None:
-    port = free_port()
-    with running.start("storescp", port, "-q", "-od", tmp_path) as process:
-        while process.poll() is None:
-            if running.tool("echoscu", "127.0.0.1", port, "-q").returncode == 0:
-                break
-        assert end(process) == []
-        assert process.returncode == 0
+def test_what_is_ignored_is_not_kept(tmp_path: Path) -> None:
+    with listening("storescp", "--ignore", "-od", "none") as listener:
+        assert send(listener, tmp_path / "sent", ct("1.2.3"), ct("1.2.4")) == ["0x0000"] * 2
+        assert listener.end() == []
+    assert kept(Path()) == []
 
 
-def test_a_port_that_is_taken(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        process = running.tool("storescp", port, "-ba", "127.0.0.1", "-od", tmp_path)
-    assert process.returncode == 1
-    assert running.errors(process) == [f"cannot listen on 127.0.0.1:{port}: Address already in use"]
+@pytest.mark.parametrize(("options", "mode"), [([], 0o600), (["--mode", "640"], 0o640), (["--mode", "0644"], 0o644)])
+def test_who_may_read_the_files(tmp_path: Path, options: list[str], mode: int) -> None:
+    with listening("storescp", *options) as listener:
+        send(listener, tmp_path / "sent", ct())
+        listener.end()
+    assert Path("CT.1.2.3").stat().st_mode & 0o777 == mode
 
 
-@pytest.mark.parametrize("address", ["192.0.2.1", "no-such-host.invalid", "x"])
-def test_an_address_that_is_not_ours(tmp_path: Path, address: str) -> None:
-    process = running.tool("storescp", 0, "-ba", address, "-od", tmp_path)
-    assert process.returncode == 1
-    (line,) = running.errors(process)
-    assert address in line
-
-
-def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    process = running.tool("storescp", 0, "-od", tmp_path / "file" / "below")
-    assert process.returncode == 1
-    assert len(running.errors(process)) == 1
+@pytest.mark.parametrize("durability", ["full", "none"])
+def test_durability(tmp_path: Path, durability: str) -> None:
+    with listening("storescp", "--durability", durability) as listener:
+        assert send(listener, tmp_path / "sent", ct()) == ["0x0000"]
+        listener.end(signal.SIGKILL, status=-signal.SIGKILL)  # what was acknowledged survives that with either
+    assert kept(Path()) == ["CT.1.2.3"]
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["-1"], ["65536"], ["x"], ["0", "-pdu", "1"], ["0", "-aet", "SEVENTEENCHARSLNG"], ["0", "1"]]
+    ("layout", "path"),
+    [
+        ("{SOPInstanceUID}.dcm", "1.2.3.dcm"),
+        ("{PatientID}/{StudyInstanceUID}/{SeriesInstanceUID}/{SOPInstanceUID}.dcm", "ID1/1.9/1.9.1/1.2.3.dcm"),
+        ("{CallingAETitle}/{CalledAETitle}/{AccessionNumber}/{SOPInstanceUID}", "STORESCU/ANY-SCP/unknown/1.2.3"),
+    ],
 )
-def test_wrong_usage(arguments: list[str]) -> None:
-    process = running.tool("storescp", *arguments)
-    assert (process.returncode, process.stdout) == (2, "")
-    assert process.stderr.splitlines()[-1].startswith("storescp: error: ")
+def test_layout(tmp_path: Path, layout: str, path: str) -> None:
+    with listening("storescp", "--layout", layout) as listener:
+        send(listener, tmp_path / "sent", ct())
+        listener.end()
+    assert kept(Path())[-1] == path
 
 
-def test_what_it_announces(tmp_path: Path) -> None:
-    with storescp("-ba", "127.0.0.1", "-od", tmp_path, "-aet", "ARCHIVE", "-pdu", 65536) as (process, port, _):
-        echoscu = running.tool("echoscu", "127.0.0.1", port, "-d")
-        end(process)
-    assert "D: Their Max PDU Receive Size:  65536" in echoscu.stderr.splitlines()
+@pytest.mark.parametrize(
+    ("options", "status", "names", "patients"),
+    [
+        ([], "0x0000", ["CT.1.2.3", "CT.1.2.3~2"], [b"Doe^Jane", b"Roe^Jane"]),
+        (["--on-duplicate", "keep-both"], "0x0000", ["CT.1.2.3", "CT.1.2.3~2"], [b"Doe^Jane", b"Roe^Jane"]),
+        (["--on-duplicate", "reject"], "0x0111", ["CT.1.2.3"], [b"Doe^Jane"]),
+        (["--on-duplicate", "replace"], "0x0000", ["CT.1.2.3"], [b"Roe^Jane"]),
+    ],
+)
+def test_an_instance_that_comes_again(
+    tmp_path: Path, options: list[str], status: str, names: list[str], patients: list[bytes]
+) -> None:
+    with listening("storescp", *options) as listener:
+        assert send(listener, tmp_path / "1", ct()) == ["0x0000"]
+        assert send(listener, tmp_path / "2", ct()) == ["0x0000"]  # with the same bytes: kept already
+        assert kept(Path()) == ["CT.1.2.3"]
+        changed = ct(patient=b"Roe^Jane")
+        assert send(listener, tmp_path / "3", changed, exit_status=0 if status == "0x0000" else 3) == [status]
+        listener.end()
+    assert kept(Path()) == names
+    for name, patient in zip(names, patients, strict=True):
+        assert patient in Path(name).read_bytes()
+
+
+def test_what_a_killed_storescp_was_receiving_is_gone_when_it_starts_again(tmp_path: Path) -> None:
+    instance = ct()
+    with listening("storescp", "-v") as listener, Requestor(listener, instance.sop_class_uid) as requestor:
+        requestor.associate().begin_store(instance)
+        listener.until("Received Store Request")
+        listener.end(signal.SIGKILL, status=-signal.SIGKILL)
+        assert [path.suffix for path in Path(".incoming").iterdir()] == [".part"]
+    with listening("storescp") as listener:
+        assert kept(Path()) == []
+        assert send(listener, tmp_path / "sent", instance) == ["0x0000"]
+        listener.end()
+    assert kept(Path()) == ["CT.1.2.3"]
+
+
+def test_a_folder_is_one_storescps(tmp_path: Path) -> None:
+    with listening("storescp", "-od", "incoming", "--workers", 2) as listener:
+        done = running.tool("storescp", 0, "-ba", "127.0.0.1", "-od", "incoming")
+        assert done.returncode == 1
+        (line,) = running.errors(done)
+        assert "another store uses this folder" in line
+        assert "incoming" in line
+        assert listener.echo().is_success
+        listener.end()
+
+
+@pytest.mark.parametrize("option", ["-od", "--report"])
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_what_cannot_be_written(option: str, workers: str) -> None:
+    Path("file").touch()
+    done = running.tool("storescp", 0, "-ba", "127.0.0.1", "--workers", workers, option, "file/below")
+    assert done.returncode == 1
+    (line,) = running.errors(done)
+    assert "file" in line
+    assert line.endswith(": Not a directory")
+
+
+# --- what is accepted ---
+
+UNKNOWN, KNOWN, CT, JPEG = "1.2.3.4", "1.2.840.10008.5.1.4.31", uids.CTImageStorage, uids.JPEGBaseline8Bit
+ACCEPTED: list[
+    tuple[list[str], list[int]]
+] = [  # the results of Verification, CT, CT in JPEG, a worklist, a private class
+    ([], [0, 0, 0, 3, 3]),
+    (["--accept-unknown"], [0, 0, 0, 0, 0]),
+    (["--no-echo"], [3, 0, 0, 3, 3]),
+    (["--accept-only", CT], [0, 0, 0, 3, 3]),
+    (["--accept-only", "MRImageStorage"], [0, 3, 3, 3, 3]),
+    (["--accept-only", UNKNOWN, "--no-echo"], [3, 3, 3, 3, 0]),
+    (["--accept-only", "ExplicitVRLittleEndian"], [0, 0, 4, 3, 3]),
+    (["--accept-only", JPEG], [4, 4, 0, 3, 3]),
+    (["--accept-only", "CTImageStorage", "--accept-only", JPEG, "--no-echo"], [3, 4, 0, 3, 3]),
+]
+
+
+@pytest.mark.parametrize(("options", "results"), ACCEPTED)
+def test_what_it_accepts(options: list[str], results: list[int]) -> None:
+    explicit = (uids.ExplicitVRLittleEndian,)
+    proposed = [(dimse.Verification, explicit), (CT, explicit), (CT, (JPEG,)), (KNOWN, explicit), (UNKNOWN, explicit)]
+    with listening("storescp", *options) as listener:
+        with listener.associate(*(dimse.ProposedContext(*context) for context in proposed)) as association:
+            assert [context.result for context in association.contexts] == results
+        listener.end()
+
+
+def test_every_storage_sop_class_is_accepted() -> None:
+    classes = sorted(uids.STORAGE_SOP_CLASSES)
+    with listening("storescp") as listener:
+        for some in (classes[:128], classes[128:]):
+            if some:
+                with listener.associate(*some) as association:
+                    assert all(context.accepted for context in association.contexts)
+        listener.end()
+
+
+def test_an_unknown_class_is_kept_like_any_other(tmp_path: Path) -> None:
+    with listening("storescp", "--accept-unknown") as listener:
+        assert send(listener, tmp_path / "sent", Instance("1.2.3", UNKNOWN)) == ["0x0000"]
+        listener.end()
+    assert [file.sop_class_uid for file in part10_files(Path())] == [UNKNOWN]
+
+
+# --- what follows ---
+
+# A program that leaves what it was told in a file of its own.
+TELL = f"""{shlex.quote(sys.executable)} -c {
+    shlex.quote('''
+import json, os, sys
+said = json.load(sys.stdin)
+told = {name: value for name, value in os.environ.items() if name.startswith("DIMSE_")}
+name = said.get("sop_instance_uid") or said["study_instance_uid"]
+with open(f"told.{name}.tmp", "w") as file:
+    json.dump([said, told, sys.argv[1:]], file)
+os.rename(file.name, f"told.{name}")
+''')
+} one 'two words' '$HOME;x'"""
+
+
+def told(name: str) -> Any:
+    """What the program was told of an instance or study, and its arguments."""
+    return json.loads(Path(f"told.{name}").read_text())
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_program_is_run_for_each_instance(tmp_path: Path, workers: int) -> None:
+    with listening("storescp", "-od", "in", "--exec", TELL, "--workers", workers) as listener:
+        send(listener, tmp_path / "sent", ct("1.2.3"), ct("1.2.4", patient=b"`touch x`;$(id)"))
+        assert listener.end() == []  # what has been kept is told of, before the end
+    for uid in ("1.2.3", "1.2.4"):
+        said, environment, arguments = told(uid)
+        assert arguments == ["one", "two words", "$HOME;x"]
+        assert said["event"] == environment["DIMSE_EVENT"] == "instance"
+        assert said["path"] == environment["DIMSE_PATH"] == str(Path("in").absolute() / f"CT.{uid}")
+        assert said["patient_id"] == environment["DIMSE_PATIENT_ID"] == "ID1"
+        assert said["calling_ae_title"] == environment["DIMSE_CALLING_AE_TITLE"] == "STORESCU"
+
+
+@pytest.mark.parametrize("options", [["--study-timeout", "0.1"], []], ids=["quiet", "at the end"])
+def test_a_program_is_run_for_a_study(tmp_path: Path, options: list[str]) -> None:
+    with listening("storescp", "-od", "in", "--exec-study", TELL, *options) as listener:
+        send(listener, tmp_path / "sent", ct("1.2.3"), ct("1.2.4"))
+        while options and not Path("told.1.9").exists():
+            pass
+        assert listener.end() == []
+    said, environment, _ = told("1.9")
+    assert said["event"] == "study"
+    assert said["instances"] == int(environment["DIMSE_INSTANCES"]) == 2
+    assert said["folder"] == str(Path("in").absolute())
+
+
+@pytest.mark.parametrize(
+    ("command", "words"), [("false", "exit status 1"), ("sh -c 'kill -9 $$'", "killed by signal 9")]
+)
+def test_a_program_that_fails_is_a_warning_and_the_instance_is_kept(tmp_path: Path, command: str, words: str) -> None:
+    with listening("storescp", "-ll", "warn", "--exec", command) as listener:
+        assert send(listener, tmp_path / "sent", ct()) == ["0x0000"]
+        (line,) = listener.end()
+    assert line.startswith("W: ")
+    assert words in line
+    assert kept(Path()) == ["CT.1.2.3"]
+
+
+def test_a_program_does_not_hold_up_the_end_for_longer_than_it_may(tmp_path: Path) -> None:
+    with listening("storescp", "-ll", "warn", "--exec", "sleep 1000", "--drain", 0.2) as listener:
+        assert send(listener, tmp_path / "sent", ct()) == ["0x0000"]
+        assert any("killed, as the end has come" in line for line in listener.end())
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_report_has_a_line_for_each_instance(tmp_path: Path, workers: int) -> None:
+    Path("report").write_text('{"event": "of before"}\n')
+    with listening("storescp", "-od", "in", "--report", "report", "--workers", workers) as listener:
+        for number in range(6):  # each over an association of its own, with whichever worker
+            send(listener, tmp_path / "sent", ct(f"1.2.{number}"))
+        send(listener, tmp_path / "sent", ct("1.2.0"))
+        assert listener.end() == []
+    before, *lines = (json.loads(line) for line in Path("report").read_text().splitlines())
+    assert before == {"event": "of before"}
+    assert [(line["relative_path"], line["duplicate"]) for line in lines] == [
+        *((f"CT.1.2.{number}", False) for number in range(6)),
+        ("CT.1.2.0", True),
+    ]
+    assert {line["size"] for line in lines} == {len(ct("1.2.0").data_set)}
+
+
+# --- usage ---
+
+WRONG = [
+    *(["--accept-only", ""], ["--accept-only", "NoSuchKeyword"], ["--on-duplicate", "both"], ["--durability", "some"]),
+    *(["--mode", "rw"], ["--mode", "9"], ["--mode", "0"], ["--mode", "1777"], ["--mode", "044"]),
+    *(
+        ["--layout", ""],
+        ["--layout", "{PatientID}"],
+        ["--layout", "../{SOPInstanceUID}"],
+        ["--layout", "{SOPInstanceUID"],
+    ),
+    *(["--layout", "/{SOPInstanceUID}"], ["--layout", "{NoSuchField}/{SOPInstanceUID}"]),
+    *(["--exec", ""], ["--exec", "no-such-program x"], ["--exec", "'"], ["--exec-study", "no-such-program"]),
+    *(["--study-timeout", "-1"], ["-od"]),
+]
+
+
+@pytest.mark.parametrize("arguments", WRONG, ids=" ".join)
+def test_wrong_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["storescp", "0", *arguments])
+    out, err = capsys.readouterr()
+    assert (ended.value.code, out) == (2, "")
+    assert err.splitlines()[-1].startswith(f"storescp: error: argument {'/'.join(aliases(arguments[0]))}: ")
+
+
+def aliases(option: str) -> list[str]:
+    return ["-od", "--output-directory"] if option == "-od" else [option]

@@ -243,10 +243,21 @@ def run(
                 ending.wait()
                 server.shutdown(options.drain)
     except (OSError, ValueError, dimse.DimseError) as error:
-        common.say(logger, [one_line(error.strerror if isinstance(error, OSError) and error.strerror else str(error))])
+        common.say(logger, [_words(error)])
         common.say_traceback(logger, error)
         return common.NO_ASSOCIATION
     return common.SUCCESS
+
+
+def _words(error: Exception) -> str:
+    """What went wrong, without the number that `OSError` puts before it."""
+    match error:
+        case OSError(strerror=str(why), filename=str(path)):
+            return one_line(f"{path}: {why}")
+        case OSError(strerror=str(why)):
+            return one_line(why)
+        case _:
+            return one_line(str(error))
 
 
 def _say_ready(options: argparse.Namespace, logger: logging.Logger, address: tuple[str, int]) -> None:
@@ -325,7 +336,7 @@ def _work(options: argparse.Namespace, logger: logging.Logger, serving: Serving,
             server.shutdown(options.drain)
         status = common.SUCCESS
     except (OSError, ValueError, dimse.DimseError) as error:
-        common.say(logger, [one_line(str(error))])
+        common.say(logger, [_words(error)])
     finally:
         logging.shutdown()
         os._exit(status)  # nothing of the supervisor's is to be closed here

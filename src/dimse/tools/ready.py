@@ -66,8 +66,8 @@ def _write(path: str, content: bytes) -> bool:
         with open(temporary, "xb") as file:
             file.write(content)
         os.replace(temporary, path)
-    except OSError:
+    except OSError as error:
         with suppress(OSError):
             os.unlink(temporary)
-        raise
+        raise OSError(error.errno, error.strerror, path) from error
     return True

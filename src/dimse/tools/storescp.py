@@ -55,7 +55,7 @@ def add_what_is_accepted(parser: common.Parser) -> None:
 
 def _known_uid(text: str) -> str:
     for uid, entry in uids.dictionary().items():
-        if text in (uid, entry.keyword):
+        if text and text in (uid, entry.keyword):
             return uid
     if not text or set(text) - set("0123456789."):
         raise ValueError(f"{text!r} is no UID, nor a keyword of PS3.6")

@@ -90,7 +90,8 @@ class Sender:
             self.logger.warning("No suitable DICOM files found")
             return common.SHORTFALL
         for contexts, batch in spread(self._contexts(files), files):
-            self._send_over_one(contexts, batch)
+            if batch:
+                self._send_over_one(contexts, batch)
         if self.refused and not self.associated:
             return common.NO_ASSOCIATION
         return common.SHORTFALL if self.fell_short or self.refused else common.SUCCESS
@@ -135,7 +136,7 @@ class Sender:
                 self._say_unsent([file.path for file in files])
             return
         self.associated = True
-        requests = [file for file in files for _ in range(options.repeat)]
+        requests = (file for file in files for _ in range(options.repeat))
         answered = 0
         try:
             for outcome in association.store_many(
@@ -148,7 +149,7 @@ class Sender:
         except dimse.DimseError as error:
             self.fell_short = True
             common.say_traceback(self.logger, error)
-            self._say_unsent([file.path for file in requests[answered:]])
+            self._say_unsent([file.path for file in files[answered // options.repeat :]])
         else:
             part(association, options.abort, self.logger)
 

@@ -8,7 +8,7 @@ import socket
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from dimse.transport import READ, WRITE
 from dimse.transport.base import Address, Listener, Transport, tune
@@ -69,10 +69,24 @@ class AsyncioTransport(Transport):
         if inspect.iscoroutinefunction(function):
             awaited: T = await function(*args)
             return awaited
-        result = await self._loop.run_in_executor(None, function, *args)
+        result: Any = await self._in_thread(function, *args)
         if inspect.isawaitable(result):
-            return await result
-        return result
+            result = await result
+        return cast(T, result)
+
+    async def _in_thread(self, function: Callable[..., T], *args: Any) -> T:
+        """Run it in a thread, to its end: a cancellation waits for that, since what it works on is let go afterwards."""
+        future = self._loop.run_in_executor(None, function, *args)
+        cancelled = False
+        while not future.done():
+            try:
+                await asyncio.wait([future])
+            except asyncio.CancelledError:
+                cancelled = True
+        task = asyncio.current_task()
+        if cancelled and task is not None:
+            task.cancel()  # its result is taken in, and the next wait ends the task
+        return future.result()
 
 
 async def resolve(host: str, port: int, deadline: float | None) -> list[tuple[int, Address]]:

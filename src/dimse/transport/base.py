@@ -103,7 +103,8 @@ class Transport(ABC):
             self.begin_tls(context, server_side=server_side, server_hostname=server_hostname)
             while wanted := self.shake_hands():
                 if not await self._wait(wanted, deadline):
-                    raise ConnectError(f"TLS handshake failed: {os.strerror(errno.ETIMEDOUT)}")
+                    late = TimeoutError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))
+                    raise ConnectError(f"TLS handshake failed: {late.strerror}") from late
         except ConnectError:
             self.close()
             raise
