@@ -489,32 +489,6 @@ def test_a_loop_that_never_ran_the_server_leaves_nothing() -> None:
     assert open_descriptors() == descriptors
 
 
-def test_who_is_done_in_time_is_not_aborted() -> None:
-    server = dimse.Server((LOOPBACK, 0))
-    server.start()
-    association = associate(server.address[1])
-    ending = threading.Thread(target=server.shutdown, args=(LONG,))
-    ending.start()
-    assert association.echo() == 0
-    association.release()
-    ending.join(AT_ONCE)
-    assert not ending.is_alive()
-    server.shutdown()  # again: nothing happens
-
-
-def test_on_a_loop_who_is_done_in_time_is_not_aborted() -> None:
-    async def scenario() -> None:
-        server = aio.Server((LOOPBACK, 0))
-        server.start()
-        association = await ASYNCIO.associate(server.address[1])
-        ending = asyncio.create_task(server.shutdown(LONG))
-        assert await association.echo() == 0
-        await association.release()
-        await asyncio.wait_for(ending, AT_ONCE)
-
-    asyncio.run(scenario())
-
-
 def test_serve_forever_ends_with_shutdown() -> None:
     with dimse.Server((LOOPBACK, 0)) as server:
         port = server.address[1]

@@ -25,6 +25,7 @@ IMPLICIT = uids.ImplicitVRLittleEndian
 NO_CONTEXT = (dimse.NoPresentationContext, "No presentation context for ")
 UNDECODABLE = (dimse.FileError, "Pixel Data cannot be decompressed")
 UNCERTAIN = (dimse.FileError, "the byte order of Pixel Data of more than 16 bits is uncertain")
+NOT_ASKED_FOR = (dimse.FileError, "decompressed only where that is asked for (transcode: always)")
 LOSSY = (dimse.FileError, "Pixel Data may be lossy compressed")
 Refusal = tuple[type[dimse.DimseError], str]
 
@@ -37,8 +38,8 @@ NEVER: dict[str, Refusal] = {
 }
 # Without leave to decompress what may be lossy compressed: by transfer syntax, for none of these files says that it is not.
 WITHOUT_LEAVE: dict[str, Refusal] = {
-    uids.JPEGBaseline8Bit: NO_CONTEXT,
-    uids.JPEGExtended12Bit: NO_CONTEXT,
+    uids.JPEGBaseline8Bit: NOT_ASKED_FOR,
+    uids.JPEGExtended12Bit: NOT_ASKED_FOR,
     uids.JPEGLSNearLossless: LOSSY,
     uids.JPEG2000: LOSSY,
 }

@@ -206,6 +206,7 @@ class Ending:
         self.workers.clear()
         signal.signal(signal.SIGINT, lambda number, frame: None)
         signal.signal(signal.SIGTERM, lambda number, frame: self.begin())
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, self.SIGNALS)
 
         def watch() -> None:
             os.read(supervisor, 1)
@@ -280,6 +281,7 @@ def _supervise(options: argparse.Namespace, logger: logging.Logger, serving: Ser
         host, options.port = claim.getsockname()[:2]
         ready, tell = os.pipe()
         supervisor, held = os.pipe()  # this end is held as long as this process lives
+        signal.pthread_sigmask(signal.SIG_BLOCK, Ending.SIGNALS)  # until who gets one knows what to do with it
         for _ in range(options.workers):
             worker = os.fork()
             if not worker:
@@ -287,8 +289,9 @@ def _supervise(options: argparse.Namespace, logger: logging.Logger, serving: Ser
                 ending.become_worker(supervisor)
                 _work(options, logger, serving, ending, tell)
             ending.workers.add(worker)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, Ending.SIGNALS)
         os.close(tell)
-        if ending.begun:  # while they were made: not all of them were told
+        if ending.begun:  # before they were there to be told
             ending.end_workers()
         with open(ready, "rb") as each_is_ready:
             if len(each_is_ready.read(options.workers)) == options.workers:
