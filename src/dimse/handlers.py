@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dimse.association import Arrived, Association
 from dimse.message.command import UNRECOGNIZED_OPERATION, CEchoRQ, CStoreRQ, Request, respond
-from dimse.services.storage import StoreBeginHandler, StoreHandler, StoreRequest, answer_store, begin_store
+from dimse.services.storage import StoreBeginHandler, StoreHandler, answer_store, begin_store
+from dimse.services.store_request import StoreRequest
 from dimse.services.verification import EchoHandler, EchoRequest, answer_echo
 from dimse.sinks import DiscardSink, Sink
 from dimse.values import value

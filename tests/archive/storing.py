@@ -16,7 +16,7 @@ from pathlib import Path
 from dimse import uids
 from dimse.archive import FileStore
 from dimse.message.status import Status
-from dimse.services.storage import StoreRequest
+from dimse.services.store_request import StoreRequest
 from dimse.upper_layer.negotiation import Peer, PresentationContext
 
 ROOT = Path(__file__).parents[2]

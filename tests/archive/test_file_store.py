@@ -27,7 +27,7 @@ from dimse.archive import FileStore, Stored
 from dimse.archive.file_store import OnDuplicate
 from dimse.archive.names import safe_component
 from dimse.message.status import Status
-from dimse.services.storage import StoreRequest
+from dimse.services.store_request import StoreRequest
 from dimse.sinks import SpooledSink
 from tests import files
 from tests.archive.storing import (

@@ -29,7 +29,8 @@ from dimse.archive.sink import INCOMING, LOGGER, PART, FileSink, Room, reason
 from dimse.archive.stored import Stored
 from dimse.handlers import Handlers
 from dimse.message.status import Status
-from dimse.services.storage import DATA_SET_DOES_NOT_MATCH, OUT_OF_RESOURCES, StoreRequest
+from dimse.services.storage import DATA_SET_DOES_NOT_MATCH, OUT_OF_RESOURCES
+from dimse.services.store_request import StoreRequest
 from dimse.text import one_line
 
 Durability = Literal["full", "none"]

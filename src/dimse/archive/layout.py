@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from string import Formatter
 
 from dimse.archive.names import modality_prefix, safe_component
-from dimse.services.storage import StoreRequest
+from dimse.services.store_request import StoreRequest
 
 DEFAULT = "{Modality prefix}.{SOPInstanceUID}"
 UNKNOWN = "unknown"

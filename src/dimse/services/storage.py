@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
-from contextlib import suppress
-from typing import IO, TYPE_CHECKING, Literal, Protocol, TypeAlias, cast
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from dimse import uids
 from dimse.association import MESSAGES, Arrived, Association, Refusal
 from dimse.encoding import deflate
 from dimse.errors import DimseError, FileError, NoPresentationContext
 from dimse.instances import MAPPED, InstanceFile
-from dimse.media import part10
 from dimse.message.command import LOW, CStoreRQ, CStoreRSP
 from dimse.message.status import Status
 from dimse.services.handling import PROCESSING_FAILURE, as_status, ask, ask_status, send_status
-from dimse.settings import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, ProposedContext
+from dimse.services.store_request import StoreRequest
+from dimse.settings import ProposedContext
 from dimse.sinks import DiscardSink, Sink, SpooledSink
 from dimse.text import one_line
-from dimse.upper_layer.negotiation import Peer, PresentationContext
+from dimse.upper_layer.negotiation import PresentationContext
 from dimse.upper_layer.pdata import Buffer
 from dimse.values import record, value
 
 if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
     from pydicom import Dataset
 
 OUT_OF_RESOURCES = 0xA700
@@ -316,145 +313,6 @@ async def _await_status(association: Association, request: CStoreRQ) -> Status:
 
 
 # --- SCP ---
-
-
-class ReadableSink(Sink, Protocol):
-    """A sink that gives back what it took."""
-
-    size: int
-
-    def view(self) -> memoryview:
-        """The data set's bytes."""
-
-
-@record
-class StoreRequest:
-    """A C-STORE-RQ that reached us; its data set is kept undecoded while its handler runs.
-
-    Attributes:
-        context: The presentation context it came on; its transfer syntax is the data set's.
-        sop_class_uid: The affected SOP class UID. What the peer says: data, not yet compared with the data set.
-        sop_instance_uid: The affected SOP instance UID, likewise.
-        peer: Who sends.
-        message_id: Its message ID.
-        called_ae_title: The AE title that the peer called.
-        priority: 0 medium, 1 high, 2 low.
-        move_originator: AE title and message ID of the C-MOVE that this is a sub-operation of, if it is one.
-        sink: What holds the data set; None in `store_begin`.
-    """
-
-    context: PresentationContext
-    sop_class_uid: str
-    sop_instance_uid: str
-    peer: Peer
-    message_id: int
-    called_ae_title: str = ""
-    priority: int = 0
-    move_originator: tuple[str, int] | None = None
-    sink: Sink | None = None
-
-    @property
-    def size(self) -> int:
-        """Bytes of the data set."""
-        return self._readable.size
-
-    @property
-    def path(self) -> str | None:
-        """The file that holds the instance, where its sink keeps it in one that has a name."""
-        path: str | None = getattr(self.sink, "path", None)
-        return path
-
-    @property
-    def _readable(self) -> ReadableSink:
-        if not hasattr(self.sink, "view"):
-            raise DimseError("the sink of this request does not give back what it took")
-        return cast(ReadableSink, self.sink)
-
-    def view(self) -> memoryview:
-        """The encoded data set, as it came; above 1 MiB a map of a file, which costs no memory."""
-        return self._readable.view()
-
-    def file_meta(self) -> bytes:
-        """The preamble and File Meta Information of a Part 10 file with this instance (PS3.10 7.1)."""
-        return part10.encode(
-            part10.FileMeta(
-                media_storage_sop_class_uid=self.sop_class_uid,
-                media_storage_sop_instance_uid=self.sop_instance_uid,
-                transfer_syntax_uid=self.context.transfer_syntax,
-                implementation_class_uid=IMPLEMENTATION_CLASS_UID,
-                implementation_version_name=IMPLEMENTATION_VERSION_NAME,
-                source_application_entity_title=self.peer.ae_title,
-            )
-        )
-
-    def open(self) -> IO[bytes]:
-        """The instance as a Part 10 file, to be read."""
-        return io.BufferedReader(_Joined(memoryview(self.file_meta()), self.view()))
-
-    def dataset(self) -> Dataset:
-        """The data set, decoded now by pydicom."""
-        from pydicom import dcmread
-
-        return dcmread(self.open())
-
-    def move_to(self, path: str | os.PathLike[str]) -> None:
-        """Write the instance as a Part 10 file; it stands under `path` when it is complete, and replaces what stood there.
-
-        Raises:
-            OSError: It cannot be written; `path` is as it was.
-        """
-        final = os.fspath(path)
-        temporary = f"{final}.part"
-        try:
-            with open(temporary, "xb") as file:
-                file.write(self.file_meta())
-                file.write(self.view())
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, final)
-        except FileExistsError:
-            raise  # the temporary file is another writer's
-        except OSError:
-            with suppress(FileNotFoundError):
-                os.unlink(temporary)
-            raise
-
-
-class _Joined(io.RawIOBase):
-    """Two pieces of memory, or maps, read as one file: nothing is copied but what is read."""
-
-    name = "received instance"  # who reads files asks for it
-
-    def __init__(self, *pieces: memoryview) -> None:
-        self._pieces = pieces
-        self._size = sum(len(piece) for piece in pieces)
-        self._position = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._position
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
-        self._position = max(0, start + offset)
-        return self._position
-
-    def readinto(self, buffer: WriteableBuffer) -> int:
-        target = memoryview(buffer).cast("B")
-        start = self._position
-        for piece in self._pieces:
-            if start < len(piece):
-                part = piece[start : start + len(target)]
-                target[: len(part)] = part
-                self._position += len(part)
-                return len(part)
-            start -= len(piece)
-        return 0
 
 
 StoreHandler = Callable[[StoreRequest], "int | Awaitable[int]"]

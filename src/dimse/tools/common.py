@@ -6,7 +6,7 @@ import argparse
 import logging
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import dimse
 from dimse import settings, uids
@@ -196,6 +196,25 @@ def timeouts(arguments: argparse.Namespace) -> settings.Timeouts:
         acse=arguments.acse_timeout,
         dimse=arguments.dimse_timeout,
         network=arguments.network_timeout,
+    )
+
+
+def associate(
+    options: argparse.Namespace, contexts: Iterable[tuple[str, tuple[str, ...]] | settings.ProposedContext]
+) -> dimse.Association:
+    """Request the association that the options of a requestor ask for.
+
+    Raises: As `dimse.associate` does.
+    """
+    return dimse.associate(
+        options.addr,
+        options.port,
+        contexts=contexts,
+        calling_ae_title=options.calling_aet,
+        called_ae_title=options.called_aet,
+        timeouts=timeouts(options),
+        maximum_length=options.max_pdu,
+        maximum_send_length=options.max_send_pdu,
     )
 
 

@@ -42,16 +42,7 @@ def verify(options: argparse.Namespace, logger: logging.Logger) -> int:
     """Associate, echo, and part; returns the exit status."""
     syntaxes = common.chosen_syntaxes(options) or settings.DEFAULT_TRANSFER_SYNTAXES
     try:
-        association = dimse.associate(
-            options.addr,
-            options.port,
-            contexts=[(dimse.Verification, syntaxes)],
-            calling_ae_title=options.calling_aet,
-            called_ae_title=options.called_aet,
-            timeouts=common.timeouts(options),
-            maximum_length=options.max_pdu,
-            maximum_send_length=options.max_send_pdu,
-        )
+        association = common.associate(options, [(dimse.Verification, syntaxes)])
     except dimse.DimseError as error:
         common.say(logger, common.explain_request(error))
         common.say_traceback(logger, error)

@@ -118,16 +118,7 @@ class Sender:
         """One association, and the files that its contexts are for."""
         options = self.options
         try:
-            self._association = association = dimse.associate(
-                options.addr,
-                options.port,
-                contexts=contexts,
-                calling_ae_title=options.calling_aet,
-                called_ae_title=options.called_aet,
-                timeouts=common.timeouts(options),
-                maximum_length=options.max_pdu,
-                maximum_send_length=options.max_send_pdu,
-            )
+            self._association = association = common.associate(options, contexts)
         except dimse.DimseError as error:
             self.refused = True
             common.say(self.logger, common.explain_request(error))
