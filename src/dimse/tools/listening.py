@@ -150,8 +150,8 @@ def make_server(
 class Ending:
     """SIGTERM and SIGINT: the first ends the tool in order, a second one at once.
 
-    The handler only opens a gate, for which `wait` waits, and tells the workers: an exception out of it could break into
-    whatever is under way.
+    The handler only notes it and tells the workers: an exception out of it could break into whatever is under way. The system
+    may give a signal to any thread, and handlers run in the main one, which has to be woken: hence the pipe that `wait` reads.
 
     Attributes:
         begun: Has the first of them come?
@@ -163,10 +163,9 @@ class Ending:
     def __init__(self) -> None:
         self.begun = False
         self.workers: set[int] = set()
-        self._gate = threading.Lock()
-        self._gate.acquire()
 
     def __enter__(self) -> Self:
+        self._open_pipe()
         self._before = {number: signal.signal(number, self._begin) for number in self.SIGNALS}
         return self
 
@@ -175,6 +174,17 @@ class Ending:
     ) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
+        signal.set_wakeup_fd(-1)
+        self._close_pipe()
+
+    def _open_pipe(self) -> None:
+        self._woken, self._waker = os.pipe()
+        os.set_blocking(self._waker, False)
+        signal.set_wakeup_fd(self._waker)
+
+    def _close_pipe(self) -> None:
+        os.close(self._woken)
+        os.close(self._waker)
 
     def _begin(self, number: int, frame: FrameType | None) -> None:
         for each in self.SIGNALS:
@@ -183,9 +193,7 @@ class Ending:
 
     def begin(self) -> None:
         """End the tool in order, as the first signal does; harmless twice."""
-        if not self.begun:
-            self.begun = True
-            self._gate.release()
+        self.begun = True
         self.end_workers()
 
     def end_workers(self) -> None:
@@ -204,6 +212,8 @@ class Ending:
             supervisor: A pipe whose other end the supervisor alone holds.
         """
         self.workers.clear()
+        self._close_pipe()  # which is the supervisor's
+        self._open_pipe()
         signal.signal(signal.SIGINT, lambda number, frame: None)
         signal.signal(signal.SIGTERM, lambda number, frame: self.begin())
         signal.pthread_sigmask(signal.SIG_UNBLOCK, self.SIGNALS)
@@ -216,7 +226,8 @@ class Ending:
 
     def wait(self) -> None:
         """Wait for the first of them."""
-        self._gate.acquire()
+        while not self.begun:
+            os.read(self._woken, 1)
 
 
 Serving = Callable[[], AbstractContextManager[dimse.Server]]
