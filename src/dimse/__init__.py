@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from importlib import import_module
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
 
@@ -104,11 +105,13 @@ F = TypeVar("F", bound=Callable[..., object])
 
 
 def __getattr__(name: str) -> object:
-    """`Server`, loaded when it is asked for: who only sends does not wait for it."""
+    """`Server` and the rooms beside this one, loaded when they are asked for: who only sends does not wait for them."""
     if name == "Server":
         from dimse.server import Server
 
         return Server
+    if name in ("archive", "testing"):
+        return import_module(f"dimse.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
