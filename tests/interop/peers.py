@@ -12,6 +12,7 @@ import shutil
 import socket
 import subprocess
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -306,12 +307,41 @@ def orthanc_configuration(folder: Path, dicom_port: int, http_port: int) -> dict
 
 def orthanc_files(http_port: int) -> list[Part10File]:
     """What Orthanc holds, through its REST interface."""
-    root = f"http://127.0.0.1:{http_port}/instances"
+    identifiers = json.loads(orthanc_rest(http_port, "/instances"))
+    return [
+        read_part10(orthanc_rest(http_port, f"/instances/{identifier}/file"), Path(identifier))
+        for identifier in identifiers
+    ]
+
+
+def orthanc_upload(http_port: int, files: Sequence[Part10File]) -> list[Part10File]:
+    """Give Orthanc these files, through its REST interface; those that it does not take."""
+    refused = []
+    for file in files:
+        try:
+            orthanc_rest(http_port, "/instances", "POST", file.content)
+        except urllib.error.HTTPError as error:
+            error.close()
+            refused.append(file)
+    return refused
+
+
+def orthanc_send(http_port: int, port: int) -> None:
+    """Have Orthanc send all that it holds to 127.0.0.1 and `port`."""
+    receiver = {"AET": "RECEIVER", "Host": "127.0.0.1", "Port": port}
+    everything = {"Resources": json.loads(orthanc_rest(http_port, "/instances")), "Synchronous": True}
+    orthanc_rest(http_port, "/modalities/receiver", "PUT", json.dumps(receiver).encode())
+    orthanc_rest(http_port, "/modalities/receiver/store", "POST", json.dumps(everything).encode())
+
+
+def orthanc_rest(http_port: int, path: str, method: str = "GET", body: bytes | None = None) -> bytes:
+    """One request to Orthanc's REST interface; the body of the response.
+
+    Raises:
+        urllib.error.HTTPError: It did not do what was asked.
+    """
+    request = urllib.request.Request(f"http://127.0.0.1:{http_port}{path}", body, method=method)
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-
-    def get(url: str) -> bytes:
-        with opener.open(url, timeout=START_SECONDS) as response:
-            content: bytes = response.read()
-            return content
-
-    return [read_part10(get(f"{root}/{identifier}/file"), Path(identifier)) for identifier in json.loads(get(root))]
+    with opener.open(request, timeout=START_SECONDS) as response:
+        content: bytes = response.read()
+        return content

@@ -110,7 +110,9 @@ def test_dimse_alone_lists_the_tools() -> None:
 def test_an_unknown_tool_is_wrong_usage() -> None:
     process = running.tool("echoscp2")
     assert (process.returncode, process.stdout) == (2, "")
-    assert process.stderr.splitlines() == ["dimse: there is no tool 'echoscp2'; there are echoscu, storescu, echoscp, storescp"]
+    assert process.stderr.splitlines() == [
+        "dimse: there is no tool 'echoscp2'; there are echoscu, storescu, echoscp, storescp"
+    ]
 
 
 def test_dimse_has_a_version() -> None:

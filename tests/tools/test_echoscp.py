@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 import dimse
@@ -134,3 +136,10 @@ def test_the_tools_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     listed = capsys.readouterr().out
     assert "  echoscp " in listed
     assert "  storescp " in listed
+
+
+def test_arguments_from_a_file(tmp_path: Path) -> None:
+    (tmp_path / "options").write_text("-v\n-pdu\n65536\n")
+    with listening("echoscp", f"@{tmp_path / 'options'}") as listener:
+        assert "D: Their Max PDU Receive Size:  65536" in listener.run("echoscu", "-d").stderr.splitlines()
+        assert "I: Accepting Association" in listener.end()

@@ -328,13 +328,6 @@ def logged(folder: Path) -> list[str]:
     return []
 
 
-def test_arguments_from_a_file(tmp_path: Path) -> None:
-    (tmp_path / "options").write_text("-v\n-pdu\n65536\n")
-    with listening("echoscp", f"@{tmp_path / 'options'}") as listener:
-        assert "D: Their Max PDU Receive Size:  65536" in listener.run("echoscu", "-d").stderr.splitlines()
-        assert "I: Accepting Association" in listener.end()
-
-
 WRONG: list[list[str]] = [
     *([], ["x"], ["-1"], ["65536"], ["0", "1"], ["0", "--no-such-option"], ["@none"], ["0", "-lc", "none.ini"]),
     *(["0", "-q", "-v"], ["0", "-v", "-d"], ["0", "-ll", "loud"], ["0", "-xe", "-xi"], ["0", "-x=", "-xb"]),
@@ -372,6 +365,15 @@ def test_a_signal_ends_it(name: str, workers: int, number: int) -> None:
         assert "I: Association Released" in listener.end(number)
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection((listener.host, listener.port))
+
+
+@ON_LINUX
+def test_a_signal_that_is_given_to_another_thread_ends_it() -> None:
+    with listening("echoscp") as listener:
+        *_, thread = sorted(map(int, os.listdir(f"/proc/{listener.process.pid}/task")))
+        assert thread != listener.process.pid
+        os.kill(thread, signal.SIGTERM)  # the process's, and this thread comes first
+        listener.end(None)
 
 
 @WORKERS
