@@ -8,11 +8,12 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet install
 # The pure rooms: each is covered, every branch, by the tests of its own folder alone.
 PURE_ROOMS := upper_layer message media
 
-.PHONY: help demo test check coverage clean
+.PHONY: help demo test campaign check coverage clean
 
 help:
 	@echo "make demo      start storescp, verify it with echoscu, send it DICOM files, show what arrived"
 	@echo "make test      run the tests (with real peers where they are installed: scripts/peers)"
+	@echo "make campaign  run the tests that take minutes, at their full size"
 	@echo "make check     formatting, lint and types"
 	@echo "make coverage  every branch of $(PURE_ROOMS), each by its own tests"
 	@echo "make clean     remove what the other targets made"
@@ -22,6 +23,9 @@ demo: $(VENV)/.package
 
 test: $(VENV)/.development
 	$(BIN)/python -m pytest $(ARGS)
+
+campaign: $(VENV)/.development
+	$(BIN)/python -m pytest -m campaign $(ARGS)
 
 check: $(VENV)/.development
 	$(BIN)/ruff format --check .

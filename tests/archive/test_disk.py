@@ -325,7 +325,11 @@ ROUNDS = max(len(errors) for _, errors in faulty_disk.CALLS.values())
 
 
 @pytest.mark.parametrize(
-    "number", [0, *(pytest.param(number, marks=pytest.mark.campaign) for number in range(1, ROUNDS))]
+    "number",
+    [
+        pytest.param(0, marks=pytest.mark.thorough),
+        *(pytest.param(number, marks=pytest.mark.campaign) for number in range(1, ROUNDS)),
+    ],
 )
 def test_whatever_call_fails_what_was_acknowledged_is_there(tmp_path: Path, number: int) -> None:
     pairs = {call: errors[number] for call, (_, errors) in faulty_disk.CALLS.items() if number < len(errors)}

@@ -149,6 +149,7 @@ def test_an_error_comment_is_shown_on_one_line() -> None:
     assert r"disk\nE: forged" in line
 
 
+@pytest.mark.thorough
 def test_message_ids_wrap_after_65535_and_are_never_0() -> None:
     seen: list[int] = []
 

@@ -405,6 +405,7 @@ def test_a_sparse_file_of_4_5_gib(tmp_path: Path) -> None:
     assert sum(received) > 4.5 * (1 << 30)
 
 
+@pytest.mark.thorough
 def test_10000_files_in_one_folder(tmp_path: Path) -> None:
     content = Instance("1.2.00000").content
     for number in range(10_000):

@@ -242,7 +242,7 @@ class Command:
                 return None
             process = subprocess.Popen(
                 self.arguments,
-                env=os.environb | _environment(entries),
+                env=_inherited() | _environment(entries),
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=output,
@@ -250,6 +250,11 @@ class Command:
             )
             self._running.add(process)
             return process
+
+
+def _inherited() -> dict[bytes, bytes]:
+    """Our own environment, without variables that could be taken for those of the event."""
+    return {name: value for name, value in os.environb.items() if not name.startswith(b"DIMSE_")}
 
 
 def _environment(entries: dict[str, str | int]) -> dict[bytes, bytes]:
