@@ -1,7 +1,7 @@
 """A requestor and an acceptor wired to each other, through any sequence of primitives, bytes, faults and closes.
 
-The model is Table 9-10 itself, walked PDU by PDU; the real ones get the same PDUs as bytes, cut anywhere. About 2,000
-sequences are tried; DIMSE_SEQUENCES in the environment asks for another number of them.
+The model is Table 9-10 itself, walked PDU by PDU; the real ones get the same PDUs as bytes, cut anywhere. Some 400
+sequences are tried; DIMSE_SEQUENCES in the environment asks for another number of them, CI for 2,000.
 """
 
 from __future__ import annotations
