@@ -16,7 +16,7 @@ import pytest
 from dimse.pump import LINGER
 from dimse.settings import Limits, Timeouts
 from dimse.transport.blocking import BlockingTransport
-from dimse.waiting_room import Network, WaitingRoom
+from dimse.waiting_room import Network, Visitor, WaitingRoom
 from tests.drivers import Face, Received, errors, on_both_faces, open_descriptors, running, serving, tls_contexts
 from tests.faulty_peer import item
 from tests.hostile_scu import (
@@ -350,3 +350,39 @@ def test_the_servers_end_closes_them_all(face: Face, caplog: pytest.LogCaptureFi
         for scu in here:
             assert seconds_until_closed(scu, started) < AT_ONCE
     assert not [line for line in errors(caplog) if "Traceback" in line]
+
+
+def test_who_has_given_way_is_looked_at_once_more_without_harm() -> None:
+    """It was seen to be readable in the same moment in which another one took its place."""
+    watched: list[Visitor] = []
+    room = WaitingRoom(
+        watch=lambda visitor, events: watched.append(visitor),
+        unwatch=watched.remove,
+        judge=lambda request: None,
+        welcome=lambda *_: None,
+        maximum_length=0,
+        timeouts=Timeouts(),
+        limits=Limits(half_open=1),
+    )
+    with socket.create_server((LOOPBACK, 0)) as listener, ExitStack() as stack:
+        stack.enter_context(socket.create_connection(listener.getsockname()))
+        room.enter(BlockingTransport(listener.accept()[0]))
+        [first] = watched
+        stack.enter_context(socket.create_connection(listener.getsockname()))
+        room.enter(BlockingTransport(listener.accept()[0]))
+        assert first not in watched
+        room.ready(first)
+        assert len(room) == 1
+        room.clear()
+    assert watched == []
+
+
+@on_both_faces
+def test_halves_of_requests_take_so_much_memory_together_and_no_more(face: Face) -> None:
+    half = b"\1\0" + (200_000).to_bytes(4, "big") + bytes(100_000)
+    with serving(face, limits=Limits(half_open_bytes=250_000)) as port, ExitStack() as stack:
+        scus = [stack.enter_context(HostileSCU(port)) for _ in range(3)]
+        for scu in scus:
+            scu.send(half)
+        assert scus[0].read() == "closed"
+        verify_echo(port)

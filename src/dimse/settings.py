@@ -108,11 +108,13 @@ class Limits:
     Attributes:
         associations: Established at one time; more are rejected (transient, local limit exceeded).
         half_open: Connections whose A-ASSOCIATE-RQ is not complete; more are closed, the oldest first.
+        half_open_bytes: What has arrived of those requests, all together; beyond it connections are closed, the oldest first.
         queued_requests: Requests of one association that wait for their handler while a message is being sent.
     """
 
     associations: int = 100
     half_open: int = 1024
+    half_open_bytes: int = 32 * 1024 * 1024
     queued_requests: int = 64
 
 

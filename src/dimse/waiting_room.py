@@ -38,13 +38,14 @@ class Visitor:
         deadline: When it has to leave, on `time.monotonic()`.
         secured: Is it past the TLS handshake, or without one?
         leaving: Has it been answered, and is it waited for only so that it can read the answer?
+        held: Bytes of its request that have arrived.
     """
 
-    __slots__ = ("deadline", "leaving", "secured", "transport", "upper_layer")
+    __slots__ = ("deadline", "held", "leaving", "secured", "transport", "upper_layer")
 
     def __init__(self, transport: Transport, upper_layer: UpperLayer, deadline: float) -> None:
         self.transport, self.upper_layer, self.deadline = transport, upper_layer, deadline
-        self.secured, self.leaving = True, False
+        self.secured, self.leaving, self.held = True, False, 0
 
 
 class WaitingRoom:
@@ -85,6 +86,7 @@ class WaitingRoom:
         # In the order of their deadlines, since each kind has one time-out.
         self._waiting: dict[Visitor, None] = {}
         self._leaving: dict[Visitor, None] = {}
+        self._held = 0  # bytes of all their requests
 
     def __len__(self) -> int:
         return len(self._waiting) + len(self._leaving)
@@ -114,6 +116,8 @@ class WaitingRoom:
 
     def ready(self, visitor: Visitor) -> None:
         """Something can be read from a visitor, or written to it in its TLS handshake."""
+        if visitor not in self._waiting and visitor not in self._leaving:
+            return  # it has given way to another one since that was seen
         try:
             if visitor.secured or self._shake_hands(visitor):
                 self._receive(visitor)
@@ -143,6 +147,7 @@ class WaitingRoom:
             if visitor.leaving:
                 return  # one look a turn: who never stops talking does not take everybody's time
             indications = upper.receive(self._buffer[:count])
+            self._hold(visitor, upper.held)
             request = indications[0] if indications else None
             if isinstance(request, pdu.AssociateRQ) and upper.state == "Sta3":
                 self._decide(visitor, request)
@@ -152,7 +157,15 @@ class WaitingRoom:
                 self._see_off(visitor, LINGER)
             elif upper.closing:
                 self._close(visitor)
+            if visitor.transport.closed:
                 return
+
+    def _hold(self, visitor: Visitor, held: int) -> None:
+        """Count what has arrived of a visitor's request; the oldest give way when all of them are too much."""
+        self._held += held - visitor.held
+        visitor.held = held
+        while self._held > self._limits.half_open_bytes:
+            self._close(next(iter(self._waiting)))
 
     def _decide(self, visitor: Visitor, request: pdu.AssociateRQ) -> None:
         rejection = self._judge(request)
@@ -181,6 +194,7 @@ class WaitingRoom:
     def _see_off(self, visitor: Visitor, seconds: float) -> None:
         """Send what is owed, and wait a while for the visitor to read it and close: closing first could reset the connection."""
         visitor.transport.send_now(visitor.upper_layer.data_to_send())
+        self._hold(visitor, 0)
         visitor.leaving = True
         visitor.deadline = time.monotonic() + min(seconds or LINGER, LINGER)
         self._waiting.pop(visitor, None)
@@ -208,6 +222,8 @@ class WaitingRoom:
         self._unwatch(visitor)
         self._waiting.pop(visitor, None)
         self._leaving.pop(visitor, None)
+        self._held -= visitor.held
+        visitor.held = 0
         visitor.transport.close()
 
 

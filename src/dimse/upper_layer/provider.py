@@ -158,6 +158,11 @@ class UpperLayer:
         return bool(self._owed)
 
     @property
+    def held(self) -> int:
+        """Bytes of a PDU that has arrived in part."""
+        return len(self._held)
+
+    @property
     def within_pdu(self) -> bool:
         """Has a PDU arrived in part?"""
         return bool(self._held or self._pdvs.left or self._skip)
