@@ -38,7 +38,7 @@ def add_options(parser: common.Parser, ae_title: str) -> None:
         metavar="S",
         type=common.seconds,
         default=30,
-        help="at the end (SIGTERM, Ctrl-C), let running associations go on for S seconds (%(default)s)",
+        help="at the end (SIGTERM, Ctrl-C), let messages under way be answered for S seconds (%(default)s)",
     )
     group.add_argument(
         "--workers", metavar="N", type=common.number(1, 256), default=1, help="processes on the port (%(default)s)"
