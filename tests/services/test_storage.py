@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import tempfile
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -504,9 +505,11 @@ async def test_an_instance_that_nothing_takes_is_refused(driver: Driver, tmp_pat
 @on_both_faces
 def test_what_arrived_in_part_is_let_go(face: Face, tmp_path: Path) -> None:
     sinks: list[SpooledSink] = []
+    begun = threading.Event()
 
     def begin(_: dimse.StoreRequest) -> SpooledSink:
         sinks.append(Discarded())
+        begun.set()
         return sinks[-1]
 
     class Discarded(SpooledSink):
@@ -544,6 +547,7 @@ def test_what_arrived_in_part_is_let_go(face: Face, tmp_path: Path) -> None:
 
     with serving(face, dimse.Handlers(store=received.store, store_begin=begin)) as port:
         leaves_in_the_midst(port)
+        assert begun.wait(30)
     assert not received.data_sets
     assert [getattr(sink, "discarded", False) for sink in sinks] == [True]
 
