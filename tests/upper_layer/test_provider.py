@@ -395,6 +395,17 @@ def test_whether_a_pdu_has_arrived_in_part() -> None:
         assert not upper.within_pdu
 
 
+def test_what_is_held_is_what_has_arrived_of_a_request_and_never_data() -> None:
+    upper = upper_layer("Sta2")
+    receive(upper, RQ_BYTES[:100])
+    assert upper.held == 100
+    receive(upper, RQ_BYTES[100:])
+    assert upper.held == 0
+    receiving = upper_layer("Sta6")
+    receive(receiving, P_DATA[:-1])
+    assert receiving.held == 0
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # Hostile bytes
 
