@@ -25,7 +25,8 @@ PEERS: dict[str, Sequence[str]] = {"dcmtk_storescp": AS_IT_COMES, "pynetdicom_sc
 NO_CONTEXT = "no presentation context: it is none of the SOP classes that the peer calls Storage"
 A700 = "status A700: it has no Study and Series Instance UID, by which Orthanc files it"
 
-# What Orthanc does not take. One more file is not sent to it: its elements are in Implicit VR, which its transfer syntax does not say.
+# What Orthanc does not take. One more file is not sent to it: its elements are in Implicit VR, which its transfer syntax does
+# not say.
 REFUSED_BY_ORTHANC = {
     "JPEGLSNearLossless_08.dcm": A700,
     "JPEGLSNearLossless_16.dcm": A700,
