@@ -127,6 +127,7 @@ class Association(Pump):
         self._current: Arrived | None = None  # its data set is arriving
         self._requests: deque[Arrived] = deque()
         self._outstanding: dict[int, Outstanding] = {}
+        self._responded: deque[int] = deque()  # those whose response has come, in that order, and was not fetched
         self._last_message_id = 0
         self._refused = False  # has a message been refused?
         self._answering = self._finishing = False
@@ -375,13 +376,32 @@ class Association(Pump):
         outstanding = self._outstanding[request.message_id]
         deadline = deadline_after(self.timeouts.dimse)
         while not outstanding.responses:
-            await self._answer_waiting()
-            if self._release_asked:
-                raise await self._released_by_peer()
-            await self._pull(deadline, "dimse")
-        response = outstanding.responses.popleft()
+            await self._await_response(deadline)
+        return self._fetch(request.message_id)
+
+    async def wait_any_response(self) -> command.Response:
+        """As `wait_response`, for any of the requests that were sent: the response that came first and was not fetched yet."""
+        deadline = deadline_after(self.timeouts.dimse)
+        while not self._responded:
+            await self._await_response(deadline)
+        return self._fetch(self._responded[0])
+
+    def response_here(self) -> command.Response | None:
+        """As `wait_any_response`, without waiting, and after the association has ended too; None if there is none."""
+        return self._fetch(self._responded[0]) if self._responded else None
+
+    async def _await_response(self, deadline: float | None) -> None:
+        """Let something arrive."""
+        await self._answer_waiting()
+        if self._release_asked:
+            raise await self._released_by_peer()
+        await self._pull(deadline, "dimse")
+
+    def _fetch(self, message_id: int) -> command.Response:
+        self._responded.remove(message_id)
+        response = self._outstanding[message_id].responses.popleft()
         if response.status & 0xFFFE != 0xFF00:  # FF00H, FF01H: more to come
-            del self._outstanding[request.message_id]
+            del self._outstanding[message_id]
         return response
 
     async def _released_by_peer(self) -> AssociationError:
@@ -406,8 +426,17 @@ class Association(Pump):
             self._dump.message(message, context.context_id, outgoing=True)
         await self._send(context, command.encode(message), data_set)
 
-    async def serve(self, timeout: float | None = None) -> None:
-        """Answer the peer until it releases the association, or for `timeout` seconds.
+    def dispatch_to(self, dispatcher: Dispatcher | None) -> Dispatcher | None:
+        """Have another dispatcher answer the peer's requests from now on; the one that did until now."""
+        before, self._dispatcher = self._dispatcher, dispatcher
+        return before
+
+    async def serve(self, timeout: float | None = None, *, until: Callable[[], bool] | None = None) -> None:
+        """Answer the peer until it releases the association, for `timeout` seconds, or until `until` says so.
+
+        Args:
+            timeout: In seconds; None is without limit.
+            until: Asked when requests have been answered: is it enough?
 
         Raises:
             AssociationError: The peer aborted or vanished.
@@ -416,15 +445,18 @@ class Association(Pump):
         """
         end = None if timeout is None else time.monotonic() + timeout
         async with self.operation():
-            while not self._release_asked:
+            while True:
                 await self._answer_waiting()
+                if self._release_asked:
+                    break
+                if until is not None and until():
+                    return
                 if self._finishing and not self._within_message:
                     raise AssociationAborted
                 if end is None:
                     await self._pull(deadline_after(self.timeouts.idle), "network")
                 elif time.monotonic() >= end or not await self._pull_until(end):
                     return
-            await self._answer_waiting()
             self._upper.release_response()
             await self._send_owed()
             await self._await_close()
@@ -570,6 +602,7 @@ class Association(Pump):
         if outstanding.responses:
             raise InvalidResponse(name, "it is the second response to one request")
         outstanding.responses.append(response)
+        self._responded.append(answered)
 
     def _awaited(self) -> str:
         """What kind of response is awaited, in the Standard's words."""

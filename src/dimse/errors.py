@@ -171,7 +171,7 @@ class OperationTimeout(DimseError, TimeoutError):
     """A wait passed its deadline.
 
     Attributes:
-        wait: Which one: "connect", "acse", "dimse" or "network" (`dimse.Timeouts`).
+        wait: Which one: "connect", "acse", "dimse" or "network" (`dimse.Timeouts`), or "commitment".
     """
 
     def __init__(self, wait: str, message: str = "") -> None:
@@ -202,6 +202,18 @@ class FileError(DimseError):
     def __init__(self, path: str, reason: str) -> None:
         super().__init__(f"{path}: {reason}")
         self.path, self.reason = path, reason
+
+
+class InaccessiblePath(FileError):
+    """A path that was asked for leads to nothing that can be read."""
+
+
+class NotSent(DimseError):
+    """An instance was not sent, and not for a fault of its own: there was no association for it, or it was called off."""
+
+
+class JournalError(DimseError):
+    """The journal of a sender cannot be used."""
 
 
 class RefusedContexts(NegotiationError):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dimse.association import Arrived, Association
-from dimse.message.command import UNRECOGNIZED_OPERATION, CEchoRQ, CStoreRQ, Request, respond
+from dimse.message.command import UNRECOGNIZED_OPERATION, CEchoRQ, CStoreRQ, NEventReportRQ, Request, respond
 from dimse.services.storage import StoreBeginHandler, StoreHandler, answer_store, begin_store
+from dimse.services.storage_commitment import CommitmentHandler, ReportSink, answer_report, is_report
 from dimse.services.store_request import StoreRequest
 from dimse.services.verification import EchoHandler, EchoRequest, answer_echo
 from dimse.sinks import DiscardSink, Sink
@@ -24,17 +25,20 @@ class Handlers:
         echo: C-ECHO. Without it the answer is success.
         store: C-STORE, once the data set is complete. A success that it returns is a promise: the instance is kept.
         store_begin: C-STORE, before the data set comes: returns a status to refuse it, a `Sink` for it, or None to have it spooled.
+        commitment: N-EVENT-REPORT of Storage Commitment: what became of a transaction that was begun over another association.
+            Without it the answer is that no such transaction is known.
     """
 
     echo: EchoHandler | None = None
     store: StoreHandler | None = None
     store_begin: StoreBeginHandler | None = None
+    commitment: CommitmentHandler | None = None
 
     async def begin(self, association: Association, arrived: Arrived) -> Sink:
         """A command set has come and its data set is on the way: where shall it go?"""
         if isinstance(arrived.message, CStoreRQ):
             return await begin_store(association, arrived, self.store_begin)
-        return DiscardSink()
+        return ReportSink() if is_report(arrived) else DiscardSink()
 
     async def answer(self, association: Association, arrived: Arrived) -> None:
         """The message is complete: run its handler and send the response."""
@@ -43,5 +47,7 @@ class Handlers:
                 await answer_echo(association, arrived, self.echo)
             case CStoreRQ():
                 await answer_store(association, arrived, self.store)
+            case NEventReportRQ() if is_report(arrived):
+                await answer_report(association, arrived, self.commitment)
             case Request() as request:
                 await association.send_response(arrived.context, respond(request, UNRECOGNIZED_OPERATION))

@@ -53,6 +53,7 @@ class Pump(ABC):
 
     Attributes:
         timeouts: In seconds.
+        sent_bytes: What has gone out so far; may be read from any thread.
     """
 
     def __init__(self, transport: Transport, upper_layer: UpperLayer, timeouts: Timeouts, limits: Limits) -> None:
@@ -67,6 +68,7 @@ class Pump(ABC):
         self._busy = False
         self._torn = False  # a PDU has gone out in part
         self._abort_wanted = False
+        self.sent_bytes = 0
         self._pdus = 0  # that have begun to arrive
         self._pdu_deadline: float | None = None  # for the last of them
         self._dump = _dump_if_debugging()
@@ -210,6 +212,7 @@ class Pump(ABC):
                 await self._last_words()
                 raise
             if sent:
+                self.sent_bytes += sent
                 buffers = _after(buffers, sent)
                 self._torn = bool(buffers)
                 await self._transport.breathe(sent)

@@ -22,7 +22,7 @@ from dimse.association import LOGGER
 from dimse.errors import AssociationAborted, ConnectionLost, DimseError
 from dimse.handlers import Handlers
 from dimse.services import AsyncAssociation
-from dimse.settings import ACCEPTOR_MAXIMUM_LENGTH, Acceptor, Limits, Timeouts, UserIdentity
+from dimse.settings import ACCEPTOR_MAXIMUM_LENGTH, Acceptor, Limits, Role, Timeouts, UserIdentity
 from dimse.text import host_and_port, one_line
 from dimse.transport import READ
 from dimse.transport.base import Listener, Transport, tune
@@ -57,7 +57,8 @@ class Reception:
         address: Host and port to listen on; port 0 picks a free one.
         handlers: What answers the peers' requests.
         ae_title: Our AE title.
-        contexts: The abstract syntaxes that are accepted; by default Verification, and the Storage SOP classes if `handlers` store.
+        contexts: The abstract syntaxes that are accepted; by default Verification, the Storage SOP classes if `handlers` store,
+            and Storage Commitment if they take its reports.
         transfer_syntaxes: Those that are accepted; by default every one of the Standard.
         prefer_ours: Choose by our order of transfer syntaxes, not the requestor's.
         timeouts: In seconds.
@@ -67,6 +68,8 @@ class Reception:
         calling_ae_titles: The only ones that may call, if any are given.
         networks: Where peers may connect from, in CIDR notation ("10.1.0.0/16"), if any are given.
         accept_unknown: Accept abstract syntaxes that are not in `contexts`.
+        async_ops: The most operations that a requestor may have outstanding, if it asks for more than one (PS3.7 D.3.3.3); 0 is as
+            many as `limits.queued_requests`, which is the most in any case.
         share_port: May other processes listen on the same port, each to get its share of the connections?
         identify: Called with the user identity of a request; what it returns answers it, None rejects the association.
         tls: How to speak TLS; None for plain connections.
@@ -88,6 +91,7 @@ class Reception:
         calling_ae_titles: Iterable[str] = (),
         networks: Iterable[str] = (),
         accept_unknown: bool = False,
+        async_ops: int = 1,
         share_port: bool = False,
         identify: Callable[[UserIdentity], bytes | None] | None = None,
         tls: ssl.SSLContext | None = None,
@@ -95,7 +99,8 @@ class Reception:
         self.handlers = handlers or Handlers()
         if contexts is None:
             stored = uids.STORAGE_SOP_CLASSES if self.handlers.store else frozenset[str]()
-            contexts = {uids.Verification, *stored}
+            reported = {uids.StorageCommitmentPushModel} if self.handlers.commitment else ()
+            contexts = {uids.Verification, *stored, *reported}
         if transfer_syntaxes is None:
             transfer_syntaxes = [uid for uid, entry in uids.dictionary().items() if entry.kind == "Transfer Syntax"]
         self.acceptor = Acceptor(
@@ -107,6 +112,10 @@ class Reception:
             require_called=require_called,
             calling_ae_titles=frozenset(calling_ae_titles),
             accept_unknown=accept_unknown,
+            # Who reports is the SCP; who stores needs no role selection.
+            roles=(Role(uids.StorageCommitmentPushModel, scu=False, scp=True),) if self.handlers.commitment else (),
+            # More than wait for their turn without the association being aborted are never allowed.
+            async_ops=min(async_ops or limits.queued_requests, limits.queued_requests),
             identify=identify,
         )
         self.timeouts = timeouts

@@ -28,5 +28,6 @@ def starter(
 dcmtk_storescp = starter(peers.dcmtk_storescp, "dcmtk_storescp")
 orthanc = starter(peers.orthanc_scp, "orthanc")
 pynetdicom_scp = starter(peers.pynetdicom_scp, "pynetdicom_scp")
+pynetdicom_commitment_scp = starter(peers.pynetdicom_commitment_scp, "pynetdicom_commitment_scp")
 pynetdicom_storescp = starter(peers.pynetdicom_storescp, "pynetdicom_storescp")
 pynetdicom_echoscp = starter(peers.pynetdicom_echoscp, "pynetdicom_echoscp")

@@ -222,6 +222,28 @@ def dcmtk_storescp(folder: Path, *options: str, nodelay: bool = True) -> Iterato
 
 
 @contextmanager
+def dcmtk_dcmqrscp(folder: Path, *options: str) -> Iterator[StorageSCP]:
+    """DCMTK's dcmqrscp, an archive that everyone may store into under the AE title DCMQRSCP.
+
+    Args:
+        folder: Where it writes its configuration; the instances and their index are in its folder "storage".
+        options: `+B` keeps the bytes of the data sets, `-v` tells what it does.
+    """
+    program, path, storage = dcmtk("dcmqrscp"), folder / "dcmqrscp.cfg", folder / "storage"
+
+    def command(port: int) -> Sequence[str]:
+        storage.mkdir(exist_ok=True)
+        path.write_text(
+            "MaxPDUSize = 16384\nMaxAssociations = 64\nHostTable BEGIN\nHostTable END\nVendorTable BEGIN\nVendorTable END\n"
+            f"AETable BEGIN\nDCMQRSCP {storage} RW (200, 1024mb) ANY\nAETable END\n"
+        )
+        return [program, "-c", str(path), *options, str(port)]
+
+    with listening(command, folder) as scp:
+        yield scp
+
+
+@contextmanager
 def pynetdicom_storescp(folder: Path, *options: str) -> Iterator[StorageSCP]:
     """pynetdicom's storescp application, with its options."""
     python = pynetdicom()
@@ -255,9 +277,28 @@ def pynetdicom_scp(
         status: The status of its C-STORE responses.
         maximum_length: The maximum length that it announces.
     """
-    script = str(Path(__file__).with_name("pynetdicom_scp.py"))
-    folder.mkdir(parents=True, exist_ok=True)
     arguments = [str(folder), *transfer_syntaxes, "--status", str(status), "--maximum-length", str(maximum_length)]
+    with pynetdicom_script("pynetdicom_scp.py", folder, *arguments) as scp:
+        yield scp
+
+
+@contextmanager
+def pynetdicom_commitment_scp(folder: Path, *options: str) -> Iterator[StorageSCP]:
+    """A Storage and Storage Commitment SCP on pynetdicom's library, which keeps only the UIDs of what it is sent.
+
+    Args:
+        folder: Where it runs.
+        options: `--report-to PORT` reports on an association of its own, `--role` proposes the SCP role on it.
+    """
+    with pynetdicom_script("pynetdicom_commitment_scp.py", folder, *options) as scp:
+        yield scp
+
+
+@contextmanager
+def pynetdicom_script(name: str, folder: Path, *arguments: str) -> Iterator[StorageSCP]:
+    """A script of this folder, run by the Python that has pynetdicom; it prints its port."""
+    script = str(Path(__file__).with_name(name))
+    folder.mkdir(parents=True, exist_ok=True)
     with running([pynetdicom(), script, *arguments], folder) as process:
         log = log_of(folder)
         wait_until(lambda: log.read_bytes().startswith(b"port ") and b"\n" in log.read_bytes(), process)

@@ -270,6 +270,19 @@ def test_the_maximum_length_that_is_announced(name: str, options: list[str], ann
         listener.end()
 
 
+@LISTENERS
+@pytest.mark.parametrize(
+    ("options", "granted"),
+    [([], 1), (["--async-ops", "4"], 4), (["--async-ops", "0"], 64), (["--async-ops", "1000"], 64)],
+)
+def test_the_operations_that_may_be_outstanding(name: str, options: list[str], granted: int) -> None:
+    with listening(name, *options) as listener:
+        with listener.associate(async_ops=0) as association:
+            assert association._association.negotiated.invoked == granted
+            assert association.echo().is_success
+        assert listener.end() == []
+
+
 EXPLICIT, BIG, IMPLICIT = uids.ExplicitVRLittleEndian, uids.ExplicitVRBigEndian, uids.ImplicitVRLittleEndian
 DEFLATED = uids.DeflatedExplicitVRLittleEndian
 

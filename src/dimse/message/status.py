@@ -95,6 +95,13 @@ GET: Table = (
 # PS3.4 Table C.4-2: those of C-GET, and one of its own
 MOVE: Table = (("A801", FAILURE, "Refused: Move Destination unknown"), *GET)
 
+# The Failure Reasons (0008,1197) of PS3.3 C.14.1.1 that PS3.7 has not, or in other words; the rest, and statuses, are PS3.7's.
+STORAGE_COMMITMENT: Table = (
+    ("0112", FAILURE, "No such object instance"),
+    ("0122", FAILURE, "Referenced SOP class not supported"),
+    ("0131", FAILURE, "Duplicate transaction UID"),
+)
+
 # PS3.4 F.7.2 and F.8.2
 MODALITY_PERFORMED_PROCEDURE_STEP: Table = (
     ("0110", FAILURE, "Performed Procedure Step Object may no longer be updated, or another processing failure"),
@@ -103,8 +110,8 @@ MODALITY_PERFORMED_PROCEDURE_STEP: Table = (
 
 SERVICES: Mapping[str, Table] = {
     "general": (),
-    "verification": (),  # PS3.4 Annex A and Annex J use the statuses of PS3.7 alone
-    "storage commitment": (),
+    "verification": (),  # PS3.4 Annex A uses the statuses of PS3.7 alone
+    "storage commitment": STORAGE_COMMITMENT,
     "storage": STORAGE,
     "find": FIND,
     "get": GET,

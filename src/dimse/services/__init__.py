@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from dimse.association import Association, Dispatcher, Open
-from dimse.services import storage, verification
+from dimse.services import storage, storage_commitment, verification
 from dimse.settings import (
     MAXIMUM_SEND_LENGTH,
     REQUESTOR_MAXIMUM_LENGTH,
@@ -33,6 +33,8 @@ class AsyncAssociation(Association):
     echo = verification.echo
     store = storage.store
     store_many = storage.store_many
+    begin_commitment = storage_commitment.begin_commitment
+    request_commitment = storage_commitment.request_commitment
 
     async def __aenter__(self) -> Self:
         return self
@@ -40,7 +42,8 @@ class AsyncAssociation(Association):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error is None:
+        # An operation is under way where its user has left the loop over its outcomes, and Python has not ended it yet.
+        if error is None and not self._busy:
             await self.release()
         else:
             self.abort()

@@ -3,36 +3,37 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from contextlib import suppress
+from typing import Any, Literal
 
 from dimse import uids
 from dimse.association import MESSAGES, Arrived, Association, Refusal
-from dimse.encoding import deflate
-from dimse.errors import DimseError, FileError, NoPresentationContext
-from dimse.instances import MAPPED, InstanceFile
-from dimse.message.command import LOW, CStoreRQ, CStoreRSP
+from dimse.errors import (
+    AssociationAborted,
+    DimseError,
+    FileError,
+    InvalidResponse,
+    NoPresentationContext,
+    NotSent,
+)
+from dimse.instances import InstanceFile
+from dimse.message.command import LOW, CStoreRQ, CStoreRSP, Response
 from dimse.message.status import Status
 from dimse.services.handling import PROCESSING_FAILURE, as_status, ask, ask_status, send_status
+from dimse.services.outgoing import FALL_BACK, Outgoing, Source, Transcode, name_of, prepare
 from dimse.services.store_request import StoreRequest
 from dimse.settings import ProposedContext
 from dimse.sinks import DiscardSink, Sink, SpooledSink
 from dimse.text import one_line
 from dimse.upper_layer.negotiation import PresentationContext
-from dimse.upper_layer.pdata import Buffer
-from dimse.values import record, value
+from dimse.values import field, value
 
-if TYPE_CHECKING:
-    from pydicom import Dataset
+MOST_OUTSTANDING = 64  # C-STORE requests of ours at one time, however many the peer allows
 
 OUT_OF_RESOURCES = 0xA700
 DATA_SET_DOES_NOT_MATCH = 0xA900
-
-# What a peer that refuses a file's own transfer syntax is offered besides; every SOP class must be offered Implicit VR Little
-# Endian somewhere (PS3.5 10.1).
-FALL_BACK = (uids.ExplicitVRLittleEndian, uids.ImplicitVRLittleEndian)
-
-Transcode = Literal["never", "lossless", "always"]
 
 
 def contexts_for(paths: Iterable[str | os.PathLike[str] | InstanceFile]) -> tuple[ProposedContext, ...]:
@@ -58,6 +59,9 @@ def contexts_for(paths: Iterable[str | os.PathLike[str] | InstanceFile]) -> tupl
 # --- SCU ---
 
 
+State = Literal["stored", "warning", "refused", "unknown", "unsent", "invalid", "already"]
+
+
 @value
 class Outcome:
     """What became of one instance that was to be stored.
@@ -67,42 +71,48 @@ class Outcome:
         status: The peer's answer; None if there is none.
         error: Why there is no status: the file cannot be sent, no context fits it (the association stands), or the association
             ended before the answer came, and it is unknown whether the peer has the instance.
-        sop_instance_uid: Its SOP instance UID; empty where the file was refused before it was known.
+        sop_instance_uid: Its SOP instance UID; empty where the file was refused before it was known, as for the next two.
+        sop_class_uid: Its SOP class UID.
+        transfer_syntax_uid: The transfer syntax that it is stored in.
+        context: The presentation context that it was sent on, whose transfer syntax it was sent in; None if it was not sent.
+        size: Bytes of its data set: as sent, else as stored; 0 where that is not known.
+        seconds: From the first byte of its request to the peer's answer; 0 without one.
+        attempts: How often it was sent; 0 is never.
+        source: The very object that was given.
     """
 
     path: str
     status: Status | None = None
     error: DimseError | None = None
     sop_instance_uid: str = ""
+    sop_class_uid: str = ""
+    transfer_syntax_uid: str = ""
+    context: PresentationContext | None = None
+    size: int = 0
+    seconds: float = 0.0
+    attempts: int = 0
+    source: Any = field(default=None, repr=False)
 
+    @property
+    def state(self) -> State:
+        """The outcome in one word.
 
-@record
-class _Outgoing:
-    """A data set ready to be sent, and what its request says; `file` where it is sent as it lies in one."""
-
-    path: str
-    context: PresentationContext
-    sop_class_uid: str
-    sop_instance_uid: str
-    data_set: Buffer
-    file: InstanceFile | None = None
-
-    def verify_stored(self, status: Status) -> None:
-        """Once the peer has stored it: was it all of one file?
-
-        Raises:
-            FileError: The file has been changed since it was checked, and was not read as a whole before it was sent.
+        "stored", "warning" (stored, and there is something to know about it), "refused" by the peer, "unknown" (it may or may not
+        have arrived), "unsent" (by no fault of its own), "invalid" (its file), or "already" acknowledged in an earlier run.
         """
-        stored = status.is_success or status.is_warning
-        if not stored or self.file is None or self.file.data_set_size <= MAPPED:
-            return
-        try:
-            self.file.verify_unchanged()
-        except FileError as error:
-            raise FileError(self.path, f"{error.reason}: what the peer has stored may be damaged") from error
+        if self.status is None:
+            return next((state for errors, state in _STATES if isinstance(self.error, errors)), "unknown")
+        if not self.attempts:
+            return "already"
+        if self.status.is_success:
+            return "stored"
+        return "warning" if self.status.is_warning else "refused"
 
 
-Source: TypeAlias = "str | os.PathLike[str] | InstanceFile | StoreRequest | Dataset"
+_STATES: tuple[tuple[tuple[type[DimseError], ...], State], ...] = (
+    ((NoPresentationContext, NotSent), "unsent"),
+    ((FileError,), "invalid"),
+)
 
 
 async def store(
@@ -132,9 +142,11 @@ async def store(
         AssociationError: The association ended.
         RemoteProtocolError: What came is no response; the association was aborted.
     """
-    outgoing = _prepare(association, source, transcode)
+    outgoing = prepare(association, source, transcode)
     async with association.operation():
-        status = await _await_status(association, await _send(association, outgoing, priority))
+        request = _request(association, outgoing, priority)
+        await _send(association, outgoing, request)
+        status = _status(await association.wait_response(request))
     outgoing.verify_stored(status)
     return status
 
@@ -148,151 +160,176 @@ async def store_many(
 ) -> AsyncIterator[Outcome]:
     """Send SOP instances one after the other; while the peer works on one, the next is opened and checked.
 
-    A file that cannot be sent is an outcome, and the others go. When the association ends, the outcome of the instance under way
+    Where a window of asynchronous operations was negotiated (PS3.7 D.3.3.3), as many requests are outstanding as it allows,
+    `MOST_OUTSTANDING` at the most, and an outcome comes when its response does, in whatever order. While any is outstanding the
+    association is taken: another operation on it raises `LocalProtocolError`, and who asks for no more outcomes aborts it. Between
+    outcomes with none outstanding, as all are without a window, it is free.
+
+    A file that cannot be sent is an outcome, and the others go. When the association ends, an outcome for each instance under way
     says so, and asking for the next one raises.
 
+    The DIMSE timeout counts from the last byte of a request, and with a window anew from each response: a peer that works on one
+    request after the other has it for each of them.
+
     Args:
-        sources, priority, transcode: As for `store`.
+        sources, priority, transcode: As for `store`. The next source is asked for when a request has gone out.
 
     Yields:
-        One outcome for each source, in order.
+        One outcome for each source; in order, unless there is a window.
 
     Raises:
         AssociationError, OperationTimeout, RemoteProtocolError: The association ended; what was not yielded was not sent.
+        FileError: A file was cut short while it was sent, which ended the association.
     """
     prepared = _prepare_all(association, sources, transcode)
+    window = _Window(association, priority)
+    outcome: Outcome | None
     following = next(prepared, None)
     while following is not None:
-        current, following = following, None
-        if isinstance(current, Outcome):
-            yield current
+        if isinstance(following, Outcome):
+            yield following
             following = next(prepared, None)
             continue
         try:
             async with association.operation():
-                request = await _send(association, current, priority)
-                following = next(prepared, None)
-                status = await _await_status(association, request)
+                while True:
+                    if following is None or len(window.under_way) >= window.size:
+                        outcome = window.answered(await association.wait_any_response())
+                    elif isinstance(following, Outcome):
+                        outcome, following = following, next(prepared, None)
+                    else:
+                        await window.send(following)
+                        following = next(prepared, None)
+                        outcome = window.answered_meanwhile()
+                    if not window.under_way:
+                        break  # the association is free while its user has the last outcome
+                    if outcome is not None:
+                        yield outcome
         except DimseError as error:
-            yield Outcome(current.path, None, error, current.sop_instance_uid)
+            for outcome in window.lost(error):
+                yield outcome
             raise
+        if outcome is not None:
+            yield outcome
+
+
+class _Window:
+    """The window of asynchronous operations that we have on an association, and the C-STORE requests in it.
+
+    Attributes:
+        size: How many requests may be outstanding.
+        under_way: What was sent and not yet answered, by message ID.
+    """
+
+    def __init__(self, association: Association, priority: int) -> None:
+        self.size = min(association.negotiated.invoked or MOST_OUTSTANDING, MOST_OUTSTANDING)
+        self.under_way: dict[int, Outgoing] = {}
+        self._association, self._priority = association, priority
+
+    async def send(self, outgoing: Outgoing) -> None:
+        request = _request(self._association, outgoing, self._priority)
+        self.under_way[request.message_id] = outgoing
+        outgoing.begun = time.monotonic()
+        await _send(self._association, outgoing, request)
+        outgoing.sent = True
+
+    def answered_meanwhile(self) -> Outcome | None:
+        """The outcome of the next instance whose response is here already."""
+        response = self._association.response_here()
+        return self.answered(response) if response else None
+
+    def answered(self, response: Response) -> Outcome:
+        """The outcome of the instance that this response is about.
+
+        Raises:
+            InvalidResponse: It is about none that is under way.
+        """
+        outgoing = self.under_way.pop(response.message_id_being_responded_to, None)
+        if outgoing is None:
+            raise InvalidResponse("C-STORE", "it is the second response to one request")
+        seconds = time.monotonic() - outgoing.begun
+        status = _status(response)
         try:
-            current.verify_stored(status)
+            outgoing.verify_stored(status)
         except FileError as error:
-            yield Outcome(current.path, None, error, current.sop_instance_uid)
-        else:
-            yield Outcome(current.path, status, None, current.sop_instance_uid)
+            return _outcome(outgoing, None, error, seconds)
+        return _outcome(outgoing, status, None, seconds)
+
+    def lost(self, error: DimseError) -> Iterator[Outcome]:
+        """The association has ended: what becomes of all that is under way. Some may have been answered before."""
+        with suppress(InvalidResponse):
+            while (outcome := self.answered_meanwhile()) is not None:
+                yield outcome
+        for outgoing in self.under_way.values():
+            if isinstance(error, FileError) and outgoing.sent:  # it was another one's file
+                aborted = AssociationAborted()
+                aborted.__cause__ = error
+                yield _outcome(outgoing, None, aborted)
+            else:
+                yield _outcome(outgoing, None, error)
+
+
+def _outcome(outgoing: Outgoing, status: Status | None, error: DimseError | None, seconds: float = 0.0) -> Outcome:
+    """What became of an instance once it was sent."""
+    return Outcome(
+        outgoing.path,
+        status,
+        error,
+        outgoing.sop_instance_uid,
+        outgoing.sop_class_uid,
+        outgoing.transfer_syntax_uid,
+        outgoing.context,
+        len(outgoing.data_set),
+        seconds,
+        1,
+        outgoing.source,
+    )
 
 
 def _prepare_all(
     association: Association,
     sources: Iterable[Source],
     transcode: Transcode,
-) -> Iterator[_Outgoing | Outcome]:
-    for source in sources:
+) -> Iterator[Outgoing | Outcome]:
+    for given in sources:
+        source: Source = given
         try:
             if isinstance(source, (str, os.PathLike)):
-                source = InstanceFile.check(os.fspath(source))  # noqa: PLW2901  (known by its UIDs from here on)
-            yield _prepare(association, source, transcode)
+                source = InstanceFile.check(os.fspath(source))
+            outgoing = prepare(association, source, transcode)
         except (FileError, NoPresentationContext) as error:
-            yield Outcome(_name(source), None, error, getattr(source, "sop_instance_uid", ""))
+            yield _not_sent(source, given, error)
+        else:
+            outgoing.source = given
+            yield outgoing
 
 
-def _name(source: object) -> str:
-    if isinstance(source, (str, os.PathLike)):
-        return os.fspath(source)
-    return str(getattr(source, "path", "") or getattr(source, "sop_instance_uid", ""))
-
-
-def _prepare(
-    association: Association,
-    source: Source,
-    transcode: Transcode,
-) -> _Outgoing:
-    """Open and check a source and choose its presentation context, before a byte is sent."""
-    if isinstance(source, StoreRequest):
-        context = association.context_for(source.sop_class_uid, source.context.transfer_syntax)
-        return _Outgoing(_name(source), context, source.sop_class_uid, source.sop_instance_uid, source.view())
-    if isinstance(source, (str, os.PathLike)):
-        source = InstanceFile.check(os.fspath(source))
+def _not_sent(source: Source, given: Source, error: DimseError) -> Outcome:
+    """The outcome of what could not be prepared, as far as it is known."""
     if isinstance(source, InstanceFile):
-        context, convert = _choose(association, source, transcode)
-        data_set = _converted(source, context, lossy=transcode == "always") if convert else source.data_set()
-        file = None if convert else source
-        return _Outgoing(source.path, context, source.sop_class_uid, source.sop_instance_uid, data_set, file)
-    return _prepare_data_set(association, source)
-
-
-def _choose(association: Association, instance: InstanceFile, transcode: Transcode) -> tuple[PresentationContext, bool]:
-    """The context for a file: its own transfer syntax where accepted, else one that it can be converted to."""
-    own = instance.transfer_syntax_uid
-    accepted: dict[str, PresentationContext] = {}
-    for context in association.negotiated.accepted(instance.sop_class_uid):
-        accepted.setdefault(context.transfer_syntax, context)
-    if own in accepted:
-        return accepted[own], False
-    if accepted and transcode != "never":
-        from dimse.data_set.transcode import targets
-
-        for target in targets(own, accepted, lossy=transcode == "always"):
-            return accepted[target], True
-        if targets(own, accepted, lossy=True):
-            raise FileError(
-                instance.path,
-                f"the peer does not accept {uids.name(own)}, and what it compressed with loss is decompressed only"
-                " where that is asked for (transcode: always)",
-            )
-    return association.context_for(instance.sop_class_uid, own), False
-
-
-def _converted(instance: InstanceFile, context: PresentationContext, *, lossy: bool) -> bytes:
-    """The data set of a file in the transfer syntax of a context."""
-    from dimse.data_set.transcode import transcode
-
-    data_set = instance.data_set(mapped=False)
-    return transcode(data_set, instance.transfer_syntax_uid, context.transfer_syntax, path=instance.path, lossy=lossy)
-
-
-def _prepare_data_set(association: Association, data_set: Dataset) -> _Outgoing:
-    """A pydicom data set, encoded in an accepted transfer syntax: its own if it has one, else uncompressed."""
-    from pydicom.filebase import DicomBytesIO
-    from pydicom.filewriter import write_dataset
-
-    sop_class_uid, sop_instance_uid = str(data_set.get("SOPClassUID", "")), str(data_set.get("SOPInstanceUID", ""))
-    if not sop_class_uid or not sop_instance_uid:
-        raise FileError("data set", "it has no SOP Class UID or no SOP Instance UID")
-    own = str(getattr(getattr(data_set, "file_meta", None), "TransferSyntaxUID", ""))
-    if own:
-        context = association.context_for(sop_class_uid, own)
+        syntax, size = source.transfer_syntax_uid, source.data_set_size
+    elif isinstance(source, StoreRequest):
+        syntax, size = source.context.transfer_syntax, source.size
     else:
-        accepted = {context.transfer_syntax: context for context in association.negotiated.accepted(sop_class_uid)}
-        wanted = next((uid for uid in _WRITABLE if uid in accepted), uids.ExplicitVRLittleEndian)
-        context = association.context_for(sop_class_uid, wanted)
-    syntax = uids.transfer_syntax(context.transfer_syntax)
-    target = DicomBytesIO()
-    target.is_implicit_VR = bool(syntax and syntax.implicit_vr)
-    target.is_little_endian = bool(syntax is None or syntax.little_endian)
-    write_dataset(target, data_set)
-    encoded = target.getvalue()
-    if syntax and syntax.deflated:
-        encoded = deflate((encoded,))
-    return _Outgoing("data set", context, sop_class_uid, sop_instance_uid, encoded)
+        return Outcome(name_of(source), None, error, source=given)
+    return Outcome(
+        name_of(source), None, error, source.sop_instance_uid, source.sop_class_uid, syntax, size=size, source=given
+    )
 
 
 _MODALITIES = {uids.CTImageStorage: ", (CT)", uids.MRImageStorage: ", (MR)"}
 
 
-# What a pydicom data set that says no transfer syntax is written in; its numbers are Little Endian.
-_WRITABLE = (*FALL_BACK, uids.DeflatedExplicitVRLittleEndian)
-
-
-async def _send(association: Association, outgoing: _Outgoing, priority: int) -> CStoreRQ:
-    request = CStoreRQ(
+def _request(association: Association, outgoing: Outgoing, priority: int) -> CStoreRQ:
+    return CStoreRQ(
         message_id=association.next_message_id(),
         affected_sop_class_uid=outgoing.sop_class_uid,
         affected_sop_instance_uid=outgoing.sop_instance_uid,
         priority=priority,
     )
+
+
+async def _send(association: Association, outgoing: Outgoing, request: CStoreRQ) -> None:
     MESSAGES.info("Sending file: %s", one_line(outgoing.path))
     MESSAGES.info("Sending Store Request: MsgID %d%s", request.message_id, _MODALITIES.get(outgoing.sop_class_uid, ""))
     try:
@@ -301,11 +338,9 @@ async def _send(association: Association, outgoing: _Outgoing, priority: int) ->
         raise
     except OSError as error:  # EFAULT: the mapped file has become shorter
         raise FileError(outgoing.path, "cut short while it was being sent; the association was aborted") from error
-    return request
 
 
-async def _await_status(association: Association, request: CStoreRQ) -> Status:
-    response = await association.wait_response(request)
+def _status(response: Response) -> Status:
     assert isinstance(response, CStoreRSP)  # the association lets no other through
     status = Status(response.status, service="storage", comment=response.error_comment or "")
     MESSAGES.info("Received Store Response (Status: 0x%04X - %s)", status, status.category)

@@ -87,6 +87,14 @@ def add_options(parser: common.Parser, ae_title: str) -> None:
         default=settings.ACCEPTOR_MAXIMUM_LENGTH,
         help="largest P-DATA PDU that we receive: 0 (unlimited) or 4096 and more bytes (%(default)s)",
     )
+    group.add_argument(
+        "--async-ops",
+        metavar="N",
+        type=common.number(0, 65535),
+        default=1,
+        help="let a requestor that asks have N operations outstanding (%(default)s);"
+        f" 0 and more than {settings.Limits().queued_requests} are {settings.Limits().queued_requests}",
+    )
     preference = parser.add_argument_group("transfer syntaxes").add_mutually_exclusive_group()
     for short, long, first, words in (
         ("-x=", "--prefer-uncompr", UNCOMPRESSED[0], "prefer uncompressed ones, in this machine's byte order"),
@@ -143,6 +151,7 @@ def make_server(
         calling_ae_titles=options.allow_calling,
         networks=options.allow_from,
         accept_unknown=getattr(options, "accept_unknown", False),
+        async_ops=options.async_ops,
         share_port=options.workers > 1,
     )
 

@@ -1,0 +1,327 @@
+"""Storage Commitment (PS3.4 Annex J, Push Model): asked for by N-ACTION, and the N-EVENT-REPORT that answers, as SCU.
+
+The report comes on the association that asked, or on one that the peer makes to us, to a server whose handlers take it.
+"""
+
+from __future__ import annotations
+
+import errno
+import zlib
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from dimse import uids
+from dimse.association import LOGGER, MESSAGES, Arrived, Association, Dispatcher, Refusal
+from dimse.errors import AssociationReleased, OperationTimeout
+from dimse.message.command import UNRECOGNIZED_OPERATION, NActionRQ, NEventReportRQ, Request
+from dimse.message.status import Status
+from dimse.services.handling import PROCESSING_FAILURE, ask_status, send_status
+from dimse.sinks import DiscardSink, Sink, SpooledSink
+from dimse.text import one_line
+from dimse.upper_layer.negotiation import Peer
+from dimse.values import record, value
+
+if TYPE_CHECKING:
+    from dimse.data_set.elements import DataSet, Element
+
+SERVICE = "storage commitment"
+REQUEST_STORAGE_COMMITMENT = 1  # Action Type ID (PS3.4 J.3.2)
+EVENT_TYPES = (1, 2)  # all of them are safe; failures exist (PS3.4 J.3.3)
+
+TRANSACTION_UID = 0x00081195
+REFERENCED_SOP_SEQUENCE, FAILED_SOP_SEQUENCE = 0x00081199, 0x00081198
+REFERENCED_SOP_CLASS_UID, REFERENCED_SOP_INSTANCE_UID = 0x00081150, 0x00081155
+FAILURE_REASON = 0x00081197
+
+NO_SUCH_SOP_INSTANCE, NO_SUCH_EVENT_TYPE, INVALID_ARGUMENT_VALUE = 0x0112, 0x0113, 0x0115  # PS3.7 10.1.1.1.8
+RESOURCE_LIMITATION = 0x0213
+
+MOST_INSTANCES = 10_000  # in one transaction: so that the report on them stays below what we take
+MOST_BYTES = 4 * 1024 * 1024  # of a report, and of what it inflates to
+LONGEST_UID = 64  # PS3.5 9.1
+MOST_ZEROS = 64  # in a row: no report has them, and a reader that looks for padding would look again and again
+
+
+@value
+class Commitment:
+    """What a peer reported about one transaction.
+
+    Attributes:
+        transaction_uid: Which one.
+        committed: SOP instance UIDs for which the peer has taken responsibility. An instance that was asked about and is in neither
+            of the two is not committed.
+        failed: Why not, by SOP instance UID, for those for which it has not: the Failure Reason (0008,1197) as a `Status`, whose
+            `meaning` has it in words; 0110H where the peer gives none.
+        peer: Who reported.
+    """
+
+    transaction_uid: str
+    committed: frozenset[str]
+    failed: Mapping[str, Status]
+    peer: Peer
+
+    def limited_to(self, asked: Iterable[str]) -> Commitment:
+        """The same of the SOP instances `asked` alone. What is reported besides, or not reported, is a line in the log."""
+        asked = frozenset(asked)
+        reported = self.committed | self.failed.keys()
+        for what, odd in (("not asked about", reported - asked), ("missing, and so not committed", asked - reported)):
+            if odd:
+                LOGGER.warning("storage commitment report: %d %s, such as %s", len(odd), what, one_line(min(odd)))
+        failed = {uid: reason for uid, reason in self.failed.items() if uid in asked}
+        return Commitment(self.transaction_uid, self.committed & asked, failed, self.peer)
+
+
+CommitmentHandler = Callable[[Commitment], "int | Awaitable[int]"]
+
+
+# --- asking ---
+
+
+async def begin_commitment(
+    association: Association, instances: Iterable[tuple[str, str]], *, transaction_uid: str | None = None
+) -> str:
+    """Ask the peer to commit to the storage of SOP instances (N-ACTION, PS3.4 J.3.2); its report is not waited for.
+
+    It goes to `Handlers.commitment`: of this association, which has to be served, or of a server that the peer knows.
+
+    Args:
+        instances: SOP class UID and SOP instance UID of each, 10,000 at most.
+        transaction_uid: Names the request in the report; by default a new one. The report may come before this returns.
+
+    Returns:
+        The transaction UID.
+
+    Raises:
+        ValueError: There are no instances or too many, or a UID is none; nothing was sent.
+        NoPresentationContext: Storage Commitment was not negotiated; the association stands.
+        StatusError: The peer does not take the request; the association stands.
+        OperationTimeout: No response came within the DIMSE timeout; the association was aborted.
+        AssociationError: The association ended.
+        RemoteProtocolError: What came is no response; the association was aborted.
+    """
+    transaction_uid = transaction_uid or _new_uid()
+    asked = tuple(instances)
+    context = association.context_for(uids.StorageCommitmentPushModel)
+    data_set = await association.call(_encode_request, asked, transaction_uid, context.transfer_syntax)
+    request = NActionRQ(
+        message_id=association.next_message_id(),
+        requested_sop_class_uid=uids.StorageCommitmentPushModel,
+        requested_sop_instance_uid=uids.StorageCommitmentPushModelInstance,
+        action_type_id=REQUEST_STORAGE_COMMITMENT,
+        has_data_set=True,
+    )
+    MESSAGES.info("Sending Storage Commitment Request: MsgID %d, %d instances", request.message_id, len(asked))
+    response = await association.exchange(context, request, data_set)
+    status = Status(response.status, service=SERVICE, comment=one_line(response.error_comment or ""))
+    MESSAGES.info("Received Storage Commitment Response (Status: %s)", status)
+    status.check()
+    return transaction_uid
+
+
+async def request_commitment(
+    association: Association,
+    instances: Iterable[tuple[str, str]],
+    *,
+    wait: float = 60,
+    transaction_uid: str | None = None,
+) -> Commitment:
+    """Ask the peer to commit to the storage of SOP instances, and wait for its report on this association (PS3.4 J.3).
+
+    Meanwhile everything else that the peer asks is answered by the association's own handlers; a report that comes too late is too.
+
+    Args:
+        instances: SOP class UID and SOP instance UID of each, 10,000 at most.
+        wait: For the report, in seconds from the peer's response.
+        transaction_uid: Names the request in the report; by default a new one.
+
+    Returns:
+        What the peer has committed to, of what was asked about. An instance that its report does not name is not committed.
+
+    Raises:
+        ValueError, NoPresentationContext, StatusError: As for `begin_commitment`.
+        OperationTimeout: No report came within `wait` (its `wait` is "commitment"), and the association stands: the peer may report
+            on another one. Or no response came within the DIMSE timeout, and the association was aborted.
+        AssociationError: The association ended.
+        RemoteProtocolError: What came is no response, or no message; the association was aborted.
+    """
+    asked = tuple(instances)
+    awaited = _AwaitedReport(transaction_uid or _new_uid())
+    awaited.others = association.dispatch_to(awaited)
+    try:
+        await begin_commitment(association, asked, transaction_uid=awaited.transaction_uid)
+        await association.serve(wait, until=lambda: awaited.commitment is not None)
+    finally:
+        association.dispatch_to(awaited.others)
+    if awaited.commitment is not None:
+        return awaited.commitment.limited_to(uid for _, uid in asked)
+    named = f"storage commitment transaction {awaited.transaction_uid}"
+    if not association.open:
+        raise AssociationReleased(f"the peer released the association without a report on {named}")
+    raise OperationTimeout("commitment", f"no report on {named} came on this association within {wait:g} seconds")
+
+
+@record
+class _AwaitedReport:
+    """A dispatcher that takes the report on one transaction, and leaves the rest to the one that was there before.
+
+    Attributes:
+        transaction_uid: What is awaited.
+        others: The dispatcher for the rest; None refuses it.
+        commitment: The report, once it has come.
+    """
+
+    transaction_uid: str
+    others: Dispatcher | None = None
+    commitment: Commitment | None = None
+
+    async def begin(self, association: Association, arrived: Arrived) -> Sink:
+        if is_report(arrived):
+            return ReportSink()
+        return DiscardSink() if self.others is None else await self.others.begin(association, arrived)
+
+    async def answer(self, association: Association, arrived: Arrived) -> None:
+        if is_report(arrived):
+            found = await read_report(association, arrived)
+            if isinstance(found, Commitment) and found.transaction_uid == self.transaction_uid:
+                self.commitment = self.commitment or found
+                await send_status(association, arrived, Refusal(0x0000))
+                return
+        if self.others is not None:
+            await self.others.answer(association, arrived)
+        elif is_report(arrived):
+            await answer_report(association, arrived, None)
+        elif isinstance(arrived.message, Request):
+            await send_status(association, arrived, Refusal(UNRECOGNIZED_OPERATION))
+
+
+def _new_uid() -> str:
+    """A UID of its own (PS3.5 B.2)."""
+    from uuid import uuid4
+
+    return f"2.25.{uuid4().int}"
+
+
+def _encode_request(instances: Sequence[tuple[str, str]], transaction_uid: str, transfer_syntax: str) -> bytes:
+    """The Action Information (PS3.4 Table J.3-1)."""
+    if not 1 <= len(instances) <= MOST_INSTANCES:
+        raise ValueError(f"storage commitment is requested for 1 to {MOST_INSTANCES} instances, not {len(instances)}")
+    from dimse.data_set.elements import EXPLICIT_VR_LITTLE_ENDIAN, Element, write
+
+    items = [
+        _data_set(_uid(REFERENCED_SOP_CLASS_UID, sop_class_uid), _uid(REFERENCED_SOP_INSTANCE_UID, sop_instance_uid))
+        for sop_class_uid, sop_instance_uid in instances
+    ]
+    request = _data_set(_uid(TRANSACTION_UID, transaction_uid), Element(REFERENCED_SOP_SEQUENCE, "SQ", items))
+    return write(request, uids.transfer_syntax(transfer_syntax) or EXPLICIT_VR_LITTLE_ENDIAN)
+
+
+def _data_set(*elements: Element) -> DataSet:
+    return {element.tag: element for element in elements}
+
+
+def _uid(tag: int, uid: str) -> Element:
+    from dimse.data_set.elements import Element
+
+    if not 1 <= len(uid) <= LONGEST_UID or not uid.isascii():
+        raise ValueError(f"a UID has 1 to {LONGEST_UID} characters of ASCII: {uid!a}")
+    return Element(tag, "UI", memoryview(uid.encode("ascii")))
+
+
+# --- the report ---
+
+
+class ReportSink(SpooledSink):
+    """Keeps the data set of a report, if it is not too long for one."""
+
+    def write(self, buffers: Sequence[memoryview]) -> None:
+        """Append the bytes of `buffers`; beyond 4 MiB all are dropped."""
+        super().write(buffers)
+        if self.size > MOST_BYTES and self.error is None:
+            self.discard()
+            self.error = OSError(errno.EFBIG, f"longer than {MOST_BYTES:,} bytes")
+
+
+def is_report(arrived: Arrived) -> bool:
+    """Is this an N-EVENT-REPORT of Storage Commitment?"""
+    message = arrived.message
+    return isinstance(message, NEventReportRQ) and message.affected_sop_class_uid == uids.StorageCommitmentPushModel
+
+
+async def answer_report(association: Association, arrived: Arrived, handler: CommitmentHandler | None) -> None:
+    """Answer a report whose data set is complete."""
+    found = await read_report(association, arrived)
+    if isinstance(found, Refusal):
+        LOGGER.error("refused a storage commitment report: %s", one_line(found.comment))
+        answer = found
+    elif handler is None:
+        answer = Refusal(INVALID_ARGUMENT_VALUE, "no such transaction is known")
+    else:
+        answer = await ask_status(association, handler, found)
+    await send_status(association, arrived, answer)
+
+
+async def read_report(association: Association, arrived: Arrived) -> Commitment | Refusal:
+    """What a report says, or the status that refuses it (PS3.7 10.1.1.1.8) and why."""
+    message, sink = arrived.message, arrived.sink
+    assert isinstance(message, NEventReportRQ)
+    if message.affected_sop_instance_uid != uids.StorageCommitmentPushModelInstance:
+        return Refusal(NO_SUCH_SOP_INSTANCE, f"it is about {message.affected_sop_instance_uid}")
+    if message.event_type_id not in EVENT_TYPES:
+        return Refusal(NO_SUCH_EVENT_TYPE, f"event type {message.event_type_id} is unknown")
+    if not isinstance(sink, ReportSink):
+        return Refusal(PROCESSING_FAILURE, "it has no data set")
+    if sink.error is not None:
+        return Refusal(RESOURCE_LIMITATION, sink.error.strerror or "out of resources")
+    found: Commitment | Refusal = await association.call(
+        _decode_report, sink.view(), arrived.context.transfer_syntax, association.peer
+    )
+    if isinstance(found, Commitment):
+        counts = len(found.committed), len(found.failed)
+        MESSAGES.info("Received Storage Commitment Report: %d instances committed, %d failed", *counts)
+    return found
+
+
+def _decode_report(data: memoryview, transfer_syntax: str, peer: Peer) -> Commitment | Refusal:
+    """The Event Information (PS3.4 Table J.3-2), of which nothing is believed."""
+    from dimse.data_set.elements import EXPLICIT_VR_LITTLE_ENDIAN, Unfit, read, text_of
+
+    syntax = uids.transfer_syntax(transfer_syntax) or EXPLICIT_VR_LITTLE_ENDIAN
+    try:
+        if syntax.deflated:
+            data, syntax = _inflate(data), EXPLICIT_VR_LITTLE_ENDIAN
+        if bytes(MOST_ZEROS) in bytes(data):
+            raise Unfit(f"{MOST_ZEROS} zero bytes in a row are no part of it")
+        report = read(data, syntax)
+        if not (transaction_uid := text_of(report, TRANSACTION_UID)):
+            raise Unfit("it has no Transaction UID")
+        failed = {uid: _failure_reason(item) for uid, item in _references(report, FAILED_SOP_SEQUENCE)}
+        referenced = {uid for uid, _ in _references(report, REFERENCED_SOP_SEQUENCE)}
+    except (Unfit, zlib.error) as error:
+        return Refusal(PROCESSING_FAILURE, str(error))
+    return Commitment(transaction_uid, frozenset(referenced - failed.keys()), failed, peer)
+
+
+def _inflate(deflated: memoryview) -> memoryview:
+    from dimse.data_set.elements import Unfit
+
+    data = zlib.decompressobj(-zlib.MAX_WBITS).decompress(deflated, MOST_BYTES + 1)
+    if len(data) > MOST_BYTES:
+        raise Unfit(f"it inflates to more than {MOST_BYTES:,} bytes")
+    return memoryview(data)
+
+
+def _references(report: DataSet, sequence: int) -> Iterator[tuple[str, DataSet]]:
+    """The items of a sequence that name a SOP instance, with its UID."""
+    from dimse.data_set.elements import text_of
+
+    element = report.get(sequence)
+    for item in element.value if element and isinstance(element.value, list) else ():
+        if uid := text_of(item, REFERENCED_SOP_INSTANCE_UID):
+            yield uid, item
+
+
+def _failure_reason(item: DataSet) -> Status:
+    from dimse.data_set.elements import unsigned_short
+
+    reason = unsigned_short(item, FAILURE_REASON)
+    return Status(PROCESSING_FAILURE if reason is None else reason, service=SERVICE)

@@ -1,0 +1,201 @@
+"""The proxy does what tests of broken and slow connections rely on."""
+
+from __future__ import annotations
+
+import itertools
+import socket
+import struct
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+import dimse
+from dimse.errors import ConnectError, ConnectionLost
+from tests.chaos.proxy import Framing, Proxy
+from tests.drivers import serving
+
+LENGTHS = [4, 100, 70_000, 0, 9]  # bytes behind the header of each PDU
+
+
+def stream(lengths: list[int]) -> bytes:
+    """PDUs of these lengths."""
+    return b"".join(
+        struct.pack(">BBI", 4, 0, length) + bytes([number]) * length for number, length in enumerate(lengths)
+    )
+
+
+@contextmanager
+def echoing() -> Iterator[int]:
+    """The port of a server that sends back what it gets, over one connection after another."""
+
+    def run() -> None:
+        while True:
+            connection, _ = listener.accept()
+            with connection:
+                count = 0
+                try:
+                    while data := connection.recv(1 << 16):
+                        count += len(data)
+                        connection.sendall(data)
+                except ConnectionError:
+                    count += 1
+                if not count:  # which ends it
+                    return
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=run)
+        thread.start()
+        port = listener.getsockname()[1]
+        try:
+            yield port
+        finally:
+            socket.create_connection(("127.0.0.1", port)).close()
+            thread.join()
+
+
+def exchange(port: int, data: bytes) -> tuple[bytes, str]:
+    """Send this and end; what comes back, and how that ended."""
+    received = b""
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+        try:
+            connection.sendall(data)
+            connection.shutdown(socket.SHUT_WR)
+        except OSError:
+            return received, "RST"
+        try:
+            while more := connection.recv(1 << 16):
+                received += more
+        except ConnectionResetError:
+            return received, "RST"
+    return received, "FIN"
+
+
+def test_what_goes_in_comes_out() -> None:
+    data = bytes(range(256)) * 40_000  # 10 MB, of no PDUs at all
+    with echoing() as scp, Proxy(scp) as port:
+        assert exchange(port, data) == (data, "FIN")
+        assert exchange(port, b"x") == (b"x", "FIN")
+
+
+def test_a_connection_that_is_not_to_be_cut_passes_whole() -> None:
+    data = stream(LENGTHS) + b"\4\0\0"  # and the beginning of a header
+    with echoing() as scp, Proxy(scp, cut_after=iter([1000])) as port:
+        assert exchange(port, data) == (data, "FIN")
+
+
+def test_the_delay_is_that_of_each_way_and_does_not_add_up() -> None:
+    data = bytes(1 << 20)
+    with echoing() as scp, Proxy(scp, delay=0.1) as port:
+        started = time.monotonic()
+        assert exchange(port, data) == (data, "FIN")
+        seconds = time.monotonic() - started
+    assert 0.2 <= seconds < 1.0  # of 16 chunks and more, each 0.2 s under way
+
+
+def test_an_association_over_it_stands() -> None:
+    with (
+        serving() as scp,
+        Proxy(scp, delay=0.01) as port,
+        dimse.associate("127.0.0.1", port, contexts=[dimse.Verification]) as association,
+    ):
+        assert association.echo() == 0
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("after", [1, 2, 3, 5])
+def test_it_is_cut_after_so_many_pdus_in_a_way_that_the_seed_decides(seed: int, after: int) -> None:
+    cuts = []
+    for _ in range(2):
+        with one_way() as (scp, arrived):
+            proxy = Proxy(scp, cut_after=iter([after]), seed=seed)
+            with proxy as port:
+                _, end = exchange(port, stream(LENGTHS))
+            [cut] = proxy.cuts
+        whole = len(stream(LENGTHS[:after]))
+        before = len(stream(LENGTHS[: after - 1]))
+        assert cut[0] == end
+        if end == "FIN":
+            assert before < len(arrived) < whole if "torn" in cut else len(arrived) == whole
+            assert stream(LENGTHS).startswith(bytes(arrived))
+        else:
+            assert len(arrived) <= whole
+        cuts.append((cut, bytes(arrived) if end == "FIN" else b""))
+    assert cuts[0] == cuts[1]
+
+
+@contextmanager
+def one_way() -> Iterator[tuple[int, bytearray]]:
+    """The port of a server that takes one connection, and what came over it, complete in the end."""
+    arrived = bytearray()
+
+    def run() -> None:
+        connection, _ = listener.accept()
+        with connection:
+            try:
+                while data := connection.recv(1 << 16):
+                    arrived.extend(data)
+            except ConnectionResetError:
+                return
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=run)
+        thread.start()
+        yield listener.getsockname()[1], arrived
+        thread.join()
+
+
+def test_seeds_differ_and_every_way_occurs() -> None:
+    ways = set()
+    for seed in range(24):
+        with one_way() as (scp, _):
+            proxy = Proxy(scp, cut_after=iter([2]), seed=seed)
+            with proxy as port:
+                exchange(port, stream(LENGTHS))
+            ways.update(proxy.cuts)
+    assert ways == {("FIN",), ("RST",), ("FIN", "torn"), ("RST", "torn")}
+
+
+def test_pdus_of_both_directions_count() -> None:
+    with serving() as scp:
+        for after, echoes in ((4, 1), (6, 2)):  # A-ASSOCIATE-RQ and -AC, then two for each C-ECHO
+            proxy = Proxy(scp, cut_after=iter([after]), seed=whole_by_fin())
+            with proxy as port:
+                with dimse.associate("127.0.0.1", port, contexts=[dimse.Verification]) as association:
+                    for _ in range(echoes):
+                        assert association.echo() == 0
+                    with pytest.raises(ConnectionLost):
+                        association.echo()
+                    association.abort()
+                with dimse.associate("127.0.0.1", port, contexts=[dimse.Verification]) as association:
+                    assert association.echo() == 0  # there is one cut only
+            assert (proxy.connections, proxy.cuts) == (2, [("FIN",)])
+
+
+def whole_by_fin() -> int:
+    """A seed with which the first connection ends by FIN behind a PDU."""
+    for seed in itertools.count():
+        with one_way() as (scp, _):
+            proxy = Proxy(scp, cut_after=iter([1]), seed=seed)
+            with proxy as port:
+                exchange(port, stream([4]))
+        if proxy.cuts == [("FIN",)]:
+            return seed
+    raise AssertionError
+
+
+def test_without_an_acceptor_there_is_no_association() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        nobody = listener.getsockname()[1]
+    with Proxy(nobody) as port, pytest.raises((ConnectionLost, ConnectError)):
+        dimse.associate("127.0.0.1", port, contexts=[dimse.Verification])
+
+
+@pytest.mark.parametrize("chunk", [1, 5, 6, 7, 1000, 1 << 20])
+def test_pdus_are_found_however_the_stream_is_cut_up(chunk: int) -> None:
+    framing, data = Framing(), stream(LENGTHS)
+    pieces = [piece for at in range(0, len(data), chunk) for piece in framing.pieces(data[at : at + chunk])]
+    assert b"".join(piece for piece, _ in pieces) == data
+    assert [length for _, length in pieces if length] == [6 + length for length in LENGTHS]
