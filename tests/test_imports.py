@@ -29,7 +29,7 @@ LAYERS = (
     ("services",),
     ("handlers",),
     ("archive", "waiting_room"),
-    ("server",),
+    ("sending", "server"),
     ("dimse", "aio"),  # the faces
     ("testing", "tools"),
     ("__main__",),
@@ -62,6 +62,8 @@ PURE_STANDARD_MODULES = frozenset(
 AT_MODULE_LEVEL = {
     "pydicom": ("data_set.elements", "data_set.decompress"),
     "numpy": (),
+    "rich": (),
+    "shtab": (),
     "asyncio": ("aio", "transport.asyncio"),
 }
 
@@ -71,8 +73,18 @@ ONLY_BY = {
     "ssl": ("transport", "server"),
     "select": ("transport", "server"),
     "selectors": ("transport", "server"),
-    "dimse.transport": ("transport", "waiting_room", "server", "dimse", "aio", "testing", "association", "pump"),
-    "dimse.transport.blocking": ("transport", "server", "dimse", "testing"),
+    "dimse.transport": (
+        "transport",
+        "waiting_room",
+        "sending",
+        "server",
+        "dimse",
+        "aio",
+        "testing",
+        "association",
+        "pump",
+    ),
+    "dimse.transport.blocking": ("transport", "sending", "server", "dimse", "testing"),
     "dimse.transport.asyncio": ("transport", "server", "aio", "testing"),
 }
 

@@ -209,6 +209,60 @@ def test_a_real_dicomdir_is_told_from_instances(name: str) -> None:
         InstanceFile.check(str(path))
 
 
+@pytest.mark.parametrize("pixels", [16, 1_000_000], ids=["small", "large"])
+def test_the_bytes_of_a_data_set_can_be_read_in_pieces(write: Callable[[bytes], str], pixels: int) -> None:
+    instance = InstanceFile.check(write(file_meta() + data_set(pixels) + bytes(10)))
+    with instance.open() as stream:
+        pieces = iter(partial(stream.read, 100_000), b"")
+        assert b"".join(pieces) == data_set(pixels) + bytes(10)
+
+
+def test_the_series_is_known_if_the_data_set_says_it(write: Callable[[bytes], str]) -> None:
+    series = element(0x0020000D, b"UI", b"1.2\0") + element(0x0020000E, b"UI", b"1.2.9\0")
+    before, after = data_set(0)[:-12], data_set(0)[-12:]
+    assert InstanceFile.check(write(file_meta() + before + series + after)).series_instance_uid == "1.2.9"
+    assert InstanceFile.check(write(file_meta() + data_set())).series_instance_uid == ""
+
+
+@pytest.mark.parametrize("pixels", [0, 100_000])
+def test_a_bare_data_set_is_known_in_the_transfer_syntax_that_is_said(
+    write: Callable[[bytes], str], pixels: int
+) -> None:
+    path = write(data_set(pixels))
+    instance = InstanceFile.check(path, raw_transfer_syntax_uid=uids.ExplicitVRLittleEndian)
+    assert (instance.sop_class_uid, instance.sop_instance_uid) == (uids.CTImageStorage, "1.2.3")
+    assert (instance.transfer_syntax_uid, instance.data_set_offset) == (uids.ExplicitVRLittleEndian, 0)
+    assert instance.data_set() == data_set(pixels)
+    assert instance.warnings == ()
+
+
+def test_file_meta_counts_more_than_the_transfer_syntax_that_is_said(write: Callable[[bytes], str]) -> None:
+    path = write(file_meta() + data_set())
+    instance = InstanceFile.check(path, raw_transfer_syntax_uid=uids.ImplicitVRLittleEndian)
+    assert instance == InstanceFile.check(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"a few words", "not DICOM: cut short: (2061,6577) "),
+        (data_set()[:-1], "not DICOM: cut short: (7FE0,0010) "),
+        (element(0x00080018, b"UI", b"1.2\0"), "not DICOM: no SOP Class UID (0008,0016) in its data set"),
+        (bytes(200), "not DICOM: no SOP Class UID (0008,0016) in its data set"),
+    ],
+)
+def test_what_is_no_bare_data_set_is_no_dicom(write: Callable[[bytes], str], content: bytes, reason: str) -> None:
+    with pytest.raises(NotDicom) as raised:
+        InstanceFile.check(write(content), raw_transfer_syntax_uid=uids.ExplicitVRLittleEndian)
+    assert raised.value.reason.startswith(reason)
+
+
+def test_a_bare_dicomdir_is_told_from_instances(write: Callable[[bytes], str]) -> None:
+    path = write(element(0x00080016, b"UI", uids.MediaStorageDirectoryStorage.encode()))
+    with pytest.raises(IsDicomdir):
+        InstanceFile.check(path, raw_transfer_syntax_uid=uids.ExplicitVRLittleEndian)
+
+
 def test_what_is_no_regular_file_is_refused_at_once(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     for path in (str(tmp_path), str(tmp_path / "fifo"), os.devnull):
@@ -278,16 +332,18 @@ def test_a_file_that_is_not_the_one_checked_is_refused(
     path = write(file_meta() + data_set(pixels))
     instance = InstanceFile.check(path)
     change(Path(path))
-    for look in (instance.data_set, partial(instance.data_set, mapped=False), instance.verify_unchanged):
+    descriptors = open_descriptors()
+    for look in (instance.data_set, partial(instance.data_set, mapped=False), instance.open, instance.verify_unchanged):
         with pytest.raises(FileError, match=r": changed while being read$"):
             look()
+    assert open_descriptors() == descriptors
 
 
 def test_a_file_that_is_gone_is_refused(write: Callable[[bytes], str]) -> None:
     path = write(file_meta() + data_set())
     instance = InstanceFile.check(path)
     Path(path).unlink()
-    for look in (instance.data_set, instance.verify_unchanged):
+    for look in (instance.data_set, instance.open, instance.verify_unchanged):
         with pytest.raises(FileError, match=r": no such file or directory$"):
             look()
 

@@ -24,11 +24,14 @@ from dimse.errors import (
     ConnectionLost,
     DimseError,
     FileError,
+    InaccessiblePath,
     InvalidResponse,
+    JournalError,
     LocalProtocolError,
     NegotiationError,
     NoPresentationContext,
     NotDicomPeer,
+    NotSent,
     OperationTimeout,
     ProtocolError,
     ProviderAborted,
@@ -40,6 +43,7 @@ from dimse.handlers import EchoRequest, Handlers, StoreRequest
 from dimse.message.status import Status
 from dimse.services import AsyncAssociation
 from dimse.services.storage import Outcome, contexts_for
+from dimse.services.storage_commitment import Commitment
 from dimse.settings import (
     CommonExtendedNegotiation,
     ExtendedNegotiation,
@@ -60,6 +64,7 @@ __all__ = [
     "AssociationError",
     "AssociationRejected",
     "AssociationReleased",
+    "Commitment",
     "CommonExtendedNegotiation",
     "ConnectError",
     "ConnectionLost",
@@ -68,12 +73,15 @@ __all__ = [
     "ExtendedNegotiation",
     "FileError",
     "Handlers",
+    "InaccessiblePath",
     "InvalidResponse",
+    "JournalError",
     "Limits",
     "LocalProtocolError",
     "NegotiationError",
     "NoPresentationContext",
     "NotDicomPeer",
+    "NotSent",
     "OperationTimeout",
     "Outcome",
     "Peer",
@@ -94,9 +102,11 @@ __all__ = [
     "__version__",
     "associate",
     "contexts_for",
+    "send",
 ]
 
 if TYPE_CHECKING:
+    from dimse.sending import send
     from dimse.server import Server
 
 P = ParamSpec("P")
@@ -104,13 +114,14 @@ R = TypeVar("R")
 F = TypeVar("F", bound=Callable[..., object])
 
 
-def __getattr__(name: str) -> object:
-    """`Server` and the rooms beside this one, loaded when they are asked for: who only sends does not wait for them."""
-    if name == "Server":
-        from dimse.server import Server
+_LATER = {"Server": "dimse.server", "send": "dimse.sending"}
 
-        return Server
-    if name in ("archive", "testing"):
+
+def __getattr__(name: str) -> object:
+    """`Server`, `send` and the rooms beside this one, loaded when they are asked for: a C-ECHO does not wait for them."""
+    if name in _LATER:
+        return getattr(import_module(_LATER[name]), name)
+    if name in ("archive", "sending", "testing"):
         return import_module(f"dimse.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
@@ -154,6 +165,8 @@ class Association:
     echo = _blocking(AsyncAssociation.echo)
     store = _blocking(AsyncAssociation.store)
     store_many = _iterating(AsyncAssociation.store_many)
+    begin_commitment = _blocking(AsyncAssociation.begin_commitment)
+    request_commitment = _blocking(AsyncAssociation.request_commitment)
     serve = _blocking(AsyncAssociation.serve)
     release = _blocking(AsyncAssociation.release)
 

@@ -7,15 +7,19 @@ async with aio.associate("127.0.0.1", 11112, contexts=[dimse.Verification]) as a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Generator
-from functools import wraps
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial, wraps
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self
 
 from dimse import services
 from dimse.association import LOGGER, Open
+from dimse.sending import Sending
+from dimse.sending import send as outcomes_of
 from dimse.server import AT_ONCE, BREATHER, Reception
 from dimse.services import AsyncAssociation as Association
+from dimse.services.storage import Outcome
 from dimse.transport import READ
 from dimse.transport.asyncio import accept, connect
 from dimse.transport.base import Transport
@@ -23,7 +27,7 @@ from dimse.upper_layer import pdu
 from dimse.upper_layer.provider import UpperLayer
 from dimse.waiting_room import Visitor
 
-__all__ = ["Association", "Server", "associate"]
+__all__ = ["Association", "Server", "associate", "send"]
 
 P = ParamSpec("P")
 
@@ -58,6 +62,31 @@ def _on_the_loop(
 
 
 associate = _on_the_loop(services.associate)
+
+
+def _beside_the_loop(make: Callable[P, Sending]) -> Callable[P, AsyncIterator[Outcome]]:
+    @wraps(outcomes_of)
+    async def send(*args: P.args, **kwargs: P.kwargs) -> AsyncIterator[Outcome]:
+        # In a thread: it reads files and writes a journal, and the loop is not to wait for a disk.
+        thread = ThreadPoolExecutor(1, "dimse-send")
+        run = partial(asyncio.get_running_loop().run_in_executor, thread)
+        try:
+            sending = await run(partial(make, *args, **kwargs))
+            events = sending.events()
+            try:
+                while (event := await asyncio.shield(run(next, events, None))) is not None:
+                    if isinstance(event, Outcome):
+                        yield event
+            finally:
+                sending.abort()
+                await asyncio.shield(run(sending.close))  # behind what the thread is at
+        finally:
+            thread.shutdown(wait=False)
+
+    return send
+
+
+send = _beside_the_loop(Sending)
 
 
 class Server(Reception):

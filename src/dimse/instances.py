@@ -10,6 +10,7 @@ from __future__ import annotations
 import mmap
 import os
 import stat
+from typing import BinaryIO, Protocol
 
 from dimse import uids
 from dimse.data_set import walk
@@ -33,21 +34,42 @@ class IsDicomdir(FileError):
     """The file is the directory of a DICOM file-set (PS3.10 section 8), which is no SOP instance to be stored."""
 
 
+class Container(Protocol):
+    """What holds a file that is none of its own in the file system: a member of an archive."""
+
+    @property
+    def path(self) -> str:
+        """What the file is called by."""
+
+    def check(self, *, raw_transfer_syntax_uid: str | None = None) -> InstanceFile:
+        """As `InstanceFile.check`."""
+
+    def open(self, offset: int) -> BinaryIO:
+        """The bytes of the file from `offset` on. Raises as `InstanceFile.open`."""
+
+    def data_set(self, file: InstanceFile, *, mapped: bool) -> memoryview:
+        """As `InstanceFile.data_set`; a map is of a private copy, which goes with the last view of it."""
+
+
 @value
 class InstanceFile:
     """A file that holds one whole SOP instance, as it was when it was checked.
 
     Attributes:
-        path: Its path, as given; bytes that are no text are kept by surrogates (`os.fsdecode`).
+        path: Its path, as given; bytes that are no text are kept by surrogates (`os.fsdecode`). Of a member of an archive,
+            only a name to call it by.
         sop_class_uid: (0008,0016) of the data set: it counts, whatever the File Meta Information says.
         sop_instance_uid: (0008,0018) of the data set.
         transfer_syntax_uid: How the data set is encoded.
         data_set_offset: Where the data set begins in the file.
         data_set_size: Its bytes, without padding after it.
-        identity: Device and inode of the file: a file met twice under two names has one identity.
+        identity: Device and inode of the file: a file met twice under two names has one identity. Of a member of an archive,
+            that of the archive.
         size: Bytes of the file.
-        mtime_ns: When the file was last changed, nanoseconds since 1970.
+        mtime_ns: When the file was last changed, nanoseconds since 1970. Of a member of an archive, the archive.
         warnings: What is amiss and no reason not to send it, a line each.
+        series_instance_uid: (0020,000E) of the data set; empty if it has none.
+        container: What holds the file, where `path` is only what it is called by.
     """
 
     path: str
@@ -60,13 +82,17 @@ class InstanceFile:
     size: int
     mtime_ns: int
     warnings: tuple[str, ...] = ()
+    series_instance_uid: str = ""
+    container: Container | None = None
 
     @classmethod
-    def check(cls, path: str) -> InstanceFile:
+    def check(cls, path: str, *, raw_transfer_syntax_uid: str | None = None) -> InstanceFile:
         """Look at a file to send. The descriptor is closed again.
 
         Args:
             path: The file; symbolic links are followed.
+            raw_transfer_syntax_uid: A file that is not in the DICOM file format (PS3.10 section 7) is taken as a bare data set
+                in this transfer syntax.
 
         Raises:
             NotDicom: It is empty, or no DICOM file.
@@ -77,31 +103,49 @@ class InstanceFile:
         try:
             descriptor, status = _open(path)
             try:
-                return cls._check(path, descriptor, status)
+                return cls.examine(
+                    path,
+                    lambda offset, size: os.pread(descriptor, size, offset),
+                    (status.st_dev, status.st_ino),
+                    status.st_size,
+                    status.st_mtime_ns,
+                    raw_transfer_syntax_uid=raw_transfer_syntax_uid,
+                )
             finally:
                 os.close(descriptor)
         except OSError as error:
             raise _unreadable(path, error) from error
 
     @classmethod
-    def _check(cls, path: str, descriptor: int, status: os.stat_result) -> InstanceFile:
-        head = os.pread(descriptor, HEAD, 0)
-        meta = _file_meta(path, descriptor, head)
-        if meta.transfer_syntax_uid is None:
-            raise FileError(path, "no Transfer Syntax UID in its File Meta Information")
+    def examine(
+        cls,
+        path: str,
+        read: walk.Read,
+        identity: tuple[int, int],
+        size: int,
+        mtime_ns: int,
+        *,
+        raw_transfer_syntax_uid: str | None = None,
+        container: Container | None = None,
+    ) -> InstanceFile:
+        """As `check`, of a file that is read by `read`: what it raises passes through.
 
-        def read(offset: int, size: int) -> bytes:
-            return head[offset : offset + size] if offset + size <= len(head) else os.pread(descriptor, size, offset)
-
-        syntax = uids.transfer_syntax(meta.transfer_syntax_uid)
+        Args:
+            read: Gives the bytes of the file; asked for offsets that only grow.
+            path, identity, size, mtime_ns, container: As the attributes.
+            raw_transfer_syntax_uid: As for `check`.
+        """
+        head = read(0, HEAD)
+        bare = raw_transfer_syntax_uid is not None and not head.startswith(part10.PREFIX, len(part10.PREAMBLE))
+        meta = part10.FileMeta(transfer_syntax_uid=raw_transfer_syntax_uid) if bare else _file_meta(path, read, head)
         try:
-            outline = walk.walk(read, meta.data_set_offset, status.st_size, syntax)
-        except walk.MalformedDataSet as error:
-            raise FileError(path, str(error)) from error
-        if outline.sop_class_uid == uids.MediaStorageDirectoryStorage:
-            raise IsDicomdir(path, _DICOMDIR)
-        sop_class_uid = _required(path, "SOP Class UID (0008,0016)", outline.sop_class_uid)
-        sop_instance_uid = _required(path, "SOP Instance UID (0008,0018)", outline.sop_instance_uid)
+            outline = _outline(path, read, head, size, meta)
+            sop_class_uid = _required(path, "SOP Class UID (0008,0016)", outline.sop_class_uid)
+            sop_instance_uid = _required(path, "SOP Instance UID (0008,0018)", outline.sop_instance_uid)
+        except FileError as error:
+            if bare and not isinstance(error, IsDicomdir):
+                raise NotDicom(path, f"not DICOM: {error.reason}") from error
+            raise
         differ = (
             f"{name} is {theirs} in the File Meta Information and {ours} in the data set, which counts"
             for name, theirs, ours in (
@@ -114,13 +158,15 @@ class InstanceFile:
             path,
             sop_class_uid,
             sop_instance_uid,
-            meta.transfer_syntax_uid,
+            meta.transfer_syntax_uid or "",
             meta.data_set_offset,
             outline.end - meta.data_set_offset,
-            (status.st_dev, status.st_ino),
-            status.st_size,
-            status.st_mtime_ns,
+            identity,
+            size,
+            mtime_ns,
             (*outline.warnings, *differ),
+            outline.series_instance_uid or "",
+            container,
         )
 
     def data_set(self, *, mapped: bool = True) -> memoryview:
@@ -136,6 +182,8 @@ class InstanceFile:
         Raises:
             FileError: The file cannot be read any more, or is not the one that was checked.
         """
+        if self.container is not None:
+            return self.container.data_set(self, mapped=mapped)
         try:
             descriptor, status = _open(self.path)
             try:
@@ -149,8 +197,29 @@ class InstanceFile:
         except OSError as error:
             raise _unreadable(self.path, error) from error
         if len(content) < self.data_set_size:
-            raise FileError(self.path, _CHANGED)
+            raise FileError(self.path, CHANGED)
         return memoryview(content)
+
+    def open(self) -> BinaryIO:
+        """The bytes of the file from its data set on, to be read in pieces and closed.
+
+        Raises:
+            FileError: The file cannot be read any more, or is not the one that was checked.
+        """
+        if self.container is not None:
+            return self.container.open(self.data_set_offset)
+        try:
+            descriptor, status = _open(self.path)
+            file = os.fdopen(descriptor, "rb")
+            try:
+                self._verify(status)
+                file.seek(self.data_set_offset)
+            except BaseException:
+                file.close()
+                raise
+        except OSError as error:
+            raise _unreadable(self.path, error) from error
+        return file
 
     def _read(self, descriptor: int) -> bytes:
         content = b""
@@ -165,7 +234,7 @@ class InstanceFile:
         try:
             mapped = mmap.mmap(descriptor, self.size, access=mmap.ACCESS_READ)
         except ValueError as error:  # the file is shorter than it was when its size was taken just now
-            raise FileError(self.path, _CHANGED) from error
+            raise FileError(self.path, CHANGED) from error
         if hasattr(mmap, "MADV_SEQUENTIAL"):
             mapped.madvise(mmap.MADV_SEQUENTIAL)
         return memoryview(mapped)[self.data_set_offset : self.data_set_offset + self.data_set_size]
@@ -174,21 +243,26 @@ class InstanceFile:
         """Raise `FileError` if `status` is not that of the file that was checked."""
         now = (status.st_dev, status.st_ino), status.st_size, status.st_mtime_ns
         if now != (self.identity, self.size, self.mtime_ns):
-            raise FileError(self.path, _CHANGED)
+            raise FileError(self.path, CHANGED)
 
     def verify_unchanged(self) -> None:
         """Check that the file is still what it was: worth asking when all of it has been sent from a map.
 
+        What was sent out of an archive was a private copy, which nobody changes.
+
         Raises:
             FileError: It is not, or it is gone.
         """
+        if self.container is not None:
+            return
         try:
             self._verify(os.stat(self.path))
         except OSError as error:
             raise _unreadable(self.path, error) from error
 
 
-_CHANGED = "changed while being read"
+CHANGED = "changed while being read"
+"""Why a file is refused that is not the one that was checked."""
 _DICOMDIR = "a DICOMDIR, which is no SOP instance"
 
 
@@ -207,11 +281,11 @@ def _open(path: str) -> tuple[int, os.stat_result]:
     return descriptor, status
 
 
-def _file_meta(path: str, descriptor: int, head: bytes) -> part10.FileMeta:
+def _file_meta(path: str, read: walk.Read, head: bytes) -> part10.FileMeta:
     try:
         meta = part10.parse(head)
         if meta is None and len(head) == HEAD:
-            meta = part10.parse(os.pread(descriptor, part10.MAXIMUM_SIZE, 0))
+            meta = part10.parse(read(0, part10.MAXIMUM_SIZE))
     except part10.NotPart10 as error:
         raise NotDicom(path, str(error)) from error
     if meta is None:
@@ -221,6 +295,22 @@ def _file_meta(path: str, descriptor: int, head: bytes) -> part10.FileMeta:
     if meta.media_storage_sop_class_uid == uids.MediaStorageDirectoryStorage:
         raise IsDicomdir(path, _DICOMDIR)
     return meta
+
+
+def _outline(path: str, read: walk.Read, head: bytes, size: int, meta: part10.FileMeta) -> walk.Outline:
+    if meta.transfer_syntax_uid is None:
+        raise FileError(path, "no Transfer Syntax UID in its File Meta Information")
+
+    def read_on(offset: int, size: int) -> bytes:
+        return head[offset : offset + size] if offset + size <= len(head) else read(offset, size)
+
+    try:
+        outline = walk.walk(read_on, meta.data_set_offset, size, uids.transfer_syntax(meta.transfer_syntax_uid))
+    except walk.MalformedDataSet as error:
+        raise FileError(path, str(error)) from error
+    if outline.sop_class_uid == uids.MediaStorageDirectoryStorage:
+        raise IsDicomdir(path, _DICOMDIR)
+    return outline
 
 
 def _required(path: str, what: str, uid: str | None) -> str:

@@ -156,9 +156,10 @@ def checked(path: Path) -> tuple[Outline, bytes, TransferSyntax | None]:
 @pytest.mark.parametrize("path", [path for path in SHIPPED if path.name not in CUT_SHORT], ids=lambda path: path.name)
 def test_whole_files_pass_and_show_their_uids(path: Path) -> None:
     found, data_set, transfer_syntax = checked(path)
-    oracle = pydicom.dcmread(path, specific_tags=["SOPClassUID", "SOPInstanceUID"])
+    oracle = pydicom.dcmread(path, specific_tags=["SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID"])
     assert found.sop_class_uid == oracle.get("SOPClassUID")
     assert found.sop_instance_uid == oracle.get("SOPInstanceUID")
+    assert found.series_instance_uid == (oracle.get("SeriesInstanceUID") or None)
     assert found.end == path.stat().st_size
     assert (found.sop_class_uid is None) == (path.name in WITHOUT_SOP_UIDS or path.name.startswith("DICOMDIR"))
     assert seen(data_set[:WINDOW], transfer_syntax) == (found.sop_class_uid, found.sop_instance_uid)

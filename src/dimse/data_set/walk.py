@@ -36,11 +36,13 @@ _UNKNOWN_END = 1 << 62
 
 _SOP_CLASS_UID = 0x00080016
 _SOP_INSTANCE_UID = 0x00080018
+_SERIES_INSTANCE_UID = 0x0020000E
 _PIXEL_DATA = 0x7FE00010
 _DELIMITERS = 0xFFFE  # group of the three below
 _ITEM, _ITEM_DELIMITATION, _SEQUENCE_DELIMITATION = 0xE000, 0xE00D, 0xE0DD
 _ITEM_TAG = b"\xfe\xff\x00\xe0"  # in Little Endian
 _UIDS = frozenset((_SOP_CLASS_UID, _SOP_INSTANCE_UID))
+_OUTLINED = _UIDS | {_SERIES_INSTANCE_UID}
 _NOT_IN_DATA_SETS = frozenset((0x0000, 0x0002))  # groups of the command set and the File Meta Information
 
 _SHORT_FORM = SHORT_FORM | {b"??"}  # what some programs write for a VR that they do not know
@@ -64,12 +66,14 @@ class Outline:
         sop_instance_uid: (0008,0018), likewise.
         end: Offset where the data set ends: less than the end that was given if padding with zero bytes follows.
         warnings: What is amiss and no reason to refuse it, a line each.
+        series_instance_uid: (0020,000E), likewise as the first two.
     """
 
     sop_class_uid: str | None
     sop_instance_uid: str | None
     end: int
     warnings: tuple[str, ...] = ()
+    series_instance_uid: str | None = None
 
 
 Read = Callable[[int, int], bytes]
@@ -92,13 +96,19 @@ def walk(read: Read, start: int, end: int, transfer_syntax: TransferSyntax | Non
         MalformedDataSet: It is cut short, or no data set in this transfer syntax.
     """
     if transfer_syntax is not None and transfer_syntax.deflated:
-        steps = _Walk(_Inflated(read, start, end), transfer_syntax)
+        steps = _Walk(_Inflated(read, start, end), transfer_syntax, _OUTLINED)
         steps.run(0, _UNKNOWN_END)
     else:
-        steps = _Walk(_Plain(read, end), transfer_syntax)
+        steps = _Walk(_Plain(read, end), transfer_syntax, _OUTLINED)
         end = steps.run(start, end)
-    found, warnings = steps.values, tuple(steps.warnings.values())
-    return Outline(found.get(_SOP_CLASS_UID) or None, found.get(_SOP_INSTANCE_UID) or None, end, warnings)
+    found, warnings = steps.values.get, tuple(steps.warnings.values())
+    return Outline(
+        found(_SOP_CLASS_UID) or None,
+        found(_SOP_INSTANCE_UID) or None,
+        end,
+        warnings,
+        found(_SERIES_INSTANCE_UID) or None,
+    )
 
 
 def peek(read: Read, end: int, transfer_syntax: TransferSyntax | None, tags: Collection[int] = _UIDS) -> dict[int, str]:
@@ -223,13 +233,14 @@ class _Walk:
         self,
         source: _Source,
         transfer_syntax: TransferSyntax | None,
-        wanted: Collection[int] = _UIDS,
+        wanted: Collection[int],
         last_group: int = _DELIMITERS - 1,
     ) -> None:
         self.values: dict[int, str] = {}
         self.warnings: dict[str, str] = {}  # one of a kind: a data set may hold any number of faults
         self._source, self._transfer_syntax = source, transfer_syntax
-        self._wanted, self._last_wanted, self._last_group = wanted, max(wanted) >> 16, last_group
+        self._wanted, self._last_group = wanted, last_group
+        self._looked_at = _NOT_IN_DATA_SETS.union([tag >> 16 for tag in wanted])  # groups
         self._frames: list[_Frame] = []
         self._window, self._base = b"", 0
 
@@ -283,8 +294,9 @@ class _Walk:
     def _elements(self, frame: _Frame, position: int) -> int:
         """Walk the elements of the data set or of an Item."""
         limit, (implicit_vr, explicit, implicit, _) = frame.limit, frame.encoding
-        last_group = _DELIMITERS - 1 if frame.tag else self._last_group
-        last_wanted = self._last_wanted
+        last_group, looked_at = self._last_group, self._looked_at
+        if frame.tag:
+            last_group, looked_at = _DELIMITERS - 1, _NOT_IN_DATA_SETS
         window, base = self._window, self._base
         while position < limit:
             index = position - base
@@ -301,13 +313,15 @@ class _Walk:
                 group, element, vr, length = explicit.unpack_from(window, index)
                 if vr not in _SHORT_FORM:
                     vr, value, length = self._long_form(frame, position, vr)
-            if not last_wanted < group <= last_group:
+            if group in looked_at or group > last_group:
                 if group > last_group or group in _NOT_IN_DATA_SETS:
                     return self._out_of_place(frame, position, group, element)
-                if not frame.tag and (tag := group << 16 | element) in self._wanted:
+                if (tag := group << 16 | element) in self._wanted:
                     self._take(tag, position, value, length, limit)
             after = value + length
-            if length == UNDEFINED_LENGTH or vr == b"SQ" or (vr in _NO_VR and self._is_item(value, length)):
+            if vr not in _SHORT_FORM and (
+                length == UNDEFINED_LENGTH or vr == b"SQ" or (vr in _NO_VR and self._is_item(value, length))
+            ):
                 return self._enter(position, group << 16 | element, vr, value, length)
             if after > limit:
                 raise _beyond(position, tag_name(group << 16 | element), length, limit - value)

@@ -7,20 +7,30 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, NoReturn
 
 import dimse
 from dimse import settings, uids
+from dimse.message.command import HIGH, LOW, MEDIUM
 from dimse.text import one_line
+
+if TYPE_CHECKING:
+    from dimse.sending import AssociationOptions, Syntaxes
 
 # Exit statuses: the worst of what happened, where 1 is worse than 3.
 SUCCESS = 0  # everything asked for succeeded
 NO_ASSOCIATION = 1  # there was something to do, and never a usable association
 USAGE = 2
 SHORTFALL = 3  # any other: a failure status, a time-out, a lost association, a file that could not be sent
-INTERRUPTED = 130
+INTERRUPTED = 130  # by SIGINT, Ctrl-C
+TERMINATED = 143  # by SIGTERM
 
 LEVELS = ("critical", "error", "warning", "warn", "info", "debug")
+PRIORITIES = {"low": LOW, "medium": MEDIUM, "high": HIGH}
 PROPOSABLE = (uids.ImplicitVRLittleEndian, uids.ExplicitVRLittleEndian, uids.ExplicitVRBigEndian)
+
+# What a shell offers for a value, by the value's name in the help.
+COMPLETED_AS = {"F": "file", "D": "directory", "path": "file"}
 
 MOST_REFUSALS = 6  # lines about refused contexts
 
@@ -44,24 +54,61 @@ class Parser(argparse.ArgumentParser):
         tool: Its name.
         purpose: What it is for, in one sentence.
         examples: Commands with what they do.
+        prefixes: The characters that options begin with.
     """
 
-    def __init__(self, tool: str, purpose: str, examples: Sequence[tuple[str, str]]) -> None:
+    def __init__(self, tool: str, purpose: str, examples: Sequence[tuple[str, str]], *, prefixes: str = "-") -> None:
         width = max(len(command) for command, _ in examples)
         super().__init__(
             prog=tool,
             description=purpose,
             epilog="examples:\n" + "\n".join(f"  {command:{width}}  {does}" for command, does in examples),
             formatter_class=_Formatter,
+            prefix_chars=prefixes,
             fromfile_prefix_chars="@",
             allow_abbrev=False,
         )
         self.tool = tool
         self.add_argument("--version", action="version", version=f"{tool}.py v{dimse.__version__}")
+        self.add_argument(
+            "--print-completion",
+            choices=("bash", "zsh", "tcsh"),
+            action=_PrintCompletion,
+            default=argparse.SUPPRESS,
+            help="print a script that completes this command's line in a shell, and exit",
+        )
 
     def read(self, arguments: Sequence[str] | None) -> argparse.Namespace:
         """Parse, with usage errors as argparse makes them: a line on stderr and exit status 2."""
-        return self.parse_intermixed_args(arguments)
+        try:
+            return self.parse_intermixed_args(arguments)
+        except _CompletionAsked as asked:
+            print(self._completion(asked.shell))
+            self.exit()
+
+    def _completion(self, shell: str) -> str:
+        """A script for a shell: it knows options, choices, and which values are files."""
+        import shtab
+
+        for action in self._actions:
+            if (what := COMPLETED_AS.get(str(action.metavar or action.dest))) is not None:
+                vars(action)["complete"] = what  # where shtab looks for it
+        script: str = shtab.complete(self, shell)
+        # To shtab an option begins with "-" in bash.
+        return script.replace('"$completing_word" == -*', f'"$completing_word" == [{self.prefix_chars}]*')
+
+
+class _CompletionAsked(Exception):
+    """The command line asks for a script: thrown out of the parser, which changes its own arguments while it works."""
+
+    def __init__(self, shell: str) -> None:
+        super().__init__(shell)
+        self.shell = shell
+
+
+class _PrintCompletion(argparse.Action):
+    def __call__(self, parser: object, namespace: object, values: object, option_string: str | None = None) -> NoReturn:
+        raise _CompletionAsked(str(values))
 
 
 def number(least: float, most: float, kind: type[int] | type[float] = int) -> Callable[[str], float]:
@@ -96,14 +143,15 @@ ae_title = validated(settings.validate_ae_title)
 maximum_length = validated(settings.validate_maximum_length, int)
 
 
-def add_peer(parser: Parser) -> None:
+def add_peer(parser: Parser, *, needed: bool = True) -> None:
     """`addr` and `port`."""
-    parser.add_argument("addr", help="name, IPv4 or IPv6 address of the peer")
-    parser.add_argument("port", type=number(1, 65535), help="its port")
+    count = None if needed else "?"
+    parser.add_argument("addr", nargs=count, help="name, IPv4 or IPv6 address of the peer")
+    parser.add_argument("port", nargs=count, type=number(1, 65535), help="its port")
 
 
-def add_logging(parser: Parser) -> None:
-    """How much is said, and how."""
+def add_logging(parser: Parser) -> argparse._ArgumentGroup:
+    """How much is said, and how; the group is returned for what else a tool prints."""
     group = parser.add_argument_group("output")
     amount = group.add_mutually_exclusive_group()
     amount.add_argument("-q", "--quiet", action="store_true", help="print nothing at all")
@@ -113,17 +161,19 @@ def add_logging(parser: Parser) -> None:
         "-ll", "--log-level", metavar="L", choices=LEVELS, help=f"this level and more severe: {', '.join(LEVELS)}"
     )
     group.add_argument("-lc", "--log-config", metavar="F", help="a Python logging configuration (INI, JSON or TOML)")
+    return group
 
 
 def add_network(parser: Parser, calling_ae_title: str) -> None:
     """AE titles, deadlines and lengths of a requestor."""
     group = parser.add_argument_group("association")
-    group.add_argument(
-        "-aet", "--calling-aet", metavar="A", type=ae_title, default=calling_ae_title, help="our AE title (%(default)s)"
-    )
-    group.add_argument(
-        "-aec", "--called-aet", metavar="A", type=ae_title, default="ANY-SCP", help="the peer's AE title (%(default)s)"
-    )
+    for short, long, other, default, whose in (  # the others are DCMTK's
+        ("-aet", "--calling-aet", "--aetitle", calling_ae_title, "our"),
+        ("-aec", "--called-aet", "--call", "ANY-SCP", "the peer's"),
+    ):
+        group.add_argument(
+            short, long, other, metavar="A", type=ae_title, default=default, help=f"{whose} AE title (%(default)s)"
+        )
     add_waits(group, connecting=True)
     group.add_argument(
         "-pdu",
@@ -189,6 +239,13 @@ def chosen_syntaxes(arguments: argparse.Namespace) -> tuple[str, ...] | None:
     return PROPOSABLE[: arguments.propose_ts] if arguments.propose_ts else syntaxes
 
 
+def syntaxes(options: argparse.Namespace) -> Syntaxes:
+    """How a sender chooses the transfer syntaxes that it proposes."""
+    from dimse.sending import Syntaxes
+
+    return Syntaxes(chosen_syntaxes(options) or (), exact=options.required_contexts)
+
+
 def timeouts(arguments: argparse.Namespace) -> settings.Timeouts:
     """The deadlines that the user asked for."""
     return settings.Timeouts(
@@ -199,22 +256,29 @@ def timeouts(arguments: argparse.Namespace) -> settings.Timeouts:
     )
 
 
+def association_options(options: argparse.Namespace) -> AssociationOptions:
+    """What the options of a requestor say of its associations: arguments of `dimse.associate`."""
+    return {
+        "calling_ae_title": options.calling_aet,
+        "called_ae_title": options.called_aet,
+        "timeouts": timeouts(options),
+        "maximum_length": options.max_pdu,
+        "maximum_send_length": options.max_send_pdu,
+        "async_ops": getattr(options, "async_ops", 1),
+    }
+
+
 def associate(
-    options: argparse.Namespace, contexts: Iterable[tuple[str, tuple[str, ...]] | settings.ProposedContext]
+    options: argparse.Namespace,
+    contexts: Iterable[str | tuple[str, tuple[str, ...]] | settings.ProposedContext],
+    handlers: dimse.Handlers | None = None,
 ) -> dimse.Association:
-    """Request the association that the options of a requestor ask for.
+    """Request the association that the options of a requestor ask for; `handlers` answer what the peer asks.
 
     Raises: As `dimse.associate` does.
     """
     return dimse.associate(
-        options.addr,
-        options.port,
-        contexts=contexts,
-        calling_ae_title=options.calling_aet,
-        called_ae_title=options.called_aet,
-        timeouts=timeouts(options),
-        maximum_length=options.max_pdu,
-        maximum_send_length=options.max_send_pdu,
+        options.addr, options.port, contexts=contexts, handlers=handlers, **association_options(options)
     )
 
 
@@ -320,6 +384,13 @@ def explain(error: dimse.DimseError) -> list[str]:
             return [one_line(str(error)), words]
         case _:
             return [one_line(str(error))]
+
+
+def explain_unusable(outcome: dimse.Outcome) -> str:
+    """The line for a path that was asked for and that nothing can be sent of."""
+    assert isinstance(outcome.error, dimse.FileError)
+    what = "Cannot access path" if isinstance(outcome.error, dimse.InaccessiblePath) else "Bad DICOM file"
+    return f"{what}: {one_line(outcome.path)}: {one_line(outcome.error.reason)}"
 
 
 def say(logger: logging.Logger, lines: Sequence[str]) -> None:

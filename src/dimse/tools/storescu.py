@@ -3,25 +3,46 @@
 from __future__ import annotations
 
 import argparse
-import logging
+import os
+import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 
-import dimse
-from dimse import settings
-from dimse.instances import InstanceFile
-from dimse.message.command import HIGH, LOW, MEDIUM
-from dimse.text import one_line
+from dimse import settings, uids
 from dimse.tools import common
-from dimse.tools.echoscu import part
-from dimse.tools.files import Finder
-
-PRIORITIES = {"low": LOW, "medium": MEDIUM, "high": HIGH}
-MOST_UNSENT = 3  # files that are named when an association ends before they were sent
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the tool; returns its exit status."""
+    parser = make_parser(sys.argv[1:] if arguments is None else arguments)
+    options = parser.read(arguments)
+    verify_together(parser, options)
+    logger = common.start_logging(parser, options)
+    if options.status:
+        from dimse.tools.overview import show_journal
+
+        return show_journal(options, logger)
+    if options.dry_run:
+        from dimse.tools.overview import show_what_would_be_sent
+
+        return show_what_would_be_sent(options, paths(options), logger)
+    from dimse.tools.sender import Sender
+
+    return Sender(parser, options, logger).run(paths(options))
+
+
+def paths(options: argparse.Namespace) -> Iterator[str]:
+    """The paths of the command line; "-" stands for those that come on stdin."""
+    for path in options.path:
+        if path == "-":
+            from dimse.sending.finding import listed_paths
+
+            yield from listed_paths(sys.stdin.buffer)
+        else:
+            yield path
+
+
+def make_parser(arguments: Sequence[str]) -> common.Parser:
+    """The options; with `--status` among the arguments no peer and no file needs to be named."""
     parser = common.Parser(
         "storescu",
         "Send DICOM files: each in its own transfer syntax where the peer accepts it, and reported by the status it got.",
@@ -31,186 +52,166 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 "storescu -v -r -aec ARCHIVE pacs.example.org 104 study/",
                 "every file below study, and what becomes of each",
             ),
-            ("storescu -cx 127.0.0.1 11112 *.dcm", "as they are, or not at all"),
+            (
+                "storescu -r --jobs 4 --retry 3 --journal sent.db pacs.example.org 104 disk/",
+                "what was not acknowledged yet, however often it is run",
+            ),
         ),
+        prefixes="-+",
     )
-    common.add_peer(parser)
-    parser.add_argument("path", nargs="+", help="files, and folders, which are read one level deep")
-    common.add_logging(parser)
+    about_journal = "--status" in arguments
+    common.add_peer(parser, needed=not about_journal)
+    parser.add_argument(
+        "path",
+        nargs="*" if about_journal else "+",
+        help="files, folders (read one level deep), DICOMDIRs, ZIP archives; - for a list of paths on stdin",
+    )
+    group = common.add_logging(parser)
+    group.add_argument("--no-progress", action="store_true", help="no progress bar on the terminal")
+    group.add_argument(
+        "--report",
+        metavar="F",
+        type=common.validated(report_path),
+        help="what became of each file, as .json, .jsonl or .csv",
+    )
     common.add_network(parser, "STORESCU")
+    add_syntaxes(parser)
+    add_files(parser)
+    add_sending(parser)
+    add_commitment(parser)
+    return parser
+
+
+def add_syntaxes(parser: common.Parser) -> None:
+    """What is proposed, and whether files are re-encoded."""
     syntaxes = common.add_syntaxes(parser)
     syntaxes.add_argument(
         "-cx",
+        "-R",
         "--required-contexts",
         action="store_true",
         help="propose exactly what the files are, and re-encode nothing",
     )
+
+
+def add_files(parser: common.Parser) -> None:
+    """What is sent."""
     group = parser.add_argument_group("files")
-    group.add_argument("-r", "--recurse", action="store_true", help="read folders all the way down")
+    group.add_argument("-r", "+r", "--recurse", action="store_true", help="read folders all the way down")
+    group.add_argument("+sd", action="store_true", dest="_", help=argparse.SUPPRESS)  # DCMTK's: folders are read anyway
+    group.add_argument(
+        "--raw-ts",
+        metavar="UID",
+        type=common.validated(transfer_syntax),
+        help="take files without File Meta Information as data sets in this transfer syntax (UID or keyword)",
+    )
+    group.add_argument(
+        "--skip-invalid", action="store_true", help="skip named files that cannot be sent, as in folders"
+    )
+    group.add_argument(
+        "--dry-run", action="store_true", help="show what would be proposed and sent, and do not connect"
+    )
     group.add_argument(
         "--transcode",
         choices=("never", "lossless", "always"),
         default="lossless",
         help="re-encode a file whose transfer syntax is refused: never, if nothing is lost (%(default)s), or always",
     )
-    group.add_argument("--priority", choices=PRIORITIES, default="low", help="of the C-STORE requests (%(default)s)")
+    group.add_argument(
+        "--priority", choices=common.PRIORITIES, default="low", help="of the C-STORE requests (%(default)s)"
+    )
     group.add_argument(
         "--repeat", metavar="N", type=common.number(1, 1e9), default=1, help="send each file N times (%(default)s)"
     )
-    options = parser.read(arguments)
-    logger = common.start_logging(parser, options)
-    sender = Sender(options, logger)
-    return common.run(sender.send, logger, sender.interrupted)
 
 
-@dataclass
-class Sender:
-    """Sends what the user asked for, over as many associations as its contexts need.
+def add_sending(parser: common.Parser) -> None:
+    """How it is sent, and how count is kept."""
+    group = parser.add_argument_group("sending")
+    group.add_argument(
+        "--jobs", metavar="N", type=common.number(1, 256), default=1, help="associations at one time (%(default)s)"
+    )
+    group.add_argument(
+        "--any-order", action="store_true", help="with --jobs, spread the instances of a series over associations too"
+    )
+    group.add_argument(
+        "--async-ops",
+        metavar="N",
+        type=common.validated(settings.validate_async_ops, int),
+        default=1,
+        help="propose that N requests may wait for their response at one time; 0 is unlimited (%(default)s)",
+    )
+    group.add_argument(
+        "--retry",
+        metavar="N",
+        type=common.number(0, 1000),
+        default=0,
+        help="try again N times when the connection fails or the peer is out of resources (%(default)s)",
+    )
+    group.add_argument(
+        "--retry-wait",
+        metavar="S",
+        type=common.seconds,
+        default=1.0,
+        help="before the first new attempt; then four times as long, up to a minute: seconds (%(default)s)",
+    )
+    group.add_argument(
+        "--journal", metavar="F", help="remember there what was acknowledged, and send that to this peer no more"
+    )
+    group.add_argument(
+        "--status", action="store_true", help="print what is in the journal, with -v all of it, and exit"
+    )
 
-    Attributes:
-        stored: Requests that were answered with success or a warning.
-        fell_short: Was there any failure that is exit status 3?
-        associated: Was there ever a usable association?
+
+def add_commitment(parser: common.Parser) -> None:
+    """Storage Commitment (PS3.4 Annex J)."""
+    group = parser.add_argument_group("storage commitment")
+    group.add_argument(
+        "--verify", action="store_true", help="when all is sent, ask the peer to commit itself to keeping it"
+    )
+    group.add_argument(
+        "--commit-port",
+        metavar="PORT",
+        type=common.number(0, 65535),
+        help="take the peer's answer on this port, where it answers on an association of its own",
+    )
+    group.add_argument(
+        "--commit-timeout",
+        metavar="S",
+        type=common.seconds,
+        default=60,
+        help="the peer's answer: seconds (%(default)s), 0 is unlimited",
+    )
+
+
+def verify_together(parser: common.Parser, options: argparse.Namespace) -> None:
+    """Options that exclude or need one another."""
+    if options.repeat > 1 and options.journal:
+        parser.error("--repeat does not go with --journal: what is sent repeatedly cannot be told apart there")
+    if options.status and not options.journal:
+        parser.error("--status needs --journal: it prints what is in it")
+    if options.commit_port is not None and not options.verify:
+        parser.error("--commit-port is for --verify")
+
+
+def transfer_syntax(text: str) -> str:
+    """The UID of a transfer syntax, given by UID or keyword.
+
+    Raises:
+        ValueError: There is none of that name.
     """
-
-    options: argparse.Namespace
-    logger: logging.Logger
-    stored: int = 0
-    fell_short: bool = False
-    associated: bool = False
-    refused: bool = False
-    _association: dimse.Association | None = field(default=None, repr=False)
-
-    def send(self) -> int:
-        """Find the files, send them, say what did not go; returns the exit status."""
-        finder = Finder(self.logger, recurse=self.options.recurse)
-        files = finder.find(self.options.path)
-        self.fell_short = finder.faults > 0 or not files
-        if not files:
-            self.logger.warning("No suitable DICOM files found")
-            return common.SHORTFALL
-        for contexts, batch in spread(self._contexts(files), files):
-            if batch:
-                self._send_over_one(contexts, batch)
-        if self.refused and not self.associated:
-            return common.NO_ASSOCIATION
-        return common.SHORTFALL if self.fell_short or self.refused else common.SUCCESS
-
-    def interrupted(self) -> None:
-        """Ctrl-C: abort, and say how far it came."""
-        if self._association is not None:
-            self._association.abort()
-        self.logger.error("Interrupted: %d stored, the rest was not sent or is unknown", self.stored)
-
-    def _contexts(self, files: Sequence[InstanceFile]) -> list[settings.ProposedContext]:
-        """What is proposed for these files, those of one SOP class together."""
-        classes: dict[str, dict[str, None]] = {}
-        for file in files:
-            classes.setdefault(file.sop_class_uid, {})[file.transfer_syntax_uid] = None
-        syntaxes = common.chosen_syntaxes(self.options)
-        if syntaxes:
-            return [settings.ProposedContext(sop_class, syntaxes) for sop_class in classes]
-        if self.options.required_contexts:
-            return [settings.ProposedContext(sop_class, (own,)) for sop_class, each in classes.items() for own in each]
-        return list(dimse.contexts_for(files))
-
-    def _send_over_one(self, contexts: Sequence[settings.ProposedContext], files: Sequence[InstanceFile]) -> None:
-        """One association, and the files that its contexts are for."""
-        options = self.options
-        try:
-            self._association = association = common.associate(options, contexts)
-        except dimse.DimseError as error:
-            self.refused = True
-            common.say(self.logger, common.explain_request(error))
-            common.say_traceback(self.logger, error)
-            if self.associated:
-                self._say_unsent([file.path for file in files])
-            return
-        self.associated = True
-        requests = (file for file in files for _ in range(options.repeat))
-        answered = 0
-        try:
-            for outcome in association.store_many(
-                requests,
-                priority=PRIORITIES[options.priority],
-                transcode="never" if options.required_contexts else options.transcode,
-            ):
-                answered += 1
-                self._take(outcome)
-        except dimse.DimseError as error:
-            self.fell_short = True
-            common.say_traceback(self.logger, error)
-            self._say_unsent([file.path for file in files[answered // options.repeat :]])
-        else:
-            part(association, options.abort, self.logger)
-
-    def _take(self, outcome: dimse.Outcome) -> None:
-        """Count one outcome, and say it if it is none that was hoped for."""
-        path = one_line(outcome.path)
-        match outcome:
-            case dimse.Outcome(status=dimse.Status() as status) if status.is_success or status.is_warning:
-                self.stored += 1
-                if status.is_warning:
-                    self.logger.warning("Stored with a warning: %s: %s: %s", path, status, status.meaning)
-                return
-            case dimse.Outcome(status=dimse.Status() as status):
-                comment = f" ({one_line(status.comment)})" if status.comment else ""
-                lines = [f"Store failed: {path}: {status}: {status.meaning}{comment}"]
-            case dimse.Outcome(error=dimse.NoPresentationContext() as error):
-                lines = [str(error), f"Store failed: {path}"]
-            case dimse.Outcome(error=dimse.FileError() as error):
-                lines = [f"Store failed: {path}: {one_line(error.reason)}"]
-            case dimse.Outcome(error=dimse.DimseError() as error):
-                lines = [*common.explain(error), f"Store failed: {path}: it is unknown whether the peer has it"]
-            case _:
-                raise AssertionError(outcome)
-        self.fell_short = True
-        common.say(self.logger, lines)
-
-    def _say_unsent(self, paths: Sequence[str]) -> None:
-        """Name some of the files that were not sent, the last one among them."""
-        self.fell_short = True
-        if len(paths) > MOST_UNSENT:
-            self.logger.error("Not sent: %d files, from %s", len(paths), one_line(paths[0]))
-            paths = paths[-1:]
-        for path in dict.fromkeys(paths):
-            self.logger.error("Not sent: %s", one_line(path))
+    for uid, entry in uids.dictionary().items():
+        if entry.kind == "Transfer Syntax" and text in (uid, entry.keyword):
+            return uid
+    raise ValueError(f"{text!r} is no transfer syntax of PS3.6, by UID or keyword")
 
 
-def spread(
-    contexts: Sequence[settings.ProposedContext], files: Sequence[InstanceFile]
-) -> Iterator[tuple[list[settings.ProposedContext], list[InstanceFile]]]:
-    """Spread contexts over associations of at most 128, each with the files that it is for.
+def report_path(path: str) -> str:
+    """A path whose suffix says what format the report has.
 
-    The contexts of a SOP class stay together, so that a file finds its fall-back where it finds its own transfer syntax.
+    Raises:
+        ValueError: It says none.
     """
-    proposals: list[list[settings.ProposedContext]] = [[]]
-    for group in _groups(contexts):
-        if len(proposals[-1]) + len(group) > settings.MOST_CONTEXTS:
-            proposals.append([])
-        proposals[-1] += group
-    # Where a file goes: to the association that proposes its own transfer syntax, else to the first for its SOP class.
-    homes: dict[tuple[str, str], int] = {}
-    for number, proposal in enumerate(proposals):
-        for context in proposal:
-            for uid in ("", *context.transfer_syntaxes):
-                homes.setdefault((context.abstract_syntax, uid), number)
-    batches: list[list[InstanceFile]] = [[] for _ in proposals]
-    for file in files:
-        own, any_syntax = (file.sop_class_uid, file.transfer_syntax_uid), (file.sop_class_uid, "")
-        batches[homes.get(own, homes[any_syntax])].append(file)
-    return zip(proposals, batches, strict=True)
-
-
-def _groups(contexts: Sequence[settings.ProposedContext]) -> Iterator[list[settings.ProposedContext]]:
-    """The contexts of each SOP class; of one that has more than 128, parts that each end with its fall-back."""
-    classes: dict[str, list[settings.ProposedContext]] = {}
-    for context in contexts:
-        classes.setdefault(context.abstract_syntax, []).append(context)
-    for group in classes.values():
-        if len(group) <= settings.MOST_CONTEXTS:
-            yield group
-            continue
-        *own, fall_back = group
-        for start in range(0, len(own), settings.MOST_CONTEXTS - 1):
-            yield [*own[start : start + settings.MOST_CONTEXTS - 1], fall_back]
+    if os.path.splitext(path)[1].lower() not in (".json", ".jsonl", ".csv"):
+        raise ValueError(f"a report ends with .json, .jsonl or .csv, and {path!r} does not")
+    return path

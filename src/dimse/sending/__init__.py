@@ -1,0 +1,299 @@
+"""Sending files: found, sent over as many associations as are wanted, tried again where that helps, and none lost count of.
+
+    with Sending(["study/"], ("pacs.example.org", 104), jobs=4, retry=3, journal="sent.db") as sending:
+        for event in sending.events(): ...
+
+A `Job` sends over one association at a time what it is given by the `Feed`, which all jobs share. A single job runs where its
+events are asked for; several have a thread each. `send` is the same for who wants the outcomes alone.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from functools import partial
+from queue import Empty, Queue
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypedDict, Unpack
+
+from dimse import services
+from dimse.errors import DimseError, NotSent
+from dimse.message.command import LOW
+from dimse.sending.feed import Counts, Feed, Ledger
+from dimse.sending.finding import LOGGER, Finder
+from dimse.sending.job import AssociationFault, Event, Job, Manner
+from dimse.sending.proposal import Syntaxes
+from dimse.sending.retry import Retry
+from dimse.services.outgoing import Transcode
+from dimse.services.storage import Outcome
+from dimse.settings import (
+    CommonExtendedNegotiation,
+    ExtendedNegotiation,
+    ProposedContext,
+    Role,
+    Timeouts,
+    UserIdentity,
+)
+from dimse.transport.blocking import connect, iterate
+
+if TYPE_CHECKING:
+    import logging
+    import ssl
+
+    from dimse.services import AsyncAssociation
+
+P = ParamSpec("P")
+
+__all__ = ["AssociationFault", "AssociationOptions", "Counts", "Event", "Retry", "Sending", "Syntaxes", "send"]
+
+MOST_UNSEEN = 1000
+"""Events that wait to be asked for; then the jobs wait too."""
+PATIENCE = 2.0
+"""Seconds that a job has to end when its association has been aborted: one that waits for a disk or a name is left behind."""
+
+
+class AssociationOptions(TypedDict, total=False):
+    """How associations are requested: the arguments of `dimse.associate`, which says what they mean."""
+
+    calling_ae_title: str
+    called_ae_title: str
+    timeouts: Timeouts
+    maximum_length: int
+    maximum_send_length: int
+    tls: ssl.SSLContext | None
+    roles: Iterable[Role]
+    extended: Iterable[ExtendedNegotiation]
+    common_extended: Iterable[CommonExtendedNegotiation]
+    identity: UserIdentity | None
+    async_ops: int
+
+
+class Sending:
+    """Files on their way to a peer. Use it with `with`: leaving the block aborts what is still under way.
+
+    Args:
+        paths: Files, folders, DICOMDIRs and ZIP archives; asked for one by one.
+        peer: Host and port.
+        jobs: Associations at one time.
+        retry: How often an instance is tried again when its connection fails or the peer is out of resources; or a `Retry`.
+        journal: A file that remembers what was acknowledged: that is not sent again. See `dimse.sending.journal`.
+        any_order: With several jobs, let the instances of a series go over different associations.
+        recurse: Read folders all the way down, not one level only.
+        raw_transfer_syntax_uid: How files without File Meta Information are encoded; without it they are no DICOM.
+        skip_invalid: Files that were named and cannot be sent are skipped like those met in folders.
+        syntaxes: What transfer syntaxes are proposed.
+        priority: 0 medium, 1 high, 2 low.
+        transcode: See `dimse.Association.store`.
+        repeat: How often each file is sent. Not with a journal.
+        abort: End associations by A-ABORT, not by release.
+        logger: Where it is said what is skipped.
+        association: As for `dimse.associate`.
+
+    Attributes:
+        counts: How far it has come; may be read from any thread.
+
+    Raises:
+        ValueError: The arguments do not go together.
+        JournalError: The journal cannot be used.
+    """
+
+    def __init__(
+        self,
+        paths: Iterable[str | os.PathLike[str]],
+        peer: tuple[str, int],
+        *,
+        jobs: int = 1,
+        retry: int | Retry = 0,
+        journal: str | os.PathLike[str] | None = None,
+        any_order: bool = False,
+        recurse: bool = False,
+        raw_transfer_syntax_uid: str | None = None,
+        skip_invalid: bool = False,
+        syntaxes: Syntaxes = Syntaxes(),  # noqa: B008  (a value)
+        priority: int = LOW,
+        transcode: Transcode = "lossless",
+        repeat: int = 1,
+        abort: bool = False,
+        logger: logging.Logger = LOGGER,
+        **association: Unpack[AssociationOptions],
+    ) -> None:
+        if jobs < 1 or repeat < 1:
+            raise ValueError(f"there is at least one job, and each file is sent at least once: {jobs} and {repeat}")
+        if journal is not None and repeat > 1:
+            raise ValueError("what is sent repeatedly cannot be told apart in a journal")
+        host, port = peer
+        with ExitStack() as resources:
+            finder = Finder(
+                paths,
+                recurse=recurse,
+                raw_transfer_syntax_uid=raw_transfer_syntax_uid,
+                skip_invalid=skip_invalid,
+                logger=logger,
+            )
+            resources.callback(finder.close)
+            ledger: Ledger | None = None
+            if journal is not None:
+                from dimse.sending.journal import Journal
+
+                called = association.get("called_ae_title", "ANY-SCP")
+                ledger = resources.enter_context(
+                    Journal(os.fspath(journal), host=host, port=port, called_ae_title=called)
+                )
+            self._resources = resources.pop_all()
+        self._feed = Feed(finder, syntaxes, ledger=ledger, repeat=repeat, keep_series=jobs > 1 and not any_order)
+        associate = partial(_associate, host, port, association)
+        manner = Manner(priority, transcode, retry if isinstance(retry, Retry) else Retry(retry), abort)
+        self._jobs = [Job(self._feed, associate, manner, ledger) for _ in range(jobs)]
+        self._threads: list[threading.Thread] = []
+        self._unseen: deque[Outcome] = deque()  # that jobs still said after they were told to stop
+        self._fault: DimseError = NotSent("it was called off")
+
+    @property
+    def counts(self) -> Counts:
+        """How far it has come; may be read from any thread."""
+        return self._feed.counts
+
+    @property
+    def sent_bytes(self) -> int:
+        """Bytes that have gone out so far; may be read from any thread."""
+        under_way = [job.association for job in self._jobs]
+        ended = sum(job.sent_bytes for job in self._jobs)
+        return ended + sum(association.sent_bytes for association in under_way if association is not None)
+
+    @property
+    def associated(self) -> bool:
+        """Was there ever a usable association?"""
+        return any(job.associated for job in self._jobs)
+
+    def events(self) -> Iterator[Event]:
+        """Send. Yields the outcome of each file as it becomes known, and what befell associations.
+
+        Raises:
+            JournalError: The journal cannot be written any more; what is under way was aborted.
+        """
+        events = iterate(self._jobs[0].run()) if len(self._jobs) == 1 else self._run_in_threads()
+        for event in events:
+            if isinstance(event, Outcome):
+                self._count(event)
+            elif event.again is None and event.stage != "release":
+                self._fault = event.error
+            yield event
+        yield from self.rest()
+
+    def rest(self) -> Iterator[Outcome]:
+        """The outcomes of what was found and not sent, when `events` has ended or was interrupted."""
+        for outcomes in (self._unseen, self._feed.rest(self._fault)):
+            for outcome in outcomes:
+                self._count(outcome)
+                yield outcome
+
+    def abort(self) -> bool:
+        """Send no more, and abort what is under way: from any thread, and from a signal's handler, for it takes no lock.
+
+        Returns:
+            Was there an association to be aborted? If not, a job may still wait for a disk, a name or a connection.
+        """
+        self._feed.stopped = True
+        return sum(job.abort() for job in self._jobs) > 0
+
+    def close(self) -> None:
+        """Abort what is under way, and let go of journal and temporary files."""
+        self.abort()
+        for thread in self._threads:
+            thread.join(PATIENCE)
+        self._resources.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _count(self, outcome: Outcome) -> None:
+        counts = self.counts
+        if outcome.state == "already":
+            counts.already += 1
+            return
+        if outcome.source is not None:  # else it was never one of those found
+            counts.done += 1
+            counts.done_bytes += outcome.source.data_set_size
+        if outcome.state not in ("stored", "warning"):
+            counts.failed += 1
+
+    def _run_in_threads(self) -> Iterator[Event]:
+        happened: Queue[Event | BaseException | None] = Queue(MOST_UNSEEN)
+        for job in self._jobs:
+            thread = threading.Thread(target=_work, args=(job, happened), name="dimse-job", daemon=True)
+            self._threads.append(thread)
+            thread.start()
+        running = len(self._threads)
+        try:
+            while running:
+                event = happened.get()
+                if event is None:
+                    running -= 1
+                elif isinstance(event, BaseException):
+                    raise event
+                else:
+                    yield event
+        finally:
+            if running:
+                self.abort()
+                self._unseen.extend(_drain(happened, running))
+
+
+def _work(job: Job, happened: Queue[Event | BaseException | None]) -> None:
+    try:
+        for event in iterate(job.run()):
+            happened.put(event)
+    except BaseException as error:  # raised again where the events are asked for
+        happened.put(error)
+    finally:
+        happened.put(None)
+
+
+def _drain(happened: Queue[Event | BaseException | None], running: int) -> Iterator[Outcome]:
+    """What jobs that were told to stop still say, for as long as it takes them, and one that hangs may be left behind."""
+    end = time.monotonic() + PATIENCE
+    while running:
+        try:
+            event = happened.get(timeout=max(0.0, end - time.monotonic()))
+        except Empty:
+            return
+        running -= event is None
+        if isinstance(event, Outcome):
+            yield event
+
+
+def _only_outcomes(make: Callable[P, Sending]) -> Callable[P, Iterator[Outcome]]:
+    def send(*args: P.args, **kwargs: P.kwargs) -> Iterator[Outcome]:
+        """Send files; yields the outcome of each. The arguments are those of `dimse.sending.Sending`.
+
+        Nothing is sent before the first outcome is asked for. What could not be sent for want of an association is an outcome
+        too, whose error tells why; leaving the loop early aborts what is under way.
+
+        Raises:
+            ValueError: The arguments do not go together.
+            JournalError: The journal cannot be used.
+        """
+        with make(*args, **kwargs) as sending:
+            for event in sending.events():
+                if isinstance(event, Outcome):
+                    yield event
+
+    return send
+
+
+send = _only_outcomes(Sending)
+
+
+def _associate(
+    host: str, port: int, options: AssociationOptions, contexts: Sequence[ProposedContext]
+) -> Coroutine[Any, Any, AsyncAssociation]:
+    return services.associate(connect, host, port, contexts=contexts, **options)

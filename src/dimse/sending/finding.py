@@ -1,0 +1,252 @@
+"""The files to send: found in folders, looked at, each once."""
+
+from __future__ import annotations
+
+import logging
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from typing import BinaryIO, TypeAlias
+
+from dimse.errors import FileError, InaccessiblePath
+from dimse.instances import Container, InstanceFile, IsDicomdir, NotDicom
+from dimse.sending.file_sets import FileSet
+from dimse.sending.zipped import Archives, is_archive
+from dimse.services.storage import Outcome
+from dimse.text import one_line
+
+LOGGER = logging.getLogger("dimse.sending")
+
+Found: TypeAlias = InstanceFile | Outcome
+Place: TypeAlias = str | Container  # where a file is: its path, or what holds it
+
+
+class Finder:
+    """Finds the files to send, one by one as it is iterated, and says of others why they are none. It can be iterated once.
+
+    Yields `InstanceFile` for what is to be sent, and `Outcome` with an `InaccessiblePath` or another `FileError` for what was
+    asked for and cannot be. Folders hold other files too on real media: these are skipped, and logged as warnings.
+
+    Args:
+        paths: Files, and folders, which are read sorted.
+        recurse: Read folders all the way down, not only one level.
+        raw_transfer_syntax_uid: Take files without File Meta Information as bare data sets in this transfer syntax.
+        skip_invalid: Skip what cannot be sent for what is in it, though it was asked for.
+        logger: Where it is said what is skipped, and what is amiss with what is sent.
+    """
+
+    def __init__(
+        self,
+        paths: Iterable[str | os.PathLike[str]],
+        *,
+        recurse: bool,
+        raw_transfer_syntax_uid: str | None = None,
+        skip_invalid: bool = False,
+        logger: logging.Logger = LOGGER,
+    ) -> None:
+        self._recurse, self._skip_invalid, self._logger = recurse, skip_invalid, logger
+        self._raw_transfer_syntax_uid = raw_transfer_syntax_uid
+        self._seen: set[int] = set()  # files and folders by device and inode: no loop, no file twice
+        self._first: dict[str, Place] = {}  # SOP instance UID: the first file that has it
+        self._further: dict[str, list[Place]] = {}  # and others, with other bytes
+        self._archives = Archives()
+        self._found = (item for path in paths for item in self._asked_for(os.fspath(path)))
+
+    def __iter__(self) -> Iterator[Found]:
+        return self._found
+
+    def close(self) -> None:
+        """Find nothing more, and close the archives that files were found in."""
+        self._found.close()
+        self._archives.close()
+
+    def _asked_for(self, path: str) -> Iterator[Found]:
+        """What is found where a path leads."""
+        try:
+            status = os.stat(path)
+        except (OSError, ValueError) as error:
+            yield from self._refuse(_inaccessible(path, error))
+            return
+        if stat.S_ISDIR(status.st_mode):
+            yield from self._walk(path, _identity(status))
+        elif self._is_new(_identity(status)):
+            try:
+                yield from self._wanted(self._check(path))
+            except IsDicomdir:
+                yield from self._file_set(path)
+            except FileError as error:
+                if isinstance(error, NotDicom) and is_archive(path):
+                    yield from self._archive(path)
+                else:
+                    yield from self._refuse(error)
+
+    def _file_set(self, path: str) -> Iterator[Found]:
+        """What a DICOMDIR lists."""
+        try:
+            file_set = FileSet(path)
+        except FileError as error:
+            yield from self._refuse(error)
+            return
+        for warning in file_set.warnings:
+            self._warn(f"{path}: {warning}")
+        for file in file_set.files():
+            try:
+                if isinstance(file, FileError):
+                    raise file
+                if self._is_new(_identity(os.stat(file))):
+                    yield from self._wanted(self._check(file))
+            except FileError as error:
+                yield from self._refuse(error)
+            except OSError as error:
+                yield from self._refuse(_inaccessible(str(file), error))
+
+    def _archive(self, path: str) -> Iterator[Found]:
+        """What is in a ZIP archive; that it holds other files too is no fault, as in a folder."""
+        try:
+            for member in self._archives.members(path):
+                yield from self._met(member)
+        except FileError as error:
+            yield from self._refuse(error)
+
+    def _walk(self, folder: str, identity: int) -> Iterator[Found]:
+        """The files of a folder, sorted; those of the folders in it, if asked for, where their names stand."""
+        folders = [(folder, identity)]
+        while folders:
+            folder, identity = folders.pop()
+            if not self._is_new(identity):
+                continue
+            try:
+                names = sorted(os.listdir(folder), reverse=True)
+            except OSError as error:
+                yield from self._refuse(_inaccessible(folder, error))
+                continue
+            below = []
+            while names:
+                path = os.path.join(folder, names.pop())
+                try:
+                    status = os.stat(path)
+                except OSError as error:
+                    yield from self._refuse(_inaccessible(path, error))
+                    continue
+                identity = _identity(status)
+                if stat.S_ISDIR(status.st_mode):
+                    below.append((path, identity))
+                elif self._is_new(identity):
+                    yield from self._met(path)
+            if self._recurse:
+                folders += reversed(below)
+
+    def _met(self, place: Place) -> Iterator[Found]:
+        """What a folder or an archive holds."""
+        try:
+            yield from self._wanted(self._check(place))
+        except (NotDicom, IsDicomdir) as error:
+            if isinstance(place, str) and is_archive(place):
+                self._warn(f"Skipped: {place}: a ZIP archive: name it to send what it holds")
+            else:
+                self._skip(error)
+        except FileError as error:
+            yield from self._refuse(error)
+
+    def _check(self, place: Place) -> InstanceFile:
+        if isinstance(place, str):
+            return InstanceFile.check(place, raw_transfer_syntax_uid=self._raw_transfer_syntax_uid)
+        return place.check(raw_transfer_syntax_uid=self._raw_transfer_syntax_uid)
+
+    def _is_new(self, identity: int) -> bool:
+        if identity in self._seen:
+            return False
+        self._seen.add(identity)
+        return True
+
+    def _refuse(self, error: FileError) -> Iterator[Outcome]:
+        """What was asked for and cannot be sent."""
+        accessible = not isinstance(error, InaccessiblePath) and not isinstance(error.__cause__, OSError)
+        if self._skip_invalid and accessible:
+            self._skip(error)
+        else:
+            yield Outcome(error.path, error=error)
+
+    def _skip(self, error: FileError) -> None:
+        self._warn(f"Skipped: {error}")
+
+    def _warn(self, line: str) -> None:
+        self._logger.warning("%s", one_line(line))
+
+    def _wanted(self, instance: InstanceFile) -> Iterator[InstanceFile]:
+        """Two files with one SOP instance UID: the same bytes are sent once, other bytes are both sent."""
+        for warning in instance.warnings:
+            self._warn(f"{instance.path}: {warning}")
+        uid, place = instance.sop_instance_uid, instance.path if instance.container is None else instance.container
+        first = self._first.setdefault(uid, place)
+        if first is not place:
+            others = self._further.setdefault(uid, [])
+            for other in (first, *others):
+                if self._is_same(instance, other):
+                    self._warn(f"Sent once: {instance.path} is the same instance as {_name(other)}")
+                    return
+            self._warn(
+                f"Both are sent: {instance.path} has the SOP instance UID of {_name(first)}, and another data set"
+            )
+            others.append(place)
+        yield instance
+
+    def _is_same(self, one: InstanceFile, place: Place) -> bool:
+        """Whether there is an instance that is encoded the same."""
+        try:
+            other = self._check(place)
+            if _encoding(one) != _encoding(other):
+                return False
+            with one.open() as first, other.open() as second:
+                left = one.data_set_size
+                while left > 0:
+                    piece = min(left, _COMPARED)
+                    if first.read(piece) != second.read(piece):
+                        return False
+                    left -= piece
+        except (FileError, OSError):
+            return False  # it is gone or cannot be read: sending it will say so
+        return True
+
+
+_COMPARED = 1024 * 1024  # bytes of two files that are looked at together
+
+
+def _encoding(instance: InstanceFile) -> tuple[str, str, int]:
+    return instance.sop_instance_uid, instance.transfer_syntax_uid, instance.data_set_size
+
+
+def _name(place: Place) -> str:
+    return place if isinstance(place, str) else place.path
+
+
+def _identity(status: os.stat_result) -> int:
+    return status.st_dev << 64 | status.st_ino
+
+
+def _inaccessible(path: str, error: Exception) -> InaccessiblePath:
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    inaccessible = InaccessiblePath(path, reason.lower())
+    inaccessible.__cause__ = error
+    return inaccessible
+
+
+def listed_paths(stream: BinaryIO) -> Iterator[str]:
+    """Paths from a list, one a line, or each ended by a NUL if there is one in what comes first; read as they are asked for.
+
+    Empty ones are left out. Bytes that are no text are kept by surrogates (`os.fsdecode`).
+    """
+    read = getattr(stream, "read1", stream.read)  # a pipe gives what it has
+    rest, separator = b"", b""
+    while block := read(_BLOCK):
+        rest += block
+        if not separator:
+            separator = next((one for one in (b"\0", b"\n") if one in rest), b"")
+        if separator:
+            *paths, rest = rest.split(separator)
+            yield from (os.fsdecode(path) for path in paths if path)
+    if rest:
+        yield os.fsdecode(rest)
+
+
+_BLOCK = 65_536  # bytes of a list that are read at once

@@ -1,0 +1,144 @@
+"""storescu --verify: when all is sent, does the peer commit itself to keeping it? (PS3.4 Annex J)"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+
+import dimse
+from dimse import uids
+from dimse.text import one_line
+from dimse.tools import common
+from dimse.values import value
+
+MOST_AT_ONCE = 1000  # instances of a transaction
+MOST_NAMED = 20  # instances that are named when the peer does not commit itself to them
+SAME_ASSOCIATION = 1.0  # seconds in which a peer that may report on another association can still do so on ours
+UNLIMITED = 1e9  # seconds
+MOST_REPORTING = 4  # associations on which the peer may report at one time
+GLANCE = 0.1  # seconds between two looks at what has come on the other one
+
+
+@value
+class Kept:
+    """An instance that the peer says it has stored."""
+
+    sop_class_uid: str
+    sop_instance_uid: str
+    path: str
+
+
+class Verification:
+    """Asks the peer to commit itself, in transactions of at most `MOST_AT_ONCE` instances.
+
+    Args:
+        options: Those of the tool.
+        logger: Where it is said what the peer does not commit itself to.
+
+    Attributes:
+        committed: Whether it does, by SOP instance UID, as far as it has reported.
+        fell_short: Is there anything that it does not commit itself to?
+    """
+
+    def __init__(self, options: argparse.Namespace, logger: logging.Logger) -> None:
+        self.committed: dict[str, bool] = {}
+        self.fell_short = False
+        self._options, self._logger = options, logger
+        self._reports: dict[str, dimse.Commitment] = {}  # by transaction; those that came on another association too
+
+    def run(self, kept: Sequence[Kept]) -> None:
+        """Ask, wait, and say what came of it."""
+        asked: dict[str, list[Kept]] = {}
+        handlers = dimse.Handlers(commitment=self._take)
+        with ExitStack() as resources:
+            if self._options.commit_port is not None and not self._listen(resources, handlers):
+                return
+            try:
+                association = common.associate(self._options, [uids.StorageCommitmentPushModel], handlers)
+            except dimse.DimseError as error:
+                self._give_up(common.explain_request(error), error)
+                return
+            try:
+                with association:
+                    self._ask(association, kept, asked)
+                    self._wait_on(association, asked)
+            except dimse.DimseError as error:
+                self._give_up(common.explain(error), error)
+            self._wait_for_others(asked)
+        self._judge(asked)
+
+    def _take(self, report: dimse.Commitment) -> int:
+        """A report has come: in the thread of the server, or within a call of our association."""
+        self._reports[report.transaction_uid] = report
+        return 0x0000
+
+    def _listen(self, resources: ExitStack, handlers: dimse.Handlers) -> bool:
+        address = "0.0.0.0", self._options.commit_port
+        try:
+            server = dimse.Server(
+                address,
+                handlers,
+                ae_title=self._options.calling_aet,
+                limits=dimse.Limits(associations=MOST_REPORTING),
+            )
+            resources.enter_context(server)
+        except OSError as error:
+            self._fail([f"Cannot listen on port {address[1]}: {error.strerror or error}"])
+            return False
+        self._logger.info("Waiting for the peer's report on port %d too", server.address[1])
+        return True
+
+    def _ask(self, association: dimse.Association, kept: Sequence[Kept], asked: dict[str, list[Kept]]) -> None:
+        distinct = list({one.sop_instance_uid: one for one in kept}.values())
+        for start in range(0, len(distinct), MOST_AT_ONCE):
+            instances = distinct[start : start + MOST_AT_ONCE]
+            transaction = association.begin_commitment([(one.sop_class_uid, one.sop_instance_uid) for one in instances])
+            asked[transaction] = instances
+
+    def _wait_on(self, association: dimse.Association, asked: dict[str, list[Kept]]) -> None:
+        """For reports on our own association: for all the time there is, if they can come on no other one."""
+        own = self._options.commit_port is None
+        association.serve(self._seconds if own else SAME_ASSOCIATION, until=lambda: asked.keys() <= self._reports.keys())
+
+    def _wait_for_others(self, asked: dict[str, list[Kept]]) -> None:
+        if self._options.commit_port is None:
+            return
+        end = time.monotonic() + self._seconds
+        while not asked.keys() <= self._reports.keys() and time.monotonic() < end:
+            time.sleep(GLANCE)
+
+    @property
+    def _seconds(self) -> float:
+        return float(self._options.commit_timeout or UNLIMITED)
+
+    def _judge(self, asked: dict[str, list[Kept]]) -> None:
+        """Compare what was reported with what was asked, and name what the peer does not commit itself to."""
+        lines = []
+        for transaction, instances in asked.items():
+            report = self._reports.get(transaction)
+            if report is None:
+                self._fail([f"No storage commitment report on {len(instances)} instances within the time given"])
+                continue
+            for one in instances:
+                uid = one.sop_instance_uid
+                self.committed[uid] = uid in report.committed
+                if uid in report.failed:
+                    lines.append(f"Not committed: {one.path}: {report.failed[uid]}: {report.failed[uid].meaning}")
+                elif uid not in report.committed:
+                    lines.append(f"Not committed: {one.path}: the peer's report does not name it")
+        if lines:
+            more = [f"... and {len(lines) - MOST_NAMED} more"] if len(lines) > MOST_NAMED else []
+            self._fail([*map(one_line, lines[:MOST_NAMED]), *more])
+        committed, total = sum(self.committed.values()), sum(map(len, asked.values()))
+        self._logger.info("The peer commits itself to %d of %d instances", committed, total)
+
+    def _give_up(self, why: Sequence[str], error: dimse.DimseError) -> None:
+        self._fail([f"Storage commitment failed: {'; '.join(why)}"])
+        common.say_traceback(self._logger, error)
+
+    def _fail(self, lines: Sequence[str]) -> None:
+        self.fell_short = True
+        common.say(self._logger, lines)

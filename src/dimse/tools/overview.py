@@ -1,0 +1,97 @@
+"""What storescu would do, and what it has done: `--dry-run` and `--status`. Neither talks to the peer."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing
+from functools import partial
+
+import dimse
+from dimse.instances import InstanceFile
+from dimse.sending.finding import Finder
+from dimse.sending.journal import Journal, entries
+from dimse.sending.proposal import Need, Proposal, Syntaxes, need_of
+from dimse.settings import ProposedContext
+from dimse.text import one_line
+from dimse.tools import common, tables
+
+
+def show_journal(options: argparse.Namespace, logger: logging.Logger) -> int:
+    """Print what is in the journal; returns the exit status."""
+    try:
+        tables.journal_status(partial(entries, options.journal), every=options.verbose or options.debug)
+    except dimse.JournalError as error:
+        common.say(logger, [one_line(str(error))])
+        return common.SHORTFALL
+    return common.SUCCESS
+
+
+def show_what_would_be_sent(options: argparse.Namespace, paths: Iterable[str], logger: logging.Logger) -> int:
+    """Print what would be sent, and proposed for it; returns the exit status."""
+    preview = Preview(logger)
+    try:
+        with ExitStack() as resources:
+            finder = resources.enter_context(
+                closing(
+                    Finder(
+                        paths,
+                        recurse=options.recurse,
+                        raw_transfer_syntax_uid=options.raw_ts,
+                        skip_invalid=options.skip_invalid,
+                        logger=logger,
+                    )
+                )
+            )
+            if options.journal is not None and os.path.exists(options.journal):
+                called = options.called_aet
+                preview.journal = resources.enter_context(
+                    Journal(options.journal, host=options.addr, port=options.port, called_ae_title=called)
+                )
+            tables.dry_run(preview.files(finder), preview.proposals(common.syntaxes(options)))
+    except dimse.JournalError as error:
+        common.say(logger, [one_line(str(error))])
+        return common.SHORTFALL
+    if not preview.needs and not preview.acknowledged:
+        logger.warning("No suitable DICOM files found")
+        return common.SHORTFALL
+    return common.SHORTFALL if preview.faults else common.SUCCESS
+
+
+class Preview:
+    """Finds what would be sent, and says what cannot be.
+
+    Attributes:
+        journal: What is asked about acknowledgements, if there is one.
+        needs: SOP classes and transfer syntaxes of what was found.
+        faults: Paths that were asked for and cannot be sent.
+        acknowledged: Files that the journal has.
+    """
+
+    def __init__(self, logger: logging.Logger) -> None:
+        self.journal: Journal | None = None
+        self.needs: dict[Need, None] = {}
+        self.faults = self.acknowledged = 0
+        self._logger = logger
+
+    def files(self, finder: Finder) -> Iterator[InstanceFile]:
+        """What would be sent, as it is found."""
+        for found in finder:
+            if not isinstance(found, InstanceFile):
+                self.faults += 1
+                common.say(self._logger, [common.explain_unusable(found)])
+            elif self.journal is not None and self.journal.acknowledged(found) is not None:
+                self.acknowledged += 1
+            else:
+                self.needs[need_of(found)] = None
+                yield found
+
+    def proposals(self, syntaxes: Syntaxes) -> Iterator[Sequence[ProposedContext]]:
+        """What would be proposed for that, one association after the other."""
+        left = dict(self.needs)
+        while left:
+            proposal = Proposal(syntaxes, left)
+            yield proposal.contexts
+            left = {need: None for need in left if not proposal.covers(need)}

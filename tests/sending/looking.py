@@ -1,0 +1,80 @@
+"""What a Finder finds, sorted by what it is."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pydicom
+
+from dimse.errors import FileError
+from dimse.instances import InstanceFile
+from dimse.sending.finding import Finder
+
+TEST_FILES = Path(pydicom.__file__).parent / "data" / "test_files"
+
+
+@dataclass
+class Found:
+    """What was found.
+
+    Attributes:
+        items: All of it, in order.
+        warnings: What was logged, all of it as warnings.
+    """
+
+    items: list[Any] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def files(self) -> list[InstanceFile]:
+        return [item for item in self.items if isinstance(item, InstanceFile)]
+
+    @property
+    def paths(self) -> list[str]:
+        return [file.path for file in self.files]
+
+    @property
+    def errors(self) -> list[FileError]:
+        """Why others cannot be sent."""
+        outcomes = [item for item in self.items if not isinstance(item, InstanceFile)]
+        assert [outcome.path for outcome in outcomes] == [outcome.error.path for outcome in outcomes]
+        return [outcome.error for outcome in outcomes]
+
+    @property
+    def error(self) -> FileError:
+        (error,) = self.errors
+        return error
+
+
+class _Kept(logging.Handler):
+    def __init__(self, kept: list[str]) -> None:
+        super().__init__()
+        self.kept = kept
+
+    def emit(self, record: logging.LogRecord) -> None:
+        assert record.levelno == logging.WARNING
+        self.kept.append(record.getMessage())
+
+
+@contextmanager
+def finding(*paths: str | os.PathLike[str], recurse: bool = False, **options: Any) -> Iterator[tuple[Finder, Found]]:
+    """A Finder, and what there is of it so far."""
+    found = Found()
+    logger = logging.Logger("finding")
+    logger.addHandler(_Kept(found.warnings))
+    finder = Finder(paths, recurse=recurse, logger=logger, **options)
+    yield finder, found
+    finder.close()
+
+
+def find(*paths: str | os.PathLike[str], recurse: bool = False, **options: Any) -> Found:
+    """All that a Finder finds."""
+    with finding(*paths, recurse=recurse, **options) as (finder, found):
+        found.items += finder
+    return found

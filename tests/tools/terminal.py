@@ -1,0 +1,114 @@
+"""A terminal to run a program on, and what its user sees there."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+SECONDS = 50.0  # no program is waited for longer
+SOURCE = Path(__file__).parents[2] / "src"
+ERASE = "\r\x1b[2K"
+
+
+class Terminal:
+    """Runs Python on a terminal of its own while entered: stderr and stdout are the terminal, or one of them.
+
+    Args:
+        arguments: Of Python.
+        columns: The terminal's width.
+        stdout: Whether stdout is the terminal too; if not, it is a pipe, read by `answer`.
+        environment: Variables beside those of this process; of these none speaks of colours or widths.
+    """
+
+    def __init__(
+        self, *arguments: object, columns: int = 80, stdout: bool = False, environment: Mapping[str, str] | None = None
+    ) -> None:
+        self._master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        self._process = subprocess.Popen(
+            [sys.executable, *map(str, arguments)],
+            stdin=subprocess.PIPE,
+            stdout=slave if stdout else subprocess.PIPE,
+            stderr=slave,
+            text=True,
+            env=_without_opinion() | {"TERM": "xterm-256color", "PYTHONPATH": str(SOURCE), **(environment or {})},
+        )
+        os.close(slave)
+        self.output = ""  # what the program has written so far
+        self._bytes = b""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._process.kill()
+        self._process.wait(SECONDS)
+        for pipe in filter(None, (self._process.stdin, self._process.stdout)):
+            pipe.close()
+        os.close(self._master)
+
+    def type(self, line: str) -> None:
+        """Give the program a line on its stdin."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(line + "\n")
+        self._process.stdin.flush()
+
+    def answer(self) -> str:
+        """A line of the program's stdout, if that is a pipe."""
+        assert self._process.stdout is not None
+        return self._process.stdout.readline().rstrip("\n")
+
+    def interrupt(self) -> None:
+        """Ctrl-C."""
+        self._process.send_signal(signal.SIGINT)
+
+    def until(self, text: str) -> None:
+        """Read until the program has written something since the last call."""
+        seen = len(self.output)
+        while text not in self.output[seen:]:
+            assert self._read(), f"it ended with {self.output!r}"
+
+    def end(self) -> int:
+        """Read until the program ends; its exit status."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        while self._read():
+            pass
+        return self._process.wait(SECONDS)
+
+    def _read(self) -> bool:
+        assert select.select([self._master], [], [], SECONDS)[0], f"it stands still after {self.output!r}"
+        try:
+            new = os.read(self._master, 65536)
+        except OSError:  # what Linux makes of the end
+            new = b""
+        self._bytes += new
+        self.output = self._bytes.decode(errors="replace")
+        return bool(new)
+
+    @property
+    def screen(self) -> list[str]:
+        """The lines that are left to see, the one that the cursor is in last."""
+        lines = [""]
+        for line in self.output.split("\r\n"):
+            lines[-1] = line.rpartition(ERASE)[2]
+            lines.append("")
+        return lines[:-1]
+
+
+def _without_opinion() -> dict[str, str]:
+    mute = ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "COLORTERM", "TTY_COMPATIBLE", "TTY_INTERACTIVE")
+    return {name: value for name, value in os.environ.items() if name not in mute}
