@@ -386,6 +386,10 @@ class Association(Pump):
             await self._await_response(deadline)
         return self._fetch(self._responded[0])
 
+    def is_outstanding(self, message_id: int) -> bool:
+        """Has a request gone out, at least in part, whose response has not been fetched?"""
+        return message_id in self._outstanding
+
     def response_here(self) -> command.Response | None:
         """As `wait_any_response`, without waiting, and after the association has ended too; None if there is none."""
         return self._fetch(self._responded[0]) if self._responded else None

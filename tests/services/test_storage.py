@@ -241,6 +241,27 @@ async def test_when_the_association_ends_the_one_under_way_is_unknown(driver: Dr
 
 
 @on_both_drivers
+async def test_what_an_association_that_has_ended_did_not_carry_is_not_unknown(driver: Driver, tmp_path: Path) -> None:
+    aborted = threading.Event()
+
+    def aborts_between(connection: Connection) -> None:
+        connection.accept()
+        connection.respond(connection.read_message())
+        connection.send_abort()
+        aborted.set()
+        connection.close()
+
+    instances = [make_instance(tmp_path, number) for number in (1, 2)]
+    with FaultyPeer(aborts_between) as port:
+        association = await driver.associate(port)
+        outcomes = association.store_many([instance.path for instance in instances])
+        assert (await anext(outcomes)).status == 0
+        aborted.wait()
+        with pytest.raises(AssociationAborted):
+            await anext(outcomes)
+
+
+@on_both_drivers
 async def test_who_has_seen_enough_outcomes_goes_on_with_something_else(driver: Driver, tmp_path: Path) -> None:
     received = Received()
     sources = [make_instance(tmp_path, number).path for number in (1, 2, 3)]

@@ -260,7 +260,9 @@ class _Window:
         with suppress(InvalidResponse):
             while (outcome := self.answered_meanwhile()) is not None:
                 yield outcome
-        for outgoing in self.under_way.values():
+        for message_id, outgoing in self.under_way.items():
+            if not self._association.is_outstanding(message_id):
+                continue  # the association had ended before a byte of it went out
             if isinstance(error, FileError) and outgoing.sent:  # it was another one's file
                 aborted = AssociationAborted()
                 aborted.__cause__ = error
