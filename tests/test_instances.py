@@ -245,7 +245,7 @@ def test_file_meta_counts_more_than_the_transfer_syntax_that_is_said(write: Call
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"a few words", "not DICOM: cut short: (2061,6577) "),
+        (b"a few words", "not DICOM: cut short: (2061,6566) "),
         (data_set()[:-1], "not DICOM: cut short: (7FE0,0010) "),
         (element(0x00080018, b"UI", b"1.2\0"), "not DICOM: no SOP Class UID (0008,0016) in its data set"),
         (bytes(200), "not DICOM: no SOP Class UID (0008,0016) in its data set"),

@@ -15,7 +15,16 @@ from hypothesis import strategies as st
 from pydicom.misc import is_dicom
 
 from dimse import uids
-from dimse.data_set.walk import MAXIMUM_NESTING, WINDOW, MalformedDataSet, NestedTooDeep, Outline, peek, walk
+from dimse.data_set.walk import (
+    MAXIMUM_NESTING,
+    WINDOW,
+    MalformedDataSet,
+    NestedTooDeep,
+    Outline,
+    peek,
+    values_within,
+    walk,
+)
 from dimse.media import part10
 from dimse.uids import TransferSyntax
 
@@ -291,7 +300,7 @@ def test_a_fault_is_named_with_its_place(data: bytes, reason: str) -> None:
 
 @pytest.mark.parametrize("size", [2_000, 70_000])
 def test_a_uid_without_end_is_refused(size: int) -> None:
-    with pytest.raises(MalformedDataSet, match="no UID"):
+    with pytest.raises(MalformedDataSet, match="too long"):
         outline(element(0x00080018, b"UI", b"1" * size, IMPLICIT), IMPLICIT)
 
 
@@ -453,6 +462,57 @@ def test_the_uids_are_seen_as_soon_as_they_are_there(transfer_syntax: TransferSy
         if not transfer_syntax.deflated:
             assert (found == (CT, "1.2.34")) is (size >= needed)
     assert found == (CT, "1.2.34")
+
+
+# Values within a sequence
+
+
+def listed(data: bytes, transfer_syntax: TransferSyntax = EXPLICIT) -> tuple[list[str], str | None]:
+    def read(offset: int, size: int) -> bytes:
+        return data[offset : offset + size]
+
+    return values_within(read, 0, len(data), transfer_syntax, 0x00081140, 0x00080018)
+
+
+@pytest.mark.parametrize("transfer_syntax", [IMPLICIT, EXPLICIT, BIG], ids=lambda one: uids.name(one.uid))
+@pytest.mark.parametrize("undefined", [False, True], ids=["", "undefined length"])
+def test_values_within_a_sequence_are_found_and_none_elsewhere(
+    transfer_syntax: TransferSyntax, undefined: bool
+) -> None:
+    def sequence(tag: int, *items: bytes) -> bytes:
+        if not undefined:
+            return element(tag, b"SQ", b"".join(item(one, transfer_syntax) for one in items), transfer_syntax)
+        content = b"".join(
+            item(closed(one, transfer_syntax, 0xE00D), transfer_syntax, length=UNDEFINED) for one in items
+        )
+        return element(tag, b"SQ", closed(content, transfer_syntax), transfer_syntax, UNDEFINED)
+
+    def uid(value: bytes) -> bytes:
+        return element(0x00080018, b"UI", value, transfer_syntax)
+
+    other = sequence(0x00081110, uid(b"9.9\0"))
+    data = uid(b"9.9\0") + other + sequence(0x00081140, uid(b"1\0"), b"", uid(b""), uid(b"2\0") + other) + other
+    assert listed(data, transfer_syntax) == (["1", "", "2"], None)
+
+
+def test_the_rest_of_a_sequence_that_does_not_add_up_is_told() -> None:
+    uid = item(element(0x00080018, b"UI", b"1\0"))
+    long = item(element(0x00080018, b"UI", b"1" * 2000))
+    for faulty, words in (
+        (long, "is too long: 2,000 bytes"),
+        (item(b"", length=50), "is of 50 bytes, and 0 are there"),
+    ):
+        found, rest = listed(element(0x00081140, b"SQ", uid + faulty))
+        assert found == ["1"]
+        assert rest is not None
+        assert rest.startswith("within (0008,1140): ")
+        assert rest.endswith(words)
+
+
+def test_a_sequence_that_is_cut_short_is_refused() -> None:
+    data = element(0x00081140, b"SQ", item(element(0x00080018, b"UI", b"1\0")))
+    with pytest.raises(MalformedDataSet, match="cut short"):
+        listed(data[:-1])
 
 
 def test_a_look_goes_no_further_than_the_uids() -> None:

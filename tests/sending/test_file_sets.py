@@ -6,12 +6,13 @@ import os
 import shutil
 import struct
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pydicom
 import pytest
-from pydicom.dataset import Dataset, FileMetaDataset
 
+from dimse import uids
 from dimse.errors import FileError, InaccessiblePath
 from dimse.instances import IsDicomdir
 from dimse.sending.file_sets import FileSet
@@ -20,7 +21,6 @@ from tests.sending.looking import TEST_FILES, find
 from tests.tools.running import Instance
 
 MEDIA = TEST_FILES / "dicomdirtests"
-NOT_WHOLE = "DICOMDIR-nooffset"  # one length too long in it
 
 
 def oracle(path: Path) -> list[str]:
@@ -57,15 +57,20 @@ def dicomdir(folder: Path, *file_ids: str | bytes, undefined: bool = False) -> P
 
 @pytest.mark.parametrize(
     "name",
-    ["DICOMDIR", "DICOMDIR-implicit", "DICOMDIR-bigEnd", "DICOMDIR-reordered", "DICOMDIR-nopatient", NOT_WHOLE],
+    ["DICOMDIR", "DICOMDIR-implicit", "DICOMDIR-bigEnd", "DICOMDIR-reordered", "DICOMDIR-nopatient"],
 )
 def test_what_a_dicomdir_lists_is_found_in_its_order(name: str) -> None:
     found = find(MEDIA / name)
     assert found.paths == oracle(MEDIA / name)
     assert len(found.paths) == 31
     assert found.errors == []
-    about_it = [line for line in found.warnings if line.startswith(f"{MEDIA / name}: ")]
-    assert len(about_it) == (name == NOT_WHOLE)
+
+
+def test_one_with_a_length_that_does_not_add_up_is_followed_as_far_as_it_can_be_read() -> None:
+    path = MEDIA / "DICOMDIR-nooffset"
+    found = find(path)
+    assert found.paths == oracle(path)[:30]
+    assert found.error.reason.startswith("not all of it can be read: within (0004,1220): ")
 
 
 def test_a_file_set_is_found_all_of_it() -> None:
@@ -124,6 +129,11 @@ def test_the_exact_name_counts_first(tmp_path: Path) -> None:
         Instance(f"1.2.{number}").write(tmp_path / name)
     found = find(dicomdir(tmp_path, "IM1", "IM2", "IM1.dcm"))
     assert found.paths == [str(tmp_path / name) for name in ("IM1", "im2", "IM1.dcm")]
+
+
+def test_a_folder_that_cannot_be_listed_has_no_other_names(tmp_path: Path) -> None:
+    (tmp_path / "A").write_text("no folder")
+    assert isinstance(find(dicomdir(tmp_path, "A\\IM1")).error, InaccessiblePath)
 
 
 # ---- what is refused
@@ -213,34 +223,58 @@ def test_a_dicomdir_that_is_cut_short_is_an_error(tmp_path: Path, damage: Callab
 
 
 def test_a_dicomdir_in_a_transfer_syntax_that_none_may_have_is_an_error(tmp_path: Path) -> None:
-    meta = FileMetaDataset()
-    meta.TransferSyntaxUID = pydicom.uid.DeflatedExplicitVRLittleEndian
-    meta.MediaStorageSOPClassUID = MEDIA_STORAGE_DIRECTORY_STORAGE
-    meta.MediaStorageSOPInstanceUID = "1.2.3"
-    directory = Dataset()
-    directory.file_meta = meta
-    directory.DirectoryRecordSequence = []
-    directory.save_as(tmp_path / "DICOMDIR", enforce_file_format=True)
-    error = find(tmp_path / "DICOMDIR").error
+    directory = Instance("1.2.3", MEDIA_STORAGE_DIRECTORY_STORAGE, uids.DeflatedExplicitVRLittleEndian)
+    error = find(directory.write(tmp_path / "DICOMDIR")).error
     assert error.reason == "no DICOMDIR may be in Deflated Explicit VR Little Endian"
 
 
-def test_a_dicomdir_that_goes_while_it_is_read_is_an_error(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (os.unlink, "no such file or directory"),
+        (partial(os.truncate, length=200), "cut short: the file ends with its File Meta Information"),
+        (partial(os.truncate, length=0), "cut short: the file ends with its File Meta Information"),
+    ],
+    ids=["unlink", "shrink", "empty"],
+)
+def test_a_dicomdir_that_changes_before_it_is_read_is_an_error(
+    tmp_path: Path, change: Callable[[Path], object], reason: str
+) -> None:
     path = dicomdir(tmp_path, "IM1")
-    file_set = FileSet(str(path))
-    path.unlink()
-    (error,) = file_set.files()
-    assert isinstance(error, FileError)
-    assert error.reason == "no such file or directory"
-    with pytest.raises(FileError, match="no such file or directory"):
-        FileSet(str(path))
-
-
-def test_a_dicomdir_that_shrinks_while_it_is_read_is_an_error(tmp_path: Path) -> None:
-    Instance().write(tmp_path / "IM1")
-    path = dicomdir(tmp_path, *["IM1"] * 10_000)
     files = FileSet(str(path)).files()
-    assert next(files) == str(tmp_path / "IM1")
-    os.truncate(path, 100_000)
-    *_, last = files
-    assert isinstance(last, FileError)
+    change(path)
+    with pytest.raises(FileError) as raised:
+        next(files)
+    assert (raised.value.path, raised.value.reason) == (str(path), reason)
+
+
+def test_records_of_patients_studies_and_series_lead_to_no_file(tmp_path: Path) -> None:
+    path = Instance().write(tmp_path / "IM1")
+    found = find(dicomdir(tmp_path, "", " ", "IM1", ""))
+    assert (found.paths, found.errors) == ([str(path)], [])
+
+
+def test_a_dicomdir_without_records_finds_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "DICOMDIR"
+    path.write_bytes(Instance("1.2.3", MEDIA_STORAGE_DIRECTORY_STORAGE).file_meta + Instance("", "").data_set)
+    assert find(path).items == []
+
+
+def test_a_faulty_record_is_an_error_and_those_before_it_are_found(tmp_path: Path) -> None:
+    first = Instance().write(tmp_path / "IM1")
+    path = dicomdir(tmp_path, "IM1", "X" * 2000, "IM1")
+    found = find(path)
+    assert found.paths == [str(first)]
+    assert found.error.path == str(path)
+    assert found.error.reason.startswith("not all of it can be read: within (0004,1220): (0004,1500) at offset ")
+
+
+def test_text_in_a_character_set_that_is_none_does_no_harm(tmp_path: Path) -> None:
+    path = Instance().write(tmp_path / "IM1")
+    directory = dicomdir(tmp_path, "IM1")
+    flag = struct.pack("<HH2sH", 0x0004, 0x1410, b"US", 2)
+    other = struct.pack("<HH2sH", 0x0008, 0x0005, b"CS", 2)
+    content = directory.read_bytes()
+    assert flag in content
+    directory.write_bytes(content.replace(flag, other))
+    assert find(directory).paths == [str(path)]

@@ -10,6 +10,7 @@ import tempfile
 import threading
 import warnings
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -348,6 +349,15 @@ def test_a_member_that_cannot_be_read_is_an_error_with_its_name(tmp_path: Path, 
     assert words in found.error.reason
     assert "\n" not in found.error.reason
     assert find(path, skip_invalid=True).errors == []
+
+
+def test_a_member_that_ends_early_is_an_error_though_its_data_set_is_whole(tmp_path: Path) -> None:
+    deflater = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    instance = Instance(transfer_syntax=uids.DeflatedExplicitVRLittleEndian)
+    content = instance.file_meta + deflater.compress(instance.data_set) + deflater.flush()
+    path = archive(tmp_path / "a.zip", ("1", content))
+    path.write_bytes(say_size(len(content) + 10)(path.read_bytes()))
+    assert find(path).error.reason == f"not the {len(content) + 10:,} bytes that the ZIP archive says it is of"
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA], ids=["bzip2", "LZMA"])

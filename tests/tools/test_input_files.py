@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import struct
+import subprocess
+import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
 
+import pydicom
 import pytest
 
 import dimse
@@ -162,6 +165,90 @@ def test_padding_behind_the_data_set_is_not_sent(tmp_path: Path) -> None:
     with Receiver() as receiver:
         assert receiver.storescu(path).returncode == 0
     assert receiver.stored[0].data_set == Instance().data_set
+
+
+# ---- DICOMDIRs, archives, lists, bare data sets
+
+
+MEDIA = Path(pydicom.__file__).parent / "data" / "test_files" / "dicomdirtests"
+
+
+def test_a_dicomdir_stands_for_what_it_lists() -> None:
+    with Receiver() as receiver:
+        process = receiver.storescu(MEDIA / "DICOMDIR")
+    assert (process.returncode, process.stderr) == (0, "")
+    records = pydicom.dcmread(MEDIA / "DICOMDIR").DirectoryRecordSequence
+    listed = [record.ReferencedSOPInstanceUIDInFile for record in records if "ReferencedFileID" in record]
+    assert sorted(receiver.uids) == sorted(listed)
+
+
+def test_a_dicomdir_whose_files_are_gone(tmp_path: Path) -> None:
+    path = tmp_path / "DICOMDIR"
+    path.write_bytes((MEDIA / "DICOMDIR").read_bytes())
+    said, stored = send_with_a_good_one(path)
+    assert len(said) == 31
+    assert all(line.startswith(f"Cannot access path: {tmp_path}/") and f"{path} lists it" in line for line in said)
+    assert stored == []
+
+
+def test_what_is_in_an_archive_is_sent(tmp_path: Path) -> None:
+    large = Instance("1.2.2", rest=running.pixel_data(300_000))
+    path = tmp_path / "study.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("../b", large.content)
+        archive.writestr("a", Instance("1.2.1").content)
+        archive.writestr("c", truncated(IMAGE, 5))
+        archive.writestr("readme", b"hello")
+    said, stored = send_with_a_good_one(path)
+    (line,) = said
+    assert line.startswith(f"Bad DICOM file: {path}:c: cut short")
+    assert sorted(stored) == ["1.2.1", "1.2.2"]
+    with Receiver() as receiver:
+        assert receiver.storescu(path, "--skip-invalid").returncode == 0
+    assert {one.data_set for one in receiver.stored} == {large.data_set, Instance("1.2.1").data_set}
+
+
+@pytest.mark.parametrize("separator", ["\n", "\0"], ids=["lines", "NUL"])
+def test_a_list_of_paths_on_stdin(tmp_path: Path, separator: str) -> None:
+    paths = [Instance(f"1.2.{number}").write(tmp_path / f"{number} .dcm") for number in range(3)]
+    with Receiver() as receiver:
+        process = subprocess.run(
+            running.command("storescu", "127.0.0.1", receiver.port, "-"),
+            input=separator.join(map(str, paths)),
+            capture_output=True,
+            text=True,
+            timeout=running.SECONDS,
+            check=False,
+        )
+    assert (process.returncode, process.stderr) == (0, "")
+    assert receiver.uids == ["1.2.0", "1.2.1", "1.2.2"]
+
+
+def test_a_bare_data_set_is_sent_in_the_transfer_syntax_that_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "bare"
+    path.write_bytes(Instance("1.2.3").data_set)
+    with Receiver() as receiver:
+        process = receiver.storescu(path, GOOD.write(tmp_path / "good"), "--raw-ts", EXPLICIT)
+    assert (process.returncode, process.stderr) == (0, "")
+    assert receiver.uids == ["1.2.3", "1.2.999"]
+    assert receiver.stored[0].data_set == Instance("1.2.3").data_set
+
+
+def test_what_cannot_be_sent_is_skipped_if_asked(tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("hello")
+    (tmp_path / "cut").write_bytes(truncated(IMAGE, 5))
+    good = GOOD.write(tmp_path / "good")
+    with Receiver() as receiver:
+        process = receiver.storescu(tmp_path / "text", tmp_path / "cut", good, "--skip-invalid", "-ll", "warn")
+    assert process.returncode == 0
+    assert [line.split(": ")[:2] for line in lines(process, "W")] == [
+        ["Skipped", str(tmp_path / "text")],
+        ["Skipped", str(tmp_path / "cut")],
+    ]
+    assert receiver.uids == ["1.2.999"]
+    process = running.tool("storescu", "127.0.0.1", 1, tmp_path / "missing", "--skip-invalid")
+    assert process.returncode == 3
+    assert errors(process) == [f"Cannot access path: {tmp_path / 'missing'}: no such file or directory"]
 
 
 # ---- what is no file, or cannot be read

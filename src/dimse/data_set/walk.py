@@ -137,6 +137,28 @@ def peek(read: Read, end: int, transfer_syntax: TransferSyntax | None, tags: Col
     return steps.values
 
 
+def values_within(
+    read: Read, start: int, end: int, transfer_syntax: TransferSyntax, sequence: int, tag: int
+) -> tuple[list[str], str | None]:
+    """The values of one element in the Items of a sequence, in their order.
+
+    Args:
+        read, start, end: As for `walk`.
+        transfer_syntax: One that is not deflated.
+        sequence: Tag of a sequence of the data set itself.
+        tag: Of elements in its Items; their values are text without padding, as Latin-1.
+
+    Returns:
+        The values, and why the rest of a sequence was stepped over, if one was.
+
+    Raises:
+        MalformedDataSet: As `walk`.
+    """
+    steps = _Walk(_Plain(read, end), transfer_syntax, (tag,), within=sequence)
+    steps.run(start, end)
+    return list(steps.values.values()), steps.warnings.get("sequence")
+
+
 class _Source(Protocol):
     """Where the walk's bytes come from; asked for positions that only grow."""
 
@@ -235,11 +257,12 @@ class _Walk:
         transfer_syntax: TransferSyntax | None,
         wanted: Collection[int],
         last_group: int = _DELIMITERS - 1,
+        within: int = 0,
     ) -> None:
-        self.values: dict[int, str] = {}
+        self.values: dict[int, str] = {}  # by tag; those within a sequence by their offsets
         self.warnings: dict[str, str] = {}  # one of a kind: a data set may hold any number of faults
         self._source, self._transfer_syntax = source, transfer_syntax
-        self._wanted, self._last_group = wanted, last_group
+        self._wanted, self._within, self._last_group = wanted, within, last_group
         self._looked_at = _NOT_IN_DATA_SETS.union([tag >> 16 for tag in wanted])  # groups
         self._frames: list[_Frame] = []
         self._window, self._base = b"", 0
@@ -294,9 +317,8 @@ class _Walk:
     def _elements(self, frame: _Frame, position: int) -> int:
         """Walk the elements of the data set or of an Item."""
         limit, (implicit_vr, explicit, implicit, _) = frame.limit, frame.encoding
-        last_group, looked_at = self._last_group, self._looked_at
-        if frame.tag:
-            last_group, looked_at = _DELIMITERS - 1, _NOT_IN_DATA_SETS
+        last_group = _DELIMITERS - 1 if frame.tag else self._last_group
+        looked_at = self._looked_at if frame.tag == self._within else _NOT_IN_DATA_SETS
         window, base = self._window, self._base
         while position < limit:
             index = position - base
@@ -351,13 +373,13 @@ class _Walk:
 
     def _take(self, tag: int, position: int, value: int, length: int, limit: int) -> None:
         if length > _LONGEST_VALUE:
-            if tag in _UIDS:
-                raise MalformedDataSet(f"{tag_name(tag)} at offset {position:,} is of {length:,} bytes, and no UID")
+            if self._within or tag in _UIDS:
+                raise MalformedDataSet(f"{tag_name(tag)} at offset {position:,} is too long: {length:,} bytes")
             return
         text = self._bytes(value, length)
         if len(text) < length or value + length > limit:
             raise MalformedDataSet(f"cut short: {tag_name(tag)} at offset {position:,} is not complete")
-        self.values[tag] = str(text, "latin-1").strip("\0 ")
+        self.values[position if self._within else tag] = str(text, "latin-1").strip("\0 ")
 
     def _enter(self, position: int, tag: int, vr: bytes, value: int, length: int) -> int:
         """Begin a sequence, or encapsulated pixel data (PS3.5 A.4)."""

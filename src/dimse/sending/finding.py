@@ -1,4 +1,4 @@
-"""The files to send: found in folders, looked at, each once."""
+"""The files to send: found in folders, on media and in archives, looked at, each once."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import logging
 import os
 import stat
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import BinaryIO, TypeAlias
 
 from dimse.errors import FileError, InaccessiblePath
 from dimse.instances import Container, InstanceFile, IsDicomdir, NotDicom
 from dimse.sending.file_sets import FileSet
-from dimse.sending.zipped import Archives, is_archive
+from dimse.sending.zipped import DAMAGED, Archives, is_archive
 from dimse.services.storage import Outcome
 from dimse.text import one_line
 
@@ -28,7 +29,8 @@ class Finder:
     asked for and cannot be. Folders hold other files too on real media: these are skipped, and logged as warnings.
 
     Args:
-        paths: Files, and folders, which are read sorted.
+        paths: Files; folders, which are read sorted; DICOMDIRs, which stand for what they list; ZIP archives, which stand for what
+            they hold. In a folder the last two are skipped.
         recurse: Read folders all the way down, not only one level.
         raw_transfer_syntax_uid: Take files without File Meta Information as bare data sets in this transfer syntax.
         skip_invalid: Skip what cannot be sent for what is in it, though it was asked for.
@@ -57,7 +59,8 @@ class Finder:
 
     def close(self) -> None:
         """Find nothing more, and close the archives that files were found in."""
-        self._found.close()
+        with suppress(ValueError):  # a thread that was left behind is still at it, and waits for a path or a disk
+            self._found.close()
         self._archives.close()
 
     def _asked_for(self, path: str) -> Iterator[Found]:
@@ -83,22 +86,20 @@ class Finder:
     def _file_set(self, path: str) -> Iterator[Found]:
         """What a DICOMDIR lists."""
         try:
-            file_set = FileSet(path)
+            for file in FileSet(path).files():
+                yield from self._refuse(file) if isinstance(file, FileError) else self._listed(file)
         except FileError as error:
             yield from self._refuse(error)
-            return
-        for warning in file_set.warnings:
-            self._warn(f"{path}: {warning}")
-        for file in file_set.files():
-            try:
-                if isinstance(file, FileError):
-                    raise file
-                if self._is_new(_identity(os.stat(file))):
-                    yield from self._wanted(self._check(file))
-            except FileError as error:
-                yield from self._refuse(error)
-            except OSError as error:
-                yield from self._refuse(_inaccessible(str(file), error))
+
+    def _listed(self, path: str) -> Iterator[Found]:
+        """A file that a DICOMDIR lists: it was asked for, as if it had been named."""
+        try:
+            if self._is_new(_identity(os.stat(path))):
+                yield from self._wanted(self._check(path))
+        except FileError as error:
+            yield from self._refuse(error)
+        except OSError as error:
+            yield from self._refuse(_inaccessible(path, error))
 
     def _archive(self, path: str) -> Iterator[Found]:
         """What is in a ZIP archive; that it holds other files too is no fault, as in a folder."""
@@ -204,7 +205,7 @@ class Finder:
                     if first.read(piece) != second.read(piece):
                         return False
                     left -= piece
-        except (FileError, OSError):
+        except (FileError, OSError, *DAMAGED):
             return False  # it is gone or cannot be read: sending it will say so
         return True
 

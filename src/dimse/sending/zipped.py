@@ -31,8 +31,8 @@ _PIECE = 1024 * 1024
 # Other methods inflate without bounds, or take memory as the archive demands: DEFLATE gives 1,032 bytes a byte at most.
 _METHODS = {zipfile.ZIP_STORED: "Stored", zipfile.ZIP_DEFLATED: "Deflate"}
 
-# What zipfile raises for damaged archives; RuntimeError for what it cannot do, and ValueError for names that are none.
-_DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError, OverflowError)
+DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError, OverflowError)
+"""What zipfile raises for damaged archives: RuntimeError for what it cannot do, and ValueError for names that are no text."""
 
 
 def is_archive(path: str) -> bool:
@@ -49,7 +49,7 @@ def _faults_of(path: str) -> Iterator[None]:
     """Raise what cannot be read as a `FileError` of this path."""
     try:
         yield
-    except _DAMAGED as error:
+    except DAMAGED as error:
         raise FileError(path, f"it cannot be read as a ZIP archive says: {one_line(str(error))}") from error
     except OSError as error:
         raise FileError(path, (error.strerror or str(error)).lower()) from error
@@ -166,7 +166,11 @@ class Member:
         """The bytes of the member, from `offset` on."""
         with _faults_of(self.path):
             stream = self._stream()
-            _skip(stream, offset)
+            try:
+                _skip(stream, offset)
+            except BaseException:
+                stream.close()
+                raise
             return cast(BinaryIO, stream)
 
     def data_set(self, file: InstanceFile, *, mapped: bool) -> memoryview:
@@ -174,13 +178,10 @@ class Member:
         with self._reading() as stream:
             _skip(stream, file.data_set_offset)
             if mapped and file.data_set_size > MAPPED:
-                content = self._copy(stream)
-            else:
-                content = memoryview(stream.read(file.data_set_size))
-                _skip_all(stream)
-        if len(content) < file.data_set_size:
-            raise FileError(self.path, CHANGED)
-        return content[: file.data_set_size]
+                return self._copy(stream)[: file.data_set_size]
+            content = stream.read(file.data_set_size)
+            _skip_all(stream)
+            return memoryview(content)
 
     def _copy(self, stream: IO[bytes]) -> memoryview:
         """A map of a private copy of what is left of a stream."""
