@@ -1,0 +1,38 @@
+"""Write the tables of `docs/conformance.md` anew from what the package knows: `python scripts/make_conformance.py`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from dimse import uids
+
+PAGE = Path(__file__).parent.parent / "docs" / "conformance.md"
+
+
+def page(text: str) -> str:
+    """The page with its tables made anew."""
+    known = uids.dictionary()
+    tables = {
+        "storage": sorted(uids.STORAGE_SOP_CLASSES),
+        "syntaxes": [uid for uid, entry in known.items() if entry.kind == "Transfer Syntax"],
+    }
+    for name, listed in tables.items():
+        before, after = re.split(f"(?<=<!-- {name} -->).*?(?=<!-- end -->)", text, maxsplit=1, flags=re.DOTALL)
+        text = f"{before}\n{table(listed)}{after}"
+    return text
+
+
+def table(listed: Iterable[str]) -> str:
+    """A row for each UID, with its name."""
+    rows = (f"| {uids.name(uid)} | {uid} |\n" for uid in listed)
+    return f"\n| name | UID |\n|---|---|\n{''.join(rows)}\n"
+
+
+def main() -> None:
+    PAGE.write_text(page(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
