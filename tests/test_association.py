@@ -35,7 +35,7 @@ from dimse.message.command import CEchoRQ
 from dimse.pump import LINGER
 from dimse.services import AsyncAssociation
 from dimse.settings import Acceptor, Limits, Timeouts
-from dimse.transport import blocking
+from dimse.transport import READ, blocking
 from tests.drivers import (
     ASYNCIO,
     BLOCKING,
@@ -1106,3 +1106,31 @@ def test_who_aborts_waits_only_a_moment_for_the_peer_to_close() -> None:
         with pytest.raises(OperationTimeout):
             BLOCKING.run(association.echo())
         assert time.monotonic() - started < SOON + LINGER + AT_ONCE
+
+
+@on_both_drivers
+async def test_a_release_whose_response_cannot_be_sent_any_more_ends(
+    driver: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried, gone = threading.Event(), threading.Event()
+
+    def releases_and_is_gone(connection: Connection) -> None:
+        connection.accept()
+        connection.send_release_request()
+        tried.wait()
+        connection.close()
+        gone.set()
+
+    def broken(_: object) -> int:
+        tried.set()
+        gone.wait()
+        raise ConnectionLost("Connection closed while sending: Broken pipe")
+
+    with FaultyPeer(releases_and_is_gone) as port:
+        association = await driver.associate(port)
+        if not association._release_asked:  # it did not come with the answer to ours
+            await association._transport.ready(READ, None)
+        # What the system says when the peer's reset has come in between: sending fails, receiving is at its end for ever.
+        monkeypatch.setattr(association._transport, "send_some", broken)
+        with pytest.raises(ConnectionLost):
+            await association.release()

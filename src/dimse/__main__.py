@@ -13,6 +13,8 @@ from typing import NoReturn
 from dimse.tools import TOOLS
 from dimse.version import __version__
 
+_INTERRUPTED = 130
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a tool by its name; without one, list them. Returns the exit status."""
@@ -34,8 +36,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def run(tool: str, arguments: Sequence[str] | None = None) -> int:
-    """Run a tool; returns its exit status."""
-    status: int = import_module(f"dimse.tools.{tool}").main(arguments)
+    """Run a tool; returns its exit status, which Ctrl-C is too while the tool is still loading."""
+    try:
+        status: int = import_module(f"dimse.tools.{tool}").main(arguments)
+    except KeyboardInterrupt:
+        return _INTERRUPTED
     return status
 
 

@@ -32,12 +32,14 @@ class Receiver:
         ae_title: What it is called.
         process: Its process.
         files: All that it has stored, a file for each.
+        jobs: Associations that it takes at one time.
     """
 
     port: int
     ae_title: str
     process: subprocess.Popen[Any]
     files: Callable[[], Sequence[Part10File]]
+    jobs: int = 3
 
     def verify_holds(self, files: Sequence[Part10File]) -> None:
         """It has these, byte for byte, and no more. It may still be at work on what came over connections that were cut."""
@@ -55,21 +57,21 @@ def hashes(files: Sequence[Part10File]) -> Held:
 
 @contextmanager
 def storescp(folder: Path) -> Iterator[Receiver]:
-    """Ours, which writes every file through to the disk; in the end there is nothing in its folder but instances."""
+    """Ours, which writes every file through to the disk, and grants a window of asynchronous operations."""
 
     def files() -> list[Part10File]:
         return [file for file in part10_files(kept) if file.path.parent == kept]
 
     kept = folder / "storescp"
-    with listening("storescp", "-od", kept) as listener:
+    with listening("storescp", "-od", kept, "--async-ops", 8) as listener:
         yield Receiver(listener.port, "ANY-SCP", listener.process, files)
         listener.end()
-    assert sorted(os.listdir(kept)) == [file.path.name for file in files()]
+    assert sorted(os.listdir(kept)) == [file.path.name for file in files()]  # nothing half done is left
 
 
 @contextmanager
 def dcmqrscp(folder: Path) -> Iterator[Receiver]:
-    """DCMTK's archive, as it comes: a process for each association, and one index."""
+    """DCMTK's archive: a process for each association, which names its files as if it were alone; so there is one at a time."""
 
     def files() -> list[Part10File]:
         stored = part10_files(scp.folder)
@@ -78,7 +80,7 @@ def dcmqrscp(folder: Path) -> Iterator[Receiver]:
         return stored if indexed == [str(file.path) for file in stored] else []
 
     with peers.dcmtk_dcmqrscp(folder / "dcmqrscp", "+B") as scp:
-        yield Receiver(scp.port, "DCMQRSCP", scp.process, files)
+        yield Receiver(scp.port, "DCMQRSCP", scp.process, files, jobs=1)
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -83,6 +84,11 @@ def orthanc() -> str:
     return shutil.which("Orthanc", path=os.pathsep.join(folders)) or missing("Orthanc is not installed")
 
 
+def tshark() -> str:
+    """The path of tshark, Wireshark's dissector."""
+    return shutil.which("tshark") or missing("tshark is not installed")
+
+
 def pynetdicom() -> str:
     """The path of a Python that has pynetdicom: DIMSE_PEERS, or what scripts/peers made."""
     path = os.environ.get("DIMSE_PEERS") or str(ROOT / ".venv-peers" / "bin" / "python")
@@ -146,7 +152,7 @@ def running(command: Sequence[str], folder: Path, nodelay: bool = True) -> Itera
         print(f"$ {' '.join(command)}\n{log_of(folder).read_text(errors='replace')}")
 
 
-def wait_until(ready: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
+def wait_until(ready: Callable[[], bool], process: subprocess.Popen[Any]) -> None:
     """Ask `ready` until it is.
 
     Raises:
@@ -288,7 +294,8 @@ def pynetdicom_commitment_scp(folder: Path, *options: str) -> Iterator[StorageSC
 
     Args:
         folder: Where it runs.
-        options: `--report-to PORT` reports on an association of its own, `--role` proposes the SCP role on it.
+        options: `--report-to PORT` reports on an association of its own, `--role` proposes the SCP role on it; `--lose UID` does
+            not keep that instance.
     """
     with pynetdicom_script("pynetdicom_commitment_scp.py", folder, *options) as scp:
         yield scp

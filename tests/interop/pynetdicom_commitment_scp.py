@@ -44,6 +44,7 @@ def main() -> None:
     """Serve."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--report-to", type=int, metavar="PORT", help="report on an association of its own")
+    parser.add_argument("--lose", metavar="UID", help="answer that this instance is stored, and do not keep it")
     parser.add_argument("--role", action="store_true", help="propose the SCP role on that association")
     arguments = parser.parse_args()
     stored: set[str] = set()
@@ -54,7 +55,8 @@ def main() -> None:
         entity.add_supported_context(context.abstract_syntax)
 
     def store(event: evt.Event) -> int:
-        stored.add(event.request.AffectedSOPInstanceUID)
+        if event.request.AffectedSOPInstanceUID != arguments.lose:
+            stored.add(event.request.AffectedSOPInstanceUID)
         return 0x0000
 
     def report(asked_on: evt.Association, information: Dataset) -> None:

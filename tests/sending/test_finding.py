@@ -6,8 +6,9 @@ import io
 import os
 import subprocess
 import sys
+import threading
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ import pytest
 from dimse import uids
 from dimse.errors import FileError, InaccessiblePath
 from dimse.instances import NotDicom
-from dimse.sending.finding import listed_paths
+from dimse.sending.finding import as_they_come, listed_paths
 from tests.files import pydicom_files
 from tests.sending.looking import TEST_FILES, find, finding
 from tests.tools.running import Instance, pixel_data
@@ -357,3 +358,18 @@ def test_a_list_is_read_as_it_comes() -> None:
         assert next(paths) == "second"
         writer.close()
         assert list(paths) == ["third"]
+
+
+def test_paths_that_come_slowly_are_given_as_they_come() -> None:
+    more = threading.Event()
+
+    def source() -> Iterator[str]:
+        yield "a"
+        more.wait()
+        yield "b"
+
+    paths = as_they_come(source(), moment=0.01)
+    assert next(paths) == "a"
+    assert next(paths) is None
+    more.set()
+    assert [path for path in paths if path is not None] == ["b"]

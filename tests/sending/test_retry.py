@@ -12,6 +12,8 @@ from dimse.sending.retry import Retry, is_passing, is_passing_status
     ("error", "passing"),
     [
         (dimse.ConnectError("Connection refused"), True),
+        (dimse.TLSError("the peer's certificate has expired"), False),
+        (dimse.TLSError("Connection timed out", lasting=False), True),
         (dimse.ConnectionLost("Connection closed"), True),
         (dimse.AssociationAborted(0, 0), True),
         (dimse.ProviderAborted(2, 1), True),

@@ -340,6 +340,30 @@ def test_a_cancelled_task_ends_the_associations(folder: Path) -> None:
         assert asyncio.run(run(server.address)) == 4
 
 
+# ---- what is found slowly, and jobs that wait
+
+
+def test_what_is_found_is_sent_though_the_rest_is_not_here_yet(folder: Path) -> None:
+    files = sorted(folder.glob("*.dcm"))
+    with StorageSCP() as scp:
+
+        def slowly() -> Iterator[Path | None]:
+            for number, path in enumerate(files[:3]):
+                while len(scp.instances) < number:
+                    yield None  # nothing for the moment
+                yield path
+
+        outcomes = send_blocking(slowly(), peer(scp))
+    assert states(outcomes) == ["stored"] * 3
+
+
+def test_a_job_that_waits_for_another_attempt_leaves_its_work_to_the_others(folder: Path) -> None:
+    long = Retry(3, wait=1000, longest=1000)
+    with StorageSCP() as scp, Proxy(scp.port, cut_after=iter([7]), seed=2) as port:
+        outcomes = send_blocking([folder], peer(port), jobs=2, retry=long)
+    assert states(outcomes) == ["stored"] * 20
+
+
 # ---- wrong arguments
 
 

@@ -57,11 +57,11 @@ def tool(name: str, *arguments: object, **options: Any) -> subprocess.CompletedP
 
 
 @contextmanager
-def start(name: str, *arguments: object) -> Iterator[subprocess.Popen[str]]:
+def start(name: str, *arguments: object, stdin: int = subprocess.DEVNULL) -> Iterator[subprocess.Popen[str]]:
     """Start a tool that can be interrupted; it does not outlive the test."""
     with subprocess.Popen(
         [sys.executable, "-c", INTERRUPTIBLE, name, *map(str, arguments)],
-        stdin=subprocess.DEVNULL,
+        stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

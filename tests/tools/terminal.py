@@ -66,6 +66,10 @@ class Terminal:
         self._process.stdin.write(line + "\n")
         self._process.stdin.flush()
 
+    def press(self, keys: str) -> None:
+        """Press keys on the terminal itself, for a program that has it as its controlling one."""
+        os.write(self._master, keys.encode())
+
     def answer(self) -> str:
         """A line of the program's stdout, if that is a pipe."""
         assert self._process.stdout is not None

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypedDict, Unpack
 from dimse import services
 from dimse.errors import DimseError, NotSent
 from dimse.message.command import LOW
-from dimse.sending.feed import Counts, Feed, Ledger
+from dimse.sending.feed import GLANCE, Counts, Feed, Ledger
 from dimse.sending.finding import LOGGER, Finder
 from dimse.sending.job import AssociationFault, Event, Job, Manner
 from dimse.sending.proposal import Syntaxes
@@ -44,7 +44,9 @@ if TYPE_CHECKING:
     import logging
     import ssl
 
+    from dimse.instances import InstanceFile
     from dimse.services import AsyncAssociation
+    from dimse.tls import TLS
 
 P = ParamSpec("P")
 
@@ -53,7 +55,7 @@ __all__ = ["AssociationFault", "AssociationOptions", "Counts", "Event", "Retry",
 MOST_UNSEEN = 1000
 """Events that wait to be asked for; then the jobs wait too."""
 PATIENCE = 2.0
-"""Seconds that a job has to end when its association has been aborted: one that waits for a disk or a name is left behind."""
+"""Seconds that the jobs have to end when they are aborted: one that waits for a disk, a name or a connection is left behind."""
 
 
 class AssociationOptions(TypedDict, total=False):
@@ -64,7 +66,7 @@ class AssociationOptions(TypedDict, total=False):
     timeouts: Timeouts
     maximum_length: int
     maximum_send_length: int
-    tls: ssl.SSLContext | None
+    tls: TLS | ssl.SSLContext | None
     roles: Iterable[Role]
     extended: Iterable[ExtendedNegotiation]
     common_extended: Iterable[CommonExtendedNegotiation]
@@ -76,7 +78,7 @@ class Sending:
     """Files on their way to a peer. Use it with `with`: leaving the block aborts what is still under way.
 
     Args:
-        paths: Files, folders, DICOMDIRs and ZIP archives; asked for one by one.
+        paths: Files, folders, DICOMDIRs and ZIP archives; asked for one by one. None: there is nothing for the moment.
         peer: Host and port.
         jobs: Associations at one time.
         retry: How often an instance is tried again when its connection fails or the peer is out of resources; or a `Retry`.
@@ -90,6 +92,7 @@ class Sending:
         transcode: See `dimse.Association.store`.
         repeat: How often each file is sent. Not with a journal.
         abort: End associations by A-ABORT, not by release.
+        announce: Called with each file whose request is about to go out, in the thread of its job.
         logger: Where it is said what is skipped.
         association: As for `dimse.associate`.
 
@@ -103,7 +106,7 @@ class Sending:
 
     def __init__(
         self,
-        paths: Iterable[str | os.PathLike[str]],
+        paths: Iterable[str | os.PathLike[str] | None],
         peer: tuple[str, int],
         *,
         jobs: int = 1,
@@ -118,6 +121,7 @@ class Sending:
         transcode: Transcode = "lossless",
         repeat: int = 1,
         abort: bool = False,
+        announce: Callable[[InstanceFile], object] | None = None,
         logger: logging.Logger = LOGGER,
         **association: Unpack[AssociationOptions],
     ) -> None:
@@ -146,10 +150,11 @@ class Sending:
             self._resources = resources.pop_all()
         self._feed = Feed(finder, syntaxes, ledger=ledger, repeat=repeat, keep_series=jobs > 1 and not any_order)
         associate = partial(_associate, host, port, association)
-        manner = Manner(priority, transcode, retry if isinstance(retry, Retry) else Retry(retry), abort)
+        manner = Manner(priority, transcode, retry if isinstance(retry, Retry) else Retry(retry), abort, announce)
         self._jobs = [Job(self._feed, associate, manner, ledger) for _ in range(jobs)]
         self._threads: list[threading.Thread] = []
         self._unseen: deque[Outcome] = deque()  # that jobs still said after they were told to stop
+        self._patient_until = 0.0  # with them
         self._fault: DimseError = NotSent("it was called off")
 
     @property
@@ -197,6 +202,8 @@ class Sending:
         Returns:
             Was there an association to be aborted? If not, a job may still wait for a disk, a name or a connection.
         """
+        if not self._feed.stopped:
+            self._patient_until = time.monotonic() + PATIENCE
         self._feed.stopped = True
         return sum(job.abort() for job in self._jobs) > 0
 
@@ -204,7 +211,8 @@ class Sending:
         """Abort what is under way, and let go of journal and temporary files."""
         self.abort()
         for thread in self._threads:
-            thread.join(PATIENCE)
+            if thread.ident is not None:  # it was started
+                thread.join(self._patience)
         self._resources.close()
 
     def __enter__(self) -> Self:
@@ -214,6 +222,11 @@ class Sending:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    @property
+    def _patience(self) -> float:
+        """Seconds that are left of it."""
+        return max(0.0, self._patient_until - time.monotonic())
 
     def _count(self, outcome: Outcome) -> None:
         counts = self.counts
@@ -228,14 +241,20 @@ class Sending:
 
     def _run_in_threads(self) -> Iterator[Event]:
         happened: Queue[Event | BaseException | None] = Queue(MOST_UNSEEN)
-        for job in self._jobs:
-            thread = threading.Thread(target=_work, args=(job, happened), name="dimse-job", daemon=True)
-            self._threads.append(thread)
-            thread.start()
+        self._threads = [
+            threading.Thread(target=_work, args=(job, happened), name="dimse-job", daemon=True) for job in self._jobs
+        ]
         running = len(self._threads)
         try:
+            for thread in self._threads:
+                thread.start()
             while running:
-                event = happened.get()
+                try:
+                    event = happened.get(timeout=GLANCE)
+                except Empty:
+                    if self._feed.stopped:
+                        return  # those that have not ended wait for something
+                    continue
                 if event is None:
                     running -= 1
                 elif isinstance(event, BaseException):
@@ -243,9 +262,21 @@ class Sending:
                 else:
                     yield event
         finally:
+            running -= sum(thread.ident is None for thread in self._threads)  # which a signal kept from being started
             if running:
                 self.abort()
-                self._unseen.extend(_drain(happened, running))
+                self._unseen.extend(self._drain(happened, running))
+
+    def _drain(self, happened: Queue[Event | BaseException | None], running: int) -> Iterator[Outcome]:
+        """What jobs that were told to stop still say, for as long as it takes them, and one that hangs may be left behind."""
+        while running:
+            try:
+                event = happened.get(timeout=self._patience)
+            except Empty:
+                return
+            running -= event is None
+            if isinstance(event, Outcome):
+                yield event
 
 
 def _work(job: Job, happened: Queue[Event | BaseException | None]) -> None:
@@ -256,19 +287,6 @@ def _work(job: Job, happened: Queue[Event | BaseException | None]) -> None:
         happened.put(error)
     finally:
         happened.put(None)
-
-
-def _drain(happened: Queue[Event | BaseException | None], running: int) -> Iterator[Outcome]:
-    """What jobs that were told to stop still say, for as long as it takes them, and one that hangs may be left behind."""
-    end = time.monotonic() + PATIENCE
-    while running:
-        try:
-            event = happened.get(timeout=max(0.0, end - time.monotonic()))
-        except Empty:
-            return
-        running -= event is None
-        if isinstance(event, Outcome):
-            yield event
 
 
 def _only_outcomes(make: Callable[P, Sending]) -> Callable[P, Iterator[Outcome]]:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
-from threading import Condition, Lock
+from threading import Condition, Lock, RLock
 from typing import Protocol
 
 from dimse.errors import DimseError, NotSent
@@ -24,6 +24,8 @@ GATHERING = 1.0
 """Seconds of search before the first association is requested, so that it can propose what most files need."""
 LOOK_AHEAD = 10_000
 """Files that are known and not sent, at most."""
+PATIENCE = 1.0
+"""Seconds that an association waits for something to be found; then it is released, and another one requested later."""
 GLANCE = 0.1
 """Seconds between two looks of a job that has nothing to do: what stops a sending takes no lock, for it may be a signal."""
 
@@ -67,7 +69,6 @@ class Counts:
     searching: bool = True
 
 
-@record
 class Item:
     """An instance that waits or is under way.
 
@@ -79,18 +80,19 @@ class Item:
         last: What came of that, where it is to be sent again.
     """
 
-    file: InstanceFile
-    number: int
-    series: str
-    attempts: int = 0
-    last: Outcome | None = None
+    __slots__ = ("attempts", "file", "last", "number", "series")
+
+    def __init__(self, file: InstanceFile, number: int, series: str) -> None:
+        self.file, self.number, self.series = file, number, series
+        self.attempts = 0
+        self.last: Outcome | None = None
 
 
 class Feed:
     """Gives each job of a sending what it is to send next.
 
     Args:
-        found: What there is to send, and outcomes of what cannot be.
+        found: What there is to send, and outcomes of what cannot be; None where there is nothing for the moment.
         syntaxes: How transfer syntaxes are chosen.
         ledger: What remembers acknowledgements.
         repeat: How often each file is sent.
@@ -103,7 +105,7 @@ class Feed:
 
     def __init__(
         self,
-        found: Iterable[InstanceFile | Outcome],
+        found: Iterable[InstanceFile | Outcome | None],
         syntaxes: Syntaxes,
         *,
         ledger: Ledger | None = None,
@@ -115,13 +117,16 @@ class Feed:
         self._found = iter(found)
         self._syntaxes, self._ledger, self._repeat, self._keep_series = syntaxes, ledger, repeat, keep_series
         self._gathering, self._searching = Lock(), Lock()
-        self._changed = Condition()
-        self._waiting: dict[str, deque[Item]] = {}  # by series
+        self._lock = RLock()
+        self._changed = Condition(self._lock)
+        # By what it needs and then by series: what an association is not for costs its job no look.
+        self._waiting: dict[Need, dict[str, deque[Item]]] = {}
         self._owners: dict[str, object] = {}  # the job that has begun a series
-        self._under_way: dict[str, int] = {}  # instances of a series that a job has taken
+        self._unsettled: dict[str, int] = {}  # instances of a series that wait or are under way
         self._count = self._number = 0
         self._known: dict[Need, None] = {}
         self._outcomes: deque[Outcome] = deque()
+        self._dry = False  # was there nothing for the moment, when last asked?
         self._gathered_at = time.monotonic() + GATHERING
 
     # --- for a job ---
@@ -132,35 +137,35 @@ class Feed:
             while not self.stopped and time.monotonic() < self._gathered_at and self._search():
                 pass
         while not self.stopped:
-            with self._changed:
-                needs = dict.fromkeys(need_of(item.file) for items in self._free_for(job) for item in items)
-                if needs:
-                    more = self._known if self.counts.searching else ()
-                    return Proposal(self._syntaxes, chain(needs, more))
-                if not self.counts.searching and not self._waiting:
+            with self._lock:
+                if firsts := self._firsts(job, self._waiting.values()):
+                    needs = (need_of(item.file) for item in sorted(firsts, key=_number))
+                    return Proposal(self._syntaxes, chain(needs, self._known if self.counts.searching else ()))
+                if not self.more:
                     return None
             self._search_or_wait()
         return None
 
     def take(self, job: object, proposal: Proposal) -> Item | None:
         """The next instance for a job that the association is for; None if there is none for the time being."""
+        until = time.monotonic() + PATIENCE
         while not self.stopped:
-            with self._changed:
+            with self._lock:
                 item = self._claim(job, proposal)
             if item is not None:
-                self._search()
+                if not self._dry:
+                    self._search()
                 return item
-            if not self._may_find:
+            if not self._may_find or time.monotonic() > until:
                 return None
             self._search_or_wait()
         return None
 
     def put_back(self, items: Iterable[Item]) -> None:
         """Instances that a job has taken and that are to be sent after all, before anything else of their series."""
-        with self._changed:
-            for item in sorted(items, key=lambda item: item.number, reverse=True):
-                self._waiting.setdefault(item.series, deque()).appendleft(item)
-                self._under_way[item.series] -= 1
+        with self._lock:
+            for item in sorted(items, key=_number, reverse=True):
+                self._alike(item).appendleft(item)
                 self._count += 1
             self._changed.notify_all()
 
@@ -168,25 +173,19 @@ class Feed:
         """What has become of an instance that a job has taken is known, and stays so."""
         if self._ledger is not None:
             self._ledger.record(item.file, outcome)
-        with self._changed:
-            self._under_way[item.series] -= 1
-            if not self._under_way[item.series] and item.series not in self._waiting:
-                self._disown(item.series)
+        with self._lock:
+            self._close(item)
 
     def refuse(self, proposal: Proposal, error: DimseError) -> None:
         """The peer accepts none of these contexts: what they are for is not sent."""
-        with self._changed:
-            refused = [
-                item for items in self._waiting.values() for item in items if proposal.covers(need_of(item.file))
-            ]
-        for item in sorted(refused, key=lambda item: item.number):
-            self._outcomes.append(self._give_up(item, error))
+        with self._lock:
+            refused = self._all_that_wait(proposal.covers)
+        self._outcomes.extend(self._give_up(item, error) for item in refused)
 
     def leave(self, job: object) -> None:
         """A job has ended: the series that it has begun are for the others."""
-        with self._changed:
-            for series in [series for series, owner in self._owners.items() if owner is job]:
-                self._disown(series)
+        with self._lock:
+            self._owners = {series: owner for series, owner in self._owners.items() if owner is not job}
             self._changed.notify_all()
 
     def outcomes(self) -> Iterator[Outcome]:
@@ -200,48 +199,75 @@ class Feed:
     def rest(self, error: DimseError) -> Iterator[Outcome]:
         """When all jobs have ended: the outcomes of what was not sent, or not again, for want of an association."""
         yield from self.outcomes()
-        left = [item for items in self._waiting.values() for item in items]
-        for item in sorted(left, key=lambda item: item.number):
+        for item in self._all_that_wait(lambda need: True):
             yield self._give_up(item, error)
+
+    @property
+    def more(self) -> bool:
+        """Is there anything that waits, or may something be found yet?"""
+        return self.counts.searching or self._count > 0
 
     # --- what waits ---
 
-    def _free_for(self, job: object) -> Iterator[deque[Item]]:
-        return (items for series, items in self._waiting.items() if self._owners.get(series, job) is job)
+    def _alike(self, item: Item) -> deque[Item]:
+        """What waits, needs the same, and is of the same series."""
+        return self._waiting.setdefault(need_of(item.file), {}).setdefault(item.series, deque())
+
+    def _all_that_wait(self, is_meant: Callable[[Need], bool]) -> list[Item]:
+        meant = (by_series for need, by_series in self._waiting.items() if is_meant(need))
+        return sorted((item for by_series in meant for items in by_series.values() for item in items), key=_number)
+
+    def _firsts(self, job: object, groups: Iterable[dict[str, deque[Item]]]) -> list[Item]:
+        """The first item of each group that is for a job: of a series that it has begun, or that nobody has."""
+        firsts = []
+        for by_series in groups:
+            for series, items in by_series.items():
+                if self._owners.get(series, job) is job:
+                    firsts.append(items[0])
+                    break
+        return firsts
 
     def _claim(self, job: object, proposal: Proposal) -> Item | None:
-        for items in self._free_for(job):
-            for index, item in enumerate(items):
-                if proposal.covers(need_of(item.file)):
-                    self._remove(items, index)
-                    self._under_way[item.series] = self._under_way.get(item.series, 0) + 1
-                    if self._keep_series:
-                        self._owners[item.series] = job
-                    return item
-        return None
+        groups = [by_series for need, by_series in self._waiting.items() if proposal.covers(need)]
+        firsts = self._firsts(job, groups)
+        if not firsts:
+            return None
+        item = firsts[0]
+        if len(firsts) > 1:  # a series that is begun goes on, and its items in their order
+            series = min(firsts, key=lambda item: (item.series not in self._owners, item.number)).series
+            item = min((by_series[series][0] for by_series in groups if series in by_series), key=_number)
+        self._remove(item, 0)
+        if self._keep_series:
+            self._owners[item.series] = job
+        return item
 
-    def _remove(self, items: deque[Item], index: int) -> None:
-        item = items[index]
+    def _remove(self, item: Item, index: int) -> None:
+        by_series = self._waiting[need_of(item.file)]
+        items = by_series[item.series]
         del items[index]
-        if not items:
-            del self._waiting[item.series]
         self._count -= 1
+        if not items:
+            del by_series[item.series]
+            if not by_series:
+                del self._waiting[need_of(item.file)]
 
     def _give_up(self, item: Item, error: DimseError) -> Outcome:
         """An instance that waits is sent no more: if it was before, what came of that counts."""
-        with self._changed:
-            items = self._waiting[item.series]
-            self._remove(items, next(index for index, other in enumerate(items) if other is item))
+        with self._lock:
+            self._remove(item, next(index for index, other in enumerate(self._alike(item)) if other is item))
+            self._close(item)
         outcome = item.last or _unsent(item.file, error)
         if self._ledger is not None:
             self._ledger.record(item.file, outcome)
         return outcome
 
-    def _disown(self, series: str) -> None:
-        self._owners.pop(series, None)
-        if not self._under_way.get(series):
-            self._under_way.pop(series, None)
-        self._changed.notify_all()
+    def _close(self, item: Item) -> None:
+        """An item is done with: a series of which it was the last belongs to nobody."""
+        self._unsettled[item.series] -= 1
+        if not self._unsettled[item.series]:
+            del self._unsettled[item.series]
+            self._owners.pop(item.series, None)
+            self._changed.notify_all()
 
     # --- the search ---
 
@@ -252,7 +278,7 @@ class Feed:
 
     def _search_or_wait(self) -> None:
         if not self._search():
-            with self._changed:
+            with self._lock:
                 self._changed.wait(GLANCE)
 
     def _search(self) -> bool:
@@ -260,12 +286,15 @@ class Feed:
         if not self._may_find or not self._searching.acquire(blocking=False):
             return False
         try:
-            found = next(self._found, None)
-            if found is None:
+            found = next(self._found, self)
+            if found is self:
                 self.counts.searching = False
-            elif isinstance(found, Outcome):
+            self._dry = found is None
+            if found is None:
+                return False
+            if isinstance(found, Outcome):
                 self._outcomes.append(found)
-            else:
+            elif isinstance(found, InstanceFile):
                 self._enter(found)
         finally:
             self._searching.release()
@@ -280,16 +309,21 @@ class Feed:
                 return
             self._ledger.queue(file)
         series = file.series_instance_uid if self._keep_series else ""
-        with self._changed:
+        with self._lock:
             self._known[need_of(file)] = None
             for time_ in range(self._repeat):
                 self._number += 1
                 item = Item(replace(file) if time_ else file, self._number, series)
-                self._waiting.setdefault(series, deque()).append(item)
-                self._count += 1
-                self.counts.found += 1
-                self.counts.found_bytes += file.data_set_size
+                self._alike(item).append(item)
+            self._unsettled[series] = self._unsettled.get(series, 0) + self._repeat
+            self._count += self._repeat
+            self.counts.found += self._repeat
+            self.counts.found_bytes += self._repeat * file.data_set_size
             self._changed.notify_all()
+
+
+def _number(item: Item) -> int:
+    return item.number
 
 
 def _outcome(file: InstanceFile) -> Outcome:

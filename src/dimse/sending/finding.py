@@ -5,16 +5,20 @@ from __future__ import annotations
 import logging
 import os
 import stat
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from typing import BinaryIO, TypeAlias
+from queue import Empty, Queue
+from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
 from dimse.errors import FileError, InaccessiblePath
 from dimse.instances import Container, InstanceFile, IsDicomdir, NotDicom
 from dimse.sending.file_sets import FileSet
-from dimse.sending.zipped import DAMAGED, Archives, is_archive
 from dimse.services.storage import Outcome
 from dimse.text import one_line
+
+if TYPE_CHECKING:
+    from dimse.sending.zipped import Archives  # it loads much, and few send archives
 
 LOGGER = logging.getLogger("dimse.sending")
 
@@ -26,7 +30,8 @@ class Finder:
     """Finds the files to send, one by one as it is iterated, and says of others why they are none. It can be iterated once.
 
     Yields `InstanceFile` for what is to be sent, and `Outcome` with an `InaccessiblePath` or another `FileError` for what was
-    asked for and cannot be. Folders hold other files too on real media: these are skipped, and logged as warnings.
+    asked for and cannot be. Folders hold other files too on real media: these are skipped, and logged as warnings. It yields None
+    where `paths` has nothing for the moment.
 
     Args:
         paths: Files; folders, which are read sorted; DICOMDIRs, which stand for what they list; ZIP archives, which stand for what
@@ -39,7 +44,7 @@ class Finder:
 
     def __init__(
         self,
-        paths: Iterable[str | os.PathLike[str]],
+        paths: Iterable[str | os.PathLike[str] | None],
         *,
         recurse: bool,
         raw_transfer_syntax_uid: str | None = None,
@@ -51,20 +56,25 @@ class Finder:
         self._seen: set[int] = set()  # files and folders by device and inode: no loop, no file twice
         self._first: dict[str, Place] = {}  # SOP instance UID: the first file that has it
         self._further: dict[str, list[Place]] = {}  # and others, with other bytes
-        self._archives = Archives()
-        self._found = (item for path in paths for item in self._asked_for(os.fspath(path)))
+        self._archives: Archives | None = None
+        self._found = (item for path in paths for item in self._asked_for(path))
 
-    def __iter__(self) -> Iterator[Found]:
+    def __iter__(self) -> Iterator[Found | None]:
         return self._found
 
     def close(self) -> None:
         """Find nothing more, and close the archives that files were found in."""
         with suppress(ValueError):  # a thread that was left behind is still at it, and waits for a path or a disk
             self._found.close()
-        self._archives.close()
+        if self._archives is not None:
+            self._archives.close()
 
-    def _asked_for(self, path: str) -> Iterator[Found]:
+    def _asked_for(self, asked_for: str | os.PathLike[str] | None) -> Iterator[Found | None]:
         """What is found where a path leads."""
+        if asked_for is None:
+            yield None
+            return
+        path = os.fspath(asked_for)
         try:
             status = os.stat(path)
         except (OSError, ValueError) as error:
@@ -78,7 +88,7 @@ class Finder:
             except IsDicomdir:
                 yield from self._file_set(path)
             except FileError as error:
-                if isinstance(error, NotDicom) and is_archive(path):
+                if isinstance(error, NotDicom) and _is_archive(path):
                     yield from self._archive(path)
                 else:
                     yield from self._refuse(error)
@@ -103,6 +113,9 @@ class Finder:
 
     def _archive(self, path: str) -> Iterator[Found]:
         """What is in a ZIP archive; that it holds other files too is no fault, as in a folder."""
+        from dimse.sending.zipped import Archives
+
+        self._archives = self._archives or Archives()
         try:
             for member in self._archives.members(path):
                 yield from self._met(member)
@@ -142,7 +155,7 @@ class Finder:
         try:
             yield from self._wanted(self._check(place))
         except (NotDicom, IsDicomdir) as error:
-            if isinstance(place, str) and is_archive(place):
+            if isinstance(place, str) and _is_archive(place):
                 self._warn(f"Skipped: {place}: a ZIP archive: name it to send what it holds")
             else:
                 self._skip(error)
@@ -194,6 +207,8 @@ class Finder:
 
     def _is_same(self, one: InstanceFile, place: Place) -> bool:
         """Whether there is an instance that is encoded the same."""
+        from dimse.sending.zipped import DAMAGED
+
         try:
             other = self._check(place)
             if _encoding(one) != _encoding(other):
@@ -211,6 +226,12 @@ class Finder:
 
 
 _COMPARED = 1024 * 1024  # bytes of two files that are looked at together
+
+
+def _is_archive(path: str) -> bool:
+    from dimse.sending.zipped import is_archive
+
+    return is_archive(path)
 
 
 def _encoding(instance: InstanceFile) -> tuple[str, str, int]:
@@ -251,3 +272,31 @@ def listed_paths(stream: BinaryIO) -> Iterator[str]:
 
 
 _BLOCK = 65_536  # bytes of a list that are read at once
+
+
+def as_they_come(paths: Iterable[str], moment: float = 0.1) -> Iterator[str | None]:
+    """Paths from a source that may be slow, which is read in a thread of its own.
+
+    Yields:
+        The paths, and None where none has come for `moment` seconds.
+    """
+    come: Queue[str | None] = Queue(_MOST_COME)
+
+    def read() -> None:
+        for path in paths:
+            come.put(path)
+        come.put(None)
+
+    threading.Thread(target=read, name="dimse-paths", daemon=True).start()
+    while True:
+        try:
+            path = come.get(timeout=moment)
+        except Empty:
+            yield None
+            continue
+        if path is None:
+            return
+        yield path
+
+
+_MOST_COME = 1000  # paths that are read ahead

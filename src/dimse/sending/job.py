@@ -54,12 +54,14 @@ class Manner:
         transcode: See `dimse.Association.store`.
         retry: What is tried again.
         abort: End an association by A-ABORT, not by release.
+        announce: Called with each file whose request is about to go out, in the job's thread.
     """
 
     priority: int = LOW
     transcode: Transcode = "lossless"
     retry: Retry = Retry()
     abort: bool = False
+    announce: Callable[[InstanceFile], object] | None = None
 
 
 class Job:
@@ -158,6 +160,9 @@ class Job:
             if parting is not None:
                 yield parting
         if fault is not None and not self._feed.stopped:
+            if not isinstance(fault.error, StatusError):  # what is under way need not wait for us, if there are other jobs
+                self._put_back()
+                self._feed.leave(self)
             yield fault
             self._pause(fault)
 
@@ -180,6 +185,8 @@ class Job:
             self._under_way[id(item.file)] = item
             if self._ledger is not None:
                 self._ledger.sending(item.file, item.attempts)
+            if self._manner.announce is not None:
+                self._manner.announce(item.file)
             yield item.file
 
     def _settle(self, outcome: Outcome) -> Outcome | None:
@@ -187,7 +194,8 @@ class Job:
         item = self._under_way.pop(id(outcome.source))
         if not outcome.attempts:  # it did not come to that
             item.attempts -= 1
-        outcome = replace(outcome, attempts=item.attempts)
+        if outcome.attempts != item.attempts:
+            outcome = replace(outcome, attempts=item.attempts)
         if outcome.state in ("stored", "warning"):
             self._failures = self._given_up = 0
         elif _is_passing(outcome):
@@ -221,8 +229,9 @@ class Job:
         return AssociationFault(stage, error, retry.pause(self._failures, os.urandom(1)[0] / 255))
 
     def _pause(self, fault: AssociationFault) -> None:
+        """Wait for the next attempt, for as long as there is anything to be tried."""
         end = time.monotonic() + (fault.again or 0)
-        while not self._feed.stopped and (left := end - time.monotonic()) > 0:
+        while not self._feed.stopped and (self._to_repeat or self._feed.more) and (left := end - time.monotonic()) > 0:
             time.sleep(min(left, GLANCE))
 
 

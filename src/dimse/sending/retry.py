@@ -11,6 +11,7 @@ from dimse.errors import (
     DimseError,
     OperationTimeout,
     StatusError,
+    TLSError,
 )
 from dimse.values import value
 
@@ -48,6 +49,8 @@ def is_passing(error: DimseError) -> bool:
     match error:
         case AssociationRejected(result=result):
             return result == _TRANSIENT
+        case TLSError(lasting=lasting):
+            return not lasting
         case StatusError(status=status):
             return is_passing_status(status)
         case _:

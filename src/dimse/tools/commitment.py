@@ -52,6 +52,7 @@ class Verification:
     def run(self, kept: Sequence[Kept]) -> None:
         """Ask, wait, and say what came of it."""
         asked: dict[str, list[Kept]] = {}
+        lost: dimse.DimseError | None = None
         handlers = dimse.Handlers(commitment=self._take)
         with ExitStack() as resources:
             if self._options.commit_port is not None and not self._listen(resources, handlers):
@@ -66,9 +67,12 @@ class Verification:
                     self._ask(association, kept, asked)
                     self._wait_on(association, asked)
             except dimse.DimseError as error:
-                self._give_up(common.explain(error), error)
+                lost = error
             self._wait_for_others(asked)
-        self._judge(asked)
+        distinct = {one.sop_instance_uid for one in kept}
+        if lost is not None and not (self._are_reported(asked) and len(distinct) == sum(map(len, asked.values()))):
+            self._give_up(common.explain(lost), lost)
+        self._judge(asked, in_time=lost is None)
 
     def _take(self, report: dimse.Commitment) -> int:
         """A report has come: in the thread of the server, or within a call of our association."""
@@ -83,6 +87,7 @@ class Verification:
                 handlers,
                 ae_title=self._options.calling_aet,
                 limits=dimse.Limits(associations=MOST_REPORTING),
+                tls=self._options.tls,
             )
             resources.enter_context(server)
         except OSError as error:
@@ -101,26 +106,31 @@ class Verification:
     def _wait_on(self, association: dimse.Association, asked: dict[str, list[Kept]]) -> None:
         """For reports on our own association: for all the time there is, if they can come on no other one."""
         own = self._options.commit_port is None
-        association.serve(self._seconds if own else SAME_ASSOCIATION, until=lambda: asked.keys() <= self._reports.keys())
+        seconds = self._seconds if own else SAME_ASSOCIATION
+        association.serve(seconds, until=lambda: self._are_reported(asked))
 
     def _wait_for_others(self, asked: dict[str, list[Kept]]) -> None:
         if self._options.commit_port is None:
             return
         end = time.monotonic() + self._seconds
-        while not asked.keys() <= self._reports.keys() and time.monotonic() < end:
+        while not self._are_reported(asked) and time.monotonic() < end:
             time.sleep(GLANCE)
+
+    def _are_reported(self, asked: dict[str, list[Kept]]) -> bool:
+        return asked.keys() <= self._reports.keys()
 
     @property
     def _seconds(self) -> float:
         return float(self._options.commit_timeout or UNLIMITED)
 
-    def _judge(self, asked: dict[str, list[Kept]]) -> None:
+    def _judge(self, asked: dict[str, list[Kept]], *, in_time: bool) -> None:
         """Compare what was reported with what was asked, and name what the peer does not commit itself to."""
         lines = []
         for transaction, instances in asked.items():
             report = self._reports.get(transaction)
             if report is None:
-                self._fail([f"No storage commitment report on {len(instances)} instances within the time given"])
+                if in_time:
+                    self._fail([f"No storage commitment report on instances asked about ({len(instances)}) within the time given"])
                 continue
             for one in instances:
                 uid = one.sop_instance_uid

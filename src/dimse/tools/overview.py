@@ -29,7 +29,7 @@ def show_journal(options: argparse.Namespace, logger: logging.Logger) -> int:
     return common.SUCCESS
 
 
-def show_what_would_be_sent(options: argparse.Namespace, paths: Iterable[str], logger: logging.Logger) -> int:
+def show_what_would_be_sent(options: argparse.Namespace, paths: Iterable[str | None], logger: logging.Logger) -> int:
     """Print what would be sent, and proposed for it; returns the exit status."""
     preview = Preview(logger)
     try:
@@ -79,6 +79,8 @@ class Preview:
     def files(self, finder: Finder) -> Iterator[InstanceFile]:
         """What would be sent, as it is found."""
         for found in finder:
+            if found is None:
+                continue  # the list on stdin has more to come
             if not isinstance(found, InstanceFile):
                 self.faults += 1
                 common.say(self._logger, [common.explain_unusable(found)])
