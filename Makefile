@@ -8,7 +8,11 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet install
 # The pure rooms: each is covered, every branch, by the tests of its own folder alone.
 PURE_ROOMS := upper_layer message media
 
-.PHONY: help demo test campaign check coverage clean
+# Each is fuzzed for so long: `make fuzz SECONDS=3600`.
+FUZZ_TARGETS := pdu_stream command_set file_meta
+SECONDS      := 60
+
+.PHONY: help demo test campaign check coverage fuzz clean
 
 help:
 	@echo "make demo      start storescp, verify it with echoscu, send it DICOM files, show what arrived"
@@ -16,6 +20,7 @@ help:
 	@echo "make campaign  run the tests that take minutes, at their full size"
 	@echo "make check     formatting, lint and types"
 	@echo "make coverage  every branch of $(PURE_ROOMS), each by its own tests"
+	@echo "make fuzz      $(FUZZ_TARGETS), each for $(SECONDS) s: see fuzz/README.md"
 	@echo "make clean     remove what the other targets made"
 
 demo: $(VENV)/.package
@@ -38,9 +43,15 @@ coverage: $(VENV)/.development
 		DIMSE_SEQUENCES=200 $(BIN)/python -m pytest -q tests/$$room --cov=src/dimse/$$room --cov-branch --cov-fail-under=100 || exit 1; \
 	done
 
+fuzz: $(VENV)/.fuzz
+	@for target in $(FUZZ_TARGETS); do \
+		echo "== $$target"; \
+		$(BIN)/python -m fuzz $$target -max_total_time=$(SECONDS) || exit 1; \
+	done
+
 clean:
-	rm -rf $(VENV) .venv-peers .demo .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache dist
-	find src tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +
+	rm -rf $(VENV) .venv-peers .demo .fuzz .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache dist
+	find src tests scripts fuzz -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.package: pyproject.toml
 	$(PYTHON) -m venv --clear $(VENV)
@@ -49,4 +60,8 @@ $(VENV)/.package: pyproject.toml
 
 $(VENV)/.development: $(VENV)/.package
 	$(PIP) --editable '.[dev]'
+	@touch $@
+
+$(VENV)/.fuzz: $(VENV)/.package
+	$(PIP) --editable '.[fuzz]'
 	@touch $@

@@ -11,6 +11,8 @@ TREE = {
     errors.DimseError: Exception,
     errors.AssociationError: errors.DimseError,
     errors.ConnectError: errors.AssociationError,
+    errors.TLSError: errors.ConnectError,
+    errors.TLSConfigurationError: errors.DimseError,
     errors.AssociationRejected: errors.AssociationError,
     errors.AssociationAborted: errors.AssociationError,
     errors.ProviderAborted: errors.AssociationAborted,
@@ -28,6 +30,10 @@ TREE = {
     errors.OperationTimeout: errors.DimseError,
     errors.StatusError: errors.DimseError,
     errors.FileError: errors.DimseError,
+    errors.InaccessiblePath: errors.FileError,
+    errors.NotSent: errors.DimseError,
+    errors.JournalError: errors.DimseError,
+    errors.IdentityNotConfirmed: errors.NegotiationError,
 }
 
 
@@ -72,6 +78,9 @@ def test_a_rejection_says_result_source_and_reason(numbers: tuple[int, int, int]
         (errors.InvalidResponse("C-STORE", "it is late"), "invalid C-STORE response from the peer: it is late"),
         (errors.NotDicomPeer(b"HTTP/1.1 400\r\nServer"), "it sent 'HTTP/1.1 400'"),
         (errors.NotDicomPeer(b"\xff\x00\x1b"), r"it sent '\xff\x00\x1b'"),
+        (errors.NotDicomPeer(b"\x15\x03\x03\x00\x02"), "does not speak DICOM, but TLS: both sides have to speak it"),
+        (errors.TLSConfigurationError("me.pem", "empty"), "me.pem: empty"),
+        (errors.TLSConfigurationError("", "no certificate"), "no certificate"),
         (errors.FileError("a.dcm", "empty file"), "a.dcm: empty file"),
         (errors.RefusedContexts(["CT: refused"]), "No accepted presentation contexts"),
     ],

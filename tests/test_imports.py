@@ -20,11 +20,12 @@ SOURCE = Path(__file__).parents[1] / "src"
 # own room and of the layers below; the rooms of one layer do not know each other.
 LAYERS = (
     ("text", "uid_table", "values", "version"),
-    ("encoding", "errors", "pdv", "uids"),
-    ("settings", "sinks"),
+    ("certificate", "encoding", "errors", "happenings", "line_file", "logs", "pdv", "uids"),
+    ("audit", "settings", "sinks", "tls"),
     ("upper_layer", "message", "media", "data_set"),
     ("transport", "dump"),
     ("instances", "pump"),
+    ("identification",),
     ("association",),
     ("services",),
     ("handlers",),
@@ -65,12 +66,13 @@ AT_MODULE_LEVEL = {
     "rich": (),
     "shtab": (),
     "asyncio": ("aio", "transport.asyncio"),
+    "ssl": ("transport.tls",),
 }
 
 # What only these may import at all. To the association a transport is an interface: the faces choose the driver.
 ONLY_BY = {
-    "socket": ("transport", "server", "tools.listening", "tools.ready"),
-    "ssl": ("transport", "server"),
+    "socket": ("audit", "transport", "server", "tools.listening", "tools.ready"),
+    "ssl": ("audit", "tls", "transport"),
     "select": ("transport", "server"),
     "selectors": ("transport", "server"),
     "dimse.transport": (

@@ -156,7 +156,7 @@ def test_artim_is_not_put_off_by_bytes_that_drip(face: Face) -> None:
 
 @on_both_faces
 def test_a_stalled_handshake_is_closed_too(face: Face) -> None:
-    with serving(face, timeouts=Timeouts(acse=SOON), tls=tls_contexts().server) as port:
+    with serving(face, timeouts=Timeouts(connect=SOON), tls=tls_contexts().server) as port:
         started = time.monotonic()
         with visitors(port, 5, b"\x16\x03\x01") as here:
             for scu in here:

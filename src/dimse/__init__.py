@@ -24,6 +24,7 @@ from dimse.errors import (
     ConnectionLost,
     DimseError,
     FileError,
+    IdentityNotConfirmed,
     InaccessiblePath,
     InvalidResponse,
     JournalError,
@@ -38,6 +39,8 @@ from dimse.errors import (
     RefusedContexts,
     RemoteProtocolError,
     StatusError,
+    TLSConfigurationError,
+    TLSError,
 )
 from dimse.handlers import EchoRequest, Handlers, StoreRequest
 from dimse.message.status import Status
@@ -59,6 +62,7 @@ from dimse.upper_layer.negotiation import Peer, PresentationContext
 from dimse.version import __version__
 
 __all__ = [
+    "TLS",
     "Association",
     "AssociationAborted",
     "AssociationError",
@@ -73,6 +77,7 @@ __all__ = [
     "ExtendedNegotiation",
     "FileError",
     "Handlers",
+    "IdentityNotConfirmed",
     "InaccessiblePath",
     "InvalidResponse",
     "JournalError",
@@ -96,6 +101,9 @@ __all__ = [
     "Status",
     "StatusError",
     "StoreRequest",
+    "TLSConfigurationError",
+    "TLSError",
+    "TLSSession",
     "Timeouts",
     "UserIdentity",
     "Verification",
@@ -108,17 +116,24 @@ __all__ = [
 if TYPE_CHECKING:
     from dimse.sending import send
     from dimse.server import Server
+    from dimse.tls import TLS
+    from dimse.transport.tls import TLSSession
 
 P = ParamSpec("P")
 R = TypeVar("R")
 F = TypeVar("F", bound=Callable[..., object])
 
 
-_LATER = {"Server": "dimse.server", "send": "dimse.sending"}
+_LATER = {
+    "Server": "dimse.server",
+    "TLS": "dimse.tls",
+    "TLSSession": "dimse.transport.tls",
+    "send": "dimse.sending",
+}
 
 
 def __getattr__(name: str) -> object:
-    """`Server`, `send` and the rooms beside this one, loaded when they are asked for: a C-ECHO does not wait for them."""
+    """`Server`, `TLS`, `send` and the rooms beside this one, loaded when they are asked for: a C-ECHO does not wait for them."""
     if name in _LATER:
         return getattr(import_module(_LATER[name]), name)
     if name in ("archive", "sending", "testing"):
@@ -183,6 +198,16 @@ class Association:
     def peer(self) -> Peer:
         """Who the peer says it is."""
         return self._association.peer
+
+    @property
+    def tls(self) -> TLSSession | None:
+        """What TLS has negotiated, and the peer's certificate; None on a plain connection."""
+        return self._association.tls
+
+    @property
+    def identity_response(self) -> bytes | None:
+        """The peer's answer to our user identity: a ticket, assertion or token, empty for a user name; None if it gave none."""
+        return self._association.identity_response
 
     @property
     def open(self) -> bool:

@@ -19,17 +19,21 @@ from dimse.errors import (
     AssociationError,
     AssociationRejected,
     AssociationReleased,
+    ConnectionLost,
     InvalidCommand,
     InvalidResponse,
     NoPresentationContext,
     RemoteProtocolError,
 )
+from dimse.identification import NotIdentified, identify
+from dimse.logs import About, within
 from dimse.message import assembly, command
 from dimse.message.assembly import DATA_SET_END, Assembler, CommandSet
 from dimse.message.command import Message
 from dimse.pump import LOGGER, MESSAGES, Pump
 from dimse.settings import Acceptor, Limits, Requestor, Timeouts
 from dimse.sinks import DiscardSink, Sink
+from dimse.text import one_line
 from dimse.transport.base import Transport, deadline_after
 from dimse.upper_layer import negotiation, pdu
 from dimse.upper_layer.negotiation import Negotiated, Peer, PresentationContext
@@ -38,10 +42,10 @@ from dimse.upper_layer.provider import UpperLayer
 from dimse.values import field, record, replace, value
 
 if TYPE_CHECKING:
-    pass
-
-if TYPE_CHECKING:
     import ssl
+
+    from dimse.tls import TLS, Security
+    from dimse.transport.tls import TLSSession
 
 T = TypeVar("T")
 
@@ -142,7 +146,7 @@ class Association(Pump):
         requestor: Requestor,
         timeouts: Timeouts,
         dispatcher: Dispatcher | None = None,
-        tls: ssl.SSLContext | None = None,
+        tls: TLS | ssl.SSLContext | None = None,
     ) -> Self:
         """Connect and request an association.
 
@@ -155,7 +159,8 @@ class Association(Pump):
             tls: How to speak TLS; None for a plain connection.
 
         Raises:
-            ConnectError: No transport connection could be made.
+            ConnectError: No transport connection could be made; a `TLSError` if that is for TLS.
+            TLSConfigurationError: `tls` cannot be used.
             AssociationRejected: The peer answered A-ASSOCIATE-RJ.
             AssociationError: The peer aborted or vanished instead of answering.
             RefusedContexts: It accepted none of the contexts; the association was aborted.
@@ -163,17 +168,40 @@ class Association(Pump):
             OperationTimeout: It did not answer in time.
             RemoteProtocolError: What it said is no DICOM, or no answer to what was asked.
         """
+        security = None
+        if tls is not None:
+            from dimse.tls import of_a_requestor
+
+            security = of_a_requestor(tls)
+        with within(About(address, requestor.calling_ae_title, requestor.called_ae_title)):
+            return await cls._requested(open_transport, address, requestor, timeouts, dispatcher, security)
+
+    @classmethod
+    async def _requested(
+        cls,
+        open_transport: Open,
+        address: tuple[str, int],
+        requestor: Requestor,
+        timeouts: Timeouts,
+        dispatcher: Dispatcher | None,
+        security: Security | None,
+    ) -> Self:
         LOGGER.info("Requesting Association")
         started = time.monotonic()
         transport = await open_transport(*address, timeouts.connect)
-        if tls is not None:
-            await transport.secure(tls, deadline_after(timeouts.connect), server_hostname=address[0])
+        if security is not None:
+            await transport.secure(security, deadline_after(timeouts.connect), host=address[0])
         upper = UpperLayer(requestor=True, maximum_length=requestor.maximum_length)
         association = cls(transport, upper, timeouts, dispatcher, Limits())
         connected = time.monotonic()
         proposal = negotiation.propose(requestor)
-        async with association.operation():
-            await association._request(requestor, proposal)
+        try:
+            async with association.operation():
+                await association._request(requestor, proposal)
+        except ConnectionLost as error:
+            if (turned_away := transport.turned_away()) is not None:
+                raise turned_away from error
+            raise
         association.connect_seconds = connected - started
         association.negotiate_seconds = time.monotonic() - connected
         LOGGER.info("Association Accepted")
@@ -233,10 +261,14 @@ class Association(Pump):
             self._dump.pdu(request, outgoing=False)
         self._answer = request
         answer: pdu.AssociateRJ | tuple[pdu.AssociateAC, Negotiated]
-        if acceptor.identify is None:
-            answer = negotiation.answer(acceptor, request)
-        else:  # it may ask a directory, which takes its time
-            answer = await self._transport.call(negotiation.answer, acceptor, request)
+        identified: bytes | None = None
+        try:
+            if negotiation.rejection(acceptor, request) is None:
+                identified = await identify(self._transport, acceptor, negotiation.user_identity(request))
+            answer = negotiation.answer(acceptor, request, identified)
+        except NotIdentified as error:
+            self._say_unidentified(request, str(error))
+            answer = pdu.AssociateRJ(result=1, source=1, reason=1)
         if isinstance(answer, pdu.AssociateRJ):
             await self._respond(answer)
             LOGGER.info("Rejecting Association")
@@ -248,6 +280,11 @@ class Association(Pump):
         self._agree(negotiated)
         await self._respond(accept)
         return True
+
+    def _say_unidentified(self, request: pdu.AssociateRQ, why: str) -> None:
+        LOGGER.info("User identity failed verification")
+        titles = one_line(f"{request.calling_ae_title} -> {request.called_ae_title}")
+        LOGGER.warning("%s:%d: rejected %s: %s", *self._transport.peer_address, titles, why)
 
     async def _respond(self, response: pdu.AssociateAC | pdu.AssociateRJ) -> None:
         if self._dump:
@@ -270,6 +307,16 @@ class Association(Pump):
     def peer(self) -> Peer:
         """Who the peer says it is."""
         return self.negotiated.peer
+
+    @property
+    def identity_response(self) -> bytes | None:
+        """The peer's answer to our user identity: a ticket, assertion or token, empty for a user name; None if it gave none."""
+        return self.negotiated.identity_response
+
+    @property
+    def tls(self) -> TLSSession | None:
+        """What TLS has negotiated, and the peer's certificate; None on a plain connection."""
+        return self._transport.tls
 
     def context_for(self, abstract_syntax: str, transfer_syntax: str | None = None) -> PresentationContext:
         """An accepted context for a SOP class, and a transfer syntax if one is given.
@@ -410,6 +457,8 @@ class Association(Pump):
 
     async def _released_by_peer(self) -> AssociationError:
         """The peer released the association while we wait for it to respond: agree, and say so to the caller."""
+        if self._ended:  # by what it sent behind its A-RELEASE-RQ
+            raise self._ended
         self._upper.release_response()
         await self._send_owed()
         self._end(AssociationReleased("the peer released the association instead of responding"))
@@ -461,6 +510,8 @@ class Association(Pump):
                     await self._pull(deadline_after(self.timeouts.idle), "network")
                 elif time.monotonic() >= end or not await self._pull_until(end):
                     return
+            if self._ended:  # by what came behind the A-RELEASE-RQ
+                raise self._ended
             self._upper.release_response()
             await self._send_owed()
             await self._await_close()

@@ -35,6 +35,15 @@ ABORT_REASONS = {
 }
 
 
+# The first byte of a TLS record: change cipher spec, alert, handshake, application data (RFC 8446 5.1). The next is 3.
+TLS_RECORDS = (0x14, 0x15, 0x16, 0x17)
+
+
+def is_tls(heard: bytes) -> bool:
+    """Are these the first bytes of a TLS connection, or of a TLS alert?"""
+    return len(heard) > 1 and heard[0] in TLS_RECORDS and heard[1] == 3
+
+
 class DimseError(Exception):
     """The root of the tree."""
 
@@ -45,6 +54,31 @@ class AssociationError(DimseError):
 
 class ConnectError(AssociationError):
     """No transport connection to the peer could be made: unknown name, refused, unreachable, timed out."""
+
+
+class TLSError(ConnectError):
+    """The two sides did not come to speak TLS with each other (PS3.15 Annex B).
+
+    Attributes:
+        lasting: Would it fail again? Not where the connection was lost, or time ran out.
+    """
+
+    def __init__(self, message: str, *, lasting: bool = True) -> None:
+        super().__init__(message)
+        self.lasting = lasting
+
+
+class TLSConfigurationError(DimseError):
+    """What TLS is to be spoken with cannot be used.
+
+    Attributes:
+        path: The file that it is about; empty if it is about none.
+        reason: What is wrong, in one line.
+    """
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(f"{path}: {reason}" if path else reason)
+        self.path, self.reason = path, reason
 
 
 class AssociationRejected(AssociationError):
@@ -107,6 +141,10 @@ class NoPresentationContext(NegotiationError):
     """No accepted presentation context fits the SOP class, transfer syntax and role."""
 
 
+class IdentityNotConfirmed(NegotiationError):
+    """The peer accepted the association and did not answer the user identity, though that was asked for (PS3.7 D.3.3.7)."""
+
+
 class ProtocolError(DimseError):
     """Something was said that the Standard does not allow at this point."""
 
@@ -163,7 +201,8 @@ class NotDicomPeer(RemoteProtocolError):
 
     def __init__(self, heard: bytes) -> None:
         text = heard.split(b"\r")[0].split(b"\n")[0].decode("latin-1")
-        super().__init__(f"the peer does not speak DICOM (it sent {text!a})", abort_reason=1)
+        what = ", but TLS: both sides have to speak it, or none" if is_tls(heard) else f" (it sent {text!a})"
+        super().__init__(f"the peer does not speak DICOM{what}", abort_reason=1)
         self.heard = heard
 
 

@@ -23,6 +23,7 @@ from dimse.errors import (
     ProviderAborted,
     RemoteProtocolError,
 )
+from dimse.logs import ABOUT
 from dimse.settings import Limits, Timeouts
 from dimse.transport import READ, WRITE
 from dimse.transport.base import Transport, deadline_after, timed_out
@@ -54,6 +55,7 @@ class Pump(ABC):
     Attributes:
         timeouts: In seconds.
         sent_bytes: What has gone out so far; may be read from any thread.
+        about: What its lines in the log are about.
     """
 
     def __init__(self, transport: Transport, upper_layer: UpperLayer, timeouts: Timeouts, limits: Limits) -> None:
@@ -72,6 +74,7 @@ class Pump(ABC):
         self._pdus = 0  # that have begun to arrive
         self._pdu_deadline: float | None = None  # for the last of them
         self._dump = _dump_if_debugging()
+        self.about = ABOUT.get()  # whoever makes it says what it is
 
     # --- what is above: messages ---
 
@@ -232,7 +235,7 @@ class Pump(ABC):
     async def _last_words(self) -> None:
         """Sending failed: what the peer said before it closed tells more than the failure does."""
         try:
-            while not self._ended and await self._receive_once():
+            while not self._ended and not self._upper.closing and await self._receive_once():
                 pass
         except DimseError:
             return
@@ -378,6 +381,8 @@ class _Operation:
         if self._pump._busy:
             raise LocalProtocolError("another operation is under way on this association")
         self._pump._busy = True
+        self._before = ABOUT.get()
+        ABOUT.set(self._pump.about)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -387,6 +392,7 @@ class _Operation:
                 await self._pump._give_up(error)
         finally:
             self._pump._busy = False
+            ABOUT.set(self._before)
 
 
 def _after(buffers: list[Buffer], sent: int) -> list[Buffer]:

@@ -13,16 +13,19 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from ipaddress import ip_network
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from dimse import uids
 from dimse.association import LOGGER
-from dimse.errors import AssociationAborted, ConnectionLost, DimseError
+from dimse.errors import AssociationAborted, ConnectionLost, DimseError, RemoteProtocolError
 from dimse.handlers import Handlers
+from dimse.happenings import Happening, Observe, ignore
+from dimse.logs import ABOUT, About
 from dimse.services import AsyncAssociation
-from dimse.settings import ACCEPTOR_MAXIMUM_LENGTH, Acceptor, Limits, Role, Timeouts, UserIdentity
+from dimse.settings import ACCEPTOR_MAXIMUM_LENGTH, Acceptor, Identify, Limits, Role, Timeouts
 from dimse.text import host_and_port, one_line
 from dimse.transport import READ
 from dimse.transport.base import Listener, Transport, tune
@@ -33,6 +36,8 @@ from dimse.waiting_room import Visitor, WaitingRoom
 
 if TYPE_CHECKING:
     import ssl
+
+    from dimse.tls import TLS, Security
 
 BACKLOG = 1024
 AT_ONCE = 64  # connections that are accepted before the others get their turn
@@ -71,8 +76,16 @@ class Reception:
         async_ops: The most operations that a requestor may have outstanding, if it asks for more than one (PS3.7 D.3.3.3); 0 is as
             many as `limits.queued_requests`, which is the most in any case.
         share_port: May other processes listen on the same port, each to get its share of the connections?
-        identify: Called with the user identity of a request; what it returns answers it, None rejects the association.
-        tls: How to speak TLS; None for plain connections.
+        identify: Verifies the user identity of a request (PS3.7 D.3.3.7), `def` or `async def`: what it returns answers it, empty
+            with user names; None rejects the association, as an exception does and more than 10 seconds do. Who gives no
+            identity is rejected.
+        allow_anonymous: Accept requestors that do not say who they are, though `identify` is set.
+        observe: Called with what happens to connections and associations, in the thread or on the loop where it happens: it is
+            to return soon.
+        tls: How to speak TLS, a `dimse.TLS` or any context of `ssl`; None for plain connections.
+
+    Raises:
+        TLSConfigurationError: `tls` cannot be used.
     """
 
     def __init__(
@@ -93,8 +106,10 @@ class Reception:
         accept_unknown: bool = False,
         async_ops: int = 1,
         share_port: bool = False,
-        identify: Callable[[UserIdentity], bytes | None] | None = None,
-        tls: ssl.SSLContext | None = None,
+        identify: Identify | None = None,
+        allow_anonymous: bool = False,
+        observe: Observe = ignore,
+        tls: TLS | ssl.SSLContext | None = None,
     ) -> None:
         self.handlers = handlers or Handlers()
         if contexts is None:
@@ -117,11 +132,14 @@ class Reception:
             # More than wait for their turn without the association being aborted are never allowed.
             async_ops=min(async_ops or limits.queued_requests, limits.queued_requests),
             identify=identify,
+            allow_anonymous=allow_anonymous,
         )
         self.timeouts = timeouts
         self.limits = limits
         self._networks = tuple(ip_network(network) for network in networks)
+        self._observer = observe
         self._tls = tls
+        self._security = self._secured()
         self._wanted_address = address
         self._share_port = share_port
         self._listener: Listener | None = None
@@ -178,8 +196,33 @@ class Reception:
             timeouts=self.timeouts,
             limits=self.limits,
             networks=self._networks,
-            tls=self._tls,
+            security=lambda: self._security,
+            observe=self._observe,
         )
+
+    def _observe(self, happening: Happening) -> None:
+        try:
+            self._observer(happening)
+        except Exception as error:
+            # A user's own code; the connection is not to suffer.
+            LOGGER.error("what observes the server failed: %s", one_line(f"{type(error).__name__}: {error}"))
+
+    def _secured(self) -> Security | None:
+        if self._tls is None:
+            return None
+        from dimse.tls import of_a_server
+
+        return of_a_server(self._tls)
+
+    def reload_tls(self) -> None:
+        """Read the files of a `dimse.TLS` again, for the connections that come from now on; those that stand are left alone.
+
+        From any thread. A context of `ssl` is its owner's to change.
+
+        Raises:
+            TLSConfigurationError: They cannot be used; the server goes on with what it had.
+        """
+        self._security = self._secured()
 
     def _judge(self, request: pdu.AssociateRQ) -> pdu.AssociateRJ | None:
         """Why a request is rejected as it stands; if it is not, it has one of the places for associations now."""
@@ -193,11 +236,25 @@ class Reception:
     async def _serve(self, transport: Transport, upper_layer: UpperLayer, request: pdu.AssociateRQ) -> None:
         """Serve one association to its end. Nothing that happens to it is raised: it is a line in the log."""
         host, port = transport.peer_address
+        ABOUT.set(
+            About((host, port), request.calling_ae_title, request.called_ae_title)
+        )  # to the end of the thread or task
+        happened = partial(
+            Happening,
+            peer=(host, port),
+            calling_ae_title=request.calling_ae_title,
+            called_ae_title=request.called_ae_title,
+        )
+        association, why = None, ""
         try:
             association = await AsyncAssociation.accept(
                 transport, upper_layer, request, self.acceptor, self.timeouts, self.handlers, self.limits
             )
-            if association is not None:
+            if association is None:  # all else was judged before
+                identity = negotiation.user_identity(request)
+                self._observe(happened("unidentified", user=identity.user if identity else ""))
+            else:
+                self._observe(happened("accepted", user=association.peer.user))
                 self._associations.add(association)
                 if self._ending is not None:  # it was not among them yet
                     self._ending(association)
@@ -205,15 +262,21 @@ class Reception:
                     await association.serve()
                 finally:
                     self._associations.discard(association)
-        except AssociationAborted:
+        except AssociationAborted as error:
             LOGGER.info("Association Aborted")
+            why = str(error)
         except (DimseError, OSError) as error:
+            why = str(error)
+            if isinstance(error, RemoteProtocolError):
+                self._observe(happened("protocol", why=why))
             level = logging.WARNING if isinstance(error, ConnectionLost) else logging.ERROR
             LOGGER.log(level, "%s:%d: %s", host, port, one_line(str(error)))
         finally:
             transport.close()
             with self._lock:
                 self._admitted -= 1
+            if association is not None:
+                self._observe(happened("ended", why=why))
 
     def _end_all(self, end: Callable[[AsyncAssociation], None]) -> None:
         """End every association, those too that are being accepted now."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 
 from dimse import uids
 from dimse.values import field, fields, value
@@ -81,7 +81,7 @@ class Timeouts:
     """How long each wait may take, in seconds; 0 is unlimited.
 
     Attributes:
-        connect: Until the transport connection stands.
+        connect: Until the transport connection stands; and as long again for the TLS handshake over it, on a server too.
         acse: For the answer to an association request and to a release request, and for a peer to close.
         dimse: For a response, from the last byte of its request.
         network: Without one byte moving, while a message is under way.
@@ -139,6 +139,12 @@ class Role:
     scp: bool = False
 
 
+USER_NAME, USER_NAME_AND_PASSCODE, KERBEROS, SAML, JSON_WEB_TOKEN = range(1, 6)
+"""User identity types (PS3.7 Table D.3-14)."""
+
+LONGEST_IDENTITY = 0xFFFF  # bytes of its primary and of its secondary field: their lengths have 16 bits
+
+
 @value
 class UserIdentity:
     """Who asks for the association (PS3.7 D.3.3.7). Its secrets are never shown.
@@ -154,6 +160,29 @@ class UserIdentity:
     primary: bytes = field(repr=False)
     secondary: bytes = field(default=b"", repr=False)
     positive_response_requested: bool = False
+
+    @property
+    def user(self) -> str:
+        """The user name, with types 1 and 2; else empty."""
+        named = self.identity_type in (USER_NAME, USER_NAME_AND_PASSCODE)
+        return self.primary.decode("utf-8", "replace") if named else ""
+
+
+Identify = Callable[[UserIdentity], bytes | None | Awaitable[bytes | None]]
+"""Verifies who asks: what it returns answers the requestor, empty with user names; None rejects the association."""
+
+
+def validate_identity(identity: UserIdentity) -> UserIdentity:
+    """A user identity that can be proposed.
+
+    Raises:
+        ValueError: It has another type than 1 to 5, or is too long to be sent.
+    """
+    if not USER_NAME <= identity.identity_type <= JSON_WEB_TOKEN:
+        raise ValueError(f"the type of a user identity is 1 to 5, not {identity.identity_type}")
+    if max(len(identity.primary), len(identity.secondary)) > LONGEST_IDENTITY:
+        raise ValueError(f"a user name, passcode, ticket, assertion or token has at most {LONGEST_IDENTITY} bytes")
+    return identity
 
 
 @value
@@ -201,6 +230,8 @@ class Requestor:
         validate_maximum_length(self.maximum_length)
         validate_maximum_send_length(self.maximum_send_length)
         validate_async_ops(self.async_ops)
+        if self.identity is not None:
+            validate_identity(self.identity)
         if not 1 <= len(self.contexts) <= MOST_CONTEXTS:
             raise ValueError(
                 f"an association has 1 to {MOST_CONTEXTS} presentation contexts, not {len(self.contexts)} (PS3.8 7.1.1.13)"
@@ -223,7 +254,8 @@ class Acceptor:
         accept_unknown: Accept abstract syntaxes that are not in `contexts`.
         roles: Abstract syntaxes for which a requestor may be SCP.
         async_ops: The most operations that we let a requestor have outstanding.
-        identify: Called with the user identity; what it returns answers it, None rejects the association.
+        identify: Verifies the user identity; who gives none is rejected, unless `allow_anonymous`.
+        allow_anonymous: Accept requestors that do not say who they are, though `identify` is set.
     """
 
     contexts: Collection[str]
@@ -237,7 +269,8 @@ class Acceptor:
     accept_unknown: bool = False
     roles: tuple[Role, ...] = ()
     async_ops: int = 1
-    identify: Callable[[UserIdentity], bytes | None] | None = None
+    identify: Identify | None = None
+    allow_anonymous: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "ae_title", validate_ae_title(self.ae_title))

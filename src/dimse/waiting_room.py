@@ -7,12 +7,15 @@ sockets, and calls `ready` and `expire`.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterable
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import TYPE_CHECKING
 
-from dimse.errors import ConnectError, ConnectionLost, NotDicomPeer
+from dimse.errors import AssociationRejected, ConnectionLost, NotDicomPeer, TLSError
+from dimse.happenings import Happening, Observe, ignore
+from dimse.logs import About, within
 from dimse.pump import LINGER, LOGGER, MOST_HEARD
 from dimse.settings import Limits, Timeouts
 from dimse.text import one_line
@@ -22,7 +25,7 @@ from dimse.upper_layer import pdu
 from dimse.upper_layer.provider import UpperLayer
 
 if TYPE_CHECKING:
-    import ssl
+    from dimse.tls import Security
 
 Network = IPv4Network | IPv6Network
 
@@ -34,6 +37,7 @@ class Visitor:
 
     Attributes:
         transport: The connection.
+        peer: Host and port of its other end.
         upper_layer: What it has said so far.
         deadline: When it has to leave, on `time.monotonic()`.
         secured: Is it past the TLS handshake, or without one?
@@ -41,10 +45,11 @@ class Visitor:
         held: Bytes of its request that have arrived.
     """
 
-    __slots__ = ("deadline", "held", "leaving", "secured", "transport", "upper_layer")
+    __slots__ = ("deadline", "held", "leaving", "peer", "secured", "transport", "upper_layer")
 
     def __init__(self, transport: Transport, upper_layer: UpperLayer, deadline: float) -> None:
         self.transport, self.upper_layer, self.deadline = transport, upper_layer, deadline
+        self.peer = transport.peer_address  # while it can be asked for
         self.secured, self.leaving, self.held = True, False, 0
 
 
@@ -57,10 +62,11 @@ class WaitingRoom:
         judge: Whether the A-ASSOCIATE-RQ is rejected as it stands, and how.
         welcome: An A-ASSOCIATE-RQ is complete and not rejected: the connection is now yours.
         maximum_length: The largest P-DATA-TF PDU that is announced.
-        timeouts: ARTIM is the `acse` one, absolute from the connection's start; a TLS handshake has `connect`.
+        timeouts: ARTIM is the `acse` one, absolute from the connection's start; a TLS handshake before that has `connect`.
         limits: `half_open` visitors at most; the oldest gives way.
         networks: Where visitors may come from; empty: from anywhere.
-        tls: How to speak TLS; None for plain connections.
+        security: Asked at each connection how it is to speak TLS; None for a plain one.
+        observe: Told of who is not let in.
     """
 
     def __init__(
@@ -74,57 +80,71 @@ class WaitingRoom:
         timeouts: Timeouts,
         limits: Limits,
         networks: Iterable[Network] = (),
-        tls: ssl.SSLContext | None = None,
+        security: Callable[[], Security | None] = lambda: None,
+        observe: Observe = ignore,
     ) -> None:
         self._watch, self._unwatch, self._judge, self._welcome = watch, unwatch, judge, welcome
         self._maximum_length = maximum_length
         self._timeouts = timeouts
         self._limits = limits
         self._networks = tuple(networks)
-        self._tls = tls
+        self._security, self._observe = security, observe
         self._buffer = memoryview(bytearray(_RECEIVED))
         # In the order of their deadlines, since each kind has one time-out.
+        self._shaking_hands: dict[Visitor, None] = {}
         self._waiting: dict[Visitor, None] = {}
         self._leaving: dict[Visitor, None] = {}
         self._held = 0  # bytes of all their requests
 
     def __len__(self) -> int:
-        return len(self._waiting) + len(self._leaving)
+        return len(self._shaking_hands) + len(self._waiting) + len(self._leaving)
 
     def enter(self, transport: Transport) -> None:
         """Take a new connection in; it may be turned away."""
         host, port = transport.peer_address
         if self._networks and not _is_in(host, self._networks):
             LOGGER.warning("%s:%d: not allowed to connect from there", host, port)
+            self._observe(Happening("turned away", (host, port)))
             transport.close()
             return
         if len(self) >= self._limits.half_open:
-            self._close(next(iter(self._leaving or self._waiting)))
+            self._close(next(iter(self._leaving or self._shaking_hands or self._waiting)))
         upper = UpperLayer(requestor=False, maximum_length=self._maximum_length)
         upper.transport_opened()
-        visitor = Visitor(transport, upper, time.monotonic() + (self._timeouts.acse or float("inf")))
-        self._waiting[visitor] = None
-        if self._tls is not None:
-            visitor.secured = False
+        visitor = Visitor(transport, upper, _after(self._timeouts.acse))
+        security = self._security()
+        if security is None:
+            self._waiting[visitor] = None
+        else:
+            visitor.secured, visitor.deadline = False, _after(self._timeouts.connect)
             try:
-                transport.begin_tls(self._tls)
-            except ConnectError:  # it is gone already
-                del self._waiting[visitor]
+                transport.begin_tls(security)
+            except TLSError:  # it is gone already
                 transport.close()
                 return
+            self._shaking_hands[visitor] = None
         self._watch(visitor, READ)
 
     def ready(self, visitor: Visitor) -> None:
         """Something can be read from a visitor, or written to it in its TLS handshake."""
-        if visitor not in self._waiting and visitor not in self._leaving:
+        if not any(visitor in those for those in (self._waiting, self._shaking_hands, self._leaving)):
             return  # it has given way to another one since that was seen
         try:
             if visitor.secured or self._shake_hands(visitor):
                 self._receive(visitor)
-        except (ConnectionLost, ConnectError) as error:
+        except ConnectionLost as error:
             # Health checks connect and go again: no news.
-            LOGGER.debug("%s:%d: %s", *visitor.transport.peer_address, one_line(str(error)))
+            LOGGER.debug("%s:%d: %s", *visitor.peer, one_line(str(error)))
             self._close(visitor)
+        except TLSError as error:
+            level = logging.DEBUG if visitor.transport.silent else logging.ERROR
+            LOGGER.log(level, "%s:%d: %s", *visitor.peer, one_line(str(error)))
+            if not visitor.transport.silent:
+                self._observe(Happening("tls", visitor.peer, why=str(error)))
+            if error.lasting:
+                self._see_off(visitor, LINGER)
+            else:
+                self._close(visitor)
 
     def _shake_hands(self, visitor: Visitor) -> bool:
         wanted = visitor.transport.shake_hands()
@@ -132,6 +152,9 @@ class WaitingRoom:
             self._watch(visitor, wanted)
             return False
         visitor.secured = True
+        visitor.deadline = _after(self._timeouts.acse)
+        del self._shaking_hands[visitor]
+        self._waiting[visitor] = None
         self._watch(visitor, READ)
         return True
 
@@ -174,37 +197,44 @@ class WaitingRoom:
             del self._waiting[visitor]
             self._welcome(visitor.transport, visitor.upper_layer, request)
             return
-        host, port = visitor.transport.peer_address
-        LOGGER.info("Rejecting Association")
-        LOGGER.warning(
-            "%s:%d: rejected %s", host, port, one_line(f"{request.calling_ae_title} -> {request.called_ae_title}")
-        )
+        host, port = visitor.peer
+        with within(About((host, port), request.calling_ae_title, request.called_ae_title)):
+            LOGGER.info("Rejecting Association")
+            LOGGER.warning(
+                "%s:%d: rejected %s", host, port, one_line(f"{request.calling_ae_title} -> {request.called_ae_title}")
+            )
+        titles = request.calling_ae_title, request.called_ae_title
+        why = AssociationRejected(rejection.result, rejection.source, rejection.reason).reason_text
+        self._observe(Happening("rejected", visitor.peer, *titles, why=why))
         visitor.upper_layer.associate_response(rejection)
         self._see_off(visitor, self._timeouts.acse)
 
     def _say_why(self, visitor: Visitor) -> None:
-        host, port = visitor.transport.peer_address
+        host, port = visitor.peer
         fault = visitor.upper_layer.fault
         heard = bytes(self._buffer[:MOST_HEARD])
         why = fault.why or "the protocol version is not supported"
         if fault.foreign:
             why = str(NotDicomPeer(heard if heard.startswith(fault.foreign) else fault.foreign))
         LOGGER.error("%s:%d: %s", host, port, one_line(why))
+        self._observe(Happening("protocol", visitor.peer, why=why))
 
     def _see_off(self, visitor: Visitor, seconds: float) -> None:
         """Send what is owed, and wait a while for the visitor to read it and close: closing first could reset the connection."""
         visitor.transport.send_now(visitor.upper_layer.data_to_send())
         self._hold(visitor, 0)
-        visitor.leaving = True
+        visitor.leaving = visitor.secured = True
         visitor.deadline = time.monotonic() + min(seconds or LINGER, LINGER)
+        self._shaking_hands.pop(visitor, None)
         self._waiting.pop(visitor, None)
         self._leaving[visitor] = None
+        self._watch(visitor, READ)
 
     def expire(self) -> float | None:
         """Close who has been here too long; returns the seconds until the next has, or None if nobody will have."""
         now = time.monotonic()
         nearest = float("inf")  # as the deadlines are where the timeout is unlimited
-        for visitors in (self._waiting, self._leaving):
+        for visitors in (self._shaking_hands, self._waiting, self._leaving):
             while visitors:
                 visitor = next(iter(visitors))
                 if visitor.deadline > now:
@@ -215,16 +245,22 @@ class WaitingRoom:
 
     def clear(self) -> None:
         """Close every connection."""
-        for visitor in (*self._waiting, *self._leaving):
+        for visitor in (*self._shaking_hands, *self._waiting, *self._leaving):
             self._close(visitor)
 
     def _close(self, visitor: Visitor) -> None:
         self._unwatch(visitor)
+        self._shaking_hands.pop(visitor, None)
         self._waiting.pop(visitor, None)
         self._leaving.pop(visitor, None)
         self._held -= visitor.held
         visitor.held = 0
         visitor.transport.close()
+
+
+def _after(seconds: float) -> float:
+    """The moment that is so far away; 0 is unlimited."""
+    return time.monotonic() + (seconds or float("inf"))
 
 
 def _is_in(host: str, networks: Iterable[Network]) -> bool:

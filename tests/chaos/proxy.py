@@ -1,10 +1,13 @@
-"""A proxy between a requestor and an acceptor that is as far away as it is told to be, and breaks connections.
+"""A proxy between a requestor and an acceptor that is as far away as it is told to be, and harms connections.
 
     with Proxy(scp_port, delay=0.025) as port:
         ...  # each byte takes 25 ms to 127.0.0.1:scp_port, and as long back
 
     with Proxy(scp_port, cut_after=iter([7, 20]), seed=3) as port:
         ...  # the first connection ends after 7 PDUs, the second after 20, all others live
+
+    with Proxy(scp_port, faults=iter([Fault("RST", after=3, torn=True)]), split=5) as port:
+        ...  # the first one is reset within its third PDU; of all, no write brings more than 5 bytes
 
 It knows nothing of DICOM but the header of a PDU (PS3.8 9.3.1).
 """
@@ -17,12 +20,40 @@ import struct
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from random import Random
+from typing import Literal
+
+from tests.chaos.pcap import Conversation, Pcap
 
 LOOPBACK = "127.0.0.1"
 CHUNK = 1 << 16  # bytes that are read at one time
 UNDER_WAY = 256  # chunks that may be between the two sides, in each direction
 HEADER = 6  # bytes: type, reserved, length
+COLLECTING = 0.02  # seconds that are waited for more at the most, where writes are coalesced
+PACES = 50  # writes a second, where it is slow
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What befalls one connection, and when.
+
+    Attributes:
+        kind: "FIN" and "RST" end both sides so. "half-close" ends one direction, that of the last PDU that passes: its receiver
+            sees the end, and what its sender says from then on is lost. "stall" holds everything up, until it is released.
+        after: How many PDUs have begun to pass by then, of both directions together; at least one.
+        torn: Within the last of them, at an offset that the seed decides; else behind it.
+        seconds: How long a stall takes; 0 until `Proxy.release`.
+    """
+
+    kind: Literal["FIN", "RST", "half-close", "stall"]
+    after: int
+    torn: bool = False
+    seconds: float = 0.0
+
+    @property
+    def described(self) -> tuple[str, ...]:
+        return self.kind, *(["torn"] if self.torn else [])
 
 
 class Proxy:
@@ -32,24 +63,47 @@ class Proxy:
         port: Of the acceptor on 127.0.0.1.
         delay: Seconds that everything takes each way; how much may be under way is not limited by it.
         cut_after: For each connection, after how many PDUs of both directions together it is cut, at least one; then none is.
-        seed: Decides how each is cut: by FIN or by RST, and behind that PDU or within it.
+        faults: For each connection, what befalls it instead; then nothing does.
+        seed: Decides how each is cut of `cut_after`, by FIN or by RST, and behind that PDU or within it; and where within, always.
+        split: Everything is written in pieces of 1 to so many bytes.
+        coalesce: So many bytes are collected before they are passed on, or what comes within `COLLECTING` seconds.
+        slow: Bytes that pass in a second, in each direction.
+        record: Where all that has passed is recorded.
 
     Attributes:
         connections: How many have come.
-        cuts: How each connection that was cut was cut: "FIN" or "RST", and "torn" where that was within a PDU.
+        cuts: What befell each connection that something befell: "FIN", "RST", "half-close" or "stall", and "torn" where that was
+            within a PDU.
+        stalled: Set when a connection stalls.
     """
 
-    def __init__(self, port: int, *, delay: float = 0.0, cut_after: Iterator[int] | None = None, seed: int = 0) -> None:
+    def __init__(
+        self,
+        port: int,
+        *,
+        delay: float = 0.0,
+        cut_after: Iterator[int] | None = None,
+        faults: Iterator[Fault | None] | None = None,
+        seed: int = 0,
+        split: int = 0,
+        coalesce: int = 0,
+        slow: int = 0,
+        record: Pcap | None = None,
+    ) -> None:
         self.connections = 0
         self.cuts: list[tuple[str, ...]] = []
+        self.stalled = threading.Event()
         self._port, self._delay, self._seed = port, delay, seed
         self._cut_after = iter(()) if cut_after is None else cut_after
+        self._faults = iter(()) if faults is None else faults
+        self._split, self._coalesce, self._slow, self._record = split, coalesce, slow, record
         self._failure: BaseException | None = None
 
     def __enter__(self) -> int:
         self._listener = socket.create_server((LOOPBACK, 0))
         self._listener.setblocking(False)
         self._loop = asyncio.new_event_loop()
+        self._released = asyncio.Event()
         self._task = self._loop.create_task(self._listen())
         self._thread = threading.Thread(target=self._run, name="Proxy")
         self._thread.start()
@@ -64,6 +118,10 @@ class Proxy:
         if self._failure is not None:
             raise self._failure
 
+    def release(self) -> None:
+        """Let go on what has stalled; nothing stalls any more."""
+        self._loop.call_soon_threadsafe(self._released.set)
+
     def _run(self) -> None:
         try:
             with suppress(asyncio.CancelledError):
@@ -76,30 +134,43 @@ class Proxy:
             while True:
                 near, _ = await self._loop.sock_accept(self._listener)
                 self.connections += 1
-                fate = Fate(next(self._cut_after, None), Random(f"{self._seed}/{self.connections}"))
-                connections.create_task(self._join(near, fate))
+                random = Random(f"{self._seed}/{self.connections}")
+                connections.create_task(self._join(near, Fate(self._next_fault(random), random)))
+
+    def _next_fault(self, random: Random) -> Fault | None:
+        """What is to befall the connection that has come."""
+        after = next(self._cut_after, None)
+        if after is None:
+            return next(self._faults, None)
+        return Fault("RST" if random.random() < 0.5 else "FIN", after, torn=random.random() < 0.5)
 
     async def _join(self, near: socket.socket, fate: Fate) -> None:
         """Pass on what comes over one connection until it ends."""
+        record = self._record.converse() if self._record is not None else None
         with near, socket.socket() as far:
             for end in (near, far):
                 end.setblocking(False)
                 end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            outward, back = Direction(near, far, 0, record), Direction(far, near, 1, record)
             try:
                 await self._loop.sock_connect(far, (LOOPBACK, self._port))
                 async with asyncio.TaskGroup() as directions:
-                    directions.create_task(self._pass_on(near, far, fate))
-                    directions.create_task(self._pass_on(far, near, fate))
+                    directions.create_task(self._pass_on(outward, fate))
+                    directions.create_task(self._pass_on(back, fate))
             except* ConnectionError:
+                outward.note_end("RST")
                 reset(near, far)
             except* Cut:
                 self.cuts.append(fate.described)
-                if fate.resets:
+                if fate.kind == "RST":
+                    outward.note_end("RST")
                     reset(near, far)
                 else:
+                    for direction in (outward, back):
+                        direction.note_end("FIN")
                     await self._finish(near, far)
 
-    async def _pass_on(self, source: socket.socket, target: socket.socket, fate: Fate) -> None:
+    async def _pass_on(self, direction: Direction, fate: Fate) -> None:
         """One direction of a connection, until its sender has ended it.
 
         Raises:
@@ -107,22 +178,37 @@ class Proxy:
             Cut: It has met its fate.
         """
         under_way: asyncio.Queue[tuple[float, bytes | None]] = asyncio.Queue(UNDER_WAY)
-        framing = Framing()
+        framing, deaf = Framing(), False
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._take(source, under_way))
+            group.create_task(self._take(direction.source, under_way))
             while True:
                 due, data = await under_way.get()
                 await asyncio.sleep(due - self._loop.time())
+                await fate.flowing.wait()
                 if data is None:
                     raise ConnectionResetError
+                if deaf and data:
+                    continue
                 if not data:
-                    await self._loop.sock_sendall(target, framing.held)
-                    target.shutdown(socket.SHUT_WR)
+                    if not deaf:
+                        await self._write(direction, framing.held, fate)
+                        direction.end()
                     return
-                passing, cut = fate.passing(framing, data)
-                await self._loop.sock_sendall(target, passing)
-                if cut:
+                passing, behind = fate.passing(framing, data)
+                if behind is not None and fate.cuts:
+                    fate.flowing.clear()  # for the other direction: no answer to this comes back
+                await self._write(direction, passing, fate)
+                if behind is None:
+                    continue
+                if fate.cuts:
                     raise Cut
+                self.cuts.append(fate.described)
+                if fate.kind == "half-close":
+                    direction.end()
+                    deaf = True
+                else:
+                    await self._stall(fate)
+                    await self._write(direction, behind, fate)
 
     async def _take(self, source: socket.socket, under_way: asyncio.Queue[tuple[float, bytes | None]]) -> None:
         """Put what comes on its way, with the time when it is due; b"" is its end, None a reset."""
@@ -130,9 +216,45 @@ class Proxy:
         while data:
             try:
                 data = await self._loop.sock_recv(source, CHUNK)
+                if data:
+                    data += await self._collect(source, self._coalesce - len(data))
             except ConnectionError:
                 data = None
             await under_way.put((self._loop.time() + self._delay, data))
+
+    async def _collect(self, source: socket.socket, most: int) -> bytes:
+        """So many bytes, or those that come in time."""
+        collected, deadline = b"", self._loop.time() + COLLECTING
+        while len(collected) < most and self._loop.time() < deadline:
+            try:
+                more = source.recv(most - len(collected))
+            except BlockingIOError:
+                await asyncio.sleep(0.001)
+                continue
+            if not more:
+                break
+            collected += more
+        return collected
+
+    async def _write(self, direction: Direction, data: bytes, fate: Fate) -> None:
+        """Write what passes, in the pieces and at the pace that were asked for."""
+        longest = max(1, self._slow // PACES) if self._slow else len(data)
+        while data:
+            count = fate.random.randint(1, self._split) if self._split else longest
+            piece, data = data[: min(count, longest)], data[min(count, longest) :]
+            direction.note(piece)
+            await self._loop.sock_sendall(direction.target, piece)
+            if self._slow or data:
+                await asyncio.sleep(len(piece) / self._slow if self._slow else 0)
+
+    async def _stall(self, fate: Fate) -> None:
+        """Hold both directions up, until it is released or its time is over."""
+        fate.flowing.clear()
+        self.stalled.set()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(fate.seconds or None):
+                await self._released.wait()
+        fate.flowing.set()
 
     async def _finish(self, *ends: socket.socket) -> None:
         """End both sides by FIN: closed with unread bytes they would be reset."""
@@ -146,6 +268,32 @@ class Proxy:
 
 class Cut(Exception):
     """A connection is to end here."""
+
+
+@dataclass(frozen=True)
+class Direction:
+    """One direction of a connection: where it comes from and goes to, and where that is recorded."""
+
+    source: socket.socket
+    target: socket.socket
+    sender: int  # 0 for the requestor, 1 for the acceptor
+    record: Conversation | None
+
+    def note(self, data: bytes) -> None:
+        """Record what passes; before it does, so that no answer to it comes first."""
+        if self.record is not None:
+            self.record.sent(self.sender, data)
+
+    def note_end(self, kind: Literal["FIN", "RST"]) -> None:
+        """Record how it ends."""
+        if self.record is not None:
+            self.record.ended(self.sender, kind)
+
+    def end(self) -> None:
+        """End it as its sender has."""
+        self.note_end("FIN")
+        with suppress(OSError):  # the other side has closed already
+            self.target.shutdown(socket.SHUT_WR)
 
 
 class Framing:
@@ -177,33 +325,43 @@ class Framing:
 
 
 class Fate:
-    """When and how one connection ends: after so many PDUs, or never."""
+    """What befalls one connection.
 
-    def __init__(self, after: int | None, random: Random) -> None:
-        self._after, self._random = after, random
-        self.resets, self._torn = random.random() < 0.5, random.random() < 0.5
+    Attributes:
+        random: What decides where.
+        flowing: Unset while it stalls, and once it is cut.
+        cuts: Does it end both directions?
+    """
 
-    @property
-    def described(self) -> tuple[str, ...]:
-        return ("RST" if self.resets else "FIN", *(["torn"] if self._torn else []))
+    def __init__(self, fault: Fault | None, random: Random) -> None:
+        self.random = random
+        self.flowing = asyncio.Event()
+        self.flowing.set()
+        self._fault = fault or Fault("FIN", 0)
+        self.cuts = self._fault.kind in ("FIN", "RST")
+        self._after = self._fault.after  # PDUs until then; 0 where nothing is to come
+        self.kind, self.seconds, self.described = self._fault.kind, self._fault.seconds, self._fault.described
 
-    def passing(self, framing: Framing, data: bytes) -> tuple[bytes, bool]:
-        """What of `data` passes in the direction of `framing`, and whether the connection ends behind it."""
-        if self._after is None:
-            return data, False
+    def passing(self, framing: Framing, data: bytes) -> tuple[bytes, bytes | None]:
+        """What passes of `data`, in the direction of `framing`; and what is behind the fault, None if that is not here."""
+        whole = framing.held + data
+        if not self._fault.after:
+            framing.held = b""
+            return whole, None
         passing = b""
         for piece, begins in framing.pieces(data):
             if begins:
                 self._after -= 1
                 if not self._after:
-                    framing.allowed = self._random.randrange(1, begins) if self._torn else begins
+                    framing.allowed = self.random.randrange(1, begins) if self._fault.torn else begins
             if framing.allowed is not None:
                 piece = piece[: framing.allowed]  # noqa: PLW2901
                 framing.allowed -= len(piece)
             passing += piece
             if framing.allowed == 0:
-                return passing, True
-        return passing, False
+                framing.held, self._fault = b"", Fault("FIN", 0)
+                return passing, whole[len(passing) :]
+        return passing, None
 
 
 def reset(*ends: socket.socket) -> None:

@@ -9,12 +9,14 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
 import dimse
 from dimse.errors import ConnectError, ConnectionLost
-from tests.chaos.proxy import Framing, Proxy
+from tests.chaos.pcap import Pcap, packets
+from tests.chaos.proxy import Fault, Framing, Proxy
 from tests.drivers import serving
 
 LENGTHS = [4, 100, 70_000, 0, 9]  # bytes behind the header of each PDU
@@ -199,3 +201,164 @@ def test_pdus_are_found_however_the_stream_is_cut_up(chunk: int) -> None:
     pieces = [piece for at in range(0, len(data), chunk) for piece in framing.pieces(data[at : at + chunk])]
     assert b"".join(piece for piece, _ in pieces) == data
     assert [length for _, length in pieces if length] == [6 + length for length in LENGTHS]
+
+
+# ---- declared faults
+
+
+@pytest.mark.parametrize("torn", [False, True])
+@pytest.mark.parametrize("kind", ["FIN", "RST", "half-close"])
+def test_a_declared_fault_befalls_its_connection_and_no_other(kind: str, torn: bool) -> None:
+    fault = Fault(kind, after=2, torn=torn)  # type: ignore[arg-type]  # of three words
+    with echoing() as scp:
+        proxy = Proxy(scp, faults=iter([None, fault]))
+        with proxy as port:
+            assert exchange(port, stream(LENGTHS)) == (stream(LENGTHS), "FIN")
+            _, end = exchange(port, stream(LENGTHS))
+            assert end == ("RST" if kind == "RST" else "FIN")
+            assert exchange(port, stream(LENGTHS)) == (stream(LENGTHS), "FIN")
+    assert proxy.cuts == [fault.described]
+
+
+def test_a_half_close_ends_one_direction_and_the_other_goes_on() -> None:
+    with one_way_and_back(b"afterwards") as (scp, arrived), Proxy(scp, faults=iter([Fault("half-close", 2)])) as port:
+        assert exchange(port, stream(LENGTHS)) == (b"afterwards", "FIN")
+    assert bytes(arrived) == stream(LENGTHS[:2])
+
+
+@contextmanager
+def one_way_and_back(answer: bytes) -> Iterator[tuple[int, bytearray]]:
+    """As `one_way`; when its other side has ended, the server answers."""
+    arrived = bytearray()
+
+    def run() -> None:
+        connection, _ = listener.accept()
+        with connection:
+            while data := connection.recv(1 << 16):
+                arrived.extend(data)
+            connection.sendall(answer)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=run)
+        thread.start()
+        yield listener.getsockname()[1], arrived
+        thread.join()
+
+
+@pytest.mark.parametrize("torn", [False, True])
+def test_a_stall_lasts_until_it_is_released_and_nothing_is_lost(torn: bool) -> None:
+    with echoing() as scp:
+        proxy = Proxy(scp, faults=iter([Fault("stall", 2, torn)]))
+        with proxy as port, socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+            connection.sendall(stream(LENGTHS))
+            connection.shutdown(socket.SHUT_WR)
+            assert proxy.stalled.wait(20)
+            received = b""
+            connection.settimeout(0.1)
+            with pytest.raises(TimeoutError):
+                while data := connection.recv(1 << 16):
+                    received += data
+            assert len(received) <= len(stream(LENGTHS[:2]))
+            proxy.release()
+            connection.settimeout(20)
+            while data := connection.recv(1 << 16):
+                received += data
+    assert received == stream(LENGTHS)
+
+
+def test_a_stall_may_have_an_end_of_its_own() -> None:
+    started = time.monotonic()
+    with echoing() as scp, Proxy(scp, faults=iter([Fault("stall", 1, seconds=0.1)])) as port:
+        assert exchange(port, stream(LENGTHS)) == (stream(LENGTHS), "FIN")
+    assert time.monotonic() - started >= 0.1
+
+
+# ---- how it is passed on
+
+
+@contextmanager
+def taking_writes(count: int) -> Iterator[tuple[int, list[int]]]:
+    """The port of a server that answers whatever it has read by a byte, and how much it has read each time."""
+    lengths: list[int] = []
+
+    def run() -> None:
+        connection, _ = listener.accept()
+        with connection:
+            while sum(lengths) < count:
+                lengths.append(len(connection.recv(1 << 16)))
+            connection.sendall(b"x")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=run)
+        thread.start()
+        yield listener.getsockname()[1], lengths
+        thread.join()
+
+
+def test_writes_are_split() -> None:
+    data = stream(LENGTHS[:2])
+    with echoing() as scp, Proxy(scp, split=3) as port:
+        assert exchange(port, data) == (data, "FIN")
+    with Pcap(Path("/dev/null")) as pcap, echoing() as scp, Proxy(scp, split=3, record=pcap) as port:
+        exchange(port, data)
+        assert pcap.packets >= 2 * len(data) / 3
+
+
+def test_writes_are_coalesced() -> None:
+    with (
+        taking_writes(1000) as (scp, lengths),
+        Proxy(scp, coalesce=1000) as port,
+        socket.create_connection(("127.0.0.1", port), timeout=20) as connection,
+    ):
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for _ in range(100):
+            connection.sendall(bytes(10))
+        assert connection.recv(1) == b"x"
+    assert len(lengths) <= 10
+
+
+def test_what_comes_alone_is_not_held_back_for_ever() -> None:
+    with echoing() as scp, Proxy(scp, coalesce=1 << 20) as port:
+        assert exchange(port, b"alone") == (b"alone", "FIN")
+
+
+def test_it_is_as_slow_as_it_is_told_to_be() -> None:
+    data, started = bytes(2000), time.monotonic()
+    with echoing() as scp, Proxy(scp, slow=10_000) as port:
+        assert exchange(port, data) == (data, "FIN")
+    assert 0.2 <= time.monotonic() - started < 5.0
+
+
+@pytest.mark.parametrize(
+    "options", [{"split": 7}, {"coalesce": 1 << 16}, {"slow": 100_000}, {"split": 50, "delay": 0.001}]
+)
+def test_an_association_stands_however_bytes_are_passed_on(options: dict[str, float]) -> None:
+    with (
+        serving() as scp,
+        Proxy(scp, **options) as port,  # type: ignore[arg-type]  # each is of its own type
+        dimse.associate("127.0.0.1", port, contexts=[dimse.Verification]) as association,
+    ):
+        assert association.echo() == 0
+
+
+# ---- what is recorded
+
+
+def test_what_passed_is_recorded_in_order(tmp_path: Path) -> None:
+    path = tmp_path / "conversations.pcap"
+    with Pcap(path) as pcap, echoing() as scp, Proxy(scp, record=pcap) as port:
+        assert exchange(port, stream(LENGTHS)) == (stream(LENGTHS), "FIN")
+        assert exchange(port, b"second") == (b"second", "FIN")
+    streams: dict[tuple[int, int], dict[int, bytes]] = {}
+    ended: set[tuple[int, int]] = set()
+    for ports, number, flags, data in packets(path):
+        streams.setdefault(ports, {})[number] = data if data else streams.get(ports, {}).get(number, b"")
+        if flags & 1:
+            ended.add(ports)
+    requestors = sorted(ports for ports in streams if ports[1] == 11112)
+    assert len(requestors) == 2
+    for ports, said in zip(requestors, (stream(LENGTHS), b"second"), strict=True):
+        for direction in (ports, ports[::-1]):
+            pieces = sorted(streams[direction].items())
+            assert b"".join(data for _, data in pieces) == said
+            assert direction in ended

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from dimse.errors import ConnectError, ConnectionLost
+from dimse.tls import Security
 from dimse.transport import READ, WRITE, blocking
 from dimse.transport.base import Transport
 from tests.drivers import ASYNCIO, LOOPBACK, Driver, TLSContexts, on_both_drivers, open_descriptors, tls_contexts
@@ -66,7 +67,7 @@ async def connected(
         if secured:
             assert contexts is not None
             handshake = executor.submit(contexts.server.wrap_socket, other, server_side=True)
-            await transport.secure(contexts.client, time.monotonic() + IN_TIME, server_hostname=LOOPBACK)
+            await transport.secure(Security(contexts.client), time.monotonic() + IN_TIME, host=LOOPBACK)
             other = handshake.result()
             other.sendall(b"\0")
             assert await receive(transport, 1) == b"\0"  # and the session tickets of TLS 1.3 with it
@@ -408,7 +409,7 @@ async def test_a_certificate_that_is_not_trusted_is_refused(driver: Driver, cont
         with other:
             handshake = executor.submit(contexts.server.wrap_socket, other, server_side=True)
             with pytest.raises(ConnectError, match="TLS handshake failed") as raised:
-                await transport.secure(contexts.stranger, time.monotonic() + IN_TIME, server_hostname=LOOPBACK)
+                await transport.secure(Security(contexts.stranger), time.monotonic() + IN_TIME, host=LOOPBACK)
             assert isinstance(raised.value.__cause__, ssl.SSLCertVerificationError)
             assert transport.closed
             with pytest.raises(ssl.SSLError):
@@ -419,7 +420,7 @@ async def test_a_certificate_that_is_not_trusted_is_refused(driver: Driver, cont
 async def test_a_handshake_that_stalls_is_given_up_at_the_deadline(driver: Driver, contexts: TLSContexts) -> None:
     async with connected(driver) as (transport, _):
         with pytest.raises(ConnectError, match="TLS handshake failed: Connection timed out") as raised:
-            await transport.secure(contexts.client, time.monotonic() + SOON, server_hostname=LOOPBACK)
+            await transport.secure(Security(contexts.client), time.monotonic() + SOON, host=LOOPBACK)
         assert isinstance(raised.value.__cause__, OSError)
         assert raised.value.__cause__.errno == errno.ETIMEDOUT
         assert transport.closed
@@ -429,8 +430,8 @@ async def test_a_handshake_that_stalls_is_given_up_at_the_deadline(driver: Drive
 async def test_a_peer_without_tls_is_refused(driver: Driver, contexts: TLSContexts) -> None:
     async with connected(driver) as (transport, other):
         other.sendall(b"\x03\x00\x00\x00\x00\x04\x00\x01\x01\x01")
-        with pytest.raises(ConnectError, match="TLS handshake failed"):
-            await transport.secure(contexts.client, time.monotonic() + IN_TIME, server_hostname=LOOPBACK)
+        with pytest.raises(ConnectError, match="TLS handshake failed: the peer speaks DICOM without TLS"):
+            await transport.secure(Security(contexts.client), time.monotonic() + IN_TIME, host=LOOPBACK)
         assert transport.closed
 
 

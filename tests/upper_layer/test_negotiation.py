@@ -10,7 +10,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from dimse import uids
-from dimse.errors import NegotiationError, RefusedContexts, RemoteProtocolError
+from dimse.errors import IdentityNotConfirmed, NegotiationError, RefusedContexts, RemoteProtocolError
 from dimse.settings import (
     IMPLEMENTATION_CLASS_UID,
     IMPLEMENTATION_VERSION_NAME,
@@ -67,8 +67,10 @@ def requested(*items: pdu.UserInformationItem, **fields: Any) -> pdu.AssociateRQ
     )
 
 
-def accepted(acceptor: Acceptor, request: pdu.AssociateRQ) -> tuple[pdu.AssociateAC, Negotiated]:
-    result = answer(acceptor, request)
+def accepted(
+    acceptor: Acceptor, request: pdu.AssociateRQ, identity_response: bytes | None = None
+) -> tuple[pdu.AssociateAC, Negotiated]:
+    result = answer(acceptor, request, identity_response)
     assert isinstance(result, tuple)
     return result
 
@@ -346,37 +348,29 @@ def test_which_context_is_accepted_with_which_transfer_syntax(
 
 
 @pytest.mark.parametrize(
-    ("identify", "item", "answered"),
+    ("item", "response", "answered", "user"),
     [
-        (None, pdu.UserIdentityRQ(1, 1, b"user"), None),
-        (lambda who: b"", None, None),
-        (lambda who: b"", pdu.UserIdentityRQ(1, 0, b"user"), None),
-        (lambda who: b"", pdu.UserIdentityRQ(1, 1, b"user"), b""),
-        (lambda who: who.secondary + who.primary, pdu.UserIdentityRQ(2, 1, b"user", b"pass"), b"passuser"),
-        (lambda who: bytes((who.identity_type,)), pdu.UserIdentityRQ(5, 1, b"token"), b"\5"),
-        (lambda who: b"yes" if who.positive_response_requested else b"", pdu.UserIdentityRQ(3, 255, b"t"), b"yes"),
+        (pdu.UserIdentityRQ(1, 1, b"user"), None, None, ""),
+        (None, None, None, ""),
+        (pdu.UserIdentityRQ(1, 0, b"user"), b"", None, "user"),
+        (pdu.UserIdentityRQ(1, 1, b"user"), b"", b"", "user"),
+        (pdu.UserIdentityRQ(2, 255, "J\xf6rg".encode(), b"pass"), b"", b"", "J\xf6rg"),
+        (pdu.UserIdentityRQ(5, 1, b"token"), b"answer", b"answer", ""),
     ],
 )
-def test_a_user_identity_is_answered_where_that_is_asked_for(
-    identify: Any, item: pdu.UserIdentityRQ | None, answered: bytes | None
+def test_a_user_identity_that_was_verified_is_answered_where_that_is_asked_for(
+    item: pdu.UserIdentityRQ | None, response: bytes | None, answered: bytes | None, user: str
 ) -> None:
-    accept, _ = accepted(acceptor(identify=identify), requested(*([item] if item else [])))
+    accept, negotiated = accepted(acceptor(), requested(*([item] if item else [])), response)
     found = negotiation.find(accept.user_information, pdu.UserIdentityAC)
     assert (found and found.server_response) == answered
+    assert negotiated.peer.user == user
 
 
-@pytest.mark.parametrize("positive_response_requested", [0, 1])
-def test_an_identity_that_is_not_taken_rejects_the_association(positive_response_requested: int) -> None:
-    request = requested(pdu.UserIdentityRQ(2, positive_response_requested, b"user", b"wrong"))
-    assert answer(acceptor(identify=lambda who: None), request) == pdu.AssociateRJ(1, 1, 1)
-
-
-def test_who_asks_wrongly_is_not_asked_for_an_identity() -> None:
-    def identify(who: UserIdentity) -> bytes:
-        raise AssertionError
-
-    request = requested(pdu.UserIdentityRQ(1, 0, b"user"), application_context="1.2.3")
-    assert answer(acceptor(identify=identify), request) == pdu.AssociateRJ(1, 1, 2)
+def test_who_asks_says_who_it_is() -> None:
+    assert negotiation.user_identity(requested()) is None
+    identity = negotiation.user_identity(requested(pdu.UserIdentityRQ(2, 255, b"user", b"pass")))
+    assert identity == UserIdentity(2, b"user", b"pass", positive_response_requested=True)
 
 
 def test_the_application_information_of_the_requestor_is_held() -> None:
@@ -389,13 +383,15 @@ def test_the_application_information_of_the_requestor_is_held() -> None:
 # Both sides
 
 
-def agreed(asked: Requestor, asking: Acceptor) -> tuple[Negotiated, Negotiated, pdu.AssociateAC]:
+def agreed(
+    asked: Requestor, asking: Acceptor, identity_response: bytes | None = None
+) -> tuple[Negotiated, Negotiated, pdu.AssociateAC]:
     """What the requestor and the acceptor hold, each from the bytes of the other, and the answer."""
     request = propose(asked)
     arrived = pdu.decode(1, pdu.encode(request)[6:])
     assert arrived == request
     assert isinstance(arrived, pdu.AssociateRQ)
-    accept, acceptors = accepted(asking, arrived)
+    accept, acceptors = accepted(asking, arrived, identity_response)
     answered = pdu.decode(2, pdu.encode(accept)[6:])
     assert answered == accept
     assert isinstance(answered, pdu.AssociateAC)
@@ -474,10 +470,16 @@ def test_no_more_operations_are_invoked_than_were_asked_for(asked: int, window: 
 
 def test_a_user_identity_and_its_answer() -> None:
     requestors, *_ = agreed(
-        requestor(identity=UserIdentity(3, b"ticket", positive_response_requested=True)),
-        acceptor(identify=lambda who: who.primary.upper()),
+        requestor(identity=UserIdentity(3, b"ticket", positive_response_requested=True)), acceptor(), b"TICKET"
     )
     assert requestors.identity_response == b"TICKET"
+
+
+def test_an_identity_that_was_to_be_confirmed_and_is_not_is_an_error() -> None:
+    with pytest.raises(IdentityNotConfirmed, match="without confirming the user identity"):
+        agreed(requestor(identity=UserIdentity(1, b"me", positive_response_requested=True)), acceptor())
+    requestors, *_ = agreed(requestor(identity=UserIdentity(1, b"me")), acceptor())
+    assert requestors.identity_response is None
 
 
 UIDS = st.sampled_from((VERIFICATION, CT, MR, "1.2.3", IMPLICIT))
@@ -510,30 +512,34 @@ ACCEPTORS = st.builds(
     accept_unknown=st.booleans(),
     roles=ROLES,
     async_ops=WINDOWS,
-    identify=st.sampled_from((None, lambda who: b"", lambda who: who.primary)),
 )
 
 
-@given(asked=REQUESTORS, asking=ACCEPTORS)
+@given(asked=REQUESTORS, asking=ACCEPTORS, identity_response=st.none() | st.binary(max_size=9))
 @hypothesis_settings(max_examples=200)
-def test_both_sides_hold_the_same_to_be_agreed(asked: Requestor, asking: Acceptor) -> None:
+def test_both_sides_hold_the_same_to_be_agreed(
+    asked: Requestor, asking: Acceptor, identity_response: bytes | None
+) -> None:
+    wanted = asked.identity is not None and asked.identity.positive_response_requested
     try:
-        requestors, acceptors, _ = agreed(asked, asking)
+        requestors, acceptors, _ = agreed(asked, asking, identity_response)
+    except IdentityNotConfirmed:
+        assert wanted and identity_response is None
+        return
     except RefusedContexts as error:
         assert len(error.refused) == len(asked.contexts)
         return
     assert requestors.contexts == acceptors.contexts
     assert (requestors.invoked, requestors.performed) == (acceptors.performed, acceptors.invoked)
     assert requestors.called_ae_title == acceptors.called_ae_title == asked.called_ae_title
-    assert requestors.peer == replace(acceptors.peer, ae_title=asked.called_ae_title)
+    assert requestors.peer == replace(acceptors.peer, ae_title=asked.called_ae_title, user="")
     for ours, cap, theirs in (
         (requestors, asked.maximum_send_length, asking.maximum_length),
         (acceptors, asking.maximum_send_length, asked.maximum_length),
     ):
         assert 8 <= ours.send_length <= cap
         assert not theirs or ours.send_length <= theirs
-    wanted = asked.identity and asked.identity.positive_response_requested and asking.identify
-    assert (requestors.identity_response is not None) == bool(wanted)
+    assert requestors.identity_response == (identity_response if wanted else None)
 
 
 LATIN_1 = st.characters(max_codepoint=255)

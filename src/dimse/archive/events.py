@@ -26,6 +26,8 @@ from types import TracebackType
 from typing import IO, Any, Self
 
 from dimse.archive.stored import Stored
+from dimse.line_file import LineFile
+from dimse.logs import Private
 from dimse.text import one_line
 
 LOGGER = logging.getLogger("dimse.archive")
@@ -110,7 +112,7 @@ def _encoded(entries: dict[str, str | int]) -> bytes:
     return json.dumps(entries).encode("ascii") + b"\n"
 
 
-class Report:
+class Report(LineFile):
     """A file that gets a line of JSON, the `document`, for each instance: `FileStore("incoming", stored=Report("received.jsonl"))`.
 
     A line is appended in one write, so lines of several processes do not mix. When the file was renamed or removed, as log rotation
@@ -123,44 +125,9 @@ class Report:
         OSError: It cannot be opened; on a call: the line cannot be written.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = os.path.abspath(path)
-        self._lock = threading.Lock()
-        self._file = self._open()
-        self._torn = False  # the last line is not whole
-
     def __call__(self, stored: Stored) -> None:
         """Append the line of an instance."""
-        line = _encoded(document(stored))
-        with self._lock:
-            if self._file < 0 or self._has_moved():
-                self._close()
-                self._file, self._torn = self._open(), False
-            whole = b"\n" + line if self._torn else line
-            written = os.write(self._file, whole)
-            self._torn = written < len(whole)
-            if self._torn:
-                raise OSError(f"only {written} of {len(whole)} bytes of a line were written to {self.path}")
-
-    def close(self) -> None:
-        """Close the file; a later call opens it again."""
-        with self._lock:
-            self._close()
-
-    def _close(self) -> None:
-        if self._file >= 0:
-            os.close(self._file)
-            self._file = -1
-
-    def _open(self) -> int:
-        return os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY, 0o600)
-
-    def _has_moved(self) -> bool:
-        try:
-            there = os.stat(self.path)
-        except FileNotFoundError:
-            return True
-        return not os.path.samestat(there, os.fstat(self._file))
+        self.append(_encoded(document(stored)))
 
 
 class Command:
@@ -205,7 +172,11 @@ class Command:
             if not isinstance(output, int):
                 shown = os.pread(output.fileno(), _SHOWN, 0).decode("utf-8", "replace")
                 for line in shown.splitlines():
-                    LOGGER.debug("%s: %s", self.arguments[0], one_line(line))
+                    LOGGER.debug(
+                        "%s: %s",
+                        one_line(self.arguments[0]),
+                        Private(one_line(line), f"({len(line)} characters of output)"),
+                    )
         if failure:
             LOGGER.warning("command %s for %s: %s", one_line(self.arguments[0]), _name(event), failure)
 

@@ -28,6 +28,7 @@ from dimse.archive.layout import DEFAULT, Layout
 from dimse.archive.sink import INCOMING, LOGGER, PART, FileSink, Room, reason
 from dimse.archive.stored import Stored
 from dimse.handlers import Handlers
+from dimse.logs import Private
 from dimse.message.status import Status
 from dimse.services.storage import DATA_SET_DOES_NOT_MATCH, OUT_OF_RESOURCES
 from dimse.services.store_request import StoreRequest
@@ -172,11 +173,12 @@ class FileStore:
                 LOGGER.error("refused %s: %s", one_line(request.sop_instance_uid, 64), fault)
                 return _status(DATA_SET_DOES_NOT_MATCH, fault)
             path = self._layout.path(request, elements)
-            LOGGER.info("Storing DICOM file: %s", "/".join(path))
+            shown = self._shown(request, path)
+            LOGGER.info("Storing DICOM file: %s", shown("/".join(path)))
             if self._durable:
                 sync(sink.file)
             with self._alone("/".join(path)), self._folders.opened(path[:-1]) as branch:
-                kept = self._publish(sink, branch, path[-1])
+                kept = self._publish(sink, branch, path[-1], shown)
         except OSError as error:
             LOGGER.error("cannot store %s: %s", one_line(request.sop_instance_uid, 64), reason(error))
             return _status(OUT_OF_RESOURCES, reason(error))
@@ -185,8 +187,15 @@ class FileStore:
         name, duplicate = kept
         relative_path = "/".join((*path[:-1], name))
         sink.published(os.path.join(self.folder, relative_path))
-        self._tell(request, sink, elements, relative_path, duplicate)
+        self._tell(request, sink, elements, relative_path, duplicate, shown(relative_path))
         return _status(0x0000)
+
+    def _shown(self, request: StoreRequest, path: tuple[str, ...]) -> Callable[[str], object]:
+        """How the log shows a path or name of the instance that goes to `path`."""
+        if not self._layout.identifying:
+            return lambda name: name
+        shown = self._layout.shown(request)
+        return lambda name: Private(name, shown + name[name.rindex(path[-1]) + len(path[-1]) :])
 
     @contextmanager
     def _alone(self, path: str) -> Iterator[None]:
@@ -204,20 +213,24 @@ class FileStore:
                 self._publishing.remove(path)
                 self._published.notify_all()
 
-    def _publish(self, sink: FileSink, branch: Branch, name: str) -> tuple[str, bool] | None:
+    def _publish(
+        self, sink: FileSink, branch: Branch, name: str, shown: Callable[[str], object]
+    ) -> tuple[str, bool] | None:
         """Give a synced file its final name, or find that it is there already.
 
         Returns:
             The name under which it is kept, and whether it was before; None if it is rejected.
         """
         for candidate in chain([name], (f"{name}~{number}" for number in count(2))):
-            if sink.give_name(branch.folder, candidate):
+            if sink.give_name(branch.folder, candidate, shown(candidate)):
                 self._sync_name(branch, candidate)
                 return candidate, False
             if self._is_kept(sink, branch, candidate):
-                LOGGER.warning("DICOM file already exists with the same data set: %s", candidate)
+                LOGGER.warning("DICOM file already exists with the same data set: %s", shown(candidate))
                 return candidate, True
-            LOGGER.warning("DICOM file already exists with another data set: %s (%s)", candidate, self._on_duplicate)
+            LOGGER.warning(
+                "DICOM file already exists with another data set: %s (%s)", shown(candidate), self._on_duplicate
+            )
             if self._on_duplicate == "reject":
                 return None
             if self._on_duplicate == "replace":
@@ -252,7 +265,13 @@ class FileStore:
             close(file)
 
     def _tell(
-        self, request: StoreRequest, sink: FileSink, elements: Mapping[int, str], relative_path: str, duplicate: bool
+        self,
+        request: StoreRequest,
+        sink: FileSink,
+        elements: Mapping[int, str],
+        relative_path: str,
+        duplicate: bool,
+        shown: object,
     ) -> None:
         """Call the `stored` hook."""
         if self._stored is None:
@@ -279,7 +298,7 @@ class FileStore:
             # A user's own code; the instance is kept, and its success must be said.
             LOGGER.error(
                 "what follows the storing of %s failed: %s",
-                relative_path,
+                shown,
                 one_line(f"{type(error).__name__}: {error}"),
                 exc_info=LOGGER.isEnabledFor(logging.DEBUG),
             )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from string import Formatter
 
 from dimse.archive.names import modality_prefix, safe_component
@@ -41,6 +41,11 @@ ELEMENTS = {
 }
 """Tags of the fields that are values of the data set."""
 
+IDENTIFYING = frozenset(
+    ("AccessionNumber", "PatientID", "PatientName", "SeriesDate", "SeriesTime", "StudyDate", "StudyID", "StudyTime")
+)
+"""Those that may identify a patient, and are not for a log."""
+
 FIELDS = (*_OF_THE_REQUEST, *ELEMENTS)
 """What may stand in braces: keywords of PS3.6, the AE titles of the association, and letters for the SOP class (`CT`)."""
 
@@ -55,6 +60,7 @@ class Layout:
     Attributes:
         template: As given.
         tags: Of the elements of the data set that it needs.
+        identifying: May a path that it makes identify a patient?
 
     Args:
         template: Besides fields it has ASCII letters, digits, `.`, `-` and `_`.
@@ -70,6 +76,7 @@ class Layout:
         fields = {field for component in self._components for _, field in component if field}
         if not any(field == _INSTANCE for _, field in self._components[-1]):
             raise ValueError(f"the layout {template!r} has no {{{_INSTANCE}}} in its last component")
+        self.identifying = not fields.isdisjoint(IDENTIFYING)
         self.tags = frozenset(ELEMENTS[field] for field in fields if field in ELEMENTS)
 
     def path(self, request: StoreRequest, elements: Mapping[int, str]) -> tuple[str, ...]:
@@ -84,10 +91,20 @@ class Layout:
             said = _OF_THE_REQUEST[field](request) if field in _OF_THE_REQUEST else elements.get(ELEMENTS[field])
             return safe_component(said or UNKNOWN)
 
-        return tuple(
-            safe_component("".join(text + (value(field) if field else "") for text, field in component), _LONGEST)
-            for component in self._components
-        )
+        return tuple(safe_component(name, _LONGEST) for name in self._filled(value))
+
+    def shown(self, request: StoreRequest) -> str:
+        """The path for a log: without the values of the data set, in whose place their fields stand."""
+
+        def value(field: str) -> str:
+            said = _OF_THE_REQUEST.get(field)
+            return safe_component(said(request) or UNKNOWN) if said else f"{{{field}}}"
+
+        return "/".join(self._filled(value))
+
+    def _filled(self, value: Callable[[str], str]) -> Iterator[str]:
+        for component in self._components:
+            yield "".join(text + (value(field) if field else "") for text, field in component)
 
 
 def _parse(component: str, template: str) -> list[tuple[str, str]]:

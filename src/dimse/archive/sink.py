@@ -130,14 +130,14 @@ class FileSink:
         end = min(self.size, _FAR)
         return peek(lambda offset, size: os.pread(self.file, size, self._offset + offset), end, transfer_syntax, tags)
 
-    def give_name(self, folder: int, name: str) -> bool:
-        """Give the file a name in `folder`; False if that stands for something already."""
+    def give_name(self, folder: int, name: str, shown: object) -> bool:
+        """Give the file a name in `folder`, `shown` so in the log; False if that stands for something already."""
         assert self._temporary is not None
         try:
             way = give_name(self._incoming, self._temporary, folder, name)
         except FileExistsError:
             return False
-        LOGGER.debug("%s has its name by %s", name, way)
+        LOGGER.debug("%s has its name by %s", shown, way)
         return True
 
     def replace(self, folder: int, name: str, confirm: Callable[[], None]) -> None:

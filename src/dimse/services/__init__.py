@@ -23,6 +23,8 @@ from dimse.settings import (
 if TYPE_CHECKING:
     import ssl
 
+    from dimse.tls import TLS
+
 
 class AsyncAssociation(Association):
     """An association with the operations of every service as methods.
@@ -60,7 +62,7 @@ async def associate(
     timeouts: Timeouts = Timeouts(),  # noqa: B008  (frozen)
     maximum_length: int = REQUESTOR_MAXIMUM_LENGTH,
     maximum_send_length: int = MAXIMUM_SEND_LENGTH,
-    tls: ssl.SSLContext | None = None,
+    tls: TLS | ssl.SSLContext | None = None,
     roles: Iterable[Role] = (),
     extended: Iterable[ExtendedNegotiation] = (),
     common_extended: Iterable[CommonExtendedNegotiation] = (),
@@ -80,7 +82,7 @@ async def associate(
         timeouts: In seconds.
         maximum_length: The largest P-DATA-TF PDU that we receive, in bytes; 0 is unlimited.
         maximum_send_length: Our cap, in bytes, on what we send below the peer's maximum.
-        tls: How to speak TLS; None for a plain connection.
+        tls: How to speak TLS, a `dimse.TLS` or any context of `ssl`; None for a plain connection.
         roles: SCU and SCP roles to propose.
         extended: Service-class application information to propose.
         common_extended: Service classes and related general SOP classes to propose.
@@ -93,10 +95,12 @@ async def associate(
 
     Raises:
         ValueError: An argument is outside of what the Standard allows; nothing was sent.
-        ConnectError: No transport connection could be made.
+        ConnectError: No transport connection could be made; a `TLSError` if that is for TLS.
+        TLSConfigurationError: `tls` cannot be used.
         AssociationRejected: The peer answered A-ASSOCIATE-RJ.
         AssociationError: The peer aborted or vanished instead of answering.
         RefusedContexts: It accepted none of the contexts; the association was aborted.
+        IdentityNotConfirmed: It accepted the association, and did not answer the identity though that was asked for.
         NegotiationError: Its maximum length is too small to send anything in.
         OperationTimeout: It did not answer in time.
         RemoteProtocolError: What it said is no DICOM, or no answer to what was asked.

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from dimse import uids
 from dimse.association import LOGGER, MESSAGES, Arrived, Association, Dispatcher, Refusal
 from dimse.errors import AssociationReleased, OperationTimeout
+from dimse.logs import within
 from dimse.message.command import UNRECOGNIZED_OPERATION, NActionRQ, NEventReportRQ, Request
 from dimse.message.status import Status
 from dimse.services.handling import PROCESSING_FAILURE, ask_status, send_status
@@ -110,10 +111,11 @@ async def begin_commitment(
         action_type_id=REQUEST_STORAGE_COMMITMENT,
         has_data_set=True,
     )
-    MESSAGES.info("Sending Storage Commitment Request: MsgID %d, %d instances", request.message_id, len(asked))
-    response = await association.exchange(context, request, data_set)
-    status = Status(response.status, service=SERVICE, comment=one_line(response.error_comment or ""))
-    MESSAGES.info("Received Storage Commitment Response (Status: %s)", status)
+    with within(association.about):
+        MESSAGES.info("Sending Storage Commitment Request: MsgID %d, %d instances", request.message_id, len(asked))
+        response = await association.exchange(context, request, data_set)
+        status = Status(response.status, service=SERVICE, comment=one_line(response.error_comment or ""))
+        MESSAGES.info("Received Storage Commitment Response (Status: %s)", status)
     status.check()
     return transaction_uid
 

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from dimse import uids
 from dimse.association import MESSAGES, Arrived, Association, Refusal
+from dimse.logs import within
 from dimse.message.command import CEchoRQ, CEchoRSP
 from dimse.message.status import Status
 from dimse.services.handling import ask_status, send_status
@@ -27,11 +28,12 @@ async def echo(association: Association) -> Status:
     """
     context = association.context_for(uids.Verification)
     request = CEchoRQ(message_id=association.next_message_id(), affected_sop_class_uid=uids.Verification)
-    MESSAGES.info("Sending Echo Request: MsgID %d", request.message_id)
-    response = await association.exchange(context, request)
-    assert isinstance(response, CEchoRSP)  # the association lets no other through
-    status = Status(response.status, service="verification", comment=response.error_comment or "")
-    MESSAGES.info("Received Echo Response (Status: 0x%04X - %s)", status, "Unknown" if status else "Success")
+    with within(association.about):
+        MESSAGES.info("Sending Echo Request: MsgID %d", request.message_id)
+        response = await association.exchange(context, request)
+        assert isinstance(response, CEchoRSP)  # the association lets no other through
+        status = Status(response.status, service="verification", comment=response.error_comment or "")
+        MESSAGES.info("Received Echo Response (Status: 0x%04X - %s)", status, "Unknown" if status else "Success")
     return status
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import dimse
 from dimse import settings, uids
+from dimse.logs import show_private
 from dimse.message.command import HIGH, LOW, MEDIUM
 from dimse.text import one_line
 
@@ -161,6 +162,13 @@ def add_logging(parser: Parser) -> argparse._ArgumentGroup:
         "-ll", "--log-level", metavar="L", choices=LEVELS, help=f"this level and more severe: {', '.join(LEVELS)}"
     )
     group.add_argument("-lc", "--log-config", metavar="F", help="a Python logging configuration (INI, JSON or TOML)")
+    group.add_argument(
+        "--log-format",
+        choices=("text", "json"),
+        default="text",
+        help="json: an object a line, for programs (%(default)s)",
+    )
+    group.add_argument("--log-phi", action="store_true", help="do not hide what may identify patients")
     return group
 
 
@@ -265,6 +273,8 @@ def association_options(options: argparse.Namespace) -> AssociationOptions:
         "maximum_length": options.max_pdu,
         "maximum_send_length": options.max_send_pdu,
         "async_ops": getattr(options, "async_ops", 1),
+        "tls": options.tls,
+        "identity": options.identity,
     }
 
 
@@ -293,14 +303,19 @@ def start_logging(parser: Parser, arguments: argparse.Namespace) -> logging.Logg
     """
     logger = logging.getLogger(f"dimse.tools.{parser.tool}")
     if arguments.log_config:
+        if arguments.log_format != "text":
+            parser.error("--log-config says itself what the log looks like: it does not go with --log-format")
         try:
             _configure(arguments.log_config)
         except Exception as error:  # whatever the logging package makes of a configuration that is not right
             parser.error(f"cannot use the logging configuration {arguments.log_config}: {one_line(str(error))}")
     else:
         handler = logging.StreamHandler(sys.stderr)
-        handler.setFormatter(logging.Formatter("%(levelname).1s: %(message)s"))
+        handler.setFormatter(_formatter(arguments.log_format))
         logging.getLogger("dimse").addHandler(handler)
+    if arguments.log_phi:
+        for each in (*logging.getLogger("dimse").handlers, *logging.getLogger().handlers):
+            each.addFilter(show_private)
     level = logging.ERROR
     if arguments.log_level:
         level = logging.getLevelNamesMapping()[arguments.log_level.upper()]
@@ -313,6 +328,14 @@ def start_logging(parser: Parser, arguments: argparse.Namespace) -> logging.Logg
     logger.debug("%s.py v%s", parser.tool, dimse.__version__)
     logger.debug("")
     return logger
+
+
+def _formatter(log_format: str) -> logging.Formatter:
+    if log_format == "json":
+        from dimse.tools.json_log import Formatter
+
+        return Formatter()
+    return logging.Formatter("%(levelname).1s: %(message)s")
 
 
 def warn(logger: logging.Logger, options: argparse.Namespace, warning: str) -> None:
@@ -348,6 +371,8 @@ def explain_request(error: dimse.DimseError) -> list[str]:
     """The lines for an association that did not come about."""
     words = one_line(str(error))
     match error:
+        case dimse.TLSError():
+            lines = [f"Association request failed: {words}"]
         case dimse.ConnectError():
             lines = ["Association request failed: unable to connect to remote", f"TCP Initialisation Error: {words}"]
         case dimse.AssociationRejected():

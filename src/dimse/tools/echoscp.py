@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import dimse
-from dimse.tools import common, listening
+from dimse.tools import audit, common, identity, listening, tls
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -23,6 +23,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     listening.add_options(parser, "ECHOSCP")
     options = parser.read(arguments)
     logger = common.start_logging(parser, options)
+    tls.settle(parser, options, logger)
+    identity.settle_acceptor(parser, options, logger)
+    audit.settle(parser, options, options.ae_title, sends=False)
     return listening.run(options, logger, shared)
 
 

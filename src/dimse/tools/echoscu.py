@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import dimse
 from dimse import settings
 from dimse.text import one_line
-from dimse.tools import common
+from dimse.tools import common, identity, tls
 
 MOST_ECHOES = 10  # that are listed one by one
 
@@ -30,11 +30,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     common.add_logging(parser)
     common.add_network(parser, "ECHOSCU")
     common.add_syntaxes(parser)
+    tls.add_options(parser, server=False)
+    identity.add_requestor_options(parser)
     parser.add_argument(
         "--repeat", metavar="N", type=common.number(1, 1e9), default=1, help="send C-ECHO N times (%(default)s)"
     )
     options = parser.read(arguments)
     logger = common.start_logging(parser, options)
+    tls.settle(parser, options, logger)
+    identity.settle_requestor(parser, options)
     return common.run(lambda: verify(options, logger), logger)
 
 

@@ -10,15 +10,17 @@ import socket
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
+from functools import partial
 from ipaddress import ip_network
 from types import FrameType, TracebackType
 from typing import NoReturn, Self
 
 import dimse
 from dimse import settings, uids
+from dimse.happenings import ignore
 from dimse.server import saying_where
 from dimse.text import host_and_port, one_line
-from dimse.tools import common
+from dimse.tools import audit, common, identity, tls
 from dimse.tools.ready import announce
 
 UNCOMPRESSED = (uids.ExplicitVRLittleEndian, uids.ExplicitVRBigEndian, uids.ImplicitVRLittleEndian)
@@ -27,7 +29,7 @@ UNCOMPRESSED = (uids.ExplicitVRLittleEndian, uids.ExplicitVRBigEndian, uids.Impl
 def add_options(parser: common.Parser, ae_title: str) -> None:
     """Where to listen, who may come in, and how long things may take."""
     parser.add_argument("port", type=common.number(0, 65535), help="port to listen on; 0 picks a free one")
-    common.add_logging(parser)
+    audit.add_option(common.add_logging(parser))
     group = parser.add_argument_group("listening")
     group.add_argument(
         "-ba", "--bind-address", metavar="A", default="0.0.0.0", help="address to listen on (%(default)s, every one)"
@@ -95,6 +97,8 @@ def add_options(parser: common.Parser, ae_title: str) -> None:
         help="let a requestor that asks have N operations outstanding (%(default)s);"
         f" 0 and more than {settings.Limits().queued_requests} are {settings.Limits().queued_requests}",
     )
+    tls.add_options(parser, server=True)
+    identity.add_acceptor_options(parser)
     preference = parser.add_argument_group("transfer syntaxes").add_mutually_exclusive_group()
     for short, long, first, words in (
         ("-x=", "--prefer-uncompr", UNCOMPRESSED[0], "prefer uncompressed ones, in this machine's byte order"),
@@ -153,6 +157,9 @@ def make_server(
         accept_unknown=getattr(options, "accept_unknown", False),
         async_ops=options.async_ops,
         share_port=options.workers > 1,
+        identify=options.passwords.identify if options.passwords else None,
+        tls=options.tls,
+        observe=options.trail.observe if options.trail else ignore,
     )
 
 
@@ -162,6 +169,9 @@ class Ending:
     The handler only notes it and tells the workers: an exception out of it could break into whatever is under way. The system
     may give a signal to any thread, and handlers run in the main one, which has to be woken: hence the pipe that `wait` reads.
 
+    Args:
+        reloads: SIGHUP does not end the tool, but has it read its certificates and passwords again.
+
     Attributes:
         begun: Has the first of them come?
         workers: Processes that end with this one.
@@ -169,13 +179,16 @@ class Ending:
 
     SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
-    def __init__(self) -> None:
+    def __init__(self, *, reloads: bool = False) -> None:
         self.begun = False
+        self._reloads, self._to_reload = reloads, False
         self.workers: set[int] = set()
 
     def __enter__(self) -> Self:
         self._open_pipe()
         self._before = {number: signal.signal(number, self._begin) for number in self.SIGNALS}
+        if self._reloads:
+            self._before[signal.SIGHUP] = signal.signal(signal.SIGHUP, self._reload)
         return self
 
     def __exit__(
@@ -200,6 +213,10 @@ class Ending:
             signal.signal(each, signal.SIG_DFL)
         self.begin()
 
+    def _reload(self, number: int, frame: FrameType | None) -> None:
+        self._to_reload = True
+        self._tell_workers(signal.SIGHUP)
+
     def begin(self) -> None:
         """End the tool in order, as the first signal does; harmless twice."""
         self.begun = True
@@ -207,9 +224,12 @@ class Ending:
 
     def end_workers(self) -> None:
         """Ask every worker to end in order."""
+        self._tell_workers(signal.SIGTERM)
+
+    def _tell_workers(self, number: int) -> None:
         for worker in self.workers:
             with suppress(ProcessLookupError):
-                os.kill(worker, signal.SIGTERM)
+                os.kill(worker, number)
 
     def become_worker(self, supervisor: int) -> None:
         """In a worker's process: end in order on the supervisor's SIGTERM, and at once when the supervisor has ended.
@@ -233,9 +253,12 @@ class Ending:
 
         threading.Thread(target=watch, name="dimse-supervisor", daemon=True).start()
 
-    def wait(self) -> None:
-        """Wait for the first of them."""
+    def wait(self, reload: Callable[[], None]) -> None:
+        """Wait for the first of them; `reload` is called after each SIGHUP until then."""
         while not self.begun:
+            if self._to_reload:
+                self._to_reload = False
+                reload()
             os.read(self._woken, 1)
 
 
@@ -255,19 +278,43 @@ def run(
         shared: What all workers have in common, such as the folder; gives what each of them does: it enters with a server that
             listens.
     """
+    why = ""
     try:
-        with Ending() as ending, shared(options) as serving:
+        with Ending(reloads=bool(options.tls or options.passwords)) as ending, shared(options) as serving:
             if options.workers > 1:
-                return _supervise(options, logger, serving, ending)
+                status = _supervise(options, logger, serving, ending)
+                why = "a worker has ended" if status else ""
+                return status
             with serving() as server, announce(server.address, options.ready_file):
                 _say_ready(options, logger, server.address)
-                ending.wait()
+                ending.wait(partial(_reload, options, logger, server))
                 server.shutdown(options.drain)
     except (OSError, ValueError, dimse.DimseError) as error:
-        common.say(logger, [_words(error)])
+        why = _words(error)
+        common.say(logger, [why])
         common.say_traceback(logger, error)
         return common.NO_ASSOCIATION
+    finally:
+        if options.trail is not None:
+            options.trail.stopped(why)
+            options.trail.close()
     return common.SUCCESS
+
+
+def _reload(options: argparse.Namespace, logger: logging.Logger, server: dimse.Server) -> None:
+    """Read again what SIGHUP is for; what cannot be used stays as it was."""
+    reloads = {
+        "certificates": options.tls and server.reload_tls,
+        "passwords": options.passwords and options.passwords.reload,
+    }
+    for what, reload in reloads.items():
+        if reload:
+            try:
+                reload()
+            except (OSError, ValueError, dimse.TLSConfigurationError) as error:
+                logger.error("the %s are used as they were before: %s", what, _words(error))
+            else:
+                logger.info("%s read again", what.capitalize())
 
 
 def _words(error: Exception) -> str:
@@ -290,6 +337,8 @@ def _say_ready(options: argparse.Namespace, logger: logging.Logger, address: tup
             " --allow-from and --allow-calling to known peers",
         )
     logger.info("Listening on %s", host_and_port(*address))
+    if options.trail is not None:
+        options.trail.started()
 
 
 # --- several processes on one port ---
@@ -355,12 +404,14 @@ def _work(options: argparse.Namespace, logger: logging.Logger, serving: Serving,
         with serving() as server:
             os.write(tell, b".")
             os.close(tell)
-            ending.wait()
+            ending.wait(partial(_reload, options, logger, server))
             server.shutdown(options.drain)
         status = common.SUCCESS
     except (OSError, ValueError, dimse.DimseError) as error:
         common.say(logger, [_words(error)])
     finally:
+        if options.trail is not None:
+            options.trail.close()
         logging.shutdown()
         os._exit(status)  # nothing of the supervisor's is to be closed here
 

@@ -8,7 +8,6 @@ import signal
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -16,15 +15,18 @@ import dimse
 from dimse.sending import AssociationFault, Retry, Sending
 from dimse.text import one_line
 from dimse.tools import common
+from dimse.values import field, record
 
 if TYPE_CHECKING:
+    from dimse.tools.audit import Sent
     from dimse.tools.commitment import Kept
     from dimse.tools.report import Report
 
+PATIENCE = 1.0  # seconds that what was aborted has to end, before another signal breaks it off
 MOST_UNSENT = 3  # files that are named when they were not sent for want of an association
 
 
-@dataclass
+@record
 class Sender:
     """Sends what the user asked for, and says what did not go.
 
@@ -41,37 +43,47 @@ class Sender:
     stored_bytes: int = 0
     fell_short: bool = False
     refused: bool = False
-    _signalled: int = 0
+    _sending: Sending | None = None
+    _sent: Sent | None = None  # for the audit trail
+    _signalled: int = 0  # SIGINT or SIGTERM
+    _signalled_at: float = 0.0
+    _waits: bool = True  # for what a signal may break off
     _unsent: list[str] = field(default_factory=list)
     _unsent_count: int = 0
+    _refusals: dict[tuple[str, ...], None] = field(default_factory=dict)  # the lines about each, not said yet
     _explained: BaseException | None = None  # the fault that the last lines were about
     _kept: list[Kept] = field(default_factory=list)  # what the peer says it has
 
-    def run(self, paths: Iterable[str]) -> int:
+    def run(self, paths: Iterable[str | None]) -> int:
         """Send; returns the exit status."""
-        with ExitStack() as resources:
+        with self._stopped_by_signals(), self._audited():
             try:
-                report = self._open_report(resources)
-                sending = resources.enter_context(self._sending(paths))
+                with ExitStack() as resources:
+                    report = self._open_report(resources)
+                    self._sending = resources.enter_context(self._make_sending(paths))
+                    self._work(self._sending, report)
             except dimse.DimseError as error:
-                common.say(self.logger, [one_line(str(error))])
-                return common.SHORTFALL
-            started = time.monotonic()
-            try:
-                self._send(sending, report)
-            except dimse.JournalError as error:
                 self.fell_short = True
                 common.say(self.logger, [one_line(str(error))])
+            except KeyboardInterrupt:
+                self.logger.error("Interrupted")
+        return self._status()
+
+    def _work(self, sending: Sending, report: Report | None) -> None:
+        complete, started = False, time.monotonic()
+        try:
+            self._send(sending, report)
+            complete = not self._signalled and not sending.counts.searching
+        finally:
             seconds = time.monotonic() - started
+            self._say_refusals()
             self._say_unsent(sending)
             self._sum_up(sending, seconds)
             committed = self._verify()
             if report is not None:
-                complete = not self._signalled and not sending.counts.searching
                 self._finish(report, committed, complete, seconds)
-            return self._status(sending)
 
-    def _sending(self, paths: Iterable[str]) -> Sending:
+    def _make_sending(self, paths: Iterable[str | None]) -> Sending:
         options = self.options
         return Sending(
             paths,
@@ -88,6 +100,7 @@ class Sender:
             transcode="never" if options.required_contexts else options.transcode,
             repeat=options.repeat,
             abort=options.abort,
+            announce=self._sent.begin if self._sent else None,
             logger=self.logger,
             **common.association_options(options),
         )
@@ -97,32 +110,54 @@ class Sender:
 
         def take(outcome: dimse.Outcome) -> None:
             self._take(outcome)
+            if self._sent is not None:
+                self._sent.take(outcome)
             if report is not None:
                 report.add(outcome)
 
-        with self._stopped_by_signals(sending), Bar(sending, enabled=not self.options.no_progress):
-            try:
-                for event in sending.events():
-                    if isinstance(event, AssociationFault):
-                        self._say_fault(event)
-                    else:
-                        take(event)
-            except KeyboardInterrupt:
-                self._signalled = self._signalled or signal.SIGINT
-            if self._signalled:
-                sending.abort()
-                for outcome in sending.rest():
-                    take(outcome)
+        with self._until_a_signal(), Bar(sending, enabled=not self.options.no_progress):
+            for event in sending.events():
+                if isinstance(event, AssociationFault):
+                    self._say_fault(event)
+                else:
+                    take(event)
+        if self._signalled:
+            sending.abort()
+            for outcome in sending.rest():
+                take(outcome)
+
+    @contextmanager
+    def _audited(self) -> Iterator[None]:
+        """Keep the audit trail that the user asked for."""
+        trail = self.options.trail
+        if trail is None:
+            yield
+            return
+        from dimse.tools.audit import Sent
+
+        trail.started()
+        self._sent = Sent(trail, self.options)
+        try:
+            yield
+        finally:
+            self._sent.end("interrupted" if self._signalled else "")
+            trail.stopped()
+            trail.close()
 
     # --- Ctrl-C
 
     @contextmanager
-    def _stopped_by_signals(self, sending: Sending) -> Iterator[None]:
-        """SIGINT and SIGTERM abort what is under way, and what is known of it is told; a second one does not wait."""
+    def _stopped_by_signals(self) -> Iterator[None]:
+        """SIGINT and SIGTERM abort what is under way, and what is known of it is told; one that comes later does not wait."""
 
         def stop(number: int, _frame: FrameType | None) -> None:
-            again, self._signalled = self._signalled, number
-            if again or not sending.abort():
+            aborted = self._sending is not None and self._sending.abort()
+            if self._signalled:
+                breaks_off = time.monotonic() - self._signalled_at > PATIENCE
+            else:
+                self._signalled, self._signalled_at = number, time.monotonic()
+                breaks_off = not aborted
+            if breaks_off and self._waits:
                 raise KeyboardInterrupt
 
         wanted = [
@@ -136,6 +171,18 @@ class Sender:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+    def _was_signalled(self) -> bool:
+        return self._signalled != 0
+
+    @contextmanager
+    def _until_a_signal(self) -> Iterator[None]:
+        """What a signal breaks off; what comes after it only takes a moment, and is done in any case."""
+        self._waits = True
+        with suppress(KeyboardInterrupt):
+            yield
+            self._waits = False
+        self._waits = False
 
     # --- what is said
 
@@ -159,6 +206,8 @@ class Sender:
                 lines = [common.explain_unusable(outcome)]
             case dimse.Outcome(error=dimse.FileError() as error):
                 lines = [f"Store failed: {path}: {one_line(error.reason)}"]
+            case dimse.Outcome(error=dimse.DimseError()) if self._signalled:
+                return  # we have broken it off ourselves
             case dimse.Outcome(error=dimse.DimseError() as error):
                 lines = [*self._explain(error), f"Store failed: {path}: it is unknown whether the peer has it"]
             case _:
@@ -195,11 +244,22 @@ class Sender:
             self.logger.warning("%s; trying again in %.1f s", what, fault.again)
         elif fault.stage == "request":
             self.refused = True
-            common.say(self.logger, words(fault.error))
+            self._refusals[tuple(words(fault.error))] = None
+            if self.options.jobs == 1:
+                self._say_refusals()
         else:
             self.fell_short = True
             common.say(self.logger, self._explain(fault.error))
         common.say_traceback(self.logger, fault.error)
+
+    def _say_refusals(self) -> None:
+        """Why there was no association; no error where others did all that it was for, which is known in the end."""
+        for lines in self._refusals:
+            if self.options.jobs > 1 and self._is_associated and not self._unsent_count:
+                self.logger.warning("%s; the other associations had to do", ": ".join(lines))
+            else:
+                common.say(self.logger, lines)
+        self._refusals.clear()
 
     def _say_unsent(self, sending: Sending) -> None:
         """Name some of the files that were not sent, the last one among them."""
@@ -252,22 +312,26 @@ class Sender:
 
     def _verify(self) -> dict[str, bool]:
         """Whether the peer commits itself to what it has stored, by SOP instance UID."""
-        if not self.options.verify or self._signalled or not self._kept:
+        if not self.options.verify or self._was_signalled() or not self._kept:
             return {}
         from dimse.tools.commitment import Verification
 
         verification = Verification(self.options, self.logger)
-        try:
+        with self._until_a_signal():
             verification.run(self._kept)
-        except KeyboardInterrupt:
-            self._signalled = signal.SIGINT
+        if self._was_signalled():
             self.logger.error("Interrupted while waiting for storage commitment")
         self.fell_short = self.fell_short or verification.fell_short
         return verification.committed
 
-    def _status(self, sending: Sending) -> int:
+    def _status(self) -> int:
         if self._signalled:
             return common.INTERRUPTED if self._signalled == signal.SIGINT else common.TERMINATED
-        if self.refused and not sending.associated:
+        if self.refused and not self._is_associated:
             return common.NO_ASSOCIATION
-        return common.SHORTFALL if self.fell_short or self.refused else common.SUCCESS
+        return common.SHORTFALL if self.fell_short else common.SUCCESS  # others may have sent what one was refused for
+
+    @property
+    def _is_associated(self) -> bool:
+        """Was there ever a usable association?"""
+        return self._sending is not None and self._sending.associated

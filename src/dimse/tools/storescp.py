@@ -15,7 +15,7 @@ from dimse.archive.file_store import Durability, OnDuplicate
 from dimse.archive.layout import DEFAULT, FIELDS, Layout
 from dimse.archive.stored import Stored
 from dimse.sinks import DiscardSink
-from dimse.tools import common, listening
+from dimse.tools import audit, common, identity, listening, tls
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -35,6 +35,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add_events(parser)
     options = parser.read(arguments)
     logger = common.start_logging(parser, options)
+    tls.settle(parser, options, logger)
+    identity.settle_acceptor(parser, options, logger)
+    audit.settle(parser, options, options.ae_title, sends=False)
     return listening.run(options, logger, shared)
 
 
@@ -134,6 +137,8 @@ def shared(options: argparse.Namespace) -> Iterator[listening.Serving]:
     listeners: list[Events] = []  # of this process
 
     def tell(stored: Stored) -> None:
+        if options.trail is not None:
+            audit.stored(options.trail, stored)
         for events in listeners:
             events(stored)
 
@@ -166,9 +171,9 @@ def _storing(options: argparse.Namespace, tell: Callable[[Stored], None]) -> Ite
         durability=options.durability,
         on_duplicate=options.on_duplicate,
         mode=options.mode,
-        stored=tell if options.exec or options.exec_study or options.report else None,
+        stored=tell if options.exec or options.exec_study or options.report or options.trail else None,
     ) as store:
-        yield store.handlers()
+        yield audit.audited(store.handlers(), options.trail)
 
 
 def _server(options: argparse.Namespace, handlers: dimse.Handlers) -> dimse.Server:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator, Sequence
 
 from dimse import settings, uids
-from dimse.tools import common
+from dimse.tools import audit, common, identity, tls
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -17,26 +17,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.read(arguments)
     verify_together(parser, options)
     logger = common.start_logging(parser, options)
+    tls.settle(parser, options, logger)
     if options.status:
         from dimse.tools.overview import show_journal
 
-        return show_journal(options, logger)
+        return common.run(lambda: show_journal(options, logger), logger)
     if options.dry_run:
         from dimse.tools.overview import show_what_would_be_sent
 
-        return show_what_would_be_sent(options, paths(options), logger)
+        return common.run(lambda: show_what_would_be_sent(options, paths(options), logger), logger)
+    identity.settle_requestor(parser, options)
+    audit.settle(parser, options, options.calling_aet, sends=True)
     from dimse.tools.sender import Sender
 
     return Sender(parser, options, logger).run(paths(options))
 
 
-def paths(options: argparse.Namespace) -> Iterator[str]:
+def paths(options: argparse.Namespace) -> Iterator[str | None]:
     """The paths of the command line; "-" stands for those that come on stdin."""
     for path in options.path:
         if path == "-":
-            from dimse.sending.finding import listed_paths
+            from dimse.sending.finding import as_they_come, listed_paths
 
-            yield from listed_paths(sys.stdin.buffer)
+            # Unbuffered: a thread that still waits for a list must not keep the interpreter from ending.
+            with open(sys.stdin.fileno(), "rb", buffering=0, closefd=False) as stream:
+                yield from as_they_come(listed_paths(stream))
         else:
             yield path
 
@@ -74,7 +79,10 @@ def make_parser(arguments: Sequence[str]) -> common.Parser:
         type=common.validated(report_path),
         help="what became of each file, as .json, .jsonl or .csv",
     )
+    audit.add_option(group)
     common.add_network(parser, "STORESCU")
+    tls.add_options(parser, server=False)
+    identity.add_requestor_options(parser)
     add_syntaxes(parser)
     add_files(parser)
     add_sending(parser)
@@ -190,8 +198,12 @@ def verify_together(parser: common.Parser, options: argparse.Namespace) -> None:
         parser.error("--repeat does not go with --journal: what is sent repeatedly cannot be told apart there")
     if options.status and not options.journal:
         parser.error("--status needs --journal: it prints what is in it")
+    if "-" in options.path and sys.stdin is None:
+        parser.error("- stands for a list of paths on stdin, which is closed")
     if options.commit_port is not None and not options.verify:
         parser.error("--commit-port is for --verify")
+    if options.commit_port is not None and options.tls and not options.tls_cert:
+        parser.error("--commit-port with --tls needs --tls-cert: who listens shows a certificate of its own")
 
 
 def transfer_syntax(text: str) -> str:

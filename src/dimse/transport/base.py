@@ -10,18 +10,21 @@ from __future__ import annotations
 import errno
 import os
 import socket
+import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from dimse.errors import ConnectError, ConnectionLost, OperationTimeout
+from dimse.errors import ConnectError, ConnectionLost, OperationTimeout, TLSError
 from dimse.transport import READ, WRITE
 
 if TYPE_CHECKING:
-    import ssl
+    from concurrent.futures import Future
 
-    from dimse.transport.tls import TLSSocket
+    from dimse.tls import Security
+    from dimse.transport.tls import TLSSession, TLSSocket
 
 T = TypeVar("T")
 
@@ -63,6 +66,14 @@ class Transport(ABC):
     async def call(self, function: Callable[..., T | Awaitable[T]], *args: Any) -> T:
         """Run a user's handler, `def` or `async def`, or a disk operation that may block."""
 
+    @abstractmethod
+    async def call_within(self, seconds: float, function: Callable[..., T | Awaitable[T]], *args: Any) -> T:
+        """As `call`, for no longer than that: who waits goes on, and what a `def` does goes on too, unheeded.
+
+        Raises:
+            TimeoutError: It took too long.
+        """
+
     async def breathe(self, count: int) -> None:
         """Called after each `count` bytes that moved without waiting: a chance to let others run."""
 
@@ -82,60 +93,48 @@ class Transport(ABC):
             return await self._wait(events, deadline)
         if events & READ and self._tls.pending():
             return READ
-        wanted = self._tls.wanted  # by a send that waits, which may be for the other direction
-        happened = await self._wait(wanted | (events & READ) if wanted else events, deadline)
+        happened = await self._wait(self._tls.waits_for(events), deadline)  # which may be the other direction
         return events if happened else 0
 
-    async def secure(
-        self,
-        context: ssl.SSLContext,
-        deadline: float | None,
-        *,
-        server_side: bool = False,
-        server_hostname: str | None = None,
-    ) -> None:
-        """Put TLS over the connection (PS3.15 Annex B).
+    async def secure(self, security: Security, deadline: float | None, *, host: str) -> None:
+        """Put TLS over a connection of ours to a host (PS3.15 Annex B).
 
         Raises:
-            ConnectError: The handshake failed, or did not end before `deadline`; the connection is closed.
+            TLSError: The handshake failed, or did not end before `deadline`; the connection is closed.
         """
         try:
-            self.begin_tls(context, server_side=server_side, server_hostname=server_hostname)
+            self.begin_tls(security, host=host)
             while wanted := self.shake_hands():
                 if not await self._wait(wanted, deadline):
                     late = TimeoutError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))
-                    raise ConnectError(f"TLS handshake failed: {late.strerror}") from late
-        except ConnectError:
+                    raise TLSError(f"TLS handshake failed: {late.strerror}", lasting=False) from late
+        except BaseException:
             self.close()
             raise
 
-    def begin_tls(
-        self, context: ssl.SSLContext, *, server_side: bool = True, server_hostname: str | None = None
-    ) -> None:
-        """Put TLS over the connection; `shake_hands` then goes on with it.
+    def begin_tls(self, security: Security, *, host: str | None = None) -> None:
+        """Put TLS over the connection, by default as a server; `shake_hands` then goes on with it.
 
         Raises:
-            ConnectError: It cannot begin.
+            TLSError: It cannot begin.
         """
         from dimse.transport.tls import TLSSocket
 
         try:
-            self._tls = TLSSocket(self._plain, context, server_side=server_side, server_hostname=server_hostname)
+            self._plain.getpeername()  # one that has been reset would be let go of half made
+            self._tls = TLSSocket(self._plain, security, host)
             self._socket, self._plain = self._tls, self._tls.socket
         except (OSError, ValueError) as error:
-            raise ConnectError(f"TLS handshake failed: {error}") from error
+            raise TLSError(f"TLS handshake failed: {error}", lasting=False) from error
 
     def shake_hands(self) -> int:
         """Go on with the TLS handshake; returns the event that it waits for, 0 when it is done.
 
         Raises:
-            ConnectError: It failed.
+            TLSError: It failed.
         """
         assert self._tls is not None
-        try:
-            return 0 if self._tls.handshake() else self._tls.wanted
-        except OSError as error:
-            raise ConnectError(f"TLS handshake failed: {error.strerror or error}") from error
+        return 0 if self._tls.handshake() else self._tls.wanted
 
     def send_some(self, buffers: Buffers) -> int:
         """Send what the system takes of `buffers`; returns the number of bytes, 0 if it would block.
@@ -220,6 +219,30 @@ class Transport(ABC):
         return self._tls is not None
 
     @property
+    def tls(self) -> TLSSession | None:
+        """What TLS has negotiated; None on a plain connection."""
+        return None if self._tls is None else self._tls.session
+
+    @property
+    def silent(self) -> bool:
+        """Has the peer said nothing at all in the TLS handshake?"""
+        return self._tls is not None and not self._tls.heard
+
+    def turned_away(self) -> TLSError | None:
+        """What it may mean that the peer has ended the connection before it said anything; None on a plain one.
+
+        From TLS 1.3 on a client believes itself connected before the server has looked at its certificate.
+        """
+        if self._tls is None:
+            return None
+        if self._tls.alert:
+            return TLSError(f"TLS handshake failed: {self._tls.alert}")
+        return TLSError(
+            "the peer closed the connection after the TLS handshake: perhaps it refused our certificate, or wants one",
+            lasting=False,
+        )
+
+    @property
     def peer_address(self) -> tuple[str, int]:
         """Host and port of the peer, as numbers."""
         try:
@@ -297,6 +320,24 @@ async def _connect_one(transport: Transport, address: Address, deadline: float |
             code = 0
     if code:
         raise OSError(code, os.strerror(code))
+
+
+def call_in_thread(function: Callable[..., T], *args: Any) -> Future[T]:
+    """Begin a call in a thread of its own, which does not keep the process from ending."""
+    from concurrent.futures import Future
+
+    future: Future[T] = Future()
+    future.set_running_or_notify_cancel()
+    context = copy_context()
+
+    def call() -> None:
+        try:
+            future.set_result(context.run(function, *args))
+        except BaseException as error:  # whoever waits is told
+            future.set_exception(error)
+
+    threading.Thread(target=call, name="dimse-call", daemon=True).start()
+    return future
 
 
 def timed_out(wait: str) -> OperationTimeout:

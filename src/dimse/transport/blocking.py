@@ -10,7 +10,7 @@ from types import CoroutineType
 from typing import Any, TypeVar, cast
 
 from dimse.transport import READ, WRITE
-from dimse.transport.base import Address, Transport
+from dimse.transport.base import Address, Transport, call_in_thread
 from dimse.transport.base import connect as _connect
 
 T = TypeVar("T")
@@ -45,13 +45,22 @@ class BlockingTransport(Transport):
 
     async def call(self, function: Callable[..., T | Awaitable[T]], *args: Any) -> T:
         """Run it here; an `async def` gets an event loop of its own for the time."""
-        result = function(*args)
-        if isinstance(result, CoroutineType):
-            import asyncio
+        return _to_its_end(function, *args)
 
-            answer: T = asyncio.run(result)
-            return answer
-        return cast(T, result)
+    async def call_within(self, seconds: float, function: Callable[..., T | Awaitable[T]], *args: Any) -> T:
+        """As `call`, in a thread of its own."""
+        answer: T = call_in_thread(_to_its_end, function, *args).result(seconds)
+        return answer
+
+
+def _to_its_end(function: Callable[..., T | Awaitable[T]], *args: Any) -> T:
+    result = function(*args)
+    if isinstance(result, CoroutineType):
+        import asyncio
+
+        answer: T = asyncio.run(result)
+        return answer
+    return cast(T, result)
 
 
 async def resolve(host: str, port: int, deadline: float | None) -> list[tuple[int, Address]]:

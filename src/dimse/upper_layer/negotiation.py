@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import TypeVar
 
 from dimse import uids
-from dimse.errors import NegotiationError, RefusedContexts, RemoteProtocolError
+from dimse.errors import IdentityNotConfirmed, NegotiationError, RefusedContexts, RemoteProtocolError
 from dimse.settings import (
     IMPLEMENTATION_CLASS_UID,
     IMPLEMENTATION_VERSION_NAME,
@@ -71,12 +71,14 @@ class Peer:
         implementation_class_uid: Of its software; empty if it did not say.
         implementation_version_name: Of its software; empty if it did not say.
         address: Host and port of the transport connection; set by whoever has it.
+        user: The user name that was verified (PS3.7 D.3.3.7); empty if none was, or the identity is a ticket or token.
     """
 
     ae_title: str
     implementation_class_uid: str = ""
     implementation_version_name: str = ""
     address: tuple[str, int] = ("", 0)
+    user: str = ""
 
 
 @value
@@ -160,6 +162,7 @@ def conclude(requestor: Requestor, request: pdu.AssociateRQ, accept: pdu.Associa
         RemoteProtocolError: It answers what was not asked: another context ID, a transfer syntax that was not proposed.
         NegotiationError: The peer's maximum length is too small to send anything in.
         RefusedContexts: No context was accepted.
+        IdentityNotConfirmed: The user identity was not answered, though that was asked for.
     """
     answers: dict[int, pdu.PresentationContextAC] = {}
     proposed = {context.context_id: context for context in request.presentation_contexts}
@@ -202,6 +205,8 @@ def conclude(requestor: Requestor, request: pdu.AssociateRQ, accept: pdu.Associa
     )
     if not negotiated.accepted():
         raise RefusedContexts([describe_refusal(context) for context in contexts.values()])
+    if identity is None and requestor.identity is not None and requestor.identity.positive_response_requested:
+        raise IdentityNotConfirmed("the peer accepted the association without confirming the user identity")
     return negotiated
 
 
@@ -230,8 +235,23 @@ def _concluded(
 # --- the acceptor ---
 
 
-def answer(acceptor: Acceptor, request: pdu.AssociateRQ) -> tuple[pdu.AssociateAC, Negotiated] | pdu.AssociateRJ:
+def user_identity(request: pdu.AssociateRQ) -> UserIdentity | None:
+    """Who asks, if the request says so (PS3.7 D.3.3.7)."""
+    item = find(request.user_information, pdu.UserIdentityRQ)
+    if item is None:
+        return None
+    return UserIdentity(item.identity_type, item.primary, item.secondary, bool(item.positive_response_requested))
+
+
+def answer(
+    acceptor: Acceptor, request: pdu.AssociateRQ, identity_response: bytes | None = None
+) -> tuple[pdu.AssociateAC, Negotiated] | pdu.AssociateRJ:
     """What `acceptor` makes of a request: the A-ASSOCIATE-AC and what then holds, or the A-ASSOCIATE-RJ.
+
+    Args:
+        acceptor: Us.
+        request: The A-ASSOCIATE-RQ.
+        identity_response: What answers its user identity, which has been verified; None if it was not looked at.
 
     Raises:
         NegotiationError: The requestor's maximum length is too small to answer in.
@@ -239,17 +259,7 @@ def answer(acceptor: Acceptor, request: pdu.AssociateRQ) -> tuple[pdu.AssociateA
     refused = rejection(acceptor, request)
     if refused is not None:
         return refused
-    identity = find(request.user_information, pdu.UserIdentityRQ)
-    response: bytes | None = None
-    if identity is not None and acceptor.identify is not None:
-        response = acceptor.identify(
-            UserIdentity(
-                identity.identity_type, identity.primary, identity.secondary, bool(identity.positive_response_requested)
-            )
-        )
-        if response is None:
-            return pdu.AssociateRJ(result=1, source=1, reason=1)
-
+    verified = user_identity(request) if identity_response is not None else None
     roles = _roles(acceptor, request)
     contexts = {
         context.context_id: _accepted(acceptor, context, roles.get(context.abstract_syntax))
@@ -260,8 +270,8 @@ def answer(acceptor: Acceptor, request: pdu.AssociateRQ) -> tuple[pdu.AssociateA
     if find(request.user_information, pdu.AsynchronousOperationsWindow) and (invoked, performed) != (1, 1):
         items.append(pdu.AsynchronousOperationsWindow(performed, invoked))
     items += roles.values()
-    if identity is not None and identity.positive_response_requested and response is not None:
-        items.append(pdu.UserIdentityAC(response))
+    if verified is not None and verified.positive_response_requested and identity_response is not None:
+        items.append(pdu.UserIdentityAC(identity_response))
     accept = pdu.AssociateAC(
         request.called_ae_title,
         request.calling_ae_title,
@@ -276,7 +286,7 @@ def answer(acceptor: Acceptor, request: pdu.AssociateRQ) -> tuple[pdu.AssociateA
     )
     negotiated = Negotiated(
         contexts=contexts,
-        peer=_who_the_peer_is(request.calling_ae_title, request.user_information),
+        peer=_who_the_peer_is(request.calling_ae_title, request.user_information, verified.user if verified else ""),
         called_ae_title=request.called_ae_title,
         send_length=_send_length(request.user_information, acceptor.maximum_send_length),
         invoked=invoked,
@@ -370,10 +380,10 @@ def _who_we_are(maximum_length: int) -> list[pdu.UserInformationItem]:
     ]
 
 
-def _who_the_peer_is(ae_title: str, items: tuple[pdu.UserInformationItem, ...]) -> Peer:
+def _who_the_peer_is(ae_title: str, items: tuple[pdu.UserInformationItem, ...], user: str = "") -> Peer:
     class_uid = find(items, pdu.ImplementationClassUID)
     version = find(items, pdu.ImplementationVersionName)
-    return Peer(ae_title, class_uid.uid if class_uid else "", version.name if version else "")
+    return Peer(ae_title, class_uid.uid if class_uid else "", version.name if version else "", user=user)
 
 
 def _send_length(items: tuple[pdu.UserInformationItem, ...], cap: int) -> int:

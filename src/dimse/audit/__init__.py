@@ -1,0 +1,245 @@
+"""The audit trail (PS3.15 A.5): who did what to whose data, for whoever has to answer for it. It holds patient data.
+
+trail = Trail(AuditFile("audit.xml"), ae_title="ARCHIVE")
+with FileStore("incoming", stored=trail.stored) as store, Server(address, store.handlers(), observe=trail.observe): ...
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import Counter
+from dataclasses import dataclass, field
+
+from dimse.audit import messages
+from dimse.audit.destinations import LOGGER, Destination, host_name
+from dimse.audit.messages import MINOR_FAILURE, SERIOUS_FAILURE, SUCCESS, Code, Outcome, Participant, Subject
+from dimse.happenings import Happening
+from dimse.text import one_line
+
+MOST_STUDIES = 1_000  # of a transfer that are remembered; then they are reported, and it goes on
+
+Node = tuple[str, int]  # host and port of a peer
+
+
+@dataclass
+class _Study:
+    """Instances of a study, of one patient, that go between two AEs.
+
+    Attributes:
+        instances: How many of each SOP class were transferred.
+        duplicates: How many of them the receiver had already.
+        failed: How many of each SOP class were not transferred.
+    """
+
+    instances: Counter[str] = field(default_factory=Counter)
+    duplicates: int = 0
+    failed: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass
+class _Transfer:
+    """What goes over one association, or in one run of a sender, by patient and study."""
+
+    ae_titles: tuple[str, str]  # of source and destination
+    studies: dict[tuple[str, str], _Study] = field(default_factory=dict)
+
+
+class Trail:
+    """Writes audit messages; from any thread, and whatever happens to them no association suffers.
+
+    Args:
+        destination: Where they go.
+        ae_title: Ours.
+        sends: Are we the source of what is transferred, or its destination?
+    """
+
+    def __init__(self, destination: Destination, ae_title: str, *, sends: bool = False) -> None:
+        self._destination, self._ae_title, self._sends = destination, ae_title, sends
+        self._source = host_name()
+        self._lock = threading.Lock()
+        self._transfers: dict[Node, _Transfer] = {}
+        self._failed = False
+
+    def close(self) -> None:
+        """Report what is still being transferred as it is, and let go of the destination."""
+        for peer in list(self._transfers):
+            self.end_transfer(peer, "it was cut off")
+        self._destination.close()
+
+    # --- the application ---
+
+    def started(self) -> None:
+        """Application Activity: it starts."""
+        self._activity(messages.APPLICATION_START, SUCCESS, "")
+
+    def stopped(self, why: str = "") -> None:
+        """Application Activity: it stops; `why` if that was not wanted."""
+        self._activity(messages.APPLICATION_STOP, SERIOUS_FAILURE if why else SUCCESS, why)
+
+    def _activity(self, event_type: Code, outcome: Outcome, why: str) -> None:
+        us = self._us(requestor=False, role=messages.APPLICATION)
+        self._write(messages.APPLICATION_ACTIVITY, "E", outcome, [us], event_type=event_type, why=why)
+
+    # --- what a server observes ---
+
+    def observe(self, happening: Happening) -> None:
+        """Something happened to a server: for its `observe`."""
+        match happening.kind:
+            case "accepted":
+                if happening.user:
+                    self._authenticated(happening, SUCCESS)
+            case "unidentified":
+                self._authenticated(happening, MINOR_FAILURE)
+                self.alert(happening, messages.NODE_AUTHENTICATION)
+            case "ended":
+                self.end_transfer(happening.peer, happening.why)
+            case "protocol":
+                self.alert(happening, messages.USE_OF_RESTRICTED_FUNCTION)
+            case _:
+                self.alert(happening, messages.NODE_AUTHENTICATION)
+
+    def _authenticated(self, happening: Happening, outcome: Outcome) -> None:
+        host, port = happening.peer
+        them = Participant(happening.user or f"{host}:{port}", True, _titles(happening.calling_ae_title), host)
+        participants = [them, self._us(requestor=False)]
+        self._write(
+            messages.USER_AUTHENTICATION, "E", outcome, participants, event_type=messages.LOGIN, why=happening.why
+        )
+
+    def alert(self, happening: Happening, event_type: Code = messages.USE_OF_RESTRICTED_FUNCTION) -> None:
+        """Security Alert: something was refused, so that nothing has come of it (outcome 4)."""
+        host, port = happening.peer
+        them = Participant(f"{host}:{port}", False, _titles(happening.calling_ae_title), host)
+        what = f"{happening.kind}: {happening.why}" if happening.why else happening.kind
+        subject = Subject(
+            f"{host}:{port}", messages.NODE_ID, messages.SYSTEM, messages.SECURITY_RESOURCE, {"Alert Description": what}
+        )
+        self._write(
+            messages.SECURITY_ALERT, "E", MINOR_FAILURE, [self._us(requestor=True), them],
+            event_type=event_type, why=what, subjects=[subject],
+        )  # fmt: skip
+
+    # --- transfers ---
+
+    def transferred(
+        self,
+        peer: Node,
+        peer_ae_title: str,
+        *,
+        patient_id: str,
+        study_instance_uid: str,
+        sop_class_uid: str,
+        duplicate: bool = False,
+        failed: bool = False,
+    ) -> None:
+        """An instance went to a peer, or came from it; or it did not (`failed`). It is reported by `end_transfer`."""
+        study = self._study(peer, peer_ae_title, patient_id, study_instance_uid)
+        with self._lock:
+            (study.failed if failed else study.instances)[sop_class_uid] += 1
+            study.duplicates += duplicate
+
+    def begin_transfer(self, peer: Node, peer_ae_title: str, patient_id: str, study_instance_uid: str) -> None:
+        """Begin Transferring DICOM Instances, if this study is not under way."""
+        self._study(peer, peer_ae_title, patient_id, study_instance_uid)
+
+    def _study(self, peer: Node, peer_ae_title: str, patient_id: str, study_instance_uid: str) -> _Study:
+        full = None
+        with self._lock:
+            transfer = self._transfers.get(peer)
+            if transfer is None or len(transfer.studies) >= MOST_STUDIES:
+                full = transfer
+                titles = (self._ae_title, peer_ae_title) if self._sends else (peer_ae_title, self._ae_title)
+                transfer = self._transfers[peer] = _Transfer(titles)
+            key = (patient_id, study_instance_uid)
+            new = key not in transfer.studies
+            study = transfer.studies.setdefault(key, _Study())
+        if full is not None:
+            self._report(peer, full, "")
+        if new and study_instance_uid:
+            self._write(
+                messages.BEGIN_TRANSFERRING, "E", SUCCESS, self._between(peer, transfer.ae_titles),
+                subjects=_subjects(key, study),
+            )  # fmt: skip
+        return study
+
+    def end_transfer(self, peer: Node, why: str = "") -> None:
+        """DICOM Instances Transferred, of each study that went over the association with this peer; `why` it ended early."""
+        with self._lock:
+            transfer = self._transfers.pop(peer, None)
+        if transfer is not None:
+            self._report(peer, transfer, why)
+
+    def _report(self, peer: Node, transfer: _Transfer, why: str) -> None:
+        for key, study in transfer.studies.items():
+            done, failed = study.instances.total(), study.failed.total()
+            outcome: Outcome = SUCCESS if not failed and not why else MINOR_FAILURE if done else SERIOUS_FAILURE
+            words = [f"{failed} of {done + failed} instances were not transferred"] if failed else []
+            self._write(
+                messages.INSTANCES_TRANSFERRED,
+                "R" if self._sends or (done and done == study.duplicates) else "C",
+                outcome,
+                self._between(peer, transfer.ae_titles),
+                why="; ".join([*words, *([why] if why else [])]),
+                subjects=_subjects(key, study),
+            )
+
+    def _between(self, peer: Node, ae_titles: tuple[str, str]) -> list[Participant]:
+        """Who sends and who receives; who sends has asked for it."""
+        host, port = peer
+        theirs, title = (messages.DESTINATION, ae_titles[1]) if self._sends else (messages.SOURCE, ae_titles[0])
+        ours = messages.SOURCE if self._sends else messages.DESTINATION
+        them = Participant(f"{host}:{port}", not self._sends, _titles(title), host, theirs)
+        return sorted([self._us(requestor=self._sends, role=ours), them], key=lambda one: not one.requestor)
+
+    # --- all of them ---
+
+    def _us(self, *, requestor: bool, role: Code | None = None) -> Participant:
+        return Participant(str(os.getpid()), requestor, (self._ae_title,), self._source, role)
+
+    def _write(
+        self,
+        event: Code,
+        action: messages.Action,
+        outcome: Outcome,
+        participants: list[Participant],
+        *,
+        event_type: Code | None = None,
+        why: str = "",
+        subjects: list[Subject] | None = None,
+    ) -> None:
+        message = messages.encode(
+            event, action, outcome, participants,
+            source=self._source, event_type=event_type, why=why, subjects=subjects or (),
+        )  # fmt: skip
+        try:
+            self._destination.write(message)
+        except OSError as error:
+            if not self._failed:  # once, and not at each of thousands
+                LOGGER.error("the audit trail has gaps: %s", one_line(error.strerror or str(error)))
+            self._failed = True
+        else:
+            self._failed = False
+
+
+def _titles(title: str) -> tuple[str, ...]:
+    return (title,) if title else ()
+
+
+def _subjects(key: tuple[str, str], study: _Study) -> list[Subject]:
+    """The study, with what was transferred of it, and its patient."""
+    patient_id, study_instance_uid = key
+    subjects = []
+    if study_instance_uid:
+        subjects.append(
+            Subject(
+                study_instance_uid,
+                messages.STUDY_INSTANCE_UID,
+                messages.SYSTEM,
+                messages.REPORT,
+                sop_classes=study.instances,
+            )
+        )
+    if patient_id:
+        subjects.append(Subject(patient_id, messages.PATIENT_NUMBER, messages.PERSON, messages.PATIENT))
+    return subjects

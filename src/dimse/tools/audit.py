@@ -1,0 +1,170 @@
+"""--audit: the audit trail of a tool (PS3.15 A.5)."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import dimse
+from dimse import uids
+from dimse.data_set.walk import peek
+from dimse.text import one_line
+from dimse.tools import common
+from dimse.values import replace
+
+if TYPE_CHECKING:
+    from dimse.archive.stored import Stored
+    from dimse.audit import Trail
+    from dimse.audit.destinations import Destination
+    from dimse.instances import InstanceFile
+
+PATIENT_ID, STUDY_INSTANCE_UID = 0x00100020, 0x0020000D
+HEAD = 256 * 1024  # bytes of a data set in which they are looked for
+
+PORTS = {"syslog": 514, "syslog+tls": 6514}  # RFC 5426, RFC 5425
+FORMS = "a file, syslog:HOST[:PORT] (UDP) or syslog+tls:HOST[:PORT]"
+
+
+def add_option(group: argparse._ArgumentGroup) -> None:
+    """The option."""
+    group.add_argument(
+        "--audit",
+        metavar="WHERE",
+        type=common.validated(_where),
+        help=f"keep an audit trail (PS3.15 A.5), which holds patient data, in {FORMS}",
+    )
+
+
+def _where(text: str) -> tuple[str, str, int]:
+    """How, and the file or the host and port."""
+    scheme, _, address = text.partition(":")
+    if scheme not in PORTS:
+        if not text:
+            raise ValueError(f"--audit is {FORMS}")
+        return "file", text, 0
+    found = re.fullmatch(r"(?:\[(.+)\]|([^:\[\]]+))(?::([0-9]{1,5}))?", address, re.ASCII)
+    if not found or not 1 <= int(found[3] or PORTS[scheme]) <= 65535:
+        raise ValueError(f"{text!r} names no syslog server: {scheme}:HOST[:PORT]")
+    return scheme, found[1] or found[2], int(found[3] or PORTS[scheme])
+
+
+def settle(parser: common.Parser, options: argparse.Namespace, ae_title: str, *, sends: bool) -> None:
+    """Make `options.trail`, the `Trail` that the options ask for, or None.
+
+    Raises:
+        SystemExit: It cannot be kept (exit status 2).
+    """
+    options.trail = None
+    if options.audit is None:
+        return
+    from dimse.audit import Trail
+
+    try:
+        destination = _destination(options)
+    except (OSError, UnicodeError) as error:
+        words = error.strerror if isinstance(error, OSError) else None
+        parser.error(f"cannot keep the audit trail {one_line(options.audit[1])}: {words or error}")
+    options.trail = Trail(destination, ae_title, sends=sends)
+
+
+def _destination(options: argparse.Namespace) -> Destination:
+    from dimse.audit.destinations import AuditFile, TLSSyslog, UDPSyslog
+
+    scheme, where, port = options.audit
+    if scheme == "file":
+        return AuditFile(where)
+    if scheme == "syslog":
+        return UDPSyslog(where, port)
+    # Verified as a peer is, by --tls-ca or the system's roots, and shown the same certificate.
+    return TLSSyslog(where, port, ca=options.tls_ca, certificate=options.tls_cert, key=options.tls_key)
+
+
+# --- a listener ---
+
+
+def audited(handlers: dimse.Handlers, trail: Trail | None) -> dimse.Handlers:
+    """Handlers of a store that report what it does not keep; what it keeps comes by `stored`."""
+    store = handlers.store
+    if trail is None or store is None:
+        return handlers
+
+    def answer(request: dimse.StoreRequest) -> int:
+        status = store(request)
+        assert isinstance(status, int)  # a FileStore's
+        peer = request.peer
+        if not dimse.Status(status).is_success:
+            trail.transferred(
+                peer.address, peer.ae_title, patient_id="", study_instance_uid="",
+                sop_class_uid=request.sop_class_uid, failed=True,
+            )  # fmt: skip
+        _alert_of_names(trail, request, request.sop_instance_uid)
+        return status
+
+    return replace(handlers, store=answer)
+
+
+def _alert_of_names(trail: Trail, request: dimse.StoreRequest, uid: str) -> None:
+    from dimse.archive.names import safe_component
+    from dimse.happenings import Happening
+
+    if uid != safe_component(uid):
+        why = f"the SOP Instance UID is no name for a file and was replaced: {uid}"
+        trail.alert(
+            Happening("protocol", request.peer.address, request.peer.ae_title, request.called_ae_title, why=why)
+        )
+
+
+def stored(trail: Trail, instance: Stored) -> None:
+    """An instance was kept."""
+    trail.transferred(
+        instance.peer_address, instance.calling_ae_title, patient_id=instance.patient_id,
+        study_instance_uid=instance.study_instance_uid, sop_class_uid=instance.sop_class_uid, duplicate=instance.duplicate,
+    )  # fmt: skip
+
+
+# --- a sender ---
+
+
+class Sent:
+    """What a sender reports of its files.
+
+    Args:
+        trail: Where to.
+        options: Those of the tool.
+    """
+
+    def __init__(self, trail: Trail, options: argparse.Namespace) -> None:
+        self._trail, self._peer, self._title = trail, (options.addr, int(options.port)), options.called_aet
+        self._known: dict[int, tuple[str, str]] = {}  # of files whose outcome has not come: patient and study
+
+    def begin(self, file: InstanceFile) -> None:
+        """Its request is about to go out."""
+        patient_id, study = self._known[id(file)] = _of(file)
+        self._trail.begin_transfer(self._peer, self._title, patient_id, study)
+
+    def take(self, outcome: dimse.Outcome) -> None:
+        """What became of one."""
+        known = self._known.pop(id(outcome.source), None)
+        if known is None or outcome.state == "already":
+            return
+        patient_id, study = known
+        self._trail.transferred(
+            self._peer, self._title, patient_id=patient_id, study_instance_uid=study,
+            sop_class_uid=outcome.sop_class_uid, failed=outcome.state not in ("stored", "warning"),
+        )  # fmt: skip
+
+    def end(self, why: str) -> None:
+        """Nothing more is sent."""
+        self._trail.end_transfer(self._peer, why)
+
+
+def _of(file: InstanceFile) -> tuple[str, str]:
+    """Patient ID and Study Instance UID; empty where they are not found."""
+    head = b""
+    with suppress(dimse.FileError, OSError), file.open() as content:
+        head = content.read(HEAD)
+    syntax = uids.transfer_syntax(file.transfer_syntax_uid)
+    found = peek(lambda offset, size: head[offset : offset + size], len(head), syntax, (PATIENT_ID, STUDY_INSTANCE_UID))
+    return found.get(PATIENT_ID, ""), found.get(STUDY_INSTANCE_UID, "")

@@ -1,0 +1,42 @@
+"""--log-format json: each log record as a line of JSON."""
+
+from __future__ import annotations
+
+import json
+import logging
+from datetime import UTC, datetime
+
+from dimse.logs import ABOUT
+from dimse.text import host_and_port
+
+
+class Formatter(logging.Formatter):
+    """A record as an object, in ASCII and on one line.
+
+    `time` (UTC, ISO 8601), `level`, `logger`, `message`, `process`; while an association is under way `association`, its number in
+    the process, `peer`, `calling_ae_title`, `called_ae_title` and `milliseconds` since it began; `exception`, with its stack.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line."""
+        entries: dict[str, object] = {
+            "time": datetime.fromtimestamp(record.created, UTC)
+            .isoformat(timespec="milliseconds")
+            .replace("+00:00", "Z"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+            "process": record.process,
+        }
+        about = ABOUT.get()
+        if about is not None:
+            entries |= {
+                "association": about.number,
+                "peer": host_and_port(*about.peer),
+                "calling_ae_title": about.calling_ae_title,
+                "called_ae_title": about.called_ae_title,
+                "milliseconds": round(about.milliseconds, 3),
+            }
+        if record.exc_info:
+            entries["exception"] = self.formatException(record.exc_info)
+        return json.dumps(entries)

@@ -1,0 +1,67 @@
+"""passwd: the users of a password file, for the tools that listen."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from dimse.text import one_line
+from dimse.tools import common, identity, passwords
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the tool; returns its exit status."""
+    parser = common.Parser(
+        "passwd",
+        "Give a user a password, for storescp and echoscp with --password-file.",
+        (
+            ("dimse passwd users modality1", "ask for the password, and make the file if there is none"),
+            ("dimse passwd users modality1 < password", "read it from a file's first line"),
+            ("dimse passwd --delete users modality1", "forget the user"),
+        ),
+    )
+    parser.add_argument("path", help="the password file")
+    parser.add_argument("user", type=common.validated(passwords.validate_user), help="the user's name")
+    parser.add_argument("--delete", action="store_true", help="forget the user")
+    options = parser.read(arguments)
+    try:
+        change(options)
+    except (OSError, ValueError) as error:
+        words = (error.strerror if isinstance(error, OSError) else "") or str(error)
+        parser.exit(common.NO_ASSOCIATION, f"{parser.prog}: {one_line(words)}\n")
+    return common.SUCCESS
+
+
+def change(options: argparse.Namespace) -> None:
+    """Give the user the password that is asked for, or delete it.
+
+    Raises:
+        OSError: The file cannot be read or written.
+        ValueError: It is no password file, there is no such user, or no password was given.
+    """
+    try:
+        hashes = passwords.read(options.path)
+    except FileNotFoundError:
+        if options.delete:
+            raise
+        hashes = {}
+    if options.delete:
+        if hashes.pop(options.user, None) is None:
+            raise ValueError(f"{options.path} has no user {options.user}")
+    else:
+        hashes[options.user] = passwords.Hash.of(_new_password(options.user))
+    passwords.write(options.path, hashes)
+
+
+def _new_password(user: str) -> bytes:
+    """Asked for twice on a terminal; else the first line of stdin."""
+    if not sys.stdin.isatty():
+        password = sys.stdin.readline().rstrip("\r\n")
+    else:
+        password = identity.ask(f"Password for {user}: ")
+        if identity.ask("Again: ") != password:
+            raise ValueError("the two are not the same")
+    if not password:
+        raise ValueError("the password is empty")
+    return password.encode()

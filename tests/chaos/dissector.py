@@ -1,0 +1,93 @@
+"""What tshark says of recorded conversations: a dissector that shares no code with us.
+
+It does not look at the maximum length, nor at what follows a release, and passes over what it takes for no DICOM: all that is
+done here, from its PDUs.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.chaos.pcap import PORT
+from tests.interop import peers
+
+SECONDS = 50.0  # for a file
+HEADER = 6  # bytes of a PDU, before what its length counts
+
+# What it finds wrong, by the names of its fields.
+WRONG = (
+    *("_ws.malformed", "tcp.analysis.flags", "dicom.assoc.item.len.invalid"),
+    *("dicom.pdv.ctx.invalid", "dicom.pdv.flags.invalid", "dicom.pdv.fragment.error"),
+    *("dicom.no_abstract_syntax", "dicom.no_abstract_syntax_uid", "dicom.multiple_abstract_syntax"),
+    *("dicom.no_transfer_syntax", "dicom.multiple_transfer_syntax"),
+)
+
+A_ASSOCIATE_RQ, A_ASSOCIATE_AC, A_ASSOCIATE_RJ, P_DATA_TF, A_RELEASE_RQ, A_RELEASE_RP, A_ABORT = range(1, 8)
+
+
+@dataclass
+class Stream:
+    """A conversation, PDU by PDU.
+
+    Attributes:
+        types: How many PDUs of each type there are.
+        maximum: The maximum lengths that requestor and acceptor have announced; 0 is unlimited.
+        longest: The length of the longest P-DATA-TF of each.
+    """
+
+    types: Counter[int] = field(default_factory=Counter)
+    maximum: dict[int, int] = field(default_factory=dict)
+    longest: Counter[int] = field(default_factory=Counter)
+
+    def take(self, sender: int, pdu_type: int, length: int, maximum: str) -> Iterator[str]:
+        """Take the next PDU in; what is wrong with it."""
+        if self.types[A_RELEASE_RP]:
+            yield "a PDU behind the A-RELEASE-RP"
+        self.types[pdu_type] += 1
+        if maximum:
+            self.maximum[sender] = int(maximum)
+        if pdu_type == P_DATA_TF:
+            self.longest[sender] = max(self.longest[sender], length)
+            if length > self.maximum.get(1 - sender, 0) > 0:
+                yield f"a P-DATA-TF of {length} bytes"
+
+
+def dissect(pcap: Path) -> tuple[list[Stream], list[str]]:
+    """Every conversation of a file, and what is wrong in them: the number of the conversation, and words."""
+    rows = tshark(pcap, " || ".join(WRONG), "tcp.stream", *WRONG)
+    wrong = [f"{number}: {name}" for number, *found in rows for name, value in zip(WRONG, found, strict=True) if value]
+    streams: dict[str, Stream] = {}
+    left: Counter[tuple[str, str]] = Counter()  # bytes that are in no PDU, by conversation and sender
+    fields = "tcp.stream", "tcp.srcport", "tcp.len", "dicom.pdu.type", "dicom.pdu.len", "dicom.max_pdu_len"
+    for number, port, segment, types, lengths, maximum in tshark(pcap, "tcp.len > 0", *fields):
+        stream = streams.setdefault(number, Stream())
+        left[number, port] += int(segment)
+        for pdu_type, length in zip(numbers(types), numbers(lengths), strict=True):
+            left[number, port] -= HEADER + length
+            found = stream.take(int(port) == PORT, pdu_type, length, maximum)
+            wrong += [f"{number}: {words}" for words in found]
+    wrong += [f"{number}: {count} bytes that are no PDU" for (number, _), count in left.items() if count]
+    return list(streams.values()), wrong
+
+
+def numbers(text: str) -> list[int]:
+    """Those that tshark prints, decimal or hexadecimal, of one field that a packet has several times."""
+    return [int(word, 0) for word in text.split(",") if word]
+
+
+def tshark(pcap: Path, only: str, *fields: str) -> list[list[str]]:
+    """These fields of each packet that a display filter lets through."""
+    words = [word for name in fields for word in ("-e", name)]
+    done = subprocess.run(
+        [peers.tshark(), "-r", pcap, "-d", f"tcp.port=={PORT},dicom", "-Y", only, "-T", "fields", *words],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=True,
+    )
+    return [line.split("\t") for line in done.stdout.splitlines()]
