@@ -19,7 +19,7 @@ import pytest
 
 import dimse
 from dimse import aio, uids
-from tests.chaos.dissector import A_ABORT, A_ASSOCIATE_RJ, A_ASSOCIATE_RQ, A_RELEASE_RP, P_DATA_TF, dissect
+from tests.chaos.dissector import A_ABORT, A_ASSOCIATE_RJ, A_ASSOCIATE_RQ, A_RELEASE_RP, INCOMPLETE, P_DATA_TF, dissect
 from tests.chaos.pcap import PORT, Pcap, packets
 from tests.chaos.proxy import Proxy
 from tests.drivers import Face, make_instance, serving
@@ -184,7 +184,7 @@ def test_tshark_finds_nothing_wrong_in_what_we_and_real_peers_say(pydicom_files:
         files = [*smallest(pydicom_files), large(tmp_path)]
         converse(Recording(pcap, tmp_path, files, resources))
     streams, wrong = dissect(path)
-    assert wrong == []
+    assert [words for words in wrong if not words.endswith(INCOMPLETE)] == []
     spoken = [stream for stream in streams if stream.types[A_ASSOCIATE_RQ]]
     assert len(spoken) >= LEAST
     ends = {kind: sum(kind in stream.types for stream in spoken) for kind in (A_RELEASE_RP, A_ABORT, A_ASSOCIATE_RJ)}

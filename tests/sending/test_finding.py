@@ -215,7 +215,8 @@ def test_files_are_looked_at_when_they_are_asked_for(tmp_path: Path) -> None:
     first, second, third = write(tmp_path, "1", "2", "3")
     with finding(tmp_path) as (finder, found):
         iterator = iter(finder)
-        assert next(iterator).path == first
+        looked_at = next(iterator)
+        assert looked_at is not None and looked_at.path == first
         Path(second).unlink()
         found.items.extend(iterator)
     assert [item.path for item in found.items] == [second, third]

@@ -160,7 +160,9 @@ class Job:
             if parting is not None:
                 yield parting
         if fault is not None and not self._feed.stopped:
-            if not isinstance(fault.error, StatusError):  # what is under way need not wait for us, if there are other jobs
+            if not isinstance(
+                fault.error, StatusError
+            ):  # what is under way need not wait for us, if there are other jobs
                 self._put_back()
                 self._feed.leave(self)
             yield fault

@@ -130,7 +130,11 @@ class Verification:
             report = self._reports.get(transaction)
             if report is None:
                 if in_time:
-                    self._fail([f"No storage commitment report on instances asked about ({len(instances)}) within the time given"])
+                    self._fail(
+                        [
+                            f"No storage commitment report on instances asked about ({len(instances)}) within the time given"
+                        ]
+                    )
                 continue
             for one in instances:
                 uid = one.sop_instance_uid
