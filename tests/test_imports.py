@@ -19,7 +19,7 @@ SOURCE = Path(__file__).parents[1] / "src"
 # From the ground up. A room is a module of dimse, or a package with all that is in it. A module may import those of its
 # own room and of the layers below; the rooms of one layer do not know each other.
 LAYERS = (
-    ("text", "uid_table", "values", "version"),
+    ("closing", "text", "uid_table", "values", "version"),
     ("certificate", "encoding", "errors", "happenings", "line_file", "logs", "pdv", "uids"),
     ("audit", "settings", "sinks", "tls"),
     ("upper_layer", "message", "media", "data_set"),

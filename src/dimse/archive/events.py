@@ -22,10 +22,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
-from types import TracebackType
-from typing import IO, Any, Self
+from typing import IO, Any
 
 from dimse.archive.stored import Stored
+from dimse.closing import Closing
 from dimse.line_file import LineFile
 from dimse.logs import Private
 from dimse.text import one_line
@@ -281,7 +281,7 @@ class _Open:
 Job = tuple[Callable[[Any], object], Event, _Open | None]
 
 
-class Events:
+class Events(Closing):
     """Tells of instances and of studies: `FileStore("incoming", stored=events)`. Use it as a context manager, or `close` it.
 
     A call returns at once. `report` has its line by then; what `on_instance` and `on_study` do is done by threads of its own
@@ -371,14 +371,6 @@ class Events:
             if isinstance(called, Command):
                 called.close()
         self._join_threads(_LAST_MOMENT)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _join_threads(self, seconds: float) -> None:
         deadline = time.monotonic() + seconds

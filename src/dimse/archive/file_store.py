@@ -19,14 +19,14 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from itertools import chain, count
 from threading import Condition
-from types import TracebackType
-from typing import Literal, Self, get_args
+from typing import Literal, get_args
 
 from dimse import uids
 from dimse.archive.folders import FOLDER, Branch, Folders, close, sync
 from dimse.archive.layout import DEFAULT, Layout
 from dimse.archive.sink import INCOMING, LOGGER, PART, FileSink, Room, reason
 from dimse.archive.stored import Stored
+from dimse.closing import Closing
 from dimse.handlers import Handlers
 from dimse.logs import Private
 from dimse.message.status import Status
@@ -49,7 +49,7 @@ _EXISTING = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # not to
 _NOTHING_OF_OURS = (errno.ELOOP, errno.ENXIO, errno.ENOENT)  # a symbolic link, a socket, gone again
 
 
-class FileStore:
+class FileStore(Closing):
     """A folder that takes instances: `Server(address, FileStore("incoming").handlers())`.
 
     One store a folder, in one process; any number of threads may store at a time. `close` it, or use it as a context manager.
@@ -135,14 +135,6 @@ class FileStore:
             close(self._incoming)
         self._incoming = -1
         self._folders.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def handlers(self) -> Handlers:
         """Handlers that store what comes, and answer C-ECHO."""

@@ -17,10 +17,10 @@ from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from functools import partial
 from queue import Empty, Queue
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, ParamSpec, TypedDict, Unpack
 
 from dimse import services
+from dimse.closing import Closing
 from dimse.errors import DimseError, NotSent
 from dimse.message.command import LOW
 from dimse.sending.feed import GLANCE, Counts, Feed, Ledger
@@ -74,7 +74,7 @@ class AssociationOptions(TypedDict, total=False):
     async_ops: int
 
 
-class Sending:
+class Sending(Closing):
     """Files on their way to a peer. Use it with `with`: leaving the block aborts what is still under way.
 
     Args:
@@ -214,14 +214,6 @@ class Sending:
             if thread.ident is not None:  # it was started
                 thread.join(self._patience)
         self._resources.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     @property
     def _patience(self) -> float:

@@ -26,10 +26,10 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from dimse.closing import Closing
 from dimse.errors import JournalError
 from dimse.instances import InstanceFile
 from dimse.message.status import Status
@@ -130,7 +130,7 @@ class Entry:
     changed: float
 
 
-class Journal:
+class Journal(Closing):
     """What one peer acknowledged. Threads may share it, and processes its file.
 
     Args:
@@ -235,14 +235,6 @@ class Journal:
                     self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
             finally:
                 self._connection.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _key(self, file: InstanceFile) -> _Key:
         path = os.fsencode(os.path.realpath(file.path))

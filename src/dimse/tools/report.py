@@ -11,9 +11,9 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from types import TracebackType
-from typing import IO, Any, Self, get_args
+from typing import IO, Any, get_args
 
+from dimse.closing import Closing
 from dimse.services.storage import Outcome, State
 from dimse.text import one_line
 
@@ -21,7 +21,7 @@ Row = dict[str, Any]
 Write = Callable[[IO[str], Iterator[Row], Mapping[str, Any]], None]
 
 
-class Report:
+class Report(Closing):
     """Gathers what became of each file, in an unnamed file beside the target, and writes the target at the end.
 
     Until then, and if it never comes to that, an earlier report of that name stands.
@@ -94,14 +94,6 @@ class Report:
         """Let go of what was gathered. Harmless twice, and after `finish`."""
         with suppress(OSError):  # what could not be written is not wanted any more
             self._rows.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _replace(self, summary: Mapping[str, Any], committed: Mapping[str, bool]) -> None:
         temporary = os.path.join(self._folder, f".report-{os.urandom(8).hex()}")
