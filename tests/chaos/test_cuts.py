@@ -52,7 +52,7 @@ class Case:
         tool: Who requests the association.
         options: Of it.
         pdus: The conversation, as above; empty where it depends on which of several jobs is faster.
-        fault: What befalls the first connection; with `retry` the first two.
+        fault: What befalls the first connection; with `retry` or several jobs the first two.
         seed: Decides where within a PDU.
         retry: How often storescu tries again.
         jobs: How many associations it has at a time.
@@ -260,10 +260,11 @@ def run_here(tool: str, *arguments: object) -> tuple[int, str, str]:
 @contextmanager
 def harmed(port: int, case: Case) -> Iterator[int]:
     """The way to `port`, on which the fault is met."""
-    proxy = Proxy(port, faults=iter([case.fault] * (2 if case.retry else 1)), seed=case.seed)
+    proxy = Proxy(port, faults=iter([case.fault] * (2 if case.retry or case.jobs > 1 else 1)), seed=case.seed)
     with proxy as near:
         yield near
-    assert proxy.cuts[:1] == [case.fault.described]
+    # Of several jobs, the others may have been so fast that there was nothing left to be sent on these.
+    assert proxy.cuts[:1] == [case.fault.described] or (case.jobs > 1 and not proxy.cuts)
 
 
 # ---- the cuts

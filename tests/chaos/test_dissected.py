@@ -1,8 +1,8 @@
 """What real peers and we say to each other, recorded and dissected by tshark: it finds nothing wrong. And it does find faults.
 
 Every pair of an SCU and an SCP with ours as one of them, both faces of ours, every transfer syntax of pydicom's files, and maximum
-lengths of 4096, 16384, 131072 bytes and unlimited; releases, aborts of either side, and rejections. No asynchronous operations:
-tshark puts fragments together without regard to who sends them, and a response within the next data set confuses it.
+lengths of 4096, 16384, 131072 bytes and unlimited; releases, aborts of either side, and rejections. Asynchronous operations are
+not among them.
 """
 
 from __future__ import annotations
