@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import settings
 
@@ -16,3 +19,13 @@ settings.load_profile("dimse")
 def pydicom_files() -> files.PydicomFiles:
     """Every Part 10 file that pydicom ships: what can be sent, and what is refused, repeated or a DICOMDIR."""
     return files.pydicom_files()
+
+
+@pytest.fixture(autouse=True)
+def logging_as_it_was() -> Iterator[None]:
+    """A tool that runs within the test's process sets the log up for its process."""
+    logger = logging.getLogger("dimse")
+    level, handlers = logger.level, list(logger.handlers)
+    yield
+    logger.setLevel(level)
+    logger.handlers[:] = handlers
