@@ -1,0 +1,83 @@
+"""A command set: an input is its bytes."""
+
+from __future__ import annotations
+
+from dimse.dump import Dump
+from dimse.errors import InvalidCommand, RemoteProtocolError
+from dimse.message.command import Message, Request, Response, decode, encode, refusal, respond
+from dimse.message.elements import MAX_COMMAND_SET, MAX_ELEMENTS, read
+
+DATA_SET_TYPE = b"\x00\x00\x00\x08"  # the tag of Command Data Set Type
+LONGEST_COMMENT = 64  # that we write; a longer one is read
+
+
+def _written_again(message: Message) -> Message:
+    return decode(encode(message))
+
+
+def _test_refusal(invalid: InvalidCommand) -> None:
+    """What cannot be carried out is answered with its status and why, if it can be answered."""
+    assert invalid.status in (0x0211, 0x0212)
+    assert "has_data_set" in invalid.elements
+    assert str(invalid)
+    answer = refusal(invalid)
+    if answer is not None:
+        values, fault = read(answer)
+        assert not fault
+        assert values["status"] == invalid.status
+        assert values["message_id_being_responded_to"] == invalid.elements["message_id"]
+        assert not values["has_data_set"]
+
+
+def _test_message(message: Message) -> None:
+    """It can be written and is read as the same, and a request can be answered."""
+    again = _written_again(message)
+    for field in message.fields:
+        said, read_again = getattr(message, field), getattr(again, field)
+        if field == "error_comment" and said is not None and len(said) > LONGEST_COMMENT:
+            said = said[:LONGEST_COMMENT].strip("\0 ") or None
+        assert said == read_again
+    assert type(again) is type(message)
+    repr(message)
+    for outgoing in (True, False):
+        Dump().message(message, 1, outgoing=outgoing)
+    if isinstance(message, Request):
+        response = respond(message, 0x0110, error_comment="\u2029" + repr(message))
+        again = _written_again(response)
+        assert isinstance(again, Response)
+        assert again.message_id_being_responded_to == message.message_id
+
+
+def _elements(data: bytes) -> dict[bytes, bytes] | None:
+    """Its elements' values, if it is a series of distinct command elements and no longer than is allowed."""
+    found: dict[bytes, bytes] = {}
+    position = 0
+    while position < len(data) <= MAX_COMMAND_SET:
+        start = position + 8
+        tag, position = data[position : position + 4], start + int.from_bytes(data[position + 4 : start], "little")
+        if tag[:2] != b"\0\0" or tag in found or not start <= position <= len(data):
+            return None
+        found[tag] = data[start:position]
+    return found if len(data) <= MAX_COMMAND_SET and len(found) <= MAX_ELEMENTS else None
+
+
+def one(data: bytes) -> None:
+    """A command set of a peer.
+
+    Raises:
+        Exception: Any: something that is not promised has happened.
+    """
+    elements = _elements(data)
+    try:
+        message = decode(memoryview(data))
+    except InvalidCommand as invalid:  # one kind of the next
+        assert elements is not None
+        _test_refusal(invalid)
+    except RemoteProtocolError as error:
+        assert elements is None or len(elements.get(DATA_SET_TYPE, b"")) != 2
+        assert (error.abort_source, error.abort_reason) == (0, 0)
+    else:
+        assert elements is not None
+        assert decode(data) == message
+        if len(data) < MAX_COMMAND_SET - 64:  # a group length that was not there is written, which makes it longer
+            _test_message(message)
