@@ -110,6 +110,7 @@ def test_a_handshake_that_is_none_costs_no_thread_and_no_time(face: Face) -> Non
             assert server.associations == 0
 
 
+@pytest.mark.thorough
 @on_both_faces
 def test_they_leave_nothing(face: Face) -> None:
     with serving(face, Received().handlers, timeouts=Timeouts(acse=SOON)) as port:

@@ -328,6 +328,7 @@ def attack(
     return status
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("on_duplicate", ["keep-both", "reject", "replace"])
 def test_no_value_in_any_place_leads_out_of_the_folder(

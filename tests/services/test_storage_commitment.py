@@ -332,6 +332,7 @@ async def test_two_reports_at_once_are_both_answered(driver: Driver) -> None:
             assert await association.echo() == 0x0000
 
 
+@pytest.mark.thorough
 @on_both_drivers
 async def test_a_large_report_is_taken(driver: Driver) -> None:
     asked = [(uids.CTImageStorage, f"1.2.826.0.1.3680043.10.999.{'7' * 30}.{number}") for number in range(10_000)]

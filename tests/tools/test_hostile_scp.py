@@ -464,7 +464,11 @@ def outcomes(request: pytest.FixtureRequest, files: dict[str, str]) -> Iterator[
     pool.shutdown(cancel_futures=True)
 
 
-@pytest.mark.parametrize("key", [pytest.param(key, id=key) for key in CASES])
+# What associates is the same for both tools: who is in a hurry sees it with storescu.
+@pytest.mark.parametrize(
+    "key",
+    [pytest.param(key, id=key, marks=[pytest.mark.thorough] * key.startswith("echoscu")) for key in CASES],
+)
 def test_a_faulty_scp(key: str, outcomes: dict[str, Future[Outcome]]) -> None:
     tool, case = CASES[key]
     outcome = outcomes[key].result()
