@@ -11,6 +11,7 @@ told in a line a PDU:
 
 from __future__ import annotations
 
+import os
 import socket
 import struct
 import time
@@ -273,11 +274,21 @@ def works(port: int, uid: str, size: int = 1000) -> None:
 
 def resident(pid: int, *, peak: bool = False) -> int:
     """Bytes of memory that a process has now, or had at most."""
-    kind, status = "VmHWM" if peak else "VmRSS", Path(f"/proc/{pid}/status")
-    if not status.exists():
+    return _memory(pid, "VmHWM:" if peak else "VmRSS:")
+
+
+def private(pid: int) -> int:
+    """Bytes of memory that a process has for itself now: what it has mapped of files does not count. 0 when it has ended."""
+    return _memory(pid, "RssAnon:")
+
+
+def _memory(pid: int, kind: str) -> int:
+    if not Path("/proc/self/status").exists():
         pytest.skip("only Linux tells how much memory another process has")
-    lines = status.read_text().splitlines()
-    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(kind))
+    lines: list[str] = []
+    with suppress(FileNotFoundError, ProcessLookupError):  # it has ended
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(kind)), 0)
 
 
 def forget_peak(pid: int) -> int:
@@ -289,3 +300,9 @@ def forget_peak(pid: int) -> int:
 def descriptors_and_threads(pid: int) -> tuple[int, int]:
     """How many of both a process has."""
     return len(list(Path(f"/proc/{pid}/fd").iterdir())), len(list(Path(f"/proc/{pid}/task").iterdir()))
+
+
+def cpu_seconds(pid: int) -> float:
+    """Seconds of processor time that a process has used, in all its threads."""
+    user, system = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")

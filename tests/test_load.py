@@ -8,15 +8,11 @@ from __future__ import annotations
 
 import os
 import resource
-import subprocess
-import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +33,7 @@ from tests.hostile_scu import (
     STORE,
     HostileSCU,
     associate_rq,
+    cpu_seconds,
     data_set,
     descriptors_and_threads,
     echo,
@@ -47,78 +44,13 @@ from tests.hostile_scu import (
     works,
 )
 from tests.interop import peers
+from tests.server_process import SOON, server_process
 
 SECONDS = 300.0  # no conversation of a campaign lasts longer
-SOON = 10.0  # seconds: what needs no more than its turn is done by then
 QUICK = 0.25  # seconds that a legitimate echo may take, whatever others do
 MOST_MEMORY = 256 << 20  # bytes, over what the server had before
 MOST_A_CONNECTION = 1024  # bytes that a connection may leave behind
-
-SERVER = """
-import asyncio, sys
-import dimse
-from dimse import aio
-from dimse.archive import FileStore
-
-face, folder, associations = sys.argv[1], sys.argv[2], int(sys.argv[3])
-limits = dimse.Limits(associations=associations, half_open=2000)
-
-def ready(server):
-    print(server.address[1], flush=True)
-
-async def serve(handlers):
-    async with aio.Server(("127.0.0.1", 0), handlers, limits=limits) as server:
-        ready(server)
-        await asyncio.to_thread(sys.stdin.read)
-
-with FileStore(folder, durability="none") as store:
-    if face == "asyncio":
-        asyncio.run(serve(store.handlers()))
-    else:
-        with dimse.Server(("127.0.0.1", 0), store.handlers(), limits=limits) as server:
-            ready(server)
-            sys.stdin.read()
-"""
-
-
-POOL = min(32, (os.cpu_count() or 1) + 4)  # threads that an event loop makes for `def` handlers, at the most
-
-
-@dataclass(frozen=True)
-class ServerProcess:
-    """A server in a process of its own: where it listens, where it keeps what it gets."""
-
-    pid: int
-    port: int
-    folder: Path
-    pool: int
-
-    def settle(self, base: tuple[int, int]) -> None:
-        """Wait until it has no more descriptors and threads than `base`, but for the pool of an event loop, which stays."""
-        base = base[0], base[1] + self.pool
-        give_up = time.monotonic() + SOON
-        while any(now > then for now, then in zip(descriptors_and_threads(self.pid), base, strict=True)):
-            assert time.monotonic() < give_up, (descriptors_and_threads(self.pid), base)
-
-
-@contextmanager
-def server_process(face: Face, folder: Path, associations: int = 100) -> Iterator[ServerProcess]:
-    """A server of either face that stores in `folder`; it has nothing to complain of but connections that end."""
-    command = [sys.executable, "-c", SERVER, face, str(folder), str(associations)]
-    with (
-        tempfile.TemporaryFile("w+") as log,  # a pipe that nobody reads would hold the server still when it is full
-        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True) as process,
-    ):
-        try:
-            assert process.stdout is not None
-            pool = POOL if face == "asyncio" else 0
-            yield ServerProcess(process.pid, int(process.stdout.readline()), folder, pool)
-            process.communicate("", timeout=SOON)
-            log.seek(0)
-            assert "Traceback" not in log.read()
-            assert process.returncode == 0
-        finally:
-            process.kill()
+MOST_TIME = 0.005  # seconds of processor time that a connection may take
 
 
 def sizes(**by_name: tuple[Any, Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -237,12 +169,40 @@ def test_what_comes_and_goes_leaves_nothing(
         for number in range(visits // 10):
             visit(server.port, number)
         works(server.port, "1.2.3")
-        base, before = descriptors_and_threads(server.pid), resident(server.pid)
+        base, before, worked = descriptors_and_threads(server.pid), resident(server.pid), cpu_seconds(server.pid)
         for number in range(visits):
             visit(server.port, number)
         works(server.port, "1.2.3")
         server.settle(base)
+        server.rest()
+        assert (cpu_seconds(server.pid) - worked) / visits < MOST_TIME
         assert (resident(server.pid) - before) / visits < MOST_A_CONNECTION
+
+
+def leave_rudely(port: int, number: int) -> None:
+    """An association that its requestor leaves at once: asked something, within a message, or asked to release it."""
+    half_a_store = p_data(STORE, COMMAND | LAST, store_command("1.2.9")) + p_data(STORE, 0, b"xx")
+    with HostileSCU(port) as scu:
+        scu.associate()
+        scu.send((echo() * 3, half_a_store, echo() + RELEASE_RQ)[number % 3])
+        if number % 2:
+            scu.reset()
+
+
+@pytest.mark.thorough
+@on_both_faces
+@sizes(times=(300, 5000))
+def test_who_leaves_without_a_word_leaves_no_work(face: Face, times: int, tmp_path: Path) -> None:
+    """What has to be told to somebody who is gone is not tried for ever."""
+    with server_process(face, tmp_path) as server:
+        works(server.port, "1.2.3")
+        base, worked = descriptors_and_threads(server.pid), cpu_seconds(server.pid)
+        for number in range(times):
+            leave_rudely(server.port, number)
+        server.settle(base)
+        server.rest()
+        assert (cpu_seconds(server.pid) - worked) / times < MOST_TIME
+        works(server.port, "1.2.3")
 
 
 # --- much at a time ---

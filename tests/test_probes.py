@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import logging
 import os
+import resource
 import struct
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -70,6 +72,7 @@ from tests.tools import running
 
 ANNOUNCED = 131072  # the maximum length that a server announces
 MOST_GROWTH = 16 << 20  # bytes of memory, over all probes
+MOST_ADDRESSES = 256 << 20  # bytes, of a process: what it takes by mistake is refused, and its log says so
 
 
 @dataclass(frozen=True)
@@ -160,6 +163,7 @@ PROBES = {
     # Sta6: PDUs that are not due (AA-8)
     "PDU type FF": within(pdu(0xFF, bytes(4)), UNRECOGNISED),
     "PDU type 00 later": within(pdu(0x00, b""), UNRECOGNISED),
+    "10,000 PDUs of a type that there is not": within(10_000 * pdu(0xFF, bytes(4)), UNRECOGNISED),
     "second request": within(associate_rq(), UNEXPECTED),
     "accept": within(pdu(A_ASSOCIATE_AC, bytes(68)), UNEXPECTED),
     "rejection": within(pdu(A_ASSOCIATE_RJ, bytes(4)), UNEXPECTED),
@@ -289,12 +293,14 @@ def in_this_process(face: Face, folder: Path) -> Iterator[Target]:
 
 @contextmanager
 def as_a_process(folder: Path) -> Iterator[Target]:
-    """`storescp`, which says nothing but warnings and errors."""
+    """`storescp`, which says nothing but warnings and errors, and gets no more memory than `MOST_ADDRESSES`."""
     ready = folder.with_name("ready")
     os.mkfifo(ready)
     options = ("-ba", "127.0.0.1", "-od", folder, "--durability", "none", "--ready-file", ready)
     with running.start("storescp", 0, *options) as process:
         port = int(ready.read_text().rpartition(":")[2])
+        if sys.platform == "linux":
+            resource.prlimit(process.pid, resource.RLIMIT_AS, (MOST_ADDRESSES, MOST_ADDRESSES))
         target = Target(port, folder, [], pid=process.pid)
         target.verify_working()
         base = resident(process.pid)
@@ -313,7 +319,7 @@ def target(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         yield it
     addresses = [address for line in it.log for address in line.split() if address.startswith("127.0.0.1:")]
     assert len(addresses) == len(set(addresses))
-    assert not [line for line in it.log if "Traceback" in line or not line.isprintable()]
+    assert not [line for line in it.log if "Traceback" in line or "Memory" in line or not line.isprintable()]
     assert sorted(os.listdir(folder)) == sorted(it.kept)
 
 

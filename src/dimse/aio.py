@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self
 
 from dimse import services
-from dimse.association import LOGGER, Open
+from dimse.association import Open
 from dimse.sending import Sending
 from dimse.sending import send as outcomes_of
 from dimse.server import AT_ONCE, BREATHER, Reception
@@ -150,9 +150,10 @@ class Server(Reception):
         assert self._listener is not None
         try:
             for transport in accept(self._listener, AT_ONCE):
+                self._accepting = True
                 self._room.enter(transport)
         except OSError as error:
-            LOGGER.warning("cannot accept a connection: %s", error.strerror)
+            self._cannot_accept(error)
             self._loop.remove_reader(self._listener)
             self._loop.call_later(BREATHER, self._accept_again)
         self._keep_time()

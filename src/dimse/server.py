@@ -144,6 +144,7 @@ class Reception:
         self._share_port = share_port
         self._listener: Listener | None = None
         self._lock = threading.Lock()
+        self._accepting = True  # but when the system has no descriptors left
         self._admitted = 0
         self._associations: set[AsyncAssociation] = set()
         self._ending: Callable[[AsyncAssociation], None] | None = None
@@ -199,6 +200,12 @@ class Reception:
             security=lambda: self._security,
             observe=self._observe,
         )
+
+    def _cannot_accept(self, error: OSError) -> None:
+        """Say so, once: it is tried again and again until it can."""
+        if self._accepting:
+            LOGGER.warning("cannot accept a connection: %s", error.strerror)
+        self._accepting = False
 
     def _observe(self, happening: Happening) -> None:
         try:
@@ -377,8 +384,9 @@ class Server(Reception):
             except (BlockingIOError, InterruptedError, ConnectionError):
                 return True
             except OSError as error:
-                LOGGER.warning("cannot accept a connection: %s", error.strerror)
+                self._cannot_accept(error)
                 return False
+            self._accepting = True
             with suppress(OSError):  # reset already: its first read will say so
                 tune(connection)
             self._room.enter(BlockingTransport(connection))

@@ -15,11 +15,10 @@ import pytest
 
 import dimse
 from dimse import uids
-from dimse.sinks import DiscardSink
 from tests import faulty_peer as scp
 from tests.faulty_peer import Connection
 from tests.tools import running
-from tests.tools.running import Instance, Receiver, element, errors, lines
+from tests.tools.running import Instance, Receiver, errors, lines
 
 EXPLICIT, DEFLATED = uids.ExplicitVRLittleEndian, uids.DeflatedExplicitVRLittleEndian
 GOOD = Instance("1.2.999", uids.CTImageStorage)
@@ -466,31 +465,7 @@ def test_a_file_that_changes_before_its_turn_is_not_sent(tmp_path: Path, change:
     assert [line.split(": ")[:2] for line in said] == [["Store failed", str(path)] for path in (paths[2], big)]
 
 
-# ---- large, and many
-
-
-@pytest.mark.campaign
-def test_a_sparse_file_of_4_5_gib(tmp_path: Path) -> None:
-    path = tmp_path / "sparse.dcm"
-    values = [(0x1001, 1 << 31), (0x1002, 1 << 31), (0x1003, 1 << 29)]
-    with path.open("wb") as file:
-        file.write(Instance("1.2.3", rest=element(0x0009, 0x0010, "LO", b"DIMSE")).content)
-        for number, size in values:
-            file.write(struct.pack("<HH2sHI", 0x0009, number, b"OB", 0, size))
-            file.seek(size, os.SEEK_CUR)
-        file.truncate()
-    received: list[int] = []
-
-    class Counting(DiscardSink):
-        def write(self, buffers: object) -> None:
-            assert isinstance(buffers, list)
-            received.append(sum(map(len, buffers)))
-
-    handlers = dimse.Handlers(store=lambda request: 0, store_begin=lambda request: Counting())
-    with dimse.Server(("127.0.0.1", 0), handlers) as server:
-        process = running.tool("storescu", *server.address, path)
-    assert (process.returncode, process.stderr) == (0, "")
-    assert sum(received) > 4.5 * (1 << 30)
+# ---- many (one of 4.5 GiB is in tests/test_resources.py)
 
 
 @pytest.mark.thorough

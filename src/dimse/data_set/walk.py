@@ -14,7 +14,7 @@ at all.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from struct import Struct
 from typing import NamedTuple, Protocol
@@ -27,6 +27,8 @@ MAXIMUM_NESTING = 64
 """Sequences within sequences: far beyond any real data set, and a limit of parsers in the field."""
 WINDOW = 65_536
 """Bytes that are looked at in one piece, at most; also the most that `peek` inflates."""
+UIDS_WITHIN = 4 * 1024 * 1024
+"""Inflated bytes of a deflated data set in which its UIDs have to be: a few hundred are in front of them in any real one."""
 
 _FIRST_WINDOW = 4_096  # where a long value has been stepped over: what follows is often short, or another long value
 _DEFLATED_WINDOW = 16_384
@@ -84,7 +86,8 @@ def walk(read: Read, start: int, end: int, transfer_syntax: TransferSyntax | Non
     """Step over every element of a data set, from `start` to `end`.
 
     Zero bytes after the last element, at most `WINDOW` of them, are padding: they cannot be elements of a data set,
-    and files that were padded to whole blocks have them. A deflated data set is inflated in bounded steps, all of it.
+    and files that were padded to whole blocks have them. A deflated data set is inflated in bounded steps, all of it, if its UIDs
+    are in the first `UIDS_WITHIN` bytes.
 
     Args:
         read: Gives the bytes; asked for `WINDOW` bytes at most.
@@ -96,7 +99,9 @@ def walk(read: Read, start: int, end: int, transfer_syntax: TransferSyntax | Non
         MalformedDataSet: It is cut short, or no data set in this transfer syntax.
     """
     if transfer_syntax is not None and transfer_syntax.deflated:
-        steps = _Walk(_Inflated(read, start, end), transfer_syntax, _OUTLINED)
+        source = _Inflated(read, start, end)
+        steps = _Walk(source, transfer_syntax, _OUTLINED)
+        source.found = steps.values
         steps.run(0, _UNKNOWN_END)
     else:
         steps = _Walk(_Plain(read, end), transfer_syntax, _OUTLINED)
@@ -189,9 +194,12 @@ class _Inflated:
         self._read, self._next, self._end = read, start, end
         self._inflate = zlib.decompressobj(-zlib.MAX_WBITS)
         self._window, self._base = b"", 0  # inflated bytes, and the inflated offset where they begin
+        self.found: Mapping[int, str] = {}  # what the walk has found so far, by tag
 
     def load(self, position: int, size: int) -> bytes:
-        while self._base + len(self._window) < position + size and (more := self._more()):
+        while (inflated := self._base + len(self._window)) < position + size and (more := self._more()):
+            if inflated >= UIDS_WITHIN and not self.found.keys() >= _UIDS:
+                raise MalformedDataSet(f"its UIDs are not among the first {UIDS_WITHIN:,} bytes that it inflates to")
             kept = self._window[max(0, position - self._base) :]
             self._base += len(self._window) - len(kept)
             self._window = kept + more
