@@ -132,7 +132,7 @@ class Verification:
                 if in_time:
                     self._fail(
                         [
-                            f"No storage commitment report on instances asked about ({len(instances)}) within the time given"
+                            f"No storage commitment report within the time given (instances asked about: {len(instances)})"
                         ]
                     )
                 continue
