@@ -130,11 +130,8 @@ class Verification:
             report = self._reports.get(transaction)
             if report is None:
                 if in_time:
-                    self._fail(
-                        [
-                            f"No storage commitment report within the time given (instances asked about: {len(instances)})"
-                        ]
-                    )
+                    asked_about = f"(instances asked about: {len(instances)})"
+                    self._fail([f"No storage commitment report within the time given {asked_about}"])
                 continue
             for one in instances:
                 uid = one.sop_instance_uid
