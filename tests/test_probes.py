@@ -72,7 +72,9 @@ from tests.tools import running
 
 ANNOUNCED = 131072  # the maximum length that a server announces
 MOST_GROWTH = 16 << 20  # bytes of memory, over all probes
-MOST_ADDRESSES = 256 << 20  # bytes, of a process: what it takes by mistake is refused, and its log says so
+MOST_ADDRESSES = (
+    1 << 30
+)  # bytes, of a process, whose threads reserve many: what it takes by mistake is refused, and its log says so
 
 
 @dataclass(frozen=True)
