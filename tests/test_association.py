@@ -347,6 +347,7 @@ WAITS = [
 ]
 
 
+@pytest.mark.thorough
 @on_both_drivers
 @pytest.mark.parametrize(
     ("wait", "words", "behaviour", "operation", "abort"),
@@ -408,6 +409,7 @@ async def test_a_peer_that_does_not_read_is_given_up_at_the_deadline(
     assert not peer.connections[0].faults
 
 
+@pytest.mark.thorough
 @on_both_drivers
 async def test_a_slow_peer_that_keeps_reading_is_waited_for(driver: Driver, large: Instance) -> None:
     def reads_slowly(connection: Connection) -> None:

@@ -291,6 +291,7 @@ def test_a_program_that_has_gone_is_a_warning(tmp_path: Path, caplog: pytest.Log
     assert warnings(caplog) == [f"command {program} for study 1.2: it cannot be run: No such file or directory"]
 
 
+@pytest.mark.thorough
 def test_the_deadline_kills_a_command_and_what_it_has_started(
     tmp_path: Path, fifo: int, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -216,6 +216,7 @@ def fragments(p_data_tf: bytes) -> Iterator[bytes]:
 # --- The test ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("receiver", RECEIVERS)
 @pytest.mark.parametrize("scu", SCUS)
 def test_every_file_that_an_scu_sends_is_kept_as_it_came(

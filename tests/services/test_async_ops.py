@@ -363,6 +363,7 @@ async def test_a_response_that_is_pending_is_no_second_chance(driver: Driver, tm
     assert sorted(numbers(outcomes)) == [1, 2]
 
 
+@pytest.mark.thorough
 @on_both_drivers
 async def test_each_response_gives_a_slow_peer_its_time_anew(driver: Driver, tmp_path: Path) -> None:
     def slow(connection: Connection) -> None:

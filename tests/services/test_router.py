@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 import dimse
 from dimse import uids
 from dimse.testing import StorageSCP
@@ -12,6 +14,7 @@ from tests.drivers import make_instance
 CT_512 = 512 * 512 * 2  # bytes of pixel data
 
 
+@pytest.mark.thorough
 def test_a_router_forwards_400_ct_images_byte_identically_and_decodes_nothing(tmp_path: Path) -> None:
     instances = [make_instance(tmp_path, number, CT_512) for number in range(1, 401)]
     contexts = [(uids.CTImageStorage, [uids.ExplicitVRLittleEndian])]

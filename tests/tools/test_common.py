@@ -305,6 +305,7 @@ WAITS = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("option", WAITS)
 def test_a_deadline_ends_its_own_wait(tool: str, what: list[Path], option: str) -> None:
     behaviour, status, line = WAITS[option]

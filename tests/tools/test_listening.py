@@ -236,6 +236,7 @@ def test_an_idle_association_is_aborted() -> None:
         listener.end()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("option", ["-tn", "--network-timeout"])
 def test_a_message_under_way_has_to_move(option: str) -> None:
     instance = running.Instance()
@@ -478,6 +479,7 @@ def test_workers_end_with_their_supervisor(tmp_path: Path) -> None:
         listener.until_closed()
 
 
+@pytest.mark.thorough
 @SIGNALS
 def test_a_signal_to_all_of_them_is_one_signal(number: int) -> None:
     instance = running.Instance()

@@ -290,6 +290,7 @@ def test_a_program_does_not_hold_up_the_end_for_longer_than_it_may(tmp_path: Pat
         assert any("killed, as the end has come" in line for line in listener.end())
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_report_has_a_line_for_each_instance(tmp_path: Path, workers: int) -> None:
     Path("report").write_text('{"event": "of before"}\n')
