@@ -57,14 +57,17 @@ def tool(name: str, *arguments: object, **options: Any) -> subprocess.CompletedP
 
 
 @contextmanager
-def start(name: str, *arguments: object, stdin: int = subprocess.DEVNULL) -> Iterator[subprocess.Popen[str]]:
-    """Start a tool that can be interrupted; it does not outlive the test."""
+def start(
+    name: str, *arguments: object, stdin: int = subprocess.DEVNULL, **environment: str
+) -> Iterator[subprocess.Popen[str]]:
+    """Start a tool that can be interrupted; it does not outlive the test. `environment` comes on top of our own."""
     with subprocess.Popen(
         [sys.executable, "-c", INTERRUPTIBLE, name, *map(str, arguments)],
         stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        env=os.environ | environment,
     ) as process:
         try:
             yield process
