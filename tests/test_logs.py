@@ -172,8 +172,7 @@ def test_a_line_says_of_which_association_it_is(face: Face) -> None:
                 LOOPBACK, port, contexts=[dimse.Verification], calling_ae_title=title, called_ae_title="HERE"
             ) as association:
                 association.echo()
-    said = [json.loads(line) for line in stream.getvalue().splitlines()]
-    entries = [entry for entry in said if "association" in entry]
+    entries = [json.loads(line) for line in stream.getvalue().splitlines()]
     echoed = [entry for entry in entries if entry["logger"] == "dimse.mine"]
     assert [entry["calling_ae_title"] for entry in echoed] == ["ONE", "TWO"]
     assert all(entry["called_ae_title"] == "HERE" for entry in entries)

@@ -126,9 +126,13 @@ class Pump(ABC):
         if self._abort_wanted or self._transport.closed:
             return
         self._abort_wanted = True
-        LOGGER.info("Aborting Association")
-        if not (self._busy and self._transport.secured):  # TLS is not for two threads at a time
-            self._say_abort(pdu.Abort())
+        before = ABOUT.set(self.about)  # whoever calls may be no part of the association
+        try:
+            LOGGER.info("Aborting Association")
+            if not (self._busy and self._transport.secured):  # TLS is not for two threads at a time
+                self._say_abort(pdu.Abort())
+        finally:
+            ABOUT.reset(before)
         self._transport.wake()
         if not self._busy:
             self._end(AssociationAborted())
