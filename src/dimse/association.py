@@ -9,9 +9,9 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
-from typing import TYPE_CHECKING, Protocol, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, cast
 
 from dimse import uids
 from dimse.errors import (
@@ -27,7 +27,7 @@ from dimse.errors import (
 )
 from dimse.identification import NotIdentified, identify
 from dimse.logs import About, within
-from dimse.message import assembly, command
+from dimse.message import command
 from dimse.message.assembly import DATA_SET_END, Assembler, CommandSet
 from dimse.message.command import Message
 from dimse.pump import LOGGER, MESSAGES, Pump
@@ -216,7 +216,7 @@ class Association(Pump):
         self._conclude = partial(negotiation.conclude, requestor, proposal)
         deadline = deadline_after(self.timeouts.acse)
         while self._answer is None:
-            await self._pull(deadline, "acse")
+            await self._receive(deadline, "acse")
         if isinstance(self._answer, pdu.AssociateRJ):
             rejection = self._answer
             raise AssociationRejected(rejection.result, rejection.source, rejection.reason)
@@ -368,7 +368,7 @@ class Association(Pump):
                     return
             if self._release_confirmed:
                 return
-            await self._pull(deadline, "release")
+            await self._receive(deadline, "release")
 
     # --- requests of ours ---
 
@@ -409,8 +409,10 @@ class Association(Pump):
         self._outstanding[message.message_id] = Outstanding(context.context_id, message, response_type)
         await self._send(context, command.encode(message), data_set)
 
-    async def _send(self, context: PresentationContext, command_set: bytes, data_set: Buffer | None) -> None:
-        await self._transmit(context.context_id, self.negotiated.send_length, command_set, data_set)
+    def _send(
+        self, context: PresentationContext, command_set: bytes, data_set: Buffer | None
+    ) -> Coroutine[Any, Any, None]:
+        return self._transmit(context.context_id, self.negotiated.send_length, command_set, data_set)
 
     async def wait_response(self, request: command.Request) -> command.Response:
         """Within the same `operation`: wait for the response to a request that was sent.
@@ -443,10 +445,11 @@ class Association(Pump):
 
     async def _await_response(self, deadline: float | None) -> None:
         """Let something arrive."""
-        await self._answer_waiting()
+        if self._requests:
+            await self._answer_waiting()
         if self._release_asked:
             raise await self._released_by_peer()
-        await self._pull(deadline, "dimse")
+        await self._receive(deadline, "dimse")
 
     def _fetch(self, message_id: int) -> command.Response:
         self._responded.remove(message_id)
@@ -467,9 +470,9 @@ class Association(Pump):
 
     # --- requests of the peer's ---
 
-    async def call(self, function: Callable[..., T | Awaitable[T]], *args: object) -> T:
+    def call(self, function: Callable[..., T | Awaitable[T]], *args: object) -> Coroutine[Any, Any, T]:
         """Run a handler, `def` or `async def`, as the driver does it."""
-        return await self._transport.call(function, *args)
+        return self._transport.call(function, *args)
 
     async def send_response(
         self, context: PresentationContext, message: Message, data_set: Buffer | None = None
@@ -499,7 +502,8 @@ class Association(Pump):
         end = None if timeout is None else time.monotonic() + timeout
         async with self.operation():
             while True:
-                await self._answer_waiting()
+                if self._requests:
+                    await self._answer_waiting()
                 if self._release_asked:
                     break
                 if until is not None and until():
@@ -507,7 +511,7 @@ class Association(Pump):
                 if self._finishing and not self._within_message:
                     raise AssociationAborted
                 if end is None:
-                    await self._pull(deadline_after(self.timeouts.idle), "network")
+                    await self._receive(deadline_after(self.timeouts.idle), "network")
                 elif time.monotonic() >= end or not await self._pull_until(end):
                     return
             if self._ended:  # by what came behind the A-RELEASE-RQ
@@ -558,7 +562,10 @@ class Association(Pump):
     async def _p_data(self, fragments: list[Fragment]) -> None:
         views: list[memoryview] = []  # of the data set that is arriving
         for fragment in fragments:
-            assembled = self._assemble(fragment)
+            try:
+                assembled = self._assembler.feed(*fragment)
+            except RemoteProtocolError as error:
+                raise self._misplaced(str(error)) from error
             if assembled is None:
                 continue
             if isinstance(assembled, CommandSet):
@@ -593,12 +600,6 @@ class Association(Pump):
                 arrived.sink.discard()
         self._requests.clear()
         self._current = None
-
-    def _assemble(self, fragment: Fragment) -> assembly.Fragment:
-        try:
-            return self._assembler.feed(*fragment)
-        except RemoteProtocolError as error:
-            raise self._misplaced(str(error)) from error
 
     def _misplaced(self, why: str) -> RemoteProtocolError:
         """A message that is none here; while a response is awaited, that is what it should have been."""

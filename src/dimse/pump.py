@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -24,6 +23,7 @@ from dimse.errors import (
     RemoteProtocolError,
 )
 from dimse.logs import ABOUT
+from dimse.pdv import COMMAND
 from dimse.settings import Limits, Timeouts
 from dimse.transport import READ, WRITE
 from dimse.transport.base import Transport, deadline_after, timed_out
@@ -38,6 +38,8 @@ LOGGER = logging.getLogger("dimse.association")
 MESSAGES = logging.getLogger("dimse.message")
 
 RECEIVE_BUFFER = 256 * 1024  # bytes; the most that one system call brings
+
+MOMENT = 0.001  # seconds after everything was taken in, in which there is no use in looking again
 
 # After an A-ABORT the peer is given this many seconds to close: closing over its unread bytes would reset the connection,
 # and the reset can overtake the A-ABORT.
@@ -71,6 +73,7 @@ class Pump(ABC):
         self._torn = False  # a PDU has gone out in part
         self._abort_wanted = False
         self.sent_bytes = 0
+        self._emptied = 0.0  # when all that had arrived was taken in, on `time.monotonic()`
         self._pdus = 0  # that have begun to arrive
         self._pdu_deadline: float | None = None  # for the last of them
         self._dump = _dump_if_debugging()
@@ -196,11 +199,10 @@ class Pump(ABC):
 
     async def _transmit(self, context_id: int, length: int, command_set: bytes, data_set: Buffer | None) -> None:
         """Send a command set and its data set; the first PDUs of both in one system call."""
-        batches: Iterable[list[Buffer]] = pdata.cut(command_set, context_id, length, command=True)
+        parts: list[tuple[int, Buffer]] = [(COMMAND, command_set)]
         if data_set is not None:
-            head = [buffer for batch in batches for buffer in batch]
-            batches = pdata.cut(data_set, context_id, length, command=False, before=head)
-        for batch in batches:
+            parts.append((0, data_set))
+        for batch in pdata.cut(parts, context_id, length):
             if self._ended:
                 raise self._ended
             self._upper.p_data_request()
@@ -209,6 +211,7 @@ class Pump(ABC):
     async def _push(self, buffers: list[Buffer]) -> None:
         """Send all of `buffers`. While that would block, take in what arrives: the peer may be aborting, or sending as we are."""
         self._torn = True
+        left = sum(map(len, buffers))
         deadline = deadline_after(self.timeouts.network)
         while True:
             if self._abort_wanted:
@@ -220,11 +223,13 @@ class Pump(ABC):
                 raise
             if sent:
                 self.sent_bytes += sent
-                buffers = _after(buffers, sent)
-                self._torn = bool(buffers)
-                await self._transport.breathe(sent)
-                if not buffers:
+                left -= sent
+                self._torn = left > 0
+                if self._transport.breathes:
+                    await self._transport.breathe(sent)
+                if not left:
                     break
+                buffers = _after(buffers, sent)
                 deadline = deadline_after(self.timeouts.network)  # what arrives meanwhile does not put it off
             events = await self._transport.ready(WRITE if self._full else WRITE | READ, deadline)
             if not events:
@@ -253,25 +258,27 @@ class Pump(ABC):
 
     # --- in ---
 
-    async def _pull(self, deadline: float | None, wait: str) -> None:
-        """Receive something, or fail: the association has ended, or the deadline passed."""
+    async def _receive(self, deadline: float | None, wait: str) -> None:
+        """Take in what one system call brings, waiting for it until `deadline`; a message under way has the network timeout too.
+
+        Raises:
+            DimseError: The association has ended, or the deadline passed.
+        """
         if self._ended:  # only now: what arrived before the end has been looked at
             raise self._ended
-        await self._receive(deadline, wait)
-
-    async def _receive(self, deadline: float | None, wait: str) -> None:
-        """Take in what one system call brings, waiting for it until `deadline`; a message under way has the network timeout too."""
-        if (
-            deadline is not None and time.monotonic() > deadline
-        ):  # a peer that never stops sending does not stop the clock
-            raise timed_out(wait)
-        while not await self._receive_once():
+        if deadline is not None and time.monotonic() > deadline:
+            raise timed_out(wait)  # a peer that never stops sending does not stop the clock
+        # Between messages it takes the peer a moment, and a call that brings nothing is one too many.
+        under_way = self._within_message or self._upper.within_pdu
+        while not (under_way and await self._receive_once()):
             until, why = deadline, wait
-            for limit in self._progress_deadlines():
-                if limit is not None and (until is None or limit < until):
-                    until, why = limit, "network"
+            if under_way:
+                for limit in self._progress_deadlines():
+                    if limit is not None and (until is None or limit < until):
+                        until, why = limit, "network"
             if not await self._transport.ready(READ, until):
                 raise timed_out(why)
+            under_way = True
 
     def _progress_deadlines(self) -> tuple[float | None, ...]:
         """Until when something has to move: a message under way, and a PDU, which a byte now and then does not keep alive."""
@@ -283,6 +290,8 @@ class Pump(ABC):
         """Take in what has arrived, without waiting."""
         if self._ended:
             raise self._ended
+        if time.monotonic() < self._emptied + MOMENT:
+            return
         deadline = deadline_after(self.timeouts.network)
         while not self._ended and await self._receive_once():
             if deadline is not None and time.monotonic() > deadline:
@@ -291,7 +300,7 @@ class Pump(ABC):
     async def _receive_once(self) -> bool:
         """One system call; False if it would block."""
         try:
-            count = await self._transport.receive_some(self._buffer)
+            count = self._transport.receive_now(self._buffer)
         except ConnectionLost as error:
             self._upper.transport_closed()
             lost = self._lost()
@@ -300,6 +309,10 @@ class Pump(ABC):
             return True
         if count is None:
             return False
+        if count < RECEIVE_BUFFER:
+            self._emptied = time.monotonic()
+        if count and self._transport.breathes:
+            await self._transport.breathe(count)
         await self._take_in(self._upper.receive(self._buffer[:count]) if count else self._upper.transport_closed())
         if self._upper.pdus != self._pdus:
             self._pdus = self._upper.pdus

@@ -556,12 +556,11 @@ def test_what_arrived_in_part_is_let_go(face: Face, tmp_path: Path) -> None:
             )
             context = association.context_for(uids.CTImageStorage)
             from dimse.message import command
+            from dimse.pdv import COMMAND
             from dimse.upper_layer import pdata
 
-            for batch in pdata.cut(command.encode(message), context.context_id, 16384, command=True):
-                await association._push(batch)
-            batch = next(pdata.cut(instance.data_set, context.context_id, 16384, command=False))
-            await association._push(batch)
+            parts = ((COMMAND, command.encode(message)), (0, instance.data_set))
+            await association._push(next(pdata.cut(parts, context.context_id, 16384)))
             association.abort()
 
         BLOCKING.run(scenario())

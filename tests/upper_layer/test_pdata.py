@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from dimse.errors import RemoteProtocolError
 from dimse.pdv import COMMAND, LAST
-from dimse.upper_layer.pdata import BATCH, MOST_PDVS_IN_A_PDU, Buffer, Fragment, PDVReader, cut
+from dimse.upper_layer.pdata import BATCH, MOST_PDVS_IN_A_PDU, Fragment, PDVReader, cut
 
 MAXIMUM_LENGTHS = (8, 9, 127, 128, 4096, 16384, 131072, 262144, 2**32 - 1)
 
@@ -41,18 +41,17 @@ def sizes_around_the_borders(maximum_length: int) -> list[int]:
 
 
 @pytest.mark.parametrize("maximum_length", MAXIMUM_LENGTHS)
-@pytest.mark.parametrize("command", [True, False])
-def test_a_message_is_cut_into_pdus_that_the_peer_takes(maximum_length: int, command: bool) -> None:
+@pytest.mark.parametrize("kind", [COMMAND, 0])
+def test_a_message_is_cut_into_pdus_that_the_peer_takes(maximum_length: int, kind: int) -> None:
     for size in sizes_around_the_borders(maximum_length):
         data = bytes(size % 251 + index % 3 for index in range(10)) * (size // 10) + bytes(size % 10)
-        batches = list(cut(memoryview(data), 5, maximum_length, command=command))
+        batches = list(cut([(kind, memoryview(data))], 5, maximum_length))
         assert all(0 < len(batch) <= BATCH + 3 for batch in batches)
         for batch in batches:
             list(pdus(b"".join(batch)))  # each ends with a whole PDU
         parts = list(pdus(b"".join(b"".join(batch) for batch in batches)))
         assert all(8 <= length <= maximum_length or (length == 6 and not data) for length, *_ in parts)
         assert all(context_id == 5 for _, context_id, _, _ in parts)
-        kind = COMMAND if command else 0
         assert [control for *_, control, _ in parts] == [kind] * (len(parts) - 1) + [kind | LAST]
         assert all(len(value) % 2 == 0 for *_, value in parts)
         assert b"".join(value for *_, value in parts) == data + b"\0" * (size % 2)
@@ -60,25 +59,22 @@ def test_a_message_is_cut_into_pdus_that_the_peer_takes(maximum_length: int, com
         assert len(parts) == max(1, -(-size // ((maximum_length - 6) & ~1)))
 
 
-def test_what_goes_before_is_in_the_first_batch() -> None:
-    head: list[Buffer] = [buffer for batch in cut(b"command!", 1, 12, command=True) for buffer in batch]
-    before = b"".join(head)
-    first, *rest = cut(bytes(1000), 1, 12, command=False, before=head)
+def test_a_command_set_goes_out_with_the_first_of_its_data_set() -> None:
+    (alone,) = cut([(COMMAND, b"command!")], 1, 12)
+    before = b"".join(alone)
+    first, *rest = cut([(COMMAND, b"command!"), (0, bytes(1000))], 1, 12)
     assert b"".join(first).startswith(before + pack(">BxLLBB", 4, 12, 8, 1, 0))
     assert before not in b"".join(b"".join(batch) for batch in rest)
     parts = list(pdus(b"".join(first) + b"".join(b"".join(batch) for batch in rest)))
     assert [control for *_, control, _ in parts] == [1, 3, *[0] * 166, 2]
-    (alone,) = cut(b"", 1, 12, command=False, before=[before])
-    assert b"".join(alone) == before + pack(">BxLLBB", 4, 6, 2, 1, 2)
+    (both,) = cut([(COMMAND, b"command!"), (0, b"")], 1, 12)
+    assert b"".join(both) == before + pack(">BxLLBB", 4, 6, 2, 1, 2)
 
 
 def test_nothing_is_copied() -> None:
     memory = bytearray(3001)
     sent = [
-        buffer
-        for batch in cut(memoryview(memory), 1, 128, command=False)
-        for buffer in batch
-        if isinstance(buffer, memoryview)
+        buffer for batch in cut([(0, memoryview(memory))], 1, 128) for buffer in batch if isinstance(buffer, memoryview)
     ]
     memory[:] = b"\x01" * len(memory)
     assert b"".join(sent) == memory
@@ -96,7 +92,7 @@ def read(reader: PDVReader, chunks: Iterable[bytes]) -> tuple[list[tuple[int, in
     for chunk in chunks:
         fragments: list[Fragment] = []
         try:
-            taken = reader.read(memoryview(chunk), fragments)
+            taken = reader.read(memoryview(chunk), 0, fragments.append)
             assert taken == len(chunk)
         except RemoteProtocolError as error:
             assert (error.abort_source, error.abort_reason) == (2, 6)
@@ -190,10 +186,10 @@ def test_a_value_is_handed_on_as_it_arrives() -> None:
     reader, fragments = PDVReader(), list[Fragment]()
     body = pdvs((1, 2, b"abcdef"))
     reader.begin(len(body))
-    assert reader.read(memoryview(body[:8]), fragments) == 8
+    assert reader.read(memoryview(body[:8]), 0, fragments.append) == 8
     assert fragments == [Fragment(1, 2, memoryview(b"ab"), False)]
     assert reader.left == 4
-    assert reader.read(memoryview(b"cdef" + b"\x05\0\0\0"), fragments) == 4  # the next PDU is not its own
+    assert reader.read(memoryview(b"xcdef" + b"\x05\0\0\0"), 1, fragments.append) == 5  # the next PDU is not its own
     assert fragments[1:] == [Fragment(1, 2, memoryview(b"cdef"), True)]
     assert reader.left == 0
 
@@ -202,7 +198,7 @@ def test_a_fragment_is_a_slice_of_what_was_received() -> None:
     memory = bytearray(pdvs((1, 2, b"abcdef")))
     reader, fragments = PDVReader(), list[Fragment]()
     reader.begin(len(memory))
-    reader.read(memoryview(memory), fragments)
+    reader.read(memoryview(memory), 0, fragments.append)
     assert fragments[0].data.obj is memory
 
 

@@ -724,7 +724,7 @@ def test_bytes_cut_anywhere_are_the_same_as_whole(way: tuple[str, bool], stream:
 def test_what_is_cut_to_be_sent_is_put_together_again(sizes: list[int], maximum_length: int, places: list[int]) -> None:
     messages = [bytes(index % 251 for index in range(size + size % 2)) for size in sizes]
     maximum_length = max(maximum_length, max(sizes) // 200)
-    batches = [batch for message in messages for batch in cut(message, 5, maximum_length, command=False)]
+    batches = [batch for message in messages for batch in cut([(0, message)], 5, maximum_length)]
     sent = b"".join(b"".join(batch) for batch in batches)
     received, *_ = outcome(upper_layer("Sta6"), pieces(sent, places))
     assert isinstance(received, list)

@@ -50,7 +50,7 @@ def control(event: str, value: pdu.PDU) -> Wire:
 
 def p_data(size: int) -> Wire:
     value = bytes(range(size))
-    (batch,) = cut(value, 1, 16384, command=False)
+    (batch,) = cut([(0, value)], 1, 16384)
     return Wire("Evt10", b"".join(batch), value)
 
 

@@ -26,6 +26,8 @@ BREATH_SECONDS = 0.002
 class AsyncioTransport(Transport):
     """A transport connection on the running event loop."""
 
+    breathes = True
+
     def __init__(self, connection: socket.socket) -> None:
         super().__init__(connection)
         self._loop = asyncio.get_running_loop()

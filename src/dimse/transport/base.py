@@ -74,6 +74,8 @@ class Transport(ABC):
             TimeoutError: It took too long.
         """
 
+    breathes = False  # does `breathe` do anything?
+
     async def breathe(self, count: int) -> None:
         """Called after each `count` bytes that moved without waiting: a chance to let others run."""
 

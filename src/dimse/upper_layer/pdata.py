@@ -6,12 +6,12 @@ caller's buffer between ready-made headers, what is received are slices of the r
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from struct import Struct
 from typing import NamedTuple
 
 from dimse.errors import RemoteProtocolError
-from dimse.pdv import COMMAND, LAST
+from dimse.pdv import LAST
 
 P_DATA_TF = 0x04
 
@@ -27,40 +27,39 @@ MOST_PDVS_IN_A_PDU = 1024
 Buffer = bytes | memoryview
 
 
-def cut(
-    data: Buffer, context_id: int, maximum_length: int, *, command: bool, before: list[Buffer] | None = None
-) -> Iterator[list[Buffer]]:
-    """Cut a command set or a data set into P-DATA-TF PDUs.
+def cut(parts: Iterable[tuple[int, Buffer]], context_id: int, maximum_length: int) -> Iterator[list[Buffer]]:
+    """Cut a message into P-DATA-TF PDUs.
 
-    One of odd length, which a deflated data set in a file may have, gets a NUL behind it (PS3.5 A.5, PS3.8 Annex E): there are
+    A data set of odd length, which a deflated one in a file may have, gets a NUL behind it (PS3.5 A.5, PS3.8 Annex E): there are
     peers that abort where a PDV's value is odd.
 
     Args:
-        data: The encoded command set or data set; slices of it are what comes out.
+        parts: Message control header and bytes of what it consists of: `COMMAND` and the encoded command set; 0 and the encoded
+            data set, if there is one. Slices of them are what comes out.
         context_id: The presentation context.
         maximum_length: The most bytes of a PDU after its header of six (PS3.8 D.1), at least
             `settings.LEAST_SEND_LENGTH`.
-        command: Is this a command set?
-        before: Buffers that go out with the first batch: the command set before its data set.
 
     Yields:
-        Lists of `BATCH` buffers or few more, each list ending with a whole PDU.
+        Lists of `BATCH` buffers or few more, each list ending with a whole PDU; the end of the command set and the start of the
+        data set are in one list.
     """
     size = (maximum_length - 6) & ~1  # a PDV's value has an even length
-    control = COMMAND if command else 0
-    header = _HEADERS.pack(P_DATA_TF, size + 6, size + 2, context_id, control)
-    batch = before or []
-    start = 0
-    for start in range(size, len(data), size):
-        batch += (header, data[start - size : start])
-        if len(batch) >= BATCH:
-            yield batch
-            batch = []
-    rest = len(data) - start
-    even = rest + (rest & 1)
-    batch += (_HEADERS.pack(P_DATA_TF, even + 6, even + 2, context_id, control | LAST), data[start:])
-    if even > rest:
-        batch.append(b"\0")
+    batch: list[Buffer] = []
+    for control, data in parts:
+        start = 0
+        if len(data) > size:
+            header = _HEADERS.pack(P_DATA_TF, size + 6, size + 2, context_id, control)
+            for start in range(size, len(data), size):
+                batch += (header, data[start - size : start])
+                if len(batch) >= BATCH:
+                    yield batch
+                    batch = []
+        rest = len(data) - start
+        even = rest + (rest & 1)
+        batch += (_HEADERS.pack(P_DATA_TF, even + 6, even + 2, context_id, control | LAST), data[start:])
+        if even > rest:
+            batch.append(b"\0")
     yield batch
 
 
@@ -100,27 +99,32 @@ class PDVReader:
         self.left = length
         self._pdvs = 0
 
-    def read(self, data: memoryview, fragments: list[Fragment]) -> int:
-        """Take what belongs to the current PDU from the front of `data`.
+    def read(self, data: memoryview, position: int, take: Callable[[Fragment], object]) -> int:
+        """Take what belongs to the current PDU from `data`, beginning at `position`.
+
+        Args:
+            data: What has arrived.
+            position: Where in it the rest of the PDU begins.
+            take: Called with each fragment.
 
         Returns:
-            The number of bytes taken.
+            Where what does not belong to the PDU begins: the end of `data`, if all does.
 
         Raises:
             RemoteProtocolError: A PDV's length does not fit its PDU (abort reason 6); the fragments before it stand.
         """
-        position, end = 0, min(len(data), self.left)
+        end = min(len(data), position + self.left)
         while position < end:
             if self._value_left < 0:
                 position += self._read_header(data, position, end)
                 if self._value_left:
                     continue
-            take = min(self._value_left, end - position)
-            self._value_left -= take
-            self.left -= take
+            here = min(self._value_left, end - position)
+            self._value_left -= here
+            self.left -= here
             ends = self._value_left == 0
-            fragments.append(Fragment(self._context_id, self._control, data[position : position + take], ends))
-            position += take
+            take(Fragment(self._context_id, self._control, data[position : position + here], ends))
+            position += here
             if ends:
                 self._value_left = -1
         return position

@@ -28,8 +28,17 @@ _ARRIVALS = {
     0x07: ("Evt16", range(4, 5)),
 }
 
+_UNLIMITED = (1 << 32) - 1  # bytes: no PDU can have more
+_TAKES_DATA = frozenset(
+    state for (event, state), action in TRANSITIONS.items() if event == "Evt10" and ACTIONS[action].indicates == "pdu"
+)
+
 # A-ABORT reasons where the source is the service provider (PS3.8 Table 9-26)
 _UNRECOGNISED_PDU, _UNEXPECTED_PDU = 1, 2
+
+
+def _ignore(_fragment: Fragment) -> None:
+    """Nobody wants it."""
 
 
 @value
@@ -84,7 +93,7 @@ class UpperLayer:
         self.pdus = self.pdu_length = 0
         self.fault = ProviderAbort()
         self._requestor = requestor
-        self._maximum_length = maximum_length
+        self._most = maximum_length or _UNLIMITED
         self._primitive: pdu.PDU | None = None
         self._owed = bytearray()
         self._indications: list[Indication] = []
@@ -139,9 +148,10 @@ class UpperLayer:
 
         Fragments refer to `data`: use them before its memory is used again.
         """
+        position, end = 0, len(data)
         try:
-            while data and not self._deaf:
-                data = data[self._step(data) :]
+            while position < end and not self._deaf:
+                position = self._step(data, position)
         except RemoteProtocolError as error:
             self._invalid(error.abort_reason, str(error))
         return self._take_indications()
@@ -169,42 +179,45 @@ class UpperLayer:
 
     # --- framing ---
 
-    def _step(self, data: memoryview) -> int:
-        """Take the next piece from the front of `data`; returns its length."""
+    def _step(self, data: memoryview, position: int) -> int:
+        """Take the next piece of `data` from `position` on; returns where it ends."""
         if self._pdvs.left:
-            fragments: list[Fragment] = []
-            try:
-                return self._pdvs.read(data, fragments)
-            finally:
-                if self.state in ("Sta6", "Sta7"):  # else we have aborted within this PDU: its rest is ignored (AA-6)
-                    self._indications += fragments
+            if self.state in _TAKES_DATA:
+                return self._pdvs.read(data, position, self._indications.append)
+            return self._pdvs.read(data, position, _ignore)  # we have aborted within this PDU (AA-6)
+        left = len(data) - position
         if self._skip:
-            skipped = min(self._skip, len(data))
+            skipped = min(self._skip, left)
             self._skip -= skipped
-            return skipped
-        taken = min(6 - len(self._held), len(data)) if len(self._held) < 6 else 0
-        if not self._held and taken == 6:
-            self._header(bytes(data[:6]))
-            return 6
-        if taken:
-            self._held += data[:taken]
-            if len(self._held) == 6:
-                header = bytes(self._held)
-                self._held.clear()
-                self._header(header)
-            return taken
-        length: int = _PDU_HEADER.unpack_from(self._held)[1]
-        taken = min(6 + length - len(self._held), len(data))
-        self._held += data[:taken]
-        if len(self._held) == 6 + length:
+            return position + skipped
+        held = self._held
+        if not held and left >= 6:
+            self._header(data, position)
+            return position + 6
+        if len(held) < 6:
+            taken = min(6 - len(held), left)
+            held += data[position : position + taken]
+            if len(held) == 6:
+                header = bytes(held)
+                held.clear()
+                self._header(header, 0)
+            return position + taken
+        length: int = _PDU_HEADER.unpack_from(held)[1]
+        taken = min(6 + length - len(held), left)
+        held += data[position : position + taken]
+        if len(held) == 6 + length:
             self._whole_pdu()
-        return taken
+        return position + taken
 
-    def _header(self, header: bytes) -> None:
+    def _header(self, data: bytes | memoryview, position: int) -> None:
         """Decide on a PDU by its header alone: is it known, of a possible length, and allowed now?"""
-        pdu_type, length = _PDU_HEADER.unpack(header)
+        pdu_type, length = _PDU_HEADER.unpack_from(data, position)
         self.pdus += 1
         self.pdu_length = length
+        if pdu_type == P_DATA_TF and 6 <= length <= self._most and self.state in _TAKES_DATA:  # nearly every one
+            self._pdvs.begin(length)
+            return
+        header = bytes(data[position : position + 6])
         if pdu_type not in _ARRIVALS:
             self._invalid(_UNRECOGNISED_PDU, f"PDU type {pdu_type:02X}H is not in the Standard", header)
             return
@@ -216,11 +229,7 @@ class UpperLayer:
             self._skip = length
             self._remote(event, None, "it is not allowed in this state: " + EVENTS[event])
         elif pdu_type == P_DATA_TF:
-            if length > self._maximum_length > 0:
-                raise RemoteProtocolError(
-                    f"a P-DATA-TF PDU of {length} bytes, and {self._maximum_length} were announced"
-                )
-            self._pdvs.begin(length)
+            raise RemoteProtocolError(f"a P-DATA-TF PDU of {length} bytes, and {self._most} were announced")
         else:
             self._held += header
 
