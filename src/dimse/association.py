@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, cast
 
@@ -133,6 +133,7 @@ class Association(Pump):
         self._outstanding: dict[int, Outstanding] = {}
         self._responded: deque[int] = deque()  # those whose response has come, in that order, and was not fetched
         self._last_message_id = 0
+        self._accepted_for: dict[str, Mapping[str, PresentationContext]] = {}  # by abstract syntax, what was asked for
         self._refused = False  # has a message been refused?
         self._answering = self._finishing = False
 
@@ -318,15 +319,29 @@ class Association(Pump):
         """What TLS has negotiated, and the peer's certificate; None on a plain connection."""
         return self._transport.tls
 
+    def accepted(self, abstract_syntax: str) -> Mapping[str, PresentationContext]:
+        """The accepted contexts of a SOP class by transfer syntax, of several with one the first."""
+        known = self._accepted_for.get(abstract_syntax)
+        if known is not None:
+            return known
+        by_syntax: dict[str, PresentationContext] = {}
+        for context in self.negotiated.accepted(abstract_syntax):
+            by_syntax.setdefault(context.transfer_syntax, context)
+        if by_syntax:
+            self._accepted_for[abstract_syntax] = by_syntax
+        return by_syntax
+
     def context_for(self, abstract_syntax: str, transfer_syntax: str | None = None) -> PresentationContext:
         """An accepted context for a SOP class, and a transfer syntax if one is given.
 
         Raises:
             NoPresentationContext: There is none.
         """
-        for context in self.negotiated.accepted(abstract_syntax):
-            if transfer_syntax in (None, context.transfer_syntax):
-                return context
+        accepted = self.accepted(abstract_syntax)
+        if transfer_syntax is None and accepted:
+            return next(iter(accepted.values()))
+        if transfer_syntax is not None and transfer_syntax in accepted:
+            return accepted[transfer_syntax]
         named = uids.name(abstract_syntax)
         with_syntax = f" with '{uids.name(transfer_syntax)}' transfer syntax" if transfer_syntax else ""
         raise NoPresentationContext(

@@ -322,14 +322,18 @@ def test_a_cancelled_task_ends_the_associations(folder: Path) -> None:
 
     async def run(address: tuple[str, int]) -> int:
         came = 0
+        four_came = asyncio.Event()
 
         async def collect() -> None:
             nonlocal came
             async for outcome in aio.send([folder], address):
                 came += outcome.state == "stored"
+                if came == 4:
+                    four_came.set()
 
         task = asyncio.create_task(collect())
         await asyncio.to_thread(begun.wait)
+        await four_came.wait()  # their outcomes are told while the fifth is under way
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task

@@ -1,7 +1,7 @@
 """What waits to be sent: found no sooner than needed, and shared by the jobs of one sending.
 
 There is no thread that searches. A job that takes a file pulls another one out of the finder behind it, so what is known
-ahead of the sending stays as much as it was, and sending begins after `GATHERING` seconds of search at the latest.
+ahead of the sending stays as much as it was, and sending begins when `GATHERED` files are found, or after `GATHERING` seconds.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from dimse.sending.proposal import Need, Proposal, Syntaxes, need_of
 from dimse.services.storage import Outcome
 from dimse.values import record, replace
 
-GATHERING = 1.0
-"""Seconds of search before the first association is requested, so that it can propose what most files need."""
+GATHERED, GATHERING = 500, 1.0
+"""Files that are found, or seconds of search, before the first association is requested, so that it can propose what most need."""
 LOOK_AHEAD = 10_000
 """Files that are known and not sent, at most."""
 PATIENCE = 1.0
@@ -134,7 +134,7 @@ class Feed:
     def propose(self, job: object) -> Proposal | None:
         """What to propose for the next association of a job; None when nothing is left for it. May wait."""
         with self._gathering:  # one job searches, and the others wait for what it finds
-            while not self.stopped and time.monotonic() < self._gathered_at and self._search():
+            while not self.stopped and self._is_gathering and self._search():
                 pass
         while not self.stopped:
             with self._lock:
@@ -270,6 +270,10 @@ class Feed:
             self._changed.notify_all()
 
     # --- the search ---
+
+    @property
+    def _is_gathering(self) -> bool:
+        return self._number < GATHERED and time.monotonic() < self._gathered_at
 
     @property
     def _may_find(self) -> bool:

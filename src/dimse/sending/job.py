@@ -138,7 +138,7 @@ class Job:
     async def _until_it_ends(self, association: AsyncAssociation, proposal: Proposal) -> AsyncIterator[Event]:
         fault: AssociationFault | None = None
         outcomes = association.store_many(
-            self._sources(proposal), priority=self._manner.priority, transcode=self._manner.transcode
+            self._sources(proposal), priority=self._manner.priority, transcode=self._manner.transcode, ahead=True
         )
         try:
             async for outcome in outcomes:

@@ -117,9 +117,7 @@ def prepare(
 def _choose(association: Association, instance: InstanceFile, transcode: Transcode) -> tuple[PresentationContext, bool]:
     """The context for a file: its own transfer syntax where accepted, else one that it can be converted to."""
     own = instance.transfer_syntax_uid
-    accepted: dict[str, PresentationContext] = {}
-    for context in association.negotiated.accepted(instance.sop_class_uid):
-        accepted.setdefault(context.transfer_syntax, context)
+    accepted = association.accepted(instance.sop_class_uid)
     if own in accepted:
         return accepted[own], False
     if accepted and transcode != "never":
@@ -156,7 +154,7 @@ def _prepare_data_set(association: Association, data_set: Dataset) -> Outgoing:
     if own:
         context = association.context_for(sop_class_uid, own)
     else:
-        accepted = {context.transfer_syntax: context for context in association.negotiated.accepted(sop_class_uid)}
+        accepted = association.accepted(sop_class_uid)
         wanted = next((uid for uid in _WRITABLE if uid in accepted), uids.ExplicitVRLittleEndian)
         context = association.context_for(sop_class_uid, wanted)
     syntax = uids.transfer_syntax(context.transfer_syntax)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import Any, Literal
@@ -31,6 +33,8 @@ from dimse.upper_layer.negotiation import PresentationContext
 from dimse.values import field, value
 
 MOST_OUTSTANDING = 64  # C-STORE requests of ours at one time, however many the peer allows
+
+AHEAD = 65_536  # bytes of a data set that the system takes at once, so that nothing waits for it
 
 OUT_OF_RESOURCES = 0xA700
 DATA_SET_DOES_NOT_MATCH = 0xA900
@@ -157,6 +161,7 @@ async def store_many(
     *,
     priority: int = LOW,
     transcode: Transcode = "lossless",
+    ahead: bool = False,
 ) -> AsyncIterator[Outcome]:
     """Send SOP instances one after the other; while the peer works on one, the next is opened and checked.
 
@@ -173,6 +178,8 @@ async def store_many(
 
     Args:
         sources, priority, transcode: As for `store`. The next source is asked for when a request has gone out.
+        ahead: Send an instance of `AHEAD` bytes or less before the outcome of the one before it is told, so that the peer need not
+            wait for who asks; the association is then taken until the last outcome, as with a window.
 
     Yields:
         One outcome for each source; in order, unless there is a window.
@@ -183,34 +190,34 @@ async def store_many(
     """
     prepared = _prepare_all(association, sources, transcode)
     window = _Window(association, priority)
-    outcome: Outcome | None
     following = next(prepared, None)
     while following is not None:
-        if isinstance(following, Outcome):
-            yield following
-            following = next(prepared, None)
-            continue
         try:
             async with association.operation():
                 while True:
                     if following is None or len(window.under_way) >= window.size:
-                        outcome = window.answered(await association.wait_any_response())
+                        await window.wait()
+                        if ahead and isinstance(following, Outgoing) and len(following.data_set) <= AHEAD:
+                            continue
                     elif isinstance(following, Outcome):
-                        outcome, following = following, next(prepared, None)
+                        window.known.append(following)
+                        following = next(prepared, None)
                     else:
                         await window.send(following)
+                        while window.known:
+                            yield window.known.popleft()
                         following = next(prepared, None)
-                        outcome = window.answered_meanwhile()
+                        window.look()
                     if not window.under_way:
                         break  # the association is free while its user has the last outcome
-                    if outcome is not None:
-                        yield outcome
+                    while window.known:
+                        yield window.known.popleft()
         except DimseError as error:
             for outcome in window.lost(error):
                 yield outcome
             raise
-        if outcome is not None:
-            yield outcome
+        while window.known:
+            yield window.known.popleft()
 
 
 class _Window:
@@ -219,11 +226,13 @@ class _Window:
     Attributes:
         size: How many requests may be outstanding.
         under_way: What was sent and not yet answered, by message ID.
+        known: Outcomes that were not told yet.
     """
 
     def __init__(self, association: Association, priority: int) -> None:
         self.size = min(association.negotiated.invoked or MOST_OUTSTANDING, MOST_OUTSTANDING)
         self.under_way: dict[int, Outgoing] = {}
+        self.known: deque[Outcome] = deque()
         self._association, self._priority = association, priority
 
     async def send(self, outgoing: Outgoing) -> None:
@@ -233,13 +242,19 @@ class _Window:
         await _send(self._association, outgoing, request)
         outgoing.sent = True
 
-    def answered_meanwhile(self) -> Outcome | None:
-        """The outcome of the next instance whose response is here already."""
-        response = self._association.response_here()
-        return self.answered(response) if response else None
+    async def wait(self) -> None:
+        """Wait until another one is answered."""
+        self._answered(await self._association.wait_any_response())
 
-    def answered(self, response: Response) -> Outcome:
-        """The outcome of the instance that this response is about.
+    def look(self) -> bool:
+        """Has another one been answered already?"""
+        response = self._association.response_here()
+        if response is not None:
+            self._answered(response)
+        return response is not None
+
+    def _answered(self, response: Response) -> None:
+        """The outcome of the instance that this response is about is known.
 
         Raises:
             InvalidResponse: It is about none that is under way.
@@ -252,14 +267,16 @@ class _Window:
         try:
             outgoing.verify_stored(status)
         except FileError as error:
-            return _outcome(outgoing, None, error, seconds)
-        return _outcome(outgoing, status, None, seconds)
+            self.known.append(_outcome(outgoing, None, error, seconds))
+        else:
+            self.known.append(_outcome(outgoing, status, None, seconds))
 
     def lost(self, error: DimseError) -> Iterator[Outcome]:
         """The association has ended: what becomes of all that is under way. Some may have been answered before."""
         with suppress(InvalidResponse):
-            while (outcome := self.answered_meanwhile()) is not None:
-                yield outcome
+            while self.look():
+                pass
+        yield from self.known
         for message_id, outgoing in self.under_way.items():
             if not self._association.is_outstanding(message_id):
                 continue  # the association had ended before a byte of it went out
@@ -332,8 +349,10 @@ def _request(association: Association, outgoing: Outgoing, priority: int) -> CSt
 
 
 async def _send(association: Association, outgoing: Outgoing, request: CStoreRQ) -> None:
-    MESSAGES.info("Sending file: %s", one_line(outgoing.path))
-    MESSAGES.info("Sending Store Request: MsgID %d%s", request.message_id, _MODALITIES.get(outgoing.sop_class_uid, ""))
+    if MESSAGES.isEnabledFor(logging.INFO):
+        modality = _MODALITIES.get(outgoing.sop_class_uid, "")
+        MESSAGES.info("Sending file: %s", one_line(outgoing.path))
+        MESSAGES.info("Sending Store Request: MsgID %d%s", request.message_id, modality)
     try:
         await association.send_request(outgoing.context, request, outgoing.data_set)
     except DimseError:
@@ -345,7 +364,8 @@ async def _send(association: Association, outgoing: Outgoing, request: CStoreRQ)
 def _status(response: Response) -> Status:
     assert isinstance(response, CStoreRSP)  # the association lets no other through
     status = Status(response.status, service="storage", comment=response.error_comment or "")
-    MESSAGES.info("Received Store Response (Status: 0x%04X - %s)", status, status.category)
+    if MESSAGES.isEnabledFor(logging.INFO):
+        MESSAGES.info("Received Store Response (Status: 0x%04X - %s)", status, status.category)
     return status
 
 
