@@ -606,6 +606,10 @@ class Association(Pump):
         return bool(self._outstanding)
 
     @property
+    def _expecting(self) -> bool:
+        return not self._assembler.between_messages or len(self._outstanding) > len(self._responded)
+
+    @property
     def _full(self) -> bool:
         return len(self._requests) >= self._limits.queued_requests
 

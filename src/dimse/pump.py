@@ -101,6 +101,11 @@ class Pump(ABC):
 
     @property
     @abstractmethod
+    def _expecting(self) -> bool:
+        """Is the peer to send more, before we send anything?"""
+
+    @property
+    @abstractmethod
     def _full(self) -> bool:
         """Do as many requests wait as may: is nothing more to be taken in while something goes out?"""
 
@@ -314,6 +319,8 @@ class Pump(ABC):
         if count and self._transport.breathes:
             await self._transport.breathe(count)
         await self._take_in(self._upper.receive(self._buffer[:count]) if count else self._upper.transport_closed())
+        if self._expecting or self._upper.within_pdu:
+            self._transport.acknowledge()
         if self._upper.pdus != self._pdus:
             self._pdus = self._upper.pdus
             if self.timeouts.network:

@@ -182,6 +182,7 @@ class WaitingRoom:
                 self._close(visitor)
             if visitor.transport.closed:
                 return
+            visitor.transport.acknowledge()  # the rest of its request may wait for that
 
     def _hold(self, visitor: Visitor, held: int) -> None:
         """Count what has arrived of a visitor's request; the oldest give way when all of them are too much."""

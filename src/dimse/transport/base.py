@@ -14,6 +14,7 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -170,7 +171,7 @@ class Transport(ABC):
             ConnectionLost: The connection is broken.
         """
         try:
-            received = self._receive_into(buffer)
+            received = self._socket.recv_into(buffer)
         except (BlockingIOError, InterruptedError):
             return None
         except OSError as error:
@@ -180,12 +181,15 @@ class Transport(ABC):
     def _sendv(self, buffers: Buffers) -> int:
         return self._socket.sendmsg(buffers if len(buffers) <= MOST_BUFFERS else buffers[:MOST_BUFFERS])
 
-    def _receive_into(self, buffer: memoryview) -> int:
-        received = self._socket.recv_into(buffer)
+    def acknowledge(self) -> None:
+        """Have TCP acknowledge now what has been received, where the system can.
+
+        A peer with Nagle's algorithm on waits for that before it sends the rest of a message. It need not be said where an answer
+        of ours goes out soon, which says it too.
+        """
         if _QUICKACK is not None:
-            # A peer with Nagle's algorithm on waits for this acknowledgement before it sends the rest of a message.
-            self._plain.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
-        return received
+            with suppress(OSError):  # it is broken, and the next call says so
+                self._plain.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
 
     def send_now(self, data: bytes) -> None:
         """Send a few last bytes if the system takes them at once; from any thread."""
