@@ -12,7 +12,7 @@ PURE_ROOMS := upper_layer message media
 FUZZ_TARGETS := pdu_stream command_set file_meta
 SECONDS      := 60
 
-.PHONY: help demo test campaign check coverage fuzz clean
+.PHONY: help demo test campaign check coverage fuzz bench bench-report clean
 
 help:
 	@echo "make demo      start storescp, verify it with echoscu, send it DICOM files, show what arrived"
@@ -21,6 +21,7 @@ help:
 	@echo "make check     formatting, lint and types"
 	@echo "make coverage  every branch of $(PURE_ROOMS), each by its own tests"
 	@echo "make fuzz      $(FUZZ_TARGETS), each for $(SECONDS) s: see fuzz/README.md"
+	@echo "make bench     measure this, DCMTK and pynetdicom side by side, in a quarter of an hour: see bench/README.md"
 	@echo "make clean     remove what the other targets made"
 
 demo: $(VENV)/.package
@@ -49,9 +50,17 @@ fuzz: $(VENV)/.fuzz
 		$(BIN)/python -m fuzz $$target -max_total_time=$(SECONDS) || exit 1; \
 	done
 
+# A part: `make bench ARGS="--work ct --runs 5 --only headline"`. What came out is kept in .bench/.
+bench: $(VENV)/.package
+	@$(BIN)/python -m bench $(ARGS)
+
+# Writes docs/speed.md and its picture of what `make bench` has kept.
+bench-report: $(VENV)/.bench
+	$(BIN)/python -m bench.report .bench/results.json
+
 clean:
-	rm -rf $(VENV) .venv-peers .demo .fuzz .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache dist
-	find src tests scripts fuzz -name __pycache__ -type d -prune -exec rm -rf {} +
+	rm -rf $(VENV) .venv-peers .demo .fuzz .bench /dev/shm/dimse-bench-$$(id -u) .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache dist
+	find src tests scripts fuzz bench -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.package: pyproject.toml
 	$(PYTHON) -m venv --clear $(VENV)
@@ -64,4 +73,8 @@ $(VENV)/.development: $(VENV)/.package
 
 $(VENV)/.fuzz: $(VENV)/.package
 	$(PIP) --editable '.[fuzz]'
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.package
+	$(PIP) --editable '.[bench]'
 	@touch $@

@@ -32,7 +32,7 @@ from dimse.errors import (
     RemoteProtocolError,
 )
 from dimse.message.command import CEchoRQ
-from dimse.pump import LINGER
+from dimse.pump import LINGER, Buffers
 from dimse.services import AsyncAssociation
 from dimse.settings import Acceptor, Limits, Timeouts
 from dimse.transport import READ, blocking
@@ -613,7 +613,7 @@ async def test_an_acceptor_releases_and_collides(driver: Driver) -> None:
         assert isinstance(request, AssociateRQ)
         acceptor = Acceptor(frozenset([uids.Verification]))
         accepted = await AsyncAssociation.accept(
-            transport, upper, request, acceptor, timeouts(), dimse.Handlers(), Limits()
+            transport, upper, request, acceptor, timeouts(), dimse.Handlers(), Limits(), Buffers()
         )
         assert accepted is not None
         answered: list[bytes] = []

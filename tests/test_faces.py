@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -32,6 +34,22 @@ def test_every_public_name_is_there() -> None:
         for name in module.__all__:
             assert getattr(module, name) is not None
     assert sorted(dimse.__all__) == sorted(set(dimse.__all__))
+
+
+def test_what_the_package_has_is_loaded_when_it_is_first_asked_for() -> None:
+    program = (
+        "import sys, dimse\n"
+        "print('dimse.uids' in sys.modules, dimse.uids.CTImageStorage, 'dimse.blocking' in sys.modules)\n"
+        "print(dimse.DimseError.__name__, 'dimse.blocking' in sys.modules, 'Server' in dir(dimse))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "False 1.2.840.10008.5.1.4.1.1.2 False\nDimseError True True\n"
+
+
+@pytest.mark.parametrize("name", ["nothing", "Nothing", "_nothing", "__wrapped__"])
+def test_what_the_package_has_not_is_an_attribute_error(name: str) -> None:
+    with pytest.raises(AttributeError, match=f"no attribute '{name}'"):
+        getattr(dimse, name)
 
 
 def test_both_faces_have_the_same_operations() -> None:

@@ -19,7 +19,7 @@ SOURCE = Path(__file__).parents[1] / "src"
 # From the ground up. A room is a module of dimse, or a package with all that is in it. A module may import those of its
 # own room and of the layers below; the rooms of one layer do not know each other.
 LAYERS = (
-    ("closing", "text", "uid_table", "values", "version"),
+    ("closing", "text", "turns", "uid_table", "values", "version"),
     ("certificate", "encoding", "errors", "happenings", "line_file", "logs", "pdv", "uids"),
     ("audit", "settings", "sinks", "tls"),
     ("upper_layer", "message", "media", "data_set"),
@@ -31,7 +31,8 @@ LAYERS = (
     ("handlers",),
     ("archive", "waiting_room"),
     ("sending", "server"),
-    ("dimse", "aio"),  # the faces
+    ("aio", "blocking"),  # the faces
+    ("dimse",),
     ("testing", "tools"),
     ("__main__",),
 )
@@ -80,13 +81,13 @@ ONLY_BY = {
         "waiting_room",
         "sending",
         "server",
-        "dimse",
+        "blocking",
         "aio",
         "testing",
         "association",
         "pump",
     ),
-    "dimse.transport.blocking": ("transport", "sending", "server", "dimse", "testing"),
+    "dimse.transport.blocking": ("transport", "sending", "server", "blocking", "testing"),
     "dimse.transport.asyncio": ("transport", "server", "aio", "testing"),
 }
 
@@ -176,7 +177,7 @@ OURS = [found for found in IMPORTS if found.imported.partition(".")[0] == "dimse
 
 
 def room(module: str) -> str:
-    """The room of a module of ours; the package itself, which is the blocking face, is the room "dimse"."""
+    """The room of a module of ours; the package itself is the room "dimse"."""
     return module.split(".")[1] if "." in module else module
 
 

@@ -339,6 +339,26 @@ def test_a_file_that_is_not_the_one_checked_is_refused(
     assert open_descriptors() == descriptors
 
 
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [(os.mkfifo, "not a regular file"), (os.mkdir, "not a regular file"), (Path.touch, "empty file")],
+    ids=["fifo", "folder", "empty"],
+)
+def test_what_is_no_file_any_more_is_refused_for_what_it_is(
+    write: Callable[[bytes], str], make: Callable[[Path], object], reason: str
+) -> None:
+    path = Path(write(file_meta() + data_set()))
+    instance = InstanceFile.check(str(path))
+    path.unlink()
+    make(path)
+    descriptors = open_descriptors()
+    for look in (instance.data_set, partial(instance.data_set, mapped=False), instance.open):
+        with pytest.raises(FileError) as raised:
+            look()
+        assert raised.value.reason == reason
+    assert open_descriptors() == descriptors
+
+
 def test_a_file_that_is_gone_is_refused(write: Callable[[bytes], str]) -> None:
     path = write(file_meta() + data_set())
     instance = InstanceFile.check(path)

@@ -8,238 +8,35 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from importlib import import_module
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
+from typing import TYPE_CHECKING
 
-from dimse import services
-from dimse.association import Open
-from dimse.errors import (
-    AssociationAborted,
-    AssociationError,
-    AssociationRejected,
-    AssociationReleased,
-    ConnectError,
-    ConnectionLost,
-    DimseError,
-    FileError,
-    IdentityNotConfirmed,
-    InaccessiblePath,
-    InvalidResponse,
-    JournalError,
-    LocalProtocolError,
-    NegotiationError,
-    NoPresentationContext,
-    NotDicomPeer,
-    NotSent,
-    OperationTimeout,
-    ProtocolError,
-    ProviderAborted,
-    RefusedContexts,
-    RemoteProtocolError,
-    StatusError,
-    TLSConfigurationError,
-    TLSError,
-)
-from dimse.handlers import EchoRequest, Handlers, StoreRequest
-from dimse.message.status import Status
-from dimse.services import AsyncAssociation
-from dimse.services.storage import Outcome, contexts_for
-from dimse.services.storage_commitment import Commitment
-from dimse.settings import (
-    CommonExtendedNegotiation,
-    ExtendedNegotiation,
-    Limits,
-    ProposedContext,
-    Role,
-    Timeouts,
-    UserIdentity,
-)
-from dimse.transport.blocking import connect, iterate, run
-from dimse.uids import Verification
-from dimse.upper_layer.negotiation import Peer, PresentationContext
-from dimse.version import __version__
-
-__all__ = [
-    "TLS",
-    "Association",
-    "AssociationAborted",
-    "AssociationError",
-    "AssociationRejected",
-    "AssociationReleased",
-    "Commitment",
-    "CommonExtendedNegotiation",
-    "ConnectError",
-    "ConnectionLost",
-    "DimseError",
-    "EchoRequest",
-    "ExtendedNegotiation",
-    "FileError",
-    "Handlers",
-    "IdentityNotConfirmed",
-    "InaccessiblePath",
-    "InvalidResponse",
-    "JournalError",
-    "Limits",
-    "LocalProtocolError",
-    "NegotiationError",
-    "NoPresentationContext",
-    "NotDicomPeer",
-    "NotSent",
-    "OperationTimeout",
-    "Outcome",
-    "Peer",
-    "PresentationContext",
-    "ProposedContext",
-    "ProtocolError",
-    "ProviderAborted",
-    "RefusedContexts",
-    "RemoteProtocolError",
-    "Role",
-    "Server",
-    "Status",
-    "StatusError",
-    "StoreRequest",
-    "TLSConfigurationError",
-    "TLSError",
-    "TLSSession",
-    "Timeouts",
-    "UserIdentity",
-    "Verification",
-    "__version__",
-    "associate",
-    "contexts_for",
-    "send",
-]
+from dimse.version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from dimse.sending import send
-    from dimse.server import Server
-    from dimse.tls import TLS
-    from dimse.transport.tls import TLSSession
+    from dimse.blocking import *  # noqa: F403
+    from dimse.blocking import __all__ as __all__
 
-P = ParamSpec("P")
-R = TypeVar("R")
-F = TypeVar("F", bound=Callable[..., object])
-
-
-_LATER = {
-    "Server": "dimse.server",
-    "TLS": "dimse.tls",
-    "TLSSession": "dimse.transport.tls",
-    "send": "dimse.sending",
-}
+# What `dimse.blocking` has in small letters: any other such name is a room of this package.
+_SMALL = ("__all__", "associate", "contexts_for", "send")
 
 
 def __getattr__(name: str) -> object:
-    """`Server`, `TLS`, `send` and the rooms beside this one, loaded when they are asked for: a C-ECHO does not wait for them."""
-    if name in _LATER:
-        return getattr(import_module(_LATER[name]), name)
-    if name in ("archive", "sending", "testing"):
-        return import_module(f"dimse.{name}")
+    """The names of `dimse.blocking` and the rooms of this package, loaded when they are first asked for.
+
+    So a tool reads its command line, and helps who needs help, before the network is loaded.
+    """
+    if name in _SMALL or not name.islower():
+        found = globals()[name] = getattr(import_module("dimse.blocking"), name)
+        return found
+    if not name.startswith("_"):
+        try:
+            return import_module(f"dimse.{name}")
+        except ModuleNotFoundError as error:
+            if error.name != f"dimse.{name}":
+                raise
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-def _blocking(
-    method: Callable[Concatenate[AsyncAssociation, P], Coroutine[Any, Any, R]],
-) -> Callable[Concatenate[Association, P], R]:
-    """The method of the blocking face that runs `method` to its end."""
-
-    def call(self: Association, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        return run(method(self._association, *args, **kwargs))
-
-    return _documented(call, method)
-
-
-def _iterating(
-    method: Callable[Concatenate[AsyncAssociation, P], AsyncIterator[R]],
-) -> Callable[Concatenate[Association, P], Iterator[R]]:
-    """The method of the blocking face that yields what `method` does."""
-
-    def call(self: Association, /, *args: P.args, **kwargs: P.kwargs) -> Iterator[R]:
-        return iterate(method(self._association, *args, **kwargs))
-
-    return _documented(call, method)
-
-
-def _documented(call: F, method: Callable[..., object]) -> F:
-    call.__name__, call.__doc__ = method.__name__, method.__doc__
-    return call
-
-
-class Association:
-    """An association for the calling thread; made by `associate`.
-
-    Leaving its `with` block releases it, or aborts it if the block is left by an exception.
-    """
-
-    def __init__(self, association: AsyncAssociation) -> None:
-        self._association = association
-
-    echo = _blocking(AsyncAssociation.echo)
-    store = _blocking(AsyncAssociation.store)
-    store_many = _iterating(AsyncAssociation.store_many)
-    begin_commitment = _blocking(AsyncAssociation.begin_commitment)
-    request_commitment = _blocking(AsyncAssociation.request_commitment)
-    serve = _blocking(AsyncAssociation.serve)
-    release = _blocking(AsyncAssociation.release)
-
-    def abort(self) -> None:
-        """Abort the association (PS3.8 7.3); from any thread, and again."""
-        self._association.abort()
-
-    @property
-    def contexts(self) -> tuple[PresentationContext, ...]:
-        """Every proposed presentation context with its result."""
-        return self._association.contexts
-
-    @property
-    def peer(self) -> Peer:
-        """Who the peer says it is."""
-        return self._association.peer
-
-    @property
-    def tls(self) -> TLSSession | None:
-        """What TLS has negotiated, and the peer's certificate; None on a plain connection."""
-        return self._association.tls
-
-    @property
-    def identity_response(self) -> bytes | None:
-        """The peer's answer to our user identity: a ticket, assertion or token, empty for a user name; None if it gave none."""
-        return self._association.identity_response
-
-    @property
-    def open(self) -> bool:
-        """Does the association still stand, as far as we know?"""
-        return self._association.open
-
-    @property
-    def connect_seconds(self) -> float:
-        """What opening the transport connection took."""
-        return self._association.connect_seconds
-
-    @property
-    def negotiate_seconds(self) -> float:
-        """What the peer took to answer the association request."""
-        return self._association.negotiate_seconds
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        run(self._association.__aexit__(kind, error, trace))
-
-
-def _in_this_thread(
-    make: Callable[Concatenate[Open, P], Coroutine[Any, Any, AsyncAssociation]],
-) -> Callable[P, Association]:
-    def associate(*args: P.args, **kwargs: P.kwargs) -> Association:
-        return Association(run(make(connect, *args, **kwargs)))
-
-    return _documented(associate, make)
-
-
-associate = _in_this_thread(services.associate)
+def __dir__() -> list[str]:
+    return sorted({*globals(), *import_module("dimse.blocking").__all__})

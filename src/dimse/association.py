@@ -30,7 +30,7 @@ from dimse.logs import About, within
 from dimse.message import command
 from dimse.message.assembly import DATA_SET_END, Assembler, CommandSet
 from dimse.message.command import Message
-from dimse.pump import LOGGER, MESSAGES, Pump
+from dimse.pump import LOGGER, MESSAGES, Buffers, Pump
 from dimse.settings import Acceptor, Limits, Requestor, Timeouts
 from dimse.sinks import DiscardSink, Sink
 from dimse.text import one_line
@@ -123,8 +123,9 @@ class Association(Pump):
         timeouts: Timeouts,
         dispatcher: Dispatcher | None,
         limits: Limits,
+        buffers: Buffers,
     ) -> None:
-        super().__init__(transport, upper_layer, timeouts, limits)
+        super().__init__(transport, upper_layer, timeouts, limits, buffers)
         self.connect_seconds = self.negotiate_seconds = 0.0
         self._dispatcher = dispatcher
         self._assembler = Assembler()
@@ -193,7 +194,7 @@ class Association(Pump):
         if security is not None:
             await transport.secure(security, deadline_after(timeouts.connect), host=address[0])
         upper = UpperLayer(requestor=True, maximum_length=requestor.maximum_length)
-        association = cls(transport, upper, timeouts, dispatcher, Limits())
+        association = cls(transport, upper, timeouts, dispatcher, Limits(), Buffers())
         connected = time.monotonic()
         proposal = negotiation.propose(requestor)
         try:
@@ -233,6 +234,7 @@ class Association(Pump):
         timeouts: Timeouts,
         dispatcher: Dispatcher,
         limits: Limits,
+        buffers: Buffers,
     ) -> Self | None:
         """Answer an A-ASSOCIATE-RQ that has arrived.
 
@@ -244,6 +246,7 @@ class Association(Pump):
             timeouts: In seconds.
             dispatcher: What answers the peer's requests.
             limits: How much it may ask for.
+            buffers: What is received into; shared by all associations of a server.
 
         Returns:
             The association, or None if the request was rejected; then the connection is closed.
@@ -252,7 +255,7 @@ class Association(Pump):
             NegotiationError: The requestor's maximum length is too small to answer in; the association was aborted.
             AssociationError: The peer vanished.
         """
-        association = cls(transport, upper_layer, timeouts, dispatcher, limits)
+        association = cls(transport, upper_layer, timeouts, dispatcher, limits, buffers)
         async with association.operation():
             accepted = await association._accept(acceptor, request)
         return association if accepted else None

@@ -23,6 +23,7 @@ HEAD = 16_384
 MAPPED = 65_536
 """Bytes of a data set from which on it is mapped, not read."""
 
+_READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _MAXIMUM_UID = 64  # PS3.5 9.1
 
 
@@ -146,14 +147,14 @@ class InstanceFile:
             if bare and not isinstance(error, IsDicomdir):
                 raise NotDicom(path, f"not DICOM: {error.reason}") from error
             raise
-        differ = (
-            f"{name} is {theirs} in the File Meta Information and {ours} in the data set, which counts"
-            for name, theirs, ours in (
-                ("SOP Class UID", meta.media_storage_sop_class_uid, sop_class_uid),
-                ("SOP Instance UID", meta.media_storage_sop_instance_uid, sop_instance_uid),
-            )
-            if theirs not in (None, ours)
-        )
+        warnings = outline.warnings
+        for name, theirs, ours in (
+            ("SOP Class UID", meta.media_storage_sop_class_uid, sop_class_uid),
+            ("SOP Instance UID", meta.media_storage_sop_instance_uid, sop_instance_uid),
+        ):
+            if theirs != ours and theirs is not None:
+                what = f"{name} is {theirs} in the File Meta Information and {ours} in the data set, which counts"
+                warnings += (what,)
         return cls(
             path,
             sop_class_uid,
@@ -164,7 +165,7 @@ class InstanceFile:
             identity,
             size,
             mtime_ns,
-            (*outline.warnings, *differ),
+            warnings,
             outline.series_instance_uid or "",
             container,
         )
@@ -185,13 +186,15 @@ class InstanceFile:
         if self.container is not None:
             return self.container.data_set(self, mapped=mapped)
         try:
-            descriptor, status = _open(self.path)
+            descriptor = os.open(self.path, _READ)
             try:
-                self._verify(status)
                 if mapped and self.data_set_size > MAPPED:
+                    self._verify(_status(self.path, descriptor))
                     return self._map(descriptor)
-                content = self._read(descriptor)
-                self._verify(os.fstat(descriptor))
+                try:
+                    content = self._read(descriptor)
+                finally:  # what has been read counts if the file is still the one that was checked
+                    self._verify(_status(self.path, descriptor))
             finally:
                 os.close(descriptor)
         except OSError as error:
@@ -268,17 +271,21 @@ _DICOMDIR = "a DICOMDIR, which is no SOP instance"
 
 def _open(path: str) -> tuple[int, os.stat_result]:
     """Open a regular file; anything else is refused without waiting for it, as opening a FIFO otherwise does."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    descriptor = os.open(path, _READ)
     try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise FileError(path, "not a regular file")
-        if not status.st_size:
-            raise NotDicom(path, "empty file")
+        return descriptor, _status(path, descriptor)
     except BaseException:
         os.close(descriptor)
         raise
-    return descriptor, status
+
+
+def _status(path: str, descriptor: int) -> os.stat_result:
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        raise FileError(path, "not a regular file")
+    if not status.st_size:
+        raise NotDicom(path, "empty file")
+    return status
 
 
 def _file_meta(path: str, read: walk.Read, head: bytes) -> part10.FileMeta:
@@ -300,12 +307,8 @@ def _file_meta(path: str, read: walk.Read, head: bytes) -> part10.FileMeta:
 def _outline(path: str, read: walk.Read, head: bytes, size: int, meta: part10.FileMeta) -> walk.Outline:
     if meta.transfer_syntax_uid is None:
         raise FileError(path, "no Transfer Syntax UID in its File Meta Information")
-
-    def read_on(offset: int, size: int) -> bytes:
-        return head[offset : offset + size] if offset + size <= len(head) else read(offset, size)
-
     try:
-        outline = walk.walk(read_on, meta.data_set_offset, size, uids.transfer_syntax(meta.transfer_syntax_uid))
+        outline = walk.walk(read, meta.data_set_offset, size, uids.transfer_syntax(meta.transfer_syntax_uid), head)
     except walk.MalformedDataSet as error:
         raise FileError(path, str(error)) from error
     if outline.sop_class_uid == uids.MediaStorageDirectoryStorage:

@@ -38,8 +38,7 @@ LOGGER = logging.getLogger("dimse.association")
 MESSAGES = logging.getLogger("dimse.message")
 
 RECEIVE_BUFFER = 256 * 1024  # bytes; the most that one system call brings
-
-MOMENT = 0.001  # seconds after everything was taken in, in which there is no use in looking again
+MOST_SPARE = 16  # of them that are kept
 
 # After an A-ABORT the peer is given this many seconds to close: closing over its unread bytes would reset the connection,
 # and the reset can overtake the A-ABORT.
@@ -51,6 +50,26 @@ LEAST_RATE = 8192
 MOST_HEARD = 12  # bytes of what is no DICOM that an error shows: 'HTTP/1.1 400'
 
 
+class Buffers:
+    """Memory to receive into, lent for as long as what came is looked at.
+
+    The one used last is lent first, for the processor still has it at hand; and a hundred associations that wait need none.
+    """
+
+    def __init__(self) -> None:
+        self._spare: list[memoryview] = []
+
+    def lend(self) -> memoryview:
+        try:
+            return self._spare.pop()
+        except IndexError:
+            return memoryview(bytearray(RECEIVE_BUFFER))
+
+    def give_back(self, buffer: memoryview) -> None:
+        if len(self._spare) < MOST_SPARE:
+            self._spare.append(buffer)
+
+
 class Pump(ABC):
     """The PDUs of one association, over its transport.
 
@@ -60,12 +79,15 @@ class Pump(ABC):
         about: What its lines in the log are about.
     """
 
-    def __init__(self, transport: Transport, upper_layer: UpperLayer, timeouts: Timeouts, limits: Limits) -> None:
+    def __init__(
+        self, transport: Transport, upper_layer: UpperLayer, timeouts: Timeouts, limits: Limits, buffers: Buffers
+    ) -> None:
         self.timeouts = timeouts
         self._transport = transport
         self._upper = upper_layer
         self._limits = limits
-        self._buffer = memoryview(bytearray(RECEIVE_BUFFER))
+        self._buffers = buffers
+        self._heard = b""  # the first bytes of the peer's
         self._answer: pdu.AssociateRQ | pdu.AssociateAC | pdu.AssociateRJ | None = None
         self._release_asked = self._release_confirmed = False
         self._ended: DimseError | None = None  # why nothing can be sent or received any more
@@ -73,7 +95,6 @@ class Pump(ABC):
         self._torn = False  # a PDU has gone out in part
         self._abort_wanted = False
         self.sent_bytes = 0
-        self._emptied = 0.0  # when all that had arrived was taken in, on `time.monotonic()`
         self._pdus = 0  # that have begun to arrive
         self._pdu_deadline: float | None = None  # for the last of them
         self._dump = _dump_if_debugging()
@@ -173,13 +194,16 @@ class Pump(ABC):
     async def _linger(self) -> None:
         """Wait a moment for the peer to close, dropping what it sends."""
         deadline = time.monotonic() + LINGER
+        buffer = self._buffers.lend()
         try:
             while time.monotonic() < deadline:
-                received = await self._transport.receive_some(self._buffer)
+                received = await self._transport.receive_some(buffer)
                 if received == 0 or (received is None and not await self._transport.ready(READ, deadline)):
                     return
         except ConnectionLost:
             return
+        finally:
+            self._buffers.give_back(buffer)
 
     async def _await_close(self) -> None:
         """Sta13: the peer closes the connection; the ARTIM timer bounds the wait (PS3.8 9.1.5)."""
@@ -230,8 +254,7 @@ class Pump(ABC):
                 self.sent_bytes += sent
                 left -= sent
                 self._torn = left > 0
-                if self._transport.breathes:
-                    await self._transport.breathe(sent)
+                await self._transport.breathe(sent)
                 if not left:
                     break
                 buffers = _after(buffers, sent)
@@ -295,8 +318,6 @@ class Pump(ABC):
         """Take in what has arrived, without waiting."""
         if self._ended:
             raise self._ended
-        if time.monotonic() < self._emptied + MOMENT:
-            return
         deadline = deadline_after(self.timeouts.network)
         while not self._ended and await self._receive_once():
             if deadline is not None and time.monotonic() > deadline:
@@ -304,8 +325,15 @@ class Pump(ABC):
 
     async def _receive_once(self) -> bool:
         """One system call; False if it would block."""
+        buffer = self._buffers.lend()
         try:
-            count = self._transport.receive_now(self._buffer)
+            return await self._receive_into(buffer)
+        finally:
+            self._buffers.give_back(buffer)
+
+    async def _receive_into(self, buffer: memoryview) -> bool:
+        try:
+            count = self._transport.receive_now(buffer)
         except ConnectionLost as error:
             self._upper.transport_closed()
             lost = self._lost()
@@ -314,11 +342,11 @@ class Pump(ABC):
             return True
         if count is None:
             return False
-        if count < RECEIVE_BUFFER:
-            self._emptied = time.monotonic()
-        if count and self._transport.breathes:
+        if count:
             await self._transport.breathe(count)
-        await self._take_in(self._upper.receive(self._buffer[:count]) if count else self._upper.transport_closed())
+        if self._answer is None and not self._heard:
+            self._heard = bytes(buffer[: min(count, MOST_HEARD)])
+        await self._take_in(self._upper.receive(buffer[:count]) if count else self._upper.transport_closed())
         if self._expecting or self._upper.within_pdu:
             self._transport.acknowledge()
         if self._upper.pdus != self._pdus:
@@ -389,8 +417,7 @@ class Pump(ABC):
         if self._abort_wanted or not abort.why:
             self._end(self._lost())
         elif abort.foreign and self._answer is None:
-            heard = bytes(self._buffer[:MOST_HEARD])
-            self._end(NotDicomPeer(heard if heard.startswith(abort.foreign) else abort.foreign))
+            self._end(NotDicomPeer(self._heard if self._heard.startswith(abort.foreign) else abort.foreign))
         else:
             self._end(RemoteProtocolError(abort.why, abort_reason=abort.reason))
 

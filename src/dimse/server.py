@@ -18,12 +18,13 @@ from ipaddress import ip_network
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from dimse import uids
+from dimse import turns, uids
 from dimse.association import LOGGER
 from dimse.errors import AssociationAborted, ConnectionLost, DimseError, RemoteProtocolError
 from dimse.handlers import Handlers
 from dimse.happenings import Happening, Observe, ignore
 from dimse.logs import ABOUT, About
+from dimse.pump import Buffers
 from dimse.services import AsyncAssociation
 from dimse.settings import ACCEPTOR_MAXIMUM_LENGTH, Acceptor, Identify, Limits, Role, Timeouts
 from dimse.text import host_and_port, one_line
@@ -117,7 +118,7 @@ class Reception:
             reported = {uids.StorageCommitmentPushModel} if self.handlers.commitment else ()
             contexts = {uids.Verification, *stored, *reported}
         if transfer_syntaxes is None:
-            transfer_syntaxes = [uid for uid, entry in uids.dictionary().items() if entry.kind == "Transfer Syntax"]
+            transfer_syntaxes = uids.TRANSFER_SYNTAXES
         self.acceptor = Acceptor(
             contexts=frozenset(contexts),
             ae_title=ae_title,
@@ -146,6 +147,7 @@ class Reception:
         self._lock = threading.Lock()
         self._accepting = True  # but when the system has no descriptors left
         self._admitted = 0
+        self._buffers = Buffers()
         self._associations: set[AsyncAssociation] = set()
         self._ending: Callable[[AsyncAssociation], None] | None = None
 
@@ -255,7 +257,7 @@ class Reception:
         association, why = None, ""
         try:
             association = await AsyncAssociation.accept(
-                transport, upper_layer, request, self.acceptor, self.timeouts, self.handlers, self.limits
+                transport, upper_layer, request, self.acceptor, self.timeouts, self.handlers, self.limits, self._buffers
             )
             if association is None:  # all else was judged before
                 identity = negotiation.user_identity(request)
@@ -317,6 +319,7 @@ class Server(Reception):
             OSError: The address cannot be bound.
         """
         listener = self.listen()
+        self._round = turns.Round()
         self._stopped = threading.Event()
         self._threads: set[threading.Thread] = set()
         self._waker, self._woken = socket.socketpair()
@@ -404,9 +407,14 @@ class Server(Reception):
 
     def _serve_in_thread(self, transport: Transport, upper_layer: UpperLayer, request: pdu.AssociateRQ) -> None:
         def serve() -> None:
+            turn = turns.Turn(self._round)
+            if turns.are_of_use():
+                turns.TURN.set(turn)
+                turn.begin()
             try:
                 run(self._serve(transport, upper_layer, request))
             finally:
+                turn.end()
                 self._threads.discard(threading.current_thread())
 
         thread = threading.Thread(target=serve, name="dimse-association", daemon=True)

@@ -6,7 +6,7 @@ table is imported and taken apart when something is first looked up in it, so th
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from dimse.values import value
@@ -24,6 +24,8 @@ ExplicitVRBigEndian = "1.2.840.10008.1.2.2"
 
 STORAGE_SOP_CLASSES: frozenset[str]
 """The SOP classes of the Storage service (PS3.4 Annex B), retired ones too."""
+TRANSFER_SYNTAXES: tuple[str, ...]
+"""Every transfer syntax (PS3.5 Annex A), in the order of the table, retired ones too."""
 
 
 @value
@@ -47,17 +49,21 @@ class Entry:
 
 @cache
 def _lines() -> dict[str, str]:
-    """The lines of the table by UID, not taken apart: for a name that takes too long."""
+    """The lines of the table by UID, not taken apart: for one of them that takes too long."""
     from dimse.uid_table import TABLE_A_1
 
     return {line.partition("|")[0]: line for line in TABLE_A_1.split("\n")}
 
 
+def _rows() -> list[list[str]]:
+    """The table: UID, type, keyword, "R" or nothing, and name of each."""
+    return [line.split("|", 4) for line in _lines().values()]
+
+
 @cache
 def dictionary() -> dict[str, Entry]:
     """The whole of PS3.6 Table A-1 by UID. Not to be changed."""
-    fields = (line.split("|", 4) for line in _lines().values())
-    return {uid: Entry(uid, kind, keyword, retired == "R", name) for uid, kind, keyword, retired, name in fields}
+    return {uid: Entry(uid, kind, keyword, retired == "R", name) for uid, kind, keyword, retired, name in _rows()}
 
 
 def name(uid: str) -> str:
@@ -66,17 +72,19 @@ def name(uid: str) -> str:
     return line.split("|", 4)[4] or uid if line else uid
 
 
-def _is_storage(entry: Entry) -> bool:
+def _is_storage(kind: str, name: str) -> bool:
     # By name: the Standard has no other mark for a storage SOP class, and the roots of their UIDs hold other services too.
-    other = entry.name.startswith(("Storage Commitment", "Media Storage"))
-    return entry.kind == "SOP Class" and "Storage" in entry.name.split() and not other
+    other = name.startswith(("Storage Commitment", "Media Storage"))
+    return kind == "SOP Class" and "Storage" in name.split() and not other
 
 
 @cache
 def _attributes() -> dict[str, Any]:
     """What this module has besides what is written here: made when first asked for."""
-    attributes: dict[str, Any] = {entry.keyword: entry.uid for entry in dictionary().values() if entry.keyword}
-    attributes["STORAGE_SOP_CLASSES"] = frozenset(uid for uid, entry in dictionary().items() if _is_storage(entry))
+    rows = _rows()
+    attributes: dict[str, Any] = {keyword: uid for uid, _, keyword, _, _ in rows if keyword}
+    attributes["STORAGE_SOP_CLASSES"] = frozenset(uid for uid, kind, _, _, name in rows if _is_storage(kind, name))
+    attributes["TRANSFER_SYNTAXES"] = tuple(uid for uid, kind, _, _, _ in rows if kind == "Transfer Syntax")
     return attributes
 
 
@@ -119,22 +127,18 @@ _LOSSY = ("JPEGBaseline", "JPEGExtended", "JPEGSpectral", "JPEGFull", "JPEGLSNea
 _MAYBE_LOSSY = ("JPEG2000", "JPEG2000MC", "HTJ2K")
 
 
-@cache
-def _transfer_syntaxes() -> dict[str, TransferSyntax]:
-    return {
-        entry.uid: TransferSyntax(
-            entry.uid,
-            implicit_vr=(key := entry.keyword) in _IMPLICIT_VR,
-            little_endian=key not in _BIG_ENDIAN,
-            deflated=key in _DEFLATED,
-            encapsulated=key not in _IMPLICIT_VR + _BIG_ENDIAN + _DEFLATED + _NATIVE and not key.startswith("SMPTE"),
-            lossy=key.startswith(_LOSSY) or key in _MAYBE_LOSSY,
-        )
-        for entry in dictionary().values()
-        if entry.kind == "Transfer Syntax"
-    }
-
-
+@lru_cache(maxsize=64)
 def transfer_syntax(uid: str) -> TransferSyntax | None:
     """What the Standard says of a transfer syntax; None for a private one, or one younger than this table."""
-    return _transfer_syntaxes().get(uid)
+    line = _lines().get(uid, "")
+    if "|Transfer Syntax|" not in line:
+        return None
+    key = line.split("|")[2]
+    return TransferSyntax(
+        uid,
+        implicit_vr=key in _IMPLICIT_VR,
+        little_endian=key not in _BIG_ENDIAN,
+        deflated=key in _DEFLATED,
+        encapsulated=key not in _IMPLICIT_VR + _BIG_ENDIAN + _DEFLATED + _NATIVE and not key.startswith("SMPTE"),
+        lossy=key.startswith(_LOSSY) or key in _MAYBE_LOSSY,
+    )

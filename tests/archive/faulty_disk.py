@@ -52,8 +52,15 @@ CALLS: dict[str, tuple[Callable[[], object], tuple[str, ...]]] = {
 }
 POLICIES: tuple[OnDuplicate, ...] = ("keep-both", "replace")
 
-# Three instances for two folders; one again, and again with other bytes.
-SENT = (("1.2.1", "A", "1"), ("1.2.2", "A", "2"), ("1.2.3", "B", "3"), ("1.2.1", "A", "1"), ("1.2.1", "A", "other"))
+# Four instances for three folders; one again, and again with other bytes.
+SENT = (
+    ("1.2.1", "A", "1"),
+    ("1.2.2", "A", "2"),
+    ("1.2.3", "B", "3"),
+    ("1.2.4", "C", "4"),
+    ("1.2.1", "A", "1"),
+    ("1.2.1", "A", "other"),
+)
 
 
 def sent_data_set(uid: str, patient: str, content: str) -> bytes:

@@ -251,6 +251,46 @@ with FileStore(sys.argv[1], layout="{PatientID}/{SOPInstanceUID}") as store:
     assert [line.count(f"<{folder}>") for line in trace.read_text().splitlines()] == [0, 0, 1] * 3
 
 
+def test_of_what_a_store_has_open_a_fork_shares_nothing_that_failures_are_reported_by(
+    folder: Path, tmp_path: Path
+) -> None:
+    folder.mkdir()
+    trace = tmp_path / "trace"
+    code = """
+store = FileStore(sys.argv[1])
+kept = [keep(store, "1.2.1")]
+child = os.fork()
+kept += [keep(store, f"1.2.{number}") for number in ((2, 3) if child else (4, 5))]
+if not child:
+    os._exit(0 if kept == [KEPT] * 3 else 1)
+print(kept == [KEPT] * 3, os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), names(Path(sys.argv[1])))
+"""
+    done = in_a_process(code, folder, before=strace(trace, "-y", "-e", "trace=openat,fsync"))
+    assert done.stdout == f"True 0 {[f'CT.1.2.{number}' for number in range(1, 6)]}\n", done.stderr
+    calls = [line.split(maxsplit=1) for line in trace.read_text().splitlines() if f"<{folder}>" in line]
+    parent = calls[0][0]
+    seen = {True: "", False: ""}
+    for process, call in calls:
+        seen[process == parent] += "o" if '"."' in call else "s" if call.startswith("fsync") else ""
+    assert seen == {True: "osss", False: "oss"}
+
+
+def test_a_disk_with_plenty_of_space_is_not_asked_for_each_instance(folder: Path, tmp_path: Path) -> None:
+    disk = os.statvfs(tmp_path)
+    if disk.f_bavail * disk.f_frsize < 2 * 1024**3:
+        pytest.skip("there is not plenty of space here")
+    trace = tmp_path / "trace"
+    code = """
+store = FileStore(sys.argv[1], reserve=0, durability="none")
+print({int(keep(store, f"1.2.{number}")) for number in range(200)})
+"""
+    done = in_a_process(code, folder, before=strace(trace, "-e", "trace=fstatfs,linkat"))
+    assert done.stdout == "{0}\n", done.stderr
+    calls = trace.read_text()
+    assert calls.count("linkat(") == 200
+    assert 1 <= calls.count("fstatfs(") <= 100
+
+
 # The folder is there, so the first fsync is the file's and the second one the folder's.
 FAILED_SYNC = """
 store = FileStore(sys.argv[1])

@@ -12,7 +12,6 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from dimse.archive import FileStore
 from dimse.archive.events import Command, Events, Report, Study, document
 from dimse.archive.stored import Stored
 from dimse.logs import show_private
+from dimse.values import replace
 from tests.tools import running
 
 SECONDS = 50.0

@@ -89,7 +89,9 @@ def test_a_server_keeps_what_it_is_sent(
         contexts = dimse.contexts_for([file.path])
         with dimse.associate(*server.address, contexts=contexts, calling_ae_title="MODALITY") as association:
             assert [association.store(file.path) for _ in range(2)] == [KEPT, KEPT]
-            assert names(folder) == [f"CT.{file.sop_instance_uid}"]  # as soon as success is said
+            there = os.listdir(folder)  # as soon as success is said
+            assert sorted(there) == [".incoming", f"CT.{file.sop_instance_uid}"]
+    assert names(folder) == [f"CT.{file.sop_instance_uid}"]
     stored = files.read_part10((folder / f"CT.{file.sop_instance_uid}").read_bytes(), file.path)
     assert stored.data_set == file.data_set
     assert stored.transfer_syntax == file.transfer_syntax
@@ -108,6 +110,34 @@ def test_any_number_of_fragments_is_written_at_once(store: FileStore, folder: Pa
     assert request.view() == sent  # it may still go on from here, to a router's next hop
     request.sink.discard()
     assert stored_data_set(folder / "CT.1.2.3") == sent
+
+
+@pytest.mark.parametrize("first", [0, 1, 100, 8_000, 20_000])
+def test_values_are_found_wherever_the_data_set_was_cut(folder: Path, first: int) -> None:
+    """Those at its very beginning, those that the first bytes to arrive end within, and those far behind."""
+    uid = "1." + "9" * 61
+    comment = element(0x00104000, b"LT", b"x" * 9_000)
+    tail = element(0x0020000D, b"UI", b"1.2.10")
+    sent = data_set(uid, others={PATIENT_ID: "PAT1"}) + comment + tail
+    with FileStore(folder, layout="{PatientID}/{StudyInstanceUID}/{SOPInstanceUID}") as store:
+        assert take(store, store_request(uid), sent[:first], sent[first:]) == KEPT
+    assert stored_data_set(folder / "PAT1" / "1.2.10" / uid) == sent
+
+
+def test_two_at_the_same_moment_get_names_of_their_own(
+    store: FileStore, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dimse.archive.sink.monotonic_ns", lambda: 1)  # as the clock of another process may say
+    requests = [store_request(f"1.2.{number}") for number in range(3)]
+    for request in requests:
+        request.sink = store.begin(request)
+    assert len(set(os.listdir(folder / ".incoming"))) == 3
+    for request in requests:
+        assert request.sink is not None
+        request.sink.write([memoryview(data_set(request.sop_instance_uid))])
+        assert store.store(request) == KEPT
+        request.sink.discard()
+    assert [stored_data_set(folder / name) for name in names(folder)] == [data_set(f"1.2.{n}") for n in range(3)]
 
 
 def test_files_and_folders_are_the_owners_alone(store: FileStore, folder: Path) -> None:
@@ -410,6 +440,24 @@ def test_the_reserve_is_looked_at_again_while_a_data_set_grows(folder: Path) -> 
         assert sink.error is not None and sink.error.errno == errno.ENOSPC
         assert names(folder) == []
         assert store.store(request) == OUT_OF_RESOURCES
+
+
+def test_the_reserve_is_looked_at_for_all_that_arrive_together(folder: Path) -> None:
+    """Two hundred data sets of 1 MiB at a time use no more of it than a single one may: 16 MiB go by between two looks."""
+    folder.mkdir()
+    disk = os.statvfs(folder)
+    beyond = 20 * 1024 * 1024
+    with FileStore(folder, reserve=disk.f_bavail * disk.f_frsize - beyond) as store:
+        sinks = [store.begin(store_request(f"1.2.{number}")) for number in range(200)]
+        for sink in sinks:
+            sink.write([memoryview(b"x")])
+        piece = memoryview(bytes(1024 * 1024))
+        for sink in sinks:
+            sink.write([piece])
+        taken = sum(sink.size for sink in sinks if sink.error is None)
+        for sink in sinks:
+            sink.discard()
+    assert taken < beyond + 32 * 1024 * 1024
 
 
 # --- what is told ---

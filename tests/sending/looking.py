@@ -63,7 +63,9 @@ class _Kept(logging.Handler):
 
 
 @contextmanager
-def finding(*paths: str | os.PathLike[str], recurse: bool = False, **options: Any) -> Iterator[tuple[Finder, Found]]:
+def finding(
+    *paths: str | os.PathLike[str] | None, recurse: bool = False, **options: Any
+) -> Iterator[tuple[Finder, Found]]:
     """A Finder, and what there is of it so far."""
     found = Found()
     logger = logging.Logger("finding")

@@ -223,6 +223,13 @@ def test_files_are_looked_at_when_they_are_asked_for(tmp_path: Path) -> None:
     assert isinstance(found.error, InaccessiblePath)
 
 
+def test_where_there_is_nothing_for_the_moment_it_is_said_and_nowhere_else(tmp_path: Path) -> None:
+    first, second = write(tmp_path, "1", "2")
+    (tmp_path / "0").write_text("not DICOM")
+    with finding(None, tmp_path, None, first) as (finder, _):
+        assert [found and found.path for found in finder] == [None, first, second, None]
+
+
 def test_nothing_more_is_found_after_close(tmp_path: Path) -> None:
     write(tmp_path, "1", "2")
     with finding(tmp_path) as (finder, _):

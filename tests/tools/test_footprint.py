@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import os
 import statistics
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 import dimse
 from dimse.sinks import DiscardSink
+from dimse.tools import TOOLS
 from tests.hostile_scu import private
 from tests.interop import peers
 from tests.tools import running
+from tests.tools.listeners import listening
 from tests.tools.running import Instance
 
+SOURCE = Path(dimse.__file__).parents[1]
 OBJECT = 500_000_000  # bytes
 MEMORY = 48 << 20  # bytes
 RUNS = 9  # of each program; the median counts
@@ -92,6 +99,123 @@ def test_neither_pydicom_nor_asyncio_nor_numpy_is_loaded_without_need(tmp_path: 
             assert "dimse" in loaded
             assert loaded & {"pydicom", "asyncio", "numpy", "PIL"} == set()
     assert len(receiver.stored) == 2
+
+
+# Loaded for what few users ask for, or when it comes to that; and what is dear in Python's own library. A name stands for all that
+# is in a package.
+NOT_NEEDED = """
+    asyncio concurrent csv dataclasses datetime email http inspect json multiprocessing numpy PIL pydicom random rich secrets shlex
+    shtab shutil sqlite3 ssl subprocess tempfile tomllib urllib uuid xml zipfile
+    dimse.aio dimse.audit dimse.certificate dimse.data_set.decompress dimse.data_set.elements dimse.data_set.transcode dimse.dump
+    dimse.testing dimse.tls dimse.tools.commitment dimse.tools.json_log dimse.tools.overview dimse.tools.report dimse.tools.tables
+    dimse.transport.asyncio dimse.transport.tls
+"""
+SENDING = "queue dimse.sending dimse.tools.progress dimse.tools.sender"
+RECEIVING = "hashlib ipaddress dimse.archive dimse.server dimse.tools.listening dimse.waiting_room"
+NETWORK = "dimse.association dimse.blocking dimse.data_set dimse.pump dimse.services dimse.transport dimse.upper_layer"
+
+# Each tool at its ordinary work, and what helps who asks for help: how many modules it loads at most, from the start of the process
+# on, each of which is some 0.2 ms of that start; and what it does without.
+FOOTPRINTS = {
+    "echoscu": (120, f"signal dimse.uid_table {SENDING} {RECEIVING}"),
+    "storescu": (137, f"dimse.sending.journal dimse.sending.options dimse.sending.zipped {RECEIVING}"),
+    "echoscp": (129, f"hashlib dimse.archive {SENDING}"),
+    "storescp": (141, f"dimse.archive.events dimse.line_file {SENDING}"),
+    "passwd --version": (80, f"dimse.uid_table {SENDING} {RECEIVING} {NETWORK}"),
+    "echoscu --help": (80, f"dimse.uid_table {SENDING} {RECEIVING} {NETWORK}"),
+    "--help": (45, f"argparse logging socket dimse.errors dimse.settings {SENDING} {RECEIVING} {NETWORK}"),
+}
+
+# The modules for which source is compiled in those runs: none, where it need not be. A named tuple has a line compiled; but the
+# first call of `compile` itself makes a class of every kind of node in a tree, for 2.5 ms, and `typing` calls it for annotations.
+COMPILED = {"dimse.data_set.walk", "dimse.upper_layer.pdata"}
+
+WATCHED = """
+import atexit, os, sys
+before, compiling = set(sys.modules), set()
+
+def watch(event, arguments):
+    source, name = arguments if event == "compile" else ("", "/")
+    if not os.path.isabs(name) and not (source or b"").startswith(b"lambda _cls"):
+        frame = sys._getframe()
+        while not frame.f_globals.get("__name__", "").startswith("dimse."):
+            frame = frame.f_back
+        compiling.add(frame.f_globals["__name__"])
+
+@atexit.register
+def tell():
+    with open(os.environ["FOOTPRINT"], "w") as file:
+        print(*set(sys.modules) - before, "|", *compiling, file=file)
+
+from dimse.__main__ import main
+sys.addaudithook(watch)
+raise SystemExit(main())
+"""
+
+
+class Footprints:
+    """Runs tools that tell at their end what they have loaded.
+
+    They run without `site`, so that nothing is loaded for what else is installed.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.modules: dict[str, set[str]] = {}
+        self.compiling: dict[str, set[str]] = {}
+
+    def start(self, words: Sequence[str], **options: Any) -> subprocess.Popen[str]:
+        """Start `python -m dimse ...` so; `take` then reads what it tells."""
+        environment = os.environ | {"PYTHONPATH": str(SOURCE), "FOOTPRINT": str(self._folder / "told")}
+        return subprocess.Popen([sys.executable, "-S", "-c", WATCHED, *words[3:]], env=environment, **options)
+
+    def take(self, name: str) -> None:
+        modules, _, compiling = (self._folder / "told").read_text().partition("|")
+        self.modules[name], self.compiling[name] = set(modules.split()), set(compiling.split())
+
+    def run(self, name: str, *arguments: object) -> None:
+        """Run one to its end."""
+        words = running.command(*name.split(), *arguments)
+        with self.start(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+            _, err = process.communicate(timeout=running.SECONDS)
+        assert (process.returncode, err) == (0, "")
+        self.take(name)
+
+
+@pytest.fixture(scope="module")
+def footprints(tmp_path_factory: pytest.TempPathFactory) -> Footprints:
+    """Each of `FOOTPRINTS` at its work."""
+    folder = tmp_path_factory.mktemp("footprints")
+    path = Instance().write(folder / "image.dcm")
+    found = Footprints(folder)
+    for scu, scp, work in (("echoscu", "echoscp", ()), ("storescu", "storescp", (path,))):
+        with listening(scp, *(("-od", folder / "incoming") if work else ()), start=found.start) as listener:
+            found.run(scu, listener.host, listener.port, *work)
+            listener.end()
+        found.take(scp)
+    for name in FOOTPRINTS:
+        if "--" in name:
+            found.run(name)
+    return found
+
+
+def test_every_tool_has_its_footprint_taken(footprints: Footprints) -> None:
+    assert footprints.modules.keys() == FOOTPRINTS.keys()
+    assert {name.partition(" ")[0] for name in FOOTPRINTS} == {*TOOLS, "--help"}
+
+
+@pytest.mark.parametrize("name", FOOTPRINTS)
+def test_a_tool_loads_only_what_it_needs(name: str, footprints: Footprints) -> None:
+    most, without = FOOTPRINTS[name]
+    loaded = footprints.modules[name]
+    packages = {".".join(module.split(".")[: depth + 1]) for module in loaded for depth in range(module.count(".") + 1)}
+    assert packages & {*NOT_NEEDED.split(), *without.split()} == set()
+    assert len(loaded) <= most, sorted(loaded)
+
+
+@pytest.mark.parametrize("name", FOOTPRINTS)
+def test_a_tool_compiles_nothing(name: str, footprints: Footprints) -> None:
+    assert footprints.compiling[name] - COMPILED == set()
 
 
 # ---- how long an echo takes, with the start of the program

@@ -31,6 +31,7 @@ from dimse.errors import (
     ConnectionLost,
     RemoteProtocolError,
 )
+from dimse.pump import Buffers
 from dimse.services import AsyncAssociation
 from dimse.settings import Acceptor, Limits
 from dimse.transport import READ
@@ -335,7 +336,7 @@ async def release_as_acceptor(driver: Driver, connection: socket.socket, timeout
         assert isinstance(request, decoded.AssociateRQ)
         acceptor = Acceptor(contexts=[uids.Verification])
         association = await AsyncAssociation.accept(
-            transport, upper, request, acceptor, timeouts, dimse.Handlers(), Limits()
+            transport, upper, request, acceptor, timeouts, dimse.Handlers(), Limits(), Buffers()
         )
         assert association is not None
         await association.release()

@@ -20,7 +20,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from typing import IO, Any
 
@@ -28,7 +27,8 @@ from dimse.archive.stored import Stored
 from dimse.closing import Closing
 from dimse.line_file import LineFile
 from dimse.logs import Private
-from dimse.text import one_line
+from dimse.text import host_and_port, one_line
+from dimse.values import fields, record, replace, value
 
 LOGGER = logging.getLogger("dimse.archive")
 
@@ -42,7 +42,7 @@ _SHOWN = 4_096  # bytes of a command's output that are logged
 _LAST_MOMENT = 1.0  # seconds in which the threads of killed commands end
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Study:
     """The instances of a study that came one after the other until it went quiet.
 
@@ -95,15 +95,14 @@ def document(event: Event) -> dict[str, str | int]:
     UTC, and `peer_address` is `peer`, as HOST:PORT.
     """
     entries: dict[str, Any] = {"event": "study" if isinstance(event, Study) else "instance"}
-    for field in fields(event):
-        value = getattr(event, field.name)
-        if field.name == "peer_address":
-            host, port = value
-            entries["peer"] = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-        elif isinstance(value, float):
-            entries[field.name] = datetime.fromtimestamp(value, UTC).isoformat()
+    for name in fields(event):
+        said = getattr(event, name)
+        if name == "peer_address":
+            entries["peer"] = host_and_port(*said)
+        elif isinstance(said, float):
+            entries[name] = datetime.fromtimestamp(said, UTC).isoformat()
         else:
-            entries[field.name] = value
+            entries[name] = said
     return entries
 
 
@@ -263,7 +262,7 @@ def _name(event: Event) -> str:
     return f"instance {one_line(event.sop_instance_uid)}"
 
 
-@dataclass(slots=True)
+@record
 class _Open:
     """A study that has not been quiet long enough.
 

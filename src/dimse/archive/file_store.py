@@ -15,14 +15,14 @@ import logging
 import os
 import stat
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from itertools import chain, count
-from threading import Condition
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from itertools import count
+from threading import Lock
 from typing import Literal, get_args
 
 from dimse import uids
-from dimse.archive.folders import FOLDER, Branch, Folders, close, sync
+from dimse.archive.folders import FOLDER, Branch, Folders, close
 from dimse.archive.layout import DEFAULT, Layout
 from dimse.archive.sink import INCOMING, LOGGER, PART, FileSink, Room, reason
 from dimse.archive.stored import Stored
@@ -33,6 +33,7 @@ from dimse.message.status import Status
 from dimse.services.storage import DATA_SET_DOES_NOT_MATCH, OUT_OF_RESOURCES
 from dimse.services.store_request import StoreRequest
 from dimse.text import one_line
+from dimse.turns import aside, brief
 
 Durability = Literal["full", "none"]
 OnDuplicate = Literal["keep-both", "reject", "replace"]
@@ -41,6 +42,8 @@ LARGEST = 32 * 1024**3
 """Bytes of a data set that a store takes, unless it is told otherwise."""
 
 DUPLICATE_SOP_INSTANCE = 0x0111  # PS3.7 C.5.7
+
+_KEPT = Status(0x0000, service="storage")
 
 _SOP_CLASS_UID, _SOP_INSTANCE_UID = 0x00080016, 0x00080018
 _PATIENT_ID, _STUDY_INSTANCE_UID, _SERIES_INSTANCE_UID = 0x00100020, 0x0020000D, 0x0020000E
@@ -96,8 +99,7 @@ class FileStore(Closing):
         self._tags = self._layout.tags | {_SOP_CLASS_UID, _SOP_INSTANCE_UID}
         if stored is not None:
             self._tags |= {_PATIENT_ID, _STUDY_INSTANCE_UID, _SERIES_INSTANCE_UID}
-        self._publishing: set[str] = set()
-        self._published = Condition()
+        self._publishing: dict[str, Lock] = {}
         self._incoming = -1
         readers = mode & 0o444
         self._folders = Folders(self.folder, 0o700 | readers | readers >> 2, durable=self._durable)
@@ -140,12 +142,14 @@ class FileStore(Closing):
         """Handlers that store what comes, and answer C-ECHO."""
         return Handlers(store_begin=self.begin, store=self.store)
 
+    @brief
     def begin(self, request: StoreRequest) -> FileSink:
-        """Where the data set of a request goes while it arrives."""
+        """Where the data set of a request goes while it arrives; to be discarded once the request has been answered."""
         return FileSink(
             self.folder, self._incoming, self._mode, self._room, request.sop_instance_uid, request.file_meta()
         )
 
+    @brief
     def store(self, request: StoreRequest) -> Status:
         """Keep the instance whose data set is complete in the sink that `begin` made.
 
@@ -166,10 +170,11 @@ class FileStore(Closing):
                 return _status(DATA_SET_DOES_NOT_MATCH, fault)
             path = self._layout.path(request, elements)
             shown = self._shown(request, path)
-            LOGGER.info("Storing DICOM file: %s", shown("/".join(path)))
+            relative_path = "/".join(path)
+            LOGGER.info("Storing DICOM file: %s", shown(relative_path))
             if self._durable:
-                sync(sink.file)
-            with self._alone("/".join(path)), self._folders.opened(path[:-1]) as branch:
+                self._folders.flush(sink.file)
+            with _Alone(self._publishing, relative_path), self._folders.opened(path[:-1]) as branch:
                 kept = self._publish(sink, branch, path[-1], shown)
         except OSError as error:
             LOGGER.error("cannot store %s: %s", one_line(request.sop_instance_uid, 64), reason(error))
@@ -177,33 +182,19 @@ class FileStore(Closing):
         if kept is None:
             return _status(DUPLICATE_SOP_INSTANCE, "it is stored with another data set")
         name, duplicate = kept
-        relative_path = "/".join((*path[:-1], name))
-        sink.published(os.path.join(self.folder, relative_path))
-        self._tell(request, sink, elements, relative_path, duplicate, shown(relative_path))
-        return _status(0x0000)
+        if name != path[-1]:
+            relative_path = "/".join((*path[:-1], name))
+        sink.published(relative_path)
+        if self._stored is not None:
+            self._tell(request, sink, elements, relative_path, duplicate, shown(relative_path))
+        return _KEPT
 
     def _shown(self, request: StoreRequest, path: tuple[str, ...]) -> Callable[[str], object]:
         """How the log shows a path or name of the instance that goes to `path`."""
         if not self._layout.identifying:
-            return lambda name: name
+            return str
         shown = self._layout.shown(request)
         return lambda name: Private(name, shown + name[name.rindex(path[-1]) + len(path[-1]) :])
-
-    @contextmanager
-    def _alone(self, path: str) -> Iterator[None]:
-        """One thread at a time publishes under a name.
-
-        So a thread that finds its instance there already knows that the other's sync has succeeded, and that the name stays.
-        """
-        with self._published:
-            self._published.wait_for(lambda: path not in self._publishing)
-            self._publishing.add(path)
-        try:
-            yield
-        finally:
-            with self._published:
-                self._publishing.remove(path)
-                self._published.notify_all()
 
     def _publish(
         self, sink: FileSink, branch: Branch, name: str, shown: Callable[[str], object]
@@ -213,7 +204,8 @@ class FileStore(Closing):
         Returns:
             The name under which it is kept, and whether it was before; None if it is rejected.
         """
-        for candidate in chain([name], (f"{name}~{number}" for number in count(2))):
+        candidate = name
+        for number in count(2):
             if sink.give_name(branch.folder, candidate, shown(candidate)):
                 self._sync_name(branch, candidate)
                 return candidate, False
@@ -228,6 +220,7 @@ class FileStore(Closing):
             if self._on_duplicate == "replace":
                 sink.replace(branch.folder, candidate, lambda: self._folders.sync(branch))
                 return name, False
+            candidate = f"{name}~{number}"
         raise AssertionError("there is always another number")
 
     def _sync_name(self, branch: Branch, name: str) -> None:
@@ -250,7 +243,7 @@ class FileStore(Closing):
             if not stat.S_ISREG(os.fstat(file).st_mode) or not sink.same_instance(file):
                 return False
             if self._durable:
-                sync(file)
+                self._folders.flush(file)
             self._folders.sync(branch)
             return True
         finally:
@@ -266,8 +259,7 @@ class FileStore(Closing):
         shown: object,
     ) -> None:
         """Call the `stored` hook."""
-        if self._stored is None:
-            return
+        assert self._stored is not None
         stored = Stored(
             path=os.path.join(self.folder, relative_path),
             relative_path=relative_path,
@@ -285,7 +277,8 @@ class FileStore(Closing):
             received=time.time(),
         )
         try:
-            self._stored(stored)
+            with aside():
+                self._stored(stored)
         except Exception as error:
             # A user's own code; the instance is kept, and its success must be said.
             LOGGER.error(
@@ -294,6 +287,29 @@ class FileStore(Closing):
                 one_line(f"{type(error).__name__}: {error}"),
                 exc_info=LOGGER.isEnabledFor(logging.DEBUG),
             )
+
+
+class _Alone:
+    """A block in which one thread at a time publishes under a name.
+
+    So a thread that finds its instance there already knows that the other's sync has succeeded, and that the name stays.
+    """
+
+    __slots__ = ("_done", "_path", "_publishing")
+
+    def __init__(self, publishing: dict[str, Lock], path: str) -> None:
+        self._publishing, self._path, self._done = publishing, path, Lock()
+
+    def __enter__(self) -> None:
+        self._done.acquire()
+        # No other thread runs within `setdefault`: who finds nobody's lock there has left its own.
+        while (other := self._publishing.setdefault(self._path, self._done)) is not self._done:
+            with aside(), other:  # that thread is done
+                pass
+
+    def __exit__(self, *_: object) -> None:
+        del self._publishing[self._path]
+        self._done.release()
 
 
 def _status(code: int, comment: str = "") -> Status:

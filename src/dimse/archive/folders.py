@@ -6,13 +6,15 @@ import errno
 import fcntl
 import os
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import suppress
+from functools import partial
+
+from dimse.turns import Wait
 
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 _MOST_KNOWN = 1024  # folders whose names are known to be on the disk
+_MOST_SPARE = 16  # descriptors of the store's folder that nobody uses for the moment
 _FULL_FSYNC: int | None = getattr(fcntl, "F_FULLFSYNC", None)  # macOS: fsync leaves the bytes in the drive's cache
 _RENAME_NOREPLACE = 1  # linux/fs.h
 
@@ -30,8 +32,15 @@ def sync(descriptor: int) -> None:
 
 def close(descriptor: int) -> None:
     """Close a file or a folder. What the system says to that is no news: what must not be lost has been synced."""
-    with suppress(OSError):
+    try:
         os.close(descriptor)
+    except OSError:
+        return
+
+
+def _close_all(descriptors: list[int]) -> None:
+    while descriptors:
+        close(descriptors.pop())
 
 
 # --- a name for a file, if nothing has it yet ---
@@ -86,22 +95,32 @@ def _keep_place_and_rename(source: int, temporary: str, folder: int, name: str) 
 # --- folders ---
 
 
-@dataclass(frozen=True, slots=True)
 class Branch:
-    """A folder within a store that is open, and those it is in.
+    """A folder within a store that is open, and those it is in, until the end of a `with` block.
+
+    The descriptors are of that block alone: the system reports a failed write-back once a descriptor, and another thread must not
+    take the report away.
 
     Attributes:
         components: Its path within the store; none is the store's own folder.
         descriptors: Of the store's own folder, and of each one on the path.
     """
 
-    components: tuple[str, ...]
-    descriptors: list[int]
+    __slots__ = ("_folders", "components", "descriptors")
+
+    def __init__(self, folders: Folders, components: tuple[str, ...], descriptors: list[int]) -> None:
+        self._folders, self.components, self.descriptors = folders, components, descriptors
 
     @property
     def folder(self) -> int:
         """The descriptor of the folder itself."""
         return self.descriptors[-1]
+
+    def __enter__(self) -> Branch:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._folders.leave(self, failed=kind is not None)
 
 
 class Folders:
@@ -118,13 +137,19 @@ class Folders:
 
     def __init__(self, path: str, permissions: int, *, durable: bool) -> None:
         self._permissions, self._durable = permissions, durable
+        self._syncing = Wait()
         # By path: device and inode of folders whose names are synced. One that is removed and made again is another one.
         self._known: dict[tuple[str, ...], tuple[int, int]] = {}
+        # Of the store's folder, which each instance needs one of. A failed write-back that came meanwhile is then reported too.
+        self._spare: list[int] = []
         self._make(path)
         self.root = os.open(path, FOLDER)
+        # A child has them in common with its parent, and only one of the two is told of a failure.
+        os.register_at_fork(after_in_child=partial(_close_all, self._spare))
 
     def close(self) -> None:
         """Let go of the store's folder; harmless twice."""
+        _close_all(self._spare)
         if self.root >= 0:
             close(self.root)
         self.root = -1
@@ -150,24 +175,34 @@ class Folders:
         if self._permissions != 0o700:
             os.chmod(folder, os.stat(folder).st_mode & stat.S_ISGID | self._permissions)
 
-    @contextmanager
-    def opened(self, components: tuple[str, ...]) -> Iterator[Branch]:
+    def opened(self, components: tuple[str, ...]) -> Branch:
         """A folder within the store; it and those it is in are made where they do not exist.
-
-        The descriptors are of this call's own: the system reports a failed write-back once a descriptor, and another thread must
-        not take the report away.
 
         Raises:
             OSError: It cannot be made; or something else, a symbolic link too, has the name of one of them.
         """
-        descriptors = [os.open(".", FOLDER, dir_fd=self.root)]
+        try:
+            root = self._spare.pop()
+        except IndexError:
+            root = os.open(".", FOLDER, dir_fd=self.root)
+        branch = Branch(self, components, [root])
         try:
             for depth in range(len(components)):
-                descriptors.append(self._enter(descriptors[-1], components[: depth + 1]))
-            yield Branch(components, descriptors)
-        finally:
-            for descriptor in descriptors:
-                close(descriptor)
+                branch.descriptors.append(self._enter(branch.folder, components[: depth + 1]))
+        except BaseException:
+            self.leave(branch, failed=True)
+            raise
+        return branch
+
+    def leave(self, branch: Branch, *, failed: bool) -> None:
+        """Let go of what was opened; the descriptor of the store's folder may be used again, unless something has failed."""
+        root, *within = branch.descriptors
+        for descriptor in within:
+            close(descriptor)
+        if failed or self.root < 0 or len(self._spare) >= _MOST_SPARE:
+            close(root)
+        else:
+            self._spare.append(root)
 
     def _enter(self, parent: int, components: tuple[str, ...]) -> int:
         flags, name, made = FOLDER | os.O_NOFOLLOW, components[-1], False
@@ -186,6 +221,10 @@ class Folders:
             raise
         return descriptor
 
+    def flush(self, descriptor: int) -> None:
+        """As the function `sync`; other threads have their turn meanwhile."""
+        self._syncing.call(sync, descriptor)
+
     def sync(self, branch: Branch) -> None:
         """Wait until the disk has what stands in a folder, and the names of those it is in: whoever made them may not have waited.
 
@@ -194,12 +233,12 @@ class Folders:
         """
         if not self._durable:
             return
-        sync(branch.folder)
+        self.flush(branch.folder)
         for depth in range(len(branch.components), 0, -1):
             path, folder = branch.components[:depth], os.fstat(branch.descriptors[depth])
             identity = folder.st_dev, folder.st_ino
             if self._known.get(path) != identity:
-                sync(branch.descriptors[depth - 1])
+                self.flush(branch.descriptors[depth - 1])
                 if len(self._known) >= _MOST_KNOWN:
                     self._known.clear()
                 self._known[path] = identity

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from string import Formatter
 
 from dimse.archive.names import modality_prefix, safe_component
@@ -86,12 +86,17 @@ class Layout:
             request: What the peer said.
             elements: Values of the data set, by tag.
         """
-
-        def value(field: str) -> str:
-            said = _OF_THE_REQUEST[field](request) if field in _OF_THE_REQUEST else elements.get(ELEMENTS[field])
-            return safe_component(said or UNKNOWN)
-
-        return tuple(safe_component(name, _LONGEST) for name in self._filled(value))
+        path = []
+        for component in self._components:
+            name = ""
+            for text, field in component:
+                name += text
+                if field:
+                    of_the_request = _OF_THE_REQUEST.get(field)
+                    said = of_the_request(request) if of_the_request else elements.get(ELEMENTS[field])
+                    name += safe_component(said or UNKNOWN)
+            path.append(safe_component(name, _LONGEST))
+        return tuple(path)
 
     def shown(self, request: StoreRequest) -> str:
         """The path for a log: without the values of the data set, in whose place their fields stand."""
@@ -100,11 +105,10 @@ class Layout:
             said = _OF_THE_REQUEST.get(field)
             return safe_component(said(request) or UNKNOWN) if said else f"{{{field}}}"
 
-        return "/".join(self._filled(value))
-
-    def _filled(self, value: Callable[[str], str]) -> Iterator[str]:
-        for component in self._components:
-            yield "".join(text + (value(field) if field else "") for text, field in component)
+        return "/".join(
+            "".join(text + (value(field) if field else "") for text, field in component)
+            for component in self._components
+        )
 
 
 def _parse(component: str, template: str) -> list[tuple[str, str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 
 _ALLOWED = b"-.0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz"
+_DOT = ord(".")
 _LONGEST = 64  # characters: a UID has no more (PS3.5 9.1)
 
 _STORAGE = "1.2.840.10008.5.1.4.1.1."
@@ -44,7 +45,7 @@ def safe_component(raw: str | bytes, longest: int = _LONGEST) -> str:
         longest: Characters of a name that stands for itself: 64, which every UID has room in, or more.
     """
     data = raw if isinstance(raw, bytes) else _bytes_of(raw)
-    if 0 < len(data) <= longest and data[0] != ord(".") and not data.translate(None, _ALLOWED):
+    if 0 < len(data) <= longest and data[0] != _DOT and not data.translate(None, _ALLOWED):
         return data.decode("ascii")
     return "x-" + hashlib.blake2b(data, digest_size=16).hexdigest()
 

@@ -8,7 +8,7 @@ import mmap
 import os
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from time import monotonic, monotonic_ns
 
 from dimse.archive.folders import UNSUPPORTED, close, give_name
 from dimse.data_set.walk import peek
@@ -24,34 +24,51 @@ PART = ".part"
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _MOST_BUFFERS = os.sysconf("SC_IOV_MAX")
 _COMPARED = 1024 * 1024  # bytes at a time
-_CHECKED = 16 * 1024 * 1024  # bytes between two looks at the space that is left
+_HEAD = 8 * 1024  # bytes of a data set that are kept, so that its first values need not be read from the file
 _FAR = 4 * 1024 * 1024  # bytes of a data set, at most, in which its values are looked for
 
 
-@dataclass(frozen=True, slots=True)
 class Room:
-    """How much a store takes.
+    """How much a store takes; all its sinks ask one.
 
-    Attributes:
+    The disk is asked for the space that is left when a data set begins, unless that was plenty a moment ago, and after every
+    `_STRETCH` bytes of all of them.
+
+    Args:
         largest: Bytes of a data set.
         reserve: Bytes of the file system that stay free.
     """
 
-    largest: int
-    reserve: int
+    _STRETCH = 16 * 1024**2
+    _PLENTY = 1024**3  # bytes beyond the reserve,
+    _MOMENT = 0.1  # which hardly any program fills within these seconds
 
-    def verify(self, file: int, size: int) -> int:
-        """Whether a data set may go on, `size` bytes of which are in `file`; returns the size at which to ask again.
+    def __init__(self, largest: int, reserve: int) -> None:
+        self._largest, self._reserve = largest, reserve
+        self._plenty_until = 0.0  # on `monotonic`
+        self._written = 0  # since the disk was asked; threads may overlook some of each other's
+
+    def verify(self, file: int, size: int, more: int) -> None:
+        """Whether `more` bytes may be added to a data set, `size` bytes of which are in `file`.
 
         Raises:
-            OSError: It may not.
+            OSError: They may not.
         """
-        if size > self.largest:
-            raise OSError(errno.EFBIG, f"the data set is larger than {self.largest:,} bytes")
+        if size + more > self._largest:
+            raise OSError(errno.EFBIG, f"the data set is larger than {self._largest:,} bytes")
+        self._written += more
+        if self._written > self._STRETCH or (not size and monotonic() >= self._plenty_until):
+            self._ask(file)
+
+    def _ask(self, file: int) -> None:
+        self._plenty_until = 0.0
         disk = os.fstatvfs(file)
-        if disk.f_blocks and disk.f_bavail * disk.f_frsize < self.reserve:  # some file systems do not tell
+        beyond = disk.f_bavail * disk.f_frsize - self._reserve if disk.f_blocks else self._PLENTY  # some do not tell
+        if beyond < 0:
             raise OSError(errno.ENOSPC, "no space left on the disk but its reserve")
-        return min(self.largest, size + _CHECKED)
+        self._written = 0
+        if beyond >= self._PLENTY:
+            self._plenty_until = monotonic() + self._MOMENT
 
 
 class FileSink:
@@ -59,7 +76,6 @@ class FileSink:
 
     Attributes:
         size: Bytes of the data set that were written.
-        path: The file: temporary, then the one that was published; None once there is none.
         file: Its descriptor; -1 once it is closed.
         error: What the system said first, if it failed; the file and its disk space are given back at once.
     """
@@ -67,29 +83,38 @@ class FileSink:
     def __init__(self, folder: str, incoming: int, mode: int, room: Room, instance: str, file_meta: bytes) -> None:
         self.size = 0
         self.error: OSError | None = None
-        self.path: str | None = None
         self.file = -1
-        self._incoming, self._room, self._instance = incoming, room, instance
-        self._temporary: str | None = None
-        self._offset, self._verified = len(file_meta), 0
-        name = os.urandom(8).hex() + PART
+        self._folder, self._incoming, self._room, self._instance = folder, incoming, room, instance
+        self._temporary: str | None = None  # its name among the incoming
+        self._kept: str | None = None  # its path in the store
+        self._file_meta, self._offset = file_meta, len(file_meta)  # it is written with the first bytes of the data set
+        self._head = b""  # of the data set
         try:
-            self.file = os.open(name, _NEW, 0o600, dir_fd=incoming)
-            self._temporary, self.path = name, os.path.join(folder, INCOMING, name)
+            self.file, self._temporary = _create(incoming)
             os.fchmod(self.file, mode)
-            self._verified = room.verify(self.file, 0)
-            _write_all(self.file, [memoryview(file_meta)])
         except OSError as error:
             self._fail(error)
 
+    @property
+    def path(self) -> str | None:
+        """The file: temporary, then the one that was published; None once there is none."""
+        if self._kept is not None:
+            return os.path.join(self._folder, self._kept)
+        return os.path.join(self._folder, INCOMING, self._temporary) if self._temporary is not None else None
+
     def write(self, buffers: Sequence[memoryview]) -> None:
         """Append the bytes of `buffers`."""
-        if self.error is not None:
+        size = sum(map(len, buffers))
+        if self.error is not None or not size:
             return
         try:
-            self.size += _write_all(self.file, list(buffers))
-            if self.size > self._verified:
-                self._verified = self._room.verify(self.file, self.size)
+            self._room.verify(self.file, self.size, size)
+            if self.size:
+                _write_all(self.file, buffers, size)
+            else:
+                self._head = bytes(buffers[0][:_HEAD])
+                _write_all(self.file, [self._file_meta, *buffers], self._offset + size)
+            self.size += size
         except OSError as error:
             self._fail(error)
 
@@ -107,7 +132,10 @@ class FileSink:
 
     def discard(self) -> None:
         """Close the file; remove it too, unless it was published."""
-        self._remove_temporary()
+        if self._temporary is not None:
+            with suppress(OSError):  # what cannot be removed now, the next start removes
+                os.unlink(self._temporary, dir_fd=self._incoming)
+            self._temporary = None
         if self.file >= 0:
             close(self.file)
             self.file = -1
@@ -117,18 +145,17 @@ class FileSink:
         self.error = error
         self.discard()
 
-    def _remove_temporary(self) -> None:
-        if self._temporary is not None:
-            with suppress(OSError):  # what cannot be removed now, the next start removes
-                os.unlink(self._temporary, dir_fd=self._incoming)
-            self._temporary = self.path = None
-
     # --- for the store ---
 
     def peek(self, transfer_syntax: TransferSyntax | None, tags: Collection[int]) -> dict[int, str]:
         """Values from the beginning of the data set, by tag."""
-        end = min(self.size, _FAR)
-        return peek(lambda offset, size: os.pread(self.file, size, self._offset + offset), end, transfer_syntax, tags)
+        return peek(self._read, min(self.size, _FAR), transfer_syntax, tags)
+
+    def _read(self, offset: int, size: int) -> bytes:
+        """`size` bytes of the data set."""
+        if offset + size <= len(self._head):
+            return self._head[offset : offset + size]
+        return os.pread(self.file, size, self._offset + offset)
 
     def give_name(self, folder: int, name: str, shown: object) -> bool:
         """Give the file a name in `folder`, `shown` so in the log; False if that stands for something already."""
@@ -168,9 +195,8 @@ class FileSink:
                     os.unlink(other, dir_fd=self._incoming)
 
     def published(self, path: str) -> None:
-        """The file stands at `path` for good."""
-        self._remove_temporary()
-        self.path = path
+        """The file stands at `path` in the store for good; its temporary name goes when the success has been said."""
+        self._kept = path
 
     def same_instance(self, file: int) -> bool:
         """Whether another file holds the same data set in the same transfer syntax.
@@ -203,17 +229,22 @@ def _part10_head(file: int) -> part10.FileMeta | None:
         return None
 
 
-def _write_all(file: int, buffers: list[memoryview]) -> int:
-    """Append all of `buffers`; returns the number of bytes."""
-    total = 0
-    while buffers:
-        written = os.writev(file, buffers[:_MOST_BUFFERS])
-        total += written
+def _create(folder: int) -> tuple[int, str]:
+    """A new file in a folder, and its name: the moment, which costs no system call; chance where another process hit it too."""
+    name = f"{monotonic_ns():x}{PART}"
+    try:
+        return os.open(name, _NEW, 0o600, dir_fd=folder), name
+    except FileExistsError:
+        name = os.urandom(8).hex() + PART
+        return os.open(name, _NEW, 0o600, dir_fd=folder), name
+
+
+def _write_all(file: int, buffers: Sequence[bytes | memoryview], size: int) -> None:
+    """Append all of `buffers`, which have `size` bytes."""
+    while (written := os.writev(file, buffers[:_MOST_BUFFERS])) < size:
+        size -= written
         done = 0
-        while done < len(buffers) and written >= len(buffers[done]):
+        while written >= len(buffers[done]):
             written -= len(buffers[done])
             done += 1
-        buffers = buffers[done:]
-        if written:
-            buffers[0] = buffers[0][written:]
-    return total
+        buffers = [buffers[done][written:], *buffers[done + 1 :]]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dimse.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Stored:
     """One instance that is kept: its file stands under its final name, and its success is about to be said.
 

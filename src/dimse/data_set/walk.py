@@ -17,7 +17,7 @@ import zlib
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from struct import Struct
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from dimse.encoding import LONG_FORM, SHORT_FORM, UNDEFINED_LENGTH, is_vr, tag_name
 from dimse.uids import TransferSyntax
@@ -82,7 +82,7 @@ Read = Callable[[int, int], bytes]
 """`read(offset, size)`: up to `size` bytes from `offset` on; fewer only where there are no more."""
 
 
-def walk(read: Read, start: int, end: int, transfer_syntax: TransferSyntax | None) -> Outline:
+def walk(read: Read, start: int, end: int, transfer_syntax: TransferSyntax | None, head: bytes = b"") -> Outline:
     """Step over every element of a data set, from `start` to `end`.
 
     Zero bytes after the last element, at most `WINDOW` of them, are padding: they cannot be elements of a data set,
@@ -94,6 +94,7 @@ def walk(read: Read, start: int, end: int, transfer_syntax: TransferSyntax | Non
         start: Offset of the first element.
         end: Offset after the last byte.
         transfer_syntax: None for a private or unknown one: taken as Little Endian, with VR if the first element has.
+        head: What is at hand of the bytes from offset 0 on: of a data set that is not deflated it is not read again.
 
     Raises:
         MalformedDataSet: It is cut short, or no data set in this transfer syntax.
@@ -104,15 +105,11 @@ def walk(read: Read, start: int, end: int, transfer_syntax: TransferSyntax | Non
         source.found = steps.values
         steps.run(0, _UNKNOWN_END)
     else:
-        steps = _Walk(_Plain(read, end), transfer_syntax, _OUTLINED)
+        steps = _Walk(_Plain(read, end, head), transfer_syntax, _OUTLINED)
         end = steps.run(start, end)
-    found, warnings = steps.values.get, tuple(steps.warnings.values())
+    get, warnings = steps.values.get, tuple(steps.warnings.values())
     return Outline(
-        found(_SOP_CLASS_UID) or None,
-        found(_SOP_INSTANCE_UID) or None,
-        end,
-        warnings,
-        found(_SERIES_INSTANCE_UID) or None,
+        get(_SOP_CLASS_UID) or None, get(_SOP_INSTANCE_UID) or None, end, warnings, get(_SERIES_INSTANCE_UID) or None
     )
 
 
@@ -164,31 +161,29 @@ def values_within(
     return list(steps.values.values()), steps.warnings.get("sequence")
 
 
-class _Source(Protocol):
-    """Where the walk's bytes come from; asked for positions that only grow."""
-
-    def load(self, position: int, size: int) -> bytes:
-        """At least `size` bytes from `position` on; fewer only where there are no more."""
-
-
 class _Plain:
-    """Bytes that can be read anywhere."""
+    """Bytes that can be read anywhere; asked for positions that only grow."""
 
-    def __init__(self, read: Read, end: int) -> None:
-        self._read, self._end = read, end
+    def __init__(self, read: Read, end: int, head: bytes = b"") -> None:
+        self._read, self._end, self.head = read, end, head[:end]
         self._size, self._loaded = _FIRST_WINDOW, 0
 
     def load(self, position: int, size: int) -> bytes:
+        """At least `size` bytes from `position` on; fewer only where there are no more."""
         # Many small elements in a row are read in growing windows; after a long value one begins small again.
         near = position < self._loaded + self._size
         self._size = min(2 * self._size, WINDOW) if near else _FIRST_WINDOW
-        window = self._read(position, min(max(self._size, size), max(0, self._end - position)))
+        size = min(max(self._size, size), max(0, self._end - position))
+        at_hand = position + size <= len(self.head)
+        window = self.head[position : position + size] if at_hand else self._read(position, size)
         self._loaded = position + len(window)
         return window
 
 
 class _Inflated:
-    """The inflated bytes of a deflated data set (PS3.5 A.5), of which a window is kept."""
+    """The inflated bytes of a deflated data set (PS3.5 A.5), of which a window is kept: a source like `_Plain`."""
+
+    head = b""
 
     def __init__(self, read: Read, start: int, end: int) -> None:
         self._read, self._next, self._end = read, start, end
@@ -261,7 +256,7 @@ class _Walk:
 
     def __init__(
         self,
-        source: _Source,
+        source: _Plain | _Inflated,
         transfer_syntax: TransferSyntax | None,
         wanted: Collection[int],
         last_group: int = _DELIMITERS - 1,
@@ -271,9 +266,9 @@ class _Walk:
         self.warnings: dict[str, str] = {}  # one of a kind: a data set may hold any number of faults
         self._source, self._transfer_syntax = source, transfer_syntax
         self._wanted, self._within, self._last_group = wanted, within, last_group
-        self._looked_at = _NOT_IN_DATA_SETS.union([tag >> 16 for tag in wanted])  # groups
+        self._looked_at = frozenset([tag & 0xFFFF for tag in wanted])  # element numbers, in whatever group
         self._frames: list[_Frame] = []
-        self._window, self._base = b"", 0
+        self._window, self._base = source.head, 0
 
     def run(self, start: int, end: int) -> int:
         """Walk to `end`, or as far as the source goes if that is `_UNKNOWN_END`; return where the data set ends."""
@@ -324,43 +319,50 @@ class _Walk:
 
     def _elements(self, frame: _Frame, position: int) -> int:
         """Walk the elements of the data set or of an Item."""
-        limit, (implicit_vr, explicit, implicit, _) = frame.limit, frame.encoding
-        last_group = _DELIMITERS - 1 if frame.tag else self._last_group
-        looked_at = self._looked_at if frame.tag == self._within else _NOT_IN_DATA_SETS
-        window, base = self._window, self._base
-        while position < limit:
-            index = position - base
-            if len(window) - index < _LONGEST_HEADER:
-                window, base, index = self._source.load(position, _LONGEST_HEADER), position, 0
-                self._window, self._base = window, base
+        _, limit, _, (implicit_vr, explicit, implicit, _), item_of, _, _ = frame
+        last_group = _DELIMITERS - 1 if item_of else self._last_group
+        looked_at = self._looked_at if item_of == self._within else frozenset()
+        window, base, vr = self._window, self._base, b""
+        index, most, last = position - base, limit - base, len(window) - _LONGEST_HEADER
+        while index < most:
+            if index > last:  # a header may not be all in the window
+                base += index
+                window = self._window = self._source.load(base, _LONGEST_HEADER)
+                self._base, index, most, last = base, 0, limit - base, max(0, len(window) - _LONGEST_HEADER)
                 if len(window) < 8:
-                    return self._rest(frame, position)
-            value = position + 8
+                    return self._rest(frame, base)
             if implicit_vr:
                 group, element, length = implicit.unpack_from(window, index)
-                vr = b""
+                plain = length < 8 or (length != UNDEFINED_LENGTH and window[index + 8 : index + 12] != _ITEM_TAG)
             else:
                 group, element, vr, length = explicit.unpack_from(window, index)
-                if vr not in _SHORT_FORM:
-                    vr, value, length = self._long_form(frame, position, vr)
-            if group in looked_at or group > last_group:
-                if group > last_group or group in _NOT_IN_DATA_SETS:
-                    return self._out_of_place(frame, position, group, element)
-                if (tag := group << 16 | element) in self._wanted:
-                    self._take(tag, position, value, length, limit)
-            after = value + length
-            if vr not in _SHORT_FORM and (
-                length == UNDEFINED_LENGTH or vr == b"SQ" or (vr in _NO_VR and self._is_item(value, length))
-            ):
-                return self._enter(position, group << 16 | element, vr, value, length)
-            if after > limit:
-                raise _beyond(position, tag_name(group << 16 | element), length, limit - value)
-            position = after
-        return self._close(frame, position)
+                plain = vr in _SHORT_FORM
+            after = index + 8 + length
+            # Nearly all elements are plain, a header of 8 bytes and a value, and nobody looks at them: that has to be fast.
+            if plain and element not in looked_at and 0x0002 < group <= last_group and after <= most:
+                index = after
+                continue
+            position = base + index
+            value = position + 8
+            if not plain and not implicit_vr:
+                vr, value, length = self._long_form(frame, position, vr)
+            if group > last_group or group in _NOT_IN_DATA_SETS:
+                return self._out_of_place(frame, position, group, element)
+            tag = group << 16 | element
+            if element in looked_at and tag in self._wanted:
+                self._take(tag, position, value, length, limit)
+            if not plain and self._is_entered(vr, value, length):
+                return self._enter(position, tag, vr, value, length)
+            if value + length > limit:
+                raise _beyond(position, tag_name(tag), length, limit - value)
+            index = value + length - base
+        return self._close(frame, base + index)
 
-    def _is_item(self, value: int, length: int) -> bool:
-        """Whether a value that is not known to be a sequence begins as one."""
-        return length >= 8 and self._bytes(value, 4) == _ITEM_TAG
+    def _is_entered(self, vr: bytes, value: int, length: int) -> bool:
+        """Whether an element holds Items; where that is not known, whether its value begins with one."""
+        if length == UNDEFINED_LENGTH or vr == b"SQ":
+            return True
+        return vr in _NO_VR and length >= 8 and self._bytes(value, 4) == _ITEM_TAG
 
     def _long_form(self, frame: _Frame, position: int, vr: bytes) -> tuple[bytes, int, int]:
         """VR, offset of the value and its length, for an element whose VR is not one of the short form."""
@@ -387,7 +389,7 @@ class _Walk:
         text = self._bytes(value, length)
         if len(text) < length or value + length > limit:
             raise MalformedDataSet(f"cut short: {tag_name(tag)} at offset {position:,} is not complete")
-        self.values[position if self._within else tag] = str(text, "latin-1").strip("\0 ")
+        self.values[position if self._within else tag] = text.decode("latin-1").strip("\0 ")
 
     def _enter(self, position: int, tag: int, vr: bytes, value: int, length: int) -> int:
         """Begin a sequence, or encapsulated pixel data (PS3.5 A.4)."""
@@ -435,9 +437,7 @@ class _Walk:
                 limit = frame.limit if undefined else position + length
                 if limit > frame.limit:
                     raise _beyond(position - 8, f"an Item of {tag_name(frame.tag)}", length, frame.limit - position)
-                self._frames.append(
-                    frame._replace(steps=_Walk._elements, limit=limit, undefined=undefined, presumed=False)
-                )
+                self._frames.append(_Frame(_Walk._elements, limit, undefined, frame.encoding, frame.tag, frame.depth))
                 return position
             if frame.undefined:
                 self._frames.pop()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from struct import Struct
 from typing import Any
 
-from dimse.encoding import LONG_FORM, is_vr
+from dimse.encoding import LONG_FORM, SHORT_FORM, is_vr
 from dimse.values import value
 
 PREAMBLE = bytes(128)
@@ -32,6 +32,13 @@ _REQUIRED = (0x0002, 0x0003, 0x0010, 0x0012)
 _START = len(PREAMBLE) + len(PREFIX)
 _header = Struct("<HH2sH")
 _long_length = Struct("<L")
+
+# What is written: these elements first, then those of `_ELEMENTS`, whose VRs all have 16 bits of length.
+_HEAD = PREAMBLE + PREFIX + _header.pack(0x0002, 0x0000, b"UL", 4)  # and the group length
+_VERSION = _header.pack(0x0002, 0x0001, b"OB", 0) + _long_length.pack(2) + b"\0\1"  # File Meta Information Version
+_INSTANCE = 0x0003
+_COMMON = tuple(number for number in _ELEMENTS if number != _INSTANCE)
+_LONGEST = 0xFFFE
 
 
 class NotPart10(ValueError):
@@ -80,20 +87,26 @@ def parse(head: bytes | memoryview) -> FileMeta | None:
     Raises:
         NotPart10: It is no head of a DICOM file, or its File Meta Information does not end within `MAXIMUM_SIZE`.
     """
-    view = memoryview(head)[:MAXIMUM_SIZE]
-    if not PREFIX.startswith(bytes(view[len(PREAMBLE) : _START])):
+    head = bytes(head[:MAXIMUM_SIZE])
+    if not PREFIX.startswith(head[len(PREAMBLE) : _START]):
         raise NotPart10("not DICOM: no DICM prefix after 128 bytes of preamble")
-    position = _START
+    position, last = _START, len(head) - 8  # where a header may begin
     values: dict[str, Any] = {}
-    while len(view) >= position + 8 and (following := _element(view, position)):
-        element, start, end = following
-        if end > MAXIMUM_SIZE:
-            raise NotPart10(f"not DICOM: File Meta element (0002,{element:04X}) of {end - start:,} bytes")
-        if element in _ELEMENTS:
-            values[_ELEMENTS[element][0]] = str(view[start:end], "latin-1").strip("\0 ") or None
-        position = end
-    if len(view) < position + 8:
-        if len(view) == MAXIMUM_SIZE:
+    while position <= last:
+        group, element, vr, length = _header.unpack_from(head, position)
+        if group != 0x0002 or (vr not in SHORT_FORM and not is_vr(vr)):  # a deflated data set may begin with any bytes
+            break
+        start = position + 8
+        if vr in LONG_FORM:
+            start += 4
+            length = _long_length.unpack_from(head, position + 8)[0] if position <= last - 4 else 0
+        position = start + length
+        if position > MAXIMUM_SIZE:
+            raise NotPart10(f"not DICOM: File Meta element (0002,{element:04X}) of {length:,} bytes")
+        if known := _ELEMENTS.get(element):
+            values[known[0]] = head[start:position].decode("latin-1").strip("\0 ") or None
+    else:
+        if len(head) == MAXIMUM_SIZE:
             raise NotPart10(f"not DICOM: the File Meta Information does not end within {MAXIMUM_SIZE:,} bytes")
         return None
     if position == _START:
@@ -101,44 +114,51 @@ def parse(head: bytes | memoryview) -> FileMeta | None:
     return FileMeta(**values, data_set_offset=position)
 
 
-def _element(view: memoryview, position: int) -> tuple[int, int, int] | None:
-    """Element number, start and end of the value of the File Meta element at `position`; None if there is none."""
-    group, element, vr, length = _header.unpack_from(view, position)
-    if group != 0x0002 or not is_vr(vr):  # a deflated data set may begin with any bytes
-        return None
-    start = position + 8
-    if vr in LONG_FORM:
-        start += 4
-        length = _long_length.unpack_from(view, position + 8)[0] if len(view) >= start else 0
-    return element, start, start + length
+class Encoder:
+    """Encodes the File Meta Information of instances that have all of it in common but their UID, as those of an association have.
+
+    Args:
+        meta: What they have in common. Its `data_set_offset` does not matter, and what is None is left out.
+
+    Raises:
+        ValueError: One of the three UIDs, which every file must have, is None; or a value is not to be encoded.
+    """
+
+    def __init__(self, meta: FileMeta) -> None:
+        encoded = {number: _encode_element(number, getattr(meta, _ELEMENTS[number][0])) for number in _COMMON}
+        self._class = _VERSION + encoded.pop(0x0002)
+        self._others = b"".join(encoded.values())
+
+    def encode(self, sop_instance_uid: str | None) -> bytes:
+        """Preamble, prefix and File Meta Information for the file of an instance; its data set follows.
+
+        The preamble is all zero, whatever the instance had where it came from.
+
+        Raises:
+            ValueError: The UID is None, or not to be encoded.
+        """
+        group = self._class + _encode_element(_INSTANCE, sop_instance_uid) + self._others
+        return _HEAD + _long_length.pack(len(group)) + group
 
 
 def encode(meta: FileMeta) -> bytes:
-    """Preamble, prefix and File Meta Information for the file of an instance; its data set follows.
-
-    The preamble is all zero, whatever the instance had where it came from.
-
-    Args:
-        meta: What to write; `data_set_offset` does not matter, and what is None is left out.
+    """The same for one instance.
 
     Raises:
         ValueError: One of the four UIDs, which every file must have, is None; or a value is not to be encoded.
     """
-    elements = [_encode_element(0x0001, b"OB", b"\0\1")]  # File Meta Information Version
-    for number, (attribute, vr) in _ELEMENTS.items():
-        value = getattr(meta, attribute)
-        if value:
-            padded = value.encode("latin-1") + (b"\0" if vr == "UI" else b" ") * (len(value) % 2)
-            elements.append(_encode_element(number, vr.encode(), padded))
-        elif number in _REQUIRED:
+    return Encoder(meta).encode(meta.media_storage_sop_instance_uid)
+
+
+def _encode_element(number: int, value: str | None) -> bytes:
+    attribute, vr = _ELEMENTS[number]
+    if not value:
+        if number in _REQUIRED:
             raise ValueError(f"File Meta Information needs a {attribute}")
-    group = b"".join(elements)
-    return PREAMBLE + PREFIX + _encode_element(0x0000, b"UL", _long_length.pack(len(group))) + group
-
-
-def _encode_element(number: int, vr: bytes, value: bytes) -> bytes:
-    if vr in LONG_FORM:
-        return _header.pack(0x0002, number, vr, 0) + _long_length.pack(len(value)) + value
-    if len(value) > 0xFFFE:
-        raise ValueError(f"a value of {len(value):,} bytes does not fit File Meta element (0002,{number:04X})")
-    return _header.pack(0x0002, number, vr, len(value)) + value
+        return b""
+    encoded = value.encode("latin-1")
+    if len(encoded) % 2:
+        encoded += b"\0" if vr == "UI" else b" "
+    if len(encoded) > _LONGEST:
+        raise ValueError(f"a value of {len(encoded):,} bytes does not fit File Meta element (0002,{number:04X})")
+    return _header.pack(0x0002, number, vr.encode(), len(encoded)) + encoded

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dimse.errors import InvalidCommand, RemoteProtocolError
-from dimse.message.command import Message, decode
+from dimse.message.command import Message
 from dimse.message.elements import MAX_COMMAND_SET
+from dimse.message.layout import Decoder
 from dimse.pdv import COMMAND, LAST
 from dimse.values import value
 
@@ -51,7 +52,7 @@ class Assembler:
     bytes, passes them on. After a `RemoteProtocolError` there is nothing more to feed.
     """
 
-    __slots__ = ("_command", "_command_context", "_data_set_context", "_empty_pdvs", "_pdv_has_value")
+    __slots__ = ("_command", "_command_context", "_data_set_context", "_decode", "_empty_pdvs", "_pdv_has_value")
 
     def __init__(self) -> None:
         self._command = bytearray()
@@ -59,6 +60,7 @@ class Assembler:
         self._data_set_context: int | None = None  # while a data set is due
         self._empty_pdvs = 0
         self._pdv_has_value = False
+        self._decode = Decoder().decode
 
     @property
     def expecting_data_set(self) -> bool:
@@ -90,7 +92,11 @@ class Assembler:
         if data:
             self._pdv_has_value = True
         if ends:
-            self._end_pdv()
+            if not self._pdv_has_value:
+                self._count_empty_pdv()
+            elif self._empty_pdvs:
+                self._empty_pdvs = 0
+            self._pdv_has_value = False
         if control & COMMAND:
             return self._feed_command(context_id, data, ends and bool(control & LAST))
         if context_id != self._data_set_context:
@@ -100,16 +106,15 @@ class Assembler:
             return DATA_SET_END
         return DATA_SET_PART
 
-    def _end_pdv(self) -> None:
-        self._empty_pdvs = 0 if self._pdv_has_value else self._empty_pdvs + 1
-        self._pdv_has_value = False
+    def _count_empty_pdv(self) -> None:
+        self._empty_pdvs += 1
         if self._empty_pdvs > MAX_EMPTY_PDVS:
             raise _not_allowed(f"more than {MAX_EMPTY_PDVS} empty PDVs one after the other")
 
     def _feed_command(self, context_id: int, data: bytes | memoryview, complete: bool) -> CommandSet | None:
         if self._data_set_context is not None:
             raise _not_allowed(f"a command on context {context_id} where a data set is due on {self._data_set_context}")
-        if self._command_context not in (None, context_id):
+        if self._command_context is not None and self._command_context != context_id:
             raise _not_allowed(f"a command begun on context {self._command_context} goes on on {context_id}")
         if len(self._command) + len(data) > MAX_COMMAND_SET:
             raise _not_allowed(f"a command set of more than {MAX_COMMAND_SET} bytes")
@@ -123,24 +128,23 @@ class Assembler:
         if not data:
             raise _not_allowed("an empty command set")
         self._command_context = None
-        command = _command_set(context_id, data)
+        command = self._command_set(context_id, data)
         if command.has_data_set:
             self._data_set_context = context_id
         return command
+
+    def _command_set(self, context_id: int, data: bytes | memoryview) -> CommandSet:
+        try:
+            message = self._decode(data)
+        except InvalidCommand as invalid:
+            # As a value it must not hold the caller's receive buffer by the frames of its traceback.
+            return CommandSet(context_id, invalid.with_traceback(None), bool(invalid.elements["has_data_set"]))
+        return CommandSet(context_id, message, message.has_data_set)
 
     def _misplaced_data_set(self, context_id: int) -> RemoteProtocolError:
         if self._data_set_context is None:
             return _not_allowed(f"a data set fragment on context {context_id} where none is due")
         return _not_allowed(f"a data set fragment on context {context_id}, its command was on {self._data_set_context}")
-
-
-def _command_set(context_id: int, data: bytes | memoryview) -> CommandSet:
-    try:
-        message = decode(data)
-    except InvalidCommand as invalid:
-        # As a value it must not hold the caller's receive buffer by the frames of its traceback.
-        return CommandSet(context_id, invalid.with_traceback(None), bool(invalid.elements["has_data_set"]))
-    return CommandSet(context_id, message, message.has_data_set)
 
 
 def _not_allowed(reason: str) -> RemoteProtocolError:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
-from typing import Any, ClassVar, dataclass_transform
+from typing import Any, ClassVar, Self, dataclass_transform
 
 from dimse.errors import InvalidCommand
 from dimse.message.elements import WRITERS, Writer, command_set, read
@@ -33,6 +33,11 @@ MISTYPED_ARGUMENT = 0x0212
 # --- the messages, declared ------------------------------------------------------------------------------------------
 
 
+# How a message is written: its elements in tag order as they are if no field is given, nothing for those that it lacks then;
+# and of each field its place in them, and what writes it.
+_Writing = tuple[list[bytes], Mapping[str, tuple[int, Writer]]]
+
+
 @dataclass_transform(kw_only_default=True, frozen_default=True, eq_default=True)
 class _Declared(Value):
     """A value of keyword-only fields, whose declarations become the tables that the codec needs.
@@ -48,18 +53,18 @@ class _Declared(Value):
     """Whether a data set goes with the command: `ALWAYS`, `NEVER`, `MAY`."""
     fields: ClassVar[frozenset[str]] = frozenset()
     """The names of all fields."""
-    mandatory: ClassVar[frozenset[str]]
+    mandatory: ClassVar[frozenset[str]] = frozenset()
     """The names of the fields without a default."""
-    _layout: ClassVar[tuple[tuple[str, Writer], ...]]  # the elements to write, in tag order
+    _writing: ClassVar[_Writing | None]  # None until one is written
 
     def __init_subclass__(cls, *, name: str = "", command_field: int = 0, data_set: bool | None = NEVER) -> None:
         cls.name, cls.command_field, cls.data_set = name, command_field, data_set
-        cls.fields = cls.fields.union(field for field in cls.__annotations__ if field in WRITERS)
-        cls.mandatory = frozenset(field for field in cls.fields if not hasattr(cls, field))
+        declared = cls.__annotations__.keys() & WRITERS.keys()
+        cls.fields |= declared
+        cls.mandatory = (cls.mandatory | declared) - vars(cls).keys()
         if data_set is ALWAYS:
             type.__setattr__(cls, "has_data_set", True)
-        written = {"command_field", *cls.fields}
-        cls._layout = tuple((field, write) for field, write in WRITERS.items() if field in written)
+        cls._writing = None
 
     def __init__(self, **values: Any) -> None:
         if None in values.values():
@@ -68,9 +73,16 @@ class _Declared(Value):
             raise TypeError(f"{self.name} lacks {', '.join(sorted(self.mandatory - values.keys()))}")
         if not values.keys() <= self.fields:
             raise TypeError(f"{self.name} has no {', '.join(sorted(values.keys() - self.fields))}")
-        if self.data_set is not MAY and values.get("has_data_set", self.data_set) != self.data_set:
+        if "has_data_set" in values and self.data_set is not MAY and values["has_data_set"] != self.data_set:
             raise ValueError(f"{self.name} {'always' if self.data_set else 'never'} carries a data set")
-        self.__dict__.update(values)
+        _set_values(self, values)
+
+    @classmethod
+    def of(cls, values: dict[str, Any]) -> Self:
+        """A message of values that are known to make one; they are its own from now on."""
+        message = cls.__new__(cls)
+        _set_values(message, values)
+        return message
 
     def __setstate__(self, state: Any) -> None:
         self.__dict__.update(state)
@@ -79,8 +91,11 @@ class _Declared(Value):
         return tuple(getattr(self, field) for field in self.fields)
 
     def __repr__(self) -> str:
-        given = ", ".join(f"{field}={self.__dict__[field]!r}" for field, _ in self._layout if field in self.__dict__)
+        given = ", ".join(f"{field}={self.__dict__[field]!r}" for field in WRITERS if field in self.__dict__)
         return f"{type(self).__name__}({given})"
+
+
+_set_values = vars(_Declared)["__dict__"].__set__  # to assign them would be to change a value
 
 
 class Message(_Declared):
@@ -289,12 +304,24 @@ def encode(message: Message) -> bytes:
     Raises:
         ValueError: A field's value cannot be encoded: a UID or AE title too long or empty, a number out of its range.
     """
+    defaults, places = message._writing or _writing_of(type(message))
+    elements = defaults.copy()
     try:
-        return command_set(
-            [write(value) for field, write in message._layout if (value := getattr(message, field)) is not None]
-        )
+        for field, value in message.__dict__.items():
+            place, write = places[field]
+            elements[place] = write(value)
+        return command_set(elements)
     except struct.error as error:
         raise ValueError(f"{message!r} cannot be encoded: {error}") from error
+
+
+def _writing_of(message: type[Message]) -> _Writing:
+    """How messages of this class are written; it is kept there."""
+    written = [field for field in WRITERS if field == "command_field" or field in message.fields]
+    defaults = [getattr(message, field, None) for field in written]
+    elements = [b"" if value is None else WRITERS[field](value) for field, value in zip(written, defaults, strict=True)]
+    message._writing = elements, {field: (place, WRITERS[field]) for place, field in enumerate(written)}
+    return message._writing
 
 
 def decode(data: bytes | memoryview) -> Message:
@@ -320,25 +347,29 @@ def decode(data: bytes | memoryview) -> Message:
     if fault:
         raise InvalidCommand(f"{message.name}: {fault}", status=MISTYPED_ARGUMENT, elements=values)
     fields = message.fields
-    return message(**{field: value for field, value in values.items() if field in fields})
+    return message.of({field: value for field, value in values.items() if field in fields})
 
 
 # --- answering -------------------------------------------------------------------------------------------------------
 
 
-def respond(request: Request, status: int, **fields: Any) -> Response:
+def respond(request: Request, status: int, *, error_comment: str | None = None, **fields: Any) -> Response:
     """The response to `request`, with its message ID and SOP class and instance UIDs.
 
     Args:
         request: What is answered.
         status: The DIMSE status.
+        error_comment: Why, if there is more to say.
         **fields: Further fields of the response, or others than those copied.
 
     Raises:
         TypeError: The response has no such field.
         ValueError: `has_data_set` is not what the response allows.
     """
-    return RESPONSES[type(request)](**{**_answer(request.__dict__, status), **fields})
+    response, values = RESPONSES[type(request)], _answer(request.__dict__, status)
+    if error_comment is not None:
+        values["error_comment"] = error_comment
+    return response(**(values | fields)) if fields else response.of(values)
 
 
 def refusal(invalid: InvalidCommand) -> bytes | None:
@@ -353,14 +384,14 @@ def refusal(invalid: InvalidCommand) -> bytes | None:
         return None
     answer = _answer(said, invalid.status)
     answer |= {"command_field": command_field | RESPONSE, "has_data_set": False, "error_comment": str(invalid)}
-    return command_set([write(answer[field]) for field, write in WRITERS.items() if answer.get(field) is not None])
+    return command_set([write(answer[field]) for field, write in WRITERS.items() if field in answer])
 
 
 def _answer(said: Mapping[str, Any], status: int) -> dict[str, Any]:
     """What a response repeats of its request (PS3.7 9.1 and 10.1), and its status."""
-    return {
-        "affected_sop_class_uid": said.get("affected_sop_class_uid", said.get("requested_sop_class_uid")),
-        "message_id_being_responded_to": said["message_id"],
-        "status": status,
-        "affected_sop_instance_uid": said.get("affected_sop_instance_uid", said.get("requested_sop_instance_uid")),
-    }
+    answer = {"message_id_being_responded_to": said["message_id"], "status": status}
+    if sop_class := said.get("affected_sop_class_uid") or said.get("requested_sop_class_uid"):
+        answer["affected_sop_class_uid"] = sop_class
+    if sop_instance := said.get("affected_sop_instance_uid") or said.get("requested_sop_instance_uid"):
+        answer["affected_sop_instance_uid"] = sop_instance
+    return answer

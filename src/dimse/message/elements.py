@@ -15,6 +15,7 @@ from dimse.errors import RemoteProtocolError
 
 MAX_COMMAND_SET = 64 * 1024  # bytes; no command set that the Standard describes needs more than 1 KiB
 MAX_ELEMENTS = 64
+MAX_UID = 64  # characters (PS3.5 9.1)
 
 # Command Data Set Type (0000,0800): this one says that no data set follows, every other that one does.
 NO_DATA_SET = 0x0101
@@ -56,7 +57,7 @@ _UL_ELEMENT = struct.Struct("<HHII")
 _TAG = struct.Struct("<HH")
 
 # The longest value of each text VR (PS3.5 Table 6.2-1), and the byte that makes its length even.
-_TEXTS = {"UI": (64, b"\0"), "AE": (16, b" "), "LO": (64, b" ")}
+_TEXTS = {"UI": (MAX_UID, b"\0"), "AE": (16, b" "), "LO": (64, b" ")}
 
 
 # --- writing ---------------------------------------------------------------------------------------------------------
@@ -65,13 +66,16 @@ Writer = Callable[[Any], bytes]
 """Makes an element, header included, of its value; `ValueError` or `struct.error` where the value has no encoding."""
 
 
-def _write_text(element: int, limit: int, pad: bytes, value: str) -> bytes:
-    text = value.encode("latin-1")
-    if not 0 < len(text) <= limit:
-        raise ValueError(f"{value!r} is not 1 to {limit} characters long")
-    if len(text) & 1:
-        text += pad
-    return _HEADER.pack(0, element, len(text)) + text
+def _text_writer(element: int, limit: int, pad: bytes) -> Writer:
+    def write(value: str) -> bytes:
+        text = value.encode("latin-1")
+        if not 0 < len(text) <= limit:
+            raise ValueError(f"{value!r} is not 1 to {limit} characters long")
+        if len(text) & 1:
+            text += pad
+        return _HEADER.pack(0, element, len(text)) + text
+
+    return write
 
 
 def _write_comment(element: int, limit: int, pad: bytes, value: str) -> bytes:
@@ -97,7 +101,9 @@ def _writer(keyword: str, tag: int, vr: str) -> Writer:
         return partial(_US_ELEMENT.pack, 0, tag, 2)
     if vr == "AT":
         return partial(_write_tags, tag)
-    return partial(_write_comment if vr == "LO" else _write_text, tag, *_TEXTS[vr])
+    if vr == "LO":
+        return partial(_write_comment, tag, *_TEXTS[vr])
+    return _text_writer(tag, *_TEXTS[vr])
 
 
 WRITERS: Mapping[str, Writer] = {
@@ -157,8 +163,8 @@ def _broken(reason: str) -> RemoteProtocolError:
     return RemoteProtocolError(f"invalid command set: {reason}", abort_source=0, abort_reason=0)
 
 
-def _split(data: bytes | memoryview) -> dict[int, tuple[int, int]]:
-    """Where each element's value starts, and its length, by tag.
+def split(data: bytes | memoryview) -> dict[int, tuple[int, int]]:
+    """Where each element's value starts, and its length, by tag, in the order in which they stand there.
 
     Raises:
         RemoteProtocolError: The bytes are not a series of distinct group 0000 elements, or they are too many.
@@ -197,7 +203,7 @@ def read(data: bytes | memoryview) -> tuple[dict[str, Any], str]:
         RemoteProtocolError: What follows cannot be understood any more: the bytes are no series of command elements,
             one comes twice, a limit is passed, or it is not said whether a data set follows.
     """
-    spans = _split(data)
+    spans = split(data)
     text = str(data, "latin-1")
     values: dict[str, Any] = {}
     fault = ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Self
 
 from dimse.errors import StatusError
@@ -134,26 +135,28 @@ class Status(int):
     """
 
     service: str
-    comment: str
+    comment: str = ""
 
     def __new__(cls, code: int, *, service: str = "general", comment: str | None = None) -> Self:
         if not 0 <= code <= 0xFFFF:
             raise ValueError(f"{code} is no status, which has 16 bits")
         if service not in SERVICES:
             raise ValueError(f"{service!r} is none of {', '.join(SERVICES)}")
-        self = super().__new__(cls, code)
-        self.service, self.comment = service, comment or ""
+        self = int.__new__(cls, code)
+        self.service = service
+        if comment:
+            self.comment = comment
         return self
 
     @property
     def category(self) -> str:
         """One of "Success", "Warning", "Failure", "Cancel", "Pending" and "Unknown"."""
-        return self._row()[0] if self else SUCCESS
+        return _row(int(self), self.service)[0] if self else SUCCESS
 
     @property
     def meaning(self) -> str:
         """What the code says, in the words of its service's table."""
-        return self._row()[1]
+        return _row(int(self), self.service)[1]
 
     @property
     def is_success(self) -> bool:
@@ -195,10 +198,12 @@ class Status(int):
     def __repr__(self) -> str:
         return f"Status(0x{int(self):04X}, service={self.service!r}, comment={self.comment!r})"
 
-    def _row(self) -> tuple[str, str]:
-        """Category and meaning."""
-        digits = f"{int(self):04X}"
-        for codes, category, meaning in (*SERVICES[self.service], *GENERAL):
-            if all(code in ("x", digit) for code, digit in zip(codes, digits, strict=True)):
-                return category, meaning
-        return UNKNOWN, "Unknown status"
+
+@lru_cache(maxsize=64)  # pending ones, and warnings, come by the thousand
+def _row(code: int, service: str) -> tuple[str, str]:
+    """Category and meaning."""
+    digits = f"{code:04X}"
+    for codes, category, meaning in (*SERVICES[service], *GENERAL):
+        if all(code in ("x", digit) for code, digit in zip(codes, digits, strict=True)):
+            return category, meaning
+    return UNKNOWN, "Unknown status"

@@ -16,8 +16,9 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from functools import partial
+from importlib import import_module
 from queue import Empty, Queue
-from typing import TYPE_CHECKING, Any, ParamSpec, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, ParamSpec, Unpack
 
 from dimse import services
 from dimse.closing import Closing
@@ -30,23 +31,15 @@ from dimse.sending.proposal import Syntaxes
 from dimse.sending.retry import Retry
 from dimse.services.outgoing import Transcode
 from dimse.services.storage import Outcome
-from dimse.settings import (
-    CommonExtendedNegotiation,
-    ExtendedNegotiation,
-    ProposedContext,
-    Role,
-    Timeouts,
-    UserIdentity,
-)
+from dimse.settings import ProposedContext
 from dimse.transport.blocking import connect, iterate
 
 if TYPE_CHECKING:
     import logging
-    import ssl
 
     from dimse.instances import InstanceFile
+    from dimse.sending.options import AssociationOptions
     from dimse.services import AsyncAssociation
-    from dimse.tls import TLS
 
 P = ParamSpec("P")
 
@@ -58,20 +51,11 @@ PATIENCE = 2.0
 """Seconds that the jobs have to end when they are aborted: one that waits for a disk, a name or a connection is left behind."""
 
 
-class AssociationOptions(TypedDict, total=False):
-    """How associations are requested: the arguments of `dimse.associate`, which says what they mean."""
-
-    calling_ae_title: str
-    called_ae_title: str
-    timeouts: Timeouts
-    maximum_length: int
-    maximum_send_length: int
-    tls: TLS | ssl.SSLContext | None
-    roles: Iterable[Role]
-    extended: Iterable[ExtendedNegotiation]
-    common_extended: Iterable[CommonExtendedNegotiation]
-    identity: UserIdentity | None
-    async_ops: int
+def __getattr__(name: str) -> object:
+    """`AssociationOptions`, loaded for who asks: Python compiles each annotation of a `TypedDict`, and a C-ECHO takes no longer."""
+    if name == "AssociationOptions":
+        return import_module("dimse.sending.options").AssociationOptions
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 class Sending(Closing):

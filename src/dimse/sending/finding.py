@@ -6,7 +6,7 @@ import logging
 import os
 import stat
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import suppress
 from queue import Empty, Queue
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias
@@ -57,7 +57,7 @@ class Finder:
         self._first: dict[str, Place] = {}  # SOP instance UID: the first file that has it
         self._further: dict[str, list[Place]] = {}  # and others, with other bytes
         self._archives: Archives | None = None
-        self._found = (item for path in paths for item in self._asked_for(path))
+        self._found = self._find(paths)
 
     def __iter__(self) -> Iterator[Found | None]:
         return self._found
@@ -69,60 +69,64 @@ class Finder:
         if self._archives is not None:
             self._archives.close()
 
-    def _asked_for(self, asked_for: str | os.PathLike[str] | None) -> Iterator[Found | None]:
+    def _find(self, paths: Iterable[str | os.PathLike[str] | None]) -> Generator[Found | None, None, None]:
+        for path in paths:
+            if path is None:
+                yield None
+            else:
+                yield from filter(None, self._asked_for(os.fspath(path)))
+
+    # What one thing asked for leads to; None for what is skipped.
+
+    def _asked_for(self, path: str) -> Iterator[Found | None]:
         """What is found where a path leads."""
-        if asked_for is None:
-            yield None
-            return
-        path = os.fspath(asked_for)
         try:
             status = os.stat(path)
         except (OSError, ValueError) as error:
-            yield from self._refuse(_inaccessible(path, error))
+            yield self._refuse(_inaccessible(path, error))
             return
         if stat.S_ISDIR(status.st_mode):
             yield from self._walk(path, _identity(status))
         elif self._is_new(_identity(status)):
             try:
-                yield from self._wanted(self._check(path))
+                yield self._wanted(self._check(path))
             except IsDicomdir:
                 yield from self._file_set(path)
             except FileError as error:
                 if isinstance(error, NotDicom) and _is_archive(path):
                     yield from self._archive(path)
                 else:
-                    yield from self._refuse(error)
+                    yield self._refuse(error)
 
-    def _file_set(self, path: str) -> Iterator[Found]:
+    def _file_set(self, path: str) -> Iterator[Found | None]:
         """What a DICOMDIR lists."""
         try:
             for file in FileSet(path).files():
-                yield from self._refuse(file) if isinstance(file, FileError) else self._listed(file)
+                yield self._refuse(file) if isinstance(file, FileError) else self._listed(file)
         except FileError as error:
-            yield from self._refuse(error)
+            yield self._refuse(error)
 
-    def _listed(self, path: str) -> Iterator[Found]:
+    def _listed(self, path: str) -> Found | None:
         """A file that a DICOMDIR lists: it was asked for, as if it had been named."""
         try:
-            if self._is_new(_identity(os.stat(path))):
-                yield from self._wanted(self._check(path))
+            return self._wanted(self._check(path)) if self._is_new(_identity(os.stat(path))) else None
         except FileError as error:
-            yield from self._refuse(error)
+            return self._refuse(error)
         except OSError as error:
-            yield from self._refuse(_inaccessible(path, error))
+            return self._refuse(_inaccessible(path, error))
 
-    def _archive(self, path: str) -> Iterator[Found]:
+    def _archive(self, path: str) -> Iterator[Found | None]:
         """What is in a ZIP archive; that it holds other files too is no fault, as in a folder."""
         from dimse.sending.zipped import Archives
 
         self._archives = self._archives or Archives()
         try:
             for member in self._archives.members(path):
-                yield from self._met(member)
+                yield self._met(member)
         except FileError as error:
-            yield from self._refuse(error)
+            yield self._refuse(error)
 
-    def _walk(self, folder: str, identity: int) -> Iterator[Found]:
+    def _walk(self, folder: str, identity: int) -> Iterator[Found | None]:
         """The files of a folder, sorted; those of the folders in it, if asked for, where their names stand."""
         folders = [(folder, identity)]
         while folders:
@@ -132,35 +136,36 @@ class Finder:
             try:
                 names = sorted(os.listdir(folder), reverse=True)
             except OSError as error:
-                yield from self._refuse(_inaccessible(folder, error))
+                yield self._refuse(_inaccessible(folder, error))
                 continue
-            below = []
+            prefix, below = os.path.join(folder, ""), []
             while names:
-                path = os.path.join(folder, names.pop())
+                path = prefix + names.pop()
                 try:
                     status = os.stat(path)
                 except OSError as error:
-                    yield from self._refuse(_inaccessible(path, error))
+                    yield self._refuse(_inaccessible(path, error))
                     continue
                 identity = _identity(status)
                 if stat.S_ISDIR(status.st_mode):
                     below.append((path, identity))
                 elif self._is_new(identity):
-                    yield from self._met(path)
+                    yield self._met(path)
             if self._recurse:
                 folders += reversed(below)
 
-    def _met(self, place: Place) -> Iterator[Found]:
+    def _met(self, place: Place) -> Found | None:
         """What a folder or an archive holds."""
         try:
-            yield from self._wanted(self._check(place))
+            return self._wanted(self._check(place))
         except (NotDicom, IsDicomdir) as error:
             if isinstance(place, str) and _is_archive(place):
                 self._warn(f"Skipped: {place}: a ZIP archive: name it to send what it holds")
             else:
                 self._skip(error)
+            return None
         except FileError as error:
-            yield from self._refuse(error)
+            return self._refuse(error)
 
     def _check(self, place: Place) -> InstanceFile:
         if isinstance(place, str):
@@ -173,13 +178,13 @@ class Finder:
         self._seen.add(identity)
         return True
 
-    def _refuse(self, error: FileError) -> Iterator[Outcome]:
+    def _refuse(self, error: FileError) -> Outcome | None:
         """What was asked for and cannot be sent."""
         accessible = not isinstance(error, InaccessiblePath) and not isinstance(error.__cause__, OSError)
         if self._skip_invalid and accessible:
             self._skip(error)
-        else:
-            yield Outcome(error.path, error=error)
+            return None
+        return Outcome(error.path, error=error)
 
     def _skip(self, error: FileError) -> None:
         self._warn(f"Skipped: {error}")
@@ -187,7 +192,7 @@ class Finder:
     def _warn(self, line: str) -> None:
         self._logger.warning("%s", one_line(line))
 
-    def _wanted(self, instance: InstanceFile) -> Iterator[InstanceFile]:
+    def _wanted(self, instance: InstanceFile) -> InstanceFile | None:
         """Two files with one SOP instance UID: the same bytes are sent once, other bytes are both sent."""
         for warning in instance.warnings:
             self._warn(f"{instance.path}: {warning}")
@@ -198,12 +203,12 @@ class Finder:
             for other in (first, *others):
                 if self._is_same(instance, other):
                     self._warn(f"Sent once: {instance.path} is the same instance as {_name(other)}")
-                    return
+                    return None
             self._warn(
                 f"Both are sent: {instance.path} has the SOP instance UID of {_name(first)}, and another data set"
             )
             others.append(place)
-        yield instance
+        return instance
 
     def _is_same(self, one: InstanceFile, place: Place) -> bool:
         """Whether there is an instance that is encoded the same."""

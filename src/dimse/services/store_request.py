@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 from contextlib import suppress
+from functools import lru_cache
 from typing import IO, TYPE_CHECKING, Protocol, cast
 
 from dimse.errors import DimseError
@@ -77,16 +78,8 @@ class StoreRequest:
 
     def file_meta(self) -> bytes:
         """The preamble and File Meta Information of a Part 10 file with this instance (PS3.10 7.1)."""
-        return part10.encode(
-            part10.FileMeta(
-                media_storage_sop_class_uid=self.sop_class_uid,
-                media_storage_sop_instance_uid=self.sop_instance_uid,
-                transfer_syntax_uid=self.context.transfer_syntax,
-                implementation_class_uid=IMPLEMENTATION_CLASS_UID,
-                implementation_version_name=IMPLEMENTATION_VERSION_NAME,
-                source_application_entity_title=self.peer.ae_title,
-            )
-        )
+        encoder = _encoder(self.sop_class_uid, self.context.transfer_syntax, self.peer.ae_title)
+        return encoder.encode(self.sop_instance_uid)
 
     def open(self) -> IO[bytes]:
         """The instance as a Part 10 file, to be read."""
@@ -119,6 +112,20 @@ class StoreRequest:
             with suppress(FileNotFoundError):
                 os.unlink(temporary)
             raise
+
+
+@lru_cache(maxsize=64)
+def _encoder(sop_class_uid: str, transfer_syntax: str, ae_title: str) -> part10.Encoder:
+    """What encodes the File Meta Information of such instances: an association brings many of them."""
+    return part10.Encoder(
+        part10.FileMeta(
+            media_storage_sop_class_uid=sop_class_uid,
+            transfer_syntax_uid=transfer_syntax,
+            implementation_class_uid=IMPLEMENTATION_CLASS_UID,
+            implementation_version_name=IMPLEMENTATION_VERSION_NAME,
+            source_application_entity_title=ae_title,
+        )
+    )
 
 
 class _Joined(io.RawIOBase):

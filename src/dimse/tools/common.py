@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from importlib import import_module
 from typing import TYPE_CHECKING, NoReturn
 
 import dimse
@@ -55,13 +57,24 @@ class Parser(argparse.ArgumentParser):
         tool: Its name.
         purpose: What it is for, in one sentence.
         examples: Commands with what they do.
+        positionals: What its usage shows besides options. argparse would list each of those there, in front of every error and,
+            to be ready for one, at every start.
         prefixes: The characters that options begin with.
     """
 
-    def __init__(self, tool: str, purpose: str, examples: Sequence[tuple[str, str]], *, prefixes: str = "-") -> None:
+    def __init__(
+        self,
+        tool: str,
+        purpose: str,
+        examples: Sequence[tuple[str, str]],
+        *,
+        positionals: str = "...",
+        prefixes: str = "-",
+    ) -> None:
         width = max(len(command) for command, _ in examples)
         super().__init__(
             prog=tool,
+            usage=f"%(prog)s [options] {positionals}",
             description=purpose,
             epilog="examples:\n" + "\n".join(f"  {command:{width}}  {does}" for command, does in examples),
             formatter_class=_Formatter,
@@ -223,13 +236,13 @@ def add_waits(group: argparse._ArgumentGroup, *, connecting: bool) -> None:
 def add_syntaxes(parser: Parser) -> argparse._MutuallyExclusiveGroup:
     """What transfer syntaxes are proposed; the group is returned for what else excludes them."""
     group = parser.add_argument_group("transfer syntaxes").add_mutually_exclusive_group()
-    for short, long, uid in (
-        ("-xe", "--request-little", uids.ExplicitVRLittleEndian),
-        ("-xb", "--request-big", uids.ExplicitVRBigEndian),
-        ("-xi", "--request-implicit", uids.ImplicitVRLittleEndian),
+    for short, long, uid, name in (  # with names, because nothing else would need the table of them that early
+        ("-xe", "--request-little", uids.ExplicitVRLittleEndian, "Explicit VR Little Endian"),
+        ("-xb", "--request-big", uids.ExplicitVRBigEndian, "Explicit VR Big Endian"),
+        ("-xi", "--request-implicit", uids.ImplicitVRLittleEndian, "Implicit VR Little Endian"),
     ):
         group.add_argument(
-            short, long, action="store_const", const=(uid,), dest="syntaxes", help=f"propose {uids.name(uid)} only"
+            short, long, action="store_const", const=(uid,), dest="syntaxes", help=f"propose {name} only"
         )
     group.add_argument(
         "-pts",
@@ -430,6 +443,14 @@ def say_traceback(logger: logging.Logger, error: BaseException) -> None:
         logger.debug("this is where it comes from:", exc_info=error)
 
 
+def loaded() -> None:
+    """What a run needs is loaded, and stays: from here on there may be garbage, which Python has not looked for so far."""
+    import_module("dimse.blocking")
+    if not gc.isenabled():
+        gc.freeze()
+        gc.enable()
+
+
 def run(work: Callable[[], int], logger: logging.Logger, interrupted: Callable[[], None] | None = None) -> int:
     """Run a tool's work; Ctrl-C is an exit status, not a traceback.
 
@@ -438,6 +459,7 @@ def run(work: Callable[[], int], logger: logging.Logger, interrupted: Callable[[
         logger: The tool's.
         interrupted: What Ctrl-C still does: abort, and say how far it came.
     """
+    loaded()
     try:
         return work()
     except KeyboardInterrupt:

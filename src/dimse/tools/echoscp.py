@@ -19,6 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             ("echoscp 11112", "on every address, until SIGTERM or Ctrl-C"),
             ("echoscp -v -ba 127.0.0.1 0", "on a free port of this machine, saying what happens"),
         ),
+        positionals="port",
     )
     listening.add_options(parser, "ECHOSCP")
     options = parser.read(arguments)

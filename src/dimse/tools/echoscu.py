@@ -25,6 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             ("echoscu -v -aec ARCHIVE pacs.example.org 104", "say what happens, and how long it takes"),
             ("echoscu -d --repeat 3 ::1 11112", "three echoes, and every PDU"),
         ),
+        positionals="addr port",
     )
     common.add_peer(parser)
     common.add_logging(parser)

@@ -11,14 +11,12 @@ import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from functools import partial
-from ipaddress import ip_network
 from types import FrameType, TracebackType
-from typing import NoReturn, Self
+from typing import NoReturn, Self, TypeAlias
 
 import dimse
 from dimse import settings, uids
 from dimse.happenings import ignore
-from dimse.server import saying_where
 from dimse.text import host_and_port, one_line
 from dimse.tools import audit, common, identity, tls
 from dimse.tools.ready import announce
@@ -110,6 +108,8 @@ def add_options(parser: common.Parser, ae_title: str) -> None:
 
 
 def _network(text: str) -> str:
+    from ipaddress import ip_network
+
     ip_network(text)
     return text
 
@@ -133,7 +133,7 @@ def make_server(
     if options.implicit:
         accepted = (uids.ImplicitVRLittleEndian,)
     elif options.preferred:
-        known = only or tuple(uid for uid, entry in uids.dictionary().items() if entry.kind == "Transfer Syntax")
+        known = only or uids.TRANSFER_SYNTAXES
         accepted = tuple(dict.fromkeys((options.preferred, *UNCOMPRESSED, *known)))
         accepted = tuple(uid for uid in accepted if uid in known)
     return dimse.Server(
@@ -262,7 +262,7 @@ class Ending:
             os.read(self._woken, 1)
 
 
-Serving = Callable[[], AbstractContextManager[dimse.Server]]
+Serving: TypeAlias = "Callable[[], AbstractContextManager[dimse.Server]]"
 
 
 def run(
@@ -279,6 +279,7 @@ def run(
             listens.
     """
     why = ""
+    common.loaded()
     try:
         with Ending(reloads=bool(options.tls or options.passwords)) as ending, shared(options) as serving:
             if options.workers > 1:
@@ -377,6 +378,7 @@ def _claim(host: str, port: int) -> socket.socket:
     Raises:
         OSError: The address cannot be bound.
     """
+    from dimse.server import saying_where
 
     def bound(*options: int) -> socket.socket:
         with saying_where(host, port) as family:

@@ -20,6 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             ("dimse passwd users modality1 < password", "read it from a file's first line"),
             ("dimse passwd --delete users modality1", "forget the user"),
         ),
+        positionals="path user",
     )
     parser.add_argument("path", help="the password file")
     parser.add_argument("user", type=common.validated(passwords.validate_user), help="the user's name")

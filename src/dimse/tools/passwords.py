@@ -5,17 +5,14 @@ A line for each user: `user:scrypt$N,r,p$salt$hash`, the last two in base64 (RFC
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import os
 import stat
 import threading
 from base64 import b64decode, b64encode
-from dataclasses import dataclass
 from typing import Self
 
-from dimse.identification import LONGEST
 from dimse.settings import USER_NAME_AND_PASSCODE, UserIdentity
+from dimse.values import value
 
 COST = (2**14, 8, 5)  # scrypt's N, r and p: 16 MiB, and some 0.2 s
 MOST_COST = 2**20, 32, 32
@@ -25,7 +22,7 @@ AT_ONCE = (
 )
 
 
-@dataclass(frozen=True)
+@value
 class Hash:
     """A password's hash, and how it was made."""
 
@@ -61,12 +58,16 @@ class Hash:
 
     def fits(self, password: bytes) -> bool:
         """Is it the hash of this password? In a time that does not depend on how far they agree."""
-        return hmac.compare_digest(self.key, _derive(password, self.cost, self.salt))
+        from hmac import compare_digest
+
+        return compare_digest(self.key, _derive(password, self.cost, self.salt))
 
 
 def _derive(password: bytes, cost: tuple[int, int, int], salt: bytes) -> bytes:
+    from hashlib import scrypt  # what loads OpenSSL is for who has a password to hash
+
     n, r, p = cost
-    return hashlib.scrypt(password, salt=salt, n=n, r=r, p=p, maxmem=128 * r * (n + p + 2) + 2**20, dklen=KEY)
+    return scrypt(password, salt=salt, n=n, r=r, p=p, maxmem=128 * r * (n + p + 2) + 2**20, dklen=KEY)
 
 
 class Passwords:
@@ -94,6 +95,8 @@ class Passwords:
 
     def identify(self, who: UserIdentity) -> bytes | None:
         """What answers a user identity: b"" for a user with the right password, None for anybody else."""
+        from dimse.identification import LONGEST
+
         if who.identity_type != USER_NAME_AND_PASSCODE:
             return None
         found = self._hashes.get(who.user)

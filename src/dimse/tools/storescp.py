@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager, nullcontext
-from typing import get_args
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from typing import TYPE_CHECKING, get_args
 
 import dimse
 from dimse import uids
 from dimse.archive import FileStore
-from dimse.archive.events import STUDY_TIMEOUT, Command, Events, Report
 from dimse.archive.file_store import Durability, OnDuplicate
 from dimse.archive.layout import DEFAULT, FIELDS, Layout
 from dimse.archive.stored import Stored
 from dimse.sinks import DiscardSink
 from dimse.tools import audit, common, identity, listening, tls
+
+if TYPE_CHECKING:
+    from dimse.archive.events import Command, Events, Report  # which load much, and are for the options under "events"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,6 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             ("storescp -v -aet ARCHIVE -ba 127.0.0.1 0", "on a free port of this machine, saying what happens"),
             ("storescp 11112 -od in --exec-study ./import", "run a program when a study is complete"),
         ),
+        positionals="port",
     )
     listening.add_options(parser, "STORESCP")
     add_what_is_accepted(parser)
@@ -112,23 +115,29 @@ def add_events(parser: common.Parser) -> None:
     group.add_argument(
         "--exec",
         metavar="CMD",
-        type=common.validated(Command),
+        type=common.validated(_command),
         help="run a program for each instance: no shell; values in DIMSE_... variables, and as JSON on its input",
     )
     group.add_argument(
         "--exec-study",
         metavar="CMD",
-        type=common.validated(Command),
+        type=common.validated(_command),
         help="run one for each study that has become quiet",
     )
     group.add_argument(
         "--study-timeout",
         metavar="S",
         type=common.seconds,
-        default=STUDY_TIMEOUT,
+        default=60.0,
         help="how long a study is quiet: seconds (%(default)s)",
     )
     group.add_argument("--report", metavar="F", help="append a JSON line for each instance to a file")
+
+
+def _command(text: str) -> Command:
+    from dimse.archive.events import Command
+
+    return Command(text)
 
 
 @contextmanager
@@ -142,22 +151,38 @@ def shared(options: argparse.Namespace) -> Iterator[listening.Serving]:
         for events in listeners:
             events(stored)
 
-    with (
-        closing(Report(options.report)) if options.report else nullcontext() as report,
-        _storing(options, tell) as handlers,
-    ):
+    with _report(options) as report, _storing(options, tell) as handlers:
 
         @contextmanager
         def serving() -> Iterator[dimse.Server]:
-            events = Events(options.exec, options.exec_study, report=report, study_timeout=options.study_timeout)
-            listeners.append(events)
-            try:
-                with _server(options, handlers) as server:
-                    yield server
-            finally:
-                events.close(options.drain)
+            with _events(options, report, listeners), _server(options, handlers) as server:
+                yield server
 
         yield serving
+
+
+def _report(options: argparse.Namespace) -> AbstractContextManager[Report | None]:
+    if not options.report:
+        return nullcontext()
+    from dimse.archive.events import Report
+
+    return closing(Report(options.report))
+
+
+@contextmanager
+def _events(options: argparse.Namespace, report: Report | None, listeners: list[Events]) -> Iterator[None]:
+    """While the body runs there is one more listener, if the user asked for anything that it does."""
+    if not (options.exec or options.exec_study or report):
+        yield
+        return
+    from dimse.archive.events import Events
+
+    events = Events(options.exec, options.exec_study, report=report, study_timeout=options.study_timeout)
+    listeners.append(events)
+    try:
+        yield
+    finally:
+        events.close(options.drain)
 
 
 @contextmanager
@@ -177,8 +202,7 @@ def _storing(options: argparse.Namespace, tell: Callable[[Stored], None]) -> Ite
 
 
 def _server(options: argparse.Namespace, handlers: dimse.Handlers) -> dimse.Server:
-    entries = uids.dictionary()
-    syntaxes = tuple(uid for uid in options.accept_only if uid in entries and entries[uid].kind == "Transfer Syntax")
+    syntaxes = tuple(uid for uid in options.accept_only if uid in uids.TRANSFER_SYNTAXES)
     contexts = {uid for uid in options.accept_only if uid not in syntaxes} or set(uids.STORAGE_SOP_CLASSES)
     if not options.no_echo:
         contexts.add(uids.Verification)

@@ -30,6 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     audit.settle(parser, options, options.calling_aet, sends=True)
     from dimse.tools.sender import Sender
 
+    common.loaded()
     return Sender(parser, options, logger).run(paths(options))
 
 
@@ -62,6 +63,7 @@ def make_parser(arguments: Sequence[str]) -> common.Parser:
                 "what was not acknowledged yet, however often it is run",
             ),
         ),
+        positionals="addr port path ...",
         prefixes="-+",
     )
     about_journal = "--status" in arguments

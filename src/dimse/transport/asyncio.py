@@ -13,20 +13,16 @@ from functools import partial
 from typing import Any, TypeVar, cast
 
 from dimse.transport import READ, WRITE
-from dimse.transport.base import Address, Listener, Transport, call_in_thread, tune
+from dimse.transport.base import BREATH_BYTES, Address, Listener, Transport, call_in_thread, tune
 from dimse.transport.base import connect as _connect
 
 T = TypeVar("T")
 
-# A fast peer never makes a call block: after so many bytes or seconds the loop gets its turn all the same.
-BREATH_BYTES = 256 * 1024
-BREATH_SECONDS = 0.002
+BREATH_SECONDS = 0.002  # or after so long
 
 
 class AsyncioTransport(Transport):
     """A transport connection on the running event loop."""
-
-    breathes = True
 
     def __init__(self, connection: socket.socket) -> None:
         super().__init__(connection)

@@ -33,6 +33,10 @@ Address = tuple[Any, ...]
 Listener = socket.socket
 Buffers = Sequence["bytes | memoryview"]
 
+BREATH_BYTES = (
+    256 * 1024
+)  # a fast peer never makes a call block: after so many bytes others get their turn all the same
+
 MOST_BUFFERS = 1024  # in one system call; the system refuses more
 
 _QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
@@ -75,8 +79,7 @@ class Transport(ABC):
             TimeoutError: It took too long.
         """
 
-    breathes = False  # does `breathe` do anything?
-
+    @abstractmethod
     async def breathe(self, count: int) -> None:
         """Called after each `count` bytes that moved without waiting: a chance to let others run."""
 

@@ -10,8 +10,9 @@ from types import CoroutineType
 from typing import Any, TypeVar, cast
 
 from dimse.transport import READ, WRITE
-from dimse.transport.base import Address, Transport, call_in_thread
+from dimse.transport.base import BREATH_BYTES, Address, Transport, call_in_thread
 from dimse.transport.base import connect as _connect
+from dimse.turns import aside, is_brief
 
 T = TypeVar("T")
 
@@ -28,6 +29,15 @@ class BlockingTransport(Transport):
         self._descriptor = connection.fileno()
         self._poll = select.poll()
         self._registered = 0
+        self._moved = 0
+
+    async def breathe(self, count: int) -> None:
+        """Let other threads have their turn after 256 KiB without a wait."""
+        self._moved += count
+        if self._moved >= BREATH_BYTES:
+            self._moved = 0
+            with aside():
+                return
 
     async def _wait(self, events: int, deadline: float | None) -> int:
         """Poll until an event or the deadline; the thread waits here."""
@@ -36,7 +46,8 @@ class BlockingTransport(Transport):
             self._registered = events
         while True:
             wait = None if deadline is None else max(0.0, deadline - time.monotonic()) * 1000
-            polled = self._poll.poll(wait)
+            with aside():
+                polled = self._poll.poll(wait)
             if polled:
                 flags = polled[0][1]
                 return (READ if flags & _READABLE else 0) | (WRITE if flags & _WRITABLE else 0)
@@ -45,11 +56,15 @@ class BlockingTransport(Transport):
 
     async def call(self, function: Callable[..., T | Awaitable[T]], *args: Any) -> T:
         """Run it here; an `async def` gets an event loop of its own for the time."""
-        return _to_its_end(function, *args)
+        if is_brief(function):
+            return _to_its_end(function, *args)
+        with aside():
+            return _to_its_end(function, *args)
 
     async def call_within(self, seconds: float, function: Callable[..., T | Awaitable[T]], *args: Any) -> T:
         """As `call`, in a thread of its own."""
-        answer: T = call_in_thread(_to_its_end, function, *args).result(seconds)
+        with aside():
+            answer: T = call_in_thread(_to_its_end, function, *args).result(seconds)
         return answer
 
 

@@ -1,0 +1,133 @@
+"""One run of one pair, and many of them in turn."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TypeVar
+
+from bench import loopback
+from bench.processes import PrivateMemory, Running, connected, cpu_seconds, free_port, listening
+from bench.programs import LOOPBACK_LIMIT, ROOT, Pair, receiver, sender
+from bench.results import Run, Seen
+from bench.works import SHARED, Work
+
+LONGEST = 300.0  # seconds of one run
+
+T = TypeVar("T")
+
+
+class NotADiskError(Exception):
+    """What should be on a disk would be in memory."""
+
+
+@contextmanager
+def scratch(where: Path = SHARED) -> Iterator[Path]:
+    """A new folder, removed when left."""
+    where.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="run-", dir=where))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
+
+
+def measure(pair: Pair, work: Work, turn: int, share: float, where: Path = SHARED) -> Run:
+    """Run a pair once, into an empty folder.
+
+    Args:
+        pair: Who sends, and who receives.
+        work: What is sent.
+        turn: Which round it is.
+        share: How much of the work is sent.
+        where: The folder for works, and for what is received unless that goes to a disk.
+
+    Raises:
+        MissingError: One of the two is not installed.
+        NotADiskError: There is no disk to receive on.
+        NotListeningError: The receiver does not listen.
+    """
+    files = sorted(work.folder(share, where).iterdir())
+    one = loopback_limit if pair == LOOPBACK_LIMIT else two_programs
+    with scratch(disk() if pair.group.on_disk else where) as folder:
+        received = folder / "received"
+        received.mkdir()
+        seen = one(pair, files, folder, received)
+    size = sum(file.stat().st_size for file in files)
+    return Run(work.name, pair.name, turn, len(files) / work.objects, size, len(files), **asdict(seen))
+
+
+def two_programs(pair: Pair, files: Sequence[Path], folder: Path, received: Path) -> Seen:
+    """A run of a sender and a receiver."""
+    environment = pair.setting.environment
+    with listening(lambda port: receiver(pair.receiver, pair.setting, port, received), environment, folder) as listener:
+        command = sender(pair.sender, pair.setting, listener.port, files[0].parent)
+        if pair.group.on_disk:
+            os.sync()  # no write of an earlier run falls into this one
+        before = cpu_seconds(listener.pid)
+        running = Running(command, environment, folder / "sender.log")
+        with PrivateMemory(running.pid, listener.pid) as memory:
+            ended = running.wait(LONGEST)
+            receiver_cpu = cpu_seconds(listener.pid) - before
+    arrived = len(stored(received))
+    sender_memory, receiver_memory = memory.peaks
+    return Seen(arrived, ended.seconds, ended.cpu_seconds, receiver_cpu, sender_memory, receiver_memory, ended.status)
+
+
+def loopback_limit(pair: Pair, files: Sequence[Path], folder: Path, received: Path) -> Seen:
+    """A run of `loopback`, this process being the sender."""
+    port, into = free_port(), received / "received"
+    command = [sys.executable, loopback.__file__, str(port), str(into)]
+    receiving = Running(command, pair.setting.environment, folder / "receiver.log")
+    with connected(port) as connection:
+        before, mine = cpu_seconds(receiving.pid), time.process_time()
+        seconds = loopback.send(connection, files)
+        mine = time.process_time() - mine
+    ended = receiving.wait(LONGEST)
+    complete = into.stat().st_size == sum(file.stat().st_size for file in files)
+    arrived = len(files) if complete else 0
+    return Seen(arrived, seconds, mine, ended.cpu_seconds - before, 0, 0, ended.status)
+
+
+def disk() -> Path:
+    """A folder on the disk that this checkout is on.
+
+    Raises:
+        NotADiskError: That is in memory.
+    """
+    folder = ROOT / ".bench"
+    folder.mkdir(exist_ok=True)
+    device = os.stat(folder).st_dev
+    for line in Path("/proc/self/mountinfo").read_text().splitlines():
+        before, _, behind = line.partition(" - ")
+        kind = behind.split()[0]
+        if before.split()[2] == f"{os.major(device)}:{os.minor(device)}" and kind in ("tmpfs", "ramfs"):
+            raise NotADiskError(f"{ROOT} is in memory ({kind}): no disk to measure there")
+    return folder
+
+
+def stored(folder: Path) -> list[Path]:
+    """The files that a receiver has made: what begins with a dot is its own."""
+    return [path for path in folder.rglob("[!.]*") if path.is_file()]
+
+
+def in_turn(contestants: Sequence[T], runs: Callable[[T], int], one: Callable[[T, int], None]) -> None:
+    """Run all contestants in rounds, each once a round, in an order that rotates; round 0 is to warm up.
+
+    Args:
+        contestants: Those to be compared.
+        runs: In how many rounds a contestant takes part.
+        one: Runs one of them, in this round.
+    """
+    for turn in range(max(map(runs, contestants), default=-1) + 1):
+        first = turn % len(contestants)
+        for contestant in (*contestants[first:], *contestants[:first]):
+            if turn <= runs(contestant):
+                one(contestant, turn)

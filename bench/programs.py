@@ -1,0 +1,243 @@
+"""Who sends and who receives: the programs, their settings, and which of them are measured as pairs."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+LOOPBACK = "127.0.0.1"
+
+
+class MissingError(Exception):
+    """A program that is measured is not installed."""
+
+
+def ours(tool: str) -> str:
+    """The path of a tool of ours: the script that pip installed beside this Python."""
+    return str(Path(sys.executable).with_name(tool))
+
+
+def dcmtk(program: str) -> str:
+    """The path of a program of DCMTK, looked for beside its dcmdump: the echoscu found first may be ours.
+
+    Raises:
+        MissingError: It is not installed.
+    """
+    dcmdump = shutil.which("dcmdump")
+    if path := dcmdump and shutil.which(program, path=str(Path(dcmdump).parent)):
+        return path
+    raise MissingError(f"DCMTK's {program} is not installed")
+
+
+def pynetdicom(application: str) -> list[str]:
+    """The command of an application of pynetdicom, run by the Python that has it: DIMSE_PEERS, or what scripts/peers made.
+
+    Raises:
+        MissingError: There is none.
+    """
+    path = os.environ.get("DIMSE_PEERS") or str(ROOT / ".venv-peers" / "bin" / "python")
+    if found := shutil.which(path):
+        return [found, "-m", "pynetdicom", application]
+    raise MissingError(f"no Python with pynetdicom at {path}: run scripts/peers, or set DIMSE_PEERS")
+
+
+def dcmtk_profiles() -> str:
+    """DCMTK's own file of association profiles, without which dcmrecv accepts nothing.
+
+    Raises:
+        MissingError: It is not installed.
+    """
+    for folder in ("/etc/dcmtk", "/usr/share/dcmtk", "/usr/local/etc/dcmtk", "/opt/homebrew/etc/dcmtk"):
+        if (path := Path(folder) / "storescp.cfg").exists():
+            return str(path)
+    raise MissingError("DCMTK's storescp.cfg is not installed")
+
+
+def dcmtk_version() -> list[str]:
+    """The command that says the version of DCMTK.
+
+    Raises:
+        MissingError: It is not installed.
+    """
+    return [dcmtk("dcmsend"), "--version"]
+
+
+def pynetdicom_version() -> list[str]:
+    """The command that says the version of pynetdicom.
+
+    Raises:
+        MissingError: It is not installed.
+    """
+    return [pynetdicom("")[0], "-c", "import pynetdicom; print(pynetdicom.__version__)"]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How programs run.
+
+    Attributes:
+        name: What it is called in results.
+        nodelay: TCP_NODELAY=1 in the environment: DCMTK leaves Nagle's algorithm on without it.
+        dcmtk: Options of both programs, where they are DCMTK's.
+        receiver: Options of the receiver.
+    """
+
+    name: str
+    nodelay: bool
+    dcmtk: tuple[str, ...] = ()
+    receiver: tuple[str, ...] = ()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment for it. Python's programs may keep their compiled modules, as they do for every user."""
+        mine = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "TCP_NODELAY"))}
+        return mine | ({"TCP_NODELAY": "1"} if self.nodelay else {})
+
+
+LONG = ("-pdu", "131072")
+
+BEST = Setting("", nodelay=True, dcmtk=LONG)
+SHORT_PDUS = Setting("default PDUs", nodelay=True)
+LONG_PDUS = Setting("131072-byte PDUs, no TCP_NODELAY", nodelay=False, dcmtk=LONG)
+AS_IT_COMES = Setting("as it comes", nodelay=False)
+BIT_PRESERVING = Setting("+B", nodelay=True, dcmtk=LONG, receiver=("+B",))
+DURABLE = Setting("--durability full", nodelay=True, dcmtk=LONG, receiver=("--durability", "full"))
+NOT_DURABLE = Setting("--durability none", nodelay=True, dcmtk=LONG, receiver=("--durability", "none"))
+
+Command = Callable[[Setting, str, str], list[str]]
+
+SENDERS: Mapping[str, Command] = {
+    "ours": lambda setting, port, files: [ours("storescu"), LOOPBACK, port, files],
+    "dcmsend": lambda setting, port, files: [dcmtk("dcmsend"), *setting.dcmtk, LOOPBACK, port, "+sd", files],
+    "storescu": lambda setting, port, files: [dcmtk("storescu"), *setting.dcmtk, "-R", LOOPBACK, port, "+sd", files],
+    "pynetdicom": lambda setting, port, files: [*pynetdicom("storescu"), "-cx", LOOPBACK, port, files],
+}
+"""The commands that send: with a setting, to a port, all files of a folder."""
+
+RECEIVERS: Mapping[str, Command] = {
+    "ours": lambda setting, port, folder: [ours("storescp"), *setting.receiver, port, "-od", folder],
+    "dcmrecv": lambda setting, port, folder: [
+        *(dcmtk("dcmrecv"), *setting.dcmtk, *setting.receiver, "-xf", dcmtk_profiles(), "AllDICOM"),
+        *("-od", folder, port),
+    ],
+    "storescp": lambda setting, port, folder: [
+        *(dcmtk("storescp"), *setting.dcmtk, *setting.receiver, "+xa", "-pm"),
+        *("-od", folder, port),
+    ],
+    "pynetdicom": lambda setting, port, folder: [*pynetdicom("storescp"), port, "-od", folder],
+}
+"""The commands that receive: with a setting, on a port, into a folder."""
+
+
+def sender(name: str, setting: Setting, port: int, files: Path) -> list[str]:
+    """The command that sends all files of a folder.
+
+    Raises:
+        MissingError: It is not installed.
+    """
+    return SENDERS[name](setting, str(port), str(files))
+
+
+def receiver(name: str, setting: Setting, port: int, folder: Path) -> list[str]:
+    """The command that receives into a folder.
+
+    Raises:
+        MissingError: It is not installed.
+    """
+    return RECEIVERS[name](setting, str(port), str(folder))
+
+
+@dataclass(frozen=True)
+class Group:
+    """Pairs that are measured equally often.
+
+    Attributes:
+        name: For the option `--only`.
+        title: What it is, in words.
+        runs: How many count at most; None is as many as asked for.
+        shares: Which share of a work is sent, where it is not the whole: results are scaled up to it.
+        on_disk: Whether what is received goes to a disk; else it stays in memory.
+    """
+
+    name: str
+    title: str
+    runs: int | None = None
+    shares: Mapping[str, float] = field(default_factory=dict)
+    on_disk: bool = False
+
+
+HEADLINE = Group("headline", "ours and DCMTK's best")
+DCMTK = Group("dcmtk", "DCMTK's other programs and options")
+PYNETDICOM = Group("pynetdicom", "pynetdicom", runs=3)
+AS_THEY_COME = Group("as-they-come", "DCMTK as it comes", runs=3)
+DISK = Group("disk", "received on a disk", on_disk=True)
+
+# Where both sides wait for each other's delayed acknowledgements: 50 to 90 ms for every object.
+WAITING = replace(PYNETDICOM, shares={"small": 0.25})
+STALLED = replace(AS_THEY_COME, shares={"ct": 0.1, "small": 0.025, "mixed": 0.25})
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A sender and a receiver.
+
+    Attributes:
+        sender, receiver: Their names: see `SENDERS` and `RECEIVERS`.
+        group: How often it is measured, and where.
+        setting: How they run.
+        works: The names of what is sent.
+    """
+
+    sender: str
+    receiver: str
+    group: Group
+    setting: Setting = BEST
+    works: tuple[str, ...] = ("ct", "small", "large", "mixed")
+
+    @property
+    def name(self) -> str:
+        """What it is called in results."""
+        further = [self.setting.name] * bool(self.setting.name) + ["on a disk"] * self.group.on_disk
+        return ", ".join([f"{self.sender} → {self.receiver}", *further])
+
+
+UNCOMPRESSED = ("ct", "small", "large")  # DCMTK's storescu proposes no compressed transfer syntaxes by itself
+
+OURS = Pair("ours", "ours", HEADLINE)
+OUR_SENDER = Pair("ours", "dcmrecv", HEADLINE)
+OUR_RECEIVER = Pair("dcmsend", "ours", HEADLINE)
+DCMTK_BEST = Pair("dcmsend", "dcmrecv", HEADLINE)
+LOOPBACK_LIMIT = Pair("sendfile", "write", HEADLINE)  # no programs, but what the machine can do: see loopback.py
+PYNETDICOM_BOTH = Pair("pynetdicom", "pynetdicom", WAITING)
+
+PAIRS = (
+    OURS,
+    OUR_SENDER,
+    OUR_RECEIVER,
+    DCMTK_BEST,
+    LOOPBACK_LIMIT,
+    Pair("ours", "storescp", DCMTK),
+    Pair("storescu", "ours", DCMTK, works=UNCOMPRESSED),
+    Pair("storescu", "storescp", DCMTK, works=UNCOMPRESSED),
+    Pair("dcmsend", "dcmrecv", DCMTK, SHORT_PDUS),
+    Pair("dcmsend", "dcmrecv", DCMTK, BIT_PRESERVING),
+    Pair("ours", "pynetdicom", PYNETDICOM),
+    Pair("pynetdicom", "ours", PYNETDICOM),
+    PYNETDICOM_BOTH,
+    Pair("ours", "dcmrecv", AS_THEY_COME, AS_IT_COMES),
+    Pair("dcmsend", "ours", AS_THEY_COME, AS_IT_COMES),
+    Pair("dcmsend", "dcmrecv", STALLED, AS_IT_COMES),
+    Pair("dcmsend", "dcmrecv", STALLED, LONG_PDUS),
+    Pair("storescu", "ours", AS_THEY_COME, AS_IT_COMES, UNCOMPRESSED),
+    Pair("storescu", "storescp", STALLED, AS_IT_COMES, UNCOMPRESSED),
+    Pair("ours", "ours", DISK, DURABLE),
+    Pair("ours", "ours", DISK, NOT_DURABLE),
+    Pair("dcmsend", "ours", DISK, DURABLE),
+    Pair("dcmsend", "dcmrecv", DISK),
+)
+"""Every pair that is measured, in the order of the results."""

@@ -1,0 +1,98 @@
+"""What is to be reached, in one place: the terminal's table and docs/speed.md show it beside what was."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+from bench import extra, programs
+from bench.results import Results, middle
+from bench.works import WORKS
+
+FASTER: dict[str, tuple[float, float, float, float]] = {
+    "ct": (1.0, 1.0, 1.3, 40.0),
+    "small": (1.1, 1.1, 1.5, 200.0),
+    "large": (1.0, 1.0, 1.2, 18.0),
+}
+"""By work, how many times as fast, in the order of `COMPARED`."""
+
+COMPARED = (
+    ("our storescu : dcmsend, to dcmrecv", programs.OUR_SENDER, programs.DCMTK_BEST),
+    ("our storescp : dcmrecv, from dcmsend", programs.OUR_RECEIVER, programs.DCMTK_BEST),
+    ("both ours : both DCMTK", programs.OURS, programs.DCMTK_BEST),
+    ("both ours : both pynetdicom", programs.OURS, programs.PYNETDICOM_BOTH),
+)
+
+LOOPBACK_SHARE = 0.7  # of the loopback limit, with the large object
+MEMORY = 48  # MiB of private memory on either side
+STARTS = 5.0  # times as long as Python itself: 100 ms where `python -c pass` takes 20
+
+
+@dataclass(frozen=True)
+class Target:
+    """Something to be reached.
+
+    Attributes:
+        about: What it is about: the title of a work, or a section.
+        name: What is measured.
+        wanted: The figure to be reached.
+        most: Whether it is the most that is allowed; else the least.
+        unit: Of the figure, as it stands behind it.
+        find: What was reached; None if it was not measured.
+    """
+
+    about: str
+    name: str
+    wanted: float
+    most: bool
+    unit: str
+    find: Callable[[Results], float | None]
+
+    def missed(self, reached: float) -> bool:
+        """Whether this is not enough."""
+        return reached > self.wanted if self.most else reached < self.wanted
+
+
+def targets() -> Iterator[Target]:
+    """All of them."""
+    for name, wanted in FASTER.items():
+        for (title, pair, reference), factor in zip(COMPARED, wanted, strict=True):
+            yield Target(WORKS[name].title, title, factor, False, "×", partial(faster, name, pair, reference))
+    find = partial(faster, "large", programs.OURS, programs.LOOPBACK_LIMIT)
+    yield Target(WORKS["large"].title, "both ours : the loopback limit", LOOPBACK_SHARE, False, "×", find)
+    for work in WORKS.values():
+        yield Target(work.title, "most private memory of either side", MEMORY, True, " MiB", partial(memory, work.name))
+    for name in extra.LOAD:
+        most, one = (extra.at_one_time(extra.OURS, name, count) for count in (extra.SIMULTANEOUS[-1], 1))
+        find = partial(figures, "simultaneous", most, one)
+        yield Target(WORKS[name].title, "100 associations at one time : one", 1.0, False, "×", find)
+    for name in extra.LOAD:
+        two, one = (extra.at_one_time(scp, name, extra.SIMULTANEOUS[-1]) for scp in (extra.WORKERS, extra.OURS))
+        find = partial(figures, "workers", two, one)
+        yield Target(WORKS[name].title, "--workers 2 : one", 1.5, False, "×", find)
+    find = partial(figures, "start-up", "our echoscu", extra.PYTHON)
+    yield Target("start-up", f"our echoscu : {extra.PYTHON}", STARTS, True, "×", find)
+
+
+def faster(work: str, pair: programs.Pair, reference: programs.Pair, results: Results) -> float | None:
+    """How many times as fast a pair was as another: the median of the rounds."""
+    return middle(results.ratios(work, pair.name, reference.name))
+
+
+def memory(work: str, results: Results) -> float | None:
+    """The most private memory of a program of ours in any run that counts, MiB."""
+    seen = [
+        used
+        for pair in programs.PAIRS
+        for run in results.counted(work, pair.name)
+        for used in (
+            (run.sender_memory,) * (pair.sender == "ours") + (run.receiver_memory,) * (pair.receiver == "ours")
+        )
+    ]
+    return max(seen) / 2**20 if seen else None
+
+
+def figures(section: str, name: str, reference: str, results: Results) -> float | None:
+    """A figure as a multiple of another: the median of the rounds."""
+    return middle(results.figure_ratios(section, name, reference))

@@ -1,0 +1,28 @@
+"""How the associations of a sending are requested."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypedDict
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Iterable
+
+    from dimse.settings import CommonExtendedNegotiation, ExtendedNegotiation, Role, Timeouts, UserIdentity
+    from dimse.tls import TLS
+
+
+class AssociationOptions(TypedDict, total=False):
+    """How associations are requested: the arguments of `dimse.associate`, which says what they mean."""
+
+    calling_ae_title: str
+    called_ae_title: str
+    timeouts: Timeouts
+    maximum_length: int
+    maximum_send_length: int
+    tls: TLS | ssl.SSLContext | None
+    roles: Iterable[Role]
+    extended: Iterable[ExtendedNegotiation]
+    common_extended: Iterable[CommonExtendedNegotiation]
+    identity: UserIdentity | None
+    async_ops: int

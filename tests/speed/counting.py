@@ -1,0 +1,172 @@
+"""What a tool does for one object more, counted: so that speed is held by figures that do not depend on the machine.
+
+A tool runs with a few objects and again with more, and the difference counts: its start and its end do not. The other end is our
+other tool. An object is answered before the next one is sent, so that hardly anything depends on which of them is faster.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from tests.drivers import make_instance
+from tests.interop import peers
+from tests.tools import running
+from tests.tools.listeners import listening
+
+# Where no bytecode is written, a first run does the same as a second one.
+ENVIRONMENT = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}
+
+
+class Counted(Protocol):
+    """A tool whose doings are counted."""
+
+    def start(self, words: list[str], **options: Any) -> subprocess.Popen[str]:
+        """Start the command of a tool, `python -m dimse NAME ...`; options as of `subprocess.Popen`."""
+
+    def counts(self) -> Counter[str]:
+        """How often it did what, once it has ended."""
+
+
+# ---- system calls
+
+# One call that has several names: which one the C library takes depends on its version and on the processor.
+ALIKE = {"fstat": "newfstatat", "stat": "newfstatat", "open": "openat", "ppoll": "poll", "fstatfs64": "fstatfs"}
+
+_STRACE = ("strace", "-D", "-f", "-qq", "-s", "0")
+_CALL = re.compile(r"\d+ +(\w+)\(")
+_RESULT = re.compile(r"\d+ +(?:<\.\.\. )?(\w+)[( ].* = (\d+)$")
+
+
+class Traced:
+    """A tool under strace.
+
+    Args:
+        trace: Where strace writes.
+    """
+
+    def __init__(self, trace: Path) -> None:
+        self._trace = trace
+        command = [*_STRACE, "-o", str(trace), "true"]
+        if not shutil.which("strace") or subprocess.run(command, capture_output=True, check=False).returncode:
+            peers.missing("there is no strace here that may trace")
+
+    def start(self, words: list[str], **options: Any) -> subprocess.Popen[str]:
+        """As `Counted.start`."""
+        return subprocess.Popen([*_STRACE, "-o", str(self._trace), *words], env=ENVIRONMENT, **options)
+
+    def counts(self, since: str = "execve") -> Counter[str]:
+        """How often it called the system for what, from the first call of that name on."""
+        calls = [found[1] for line in self._trace.read_text().splitlines() if (found := _CALL.match(line))]
+        return Counter(ALIKE.get(call, call) for call in calls[calls.index(since) :])
+
+    def moved(self, call: str) -> int:
+        """How many bytes a call that moves some has moved in all."""
+        results = map(_RESULT.match, self._trace.read_text().splitlines())
+        return sum(int(found[2]) for found in results if found and found[1] == call)
+
+
+# ---- the interpreter's work
+
+_PROFILED = """
+import atexit, itertools, os, sys, threading
+counters = {"call": itertools.count(), "c_call": itertools.count()}
+
+def count(frame, event, argument):
+    if event in counters:
+        next(counters[event])
+
+@atexit.register
+def tell():
+    sys.setprofile(None)
+    with open(os.environ["COUNTS"], "w") as file:
+        print(*map(next, counters.values()), file=file)
+
+from dimse.__main__ import main
+threading.setprofile(count)
+sys.setprofile(count)
+raise SystemExit(main())
+"""
+
+
+class Profiled:
+    """A tool in which every call of a function, in Python or in C, is counted, in all its threads.
+
+    Args:
+        told: Where it writes what it has counted.
+    """
+
+    def __init__(self, told: Path) -> None:
+        self._told = told
+
+    def start(self, words: list[str], **options: Any) -> subprocess.Popen[str]:
+        """As `Counted.start`."""
+        environment = ENVIRONMENT | {"COUNTS": str(self._told)}
+        return subprocess.Popen([sys.executable, "-c", _PROFILED, *words[3:]], env=environment, **options)
+
+    def counts(self) -> Counter[str]:
+        """Calls of functions written in "Python" and in "C"."""
+        python, c = map(int, self._told.read_text().split())
+        return Counter({"Python": python, "C": c})
+
+
+# ---- one more
+
+
+Counts = dict[str, Counter[str]]  # by the name of a tool
+
+
+def one_more(few: int, more: int, counts: Callable[[int], Counts]) -> dict[str, dict[str, float]]:
+    """What each tool does for one more of something, on average.
+
+    Args:
+        few, more: How many there are in one run, and in the other.
+        counts: What the tools do in a run with so many.
+    """
+    short, long = counts(few), counts(more)
+    return {
+        tool: {what: (long[tool][what] - short[tool][what]) / (more - few) for what in long[tool]} for tool in long
+    }
+
+
+def transfer(objects: int, pixels: int, folder: Path, counted: Callable[[Path], Counted]) -> Counts:
+    """What storescu and storescp do when so many CT images go from one to the other over one association.
+
+    Args:
+        objects: How many.
+        pixels: Bytes of pixel data of each.
+        folder: For everything; made if it does not exist.
+        counted: Makes what counts; it may write to the path that it is given.
+    """
+    files, incoming = folder / "files", folder / "incoming"
+    files.mkdir(parents=True)
+    for number in range(objects):
+        make_instance(files, number, pixels)
+    scu, scp = counted(folder / "storescu"), counted(folder / "storescp")
+    with listening("storescp", "-od", incoming, start=scp.start) as listener:
+        run(scu, "storescu", listener.host, listener.port, files)
+        assert listener.end() == []
+    assert len(list(incoming.iterdir())) == objects
+    return {"storescu": scu.counts(), "storescp": scp.counts()}
+
+
+def run(tool: Counted, name: str, *arguments: object) -> None:
+    """Run a tool to its end, which is a success without a word."""
+    words = running.command(name, *arguments)
+    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with tool.start(words, text=True, **pipes) as process:
+        said = process.communicate(timeout=running.SECONDS)
+    assert (process.returncode, *said) == (0, "", "")
+
+
+def too_many(counts: Mapping[str, float], most: Mapping[str, float], spare: float = 0) -> dict[str, float]:
+    """What was done more often than the table says, and how often; `spare` is on top of each entry, and of each that is not there."""
+    return {what: count for what, count in counts.items() if count > most.get(what, 0) + spare}
