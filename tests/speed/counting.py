@@ -38,8 +38,8 @@ class Counted(Protocol):
 
 # ---- system calls
 
-# One call that has several names: which one the C library takes depends on its version and on the processor.
-ALIKE = {"fstat": "newfstatat", "stat": "newfstatat", "open": "openat", "ppoll": "poll", "fstatfs64": "fstatfs"}
+# Calls that do one thing: which of them the C library makes depends on its version and on the processor.
+ALIKE = {"newfstatat": "stat", "fstat": "stat", "statx": "stat", "ppoll": "poll", "clone": "clone3"}
 
 _STRACE = ("strace", "-D", "-f", "-qq", "-s", "0")
 _CALL = re.compile(r"\d+ +(\w+)\(")
@@ -124,6 +124,44 @@ class Profiled:
 Counts = dict[str, Counter[str]]  # by the name of a tool
 
 
+@dataclass(frozen=True)
+class Work:
+    """CT images that are sent over one association, and what they may cost.
+
+    Attributes:
+        pixels: Bytes of pixel data of each.
+        objects: How many, in two runs.
+        storescu, storescp: How often either tool may do what for one of them, on average.
+    """
+
+    pixels: int
+    objects: tuple[int, int]
+    storescu: Mapping[str, float]
+    storescp: Mapping[str, float]
+
+    def exceeded(
+        self, folder: Path, counted: Callable[[Path], Counted], *, room: float = 1, spare: float = 0
+    ) -> dict[str, dict[str, float]]:
+        """What was done more often than it may be, and how often; of both tools.
+
+        Args:
+            folder: For everything that is sent, kept and counted.
+            counted: Makes what counts; it may write to the path that it is given.
+            room: What is allowed is so many times what the tables say,
+            spare: and so many times more in a run, also of what is not in them.
+        """
+
+        def counts(objects: int) -> Counts:
+            return transfer(objects, self.pixels, folder / str(objects), counted)
+
+        few, more = self.objects
+        done = one_more(few, more, counts)
+        return {
+            tool: too_many(done[tool], {what: count * room for what, count in most.items()}, spare / (more - few))
+            for tool, most in (("storescu", self.storescu), ("storescp", self.storescp))
+        }
+
+
 def one_more(few: int, more: int, counts: Callable[[int], Counts]) -> dict[str, dict[str, float]]:
     """What each tool does for one more of something, on average.
 
@@ -132,20 +170,16 @@ def one_more(few: int, more: int, counts: Callable[[int], Counts]) -> dict[str, 
         counts: What the tools do in a run with so many.
     """
     short, long = counts(few), counts(more)
-    return {
-        tool: {what: (long[tool][what] - short[tool][what]) / (more - few) for what in long[tool]} for tool in long
-    }
+    return {tool: {what: (long[tool][what] - short[tool][what]) / (more - few) for what in long[tool]} for tool in long}
+
+
+def too_many(counts: Mapping[str, float], most: Mapping[str, float], spare: float = 0) -> dict[str, float]:
+    """What was done more often than a table says; `spare` is on top of each entry, and of each that is not there."""
+    return {what: count for what, count in counts.items() if count > most.get(what, 0) + spare}
 
 
 def transfer(objects: int, pixels: int, folder: Path, counted: Callable[[Path], Counted]) -> Counts:
-    """What storescu and storescp do when so many CT images go from one to the other over one association.
-
-    Args:
-        objects: How many.
-        pixels: Bytes of pixel data of each.
-        folder: For everything; made if it does not exist.
-        counted: Makes what counts; it may write to the path that it is given.
-    """
+    """What storescu and storescp do when so many images go from one to the other."""
     files, incoming = folder / "files", folder / "incoming"
     files.mkdir(parents=True)
     for number in range(objects):
@@ -165,8 +199,3 @@ def run(tool: Counted, name: str, *arguments: object) -> None:
     with tool.start(words, text=True, **pipes) as process:
         said = process.communicate(timeout=running.SECONDS)
     assert (process.returncode, *said) == (0, "", "")
-
-
-def too_many(counts: Mapping[str, float], most: Mapping[str, float], spare: float = 0) -> dict[str, float]:
-    """What was done more often than the table says, and how often; `spare` is on top of each entry, and of each that is not there."""
-    return {what: count for what, count in counts.items() if count > most.get(what, 0) + spare}

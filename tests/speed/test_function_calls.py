@@ -1,6 +1,7 @@
-"""How much the interpreter does for an object: calls of functions, which are most of what an object takes.
+"""How much the interpreter does for an object: it calls functions, and that is most of what an object takes.
 
-A call of a Python function, or of a generator or coroutine that goes on, counts, and so does one of a function written in C.
+A call of a Python function counts, and so does a generator or coroutine that goes on; and, apart from them, a call of a function
+written in C.
 """
 
 from __future__ import annotations
@@ -9,28 +10,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.speed.counting import Counts, Profiled, one_more, too_many, transfer
+from tests.speed.counting import Profiled, Work
 
-# Bytes of pixel data: objects in two runs, and how many functions in Python and in C may be called for one of them.
-# They are those of Python 3.11 and 15 % more, for other versions count a little otherwise.
+ROOM = 1.15  # times the counts of Python 3.11, which are these; other versions count a little otherwise
+
 WORKS = {
-    "small": (3_800, (50, 150), {"Python": 220, "C": 260}, {"Python": 220, "C": 240}),
-    "a CT image": (524_288, (50, 150), {"Python": 230, "C": 270}, {"Python": 330, "C": 340}),
-    "large": (20_000_000, (1, 3), {"Python": 430, "C": 1080}, {"Python": 4500, "C": 4200}),
+    "small": Work(3_800, (50, 150), {"Python": 191, "C": 226}, {"Python": 187, "C": 203}),
+    "a CT image": Work(524_288, (50, 150), {"Python": 199, "C": 234}, {"Python": 285, "C": 293}),
+    "large": Work(20_000_000, (1, 3), {"Python": 368, "C": 938}, {"Python": 3940, "C": 3680}),
 }
 
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("work", WORKS.values(), ids=WORKS)
-def test_an_object_takes_few_function_calls_of_either_side(
-    work: tuple[int, tuple[int, int], dict[str, float], dict[str, float]], tmp_path: Path
-) -> None:
-    pixels, runs, storescu, storescp = work
-
-    def counts(objects: int) -> Counts:
-        return transfer(objects, pixels, tmp_path / str(objects), Profiled)
-
-    calls = one_more(*runs, counts)
-    print(calls)
-    assert too_many(calls["storescu"], storescu) == {}
-    assert too_many(calls["storescp"], storescp) == {}
+def test_an_object_takes_few_function_calls_of_either_side(work: Work, tmp_path: Path) -> None:
+    assert work.exceeded(tmp_path, Profiled, room=ROOM) == {"storescu": {}, "storescp": {}}
