@@ -27,7 +27,7 @@ GROUPS = {pair.group.name: pair.group for pair in PAIRS}
 
 
 def main() -> int:
-    """Run it; 0 if everything arrived that was sent."""
+    """Run it, and after Ctrl-C tell what was measured so far; 0 if everything arrived that was sent."""
     options = read_options()
     results = Results(machine())
     pairs = [pair for pair in PAIRS if pair.group.name in options.only and available(pair)]
@@ -35,10 +35,11 @@ def main() -> int:
         for work in options.work:
             run_pairs(results, work, [pair for pair in pairs if work in pair.works], options.runs)
         run_figures(results, options.only, options.runs)
-    finally:
-        results.write(options.json)
-        print(f"Every run is kept in {options.json}.\n")
-        report.print_tables(results)
+    except KeyboardInterrupt:
+        options.json = programs.ROOT / PART
+    results.write(options.json)
+    print(f"Every run is kept in {options.json}.\n")
+    report.print_tables(results)
     return 1 if results.amiss() else 0
 
 

@@ -198,7 +198,7 @@ def measurements() -> Iterator[Measurement]:
 
 def at_one_time(scp: str, work: str, count: int) -> str:
     """The name of a figure of `simultaneous`."""
-    return f"{scp}, {work}, {count} associations"
+    return f"{scp}, {work}, {count} association{'s' * (count > 1)}"
 
 
 SECTIONS = {

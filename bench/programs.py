@@ -158,24 +158,24 @@ class Group:
 
     Attributes:
         name: For the option `--only`.
-        title: What it is, in words.
+        title: What stands above its results beside the work; groups of one title are in one table.
         runs: How many count at most; None is as many as asked for.
         shares: Which share of a work is sent, where it is not the whole: results are scaled up to it.
         on_disk: Whether what is received goes to a disk; else it stays in memory.
     """
 
     name: str
-    title: str
+    title: str = ""
     runs: int | None = None
     shares: Mapping[str, float] = field(default_factory=dict)
     on_disk: bool = False
 
 
-HEADLINE = Group("headline", "ours and DCMTK's best")
-DCMTK = Group("dcmtk", "DCMTK's other programs and options")
-PYNETDICOM = Group("pynetdicom", "pynetdicom", runs=3)
-AS_THEY_COME = Group("as-they-come", "DCMTK as it comes", runs=3)
-DISK = Group("disk", "received on a disk", on_disk=True)
+HEADLINE = Group("headline")
+DCMTK = Group("dcmtk")
+PYNETDICOM = Group("pynetdicom", runs=3)
+AS_THEY_COME = Group("as-they-come", ", DCMTK as it comes", runs=3)
+DISK = Group("disk", ", received on a disk", on_disk=True)
 
 # Where both sides wait for each other's delayed acknowledgements: 50 to 90 ms for every object.
 WAITING = replace(PYNETDICOM, shares={"small": 0.25})
@@ -202,8 +202,13 @@ class Pair:
     @property
     def name(self) -> str:
         """What it is called in results."""
-        further = [self.setting.name] * bool(self.setting.name) + ["on a disk"] * self.group.on_disk
-        return ", ".join([f"{self.sender} → {self.receiver}", *further])
+        words = [f"{self.sender} → {self.receiver}", self.setting.name, "on a disk" * self.group.on_disk]
+        return ", ".join(filter(None, words))
+
+    @property
+    def reference(self) -> Pair:
+        """The pair of DCMTK that it is compared with."""
+        return DCMTK_ON_DISK if self.group.on_disk else DCMTK_BEST
 
 
 UNCOMPRESSED = ("ct", "small", "large")  # DCMTK's storescu proposes no compressed transfer syntaxes by itself
@@ -213,6 +218,7 @@ OUR_SENDER = Pair("ours", "dcmrecv", HEADLINE)
 OUR_RECEIVER = Pair("dcmsend", "ours", HEADLINE)
 DCMTK_BEST = Pair("dcmsend", "dcmrecv", HEADLINE)
 LOOPBACK_LIMIT = Pair("sendfile", "write", HEADLINE)  # no programs, but what the machine can do: see loopback.py
+DCMTK_ON_DISK = Pair("dcmsend", "dcmrecv", DISK)
 PYNETDICOM_BOTH = Pair("pynetdicom", "pynetdicom", WAITING)
 
 PAIRS = (
@@ -238,6 +244,6 @@ PAIRS = (
     Pair("ours", "ours", DISK, DURABLE),
     Pair("ours", "ours", DISK, NOT_DURABLE),
     Pair("dcmsend", "ours", DISK, DURABLE),
-    Pair("dcmsend", "dcmrecv", DISK),
+    DCMTK_ON_DISK,
 )
 """Every pair that is measured, in the order of the results."""

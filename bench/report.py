@@ -52,7 +52,7 @@ def tables(results: Results) -> Iterator[Table]:
     """All that is not empty, the targets first."""
     made = [
         reached(results),
-        *(of_work(results, name) for name in WORKS),
+        *(table for name in WORKS for table in of_work(results, name)),
         *(of_section(results, name) for name in extra.SECTIONS),
     ]
     yield from (table for table in made if table.rows)
@@ -84,26 +84,24 @@ HEADS = (
 )
 
 
-def of_work(results: Results, work: str) -> Table:
-    """The pairs of a work."""
-    rows = []
-    for pair in programs.PAIRS:
-        if runs := results.counted(work, pair.name):
-            rows.append(of_pair(results, work, pair.name, runs))
-    return Table(WORKS[work].title, HEADS, rows)
+def of_work(results: Results, work: str) -> Iterator[Table]:
+    """The pairs of a work, those of one title in one table."""
+    for title in dict.fromkeys(pair.group.title for pair in programs.PAIRS):
+        pairs = [pair for pair in programs.PAIRS if pair.group.title == title]
+        rows = [of_pair(results, work, pair, runs) for pair in pairs if (runs := results.counted(work, pair.name))]
+        yield Table(WORKS[work].title + title, HEADS, rows)
 
 
-def of_pair(results: Results, work: str, pair: str, runs: Sequence[Run]) -> tuple[str, ...]:
+def of_pair(results: Results, work: str, pair: programs.Pair, runs: Sequence[Run]) -> tuple[str, ...]:
     """The row of a pair."""
     seconds = [run.whole_seconds for run in runs]
     share = f" of {WORKS[work].objects:,}" if runs[0].share < 1 else ""
-    against = (
-        middle(results.ratios(work, pair, other.name)) for other in (programs.DCMTK_BEST, programs.PYNETDICOM_BOTH)
-    )
+    others = (pair.reference, programs.PYNETDICOM_BOTH)
+    against = (middle(results.ratios(work, pair.name, other.name)) for other in others)
     cpu = [middle([getattr(run, f"{side}_cpu") / run.share for run in runs]) for side in ("sender", "receiver")]
     memory = [max(getattr(run, f"{side}_memory") for run in runs) / 2**20 for side in ("sender", "receiver")]
     return (
-        pair,
+        pair.name,
         three(middle(seconds)),
         f"{three(min(seconds))} – {three(max(seconds))}",
         *map(three, against),
@@ -118,8 +116,9 @@ def of_section(results: Results, section: str) -> Table:
     counted = [each for each in results.figures if each.section == section and each.round]
     loaded = any(each.load is not None for each in counted)
     rows: list[tuple[str, ...]] = []
-    for name in dict.fromkeys(each.name for each in counted):
-        mine = [each for each in counted if each.name == name]
+    for name in dict.fromkeys(each.name for each in results.figures):  # as the first round has them
+        if not (mine := [each for each in counted if each.name == name]):
+            continue
         values = [each.value for each in mine]
         load = f"{median([each.load or 0.0 for each in mine]):.0%}"
         least_most = f"{three(min(values))} – {three(max(values))}"

@@ -137,6 +137,8 @@ class Results:
     def write(self, path: Path) -> None:
         """Keep them."""
         kept = asdict(self)
+        for record in (*kept["runs"], *kept["figures"]):
+            record |= {name: round(value, 6) for name, value in record.items() if isinstance(value, float)}
         parts = [f'"machine": {json.dumps(kept.pop("machine"))}']
         for key, records in kept.items():  # one a line, so that two results compare line by line
             parts.append(f'"{key}": [\n' + ",\n".join(map(json.dumps, records)) + "\n]")
