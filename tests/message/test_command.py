@@ -304,6 +304,14 @@ def test_a_mistyped_request_is_answered_with_0212() -> None:
     )
 
 
+def test_a_request_without_a_sop_class_is_answered_without_one() -> None:
+    answer = refusal(invalid([element for element in elements_of(sample(command.CEchoRQ)) if element[0] != 0x00000002]))
+    assert answer is not None
+    assert decode(answer) == command.CEchoRSP(
+        message_id_being_responded_to=7, status=0x0212, error_comment="C-ECHO-RQ: no affected_sop_class_uid"
+    )
+
+
 def test_an_unknown_request_is_answered_with_0211() -> None:
     answer = refusal(invalid(with_value(elements_of(sample(command.NGetRQ)), 0x00000100, b"\x77\x77")))
     assert answer is not None
