@@ -118,6 +118,13 @@ def test_no_more_is_known_ahead_than_may_be(monkeypatch: pytest.MonkeyPatch) -> 
     assert feed.counts.searching
 
 
+def test_sending_begins_when_enough_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feeding, "GATHERED", 5)
+    feed = Feed((file(f"{number}") for number in itertools.count()), Syntaxes())
+    proposal_for(feed, "job")
+    assert feed.counts.found == 5
+
+
 def test_what_is_known_while_the_search_goes_on_is_proposed_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feeding, "LOOK_AHEAD", 1)
     feed = feed_of(file("a"), file("b", sop_class=MR), file("c"))

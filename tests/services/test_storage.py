@@ -25,7 +25,7 @@ from dimse.errors import (
 )
 from dimse.instances import InstanceFile
 from dimse.message.command import CStoreRQ
-from dimse.services.storage import contexts_for
+from dimse.services.storage import AHEAD, contexts_for
 from dimse.settings import ProposedContext
 from dimse.sinks import SPOOL_MEMORY, SpooledSink
 from tests.drivers import (
@@ -257,6 +257,31 @@ async def test_what_an_association_that_has_ended_did_not_carry_is_not_unknown(d
         outcomes = association.store_many([instance.path for instance in instances])
         assert (await anext(outcomes)).status == 0
         aborted.wait()
+        with pytest.raises(AssociationAborted):
+            await anext(outcomes)
+
+
+@on_both_drivers
+@pytest.mark.parametrize(("pixels", "goes_ahead"), [(100, True), (AHEAD, False)])
+async def test_sent_ahead_a_small_instance_is_on_its_way_when_the_one_before_is_told(
+    driver: Driver, tmp_path: Path, pixels: int, goes_ahead: bool
+) -> None:
+    came = threading.Event()
+
+    def answers_the_first(connection: Connection) -> None:
+        connection.accept()
+        connection.respond(connection.read_message())
+        connection.read_message()
+        came.set()
+        connection.send_abort()
+
+    instances = [make_instance(tmp_path, 1), make_instance(tmp_path, 2, pixels=pixels)]
+    with FaultyPeer(answers_the_first) as port:
+        association = await driver.associate(port)
+        outcomes = association.store_many([instance.path for instance in instances], ahead=True)
+        assert (await anext(outcomes)).status == 0
+        assert came.wait(10 if goes_ahead else 0.1) is goes_ahead
+        assert isinstance((await anext(outcomes)).error, AssociationAborted)
         with pytest.raises(AssociationAborted):
             await anext(outcomes)
 
