@@ -30,56 +30,32 @@ class AsyncioTransport(Transport):
         self._descriptor = connection.fileno()
         self._moved = 0
         self._breathed = time.monotonic()
-        self._reader: asyncio.Future[int] | None = None  # who waits to read
-        self._watched = False  # does the loop call `_arrived`?
-        self._told = False
 
     async def _wait(self, events: int, deadline: float | None) -> int:
         """Wait on the loop for an event, or for the deadline."""
         waiter: asyncio.Future[int] = self._loop.create_future()
-        timer = None
+
+        def arrived(event: int) -> None:
+            if not waiter.done():
+                waiter.set_result(event)
+
         try:
             if events & READ:
-                self._reader = waiter
-                if not self._watched:
-                    self._loop.add_reader(self._descriptor, self._arrived)
-                    self._watched = True
+                self._loop.add_reader(self._descriptor, arrived, READ)
             if events & WRITE:
-                self._loop.add_writer(self._descriptor, _wake, waiter, WRITE)
-            if deadline is not None:
-                timer = self._loop.call_later(max(0.0, deadline - time.monotonic()), _wake, waiter, 0)
-            return await waiter
+                self._loop.add_writer(self._descriptor, arrived, WRITE)
+            timer = (
+                None if deadline is None else self._loop.call_later(max(0.0, deadline - time.monotonic()), arrived, 0)
+            )
+            try:
+                return await waiter
+            finally:
+                if timer is not None:
+                    timer.cancel()
         finally:
             self._moved, self._breathed = 0, time.monotonic()
-            self._reader = None
-            if events & WRITE:
-                self._loop.remove_writer(self._descriptor)
-            if timer is not None:
-                timer.cancel()
-
-    def _arrived(self) -> None:
-        """Something can be read. The loop goes on watching until nobody waits for it: to begin and end that costs more than a wait."""
-        if self._told:  # the loop has looked again before whoever waited could run
-            self._told = False
-        elif self._reader is not None and not self._reader.done():
-            self._told = True
-            self._reader.set_result(READ)
-        else:
-            self._unwatch()
-
-    def _unwatch(self) -> None:
-        if self._watched:
             self._loop.remove_reader(self._descriptor)
-            self._watched = False
-
-    def close(self) -> None:
-        """Close the connection; again does nothing. From another thread the loop is asked to."""
-        if self._watched and not _is_here(self._loop):
-            with suppress(RuntimeError):  # it is closed, and watches nothing any more
-                self._loop.call_soon_threadsafe(self.close)
-                return
-        self._unwatch()
-        super().close()
+            self._loop.remove_writer(self._descriptor)
 
     async def breathe(self, count: int) -> None:
         """Let the loop run others after 256 KiB or 2 ms without a wait."""
@@ -122,19 +98,6 @@ class AsyncioTransport(Transport):
         if cancelled and task is not None:
             task.cancel()  # its result is taken in, and the next wait ends the task
         return future.result()
-
-
-def _wake(waiter: asyncio.Future[int], event: int) -> None:
-    if not waiter.done():
-        waiter.set_result(event)
-
-
-def _is_here(loop: asyncio.AbstractEventLoop) -> bool:
-    """Does the loop run in this thread?"""
-    try:
-        return asyncio.get_running_loop() is loop
-    except RuntimeError:
-        return False
 
 
 async def resolve(host: str, port: int, deadline: float | None) -> list[tuple[int, Address]]:
