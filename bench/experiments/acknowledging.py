@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import select
 import socket
 from collections.abc import Sequence
@@ -37,7 +38,7 @@ def receiver(policy: str, sizes: Sequence[int], count: int, connection: socket.s
 def sender(nagle: bool, sizes: Sequence[int], count: int, connection: socket.socket) -> None:
     """Send messages, each in calls of these sizes, and await the answer to each."""
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, not nagle)
-    pieces, buffer = [bytes(size) for size in sizes], bytearray(1024)
+    pieces, buffer = [os.urandom(size) for size in sizes], bytearray(1024)
     for _ in range(count):
         for piece in pieces:
             connection.sendall(piece)

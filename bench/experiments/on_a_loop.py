@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import select
 import socket
 from abc import ABC, abstractmethod
@@ -13,7 +14,7 @@ from typing import cast
 from bench.experiments.comparing import Side, beside, compare
 
 KB = 1 << 10
-REQUEST, RESPONSE = bytes(8 * KB), bytes(150)
+REQUEST, RESPONSE = os.urandom(8 * KB), bytes(150)
 MESSAGES = 2000
 HUGE, PDU = 256 << 20, 128 * KB
 BATCH = 64  # buffers
@@ -223,7 +224,7 @@ async def take(way: Way, connections: int) -> None:
 
 async def give(way: Way, connections: int) -> None:
     """Send PDUs in batches."""
-    batch = [memoryview(bytes(PDU))] * (BATCH // 2)
+    batch = [memoryview(os.urandom(PDU))] * (BATCH // 2)
     for _ in range(HUGE // connections // (PDU * len(batch))):
         await way.send(batch)
 
@@ -239,7 +240,7 @@ def ask(connection: socket.socket, connections: int) -> Iterator[int]:
 
 def pour(connection: socket.socket, connections: int) -> Iterator[int]:
     """The peer of `take`."""
-    chunk, left = bytes(BREATH), HUGE // connections
+    chunk, left = os.urandom(BREATH), HUGE // connections
     while left > 0:
         yield select.POLLOUT
         left -= connection.send(chunk)

@@ -12,7 +12,7 @@ from functools import partial
 
 from bench.experiments.comparing import Spent, beside, compare, poller
 
-REQUEST, RESPONSE = bytes(8192), bytes(150)
+REQUEST, RESPONSE = os.urandom(8192), bytes(150)
 COUNT = 1000
 WORK = 150e-6  # seconds that a side computes between what it receives and what it sends
 TIMEOUT = 60

@@ -8,11 +8,10 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING
-
 from dimse.version import __version__ as __version__
 
+# To type checkers it is the one of `typing`, which a tool loads after `__main__.command` has begun.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from dimse.blocking import *  # noqa: F403
     from dimse.blocking import __all__ as __all__
@@ -26,6 +25,8 @@ def __getattr__(name: str) -> object:
 
     So a tool reads its command line, and helps who needs help, before the network is loaded.
     """
+    from importlib import import_module
+
     if name in _SMALL or not name.islower():
         found = globals()[name] = getattr(import_module("dimse.blocking"), name)
         return found
@@ -39,4 +40,6 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *import_module("dimse.blocking").__all__})
+    from dimse.blocking import __all__
+
+    return sorted({*globals(), *__all__})

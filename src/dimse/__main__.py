@@ -6,15 +6,17 @@ import atexit
 import gc
 import os
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import suppress
-from importlib import import_module
-from typing import NoReturn
 
 from dimse.tools import TOOLS
 from dimse.version import __version__
 
+TYPE_CHECKING = False  # not from `typing`: what is loaded before `command` stops the search for garbage takes longer
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import NoReturn
+
 _INTERRUPTED = 130
+_UNWRITTEN = 120  # where Python itself cannot write all of its output
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -39,6 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def run(tool: str, arguments: Sequence[str] | None = None) -> int:
     """Run a tool; returns its exit status, which Ctrl-C is too while the tool is still loading."""
     try:
+        from importlib import import_module
+
         status: int = import_module(f"dimse.tools.{tool}").main(arguments)
     except KeyboardInterrupt:
         return _INTERRUPTED
@@ -60,9 +64,13 @@ def command(work: Callable[[], int]) -> NoReturn:
     except SystemExit as ended:  # argparse's, after help or over wrong usage
         status = int(ended.code or 0)
     atexit._run_exitfuncs()
-    for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError):  # nobody reads it any more
+    for stream in filter(None, (sys.stdout, sys.stderr)):  # None stands for one that was closed before
+        try:
             stream.flush()
+        except BrokenPipeError:
+            continue  # nobody reads it any more
+        except OSError:
+            status = status or _UNWRITTEN
     os._exit(status)
 
 

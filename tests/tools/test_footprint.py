@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import statistics
 import subprocess
 import sys
@@ -123,7 +124,7 @@ FOOTPRINTS = {
     "storescp": (141, f"dimse.archive.events dimse.line_file {SENDING}"),
     "passwd --version": (80, f"dimse.uid_table {SENDING} {RECEIVING} {NETWORK}"),
     "echoscu --help": (80, f"dimse.uid_table {SENDING} {RECEIVING} {NETWORK}"),
-    "--help": (45, f"argparse logging socket dimse.errors dimse.settings {SENDING} {RECEIVING} {NETWORK}"),
+    "--help": (15, f"argparse logging re socket typing dimse.errors {SENDING} {RECEIVING} {NETWORK}"),
 }
 
 # The modules for which source is compiled in those runs: none, where it need not be. A named tuple has a line compiled; but the
@@ -216,6 +217,46 @@ def test_a_tool_loads_only_what_it_needs(name: str, footprints: Footprints) -> N
 @pytest.mark.parametrize("name", FOOTPRINTS)
 def test_a_tool_compiles_nothing(name: str, footprints: Footprints) -> None:
     assert footprints.compiling[name] - COMPILED == set()
+
+
+COLLECTING = """
+import atexit, gc, sys
+from dimse import __main__
+atexit.register(lambda: print(gc.isenabled(), gc.get_freeze_count() > 10_000, file=sys.stderr))
+getattr(__main__, sys.argv.pop(1))()
+"""
+
+
+def test_garbage_is_looked_for_once_all_is_loaded(tmp_path: Path) -> None:
+    def start(words: Sequence[str], **options: Any) -> subprocess.Popen[str]:
+        return subprocess.Popen([sys.executable, "-c", COLLECTING, *words[3:]], **options)
+
+    with listening("storescp", "-od", tmp_path / "incoming", start=start) as listener:
+        for tool, *path in (("echoscu",), ("storescu", str(Instance().write(tmp_path / "image.dcm")))):
+            done = running.run(sys.executable, "-c", COLLECTING, tool, listener.host, str(listener.port), *path)
+            assert (done.returncode, done.stderr) == (0, "True True\n")
+        assert listener.end()[-1] == "True True"
+
+
+# ---- the end, at which nothing is taken apart
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is full")
+@pytest.mark.parametrize("arguments", [["--help"], ["echoscu", "--version"], ["storescu", "--print-completion", "zsh"]])
+def test_output_that_is_lost_is_an_exit_status(arguments: list[str]) -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    words = shlex.join([sys.executable, "-m", "dimse", *arguments])
+    for output, status in (("/dev/full", 120), ("/dev/null", 0), ("&-", 0)):
+        assert running.run("sh", "-c", f"{words} >{output}", env=environment).returncode == status
+    assert running.run("bash", "-c", f"set -o pipefail; {words} | true", env=environment).returncode == 0
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_the_exit_status_does_not_depend_on_where_the_output_goes(closed: str) -> None:
+    with dimse.Server(("127.0.0.1", 0)) as server:
+        words = shlex.join(running.command("echoscu", *server.address))
+        assert running.run("sh", "-c", f"{words} {closed}").returncode == 0
+    assert running.run("sh", "-c", f"{words} {closed}").returncode == 1
 
 
 # ---- how long an echo takes, with the start of the program
