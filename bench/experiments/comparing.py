@@ -19,7 +19,7 @@ Side = Callable[[socket.socket], object]
 
 @dataclass(frozen=True)
 class Spent:
-    """What one run took: wall seconds, and processor seconds here and in the peer."""
+    """What one run took: wall seconds, and processor seconds here and in the peer, which are 0 without one."""
 
     seconds: float
     here: float
@@ -101,13 +101,14 @@ def compare(title: str, ways: Mapping[str, Callable[[], Spent]], *, rounds: int 
         rounds: How many, after one that does not count.
         count: How many things one run does: microseconds are those of one thing.
     """
-    turns = [{name: way() for name, way in ways.items()} for _ in range(rounds + 1)][1:]
+    turns = [{name: astuple(way()) for name, way in ways.items()} for _ in range(rounds + 1)][1:]
     first = next(iter(ways))
-    print(f"\n{title}\n{'':42}  microseconds  ratio   cpu here  ratio  cpu there  ratio")
+    columns = [("microseconds", 0), ("cpu here", 1)] + [("cpu there", 2)] * (turns[0][first][2] > 0)
+    print(f"\n{title}\n{'':40}", *(f"{head:>12}  ratio" for head, _ in columns), sep="  ")
     for name in ways:
         cells = []
-        for width, which in ((12, 0), (9, 1), (9, 2)):
-            values = [astuple(turn[name])[which] for turn in turns]
-            ratios = [value / (astuple(turn[first])[which] or 1) for value, turn in zip(values, turns, strict=True)]
-            cells.append(f"{median(values) / count * 1e6:{width}.1f}  {median(ratios):5.2f}")
+        for _, which in columns:
+            middle = median(turn[name][which] for turn in turns) / count * 1e6
+            ratio = median(turn[name][which] / turn[first][which] for turn in turns)
+            cells.append(f"{middle:12.1f}  {ratio:5.2f}")
         print(f"  {name:40}", *cells, sep="  ")

@@ -16,7 +16,7 @@ from bench.experiments.comparing import MEMORY, Spent, beside, compare, file_of,
 from bench.experiments.sending import HEADERS, KB, mapped
 
 PDU = 128 * KB
-SIZE = 2048 * (PDU - HEADERS)
+SIZE = 1024 * (PDU - HEADERS)
 
 Receive = Callable[[socket.socket, select.poll, int], None]  # into a file
 

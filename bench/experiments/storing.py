@@ -13,7 +13,7 @@ from pathlib import Path
 from bench.experiments.comparing import Spent, alone, compare
 
 PLACE = Path(__file__).parents[2] / ".bench"  # in the checkout, which is hopefully on a disk
-OBJECTS = 48
+OBJECTS = 160
 NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL
 
 Sync = Callable[[int], None]
