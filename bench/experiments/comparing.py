@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -13,6 +14,7 @@ from pathlib import Path
 from statistics import median
 
 MEMORY = Path("/dev/shm")
+LONGEST = 60  # seconds of a run: an end whose other end has failed may wait for it for ever
 
 Side = Callable[[socket.socket], object]
 
@@ -33,6 +35,7 @@ def beside(here: Side, there: Side) -> Spent:
     if not peer:
         status = 1
         try:
+            signal.alarm(LONGEST)  # which kills
             near.close()
             far.sendall(b"!")
             there(far)
@@ -40,6 +43,7 @@ def beside(here: Side, there: Side) -> Spent:
         finally:
             os._exit(status)
     far.close()
+    signal.alarm(LONGEST)
     with near:
         near.recv(1)
         began, cpu = time.perf_counter(), time.process_time()
@@ -47,6 +51,7 @@ def beside(here: Side, there: Side) -> Spent:
         cpu = time.process_time() - cpu
     _, status, usage = os.wait4(peer, 0)
     seconds = time.perf_counter() - began
+    signal.alarm(0)
     if status:
         raise ChildProcessError(f"the peer ended with {os.waitstatus_to_exitcode(status)}")
     return Spent(seconds, cpu, usage.ru_utime + usage.ru_stime)

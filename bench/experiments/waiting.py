@@ -13,7 +13,7 @@ from functools import partial
 from bench.experiments.comparing import Spent, beside, compare, poller
 
 REQUEST, RESPONSE = os.urandom(8192), bytes(150)
-COUNT = 1000
+COUNT = 750
 WORK = 150e-6  # seconds that a side computes between what it receives and what it sends
 TIMEOUT = 60
 SPIN = 1e-3  # seconds
