@@ -59,10 +59,17 @@ def command(work: Callable[[], int]) -> NoReturn:
         work: Returns the exit status, or raises `SystemExit` with it.
     """
     gc.disable()
+    status = _INTERRUPTED
     try:
-        status = work()
-    except SystemExit as ended:  # argparse's, after help or over wrong usage
-        status = int(ended.code or 0)
+        try:
+            status = work()
+        except SystemExit as ended:  # argparse's, after help or over wrong usage
+            status = int(ended.code or 0)
+        from signal import SIG_IGN, SIGINT, signal
+
+        signal(SIGINT, SIG_IGN)  # Ctrl-C comes too late: all is done and told
+    except KeyboardInterrupt:
+        pass
     atexit._run_exitfuncs()
     for stream in filter(None, (sys.stdout, sys.stderr)):  # None stands for one that was closed before
         try:

@@ -365,8 +365,6 @@ class Association(Pump):
             return
         async with self.operation():
             await self._take_what_is_here()
-            if self._ended:
-                raise self._ended
             LOGGER.info("Releasing Association")
             await self._release()
         self._end(AssociationReleased("the association has been released"))

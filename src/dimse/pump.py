@@ -315,13 +315,17 @@ class Pump(ABC):
         return (deadline_after(self.timeouts.network),) if self._within_message else ()
 
     async def _take_what_is_here(self) -> None:
-        """Take in what has arrived, without waiting."""
-        if self._ended:
-            raise self._ended
+        """Take in what has arrived, without waiting.
+
+        Raises:
+            DimseError: The association has ended.
+        """
         deadline = deadline_after(self.timeouts.network)
         while not self._ended and await self._receive_once():
             if deadline is not None and time.monotonic() > deadline:
-                return  # a peer that never stops sending
+                break  # a peer that never stops sending
+        if self._ended:
+            raise self._ended
 
     async def _receive_once(self) -> bool:
         """One system call; False if it would block."""

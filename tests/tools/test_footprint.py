@@ -259,6 +259,30 @@ def test_the_exit_status_does_not_depend_on_where_the_output_goes(closed: str) -
     assert running.run("sh", "-c", f"{words} {closed}").returncode == 1
 
 
+CTRL_C = """
+import atexit, os, signal, sys
+from dimse.__main__ import command
+
+def ctrl_c() -> None:
+    os.kill(os.getpid(), signal.SIGINT)
+
+def work() -> int:
+    if sys.argv[1] == "while it works":
+        ctrl_c()
+    return 3
+
+if sys.argv[1] == "when all is told":
+    atexit.register(ctrl_c)
+command(work)
+"""
+
+
+@pytest.mark.parametrize(("moment", "status"), [("while it works", 130), ("when all is told", 3)])
+def test_ctrl_c_at_the_end_is_no_traceback(moment: str, status: int) -> None:
+    process = running.run(sys.executable, "-c", CTRL_C, moment)
+    assert (process.returncode, process.stdout, process.stderr) == (status, "", "")
+
+
 # ---- how long an echo takes, with the start of the program
 
 
