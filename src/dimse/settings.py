@@ -65,6 +65,13 @@ def validate_maximum_send_length(length: int) -> int:
     return length
 
 
+ASYNC_OPS = 4
+"""The asynchronous operations window of a sending and of `storescp`, where nobody says otherwise.
+
+More of them bring next to nothing, and all that are outstanding when a connection is lost are unknown.
+"""
+
+
 def validate_async_ops(operations: int) -> int:
     """An asynchronous operations window (PS3.7 D.3.3.3): 0 for unlimited, to 65535.
 

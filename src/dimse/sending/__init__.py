@@ -31,7 +31,7 @@ from dimse.sending.proposal import Syntaxes
 from dimse.sending.retry import Retry
 from dimse.services.outgoing import Transcode
 from dimse.services.storage import Outcome
-from dimse.settings import ProposedContext
+from dimse.settings import ASYNC_OPS, ProposedContext
 from dimse.transport.blocking import connect, iterate
 
 if TYPE_CHECKING:
@@ -47,6 +47,11 @@ __all__ = ["AssociationFault", "AssociationOptions", "Counts", "Event", "Retry",
 
 MOST_UNSEEN = 1000
 """Events that wait to be asked for; then the jobs wait too."""
+OUTSTANDING_BYTES = 1024**2
+"""Bytes of data sets that may be outstanding before another request goes out, where `async_ops` is not given.
+
+That is two CT images: the peer has one to work on while the next arrives, and what waits for it still fits the processor's caches.
+"""
 PATIENCE = 2.0
 """Seconds that the jobs have to end when they are aborted: one that waits for a disk, a name or a connection is left behind."""
 
@@ -78,7 +83,8 @@ class Sending(Closing):
         abort: End associations by A-ABORT, not by release.
         announce: Called with each file whose request is about to go out, in the thread of its job.
         logger: Where it is said what is skipped.
-        association: As for `dimse.associate`.
+        association: As for `dimse.associate`. But where `async_ops` is not given, `settings.ASYNC_OPS` are asked for, of which as
+            many go out as have `OUTSTANDING_BYTES`.
 
     Attributes:
         counts: How far it has come; may be read from any thread.
@@ -133,8 +139,10 @@ class Sending(Closing):
                 )
             self._resources = resources.pop_all()
         self._feed = Feed(finder, syntaxes, ledger=ledger, repeat=repeat, keep_series=jobs > 1 and not any_order)
-        associate = partial(_associate, host, port, association)
-        manner = Manner(priority, transcode, retry if isinstance(retry, Retry) else Retry(retry), abort, announce)
+        associate = partial(_associate, host, port, {"async_ops": ASYNC_OPS, **association})
+        retry = retry if isinstance(retry, Retry) else Retry(retry)
+        outstanding_bytes = 0 if "async_ops" in association else OUTSTANDING_BYTES
+        manner = Manner(priority, transcode, retry, abort, announce, outstanding_bytes)
         self._jobs = [Job(self._feed, associate, manner, ledger) for _ in range(jobs)]
         self._threads: list[threading.Thread] = []
         self._unseen: deque[Outcome] = deque()  # that jobs still said after they were told to stop

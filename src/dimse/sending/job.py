@@ -55,6 +55,7 @@ class Manner:
         retry: What is tried again.
         abort: End an association by A-ABORT, not by release.
         announce: Called with each file whose request is about to go out, in the job's thread.
+        outstanding_bytes: See `dimse.Association.store_many`.
     """
 
     priority: int = LOW
@@ -62,6 +63,7 @@ class Manner:
     retry: Retry = Retry()
     abort: bool = False
     announce: Callable[[InstanceFile], object] | None = None
+    outstanding_bytes: int = 0
 
 
 class Job:
@@ -138,7 +140,11 @@ class Job:
     async def _until_it_ends(self, association: AsyncAssociation, proposal: Proposal) -> AsyncIterator[Event]:
         fault: AssociationFault | None = None
         outcomes = association.store_many(
-            self._sources(proposal), priority=self._manner.priority, transcode=self._manner.transcode, ahead=True
+            self._sources(proposal),
+            priority=self._manner.priority,
+            transcode=self._manner.transcode,
+            ahead=True,
+            outstanding_bytes=self._manner.outstanding_bytes,
         )
         try:
             async for outcome in outcomes:

@@ -162,6 +162,7 @@ async def store_many(
     priority: int = LOW,
     transcode: Transcode = "lossless",
     ahead: bool = False,
+    outstanding_bytes: int = 0,
 ) -> AsyncIterator[Outcome]:
     """Send SOP instances one after the other; while the peer works on one, the next is opened and checked.
 
@@ -180,6 +181,8 @@ async def store_many(
         sources, priority, transcode: As for `store`. The next source is asked for when a request has gone out.
         ahead: Send an instance of `AHEAD` bytes or less before the outcome of the one before it is told, so that the peer need not
             wait for who asks; the association is then taken until the last outcome, as with a window.
+        outstanding_bytes: With a window, no other request goes out while the data sets of those outstanding have so many bytes;
+            0 is without limit.
 
     Yields:
         One outcome for each source; in order, unless there is a window.
@@ -189,13 +192,13 @@ async def store_many(
         FileError: A file was cut short while it was sent, which ended the association.
     """
     prepared = _prepare_all(association, sources, transcode)
-    window = _Window(association, priority)
+    window = _Window(association, priority, outstanding_bytes)
     following = next(prepared, None)
     while following is not None:
         try:
             async with association.operation():
                 while True:
-                    if following is None or len(window.under_way) >= window.size:
+                    if following is None or window.is_full:
                         await window.wait()
                         if ahead and isinstance(following, Outgoing) and len(following.data_set) <= AHEAD:
                             continue
@@ -225,19 +228,28 @@ class _Window:
 
     Attributes:
         size: How many requests may be outstanding.
+        size_bytes: From how many bytes of theirs on none is added; 0 is without limit.
         under_way: What was sent and not yet answered, by message ID.
         known: Outcomes that were not told yet.
     """
 
-    def __init__(self, association: Association, priority: int) -> None:
+    def __init__(self, association: Association, priority: int, size_bytes: int) -> None:
         self.size = min(association.negotiated.invoked or MOST_OUTSTANDING, MOST_OUTSTANDING)
         self.under_way: dict[int, Outgoing] = {}
         self.known: deque[Outcome] = deque()
+        self.size_bytes = size_bytes
+        self._bytes = 0  # of the data sets that are under way
         self._association, self._priority = association, priority
+
+    @property
+    def is_full(self) -> bool:
+        """Is no other request to go out until one is answered?"""
+        return len(self.under_way) >= self.size or 0 < self.size_bytes <= self._bytes
 
     async def send(self, outgoing: Outgoing) -> None:
         request = _request(self._association, outgoing, self._priority)
         self.under_way[request.message_id] = outgoing
+        self._bytes += len(outgoing.data_set)
         outgoing.begun = time.monotonic()
         await _send(self._association, outgoing, request)
         outgoing.sent = True
@@ -262,6 +274,7 @@ class _Window:
         outgoing = self.under_way.pop(response.message_id_being_responded_to, None)
         if outgoing is None:
             raise InvalidResponse("C-STORE", "it is the second response to one request")
+        self._bytes -= len(outgoing.data_set)
         seconds = time.monotonic() - outgoing.begun
         status = _status(response)
         try:

@@ -279,16 +279,18 @@ def timeouts(arguments: argparse.Namespace) -> settings.Timeouts:
 
 def association_options(options: argparse.Namespace) -> AssociationOptions:
     """What the options of a requestor say of its associations: arguments of `dimse.associate`."""
-    return {
+    asked: AssociationOptions = {
         "calling_ae_title": options.calling_aet,
         "called_ae_title": options.called_aet,
         "timeouts": timeouts(options),
         "maximum_length": options.max_pdu,
         "maximum_send_length": options.max_send_pdu,
-        "async_ops": getattr(options, "async_ops", 1),
         "tls": options.tls,
         "identity": options.identity,
     }
+    if getattr(options, "async_ops", None) is not None:
+        asked["async_ops"] = options.async_ops
+    return asked
 
 
 def associate(

@@ -91,7 +91,7 @@ def add_options(parser: common.Parser, ae_title: str) -> None:
         "--async-ops",
         metavar="N",
         type=common.number(0, 65535),
-        default=1,
+        default=settings.ASYNC_OPS,
         help="let a requestor that asks have N operations outstanding (%(default)s);"
         f" 0 and more than {settings.Limits().queued_requests} are {settings.Limits().queued_requests}",
     )
