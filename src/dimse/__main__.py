@@ -65,7 +65,7 @@ def command(work: Callable[[], int]) -> NoReturn:
             status = work()
         except SystemExit as ended:  # argparse's, after help or over wrong usage
             status = int(ended.code or 0)
-        from signal import SIG_IGN, SIGINT, signal
+        from _signal import SIG_IGN, SIGINT, signal  # type: ignore[import-not-found]  # `signal` takes long to load
 
         signal(SIGINT, SIG_IGN)  # Ctrl-C comes too late: all is done and told
     except KeyboardInterrupt:

@@ -409,9 +409,19 @@ class Association(Pump):
             return await self.wait_response(message)
 
     async def send_request(
-        self, context: PresentationContext, message: command.Request, data_set: Buffer | None = None
+        self,
+        context: PresentationContext,
+        message: command.Request,
+        data_set: Buffer | None = None,
+        command_set: bytes | None = None,
     ) -> None:
         """Within an `operation`: send a request; its response is fetched with `wait_response`.
+
+        Args:
+            context: The presentation context.
+            message: The request.
+            data_set: What goes with it.
+            command_set: What `command.encode` has made of the request, if that was done before.
 
         Raises:
             AssociationError: The association has ended, or does now.
@@ -423,7 +433,7 @@ class Association(Pump):
             self._dump.message(message, context.context_id, outgoing=True)
         response_type = command.RESPONSES[type(message)]
         self._outstanding[message.message_id] = Outstanding(context.context_id, message, response_type)
-        await self._send(context, command.encode(message), data_set)
+        await self._send(context, command_set or command.encode(message), data_set)
 
     def _send(
         self, context: PresentationContext, command_set: bytes, data_set: Buffer | None

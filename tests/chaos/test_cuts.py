@@ -106,10 +106,11 @@ ECHOES = [
     *cases("echoscu", pdus=ECHO, seeds=3),
     *cases("echoscu", "--repeat", 3, pdus=ECHO_3, seeds=2),
 ]
+ONE_BY_ONE = "--async-ops", 1
 STORES = [
-    *cases("storescu", pdus=STORE, seeds=2),
+    *cases("storescu", *ONE_BY_ONE, pdus=STORE, seeds=2),
     *cases("storescu", "--retry", 2, pdus=STORE, seeds=2, retry=2),
-    *cases("storescu", "--async-ops", 4, most=len(STORE), seeds=1),
+    *cases("storescu", most=len(STORE), seeds=1),
     *cases("storescu", "--jobs", SERIES_JOBS, most=7, seeds=2, jobs=SERIES_JOBS),
     *cases("storescu", "--jobs", SERIES_JOBS, "--retry", 2, most=7, seeds=2, jobs=SERIES_JOBS, retry=2),
 ]
@@ -338,7 +339,7 @@ def test_the_conversations_are_as_long_as_the_cases_have_them(
         for scp, pdus, arguments in (
             (echoscp, ECHO, ("echoscu",)),
             (echoscp, ECHO_3, ("echoscu", "--repeat", 3)),
-            (storescp, STORE, ("storescu", *(file.path for file in instances[1]))),
+            (storescp, STORE, ("storescu", *ONE_BY_ONE, *(file.path for file in instances[1]))),
         ):
             storescp.clear()
             proxy = Proxy(scp.listener.port, faults=iter([Fault("RST", len(pdus) + 1)]))

@@ -20,7 +20,8 @@ def table(*calls: str, **more: float) -> dict[str, float]:
 
 
 # These calls are all that are made. Some depend on how fast the other end is and on what the system does meanwhile, and have room:
-# - storescu may find a response without waiting for it: then it calls `poll` and `recvfrom` once less.
+# - storescu may find a response without waiting for it: then it calls `poll` and `recvfrom` once less. While other requests of its
+#   window are outstanding, it has TCP acknowledge each response (`setsockopt`).
 # - storescp takes in 256 KiB at a time, if so much is there: an image of 525 KB comes in three pieces, rarely in four.
 # - A large object fills the connection again and again, and each time the system takes a third of what fits or more.
 # - The disk is asked for its space 10 times a second, or with every object when it is nearly full, and every 16 MiB (`fstatfs`).
@@ -36,13 +37,13 @@ WORKS = {
     "small": Work(
         3_800,
         (50, 150),
-        table(FOUND, READ, "sendmsg", ANSWERED),
+        table(FOUND, READ, "sendmsg setsockopt", ANSWERED),
         table("poll recvfrom", BEGUN, "writev", KEPT, futex=0.5),
     ),
     "a CT image": Work(
         524_288,  # six PDUs
         (50, 150),
-        table(FOUND, MAPPED, "sendmsg", ANSWERED),
+        table(FOUND, MAPPED, "sendmsg setsockopt", ANSWERED),
         table(BEGUN, KEPT, poll=1.5, recvfrom=4, setsockopt=3, writev=4, futex=0.5),
     ),
     "large": Work(
@@ -70,7 +71,8 @@ ANSWERS = (
 )
 CONNECTED = "connect poll getsockopt"
 ASKS = (
-    "sendmsg poll recvfrom getpeername recvfrom sendmsg poll recvfrom recvfrom sendmsg poll recvfrom close exit_group"
+    "sendmsg poll recvfrom getpeername recvfrom sendmsg poll recvfrom recvfrom sendmsg poll recvfrom close"
+    " rt_sigaction exit_group"
 )
 BUFFER = "mmap munmap"
 

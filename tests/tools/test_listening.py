@@ -274,7 +274,13 @@ def test_the_maximum_length_that_is_announced(name: str, options: list[str], ann
 @LISTENERS
 @pytest.mark.parametrize(
     ("options", "granted"),
-    [([], 1), (["--async-ops", "4"], 4), (["--async-ops", "0"], 64), (["--async-ops", "1000"], 64)],
+    [
+        ([], 4),
+        (["--async-ops", "1"], 1),
+        (["--async-ops", "7"], 7),
+        (["--async-ops", "0"], 64),
+        (["--async-ops", "1000"], 64),
+    ],
 )
 def test_the_operations_that_may_be_outstanding(name: str, options: list[str], granted: int) -> None:
     with listening(name, *options) as listener:

@@ -10,6 +10,7 @@ from dimse.association import Association
 from dimse.encoding import deflate
 from dimse.errors import FileError
 from dimse.instances import MAPPED, InstanceFile
+from dimse.message.command import CStoreRQ
 from dimse.message.status import Status
 from dimse.services.store_request import StoreRequest
 from dimse.upper_layer.negotiation import PresentationContext
@@ -38,6 +39,8 @@ class Outgoing:
         transfer_syntax_uid: How it is stored.
         file: Where it is sent as it lies in one.
         source: What was given.
+        request: Its request, once that was made.
+        command_set: The request encoded, likewise.
         begun: When its request began to go out, on `time.monotonic()`.
         sent: Has all of it gone out?
     """
@@ -50,6 +53,8 @@ class Outgoing:
     transfer_syntax_uid: str
     file: InstanceFile | None = None
     source: Source | None = None
+    request: CStoreRQ | None = None
+    command_set: bytes = b""
     begun: float = 0.0
     sent: bool = False
 

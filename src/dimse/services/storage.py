@@ -21,7 +21,7 @@ from dimse.errors import (
     NotSent,
 )
 from dimse.instances import InstanceFile
-from dimse.message.command import LOW, CStoreRQ, CStoreRSP, Response
+from dimse.message.command import LOW, CStoreRQ, CStoreRSP, Response, encode
 from dimse.message.status import Status
 from dimse.services.handling import PROCESSING_FAILURE, as_status, ask, ask_status, send_status
 from dimse.services.outgoing import FALL_BACK, Outgoing, Source, Transcode, name_of, prepare
@@ -208,19 +208,24 @@ async def store_many(
                     else:
                         await window.send(following)
                         while window.known:
-                            yield window.known.popleft()
+                            yield window.tell()
                         following = next(prepared, None)
+                        if isinstance(following, Outgoing) and (ahead or window.size > 1):
+                            window.make_ready(following)  # nobody else may make a request before
                         window.look()
                     if not window.under_way:
                         break  # the association is free while its user has the last outcome
                     while window.known:
-                        yield window.known.popleft()
+                        yield window.tell()
         except DimseError as error:
             for outcome in window.lost(error):
                 yield outcome
             raise
         while window.known:
-            yield window.known.popleft()
+            yield window.tell()
+
+
+_Answered = tuple[Outgoing, Status, float]  # and how many seconds it took the peer
 
 
 class _Window:
@@ -230,13 +235,13 @@ class _Window:
         size: How many requests may be outstanding.
         size_bytes: From how many bytes of theirs on none is added; 0 is without limit.
         under_way: What was sent and not yet answered, by message ID.
-        known: Outcomes that were not told yet.
+        known: Outcomes that were not told yet; of what was answered, only what they are made of.
     """
 
     def __init__(self, association: Association, priority: int, size_bytes: int) -> None:
         self.size = min(association.negotiated.invoked or MOST_OUTSTANDING, MOST_OUTSTANDING)
         self.under_way: dict[int, Outgoing] = {}
-        self.known: deque[Outcome] = deque()
+        self.known: deque[Outcome | _Answered] = deque()
         self.size_bytes = size_bytes
         self._bytes = 0  # of the data sets that are under way
         self._association, self._priority = association, priority
@@ -246,8 +251,14 @@ class _Window:
         """Is no other request to go out until one is answered?"""
         return len(self.under_way) >= self.size or 0 < self.size_bytes <= self._bytes
 
+    def make_ready(self, outgoing: Outgoing) -> CStoreRQ:
+        """Make its request: while the peer works on another one that costs no time."""
+        outgoing.request = request = _request(self._association, outgoing, self._priority)
+        outgoing.command_set = encode(request)
+        return request
+
     async def send(self, outgoing: Outgoing) -> None:
-        request = _request(self._association, outgoing, self._priority)
+        request = outgoing.request or self.make_ready(outgoing)
         self.under_way[request.message_id] = outgoing
         self._bytes += len(outgoing.data_set)
         outgoing.begun = time.monotonic()
@@ -266,7 +277,7 @@ class _Window:
         return response is not None
 
     def _answered(self, response: Response) -> None:
-        """The outcome of the instance that this response is about is known.
+        """From now on it is known what has become of the instance that this response is about.
 
         Raises:
             InvalidResponse: It is about none that is under way.
@@ -275,21 +286,27 @@ class _Window:
         if outgoing is None:
             raise InvalidResponse("C-STORE", "it is the second response to one request")
         self._bytes -= len(outgoing.data_set)
-        seconds = time.monotonic() - outgoing.begun
-        status = _status(response)
+        self.known.append((outgoing, _status(response), time.monotonic() - outgoing.begun))
+
+    def tell(self) -> Outcome:
+        """The next outcome that is known."""
+        known = self.known.popleft()
+        if isinstance(known, Outcome):
+            return known
+        outgoing, status, seconds = known
         try:
             outgoing.verify_stored(status)
         except FileError as error:
-            self.known.append(_outcome(outgoing, None, error, seconds))
-        else:
-            self.known.append(_outcome(outgoing, status, None, seconds))
+            return _outcome(outgoing, None, error, seconds)
+        return _outcome(outgoing, status, None, seconds)
 
     def lost(self, error: DimseError) -> Iterator[Outcome]:
         """The association has ended: what becomes of all that is under way. Some may have been answered before."""
         with suppress(InvalidResponse):
             while self.look():
                 pass
-        yield from self.known
+        while self.known:
+            yield self.tell()
         for message_id, outgoing in self.under_way.items():
             if not self._association.is_outstanding(message_id):
                 continue  # the association had ended before a byte of it went out
@@ -367,7 +384,7 @@ async def _send(association: Association, outgoing: Outgoing, request: CStoreRQ)
         MESSAGES.info("Sending file: %s", one_line(outgoing.path))
         MESSAGES.info("Sending Store Request: MsgID %d%s", request.message_id, modality)
     try:
-        await association.send_request(outgoing.context, request, outgoing.data_set)
+        await association.send_request(outgoing.context, request, outgoing.data_set, outgoing.command_set)
     except DimseError:
         raise
     except OSError as error:  # EFAULT: the mapped file has become shorter
