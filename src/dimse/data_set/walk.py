@@ -116,9 +116,9 @@ def walk(read: Read, start: int, end: int, transfer_syntax: TransferSyntax | Non
 def peek(read: Read, end: int, transfer_syntax: TransferSyntax | None, tags: Collection[int] = _UIDS) -> dict[int, str]:
     """Values from the beginning of a data set, by tag: without `tags`, its SOP Class UID and SOP Instance UID.
 
-    The walk goes no further than the last group of `tags`; of a deflated data set `WINDOW` bytes at most are inflated. Never
-    raises for what the bytes say: a value that is not found, whatever the reason, or is longer than 1,024 bytes, has no entry. An
-    empty one has.
+    The walk goes no further than the last of `tags`, or their last group; of a deflated data set `WINDOW` bytes at most are
+    inflated. Never raises for what the bytes say: a value that is not found, whatever the reason, or is longer than 1,024 bytes,
+    has no entry. An empty one has.
 
     Args:
         read: Gives the bytes, from offset 0 on; asked for `WINDOW` bytes at most.
@@ -133,7 +133,7 @@ def peek(read: Read, end: int, transfer_syntax: TransferSyntax | None, tags: Col
         except zlib.error:
             return {}
         read, end = lambda offset, size: head[offset : offset + size], len(head)
-    steps = _Walk(_Plain(read, end), transfer_syntax, tags, last_group=max(tags) >> 16)
+    steps = _Walk(_Plain(read, end), transfer_syntax, tags, last_group=max(tags) >> 16, enough=len(tags))
     with suppress(MalformedDataSet):  # the rest of it is not here
         steps.run(0, _UNKNOWN_END)
     return steps.values
@@ -261,11 +261,13 @@ class _Walk:
         wanted: Collection[int],
         last_group: int = _DELIMITERS - 1,
         within: int = 0,
+        enough: int = -1,
     ) -> None:
         self.values: dict[int, str] = {}  # by tag; those within a sequence by their offsets
         self.warnings: dict[str, str] = {}  # one of a kind: a data set may hold any number of faults
         self._source, self._transfer_syntax = source, transfer_syntax
         self._wanted, self._within, self._last_group = wanted, within, last_group
+        self._enough = enough  # when there are so many values, there is no need to go on
         self._looked_at = frozenset([tag & 0xFFFF for tag in wanted])  # element numbers, in whatever group
         self._frames: list[_Frame] = []
         self._window, self._base = source.head, 0
@@ -351,6 +353,9 @@ class _Walk:
             tag = group << 16 | element
             if element in looked_at and tag in self._wanted:
                 self._take(tag, position, value, length, limit)
+                if len(self.values) == self._enough:
+                    self._frames.clear()
+                    return value
             if not plain and self._is_entered(vr, value, length):
                 return self._enter(position, tag, vr, value, length)
             if value + length > limit:

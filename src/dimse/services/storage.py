@@ -192,7 +192,7 @@ async def store_many(
         FileError: A file was cut short while it was sent, which ended the association.
     """
     prepared = _prepare_all(association, sources, transcode)
-    window = _Window(association, priority, outstanding_bytes)
+    window = _Window(association, priority, outstanding_bytes, ahead)
     following = next(prepared, None)
     while following is not None:
         try:
@@ -209,9 +209,7 @@ async def store_many(
                         await window.send(following)
                         while window.known:
                             yield window.tell()
-                        following = next(prepared, None)
-                        if isinstance(following, Outgoing) and (ahead or window.size > 1):
-                            window.make_ready(following)  # nobody else may make a request before
+                        following = window.take(prepared)
                         window.look()
                     if not window.under_way:
                         break  # the association is free while its user has the last outcome
@@ -238,8 +236,9 @@ class _Window:
         known: Outcomes that were not told yet; of what was answered, only what they are made of.
     """
 
-    def __init__(self, association: Association, priority: int, size_bytes: int) -> None:
+    def __init__(self, association: Association, priority: int, size_bytes: int, ahead: bool) -> None:
         self.size = min(association.negotiated.invoked or MOST_OUTSTANDING, MOST_OUTSTANDING)
+        self._is_taken = ahead or self.size > 1  # nobody else makes a request before the last outcome
         self.under_way: dict[int, Outgoing] = {}
         self.known: deque[Outcome | _Answered] = deque()
         self.size_bytes = size_bytes
@@ -251,14 +250,20 @@ class _Window:
         """Is no other request to go out until one is answered?"""
         return len(self.under_way) >= self.size or 0 < self.size_bytes <= self._bytes
 
-    def make_ready(self, outgoing: Outgoing) -> CStoreRQ:
-        """Make its request: while the peer works on another one that costs no time."""
+    def take(self, prepared: Iterator[Outgoing | Outcome]) -> Outgoing | Outcome | None:
+        """The next one, with its request if that is sure to be the next: while the peer works on another one it costs no time."""
+        following = next(prepared, None)
+        if self._is_taken and isinstance(following, Outgoing):
+            self._make_request(following)
+        return following
+
+    def _make_request(self, outgoing: Outgoing) -> CStoreRQ:
         outgoing.request = request = _request(self._association, outgoing, self._priority)
         outgoing.command_set = encode(request)
         return request
 
     async def send(self, outgoing: Outgoing) -> None:
-        request = outgoing.request or self.make_ready(outgoing)
+        request = outgoing.request or self._make_request(outgoing)
         self.under_way[request.message_id] = outgoing
         self._bytes += len(outgoing.data_set)
         outgoing.begun = time.monotonic()

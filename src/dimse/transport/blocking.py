@@ -10,11 +10,13 @@ from types import CoroutineType
 from typing import Any, TypeVar, cast
 
 from dimse.transport import READ, WRITE
-from dimse.transport.base import BREATH_BYTES, Address, Transport, call_in_thread
+from dimse.transport.base import Address, Transport, call_in_thread
 from dimse.transport.base import connect as _connect
 from dimse.turns import aside, is_brief
 
 T = TypeVar("T")
+
+BREATH_BYTES = 1024**2  # more than on an event loop: to hand a turn on costs more, and who hangs on it is overtaken
 
 _POLL = {READ: select.POLLIN, WRITE: select.POLLOUT, READ | WRITE: select.POLLIN | select.POLLOUT}
 _READABLE = select.POLLIN | select.POLLHUP | select.POLLERR | select.POLLNVAL
@@ -32,7 +34,7 @@ class BlockingTransport(Transport):
         self._moved = 0
 
     async def breathe(self, count: int) -> None:
-        """Let other threads have their turn after 256 KiB without a wait."""
+        """Let other threads have their turn after a MiB without a wait."""
         self._moved += count
         if self._moved >= BREATH_BYTES:
             self._moved = 0
