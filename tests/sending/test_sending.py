@@ -148,7 +148,8 @@ def test_out_of_resources_for_good_is_tried_as_often_as_asked(folder: Path) -> N
     assert scp.sop_instance_uids.count(refused.sop_instance_uid) == 4
 
 
-def test_an_instance_that_kills_every_association_does_not_keep_the_others(folder: Path) -> None:
+@pytest.mark.parametrize("window", [1, 4])
+def test_an_instance_that_kills_every_association_does_not_keep_the_others(folder: Path, window: int) -> None:
     class Deadly(StorageSCP):
         def _store(self, request: dimse.StoreRequest) -> int:
             status = super()._store(request)
@@ -157,7 +158,7 @@ def test_an_instance_that_kills_every_association_does_not_keep_the_others(folde
                     association.abort()
             return status
 
-    with Deadly() as scp:
+    with Deadly(async_ops=window) as scp:
         outcomes = send_blocking([folder], peer(scp), retry=AT_ONCE)
     assert states(outcomes).count("stored") == 19
     (unknown,) = (outcome for outcome in outcomes if outcome.state == "unknown")

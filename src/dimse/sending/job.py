@@ -14,7 +14,7 @@ from dimse.sending.feed import GLANCE, Feed, Item, Ledger
 from dimse.sending.proposal import Proposal
 from dimse.sending.retry import Retry, is_passing, is_passing_status
 from dimse.services import AsyncAssociation
-from dimse.services.outgoing import Transcode
+from dimse.services.outgoing import Source, Transcode
 from dimse.services.storage import Outcome
 from dimse.settings import ProposedContext
 from dimse.values import replace, value
@@ -145,6 +145,7 @@ class Job:
             transcode=self._manner.transcode,
             ahead=True,
             outstanding_bytes=self._manner.outstanding_bytes,
+            alone=self._is_sent_again,
         )
         try:
             async for outcome in outcomes:
@@ -196,6 +197,10 @@ class Job:
             if self._manner.announce is not None:
                 self._manner.announce(item.file)
             yield item.file
+
+    def _is_sent_again(self, source: Source) -> bool:
+        """Of what is sent again one may be what the association before died of."""
+        return self._under_way[id(source)].attempts > 1
 
     def _settle(self, outcome: Outcome) -> Outcome | None:
         """What became of an instance; None if it is to be sent again."""

@@ -163,6 +163,7 @@ async def store_many(
     transcode: Transcode = "lossless",
     ahead: bool = False,
     outstanding_bytes: int = 0,
+    alone: Callable[[Source], bool] | None = None,
 ) -> AsyncIterator[Outcome]:
     """Send SOP instances one after the other; while the peer works on one, the next is opened and checked.
 
@@ -183,6 +184,8 @@ async def store_many(
             wait for who asks; the association is then taken until the last outcome, as with a window.
         outstanding_bytes: With a window, no other request goes out while the data sets of those outstanding have so many bytes;
             0 is without limit.
+        alone: With a window, asked for each source whose turn it is: is nothing else to be outstanding while it is? So that it is
+            known which one an association dies of.
 
     Yields:
         One outcome for each source; in order, unless there is a window.
@@ -192,13 +195,13 @@ async def store_many(
         FileError: A file was cut short while it was sent, which ended the association.
     """
     prepared = _prepare_all(association, sources, transcode)
-    window = _Window(association, priority, outstanding_bytes, ahead)
+    window = _Window(association, priority, outstanding_bytes, ahead, alone)
     following = next(prepared, None)
     while following is not None:
         try:
             async with association.operation():
                 while True:
-                    if following is None or window.is_full:
+                    if following is None or not window.has_room_for(following):
                         await window.wait()
                         if ahead and isinstance(following, Outgoing) and len(following.data_set) <= AHEAD:
                             continue
@@ -236,19 +239,35 @@ class _Window:
         known: Outcomes that were not told yet; of what was answered, only what they are made of.
     """
 
-    def __init__(self, association: Association, priority: int, size_bytes: int, ahead: bool) -> None:
+    def __init__(
+        self,
+        association: Association,
+        priority: int,
+        size_bytes: int,
+        ahead: bool,
+        alone: Callable[[Source], bool] | None,
+    ) -> None:
         self.size = min(association.negotiated.invoked or MOST_OUTSTANDING, MOST_OUTSTANDING)
         self._is_taken = ahead or self.size > 1  # nobody else makes a request before the last outcome
         self.under_way: dict[int, Outgoing] = {}
         self.known: deque[Outcome | _Answered] = deque()
         self.size_bytes = size_bytes
         self._bytes = 0  # of the data sets that are under way
+        self._goes_alone, self._lonely = alone, False
         self._association, self._priority = association, priority
 
-    @property
-    def is_full(self) -> bool:
-        """Is no other request to go out until one is answered?"""
-        return len(self.under_way) >= self.size or 0 < self.size_bytes <= self._bytes
+    def has_room_for(self, following: Outgoing | Outcome) -> bool:
+        """May it go out before another one is answered?"""
+        if not self.under_way:
+            return True
+        if len(self.under_way) >= self.size:
+            return False
+        if isinstance(following, Outcome):
+            return True
+        return not (self._lonely or 0 < self.size_bytes <= self._bytes or self._is_lonely(following))
+
+    def _is_lonely(self, outgoing: Outgoing) -> bool:
+        return self._goes_alone is not None and outgoing.source is not None and self._goes_alone(outgoing.source)
 
     def take(self, prepared: Iterator[Outgoing | Outcome]) -> Outgoing | Outcome | None:
         """The next one, with its request if that is sure to be the next: while the peer works on another one it costs no time."""
@@ -265,6 +284,7 @@ class _Window:
     async def send(self, outgoing: Outgoing) -> None:
         request = outgoing.request or self._make_request(outgoing)
         self.under_way[request.message_id] = outgoing
+        self._lonely = self.size > 1 and self._is_lonely(outgoing)
         self._bytes += len(outgoing.data_set)
         outgoing.begun = time.monotonic()
         await _send(self._association, outgoing, request)
