@@ -30,7 +30,7 @@ from dimse.errors import (
 from dimse.instances import InstanceFile
 from dimse.services import AsyncAssociation
 from dimse.services.storage import MOST_OUTSTANDING, Outcome
-from dimse.settings import Limits, Timeouts
+from dimse.settings import ASYNC_OPS, Limits, Timeouts
 from tests.chaos.proxy import Proxy
 from tests.drivers import (
     CT_IN_EXPLICIT_VR,
@@ -272,6 +272,38 @@ async def test_a_bad_source_is_an_outcome_meanwhile_and_the_others_go(driver: Dr
     for outcome in outcomes:
         assert outcome.source in sources and outcome.path == str(outcome.source)
         assert outcome.state == ("invalid" if "missing" in outcome.path else "stored")
+
+
+@pytest.mark.parametrize(
+    ("options", "pixels", "outstanding"),
+    [
+        ({}, 100, ASYNC_OPS),
+        ({}, 600_000, 2),
+        ({}, 1_100_000, 1),
+        ({"async_ops": 5}, 600_000, 5),
+        ({"async_ops": 1}, 100, 1),
+    ],
+)
+def test_a_sending_has_a_few_small_instances_outstanding_and_fewer_large_ones(
+    options: dict[str, Any], pixels: int, outstanding: int, tmp_path: Path
+) -> None:
+    seen: list[int] = []
+
+    def holds_back(connection: Connection) -> None:
+        accept(connection, 64)
+        messages = [connection.read_message()]
+        while not nothing_more_comes(connection):
+            messages.append(connection.read_message())
+        seen.append(len(messages))
+        for message in messages:
+            connection.respond(message)
+        connection.serve()
+
+    instances = make_instances(tmp_path, 6, pixels)
+    with FaultyPeer(holds_back) as port:
+        outcomes = list(dimse.send(paths(instances), (LOOPBACK, port), **options))
+    assert [outcome.state for outcome in outcomes] == ["stored"] * 6
+    assert seen == [outstanding]
 
 
 # --- when it goes wrong ---
