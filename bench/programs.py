@@ -85,12 +85,14 @@ class Setting:
         nodelay: TCP_NODELAY=1 in the environment: DCMTK leaves Nagle's algorithm on without it.
         dcmtk: Options of both programs, where they are DCMTK's.
         receiver: Options of the receiver.
+        sender: Options of the sender, where it is ours.
     """
 
     name: str
     nodelay: bool
     dcmtk: tuple[str, ...] = ()
     receiver: tuple[str, ...] = ()
+    sender: tuple[str, ...] = ()
 
     @property
     def environment(self) -> dict[str, str]:
@@ -109,10 +111,12 @@ BIT_PRESERVING = Setting("+B", nodelay=True, dcmtk=LONG, receiver=("+B",))
 DURABLE = Setting("--durability full", nodelay=True, dcmtk=LONG, receiver=("--durability", "full"))
 NOT_DURABLE = Setting("--durability none", nodelay=True, dcmtk=LONG, receiver=("--durability", "none"))
 
+ONE_AT_A_TIME = Setting("--async-ops 1", nodelay=True, sender=("--async-ops", "1"))
+
 Command = Callable[[Setting, str, str], list[str]]
 
 SENDERS: Mapping[str, Command] = {
-    "ours": lambda setting, port, files: [ours("storescu"), LOOPBACK, port, files],
+    "ours": lambda setting, port, files: [ours("storescu"), *setting.sender, LOOPBACK, port, files],
     "dcmsend": lambda setting, port, files: [dcmtk("dcmsend"), *setting.dcmtk, LOOPBACK, port, "+sd", files],
     "storescu": lambda setting, port, files: [dcmtk("storescu"), *setting.dcmtk, "-R", LOOPBACK, port, "+sd", files],
     "pynetdicom": lambda setting, port, files: [*pynetdicom("storescu"), "-cx", LOOPBACK, port, files],
@@ -227,6 +231,7 @@ PAIRS = (
     OUR_RECEIVER,
     DCMTK_BEST,
     LOOPBACK_LIMIT,
+    Pair("ours", "ours", DCMTK, ONE_AT_A_TIME),
     Pair("ours", "storescp", DCMTK),
     Pair("storescu", "ours", DCMTK, works=UNCOMPRESSED),
     Pair("storescu", "storescp", DCMTK, works=UNCOMPRESSED),
