@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from textwrap import fill
 
 from rich.console import Console
 from rich.table import Table as Printed
@@ -202,7 +203,7 @@ def draw(results: Results, path: Path) -> None:
         bars = axes.bar(at, heights, width * 0.95, color=colour, label=pair.name)
         axes.bar_label(bars, [f"{height:.2f}" for height in heights], fontsize=8)
     axes.axhline(1, color="#606060", linewidth=0.8)
-    axes.set_xticks(range(len(works)), [WORKS[name].title for name in works], fontsize=9)
+    axes.set_xticks(range(len(works)), [fill(WORKS[name].title, 22) for name in works], fontsize=9)
     axes.set_ylabel("times as fast as DCMTK's best")
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(
@@ -212,7 +213,7 @@ def draw(results: Results, path: Path) -> None:
         frameon=False,
         ncols=4,
         loc="upper center",
-        bbox_to_anchor=(0.5, -0.1),
+        bbox_to_anchor=(0.5, -0.16),
     )
     figure.savefig(path, bbox_inches="tight", metadata={"Date": None})
     plt.close(figure)

@@ -31,8 +31,7 @@ SECONDS = 50.0  # no tool runs longer
 
 # Ctrl-C counts, even where whoever started the tests has it ignored.
 INTERRUPTIBLE = (
-    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
-    "from dimse.__main__ import dimse; dimse()"
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from dimse.__main__ import dimse; dimse()"
 )
 
 
