@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +11,8 @@ from contextlib import contextmanager
 import pytest
 
 import dimse
-from dimse.tls import of_a_requestor
+from dimse.tls import of_a_requestor, of_a_server
+from dimse.transport.tls import TLSSocket
 from tests.drivers import LOOPBACK, Driver, Face, errors, on_both_drivers, on_both_faces, serving
 from tests.hostile_scu import HostileSCU, associate_rq, echo
 from tests.interop import peers
@@ -112,6 +115,16 @@ def test_a_health_check_on_a_port_with_tls_is_no_news(
             HostileSCU(port).socket.close()
             HostileSCU(port).reset()
     assert not errors(caplog)
+
+
+def test_a_connection_that_is_reset_while_tls_begins_is_not_left_open(server_tls: dimse.TLS) -> None:
+    with socket.create_server((LOOPBACK, 0)) as listener:
+        scu = HostileSCU(listener.getsockname()[1])
+        connection, _ = listener.accept()
+        scu.reset()
+        with pytest.raises(OSError, match="reset"):
+            TLSSocket(connection, of_a_server(server_tls), None)
+    gc.collect()  # a ResourceWarning is an error
 
 
 @on_both_faces

@@ -8,6 +8,7 @@ import socket
 import ssl
 from collections.abc import Sequence
 from contextlib import suppress
+from traceback import walk_tb
 
 from dimse import certificate
 from dimse.certificate import Certificate
@@ -99,6 +100,14 @@ class TLSSession:
         return f"{self.version}, {self.cipher_suite}, peer's certificate: {self.certificate or 'none'}"
 
 
+def _close_half_made(error: OSError) -> None:
+    """Close what `wrap_socket` leaves open where a connection is reset while it looks whether there is one."""
+    for frame, _ in walk_tb(error.__traceback__):
+        made = frame.f_locals.get("self")
+        if isinstance(made, ssl.SSLSocket):
+            made.close()
+
+
 class TLSSocket:
     """A TLS connection in the shape that `Transport` uses a socket in.
 
@@ -119,9 +128,13 @@ class TLSSocket:
 
     def __init__(self, connection: socket.socket, security: Security, host: str | None) -> None:
         self._name = None if host is None else security.server_name or host
-        self.socket = security.context.wrap_socket(
-            connection, server_side=host is None, server_hostname=self._name, do_handshake_on_connect=False
-        )
+        try:
+            self.socket = security.context.wrap_socket(
+                connection, server_side=host is None, server_hostname=self._name, do_handshake_on_connect=False
+            )
+        except OSError as error:
+            _close_half_made(error)
+            raise
         self._pins = security.pins
         self._unsent = b""  # OpenSSL wants the same bytes again after a write that would have blocked
         self.wanted = self._read_wants = 0
