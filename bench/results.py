@@ -113,7 +113,8 @@ class Results:
     def amiss(self) -> list[str]:
         """A line for each run in which not everything arrived, and for each that could not be measured."""
         said = (
-            f"{run.work}, {run.pair}, round {run.round}: {run.arrived:,} of {run.sent:,} objects arrived, exit status {run.status}"
+            f"{run.work}, {run.pair}, round {run.round}: {run.arrived:,} of {run.sent:,} objects arrived"
+            + (f", exit status {run.status}" if run.status else "")
             for run in self.runs
             if not run.complete
         )
