@@ -340,6 +340,12 @@ def test_oddities_of_real_programs_pass(data: bytes) -> None:
     assert outline(whole) == Outline(CT, "1.2.34", len(whole))
 
 
+def test_of_an_element_that_comes_twice_the_first_counts_for_sender_and_receiver() -> None:
+    data = head() + element(0x00080018, b"UI", b"9.9\0") + element(0x00100020, b"LO", b"4711")
+    found = outline(data)
+    assert (found.sop_class_uid, found.sop_instance_uid) == seen(data) == seen(head())
+
+
 @pytest.mark.parametrize("zeros", [1, 2, 8, 12, 100, WINDOW])
 def test_zero_bytes_at_the_end_are_no_part_of_the_data_set(zeros: int) -> None:
     found = outline(head() + bytes(zeros))

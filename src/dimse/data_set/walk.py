@@ -394,7 +394,8 @@ class _Walk:
         text = self._bytes(value, length)
         if len(text) < length or value + length > limit:
             raise MalformedDataSet(f"cut short: {tag_name(tag)} at offset {position:,} is not complete")
-        self.values[position if self._within else tag] = text.decode("latin-1").strip("\0 ")
+        # The first counts where there are two, which is not allowed: a peek and a walk are to find the same.
+        self.values.setdefault(position if self._within else tag, text.decode("latin-1").strip("\0 "))
 
     def _enter(self, position: int, tag: int, vr: bytes, value: int, length: int) -> int:
         """Begin a sequence, or encapsulated pixel data (PS3.5 A.4)."""

@@ -13,12 +13,13 @@ from functools import partial
 from typing import Any, TypeVar, cast
 
 from dimse.transport import READ, WRITE
-from dimse.transport.base import BREATH_BYTES, Address, Listener, Transport, call_in_thread, tune
+from dimse.transport.base import Address, Listener, Transport, call_in_thread, tune
 from dimse.transport.base import connect as _connect
 
 T = TypeVar("T")
 
-BREATH_SECONDS = 0.002  # or after so long
+# A fast peer never makes a call block: after so many bytes, or seconds, others get their turn all the same.
+BREATH_BYTES, BREATH_SECONDS = 256 * 1024, 0.002
 
 
 class AsyncioTransport(Transport):

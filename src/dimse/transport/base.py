@@ -33,10 +33,6 @@ Address = tuple[Any, ...]
 Listener = socket.socket
 Buffers = Sequence["bytes | memoryview"]
 
-BREATH_BYTES = (
-    256 * 1024
-)  # a fast peer never makes a call block: after so many bytes others get their turn all the same
-
 MOST_BUFFERS = 1024  # in one system call; the system refuses more
 
 _QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)

@@ -16,7 +16,8 @@ from dimse.turns import aside, is_brief
 
 T = TypeVar("T")
 
-BREATH_BYTES = 1024**2  # more than on an event loop: to hand a turn on costs more, and who hangs on it is overtaken
+# As on an event loop, but more: to hand a turn on costs more, and who keeps it for too long is overtaken.
+BREATH_BYTES = 1024**2
 
 _POLL = {READ: select.POLLIN, WRITE: select.POLLOUT, READ | WRITE: select.POLLIN | select.POLLOUT}
 _READABLE = select.POLLIN | select.POLLHUP | select.POLLERR | select.POLLNVAL
