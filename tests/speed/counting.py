@@ -178,15 +178,18 @@ def too_many(counts: Mapping[str, float], most: Mapping[str, float], spare: floa
     return {what: count for what, count in counts.items() if count > most.get(what, 0) + spare}
 
 
-def transfer(objects: int, pixels: int, folder: Path, counted: Callable[[Path], Counted]) -> Counts:
-    """What storescu and storescp do when so many images go from one to the other."""
+def transfer(objects: int, pixels: int, folder: Path, counted: Callable[[Path], Counted], window: int = 1) -> Counts:
+    """What storescu and storescp do when so many images go from one to the other.
+
+    One at a time, unless there is a window: then it depends on the machine how often a side finds something without waiting.
+    """
     files, incoming = folder / "files", folder / "incoming"
     files.mkdir(parents=True)
     for number in range(objects):
         make_instance(files, number, pixels)
     scu, scp = counted(folder / "storescu"), counted(folder / "storescp")
     with listening("storescp", "-od", incoming, start=scp.start) as listener:
-        run(scu, "storescu", listener.host, listener.port, files)
+        run(scu, "storescu", listener.host, listener.port, files, "--async-ops", window)
         assert listener.end() == []
     assert len(list(incoming.iterdir())) == objects
     return {"storescu": scu.counts(), "storescp": scp.counts()}

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from dimse.settings import ASYNC_OPS
 from tests.hostile_scu import RELEASE_RQ, HostileSCU, echo
-from tests.speed.counting import Counts, Traced, Work, one_more, run, too_many
+from tests.speed.counting import Counts, Traced, Work, one_more, run, too_many, transfer
 from tests.tools.listeners import listening
 
 SPARE = 10  # calls of each kind more in all of a run: what the interpreter does now and then, to get memory for example
@@ -20,8 +21,7 @@ def table(*calls: str, **more: float) -> dict[str, float]:
 
 
 # These calls are all that are made. Some depend on how fast the other end is and on what the system does meanwhile, and have room:
-# - storescu may find a response without waiting for it: then it calls `poll` and `recvfrom` once less. While other requests of its
-#   window are outstanding, it has TCP acknowledge each response (`setsockopt`).
+# - storescu may find a response without waiting for it: then it calls `poll` and `recvfrom` once less.
 # - storescp takes in 256 KiB at a time, if so much is there: an image of 525 KB comes in three pieces, rarely in four.
 # - A large object fills the connection again and again, and each time the system takes a third of what fits or more.
 # - The disk is asked for its space 10 times a second, or with every object when it is nearly full, and every 16 MiB (`fstatfs`).
@@ -37,13 +37,13 @@ WORKS = {
     "small": Work(
         3_800,
         (50, 150),
-        table(FOUND, READ, "sendmsg setsockopt", ANSWERED),
+        table(FOUND, READ, "sendmsg", ANSWERED),
         table("poll recvfrom", BEGUN, "writev", KEPT, futex=0.5),
     ),
     "a CT image": Work(
         524_288,  # six PDUs
         (50, 150),
-        table(FOUND, MAPPED, "sendmsg setsockopt", ANSWERED),
+        table(FOUND, MAPPED, "sendmsg", ANSWERED),
         table(BEGUN, KEPT, poll=1.5, recvfrom=4, setsockopt=3, writev=4, futex=0.5),
     ),
     "large": Work(
@@ -59,6 +59,15 @@ WORKS = {
 @pytest.mark.parametrize("work", WORKS.values(), ids=WORKS)
 def test_an_object_takes_few_calls_of_either_side(work: Work, tmp_path: Path) -> None:
     assert work.exceeded(tmp_path, Traced, spare=SPARE) == {"storescu": {}, "storescp": {}}
+
+
+@pytest.mark.thorough
+def test_with_a_window_there_are_no_more_calls_than_without(tmp_path: Path) -> None:
+    """But one: while others are outstanding, storescu has TCP acknowledge each response (`setsockopt`)."""
+    objects = 150
+    alone, together = (transfer(objects, 3_800, tmp_path / str(window), Traced, window) for window in (1, ASYNC_OPS))
+    alone["storescu"]["setsockopt"] += objects
+    assert {tool: too_many(together[tool], alone[tool], SPARE) for tool in alone} == {"storescu": {}, "storescp": {}}
 
 
 # ---- an association, with one C-ECHO
