@@ -1,6 +1,6 @@
-"""The two drivers and the two faces, so that a test written once runs on each.
+"""The drivers and the two faces, so that a test written once runs on each.
 
-@on_both_drivers
+@on_each_driver
 async def test_a_peer_is_verified(driver: Driver) -> None:
     with serving("threads") as port:
         async with await driver.associate(port) as association:
@@ -16,7 +16,9 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Coroutine, Iterable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
@@ -32,8 +34,10 @@ from dimse.server import Reception
 from dimse.services import AsyncAssociation
 from dimse.settings import ProposedContext
 from dimse.transport import asyncio as on_a_loop
+from dimse.transport import base
 from dimse.transport import blocking as in_a_thread
 from dimse.transport.base import Transport
+from dimse.transport.crew import Crew, CrewTransport
 from tests.faulty_peer import Connection
 
 LOOPBACK = "127.0.0.1"
@@ -69,19 +73,55 @@ class Driver:
 BLOCKING = Driver("blocking", in_a_thread.run, in_a_thread.connect, in_a_thread.BlockingTransport)
 ASYNCIO = Driver("asyncio", asyncio.run, on_a_loop.connect, on_a_loop.AsyncioTransport)
 
+_CREW: ContextVar[Crew] = ContextVar("_CREW")
 
-with_each_driver = pytest.mark.parametrize("driver", [BLOCKING, ASYNCIO], ids=lambda driver: driver.name)
+
+def _run_by_a_crew(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    future: Future[Any] = Future()
+
+    async def serve() -> None:
+        try:
+            future.set_result(await coroutine)
+        except BaseException as error:  # raised again where the test sees it
+            future.set_exception(error)
+
+    crew = Crew(rouse=lambda: None)
+    before = _CREW.set(crew)
+    try:
+        crew.serve(serve())
+        crew.wait(None)
+        crew.close()
+        return future.result(0)
+    finally:
+        _CREW.reset(before)
 
 
-def on_both_drivers(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
-    """Run an `async def` test, whose first argument is `driver`, on the blocking driver and on asyncio."""
+def _crew_transport(connection: socket.socket) -> Transport:
+    return CrewTransport(connection, _CREW.get())
+
+
+CREW = Driver(
+    "crew",
+    _run_by_a_crew,
+    lambda host, port, timeout: base.connect(_crew_transport, in_a_thread.resolve, host, port, timeout),
+    _crew_transport,
+)
+
+in_the_callers_thread = pytest.mark.parametrize("driver", [BLOCKING, ASYNCIO], ids=lambda driver: driver.name)
+with_each_driver = pytest.mark.parametrize(  # every server of the tests has a crew: a newcomer need not wait for more
+    "driver", [BLOCKING, ASYNCIO, pytest.param(CREW, marks=pytest.mark.thorough)], ids=lambda driver: driver.name
+)
+
+
+def on_each_driver(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
+    """Run an `async def` test, whose first argument is `driver`, on every driver."""
 
     @wraps(test)
     def run(*, driver: Driver, **fixtures: Any) -> None:
         driver.run(test(driver=driver, **fixtures))
 
-    both: Callable[..., None] = with_each_driver(run)
-    return both
+    each: Callable[..., None] = with_each_driver(run)
+    return each
 
 
 # --- the servers ---

@@ -43,13 +43,13 @@ from tests.drivers import (
     Driver,
     Instance,
     Received,
+    in_the_callers_thread,
     make_instance,
-    on_both_drivers,
+    on_each_driver,
     open_descriptors,
     serving,
     silent,
     until_it_ends,
-    with_each_driver,
 )
 from tests.faulty_peer import (
     A_ABORT,
@@ -118,7 +118,7 @@ ECHO_RQ = partial(request, 0x0030)
 # --- from request to release ---
 
 
-@on_both_drivers
+@on_each_driver
 async def test_an_association_is_requested_used_and_released(driver: Driver) -> None:
     peer = FaultyPeer(serve)
     with peer as port:
@@ -141,14 +141,14 @@ async def test_an_association_is_requested_used_and_released(driver: Driver) -> 
     assert not connection.faults
 
 
-@on_both_drivers
+@on_each_driver
 async def test_without_limits_of_time_it_works_too(driver: Driver) -> None:
     with FaultyPeer(serve) as port:
         async with await driver.associate(port, timeouts=Timeouts(0, 0, 0, 0, 0)) as association:
             assert await association.echo() == 0
 
 
-@on_both_drivers
+@on_each_driver
 async def test_leaving_by_an_exception_aborts(driver: Driver) -> None:
     peer = FaultyPeer(serve)
     with peer as port:
@@ -163,7 +163,7 @@ async def test_leaving_by_an_exception_aborts(driver: Driver) -> None:
     assert connection.abort == (0, 0)
 
 
-@on_both_drivers
+@on_each_driver
 async def test_message_ids_count_up_and_begin_again_after_65535(driver: Driver) -> None:
     peer = FaultyPeer(serve)
     with peer as port:
@@ -177,7 +177,7 @@ async def test_message_ids_count_up_and_begin_again_after_65535(driver: Driver) 
     assert ids == [1, 2, 3, 65_534, 65_535, 1, 2]
 
 
-@on_both_drivers
+@on_each_driver
 async def test_a_message_id_that_is_outstanding_is_not_used_again(driver: Driver) -> None:
     with FaultyPeer(serve) as port:
         async with await driver.associate(port) as association:
@@ -260,7 +260,7 @@ NOT_REQUESTED = [
 ]
 
 
-@on_both_drivers
+@on_each_driver
 @pytest.mark.parametrize(("behaviour", "error", "words", "abort"), NOT_REQUESTED)
 async def test_a_request_that_is_not_accepted_says_why(
     driver: Driver,
@@ -278,7 +278,7 @@ async def test_a_request_that_is_not_accepted_says_why(
     assert open_descriptors() == before
 
 
-@on_both_drivers
+@on_each_driver
 async def test_nobody_listens(driver: Driver) -> None:
     with FaultyPeer(serve) as port:
         pass
@@ -348,7 +348,7 @@ WAITS = [
 
 
 @pytest.mark.thorough
-@on_both_drivers
+@on_each_driver
 @pytest.mark.parametrize(
     ("wait", "words", "behaviour", "operation", "abort"),
     [pytest.param(*case, id=f"{case[0]}-{case[2].__name__}") for case in WAITS],
@@ -391,7 +391,7 @@ def sends_and_does_not_read(connection: Connection) -> None:
         connection.send(block)
 
 
-@on_both_drivers
+@on_each_driver
 @pytest.mark.parametrize("behaviour", [stops_reading, sends_and_does_not_read], ids=lambda function: function.__name__)
 async def test_a_peer_that_does_not_read_is_given_up_at_the_deadline(
     driver: Driver, behaviour: Callable[[Connection], None], large: Instance
@@ -410,7 +410,7 @@ async def test_a_peer_that_does_not_read_is_given_up_at_the_deadline(
 
 
 @pytest.mark.thorough
-@on_both_drivers
+@on_each_driver
 async def test_a_slow_peer_that_keeps_reading_is_waited_for(driver: Driver, large: Instance) -> None:
     def reads_slowly(connection: Connection) -> None:
         connection.accept()
@@ -436,7 +436,7 @@ def wait_until_sent(association: AsyncAssociation) -> None:
         pass
 
 
-@on_both_drivers
+@on_each_driver
 async def test_abort_from_another_thread_wakes_who_waits(driver: Driver) -> None:
     made: list[AsyncAssociation] = []
 
@@ -462,7 +462,7 @@ async def test_abort_from_another_thread_wakes_who_waits(driver: Driver) -> None
     assert peer.connections[0].pdu_types == [A_ASSOCIATE_RQ, P_DATA_TF, A_ABORT]
 
 
-@on_both_drivers
+@on_each_driver
 async def test_abort_wakes_who_waits_to_send_and_puts_nothing_into_a_pdu(driver: Driver, large: Instance) -> None:
     made: list[AsyncAssociation] = []
 
@@ -506,7 +506,7 @@ def test_abort_from_another_task_wakes_who_waits() -> None:
 # --- one operation at a time ---
 
 
-@on_both_drivers
+@on_each_driver
 async def test_a_second_operation_is_refused_and_the_first_goes_on(driver: Driver) -> None:
     made: list[AsyncAssociation] = []
     refused: list[BaseException] = []
@@ -557,7 +557,7 @@ def test_of_two_tasks_the_second_is_refused() -> None:
 # --- the peer ends it ---
 
 
-@on_both_drivers
+@on_each_driver
 async def test_a_peer_that_releases_instead_of_answering_gets_its_confirmation(driver: Driver) -> None:
     def releases(connection: Connection) -> None:
         connection.accept()
@@ -577,7 +577,7 @@ async def test_a_peer_that_releases_instead_of_answering_gets_its_confirmation(d
     assert peer.connections[0].pdu_types == [A_ASSOCIATE_RQ, P_DATA_TF, A_RELEASE_RP]
 
 
-@on_both_drivers
+@on_each_driver
 async def test_both_sides_release_at_once(driver: Driver) -> None:
     def collides(connection: Connection) -> None:
         connection.accept()
@@ -594,7 +594,7 @@ async def test_both_sides_release_at_once(driver: Driver) -> None:
     assert peer.connections[0].abort is None
 
 
-@on_both_drivers
+@on_each_driver
 async def test_an_acceptor_releases_and_collides(driver: Driver) -> None:
     """Sta10, Sta12: the acceptor confirms after the requestor did, and waits for it to close."""
     with serving() as port:
@@ -666,7 +666,7 @@ MIDST = [
 ]
 
 
-@on_both_drivers
+@on_each_driver
 @pytest.mark.parametrize(("last", "error", "words"), MIDST)
 async def test_what_the_peer_says_in_the_midst_of_a_long_message_is_seen_at_once(
     driver: Driver, last: Callable[[Connection], None], error: type[DimseError], words: str, large: Instance
@@ -685,7 +685,7 @@ async def test_what_the_peer_says_in_the_midst_of_a_long_message_is_seen_at_once
     assert not bytes(peer.connections[0]._received).endswith(pdu(A_ABORT, bytes([0, 0, 2, 1])))
 
 
-@on_both_drivers
+@on_each_driver
 async def test_a_peer_that_vanishes_before_an_operation_is_noticed(driver: Driver) -> None:
     def vanishes(connection: Connection) -> None:
         connection.accept()
@@ -798,7 +798,7 @@ def test_a_task_cancelled_while_it_asks_for_an_association_leaves_nothing_open()
     assert open_descriptors() == before
 
 
-@with_each_driver
+@in_the_callers_thread
 def test_an_interrupt_from_the_keyboard_aborts(driver: Driver) -> None:
     user = threading.main_thread().ident
     assert user is not None
@@ -838,7 +838,7 @@ LIES: list[tuple[str, dict[str, Any], str]] = [
 ]
 
 
-@on_both_drivers
+@on_each_driver
 @pytest.mark.parametrize(("arguments", "why"), [pytest.param(*lie[1:], id=lie[0]) for lie in LIES])
 async def test_what_is_no_response_is_not_taken_for_one(
     driver: Driver, arguments: dict[str, Any], why: str, tmp_path: Path
@@ -859,7 +859,7 @@ async def test_what_is_no_response_is_not_taken_for_one(
     assert peer.connections[0].abort == (0, 0)
 
 
-@on_both_drivers
+@on_each_driver
 async def test_a_second_response_to_one_request_is_none(driver: Driver) -> None:
     def answers_twice(connection: Connection) -> None:
         connection.accept()
@@ -876,7 +876,7 @@ async def test_a_second_response_to_one_request_is_none(driver: Driver) -> None:
     assert peer.connections[0].abort == (0, 0)
 
 
-@on_both_drivers
+@on_each_driver
 async def test_a_response_that_nobody_asked_for_is_none(driver: Driver) -> None:
     def speaks_first(connection: Connection) -> None:
         connection.accept()
@@ -890,7 +890,7 @@ async def test_a_response_that_nobody_asked_for_is_none(driver: Driver) -> None:
         await association.serve()
 
 
-@on_both_drivers
+@on_each_driver
 @pytest.mark.parametrize(
     ("data", "words", "abort"),
     [
@@ -948,7 +948,7 @@ def asks_meanwhile(*requests: bytes) -> Callable[[Connection], None]:
     return behaviour
 
 
-@on_both_drivers
+@on_each_driver
 async def test_a_request_of_the_peers_is_answered_while_a_response_is_awaited(driver: Driver) -> None:
     asked = []
 
@@ -964,7 +964,7 @@ async def test_a_request_of_the_peers_is_answered_while_a_response_is_awaited(dr
     assert statuses(peer.connections[0]) == [(ECHO_RSP, 0x0122)] * 2
 
 
-@on_both_drivers
+@on_each_driver
 async def test_without_handlers_a_request_of_the_peers_is_refused(driver: Driver) -> None:
     store = STORE_RQ() + pdu(P_DATA_TF, pdv(3, 2, b"data set"))
     peer = FaultyPeer(asks_meanwhile(ECHO_RQ(), store))
@@ -974,7 +974,7 @@ async def test_without_handlers_a_request_of_the_peers_is_refused(driver: Driver
     assert statuses(peer.connections[0]) == [(ECHO_RSP, 0x0211), (STORE_RSP, 0x0211)]
 
 
-@on_both_drivers
+@on_each_driver
 async def test_an_instance_that_comes_meanwhile_is_stored(driver: Driver) -> None:
     received = Received()
     data = bytes(range(256)) * 100
@@ -990,7 +990,7 @@ async def test_an_instance_that_comes_meanwhile_is_stored(driver: Driver) -> Non
     assert statuses(peer.connections[0]) == [(STORE_RSP, 0)]
 
 
-@on_both_drivers
+@on_each_driver
 async def test_a_request_that_comes_in_the_midst_of_a_long_message_is_answered_after_it(
     driver: Driver, large: Instance
 ) -> None:
@@ -1012,7 +1012,7 @@ async def test_a_request_that_comes_in_the_midst_of_a_long_message_is_answered_a
     assert not peer.connections[0].faults
 
 
-@on_both_drivers
+@on_each_driver
 async def test_a_message_that_does_not_exist_is_refused_in_its_own_terms(driver: Driver) -> None:
     def asks_nonsense(connection: Connection) -> None:
         connection.accept()
@@ -1031,7 +1031,7 @@ async def test_a_message_that_does_not_exist_is_refused_in_its_own_terms(driver:
     assert peer.connections[0].pdu_types == [A_ASSOCIATE_RQ, P_DATA_TF, A_RELEASE_RP]
 
 
-@on_both_drivers
+@on_each_driver
 async def test_requests_are_not_collected_without_bound(driver: Driver, large: Instance) -> None:
     def asks_and_asks(connection: Connection) -> None:
         connection.accept()
@@ -1047,7 +1047,7 @@ async def test_requests_are_not_collected_without_bound(driver: Driver, large: I
         assert len(association._requests) <= 128
 
 
-@on_both_drivers
+@on_each_driver
 async def test_serve_answers_until_its_time_is_over(driver: Driver) -> None:
     def asks(connection: Connection) -> None:
         connection.accept()
@@ -1065,7 +1065,7 @@ async def test_serve_answers_until_its_time_is_over(driver: Driver) -> None:
     assert statuses(peer.connections[0]) == [(ECHO_RSP, 0)]
 
 
-@on_both_drivers
+@on_each_driver
 async def test_serve_ends_at_its_time_in_the_midst_of_a_message(driver: Driver) -> None:
     def goes_on_later(connection: Connection) -> None:
         connection.accept()
@@ -1084,7 +1084,7 @@ async def test_serve_ends_at_its_time_in_the_midst_of_a_message(driver: Driver) 
     assert statuses(peer.connections[0]) == [(ECHO_RSP, 0)]
 
 
-@on_both_drivers
+@on_each_driver
 async def test_a_handler_may_abort_its_own_association(driver: Driver) -> None:
     made: list[AsyncAssociation] = []
 
@@ -1110,7 +1110,7 @@ def test_who_aborts_waits_only_a_moment_for_the_peer_to_close() -> None:
         assert time.monotonic() - started < SOON + LINGER + AT_ONCE
 
 
-@on_both_drivers
+@on_each_driver
 async def test_a_release_whose_response_cannot_be_sent_any_more_ends(
     driver: Driver, monkeypatch: pytest.MonkeyPatch
 ) -> None:

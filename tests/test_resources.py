@@ -297,7 +297,7 @@ def test_without_descriptors_it_waits_and_others_go_on(receiver: Side, tmp_path:
         limits = resource.prlimit(pid, resource.RLIMIT_NOFILE)
         resource.prlimit(pid, resource.RLIMIT_NOFILE, (64, limits[1]))
         with ExitStack() as stack:
-            for _ in range(100):
+            for _ in range(80):
                 stack.enter_context(HostileSCU(port))
             give_up = time.monotonic() + SOON
             while descriptors_and_threads(pid)[0] < 64:

@@ -34,8 +34,8 @@ from tests.drivers import (
     Received,
     errors,
     make_instance,
-    on_both_drivers,
     on_both_faces,
+    on_each_driver,
     open_descriptors,
     running,
     serving,
@@ -169,7 +169,7 @@ def test_connections_without_a_request_have_their_own_limit(face: Face) -> None:
 
 
 @on_both_faces
-@on_both_drivers
+@on_each_driver
 async def test_a_service_that_it_does_not_have_is_refused(driver: Driver, face: Face) -> None:
     with serving(face, contexts=[dimse.Verification, uids.PatientRootQueryRetrieveInformationModelFind]) as port:
         contexts = [dimse.Verification, uids.PatientRootQueryRetrieveInformationModelFind]
@@ -515,7 +515,7 @@ def test_on_a_loop_serve_forever_ends_with_its_task() -> None:
 
 
 @on_both_faces
-@on_both_drivers
+@on_each_driver
 async def test_an_association_over_tls(driver: Driver, face: Face, tmp_path: Path) -> None:
     contexts = tls_contexts()
     received, instance = Received(), make_instance(tmp_path, pixels=5 << 20)

@@ -331,11 +331,15 @@ class Pump(ABC):
         """One system call; False if it would block."""
         buffer = self._buffers.lend()
         try:
-            return await self._receive_into(buffer)
+            count = await self._receive_into(buffer)
         finally:
             self._buffers.give_back(buffer)
+        if count:
+            await self._transport.breathe(count)
+        return count is not None
 
-    async def _receive_into(self, buffer: memoryview) -> bool:
+    async def _receive_into(self, buffer: memoryview) -> int | None:
+        """As `Transport.receive_now`, and what has come is taken in."""
         try:
             count = self._transport.receive_now(buffer)
         except ConnectionLost as error:
@@ -343,11 +347,9 @@ class Pump(ABC):
             lost = self._lost()
             lost.__cause__ = error.__cause__
             self._end(lost)
-            return True
+            return 0
         if count is None:
-            return False
-        if count:
-            await self._transport.breathe(count)
+            return None
         if self._answer is None and not self._heard:
             self._heard = bytes(buffer[: min(count, MOST_HEARD)])
         await self._take_in(self._upper.receive(buffer[:count]) if count else self._upper.transport_closed())
@@ -368,7 +370,7 @@ class Pump(ABC):
                     self._dump.pdu(pdu.decode(owed[0], owed[6:]), outgoing=True)
         if self._ended is None and self._answer is None and self._upper.state in ("Sta1", "Sta13"):
             self._provider_aborted(self._upper.fault)  # nothing is indicated before an association is asked for
-        return True
+        return count
 
     async def _pull_until(self, end: float) -> bool:
         if self._ended:

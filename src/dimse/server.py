@@ -1,7 +1,7 @@
 """A server: it listens, admits associations within its limits, and serves each until it ends.
 
-A connection stays in the waiting room until its A-ASSOCIATE-RQ is complete; then the blocking face gives it a thread (here), the
-asyncio face a task (`dimse.aio`). `Reception` is what both share.
+A connection stays in the waiting room until its A-ASSOCIATE-RQ is complete; then the blocking face has a crew of threads serve it
+(here), the asyncio face gives it a task (`dimse.aio`). `Reception` is what both share.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ipaddress import ip_network
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from dimse import turns, uids
+from dimse import uids
 from dimse.association import LOGGER
 from dimse.errors import AssociationAborted, ConnectionLost, DimseError, RemoteProtocolError
 from dimse.handlers import Handlers
@@ -30,7 +30,7 @@ from dimse.settings import ACCEPTOR_MAXIMUM_LENGTH, Acceptor, Identify, Limits, 
 from dimse.text import host_and_port, one_line
 from dimse.transport import READ
 from dimse.transport.base import Listener, Transport, tune
-from dimse.transport.blocking import BlockingTransport, run
+from dimse.transport.crew import Crew, CrewTransport
 from dimse.upper_layer import negotiation, pdu
 from dimse.upper_layer.provider import UpperLayer
 from dimse.waiting_room import Visitor, WaitingRoom
@@ -295,7 +295,7 @@ class Reception:
 
 
 class Server(Reception):
-    """A server whose associations each have a thread.
+    """A server whose associations share a few threads; while a handler waits, others go on.
 
     Use it as a context manager: it listens within the block, in the background, and `serve_forever` waits. See `Reception` for the
     arguments.
@@ -319,14 +319,16 @@ class Server(Reception):
             OSError: The address cannot be bound.
         """
         listener = self.listen()
-        self._round = turns.Round()
         self._stopped = threading.Event()
-        self._threads: set[threading.Thread] = set()
+        self._is_deaf = threading.Event()
+        self._is_ending = self._has_ended = False
         self._waker, self._woken = socket.socketpair()
+        self._waker.setblocking(False)
         self._selector = selectors.DefaultSelector()
-        self._room = self._waiting_room(self._watch, self._unwatch, self._serve_in_thread)
+        self._room = self._waiting_room(self._watch, self._unwatch, self._serve_by_the_crew)
         self._selector.register(listener, selectors.EVENT_READ, self._accept)
         self._selector.register(self._woken, selectors.EVENT_READ, None)
+        self._crew = Crew(self._rouse)
         self._listening = threading.Thread(target=self._listen, name="dimse-listener", daemon=True)
         self._listening.start()
 
@@ -335,21 +337,25 @@ class Server(Reception):
         self._stopped.wait()
 
     def shutdown(self, drain: float = 0) -> None:
-        """Stop listening; let messages under way be answered for `drain` seconds, and abort every association."""
+        """Stop listening; let messages under way be answered for `drain` seconds, and abort every association.
+
+        From any thread, that of a handler too: its own association then ends after it.
+        """
         if self._listening is None:
             return
-        self._waker.send(b"x")
-        self._listening.join()
-        self._listening = None
+        listening, self._listening = self._listening, None
+        self._is_ending = True
+        self._rouse()
+        self._is_deaf.wait()
         if drain:
             self._end_all(AsyncAssociation.finish)
-        deadline = time.monotonic() + drain
-        mine = threading.current_thread()  # a handler may end the server
-        for thread in [thread for thread in self._threads if thread is not mine]:
-            thread.join(max(0.0, deadline - time.monotonic()))
+            self._crew.wait(drain)
         self._end_all(AsyncAssociation.abort)
-        for thread in [thread for thread in self._threads if thread is not mine]:
-            thread.join()
+        self._crew.wait(None)
+        self._crew.close()
+        self._has_ended = True
+        self._rouse()
+        listening.join()
         self._waker.close()
         self._woken.close()
         self._listener = None
@@ -358,25 +364,43 @@ class Server(Reception):
     # --- the listening thread ---
 
     def _listen(self) -> None:
+        """Accept connections, and look out for what hangs: until the last association has ended."""
+        with self._selector:
+            try:
+                self._receive_visitors()
+            finally:
+                self._is_deaf.set()
+            while not self._has_ended:
+                if self._selector.select(self._crew.look_out()):
+                    self._woken.recv(4096)
+
+    def _receive_visitors(self) -> None:
         assert self._listener is not None
         pause = 0.0  # until when nothing is accepted
-        with self._selector, self._listener:
+        with self._listener:
             while True:
-                wait = self._room.expire()
-                if pause:
-                    wait = min(wait or BREATHER, BREATHER)
+                wait = _least(self._room.expire(), self._crew.look_out(), BREATHER if pause else None)
                 for key, _ in self._selector.select(wait):
                     if key.fileobj is self._woken:
-                        self._room.clear()
-                        return
-                    if isinstance(key.data, Visitor):
+                        self._woken.recv(4096)
+                    elif isinstance(key.data, Visitor):
                         self._room.ready(key.data)
                     elif not self._accept():
                         self._selector.unregister(self._listener)
                         pause = time.monotonic() + BREATHER
+                if self._is_ending:
+                    self._room.clear()
+                    if not pause:
+                        self._selector.unregister(self._listener)
+                    return
                 if pause and time.monotonic() >= pause:
                     pause = 0.0
                     self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
+
+    def _rouse(self) -> None:
+        """End the listening thread's wait; from any thread."""
+        with suppress(BlockingIOError):  # it is awake already
+            self._waker.send(b"x")
 
     def _accept(self) -> bool:
         """Take new connections in; False if the system has no descriptors for them."""
@@ -392,7 +416,7 @@ class Server(Reception):
             self._accepting = True
             with suppress(OSError):  # reset already: its first read will say so
                 tune(connection)
-            self._room.enter(BlockingTransport(connection))
+            self._room.enter(CrewTransport(connection, self._crew))
         return True
 
     def _watch(self, visitor: Visitor, events: int) -> None:
@@ -405,25 +429,10 @@ class Server(Reception):
     def _unwatch(self, visitor: Visitor) -> None:
         self._selector.unregister(visitor.transport)
 
-    def _serve_in_thread(self, transport: Transport, upper_layer: UpperLayer, request: pdu.AssociateRQ) -> None:
-        def serve() -> None:
-            turn = turns.Turn(self._round)
-            if turns.are_of_use():
-                turns.TURN.set(turn)
-                turn.begin()
-            try:
-                run(self._serve(transport, upper_layer, request))
-            finally:
-                turn.end()
-                self._threads.discard(threading.current_thread())
+    def _serve_by_the_crew(self, transport: Transport, upper_layer: UpperLayer, request: pdu.AssociateRQ) -> None:
+        self._crew.serve(self._serve(transport, upper_layer, request))
 
-        thread = threading.Thread(target=serve, name="dimse-association", daemon=True)
-        self._threads.add(thread)
-        try:
-            thread.start()
-        except RuntimeError as error:  # the system has no threads left
-            LOGGER.error("cannot serve an association: %s", error)
-            self._threads.discard(thread)
-            transport.close()
-            with self._lock:
-                self._admitted -= 1
+
+def _least(*waits: float | None) -> float | None:
+    """The shortest of some waits, where None has no end."""
+    return min((wait for wait in waits if wait is not None), default=None)

@@ -1,8 +1,8 @@
 """Turns: of many threads that do a little between two waits, one works at a time.
 
-Python runs one thread at a time, and at every system call hands that right on to another one that wants it. With a hundred
-associations that receive, most of the time would go into handing it on. So a thread that wakes up waits for its turn first, keeps
-it until it waits again, and steps aside where it may take long:
+Python runs one thread at a time, and at every system call hands that right on to another one that wants it. Where several threads
+receive, much of the time would go into handing it on. So a thread that has waited for something waits for its turn too, keeps it
+until it waits again, and steps aside where it may take long:
 
     with aside():
         answer = ask_a_database()
@@ -17,11 +17,11 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from contextvars import ContextVar
 from types import TracebackType
 from typing import Any, TypeVar
 
 F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
 
 PATIENCE = 0.02
 """Seconds that one may have its turn for, as far as the others go."""
@@ -34,7 +34,7 @@ class Round:
 
     Attributes:
         lock: Held by the one who has its turn.
-        passed: When the turn was last taken, on `time.monotonic()`.
+        passed: When the turn was last taken, or kept with a right to it, on `time.monotonic()`.
     """
 
     __slots__ = ("lock", "passed")
@@ -47,34 +47,45 @@ class Round:
 class Turn:
     """A thread's place in a round. It has its turn from `begin` to `end`."""
 
-    __slots__ = ("_begun", "_has", "_round")
+    __slots__ = ("_held", "_round")
 
     def __init__(self, round_: Round) -> None:
         self._round = round_
-        self._begun = self._has = False
+        self._held: threading.Lock | None = None  # it has its turn
 
     def begin(self) -> None:
-        """Wait for the turn; go on without if somebody has it for longer than `PATIENCE`."""
-        self._begun = True
-        wait = PATIENCE
-        while not self._round.lock.acquire(timeout=wait):
-            if time.monotonic() - self._round.passed > PATIENCE:
-                return
+        """Wait for the turn. Who has it for longer than `PATIENCE` hangs in something, and is left with what was a turn."""
+        round_, wait = self._round, PATIENCE
+        while not (lock := round_.lock).acquire(timeout=wait):
+            if time.monotonic() - round_.passed > PATIENCE:
+                round_.lock = threading.Lock()
             wait *= 2  # many have theirs before us
-        self._has = True
+        self._held = lock
+        round_.passed = time.monotonic()
+
+    def keep(self) -> None:
+        """Go on with the next of several things that belong to one turn."""
         self._round.passed = time.monotonic()
 
     def end(self) -> bool:
         """Let others have theirs; returns False if it was at its end already."""
-        begun, self._begun = self._begun, False
-        if self._has:
-            self._has = False
-            self._round.lock.release()
-        return begun
+        held, self._held = self._held, None
+        if held is None:
+            return False
+        held.release()
+        return True
+
+    def step_aside(self) -> bool:
+        """As `end`, in the middle of something that goes on later."""
+        return self.end()
 
 
-TURN: ContextVar[Turn | None] = ContextVar("dimse.turns.TURN", default=None)
-"""That of this thread; None if it takes no turns."""
+class _Here(threading.local):
+    turn: Turn | None = None
+
+
+HERE = _Here()
+"""The turn of this thread; None if it takes no turns."""
 
 
 class aside:  # noqa: N801  (used like a function)
@@ -83,8 +94,8 @@ class aside:  # noqa: N801  (used like a function)
     __slots__ = ("_turn",)
 
     def __enter__(self) -> None:
-        turn = TURN.get()
-        self._turn = turn if turn is not None and turn.end() else None
+        turn = HERE.turn
+        self._turn = turn if turn is not None and turn.step_aside() else None
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -99,22 +110,22 @@ class Wait:
     __slots__ = ("_seconds",)
 
     def __init__(self) -> None:
-        self._seconds = 1.0  # that it takes lately
+        self._seconds: float | None = None  # that it takes lately
 
-    def call(self, function: Callable[..., object], *args: object) -> None:
-        """Call what waits."""
-        if self._seconds < WORTH:
-            self._time(function, *args)
-        else:
-            with aside():
-                self._time(function, *args)
+    def call(self, function: Callable[..., T], *args: object) -> T:
+        """Call what waits, and return what it returns."""
+        if self._seconds is not None and self._seconds < WORTH:
+            return self._time(function, *args)
+        with aside():
+            return self._time(function, *args)
 
-    def _time(self, function: Callable[..., object], *args: object) -> None:
+    def _time(self, function: Callable[..., T], *args: object) -> T:
         started = time.monotonic()
         try:
-            function(*args)
+            return function(*args)
         finally:
-            self._seconds += (time.monotonic() - started - self._seconds) / 8
+            seconds, before = time.monotonic() - started, self._seconds
+            self._seconds = seconds if before is None else before + (seconds - before) / 8
 
 
 def brief(handler: F) -> F:

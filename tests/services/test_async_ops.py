@@ -40,8 +40,8 @@ from tests.drivers import (
     Instance,
     Received,
     make_instance,
-    on_both_drivers,
     on_both_faces,
+    on_each_driver,
     serving,
     until_it_ends,
 )
@@ -98,7 +98,7 @@ async def outcomes_until(association: AsyncAssociation, sources: Any, error: typ
 
 
 @on_both_faces
-@on_both_drivers
+@on_each_driver
 @pytest.mark.parametrize(
     ("asked", "allowed", "queued", "held"),
     [
@@ -132,7 +132,7 @@ def test_a_window_that_cannot_be_said_is_refused(wrong: int) -> None:
         dimse.Server((LOOPBACK, 0), async_ops=wrong, limits=Limits(queued_requests=100_000))
 
 
-@on_both_drivers
+@on_each_driver
 async def test_a_peer_that_does_not_know_of_windows_gets_one_request_at_a_time(driver: Driver, tmp_path: Path) -> None:
     def strict(connection: Connection) -> None:
         connection.accept()
@@ -149,7 +149,7 @@ async def test_a_peer_that_does_not_know_of_windows_gets_one_request_at_a_time(d
     assert numbers(outcomes) == [1, 2, 3, 4, 5]
 
 
-@on_both_drivers
+@on_each_driver
 @pytest.mark.parametrize(("granted", "outstanding"), [(3, 3), (UNLIMITED, MOST_OUTSTANDING)])
 async def test_as_many_are_outstanding_as_were_granted_and_no_more(
     driver: Driver, granted: int, outstanding: int, tmp_path: Path
@@ -222,7 +222,7 @@ def in_order(*order: int) -> Callable[[Connection], None]:
     return behave
 
 
-@on_both_drivers
+@on_each_driver
 @pytest.mark.parametrize("order", [(1, 2, 3, 4), (4, 3, 2, 1), (2, 4, 1, 3)])
 async def test_responses_meet_their_request_in_whatever_order_they_come(
     driver: Driver, order: tuple[int, ...], tmp_path: Path
@@ -236,7 +236,7 @@ async def test_responses_meet_their_request_in_whatever_order_they_come(
     assert [outcome.state for outcome in outcomes] == ["refused"] * 4 + ["stored"] * 2
 
 
-@on_both_drivers
+@on_each_driver
 async def test_an_outcome_comes_as_its_response_does(driver: Driver, tmp_path: Path) -> None:
     go_on = threading.Event()
 
@@ -257,7 +257,7 @@ async def test_an_outcome_comes_as_its_response_does(driver: Driver, tmp_path: P
     assert numbers(outcomes) == [2, 1]
 
 
-@on_both_drivers
+@on_each_driver
 async def test_a_bad_source_is_an_outcome_meanwhile_and_the_others_go(driver: Driver, tmp_path: Path) -> None:
     received, instances = Received(), make_instances(tmp_path, 4)
     missing = [tmp_path / f"missing-{number}" for number in range(5)]
@@ -331,7 +331,7 @@ def abort(connection: Connection, messages: list[Message]) -> None:
     connection.close()
 
 
-@on_both_drivers
+@on_each_driver
 @pytest.mark.parametrize(
     ("end", "error"),
     [
@@ -358,7 +358,7 @@ async def test_a_loss_leaves_all_that_is_outstanding_unknown(
     assert [outcome.attempts for outcome in outcomes] == [1] * 4
 
 
-@on_both_drivers
+@on_each_driver
 async def test_what_was_answered_before_the_end_counts(driver: Driver, tmp_path: Path) -> None:
     """The responses and the abort arrive together, while the next request is about to be sent."""
 
@@ -379,7 +379,7 @@ async def test_what_was_answered_before_the_end_counts(driver: Driver, tmp_path:
     assert set(states.values()) == {"unknown"}
 
 
-@on_both_drivers
+@on_each_driver
 async def test_a_response_that_is_pending_is_no_second_chance(driver: Driver, tmp_path: Path) -> None:
     def pending(connection: Connection) -> None:
         accept(connection, 2)
@@ -396,7 +396,7 @@ async def test_a_response_that_is_pending_is_no_second_chance(driver: Driver, tm
 
 
 @pytest.mark.thorough
-@on_both_drivers
+@on_each_driver
 async def test_each_response_gives_a_slow_peer_its_time_anew(driver: Driver, tmp_path: Path) -> None:
     def slow(connection: Connection) -> None:
         accept(connection, 4)
@@ -413,7 +413,7 @@ async def test_each_response_gives_a_slow_peer_its_time_anew(driver: Driver, tmp
     assert outcomes[0].seconds < outcomes[3].seconds and outcomes[3].seconds >= 1.0
 
 
-@on_both_drivers
+@on_each_driver
 async def test_a_file_cut_short_is_itself_invalid_and_the_others_unknown(driver: Driver, tmp_path: Path) -> None:
     small, large = make_instance(tmp_path, 1), make_instance(tmp_path, 2, pixels=12 << 20)
 
@@ -435,7 +435,7 @@ async def test_a_file_cut_short_is_itself_invalid_and_the_others_unknown(driver:
 # --- whose association it is meanwhile ---
 
 
-@on_both_drivers
+@on_each_driver
 async def test_the_association_is_taken_while_requests_are_outstanding(driver: Driver, tmp_path: Path) -> None:
     received = Received()
     with serving(handlers=received.handlers, async_ops=4) as port:
@@ -452,7 +452,7 @@ async def test_the_association_is_taken_while_requests_are_outstanding(driver: D
     assert len(received.data_sets) == 4
 
 
-@on_both_drivers
+@on_each_driver
 async def test_who_leaves_while_requests_are_outstanding_aborts(driver: Driver, tmp_path: Path) -> None:
     def answers_one(connection: Connection) -> None:
         accept(connection, 3)

@@ -12,10 +12,10 @@ from dimse import uids
 from dimse.errors import ConnectionLost, FileError, InvalidResponse, NoPresentationContext, NotSent, OperationTimeout
 from dimse.instances import InstanceFile
 from dimse.services.storage import Outcome
-from tests.drivers import Driver, Received, make_instance, on_both_drivers, serving
+from tests.drivers import Driver, Received, make_instance, on_each_driver, serving
 
 
-@on_both_drivers
+@on_each_driver
 @pytest.mark.parametrize("async_ops", [1, 4])
 async def test_an_outcome_tells_what_was_sent_and_how(driver: Driver, async_ops: int, tmp_path: Path) -> None:
     instance = make_instance(tmp_path)

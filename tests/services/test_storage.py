@@ -36,8 +36,8 @@ from tests.drivers import (
     Received,
     errors,
     make_instance,
-    on_both_drivers,
     on_both_faces,
+    on_each_driver,
     serving,
 )
 from tests.faulty_peer import Connection, FaultyPeer
@@ -55,7 +55,7 @@ def decoded(data_set: bytes) -> pydicom.Dataset:
 
 
 @on_both_faces
-@on_both_drivers
+@on_each_driver
 @pytest.mark.parametrize("pixels", [0, 1000, 70_000, SPOOL_MEMORY + 2, 5 << 20])
 async def test_what_arrives_is_what_was_sent(driver: Driver, face: Face, pixels: int, tmp_path: Path) -> None:
     received, instance = Received(), make_instance(tmp_path, pixels=pixels)
@@ -66,7 +66,7 @@ async def test_what_arrives_is_what_was_sent(driver: Driver, face: Face, pixels:
     assert received.data_sets == {instance.sop_instance_uid: instance.data_set}
 
 
-@on_both_drivers
+@on_each_driver
 async def test_a_path_a_file_and_a_data_set_are_sent(driver: Driver, tmp_path: Path) -> None:
     instance = make_instance(tmp_path)
     data_set = pydicom.dcmread(instance.path)
@@ -78,7 +78,7 @@ async def test_a_path_a_file_and_a_data_set_are_sent(driver: Driver, tmp_path: P
         assert received.data_sets == {instance.sop_instance_uid: instance.data_set}, source
 
 
-@on_both_drivers
+@on_each_driver
 @pytest.mark.parametrize("syntax", [uids.ImplicitVRLittleEndian, uids.ExplicitVRLittleEndian])
 async def test_a_data_set_that_never_was_a_file_is_encoded_as_the_peer_accepts(driver: Driver, syntax: str) -> None:
     data_set = pydicom.Dataset()
@@ -98,7 +98,7 @@ async def test_a_data_set_that_never_was_a_file_is_encoded_as_the_peer_accepts(d
     assert kept[0].file_meta.TransferSyntaxUID == syntax
 
 
-@on_both_drivers
+@on_each_driver
 async def test_a_router_passes_an_instance_on_undecoded(driver: Driver, tmp_path: Path) -> None:
     instance, last = make_instance(tmp_path, pixels=SPOOL_MEMORY * 2), Received()
     with serving(handlers=last.handlers) as last_port:
@@ -113,7 +113,7 @@ async def test_a_router_passes_an_instance_on_undecoded(driver: Driver, tmp_path
     assert last.data_sets == {instance.sop_instance_uid: instance.data_set}
 
 
-@on_both_drivers
+@on_each_driver
 async def test_a_peer_that_refuses_the_files_own_syntax_gets_another(driver: Driver) -> None:
     received = Received()
     options: dict[str, Any] = {"transfer_syntaxes": [uids.ImplicitVRLittleEndian]}
@@ -139,7 +139,7 @@ def test_the_contexts_for_files_are_their_own_and_a_fall_back(tmp_path: Path) ->
 # --- what cannot ---
 
 
-@on_both_drivers
+@on_each_driver
 async def test_what_cannot_be_sent_leaves_the_association_standing(driver: Driver, tmp_path: Path) -> None:
     text = tmp_path / "notes.txt"
     text.write_text("not an image")
@@ -160,7 +160,7 @@ async def test_what_cannot_be_sent_leaves_the_association_standing(driver: Drive
     assert not received.data_sets
 
 
-@on_both_drivers
+@on_each_driver
 async def test_a_class_that_was_not_accepted_leaves_the_association_standing(driver: Driver, tmp_path: Path) -> None:
     with serving() as port:  # it does not store
         async with await driver.associate(port) as association:
@@ -169,7 +169,7 @@ async def test_a_class_that_was_not_accepted_leaves_the_association_standing(dri
             assert await association.echo() == 0
 
 
-@on_both_drivers
+@on_each_driver
 async def test_a_file_cut_short_while_it_is_sent_is_never_taken_for_whole(driver: Driver, tmp_path: Path) -> None:
     instance = make_instance(tmp_path, pixels=12 << 20)
 
@@ -193,7 +193,7 @@ async def test_a_file_cut_short_while_it_is_sent_is_never_taken_for_whole(driver
 
 
 @on_both_faces
-@on_both_drivers
+@on_each_driver
 async def test_of_many_a_bad_one_is_an_outcome_and_the_others_go(driver: Driver, face: Face, tmp_path: Path) -> None:
     received = Received()
     good = [make_instance(tmp_path, number) for number in (1, 2, 3)]
@@ -220,7 +220,7 @@ async def test_of_many_a_bad_one_is_an_outcome_and_the_others_go(driver: Driver,
     assert received.data_sets == {instance.sop_instance_uid: instance.data_set for instance in good}
 
 
-@on_both_drivers
+@on_each_driver
 async def test_when_the_association_ends_the_one_under_way_is_unknown(driver: Driver, tmp_path: Path) -> None:
     def aborts_after_one(connection: Connection) -> None:
         connection.accept()
@@ -241,7 +241,7 @@ async def test_when_the_association_ends_the_one_under_way_is_unknown(driver: Dr
     assert outcomes[1].sop_instance_uid == instances[1].sop_instance_uid
 
 
-@on_both_drivers
+@on_each_driver
 async def test_what_an_association_that_has_ended_did_not_carry_is_not_unknown(driver: Driver, tmp_path: Path) -> None:
     def aborts_between(connection: Connection) -> None:
         connection.accept()
@@ -259,7 +259,7 @@ async def test_what_an_association_that_has_ended_did_not_carry_is_not_unknown(d
             await anext(outcomes)
 
 
-@on_both_drivers
+@on_each_driver
 @pytest.mark.parametrize(("pixels", "goes_ahead"), [(100, True), (AHEAD, False)])
 async def test_sent_ahead_a_small_instance_is_on_its_way_when_the_one_before_is_told(
     driver: Driver, tmp_path: Path, pixels: int, goes_ahead: bool
@@ -284,7 +284,7 @@ async def test_sent_ahead_a_small_instance_is_on_its_way_when_the_one_before_is_
             await anext(outcomes)
 
 
-@on_both_drivers
+@on_each_driver
 async def test_who_has_seen_enough_outcomes_goes_on_with_something_else(driver: Driver, tmp_path: Path) -> None:
     received = Received()
     sources = [make_instance(tmp_path, number).path for number in (1, 2, 3)]
@@ -303,7 +303,7 @@ async def test_who_has_seen_enough_outcomes_goes_on_with_something_else(driver: 
 
 
 @on_both_faces
-@on_both_drivers
+@on_each_driver
 @pytest.mark.parametrize("pixels", [1000, SPOOL_MEMORY * 2])
 async def test_a_handler_reads_the_instance_as_it_likes(
     driver: Driver, face: Face, pixels: int, tmp_path: Path
@@ -336,7 +336,7 @@ async def test_a_handler_reads_the_instance_as_it_likes(
     assert stored.transfer_syntax_uid == uids.ExplicitVRLittleEndian
 
 
-@on_both_drivers
+@on_each_driver
 async def test_a_sub_operation_says_whose_it_is(driver: Driver) -> None:
     originators = []
 
@@ -391,7 +391,7 @@ def test_an_instance_moved_to_a_path_replaces_and_never_mixes(tmp_path: Path) ->
 
 
 @on_both_faces
-@on_both_drivers
+@on_each_driver
 async def test_a_handler_that_raises_is_a_status_and_a_line(
     driver: Driver, face: Face, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -428,7 +428,7 @@ class Memory:
 
 
 @on_both_faces
-@on_both_drivers
+@on_each_driver
 async def test_before_the_data_set_comes_it_may_be_refused(driver: Driver, face: Face, tmp_path: Path) -> None:
     answers: list[Any] = [0xA700, dimse.Status(0x0124, comment="not you"), 0x1_0000, 0, None]
     stored: list[int] = []
@@ -451,7 +451,7 @@ async def test_before_the_data_set_comes_it_may_be_refused(driver: Driver, face:
 
 
 @on_both_faces
-@on_both_drivers
+@on_each_driver
 async def test_a_handler_that_fails_before_the_data_set_comes_refuses_it(
     driver: Driver, face: Face, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -466,7 +466,7 @@ async def test_a_handler_that_fails_before_the_data_set_comes_refuses_it(
 
 
 @on_both_faces
-@on_both_drivers
+@on_each_driver
 async def test_a_sink_of_ones_own_takes_the_data_set(driver: Driver, face: Face, tmp_path: Path) -> None:
     sink, seen = Memory(), []
 
@@ -490,7 +490,7 @@ async def test_a_sink_of_ones_own_takes_the_data_set(driver: Driver, face: Face,
 
 
 @on_both_faces
-@on_both_drivers
+@on_each_driver
 async def test_a_sink_that_fails_is_out_of_resources_once_all_has_come(
     driver: Driver, face: Face, tmp_path: Path
 ) -> None:
@@ -507,7 +507,7 @@ async def test_a_sink_that_fails_is_out_of_resources_once_all_has_come(
 
 
 @on_both_faces
-@on_both_drivers
+@on_each_driver
 async def test_without_room_for_temporary_files_the_answer_is_out_of_resources(
     driver: Driver, face: Face, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -521,7 +521,7 @@ async def test_without_room_for_temporary_files_the_answer_is_out_of_resources(
     assert list(received.data_sets) == [small.sop_instance_uid]
 
 
-@on_both_drivers
+@on_each_driver
 async def test_a_class_other_than_its_contexts_does_not_match(driver: Driver) -> None:
     received = Received()
     with serving(handlers=received.handlers) as port:
@@ -539,7 +539,7 @@ async def test_a_class_other_than_its_contexts_does_not_match(driver: Driver) ->
     assert not received.data_sets
 
 
-@on_both_drivers
+@on_each_driver
 async def test_an_instance_that_nothing_takes_is_refused(driver: Driver, tmp_path: Path) -> None:
     with serving("threads", None, contexts=[uids.CTImageStorage]) as port:
         async with await driver.associate(port) as association:
@@ -595,7 +595,7 @@ def test_what_arrived_in_part_is_let_go(face: Face, tmp_path: Path) -> None:
     assert [getattr(sink, "discarded", False) for sink in sinks] == [True]
 
 
-@on_both_drivers
+@on_each_driver
 async def test_a_status_that_is_a_failure_is_a_value(driver: Driver, tmp_path: Path) -> None:
     with serving(handlers=dimse.Handlers(store=lambda _: 0xC001)) as port:
         async with await driver.associate(port) as association:

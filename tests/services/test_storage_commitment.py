@@ -26,7 +26,7 @@ from dimse.errors import (
 from dimse.message.command import CEchoRQ, CStoreRQ, NActionRQ, NEventReportRQ, respond
 from dimse.settings import ProposedContext, Role
 from dimse.sinks import Sink, SpooledSink
-from tests.drivers import CT_IN_EXPLICIT_VR, Driver, Face, errors, on_both_drivers, on_both_faces, running
+from tests.drivers import CT_IN_EXPLICIT_VR, Driver, Face, errors, on_both_faces, on_each_driver, running
 from tests.faulty_peer import A_RELEASE_RQ, Connection, FaultyPeer
 
 PUSH_MODEL, INSTANCE = uids.StorageCommitmentPushModel, uids.StorageCommitmentPushModelInstance
@@ -185,7 +185,7 @@ async def store_back(association: Association) -> int:
 
 
 @on_both_faces
-@on_both_drivers
+@on_each_driver
 @pytest.mark.parametrize("syntax", SYNTAXES, ids=uids.name)
 async def test_a_peer_commits_to_what_it_was_asked(driver: Driver, face: Face, syntax: str) -> None:
     peer = SCP(after=[report(sorted(SAFE), syntax=syntax)])
@@ -216,7 +216,7 @@ REASONS = {
 }
 
 
-@on_both_drivers
+@on_each_driver
 @pytest.mark.parametrize("reason", REASONS)
 async def test_what_failed_says_why(driver: Driver, reason: int | None) -> None:
     # The third is in both sequences: it failed.
@@ -230,7 +230,7 @@ async def test_what_failed_says_why(driver: Driver, reason: int | None) -> None:
     assert {failure.meaning for failure in commitment.failed.values()} == {REASONS[reason]}
 
 
-@on_both_drivers
+@on_each_driver
 async def test_only_what_was_asked_about_and_reported_is_committed(
     driver: Driver, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -246,7 +246,7 @@ async def test_only_what_was_asked_about_and_reported_is_committed(
     ]
 
 
-@on_both_drivers
+@on_each_driver
 async def test_a_report_may_come_before_the_response(driver: Driver) -> None:
     peer = SCP(before=report(sorted(SAFE)))
     with scp("threads", peer) as server:
@@ -260,7 +260,7 @@ OF_OTHERS = report(["5.5"], transaction_uid="5.5.5")
 MEANWHILE: list[Report | Callable[[Association], Awaitable[int]]] = [OF_OTHERS, (1, b"nonsense"), echo_back, store_back]
 
 
-@on_both_drivers
+@on_each_driver
 async def test_meanwhile_the_handlers_of_the_association_answer_the_rest(driver: Driver) -> None:
     taken: list[Any] = []
 
@@ -280,7 +280,7 @@ async def test_meanwhile_the_handlers_of_the_association_answer_the_rest(driver:
     assert (taken[0].transaction_uid, taken[0].committed) == ("5.5.5", {"5.5"})
 
 
-@on_both_drivers
+@on_each_driver
 @pytest.mark.parametrize(
     ("handlers", "answers"),
     [(None, [0x0115, 0x0110, 0x0211, 0x0211, 0x0000]), (dimse.Handlers(), [0x0115, 0x0110, 0x0000, 0x0110, 0x0000])],
@@ -311,7 +311,7 @@ async def twice(association: Association) -> int:
     return answered
 
 
-@on_both_drivers
+@on_each_driver
 async def test_a_second_report_changes_nothing(driver: Driver) -> None:
     peer = SCP(after=[report(sorted(SAFE))], on_echo=report(["1.2.3.1"]))
     with scp("threads", peer) as server:
@@ -322,7 +322,7 @@ async def test_a_second_report_changes_nothing(driver: Driver) -> None:
     assert peer.statuses == [0x0000, 0x0115]
 
 
-@on_both_drivers
+@on_each_driver
 async def test_two_reports_at_once_are_both_answered(driver: Driver) -> None:
     peer = SCP(after=[twice])
     with scp("threads", peer) as server:
@@ -333,7 +333,7 @@ async def test_two_reports_at_once_are_both_answered(driver: Driver) -> None:
 
 
 @pytest.mark.thorough
-@on_both_drivers
+@on_each_driver
 async def test_a_large_report_is_taken(driver: Driver) -> None:
     asked = [(uids.CTImageStorage, f"1.2.826.0.1.3680043.10.999.{'7' * 30}.{number}") for number in range(10_000)]
     peer = SCP(after=[report([uid for _, uid in asked])])
@@ -346,7 +346,7 @@ async def test_a_large_report_is_taken(driver: Driver) -> None:
 # --- no report ---
 
 
-@on_both_drivers
+@on_each_driver
 async def test_a_peer_that_does_not_take_the_request_is_an_error_and_the_association_stands(driver: Driver) -> None:
     with scp("threads", SCP(status=0x0122)) as server:
         async with await driver.associate(server.address[1], CONTEXTS) as association:
@@ -358,14 +358,14 @@ async def test_a_peer_that_does_not_take_the_request_is_an_error_and_the_associa
             assert await association.echo() == 0x0000
 
 
-@on_both_drivers
+@on_each_driver
 async def test_a_warning_is_no_refusal(driver: Driver) -> None:
     with scp("threads", SCP(status=0x0001)) as server:
         async with await driver.associate(server.address[1], CONTEXTS) as association:
             assert await association.begin_commitment(ASKED, transaction_uid="1.2") == "1.2"
 
 
-@on_both_drivers
+@on_each_driver
 async def test_without_a_report_in_time_the_association_stands_and_a_late_one_goes_to_its_handlers(
     driver: Driver,
 ) -> None:
@@ -405,7 +405,7 @@ def takes_it_and(then: Callable[[Connection], None]) -> Callable[[Connection], N
     return behaviour
 
 
-@on_both_drivers
+@on_each_driver
 @pytest.mark.parametrize(
     ("then", "error"),
     [
@@ -436,7 +436,7 @@ WRONG: list[tuple[list[tuple[str, str]], str]] = [
 ]
 
 
-@on_both_drivers
+@on_each_driver
 @pytest.mark.parametrize(("instances", "words"), WRONG)
 async def test_what_cannot_be_asked_is_not_sent(driver: Driver, instances: list[tuple[str, str]], words: str) -> None:
     peer = SCP()
@@ -450,7 +450,7 @@ async def test_what_cannot_be_asked_is_not_sent(driver: Driver, instances: list[
     assert peer.requests == []
 
 
-@on_both_drivers
+@on_each_driver
 async def test_without_its_context_nothing_is_sent(driver: Driver) -> None:
     with running("threads") as server:
         async with await driver.associate(server.address[1]) as association:
@@ -459,7 +459,7 @@ async def test_without_its_context_nothing_is_sent(driver: Driver) -> None:
             assert association.open
 
 
-@on_both_drivers
+@on_each_driver
 async def test_each_transaction_has_a_uid_of_its_own(driver: Driver) -> None:
     peer = SCP()
     with scp("threads", peer) as server:
@@ -474,7 +474,7 @@ async def test_each_transaction_has_a_uid_of_its_own(driver: Driver) -> None:
 
 
 @on_both_faces
-@on_both_drivers
+@on_each_driver
 @pytest.mark.parametrize("roles", [AS_SCP, [], [Role(PUSH_MODEL, scu=True, scp=True)]])
 async def test_a_server_takes_a_report(driver: Driver, face: Face, roles: list[Role]) -> None:
     taken: list[dimse.Commitment] = []
@@ -508,7 +508,7 @@ def fails(_: dimse.Commitment) -> int:
 
 
 @on_both_faces
-@on_both_drivers
+@on_each_driver
 @pytest.mark.parametrize(("handler", "status"), [(refuses, 0x0115), (fails, 0x0110)])
 async def test_the_handlers_status_answers_the_report(driver: Driver, face: Face, handler: Any, status: int) -> None:
     with running(face, dimse.Handlers(commitment=handler)) as server:
@@ -518,14 +518,14 @@ async def test_the_handlers_status_answers_the_report(driver: Driver, face: Face
             assert await association.echo() == 0x0000
 
 
-@on_both_drivers
+@on_each_driver
 async def test_without_a_handler_the_context_is_not_accepted(driver: Driver) -> None:
     with running("threads", dimse.Handlers(store=lambda _: 0)) as server:
         async with await driver.associate(server.address[1], CONTEXTS, roles=AS_SCP) as association:
             assert [context.accepted for context in association.contexts] == [False, True]
 
 
-@on_both_drivers
+@on_each_driver
 async def test_a_report_that_no_handler_expects_is_refused(driver: Driver) -> None:
     with running("threads", contexts=CONTEXTS) as server:
         async with await driver.associate(server.address[1], CONTEXTS) as association, association.operation():
@@ -559,7 +559,7 @@ BAD: dict[str, tuple[int, bytes | None, dict[str, Any], int, str]] = {
 
 
 @on_both_faces
-@on_both_drivers
+@on_each_driver
 @pytest.mark.parametrize("what", BAD)
 async def test_a_report_that_is_none_is_a_status_and_a_line_in_the_log(
     driver: Driver, face: Face, what: str, caplog: pytest.LogCaptureFixture
@@ -586,7 +586,7 @@ BOMB = zlib.compressobj(9, wbits=-zlib.MAX_WBITS)
 BOMB_DATA = BOMB.compress(bytes(64 << 20)) + BOMB.flush()
 
 
-@on_both_drivers
+@on_each_driver
 @pytest.mark.parametrize(
     ("data_set", "words"),
     [(BOMB_DATA, "it inflates to more than 4,194,304 bytes"), (b"\xff" * 20, "invalid block type")],

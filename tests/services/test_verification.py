@@ -10,11 +10,11 @@ import pytest
 import dimse
 from dimse import uids
 from dimse.errors import NoPresentationContext
-from tests.drivers import CT_IN_EXPLICIT_VR, Driver, Face, errors, on_both_drivers, on_both_faces, serving
+from tests.drivers import CT_IN_EXPLICIT_VR, Driver, Face, errors, on_both_faces, on_each_driver, serving
 
 
 @on_both_faces
-@on_both_drivers
+@on_each_driver
 async def test_a_peer_is_verified(driver: Driver, face: Face) -> None:
     with serving(face) as port:
         async with await driver.associate(port) as association:
@@ -33,7 +33,7 @@ async def asynchronous(request: dimse.EchoRequest) -> int:
 
 
 @on_both_faces
-@on_both_drivers
+@on_each_driver
 @pytest.mark.parametrize("handler", [defined, asynchronous])
 async def test_a_handler_answers_with_its_status_and_comment(driver: Driver, face: Face, handler: Any) -> None:
     with serving(face, dimse.Handlers(echo=handler)) as port:
@@ -59,7 +59,7 @@ def returns_too_much(_: dimse.EchoRequest) -> int:
 
 
 @on_both_faces
-@on_both_drivers
+@on_each_driver
 @pytest.mark.parametrize("handler", [fails, fails_asynchronously, returns_nothing, returns_too_much])
 async def test_a_handler_that_fails_is_a_status_and_a_line_in_the_log(
     driver: Driver, face: Face, handler: Any, caplog: pytest.LogCaptureFixture
@@ -74,7 +74,7 @@ async def test_a_handler_that_fails_is_a_status_and_a_line_in_the_log(
 
 
 @on_both_faces
-@on_both_drivers
+@on_each_driver
 async def test_a_comment_that_is_too_long_does_not_end_the_association(driver: Driver, face: Face) -> None:
     handlers = dimse.Handlers(echo=lambda _: dimse.Status(0xC000, comment="much to say, \u00e4 " * 20))
     with serving(face, handlers) as port:
@@ -85,7 +85,7 @@ async def test_a_comment_that_is_too_long_does_not_end_the_association(driver: D
             assert await association.echo() == 0xC000
 
 
-@on_both_drivers
+@on_each_driver
 async def test_without_its_context_nothing_is_sent_and_the_association_stands(driver: Driver) -> None:
     handlers = dimse.Handlers(store=lambda _: 0)
     with serving(handlers=handlers) as port:
@@ -95,7 +95,7 @@ async def test_without_its_context_nothing_is_sent_and_the_association_stands(dr
             assert association.open
 
 
-@on_both_drivers
+@on_each_driver
 async def test_contexts_say_what_was_refused(driver: Driver) -> None:
     with serving() as port:
         async with await driver.associate(port) as association:

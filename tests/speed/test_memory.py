@@ -17,7 +17,7 @@ import pytest
 from dimse.archive import FileStore
 from dimse.services import AsyncAssociation
 from dimse.transport.base import Transport
-from tests.drivers import ASYNCIO, Driver, Face, make_instance, on_both_drivers, serving
+from tests.drivers import ASYNCIO, Driver, Face, make_instance, on_each_driver, serving
 
 LARGE = 64_000_000  # bytes of pixel data
 MOST_MEMORY = 100_000  # bytes of both sides; there are 40,000, and a copy of one PDU would be 131,072
@@ -83,7 +83,7 @@ class Given:
         return look
 
 
-@on_both_drivers
+@on_each_driver
 async def test_the_system_is_given_the_file_to_send_and_the_receive_buffer_to_write(
     driver: Driver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -100,7 +100,7 @@ async def test_the_system_is_given_the_file_to_send_and_the_receive_buffer_to_wr
 
 
 @pytest.mark.thorough
-@on_both_drivers
+@on_each_driver
 async def test_the_bytes_of_an_object_take_no_memory_of_either_side(driver: Driver, tmp_path: Path) -> None:
     first, second = make(tmp_path, 2, LARGE)
     async with associated(driver, tmp_path / "kept") as association:
@@ -114,7 +114,7 @@ async def test_the_bytes_of_an_object_take_no_memory_of_either_side(driver: Driv
     assert most < MOST_MEMORY
 
 
-@on_both_drivers
+@on_each_driver
 async def test_nothing_stays_of_an_object(driver: Driver, tmp_path: Path) -> None:
     """Not for the garbage collector either, which is switched off: what it has to find is found late."""
     paths = make(tmp_path, WARM + OBJECTS)

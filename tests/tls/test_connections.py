@@ -30,8 +30,8 @@ from tests.drivers import (
     Received,
     errors,
     make_instance,
-    on_both_drivers,
     on_both_faces,
+    on_each_driver,
     serving,
 )
 from tests.hostile_scu import RELEASE_RQ, HostileSCU, associate_rq, data_pdus, p_data, store, store_command
@@ -132,7 +132,7 @@ def test_a_session_is_not_taken_up_again(
                 assert b"Reused" not in second.stdout
 
 
-@on_both_drivers
+@on_each_driver
 async def test_the_session_tickets_of_a_server_are_no_message(
     driver: Driver, certificates: Certificates, client: dimse.TLS
 ) -> None:
@@ -286,7 +286,7 @@ def test_dcmtk_sends_to_us_over_tls(certificates: Certificates, server: dimse.TL
 
 
 @pytest.mark.thorough
-@on_both_drivers
+@on_each_driver
 async def test_we_send_to_dcmtk_over_tls(
     driver: Driver, certificates: Certificates, client: dimse.TLS, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

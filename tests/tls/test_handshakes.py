@@ -10,7 +10,7 @@ import pytest
 import dimse
 from dimse.settings import Timeouts
 from dimse.tls import of_a_requestor
-from tests.drivers import LOOPBACK, Driver, Face, on_both_drivers, on_both_faces, serving
+from tests.drivers import LOOPBACK, Driver, Face, on_both_faces, on_each_driver, serving
 from tests.hostile_scu import HostileSCU
 from tests.test_waiting_room import seconds_until_closed, visitors
 from tests.tls import others
@@ -61,7 +61,7 @@ def test_a_byte_now_and_then_does_not_keep_a_handshake_alive(face: Face, certifi
         assert LIMIT * 0.9 < time.monotonic() - started < 2 * LIMIT
 
 
-@on_both_drivers
+@on_each_driver
 async def test_a_requestor_gives_a_stalled_handshake_up(driver: Driver, certificates: Certificates) -> None:
     with others.answering(b"\x16\x03\x03") as port:
         started = time.monotonic()

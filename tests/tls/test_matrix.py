@@ -18,7 +18,7 @@ import dimse
 from dimse import uids
 from dimse.tls import CIPHER_SUITES, Security, of_a_requestor
 from dimse.transport.tls import TLSSession
-from tests.drivers import BLOCKING, LOOPBACK, Driver, Face, errors, on_both_drivers, on_both_faces, serving
+from tests.drivers import BLOCKING, LOOPBACK, Driver, Face, errors, on_both_faces, on_each_driver, serving
 from tests.hostile_scu import associate_rq
 from tests.interop import peers
 from tests.tls import others
@@ -61,7 +61,7 @@ def shake_hands(port: int, security: Security) -> TLSSession:
 
 
 @pytest.mark.parametrize("case", BAD_SERVERS)
-@on_both_drivers
+@on_each_driver
 async def test_a_server_is_refused_for_its_certificate(driver: Driver, certificates: Certificates, case: str) -> None:
     words = BAD_SERVERS[case][1]
     identity, trust = bad_server(certificates, case)

@@ -13,7 +13,7 @@ import pytest
 import dimse
 from dimse.tls import of_a_requestor, of_a_server
 from dimse.transport.tls import TLSSocket
-from tests.drivers import LOOPBACK, Driver, Face, errors, on_both_drivers, on_both_faces, serving
+from tests.drivers import LOOPBACK, Driver, Face, errors, on_both_faces, on_each_driver, serving
 from tests.hostile_scu import HostileSCU, associate_rq, echo
 from tests.interop import peers
 from tests.tls import others
@@ -54,7 +54,7 @@ def client_tls(certificates: Certificates) -> dimse.TLS:
 
 
 @on_both_faces
-@on_both_drivers
+@on_each_driver
 async def test_a_requestor_without_tls_on_a_port_with_it(
     driver: Driver, face: Face, server_tls: dimse.TLS, client_tls: dimse.TLS, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -69,7 +69,7 @@ async def test_a_requestor_without_tls_on_a_port_with_it(
 
 
 @on_both_faces
-@on_both_drivers
+@on_each_driver
 async def test_a_requestor_with_tls_on_a_port_without_it(
     driver: Driver, face: Face, client_tls: dimse.TLS, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 import dimse
 from dimse.tls import CIPHER_SUITES, of_a_requestor, of_a_server
-from tests.drivers import LOOPBACK, Driver, Face, errors, on_both_drivers, on_both_faces, running, serving
+from tests.drivers import LOOPBACK, Driver, Face, errors, on_both_faces, on_each_driver, running, serving
 from tests.tls.certificates import PASSWORD, Certificates
 
 
@@ -176,7 +176,7 @@ def test_a_private_key_under_a_password(certificates: Certificates, password: st
 
 
 @on_both_faces
-@on_both_drivers
+@on_each_driver
 async def test_an_association_tells_what_tls_has_negotiated(
     driver: Driver, face: Face, certificates: Certificates, server: dimse.TLS
 ) -> None:

@@ -20,7 +20,7 @@ from dimse.errors import ConnectError, ConnectionLost
 from dimse.tls import Security
 from dimse.transport import READ, WRITE, blocking
 from dimse.transport.base import Transport
-from tests.drivers import ASYNCIO, LOOPBACK, Driver, TLSContexts, on_both_drivers, open_descriptors, tls_contexts
+from tests.drivers import ASYNCIO, LOOPBACK, Driver, TLSContexts, on_each_driver, open_descriptors, tls_contexts
 
 SOON = 0.1  # seconds: a deadline that is to pass
 IN_TIME = 10.0  # seconds: one that is not
@@ -110,7 +110,7 @@ def read_all(connection: socket.socket, count: int) -> bytes:
 # --- connecting ---
 
 
-@on_both_drivers
+@on_each_driver
 async def test_it_connects_and_knows_the_other_end(driver: Driver) -> None:
     async with connected(driver) as (transport, other):
         assert transport.peer_address == other.getsockname()
@@ -118,7 +118,7 @@ async def test_it_connects_and_knows_the_other_end(driver: Driver) -> None:
         assert not other.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
 
 
-@on_both_drivers
+@on_each_driver
 async def test_no_small_message_waits_for_an_acknowledgement(driver: Driver) -> None:
     with listening() as listener:
         transport = await driver.connect(LOOPBACK, listener.getsockname()[1], IN_TIME)
@@ -126,7 +126,7 @@ async def test_no_small_message_waits_for_an_acknowledgement(driver: Driver) -> 
         transport.close()
 
 
-@on_both_drivers
+@on_each_driver
 async def test_a_refused_connection_says_so(driver: Driver) -> None:
     with listening() as listener:
         port = listener.getsockname()[1]
@@ -135,7 +135,7 @@ async def test_a_refused_connection_says_so(driver: Driver) -> None:
     assert isinstance(raised.value.__cause__, ConnectionRefusedError)
 
 
-@on_both_drivers
+@on_each_driver
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "a" * 64 + ".invalid", "..", "1.2.3.4.5.6"])
 async def test_an_unknown_host_says_so(driver: Driver, host: str) -> None:
     with pytest.raises(ConnectError, match=r"(?i)name") as raised:
@@ -143,7 +143,7 @@ async def test_an_unknown_host_says_so(driver: Driver, host: str) -> None:
     assert isinstance(raised.value.__cause__, (OSError, UnicodeError))
 
 
-@on_both_drivers
+@on_each_driver
 async def test_a_host_that_does_not_accept_is_given_up_at_the_deadline(driver: Driver) -> None:
     before = open_descriptors()
     with deaf() as port:
@@ -155,7 +155,7 @@ async def test_a_host_that_does_not_accept_is_given_up_at_the_deadline(driver: D
     assert open_descriptors() == before
 
 
-@on_both_drivers
+@on_each_driver
 async def test_an_ipv6_address_is_connected_to(driver: Driver) -> None:
     try:
         listener_of = listening(socket.AF_INET6, "::1")
@@ -168,7 +168,7 @@ async def test_an_ipv6_address_is_connected_to(driver: Driver) -> None:
     listener_of.__exit__(None, None, None)
 
 
-@on_both_drivers
+@on_each_driver
 async def test_each_address_of_a_name_is_tried(driver: Driver) -> None:
     with listening() as listener:  # on 127.0.0.1 alone, and localhost may be ::1 first
         transport = await driver.connect("localhost", listener.getsockname()[1], IN_TIME)
@@ -180,7 +180,7 @@ async def test_each_address_of_a_name_is_tried(driver: Driver) -> None:
 
 
 @plain_and_tls
-@on_both_drivers
+@on_each_driver
 async def test_bytes_go_both_ways(driver: Driver, contexts: TLSContexts, secured: bool) -> None:
     async with connected(driver, contexts, secured) as (transport, other):
         assert transport.send_some([b"A-ASSO", memoryview(b"CIATE")]) == 11
@@ -190,7 +190,7 @@ async def test_bytes_go_both_ways(driver: Driver, contexts: TLSContexts, secured
 
 
 @plain_and_tls
-@on_both_drivers
+@on_each_driver
 async def test_megabytes_arrive_as_they_were_sent(driver: Driver, contexts: TLSContexts, secured: bool) -> None:
     data = bytes(range(256)) * (1 << 14)
     async with connected(driver, contexts, secured) as (transport, other):
@@ -204,7 +204,7 @@ async def test_megabytes_arrive_as_they_were_sent(driver: Driver, contexts: TLSC
 
 
 @plain_and_tls
-@on_both_drivers
+@on_each_driver
 async def test_nothing_to_receive_is_not_the_end(driver: Driver, contexts: TLSContexts, secured: bool) -> None:
     async with connected(driver, contexts, secured) as (transport, other):
         buffer = memoryview(bytearray(10))
@@ -215,7 +215,7 @@ async def test_nothing_to_receive_is_not_the_end(driver: Driver, contexts: TLSCo
 
 
 @plain_and_tls
-@on_both_drivers
+@on_each_driver
 async def test_what_was_received_in_part_is_ready_at_once(driver: Driver, contexts: TLSContexts, secured: bool) -> None:
     async with connected(driver, contexts, secured) as (transport, other):
         other.sendall(b"0123456789")
@@ -232,7 +232,7 @@ async def test_what_was_received_in_part_is_ready_at_once(driver: Driver, contex
 
 
 @plain_and_tls
-@on_both_drivers
+@on_each_driver
 async def test_a_wait_ends_at_its_deadline(driver: Driver, contexts: TLSContexts, secured: bool) -> None:
     async with connected(driver, contexts, secured) as (transport, _):
         buffer = memoryview(bytearray(10))
@@ -243,7 +243,7 @@ async def test_a_wait_ends_at_its_deadline(driver: Driver, contexts: TLSContexts
         assert await transport.ready(READ, started) == 0  # passed already
 
 
-@on_both_drivers
+@on_each_driver
 async def test_what_can_be_written_is_ready_at_once(driver: Driver) -> None:
     async with connected(driver) as (transport, other):
         assert await transport.ready(WRITE, None) == WRITE
@@ -253,7 +253,7 @@ async def test_what_can_be_written_is_ready_at_once(driver: Driver) -> None:
 
 
 @plain_and_tls
-@on_both_drivers
+@on_each_driver
 async def test_a_full_connection_can_be_written_once_the_peer_reads(
     driver: Driver, contexts: TLSContexts, secured: bool
 ) -> None:
@@ -271,7 +271,7 @@ async def test_a_full_connection_can_be_written_once_the_peer_reads(
 
 
 @plain_and_tls
-@on_both_drivers
+@on_each_driver
 async def test_after_a_send_that_took_a_part_the_rest_can_be_written(
     driver: Driver, contexts: TLSContexts, secured: bool
 ) -> None:
@@ -281,7 +281,7 @@ async def test_after_a_send_that_took_a_part_the_rest_can_be_written(
 
 
 @plain_and_tls
-@on_both_drivers
+@on_each_driver
 async def test_while_a_send_waits_what_arrives_is_seen(driver: Driver, contexts: TLSContexts, secured: bool) -> None:
     async with connected(driver, contexts, secured) as (transport, other):
         block = bytes(1 << 20)
@@ -293,7 +293,7 @@ async def test_while_a_send_waits_what_arrives_is_seen(driver: Driver, contexts:
 
 
 @plain_and_tls
-@on_both_drivers
+@on_each_driver
 async def test_a_wait_is_woken_from_another_thread(driver: Driver, contexts: TLSContexts, secured: bool) -> None:
     async with connected(driver, contexts, secured) as (transport, _):
         buffer = memoryview(bytearray(10))
@@ -311,7 +311,7 @@ async def test_a_wait_is_woken_from_another_thread(driver: Driver, contexts: TLS
 # --- the end ---
 
 
-@on_both_drivers
+@on_each_driver
 async def test_a_reset_connection_is_lost(driver: Driver) -> None:
     async with connected(driver) as (transport, other):
         other.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -326,7 +326,7 @@ async def test_a_reset_connection_is_lost(driver: Driver) -> None:
 
 
 @plain_and_tls
-@on_both_drivers
+@on_each_driver
 async def test_it_closes_once(driver: Driver, contexts: TLSContexts, secured: bool) -> None:
     async with connected(driver, contexts, secured) as (transport, other):
         before = open_descriptors()
@@ -343,7 +343,7 @@ async def test_it_closes_once(driver: Driver, contexts: TLSContexts, secured: bo
 # --- handlers ---
 
 
-@on_both_drivers
+@on_each_driver
 async def test_a_handler_is_called_def_or_async_def(driver: Driver) -> None:
     def handler(first: int, second: int) -> int:
         return first + second
@@ -401,7 +401,7 @@ def test_on_a_loop_others_have_their_turn_while_bytes_move() -> None:
 # --- TLS ---
 
 
-@on_both_drivers
+@on_each_driver
 async def test_a_certificate_that_is_not_trusted_is_refused(driver: Driver, contexts: TLSContexts) -> None:
     with listening() as listener, ThreadPoolExecutor(1) as executor:
         transport = await driver.connect(LOOPBACK, listener.getsockname()[1], IN_TIME)
@@ -416,7 +416,7 @@ async def test_a_certificate_that_is_not_trusted_is_refused(driver: Driver, cont
                 handshake.result().recv(1)
 
 
-@on_both_drivers
+@on_each_driver
 async def test_a_handshake_that_stalls_is_given_up_at_the_deadline(driver: Driver, contexts: TLSContexts) -> None:
     async with connected(driver) as (transport, _):
         with pytest.raises(ConnectError, match="TLS handshake failed: Connection timed out") as raised:
@@ -426,7 +426,7 @@ async def test_a_handshake_that_stalls_is_given_up_at_the_deadline(driver: Drive
         assert transport.closed
 
 
-@on_both_drivers
+@on_each_driver
 async def test_a_peer_without_tls_is_refused(driver: Driver, contexts: TLSContexts) -> None:
     async with connected(driver) as (transport, other):
         other.sendall(b"\x03\x00\x00\x00\x00\x04\x00\x01\x01\x01")

@@ -33,7 +33,7 @@ from dimse.message.status import Status
 from dimse.services.storage import DATA_SET_DOES_NOT_MATCH, OUT_OF_RESOURCES
 from dimse.services.store_request import StoreRequest
 from dimse.text import one_line
-from dimse.turns import aside, brief
+from dimse.turns import Wait, aside, brief
 
 Durability = Literal["full", "none"]
 OnDuplicate = Literal["keep-both", "reject", "replace"]
@@ -99,6 +99,7 @@ class FileStore(Closing):
         self._tags = self._layout.tags | {_SOP_CLASS_UID, _SOP_INSTANCE_UID}
         if stored is not None:
             self._tags |= {_PATIENT_ID, _STUDY_INSTANCE_UID, _SERIES_INSTANCE_UID}
+        self._telling = Wait()
         self._publishing: dict[str, Lock] = {}
         self._incoming = -1
         readers = mode & 0o444
@@ -277,8 +278,7 @@ class FileStore(Closing):
             received=time.time(),
         )
         try:
-            with aside():
-                self._stored(stored)
+            self._telling.call(self._stored, stored)
         except Exception as error:
             # A user's own code; the instance is kept, and its success must be said.
             LOGGER.error(

@@ -60,18 +60,19 @@ class BlockingTransport(Transport):
     async def call(self, function: Callable[..., T | Awaitable[T]], *args: Any) -> T:
         """Run it here; an `async def` gets an event loop of its own for the time."""
         if is_brief(function):
-            return _to_its_end(function, *args)
+            return to_its_end(function, *args)
         with aside():
-            return _to_its_end(function, *args)
+            return to_its_end(function, *args)
 
     async def call_within(self, seconds: float, function: Callable[..., T | Awaitable[T]], *args: Any) -> T:
         """As `call`, in a thread of its own."""
         with aside():
-            answer: T = call_in_thread(_to_its_end, function, *args).result(seconds)
+            answer: T = call_in_thread(to_its_end, function, *args).result(seconds)
         return answer
 
 
-def _to_its_end(function: Callable[..., T | Awaitable[T]], *args: Any) -> T:
+def to_its_end(function: Callable[..., T | Awaitable[T]], *args: Any) -> T:
+    """Run a `def` or an `async def` in the calling thread."""
     result = function(*args)
     if isinstance(result, CoroutineType):
         import asyncio

@@ -1,0 +1,468 @@
+"""The driver of a server: its associations share a crew of threads, one of which has the watch.
+
+Who has the watch waits for all connections at once, and goes on with those that are ready, one after the other: `ready` suspends a
+coroutine, which whoever has the watch then takes up again. Before something that may take long (`turns.aside`) it hands the watch
+to another thread; when it hangs in what should have taken a moment, the lookout, a thread of the server's, appoints another one.
+So a hundred associations that receive are the work of one thread, and handlers that wait do so at the same time.
+"""
+
+from __future__ import annotations
+
+import math
+import selectors
+import socket
+import threading
+import time
+import types
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine, Generator
+from contextlib import suppress
+from contextvars import copy_context
+from typing import Any, TypeVar
+
+from dimse import turns
+from dimse.transport import READ
+from dimse.transport.blocking import BREATH_BYTES, BlockingTransport, to_its_end
+from dimse.turns import PATIENCE, Round, Turn, Wait, aside, is_brief
+
+T = TypeVar("T")
+
+BREATH_SECONDS = 0.005
+"""After so long without a wait the other associations get their turn, however few bytes have moved."""
+IDLE = 1.0
+"""Seconds after which a thread that nobody needs ends."""
+MOST_WAITS = 64  # handlers whose times are known; a server has a few
+
+
+class CrewTransport(BlockingTransport):
+    """A transport connection of an association that a crew serves.
+
+    Attributes:
+        wanted: The events that it waits for, while it does.
+        deadline: Until when; None is without limit.
+    """
+
+    def __init__(self, connection: socket.socket, crew: Crew) -> None:
+        super().__init__(connection)
+        self._crew = crew
+        self.wanted = 0
+        self.deadline: float | None = None
+
+    async def _wait(self, events: int, deadline: float | None) -> int:
+        """Wait until who has the watch sees an event, or that the deadline has passed."""
+        self._moved = 0
+        self.wanted, self.deadline = events, deadline
+        return await _suspended(self)
+
+    async def breathe(self, count: int) -> None:
+        """Let other associations have their turn after a MiB, or some milliseconds, without a wait."""
+        self._moved += count
+        if self._crew.is_shared and (self._moved >= BREATH_BYTES or self._crew.seconds_in_a_step() >= BREATH_SECONDS):
+            self._moved = 0
+            await _suspended(None)
+
+    async def call(self, function: Callable[..., T | Awaitable[T]], *args: Any) -> T:
+        """As `BlockingTransport.call`; the watch is handed on if the function takes as long as to be worth that."""
+        run: Callable[..., T] = to_its_end
+        return run(function, *args) if is_brief(function) else self._crew.wait_for(function).call(run, function, *args)
+
+    @property
+    def descriptor(self) -> int:
+        """The connection's, after it has been closed too."""
+        return self._descriptor
+
+    def close(self) -> None:
+        """Close the connection; again does nothing."""
+        if not self.closed:
+            self._crew.forget(self._descriptor)
+        super().close()
+
+
+@types.coroutine
+def _suspended(transport: CrewTransport | None) -> Generator[CrewTransport | None, int, int]:
+    """Give the thread back until the transport is ready; with None until the others have had their turn."""
+    return (yield transport)
+
+
+class _Served:
+    """An association that is served: its coroutine, in a context of its own, and what it waits for."""
+
+    __slots__ = ("_run", "_send", "deadline", "wanted")
+
+    def __init__(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        self._run, self._send = copy_context().run, coroutine.send
+        self.wanted = 0
+        self.deadline: float | None = None
+
+    def go_on(self, event: int | None) -> CrewTransport | None:
+        """Run it until it waits for the transport that is returned, or with None lets others have their turn.
+
+        Raises:
+            StopIteration: It has ended.
+        """
+        transport: CrewTransport | None = self._run(self._send, event)
+        return transport
+
+
+class _Mate(threading.Thread):
+    """A thread of a crew.
+
+    Attributes:
+        crew: Whose.
+        turn: Its place among those who take turns.
+        serving: What it goes on with at the moment.
+        called: A lock that is released when the thread is given the watch.
+    """
+
+    def __init__(self, crew: Crew, round_: Round) -> None:
+        super().__init__(name="dimse-server", daemon=True)
+        self.crew = crew
+        self.turn = _MatesTurn(round_, self)
+        self.serving: _Served | None = None
+        self.called = threading.Lock()
+        self.called.acquire()
+
+    def run(self) -> None:
+        if self.crew.takes_turns:
+            turns.HERE.turn = self.turn
+        while True:
+            self.crew.keep_watch(self)
+            if not self.crew.rest(self):
+                return
+
+
+class _MatesTurn(Turn):
+    """The turn of a thread of a crew: who steps aside hands the watch on too."""
+
+    __slots__ = ("_mate",)
+
+    def __init__(self, round_: Round, mate: _Mate) -> None:
+        super().__init__(round_)
+        self._mate = mate
+
+    def step_aside(self) -> bool:
+        if not self.end():
+            return False
+        self._mate.crew.hand_on(self._mate)
+        return True
+
+
+class Crew:
+    """Threads that serve associations.
+
+    Args:
+        rouse: Called, from any thread, when `look_out` is to be called again.
+
+    Attributes:
+        takes_turns: Does one thread at a time run? Else the watch goes on before each round of work.
+    """
+
+    def __init__(self, rouse: Callable[[], None]) -> None:
+        self.takes_turns = turns.are_of_use()
+        self._round = Round()
+        self._selector = selectors.DefaultSelector()
+        self._waker, self._woken = socket.socketpair()
+        self._waker.setblocking(False)
+        self._woken.setblocking(False)
+        self._selector.register(self._woken, READ)
+        # Held to change two things that must fit, here and in the selector.
+        self._lock = threading.Lock()
+        self._one_ended = threading.Condition(self._lock)
+        self._served: set[_Served] = set()
+        self._waiting: dict[int, _Served] = {}  # by descriptor
+        self._interests: dict[int, int] = {}  # what the selector waits for, by descriptor
+        self._soonest = math.inf  # none of those who wait has a deadline before
+        self._due: deque[tuple[_Served, int | None]] = deque()  # to go on with, whatever the selector says
+        self._waits: dict[int, Wait] = {}  # for handlers
+        self._threads: set[_Mate] = set()
+        self._idle: list[_Mate] = []
+        self._watch: _Mate | None = None
+        self._is_aside = False  # who has the watch has stepped aside with it, for there was no other association
+        self._is_closing = self._is_over = False
+        # The lookout's.
+        self._rouse = rouse
+        self._awake = math.inf  # since when who has the watch works; not while it waits
+        self._is_unobserved = self.takes_turns
+        self._seen = 0.0
+        with self._lock:
+            self._appoint()
+
+    # --- for a server ---
+
+    def serve(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        """Run a coroutine, which waits by a `CrewTransport` of this crew, to its end."""
+        served = _Served(coroutine)
+        with self._lock:
+            self._served.add(served)
+            self._due.append((served, None))
+            if self._is_aside:
+                self._is_aside = False
+                self._appoint()
+        self._wake()
+
+    def wait(self, seconds: float | None) -> None:
+        """Wait until every association has ended but the one that the caller serves, or for so long."""
+        mate = threading.current_thread()
+        mine = {mate.serving} if isinstance(mate, _Mate) and mate.crew is self else set()
+        with aside(), self._one_ended:
+            self._one_ended.wait_for(lambda: self._served <= mine, seconds)
+
+    def close(self) -> None:
+        """Let the threads end; where the caller serves an association, once that has ended."""
+        with self._lock:
+            self._is_closing = True
+            if self._served:
+                return
+            self._dismiss()
+            threads = list(self._threads)
+        for thread in threads:
+            thread.join()
+
+    def look_out(self) -> float | None:
+        """Appoint another thread if the one that has the watch hangs.
+
+        Returns:
+            In how many seconds to call it again; None when that will be said.
+        """
+        if not self.takes_turns:
+            return None
+        awake, passed = self._awake, self._round.passed
+        if awake == math.inf and passed == self._seen:
+            self._is_unobserved = True
+            if self._awake == math.inf:
+                return None
+            self._is_unobserved = False  # it has got something to do in this moment
+        elif time.monotonic() - max(awake, passed) > PATIENCE:
+            with self._lock:
+                self._appoint()
+        self._seen = passed
+        return PATIENCE
+
+    # --- for a transport ---
+
+    @property
+    def is_shared(self) -> bool:
+        """Is there more than one association?"""
+        return len(self._served) > 1
+
+    def seconds_in_a_step(self) -> float:
+        """For how long who has its turn has gone on with one association."""
+        return time.monotonic() - self._round.passed if self.takes_turns else 0.0
+
+    def wait_for(self, handler: Callable[..., object]) -> Wait:
+        """What is known of how long a handler takes."""
+        wait = self._waits.get(id(handler))
+        if wait is None:
+            if len(self._waits) >= MOST_WAITS:
+                self._waits.clear()
+            wait = self._waits[id(handler)] = Wait()
+        return wait
+
+    def forget(self, descriptor: int) -> None:
+        """A connection is about to be closed; who waits for it goes on."""
+        with self._lock:
+            self._unregister(descriptor)
+            served = self._waiting.pop(descriptor, None)
+        if served is not None:
+            self._due.append((served, served.wanted))
+            self._wake()
+
+    # --- for a thread of the crew ---
+
+    def keep_watch(self, mate: _Mate) -> None:
+        """Wait for all connections and go on with those that are ready, until somebody else has the watch."""
+        while self._watch is mate:
+            self._is_aside = False
+            self._awake = math.inf
+            ready = self._selector.select(self._seconds_left())
+            self._awake = time.monotonic()
+            if self._is_unobserved:
+                self._is_unobserved = False
+                self._rouse()
+            if not self.takes_turns:
+                self.hand_on(mate)
+                self._go_on(mate, ready)
+                continue
+            mate.turn.begin()
+            try:
+                self._go_on(mate, ready)
+            finally:
+                mate.turn.end()
+
+    def hand_on(self, mate: _Mate) -> None:
+        """Give the watch to another thread, if `mate` has it and there is something to watch."""
+        with self._lock:
+            if self._watch is not mate:
+                return
+            if len(self._served) > 1:
+                self._appoint()
+            else:
+                self._is_aside = True
+
+    def rest(self, mate: _Mate) -> bool:
+        """Wait to be given the watch; False if the thread is to end."""
+        with self._lock:
+            if self._is_over:
+                self._leave(mate)
+                return False
+            self._idle.append(mate)
+        while not mate.called.acquire(timeout=IDLE):
+            with self._lock:
+                if mate in self._idle:  # else it is called in this moment
+                    self._idle.remove(mate)
+                    self._leave(mate)
+                    return False
+        return True
+
+    def _seconds_left(self) -> float | None:
+        """How long the selector may wait."""
+        if self._due:
+            return 0
+        return None if self._soonest == math.inf else max(0.0, self._soonest - time.monotonic())
+
+    def _go_on(self, mate: _Mate, ready: list[tuple[selectors.SelectorKey, int]]) -> None:
+        """One after the other; who has lost the watch meanwhile leaves the rest to the one who has it."""
+        for key, events in ready:
+            descriptor = key.fd
+            served = self._waiting.pop(descriptor, None)
+            if served is None:
+                self._nobody_waits(descriptor)
+            elif happened := events & served.wanted:
+                self._step(mate, served, happened)
+                if self.takes_turns and self._watch is not mate:
+                    return
+            else:  # an event of before it waited
+                self._waiting[descriptor] = served
+        if self._soonest <= self._awake:
+            self._expire(mate)
+        for _ in range(len(self._due)):
+            try:
+                served, event = self._due.popleft()
+            except IndexError:
+                return
+            self._step(mate, served, event)
+            if self.takes_turns and self._watch is not mate:
+                return
+
+    def _step(self, mate: _Mate, served: _Served, event: int | None) -> None:
+        """Go on with one association until it waits again, or ends."""
+        if self.takes_turns:
+            mate.turn.keep()
+        mate.serving = served
+        try:
+            transport = served.go_on(event)
+        except BaseException as error:
+            if not isinstance(error, StopIteration):  # the others are not to suffer
+                threading.excepthook(threading.ExceptHookArgs((type(error), error, error.__traceback__, mate)))
+            self._end(served)
+        else:
+            if transport is None:
+                self._make_due(mate, served, None)
+            else:
+                self._await(mate, served, transport)
+        finally:
+            mate.serving = None
+
+    def _await(self, mate: _Mate, served: _Served, transport: CrewTransport) -> None:
+        """Have it go on when its transport is ready."""
+        descriptor, wanted, deadline = transport.descriptor, transport.wanted, transport.deadline
+        served.wanted, served.deadline = wanted, deadline
+        try:
+            with self._lock:
+                if (interest := self._interests.get(descriptor)) != wanted:
+                    if interest is None:
+                        self._selector.register(descriptor, wanted)
+                    else:
+                        self._selector.modify(descriptor, wanted)
+                    self._interests[descriptor] = wanted
+                self._waiting[descriptor] = served
+                if is_sooner := deadline is not None and deadline < self._soonest:
+                    self._soonest = deadline
+        except (OSError, ValueError, KeyError):  # it is closed, and the next call says so
+            self._make_due(mate, served, wanted)
+        else:
+            if is_sooner and self._watch is not mate:
+                self._wake()
+
+    def _expire(self, mate: _Mate) -> None:
+        """Have those go on whose deadline has passed."""
+        now = time.monotonic()
+        with self._lock:
+            late = {
+                descriptor: served
+                for descriptor, served in self._waiting.items()
+                if served.deadline is not None and served.deadline <= now
+            }
+            for descriptor in late:
+                del self._waiting[descriptor]
+            deadlines = (served.deadline for served in self._waiting.values())
+            self._soonest = min((deadline for deadline in deadlines if deadline is not None), default=math.inf)
+        for served in late.values():
+            self._make_due(mate, served, 0)
+
+    def _make_due(self, mate: _Mate, served: _Served, event: int | None) -> None:
+        self._due.append((served, event))
+        if self._watch is not mate:
+            self._wake()
+
+    def _nobody_waits(self, descriptor: int) -> None:
+        """What has happened is for an association that somebody else goes on with, or for us."""
+        if descriptor == self._woken.fileno():
+            with suppress(BlockingIOError):
+                self._woken.recv(4096)
+            return
+        with self._lock:
+            if descriptor not in self._waiting:
+                self._unregister(descriptor)
+
+    def _end(self, served: _Served) -> None:
+        with self._lock:
+            self._served.discard(served)
+            self._one_ended.notify_all()
+            if self._is_closing and not self._served:
+                self._dismiss()
+
+    def _wake(self) -> None:
+        """End the wait of who has the watch."""
+        with suppress(BlockingIOError):  # it is awake already
+            self._waker.send(b"x")
+
+    # --- with the lock held ---
+
+    def _appoint(self) -> None:
+        """Give the watch to another thread; where the system has none, who has it keeps it."""
+        if self._is_over:
+            return
+        self._awake = time.monotonic()
+        if self._idle:
+            self._watch = self._idle.pop()
+            self._watch.called.release()
+            return
+        before, self._watch = self._watch, _Mate(self, self._round)
+        self._threads.add(self._watch)
+        try:
+            self._watch.start()
+        except RuntimeError:
+            self._threads.discard(self._watch)
+            self._watch = before
+            if before is None:
+                raise
+
+    def _dismiss(self) -> None:
+        """Have all threads end."""
+        self._is_over, self._watch = True, None
+        while self._idle:
+            self._idle.pop().called.release()
+        self._wake()
+
+    def _leave(self, mate: _Mate) -> None:
+        """The last one closes the door."""
+        self._threads.discard(mate)
+        if self._is_over and not self._threads:
+            self._selector.close()
+            self._waker.close()
+            self._woken.close()
+
+    def _unregister(self, descriptor: int) -> None:
+        if self._interests.pop(descriptor, 0):
+            self._selector.unregister(descriptor)
