@@ -11,13 +11,14 @@ own processor seconds meanwhile.
 from __future__ import annotations
 
 import json
+import os
 import select
 import socket
 import struct
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from dimse import uids
 from dimse.instances import InstanceFile
@@ -29,6 +30,7 @@ CONTEXT_ID = 1
 COMMAND, LAST = 0x01, 0x02  # message control header (PS3.8 E.2)
 STATUS = struct.pack("<HHI", 0x0000, 0x0900, 2)  # of the element that a status is behind
 RECEIVED = 1 << 16
+SHORT = 1 << 16  # bytes that are sent in one call with what is before them
 SILENCE = 30.0  # seconds without anything from the receiver
 
 
@@ -56,13 +58,15 @@ class Store:
     """A C-STORE as it goes over the wire, but for the SOP instance UID of each object.
 
     Attributes:
-        head: Its bytes up to the UID in the data set, that of the file in it twice.
-        tail: All bytes behind it, the same for every object.
+        head: Its bytes up to the UID in the data set, that of the file in it twice; all of them, if they are few.
+        tail: A file in memory that has all bytes behind it, the same for every object: so the system copies none of them.
+        tail_size: How many.
         uid: The UID of the file.
     """
 
     head: bytes
-    tail: memoryview
+    tail: int
+    tail_size: int
     uid: bytes
 
     @classmethod
@@ -80,7 +84,11 @@ class Store:
         ]
         message, uid = b"".join(pdus), instance.sop_instance_uid.encode()
         end = message.index(uid, message.index(uid) + len(uid)) + len(uid)
-        return cls(message[:end], memoryview(message)[end:], uid)
+        if len(message) - end < SHORT:
+            end = len(message)
+        tail = os.memfd_create("tail")
+        os.write(tail, memoryview(message)[end:])
+        return cls(message[:end], tail, len(message) - end, uid)
 
     def patched(self, number: int) -> bytes:
         """The head for the object of this number."""
@@ -102,27 +110,27 @@ class Player:
     store: Store
     heads: Iterator[bytes]
     answered: int = 0
-    _unsent: list[memoryview] = field(default_factory=list)
+    _unsent: bytes = b""  # of the head
+    _tail_sent: int = 0
     _received: bytes = b""
 
     def next(self) -> bool:
         """Begin with the next object; False if there is none."""
         if (head := next(self.heads, None)) is None:
             return False
-        self._unsent = [memoryview(head), self.store.tail]
+        self._unsent, self._tail_sent = head, 0
         return True
 
     def send(self) -> bool:
         """Send what the connection takes; whether all is sent."""
-        while self._unsent:
-            try:
-                count = self.connection.sendmsg(self._unsent)
-            except BlockingIOError:
-                return False
-            while self._unsent and count >= len(self._unsent[0]):
-                count -= len(self._unsent.pop(0))
-            if count:
-                self._unsent[0] = self._unsent[0][count:]
+        try:
+            while self._unsent:
+                more = socket.MSG_MORE if self.store.tail_size else 0
+                self._unsent = self._unsent[self.connection.send(self._unsent, more) :]
+            while (left := self.store.tail_size - self._tail_sent) > 0:
+                self._tail_sent += os.sendfile(self.connection.fileno(), self.store.tail, self._tail_sent, left)
+        except BlockingIOError:
+            return False
         return True
 
     def receive(self) -> bool:

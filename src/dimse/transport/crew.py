@@ -151,7 +151,7 @@ class Crew:
     """Threads that serve associations.
 
     Args:
-        rouse: Called, from any thread, when `look_out` is to be called again.
+        rouse: Called, from any thread, when `look_out` is to be called again, as it is after `serve`.
 
     Attributes:
         takes_turns: Does one thread at a time run? Else the watch goes on before each round of work.
@@ -182,7 +182,7 @@ class Crew:
         # The lookout's.
         self._rouse = rouse
         self._awake = math.inf  # since when who has the watch works; not while it waits
-        self._is_unobserved = self.takes_turns
+        self._is_unobserved = False
         self._seen = 0.0
         with self._lock:
             self._appoint()
@@ -224,7 +224,8 @@ class Crew:
         Returns:
             In how many seconds to call it again; None when that will be said.
         """
-        if not self.takes_turns:
+        if not (self.takes_turns and self.is_shared):  # there is nobody that could have to wait
+            self._is_unobserved = False
             return None
         awake, passed = self._awake, self._round.passed
         if awake == math.inf and passed == self._seen:
@@ -433,7 +434,7 @@ class Crew:
         """Give the watch to another thread; where the system has none, who has it keeps it."""
         if self._is_over:
             return
-        self._awake = time.monotonic()
+        self._awake = math.inf  # it does not hang before it has begun
         if self._idle:
             self._watch = self._idle.pop()
             self._watch.called.release()
