@@ -42,7 +42,7 @@ class Outgoing:
         request: Its request, once that was made.
         command_set: The request encoded, likewise.
         begun: When its request began to go out, on `time.monotonic()`.
-        sent: Has all of it gone out?
+        sent: Has all of it gone out? Then `data_set` is empty.
     """
 
     path: str
@@ -57,6 +57,16 @@ class Outgoing:
     command_set: bytes = b""
     begun: float = 0.0
     sent: bool = False
+    _sent_size: int = 0
+
+    @property
+    def size(self) -> int:
+        """Bytes of the data set."""
+        return self._sent_size if self.sent else len(self.data_set)
+
+    def let_go(self) -> None:
+        """All of it has gone out. To take a large map down takes a while: while the peer works, it costs nothing."""
+        self._sent_size, self.data_set, self.sent = len(self.data_set), b"", True
 
     def verify_stored(self, status: Status) -> None:
         """Once the peer has stored it: was it all of one file?

@@ -203,7 +203,7 @@ async def store_many(
                 while True:
                     if following is None or not window.has_room_for(following):
                         await window.wait()
-                        if ahead and isinstance(following, Outgoing) and len(following.data_set) <= AHEAD:
+                        if ahead and isinstance(following, Outgoing) and following.size <= AHEAD:
                             continue
                     elif isinstance(following, Outcome):
                         window.known.append(following)
@@ -285,10 +285,9 @@ class _Window:
         request = outgoing.request or self._make_request(outgoing)
         self.under_way[request.message_id] = outgoing
         self._lonely = self.size > 1 and self._is_lonely(outgoing)
-        self._bytes += len(outgoing.data_set)
+        self._bytes += outgoing.size
         outgoing.begun = time.monotonic()
         await _send(self._association, outgoing, request)
-        outgoing.sent = True
 
     async def wait(self) -> None:
         """Wait until another one is answered."""
@@ -310,7 +309,7 @@ class _Window:
         outgoing = self.under_way.pop(response.message_id_being_responded_to, None)
         if outgoing is None:
             raise InvalidResponse("C-STORE", "it is the second response to one request")
-        self._bytes -= len(outgoing.data_set)
+        self._bytes -= outgoing.size
         self.known.append((outgoing, _status(response), time.monotonic() - outgoing.begun))
 
     def tell(self) -> Outcome:
@@ -353,7 +352,7 @@ def _outcome(outgoing: Outgoing, status: Status | None, error: DimseError | None
         outgoing.sop_class_uid,
         outgoing.transfer_syntax_uid,
         outgoing.context,
-        len(outgoing.data_set),
+        outgoing.size,
         seconds,
         1,
         outgoing.source,
@@ -414,6 +413,7 @@ async def _send(association: Association, outgoing: Outgoing, request: CStoreRQ)
         raise
     except OSError as error:  # EFAULT: the mapped file has become shorter
         raise FileError(outgoing.path, "cut short while it was being sent; the association was aborted") from error
+    outgoing.let_go()
 
 
 def _status(response: Response) -> Status:
