@@ -21,6 +21,9 @@ class Handlers:
     A handler takes a typed request and returns a status, as an `int` or a `Status` (whose comment goes with it). One that raises is
     a failure status and a line in the log; the association lives on.
 
+    A `def` runs in a thread of the server's, or of the event loop's pool, not always in the same one; several run at a time, of one
+    association one at a time.
+
     Attributes:
         echo: C-ECHO. Without it the answer is success.
         store: C-STORE, once the data set is complete. A success that it returns is a promise: the instance is kept.

@@ -172,7 +172,8 @@ class Crew:
         self._waiting: dict[int, _Served] = {}  # by descriptor
         self._interests: dict[int, int] = {}  # what the selector waits for, by descriptor
         self._soonest = math.inf  # none of those who wait has a deadline before
-        self._due: deque[tuple[_Served, int | None]] = deque()  # to go on with, whatever the selector says
+        self._happened: deque[tuple[selectors.SelectorKey, int]] = deque()  # what the selector has said
+        self._due: deque[tuple[_Served, int | None]] = deque()  # to go on with, whatever it says
         self._waits: dict[int, Wait] = {}  # for handlers
         self._threads: set[_Mate] = set()
         self._idle: list[_Mate] = []
@@ -274,19 +275,20 @@ class Crew:
         """Wait for all connections and go on with those that are ready, until somebody else has the watch."""
         while self._watch is mate:
             self._is_aside = False
-            self._awake = math.inf
-            ready = self._selector.select(self._seconds_left())
+            if not self._happened:
+                self._awake = math.inf
+                self._happened.extend(self._selector.select(self._seconds_left()))
             self._awake = time.monotonic()
             if self._is_unobserved:
                 self._is_unobserved = False
                 self._rouse()
             if not self.takes_turns:
                 self.hand_on(mate)
-                self._go_on(mate, ready)
+                self._go_on(mate)
                 continue
             mate.turn.begin()
             try:
-                self._go_on(mate, ready)
+                self._go_on(mate)
             finally:
                 mate.turn.end()
 
@@ -321,29 +323,32 @@ class Crew:
             return 0
         return None if self._soonest == math.inf else max(0.0, self._soonest - time.monotonic())
 
-    def _go_on(self, mate: _Mate, ready: list[tuple[selectors.SelectorKey, int]]) -> None:
-        """One after the other; who has lost the watch meanwhile leaves the rest to the one who has it."""
-        for key, events in ready:
-            descriptor = key.fd
-            served = self._waiting.pop(descriptor, None)
-            if served is None:
-                self._nobody_waits(descriptor)
-            elif happened := events & served.wanted:
-                self._step(mate, served, happened)
-                if self.takes_turns and self._watch is not mate:
-                    return
-            else:  # an event of before it waited
-                self._waiting[descriptor] = served
+    def _go_on(self, mate: _Mate) -> None:
+        """With one after the other; who has lost the watch meanwhile leaves the rest to the one who has it."""
         if self._soonest <= self._awake:
             self._expire(mate)
-        for _ in range(len(self._due)):
-            try:
-                served, event = self._due.popleft()
-            except IndexError:
+        for _ in range(len(self._happened) + len(self._due)):
+            if (following := self._following()) is None:
                 return
-            self._step(mate, served, event)
+            self._step(mate, *following)
             if self.takes_turns and self._watch is not mate:
                 return
+
+    def _following(self) -> tuple[_Served, int | None] | None:
+        """The next one to go on with, and what has happened to it; None if there is none."""
+        try:
+            while self._happened:
+                key, events = self._happened.popleft()
+                served = self._waiting.pop(key.fd, None)
+                if served is None:
+                    self._nobody_waits(key.fd)
+                elif event := events & served.wanted:
+                    return served, event
+                else:  # it was before it waited
+                    self._waiting[key.fd] = served
+            return self._due.popleft()
+        except IndexError:
+            return None
 
     def _step(self, mate: _Mate, served: _Served, event: int | None) -> None:
         """Go on with one association until it waits again, or ends."""
