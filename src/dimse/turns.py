@@ -112,14 +112,20 @@ class Wait:
     def __init__(self) -> None:
         self._seconds: float | None = None  # that it takes lately
 
+    @property
+    def is_long(self) -> bool:
+        """Is it worth it, as far as is known?"""
+        return self._seconds is None or self._seconds >= WORTH
+
     def call(self, function: Callable[..., T], *args: object) -> T:
         """Call what waits, and return what it returns."""
-        if self._seconds is not None and self._seconds < WORTH:
-            return self._time(function, *args)
+        if not self.is_long:
+            return self.time(function, *args)
         with aside():
-            return self._time(function, *args)
+            return self.time(function, *args)
 
-    def _time(self, function: Callable[..., T], *args: object) -> T:
+    def time(self, function: Callable[..., T], *args: object) -> T:
+        """Call it where it is in nobody's way, and note how long it takes."""
         started = time.monotonic()
         try:
             return function(*args)

@@ -1,9 +1,10 @@
 """The driver of a server: its associations share a crew of threads, one of which has the watch.
 
 Who has the watch waits for all connections at once, and goes on with those that are ready, one after the other: `ready` suspends a
-coroutine, which whoever has the watch then takes up again. Before something that may take long (`turns.aside`) it hands the watch
-to another thread; when it hangs in what should have taken a moment, the lookout, a thread of the server's, appoints another one.
-So a hundred associations that receive are the work of one thread, and handlers that wait do so at the same time.
+coroutine, which whoever has the watch then takes up again. A handler that takes long is called by another thread, the coroutine
+suspended meanwhile. Before something else that takes long (`turns.aside`) the watch is handed on; who hangs in what should have
+taken a moment loses it to the one whom the lookout, a thread of the server's, appoints. So a hundred associations that receive are
+the work of one thread, and handlers that wait do so at the same time.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextlib import suppress
 from contextvars import copy_context
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any, TypeAlias, TypeVar
 
 from dimse import turns
 from dimse.transport import READ
@@ -62,9 +64,17 @@ class CrewTransport(BlockingTransport):
             await _suspended(None)
 
     async def call(self, function: Callable[..., T | Awaitable[T]], *args: Any) -> T:
-        """As `BlockingTransport.call`; the watch is handed on if the function takes as long as to be worth that."""
+        """As `BlockingTransport.call`; another thread calls it if it takes as long as to be worth that."""
         run: Callable[..., T] = to_its_end
-        return run(function, *args) if is_brief(function) else self._crew.wait_for(function).call(run, function, *args)
+        if is_brief(function):
+            return run(function, *args)
+        wait = self._crew.wait_for(function)
+        if not (wait.is_long and self._crew.is_shared):
+            return wait.call(run, function, *args)
+        job = _Job(wait.time, run, function, *args)
+        await _suspended(job)
+        answer: T = job.result()
+        return answer
 
     @property
     def descriptor(self) -> int:
@@ -78,10 +88,37 @@ class CrewTransport(BlockingTransport):
         super().close()
 
 
+class _Job:
+    """A call that another thread makes, in the context of the one who wants it made."""
+
+    __slots__ = ("_call", "_error", "_result")
+
+    def __init__(self, function: Callable[..., Any], *args: Any) -> None:
+        self._call = partial(copy_context().run, function, *args)
+        self._error: BaseException | None = None
+        self._result: Any = None
+
+    def do(self) -> None:
+        try:
+            self._result = self._call()
+        except BaseException as error:  # whoever wants it is told
+            self._error = error
+
+    def result(self) -> Any:
+        """What was returned; or what was raised is raised."""
+        if self._error is not None:
+            raise self._error
+        return self._result
+
+
+Awaited: TypeAlias = "CrewTransport | _Job | None"
+"""What a coroutine waits for: that it is ready, that it is done, or that the others have had their turn."""
+
+
 @types.coroutine
-def _suspended(transport: CrewTransport | None) -> Generator[CrewTransport | None, int, int]:
-    """Give the thread back until the transport is ready; with None until the others have had their turn."""
-    return (yield transport)
+def _suspended(awaited: Awaited) -> Generator[Awaited, int, int]:
+    """Give the thread back."""
+    return (yield awaited)
 
 
 class _Served:
@@ -94,14 +131,14 @@ class _Served:
         self.wanted = 0
         self.deadline: float | None = None
 
-    def go_on(self, event: int | None) -> CrewTransport | None:
-        """Run it until it waits for the transport that is returned, or with None lets others have their turn.
+    def go_on(self, event: int | None) -> Awaited:
+        """Run it until it waits for something.
 
         Raises:
             StopIteration: It has ended.
         """
-        transport: CrewTransport | None = self._run(self._send, event)
-        return transport
+        awaited: Awaited = self._run(self._send, event)
+        return awaited
 
 
 class _Mate(threading.Thread):
@@ -110,8 +147,9 @@ class _Mate(threading.Thread):
     Attributes:
         crew: Whose.
         turn: Its place among those who take turns.
-        serving: What it goes on with at the moment.
-        called: A lock that is released when the thread is given the watch.
+        serving: What it goes on with, or does a job for, at the moment.
+        job: What it is to do.
+        called: A lock that is released when the thread is given the watch, or a job.
     """
 
     def __init__(self, crew: Crew, round_: Round) -> None:
@@ -119,6 +157,7 @@ class _Mate(threading.Thread):
         self.crew = crew
         self.turn = _MatesTurn(round_, self)
         self.serving: _Served | None = None
+        self.job: _Job | None = None
         self.called = threading.Lock()
         self.called.acquire()
 
@@ -126,6 +165,8 @@ class _Mate(threading.Thread):
         if self.crew.takes_turns:
             turns.HERE.turn = self.turn
         while True:
+            if self.job is not None:
+                self.crew.work(self, self.job)
             self.crew.keep_watch(self)
             if not self.crew.rest(self):
                 return
@@ -195,11 +236,10 @@ class Crew:
         served = _Served(coroutine)
         with self._lock:
             self._served.add(served)
-            self._due.append((served, None))
             if self._is_aside:
                 self._is_aside = False
                 self._appoint()
-        self._wake()
+        self._make_due(served, None)
 
     def wait(self, seconds: float | None) -> None:
         """Wait until every association has ended but the one that the caller serves, or for so long."""
@@ -266,8 +306,7 @@ class Crew:
             self._unregister(descriptor)
             served = self._waiting.pop(descriptor, None)
         if served is not None:
-            self._due.append((served, served.wanted))
-            self._wake()
+            self._make_due(served, served.wanted)
 
     # --- for a thread of the crew ---
 
@@ -277,7 +316,7 @@ class Crew:
             self._is_aside = False
             if not self._happened:
                 self._awake = math.inf
-                self._happened.extend(self._selector.select(self._seconds_left()))
+                self._happened.extend(self._selector.select(self._seconds_left(mate)))
             self._awake = time.monotonic()
             if self._is_unobserved:
                 self._is_unobserved = False
@@ -302,8 +341,16 @@ class Crew:
             else:
                 self._is_aside = True
 
+    def work(self, mate: _Mate, job: _Job) -> None:
+        """Do a job for an association, which then goes on."""
+        served, mate.job = mate.serving, None
+        assert served is not None
+        job.do()
+        mate.serving = None
+        self._make_due(served, None)
+
     def rest(self, mate: _Mate) -> bool:
-        """Wait to be given the watch; False if the thread is to end."""
+        """Wait to be given the watch, or a job; False if the thread is to end."""
         with self._lock:
             if self._is_over:
                 self._leave(mate)
@@ -317,16 +364,16 @@ class Crew:
                     return False
         return True
 
-    def _seconds_left(self) -> float | None:
+    def _seconds_left(self, mate: _Mate) -> float | None:
         """How long the selector may wait."""
-        if self._due:
+        if self._due or self._watch is not mate:
             return 0
         return None if self._soonest == math.inf else max(0.0, self._soonest - time.monotonic())
 
     def _go_on(self, mate: _Mate) -> None:
         """With one after the other; who has lost the watch meanwhile leaves the rest to the one who has it."""
         if self._soonest <= self._awake:
-            self._expire(mate)
+            self._expire()
         for _ in range(len(self._happened) + len(self._due)):
             if (following := self._following()) is None:
                 return
@@ -356,20 +403,22 @@ class Crew:
             mate.turn.keep()
         mate.serving = served
         try:
-            transport = served.go_on(event)
+            awaited = served.go_on(event)
         except BaseException as error:
             if not isinstance(error, StopIteration):  # the others are not to suffer
                 threading.excepthook(threading.ExceptHookArgs((type(error), error, error.__traceback__, mate)))
             self._end(served)
         else:
-            if transport is None:
-                self._make_due(mate, served, None)
+            if isinstance(awaited, CrewTransport):
+                self._await(served, awaited)
+            elif awaited is None:
+                self._make_due(served, None)
             else:
-                self._await(mate, served, transport)
+                self._give(served, awaited)
         finally:
             mate.serving = None
 
-    def _await(self, mate: _Mate, served: _Served, transport: CrewTransport) -> None:
+    def _await(self, served: _Served, transport: CrewTransport) -> None:
         """Have it go on when its transport is ready."""
         descriptor, wanted, deadline = transport.descriptor, transport.wanted, transport.deadline
         served.wanted, served.deadline = wanted, deadline
@@ -385,12 +434,23 @@ class Crew:
                 if is_sooner := deadline is not None and deadline < self._soonest:
                     self._soonest = deadline
         except (OSError, ValueError, KeyError):  # it is closed, and the next call says so
-            self._make_due(mate, served, wanted)
+            self._make_due(served, wanted)
         else:
-            if is_sooner and self._watch is not mate:
+            if is_sooner:
                 self._wake()
 
-    def _expire(self, mate: _Mate) -> None:
+    def _give(self, served: _Served, job: _Job) -> None:
+        """Have another thread do a job; where the system has none, this one."""
+        try:
+            with self._lock:
+                mate = self._another()
+                mate.serving, mate.job = served, job
+                self._call(mate)
+        except RuntimeError:
+            job.do()
+            self._make_due(served, None)
+
+    def _expire(self) -> None:
         """Have those go on whose deadline has passed."""
         now = time.monotonic()
         with self._lock:
@@ -404,12 +464,11 @@ class Crew:
             deadlines = (served.deadline for served in self._waiting.values())
             self._soonest = min((deadline for deadline in deadlines if deadline is not None), default=math.inf)
         for served in late.values():
-            self._make_due(mate, served, 0)
+            self._make_due(served, 0)
 
-    def _make_due(self, mate: _Mate, served: _Served, event: int | None) -> None:
+    def _make_due(self, served: _Served, event: int | None) -> None:
         self._due.append((served, event))
-        if self._watch is not mate:
-            self._wake()
+        self._wake()
 
     def _nobody_waits(self, descriptor: int) -> None:
         """What has happened is for an association that somebody else goes on with, or for us."""
@@ -429,9 +488,10 @@ class Crew:
                 self._dismiss()
 
     def _wake(self) -> None:
-        """End the wait of who has the watch."""
-        with suppress(BlockingIOError):  # it is awake already
-            self._waker.send(b"x")
+        """End the wait of who has the watch, if it waits: before that it says so, and then looks at what there is."""
+        if self._awake == math.inf:
+            with suppress(BlockingIOError):  # it is awake already
+                self._waker.send(b"x")
 
     # --- with the lock held ---
 
@@ -439,20 +499,34 @@ class Crew:
         """Give the watch to another thread; where the system has none, who has it keeps it."""
         if self._is_over:
             return
+        before, self._watch = self._watch, self._another()
         self._awake = math.inf  # it does not hang before it has begun
-        if self._idle:
-            self._watch = self._idle.pop()
-            self._watch.called.release()
-            return
-        before, self._watch = self._watch, _Mate(self, self._round)
-        self._threads.add(self._watch)
         try:
-            self._watch.start()
+            self._call(self._watch)
         except RuntimeError:
-            self._threads.discard(self._watch)
             self._watch = before
             if before is None:
                 raise
+
+    def _another(self) -> _Mate:
+        """A thread that has nothing to do, or has not been started."""
+        return self._idle.pop() if self._idle else _Mate(self, self._round)
+
+    def _call(self, mate: _Mate) -> None:
+        """Have it do what was given to it.
+
+        Raises:
+            RuntimeError: It was not started, and the system has no more threads.
+        """
+        if mate in self._threads:
+            mate.called.release()
+            return
+        self._threads.add(mate)
+        try:
+            mate.start()
+        except RuntimeError:
+            self._threads.discard(mate)
+            raise
 
     def _dismiss(self) -> None:
         """Have all threads end."""
