@@ -6,6 +6,7 @@ import asyncio
 import os
 import tempfile
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -187,6 +188,28 @@ async def test_a_file_cut_short_while_it_is_sent_is_never_taken_for_whole(driver
         assert isinstance(raised.value.__cause__, OSError)
         assert not association.open
     assert not peer.connections[0].messages
+
+
+@on_each_driver
+async def test_while_the_peer_works_no_file_is_mapped(driver: Driver, tmp_path: Path) -> None:
+    """To take the map of a large file down takes milliseconds: they are not to come on top of the peer's."""
+    instance = make_instance(tmp_path, pixels=1 << 20)
+    mapped = True
+
+    def answers_then(connection: Connection) -> None:
+        nonlocal mapped
+        connection.accept()
+        message = connection.read_message()
+        give_up = time.monotonic() + 10
+        while mapped and time.monotonic() < give_up:
+            mapped = str(instance.path) in Path("/proc/self/maps").read_text()
+        connection.respond(message)
+
+    with FaultyPeer(answers_then) as port:
+        association = await driver.associate(port)
+        assert await association.store(instance.path) == 0
+        association.abort()
+    assert not mapped
 
 
 # --- many ---

@@ -454,16 +454,10 @@ class Crew:
         """Have those go on whose deadline has passed."""
         now = time.monotonic()
         with self._lock:
-            late = {
-                descriptor: served
-                for descriptor, served in self._waiting.items()
-                if served.deadline is not None and served.deadline <= now
-            }
-            for descriptor in late:
-                del self._waiting[descriptor]
-            deadlines = (served.deadline for served in self._waiting.values())
-            self._soonest = min((deadline for deadline in deadlines if deadline is not None), default=math.inf)
-        for served in late.values():
+            waiting = [(each.deadline, descriptor) for descriptor, each in list(self._waiting.items()) if each.deadline]
+            self._soonest = min((deadline for deadline, _ in waiting if deadline > now), default=math.inf)
+            late = [self._waiting.pop(descriptor, None) for deadline, descriptor in waiting if deadline <= now]
+        for served in filter(None, late):
             self._make_due(served, 0)
 
     def _make_due(self, served: _Served, event: int | None) -> None:
