@@ -44,18 +44,19 @@ class BlockingTransport(Transport):
 
     async def _wait(self, events: int, deadline: float | None) -> int:
         """Poll until an event or the deadline; the thread waits here."""
+        self._want(events)
+        while True:
+            with aside():
+                polled = self._poll.poll(milliseconds_to(deadline))
+            if polled:
+                return events_of(polled[0][1])
+            if deadline is not None and time.monotonic() >= deadline:
+                return 0
+
+    def _want(self, events: int) -> None:
         if self._registered != events:
             self._poll.register(self._descriptor, _POLL[events])
             self._registered = events
-        while True:
-            wait = None if deadline is None else max(0.0, deadline - time.monotonic()) * 1000
-            with aside():
-                polled = self._poll.poll(wait)
-            if polled:
-                flags = polled[0][1]
-                return (READ if flags & _READABLE else 0) | (WRITE if flags & _WRITABLE else 0)
-            if deadline is not None and time.monotonic() >= deadline:
-                return 0
 
     async def call(self, function: Callable[..., T | Awaitable[T]], *args: Any) -> T:
         """Run it here; an `async def` gets an event loop of its own for the time."""
@@ -69,6 +70,16 @@ class BlockingTransport(Transport):
         with aside():
             answer: T = call_in_thread(to_its_end, function, *args).result(seconds)
         return answer
+
+
+def milliseconds_to(deadline: float | None) -> float | None:
+    """How long a poll may wait."""
+    return None if deadline is None else max(0.0, deadline - time.monotonic()) * 1000
+
+
+def events_of(flags: int) -> int:
+    """What a poll has seen."""
+    return (READ if flags & _READABLE else 0) | (WRITE if flags & _WRITABLE else 0)
 
 
 def to_its_end(function: Callable[..., T | Awaitable[T]], *args: Any) -> T:

@@ -10,6 +10,7 @@ the work of one thread, and handlers that wait do so at the same time.
 from __future__ import annotations
 
 import math
+import select
 import selectors
 import socket
 import threading
@@ -24,7 +25,7 @@ from typing import Any, TypeAlias, TypeVar
 
 from dimse import turns
 from dimse.transport import READ
-from dimse.transport.blocking import BREATH_BYTES, BlockingTransport, to_its_end
+from dimse.transport.blocking import BREATH_BYTES, BlockingTransport, events_of, milliseconds_to, to_its_end
 from dimse.turns import PATIENCE, Round, Turn, Wait, aside, is_brief
 
 T = TypeVar("T")
@@ -47,12 +48,21 @@ class CrewTransport(BlockingTransport):
     def __init__(self, connection: socket.socket, crew: Crew) -> None:
         super().__init__(connection)
         self._crew = crew
+        self._poll.register(crew.woken, select.POLLIN)
         self.wanted = 0
         self.deadline: float | None = None
 
     async def _wait(self, events: int, deadline: float | None) -> int:
         """Wait until who has the watch sees an event, or that the deadline has passed."""
         self._moved = 0
+        self._want(events)
+        polled = self._crew.poll_alone(self._poll, deadline)
+        if polled is not None:
+            for descriptor, flags in polled:
+                if descriptor == self._descriptor:
+                    return events_of(flags)
+            if deadline is not None and time.monotonic() >= deadline:
+                return 0
         self.wanted, self.deadline = events, deadline
         return await _suspended(self)
 
@@ -175,16 +185,16 @@ class _Mate(threading.Thread):
 class _MatesTurn(Turn):
     """The turn of a thread of a crew: who steps aside hands the watch on too."""
 
-    __slots__ = ("_mate",)
+    __slots__ = ("mate",)
 
     def __init__(self, round_: Round, mate: _Mate) -> None:
         super().__init__(round_)
-        self._mate = mate
+        self.mate = mate
 
     def step_aside(self) -> bool:
         if not self.end():
             return False
-        self._mate.crew.hand_on(self._mate)
+        self.mate.crew.hand_on(self.mate)
         return True
 
 
@@ -281,6 +291,29 @@ class Crew:
         return PATIENCE
 
     # --- for a transport ---
+
+    @property
+    def woken(self) -> int:
+        """A descriptor that can be read when there is something else to go on with than the one association."""
+        return self._woken.fileno()
+
+    def poll_alone(self, poll: select.poll, deadline: float | None) -> list[tuple[int, int]] | None:
+        """With one association, wait for that right here: to suspend it and go on with it would be in vain.
+
+        Returns:
+            What the poll has found; None if it is not for the caller to wait.
+        """
+        turn = turns.HERE.turn
+        if not isinstance(turn, _MatesTurn) or self._watch is not turn.mate or len(self._served) > 1:
+            return None
+        self._is_aside = False
+        self._awake = math.inf
+        if self._due or self._watch is not turn.mate:  # somebody has come in this moment
+            return None
+        polled = poll.poll(milliseconds_to(deadline))
+        self._awake = time.monotonic()
+        turn.keep()
+        return polled
 
     @property
     def is_shared(self) -> bool:
