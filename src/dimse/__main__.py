@@ -49,6 +49,22 @@ def run(tool: str, arguments: Sequence[str] | None = None) -> int:
     return status
 
 
+def _load_later(name: str) -> None:
+    """Have a module loaded when something in it is looked for, not when it is imported."""
+    from importlib import import_module
+    from types import ModuleType
+
+    class Later(ModuleType):
+        def __getattr__(self, wanted: str) -> object:
+            if sys.modules.get(name) is self:
+                sys.modules.pop(name, None)
+            module = import_module(name)
+            vars(self).update(vars(module))
+            return getattr(module, wanted)
+
+    sys.modules.setdefault(name, Later(name))
+
+
 def command(work: Callable[[], int]) -> NoReturn:
     """Be a process that does this and nothing else.
 
@@ -59,6 +75,7 @@ def command(work: Callable[[], int]) -> NoReturn:
         work: Returns the exit status, or raises `SystemExit` with it.
     """
     gc.disable()
+    _load_later("traceback")  # `logging` imports it, and it Python's own tokenizer
     status = _INTERRUPTED
     try:
         try:

@@ -225,30 +225,35 @@ class _Inflated:
         return deflated
 
 
-class _Encoding(NamedTuple):
-    """How the headers of elements are read."""
-
-    implicit_vr: bool
-    explicit: Struct  # group, element, VR, 16 bits of length
-    implicit: Struct  # group, element, 32 bits of length; Items and delimiters too
-    length: Struct  # 32 bits of length
-
+_Encoding = NamedTuple(
+    "_Encoding",
+    [
+        ("implicit_vr", bool),
+        ("explicit", Struct),  # group, element, VR, 16 bits of length
+        ("implicit", Struct),  # group, element, 32 bits of length; Items and delimiters too
+        ("length", Struct),  # 32 bits of length
+    ],
+)
+"""How the headers of elements are read."""
 
 _IMPLICIT_LITTLE = _Encoding(True, Struct("<HH2sH"), Struct("<HHL"), Struct("<L"))
 _EXPLICIT_LITTLE = _IMPLICIT_LITTLE._replace(implicit_vr=False)
 _EXPLICIT_BIG = _Encoding(False, Struct(">HH2sH"), Struct(">HHL"), Struct(">L"))
 
 
-class _Frame(NamedTuple):
-    """What holds the place where the walk is: the data set, a sequence, an Item, encapsulated pixel data."""
-
-    steps: Callable[[_Walk, _Frame, int], int]  # walks its content: until it ends, or something in it is entered
-    limit: int  # its end; where that is undefined, the end of what it is in
-    undefined: bool  # a delimiter closes it
-    encoding: _Encoding
-    tag: int  # of the element that it is, or is an Item of; 0 for the data set
-    depth: int  # sequences that it is in, itself included
-    presumed: bool = False  # taken for a sequence only because its value begins with an Item
+_Frame = NamedTuple(
+    "_Frame",
+    [
+        ("steps", Callable[..., int]),  # walks its content: until it ends, or something in it is entered
+        ("limit", int),  # its end; where that is undefined, the end of what it is in
+        ("undefined", bool),  # a delimiter closes it
+        ("encoding", _Encoding),
+        ("tag", int),  # of the element that it is, or is an Item of; 0 for the data set
+        ("depth", int),  # sequences that it is in, itself included
+        ("presumed", bool),  # taken for a sequence only because its value begins with an Item
+    ],
+)
+"""What holds the place where the walk is: the data set, a sequence, an Item, encapsulated pixel data."""
 
 
 class _Walk:
@@ -274,7 +279,7 @@ class _Walk:
 
     def run(self, start: int, end: int) -> int:
         """Walk to `end`, or as far as the source goes if that is `_UNKNOWN_END`; return where the data set ends."""
-        self._frames.append(_Frame(_Walk._elements, end, False, self._encoding(start), 0, 0))
+        self._frames.append(_Frame(_Walk._elements, end, False, self._encoding(start), 0, 0, False))
         position = start
         while self._frames:
             frame = self._frames[-1]
@@ -405,7 +410,7 @@ class _Walk:
             raise _beyond(position, tag_name(tag), length, frame.limit - value)
         encoding = _IMPLICIT_LITTLE if vr == b"UN" else frame.encoding  # PS3.5 6.2.2
         if undefined and (vr in (b"OB", b"OW") or tag == _PIXEL_DATA):
-            self._frames.append(_Frame(_Walk._fragments, limit, True, frame.encoding, tag, frame.depth))
+            self._frames.append(_Frame(_Walk._fragments, limit, True, frame.encoding, tag, frame.depth, False))
             return value
         if undefined and vr not in (b"SQ", b"UN") and (vr in _SHORT_FORM or vr in LONG_FORM):
             raise MalformedDataSet(
@@ -443,7 +448,9 @@ class _Walk:
                 limit = frame.limit if undefined else position + length
                 if limit > frame.limit:
                     raise _beyond(position - 8, f"an Item of {tag_name(frame.tag)}", length, frame.limit - position)
-                self._frames.append(_Frame(_Walk._elements, limit, undefined, frame.encoding, frame.tag, frame.depth))
+                self._frames.append(
+                    _Frame(_Walk._elements, limit, undefined, frame.encoding, frame.tag, frame.depth, False)
+                )
                 return position
             if frame.undefined:
                 self._frames.pop()

@@ -17,7 +17,6 @@ from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from functools import partial
 from importlib import import_module
-from queue import Empty, Queue
 from typing import TYPE_CHECKING, Any, ParamSpec, Unpack
 
 from dimse import services
@@ -36,6 +35,7 @@ from dimse.transport.blocking import connect, iterate
 
 if TYPE_CHECKING:
     import logging
+    from queue import Queue
 
     from dimse.instances import InstanceFile
     from dimse.sending.options import AssociationOptions
@@ -224,6 +224,8 @@ class Sending(Closing):
             counts.failed += 1
 
     def _run_in_threads(self) -> Iterator[Event]:
+        from queue import Empty, Queue  # one job needs none
+
         happened: Queue[Event | BaseException | None] = Queue(MOST_UNSEEN)
         self._threads = [
             threading.Thread(target=_work, args=(job, happened), name="dimse-job", daemon=True) for job in self._jobs
@@ -253,6 +255,8 @@ class Sending(Closing):
 
     def _drain(self, happened: Queue[Event | BaseException | None], running: int) -> Iterator[Outcome]:
         """What jobs that were told to stop still say, for as long as it takes them, and one that hangs may be left behind."""
+        from queue import Empty
+
         while running:
             try:
                 event = happened.get(timeout=self._patience)

@@ -8,7 +8,6 @@ import stat
 import threading
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import suppress
-from queue import Empty, Queue
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
 from dimse.errors import FileError, InaccessiblePath
@@ -285,6 +284,8 @@ def as_they_come(paths: Iterable[str], moment: float = 0.1) -> Iterator[str | No
     Yields:
         The paths, and None where none has come for `moment` seconds.
     """
+    from queue import Empty, Queue  # few need it
+
     come: Queue[str | None] = Queue(_MOST_COME)
 
     def read() -> None:

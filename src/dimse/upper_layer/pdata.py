@@ -63,20 +63,16 @@ def cut(parts: Iterable[tuple[int, Buffer]], context_id: int, maximum_length: in
     yield batch
 
 
-class Fragment(NamedTuple):
-    """A piece of a PDV's value, as much of it as has arrived.
+# Made by a call, here and elsewhere: to a class with annotations Python would compile each of them anew, at every start.
+Fragment = NamedTuple("Fragment", [("context_id", int), ("control", int), ("data", memoryview), ("ends", bool)])
+"""A piece of a PDV's value, as much of it as has arrived.
 
-    Attributes:
-        context_id: The presentation context.
-        control: The message control header: `COMMAND`, `LAST`.
-        data: A slice of the receive buffer, valid until the next receive.
-        ends: Is this the PDV's last piece?
-    """
-
-    context_id: int
-    control: int
-    data: memoryview
-    ends: bool
+Attributes:
+    context_id: The presentation context.
+    control: The message control header: `COMMAND`, `LAST`.
+    data: A slice of the receive buffer, valid until the next receive.
+    ends: Is this the PDV's last piece?
+"""
 
 
 class PDVReader:
