@@ -20,7 +20,7 @@ from dimse.sending.proposal import Need, Proposal, Syntaxes, need_of
 from dimse.services.storage import Outcome
 from dimse.values import record, replace
 
-GATHERED, GATHERING = 128, 1.0
+GATHERED, GATHERING = 500, 1.0
 """Files that are found, or seconds of search, before the first association is requested, so that it can propose what most need."""
 LOOK_AHEAD = 10_000
 """Files that are known and not sent, at most."""
