@@ -20,8 +20,10 @@ from dimse.sending.proposal import Need, Proposal, Syntaxes, need_of
 from dimse.services.storage import Outcome
 from dimse.values import record, replace
 
-GATHERED, GATHERING = 500, 1.0
+GATHERED, GATHERING = 128, 1.0
 """Files that are found, or seconds of search, before the first association is requested, so that it can propose what most need."""
+NAMED, NAMING = 500, 0.1
+"""Files that are found, or seconds of search, when a sending is stopped, so that it can be said what was not sent."""
 LOOK_AHEAD = 10_000
 """Files that are known and not sent, at most."""
 PATIENCE = 1.0
@@ -198,6 +200,9 @@ class Feed:
 
     def rest(self, error: DimseError) -> Iterator[Outcome]:
         """When all jobs have ended: the outcomes of what was not sent, or not again, for want of an association."""
+        until = time.monotonic() + NAMING
+        while self._number < NAMED and time.monotonic() < until and self._search():
+            pass
         yield from self.outcomes()
         for item in self._all_that_wait(lambda need: True):
             yield self._give_up(item, error)

@@ -54,16 +54,17 @@ class Proposal:
         for sop_class_uid, transfer_syntax_uid in needs:
             classes.setdefault(sop_class_uid, {})[transfer_syntax_uid] = None
         self.contexts: list[ProposedContext] = []
+        self._any_syntax = bool(syntaxes.chosen)
+        self._covered: set[Need] = set()
         for sop_class_uid, own in classes.items():
             group = syntaxes.contexts(sop_class_uid, own)
             if len(self.contexts) + len(group) <= MOST_CONTEXTS:
                 self.contexts += group
-        self._any_syntax = bool(syntaxes.chosen)
-        self._covered = {
-            (context.abstract_syntax, syntax)
-            for context in self.contexts
-            for syntax in (("",) if self._any_syntax else context.transfer_syntaxes)
-        }
+                # The fall-back covers nothing by itself: what it alone is for would be re-encoded, though it need not be.
+                own_contexts = (
+                    context.transfer_syntaxes[0] for context in group if len(context.transfer_syntaxes) == 1
+                )
+                self._covered.update((sop_class_uid, uid) for uid in (("",) if self._any_syntax else own_contexts))
 
     def covers(self, need: Need) -> bool:
         """Is such a file to be sent over this association, whatever the peer accepts of it?"""
