@@ -45,7 +45,7 @@ def until(holds: Callable[[], bool]) -> None:
         assert time.monotonic() < give_up
 
 
-@pytest.fixture(params=[True, False], ids=["in turns", "at the same time"])
+@pytest.fixture(params=[True, pytest.param(False, marks=pytest.mark.thorough)], ids=["in turns", "at the same time"])
 def takes_turns(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
     """With Pythons that run one thread at a time, and as with those that do not."""
     monkeypatch.setattr(turns, "are_of_use", lambda: request.param)
