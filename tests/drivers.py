@@ -37,7 +37,8 @@ from dimse.transport import asyncio as on_a_loop
 from dimse.transport import base
 from dimse.transport import blocking as in_a_thread
 from dimse.transport.base import Transport
-from dimse.transport.crew import Crew, CrewTransport
+from dimse.transport.crew import Crew
+from dimse.transport.suspending import CrewTransport
 from tests.faulty_peer import Connection
 
 LOOPBACK = "127.0.0.1"

@@ -30,7 +30,8 @@ from dimse.settings import ACCEPTOR_MAXIMUM_LENGTH, Acceptor, Identify, Limits, 
 from dimse.text import host_and_port, one_line
 from dimse.transport import READ
 from dimse.transport.base import Listener, Transport, tune
-from dimse.transport.crew import Crew, CrewTransport
+from dimse.transport.crew import Crew
+from dimse.transport.suspending import CrewTransport
 from dimse.upper_layer import negotiation, pdu
 from dimse.upper_layer.provider import UpperLayer
 from dimse.waiting_room import Visitor, WaitingRoom

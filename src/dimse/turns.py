@@ -34,7 +34,7 @@ class Round:
 
     Attributes:
         lock: Held by the one who has its turn.
-        passed: When the turn was last taken, or kept with a right to it, on `time.monotonic()`.
+        passed: When the turn was last taken, or its holder went on to the next thing in it, on `time.monotonic()`.
     """
 
     __slots__ = ("lock", "passed")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydicom.data import get_testdata_file
 
 import dimse
 from dimse import aio, uids
@@ -270,6 +271,18 @@ def test_a_later_file_that_needs_another_context_opens_another_association(
     with StorageSCP() as scp, Proxy(scp.port) as port:
         outcomes = send_blocking([folder], peer(port))
     assert states(outcomes) == ["stored"] * 21
+
+
+def test_a_later_file_is_not_re_encoded_where_the_fall_back_would_take_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feeding, "GATHERED", 1)
+    files = [get_testdata_file(name, download=False) for name in ("MR_small.dcm", "MR_small_implicit.dcm")]
+    with StorageSCP() as scp:
+        outcomes = send_blocking(files, peer(scp))
+    assert states(outcomes) == ["stored"] * 2
+    assert [outcome.context and outcome.context.transfer_syntax for outcome in outcomes] == [
+        uids.ExplicitVRLittleEndian,
+        uids.ImplicitVRLittleEndian,
+    ]
 
 
 # ---- called off

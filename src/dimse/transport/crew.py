@@ -15,120 +15,21 @@ import selectors
 import socket
 import threading
 import time
-import types
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Generator
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from contextvars import copy_context
-from functools import partial
-from typing import Any, TypeAlias, TypeVar
+from typing import Any
 
 from dimse import turns
 from dimse.transport import READ
-from dimse.transport.blocking import BREATH_BYTES, BlockingTransport, events_of, milliseconds_to, to_its_end
-from dimse.turns import PATIENCE, Round, Turn, Wait, aside, is_brief
+from dimse.transport.blocking import milliseconds_to
+from dimse.transport.suspending import Awaited, CrewTransport, Job
+from dimse.turns import PATIENCE, Round, Turn, Wait, aside
 
-T = TypeVar("T")
-
-BREATH_SECONDS = 0.005
-"""After so long without a wait the other associations get their turn, however few bytes have moved."""
 IDLE = 1.0
 """Seconds after which a thread that nobody needs ends."""
 MOST_WAITS = 64  # handlers whose times are known; a server has a few
-
-
-class CrewTransport(BlockingTransport):
-    """A transport connection of an association that a crew serves.
-
-    Attributes:
-        wanted: The events that it waits for, while it does.
-        deadline: Until when; None is without limit.
-    """
-
-    def __init__(self, connection: socket.socket, crew: Crew) -> None:
-        super().__init__(connection)
-        self._crew = crew
-        self._poll.register(crew.woken, select.POLLIN)
-        self.wanted = 0
-        self.deadline: float | None = None
-
-    async def _wait(self, events: int, deadline: float | None) -> int:
-        """Wait until who has the watch sees an event, or that the deadline has passed."""
-        self._moved = 0
-        self._want(events)
-        polled = self._crew.poll_alone(self._poll, deadline)
-        if polled is not None:
-            for descriptor, flags in polled:
-                if descriptor == self._descriptor:
-                    return events_of(flags)
-            if deadline is not None and time.monotonic() >= deadline:
-                return 0
-        self.wanted, self.deadline = events, deadline
-        return await _suspended(self)
-
-    async def breathe(self, count: int) -> None:
-        """Let other associations have their turn after a MiB, or some milliseconds, without a wait."""
-        self._moved += count
-        if self._crew.is_shared and (self._moved >= BREATH_BYTES or self._crew.seconds_in_a_step() >= BREATH_SECONDS):
-            self._moved = 0
-            await _suspended(None)
-
-    async def call(self, function: Callable[..., T | Awaitable[T]], *args: Any) -> T:
-        """As `BlockingTransport.call`; another thread calls it if it takes as long as to be worth that."""
-        run: Callable[..., T] = to_its_end
-        if is_brief(function):
-            return run(function, *args)
-        wait = self._crew.wait_for(function)
-        if not (wait.is_long and self._crew.is_shared):
-            return wait.call(run, function, *args)
-        job = _Job(wait.time, run, function, *args)
-        await _suspended(job)
-        answer: T = job.result()
-        return answer
-
-    @property
-    def descriptor(self) -> int:
-        """The connection's, after it has been closed too."""
-        return self._descriptor
-
-    def close(self) -> None:
-        """Close the connection; again does nothing."""
-        if not self.closed:
-            self._crew.forget(self._descriptor)
-        super().close()
-
-
-class _Job:
-    """A call that another thread makes, in the context of the one who wants it made."""
-
-    __slots__ = ("_call", "_error", "_result")
-
-    def __init__(self, function: Callable[..., Any], *args: Any) -> None:
-        self._call = partial(copy_context().run, function, *args)
-        self._error: BaseException | None = None
-        self._result: Any = None
-
-    def do(self) -> None:
-        try:
-            self._result = self._call()
-        except BaseException as error:  # whoever wants it is told
-            self._error = error
-
-    def result(self) -> Any:
-        """What was returned; or what was raised is raised."""
-        if self._error is not None:
-            raise self._error
-        return self._result
-
-
-Awaited: TypeAlias = "CrewTransport | _Job | None"
-"""What a coroutine waits for: that it is ready, that it is done, or that the others have had their turn."""
-
-
-@types.coroutine
-def _suspended(awaited: Awaited) -> Generator[Awaited, int, int]:
-    """Give the thread back."""
-    return (yield awaited)
 
 
 class _Served:
@@ -167,7 +68,7 @@ class _Mate(threading.Thread):
         self.crew = crew
         self.turn = _MatesTurn(round_, self)
         self.serving: _Served | None = None
-        self.job: _Job | None = None
+        self.job: Job | None = None
         self.called = threading.Lock()
         self.called.acquire()
 
@@ -324,7 +225,7 @@ class Crew:
         """For how long who has its turn has gone on with one association."""
         return time.monotonic() - self._round.passed if self.takes_turns else 0.0
 
-    def wait_for(self, handler: Callable[..., object]) -> Wait:
+    def wait_of(self, handler: Callable[..., object]) -> Wait:
         """What is known of how long a handler takes."""
         wait = self._waits.get(id(handler))
         if wait is None:
@@ -374,7 +275,7 @@ class Crew:
             else:
                 self._is_aside = True
 
-    def work(self, mate: _Mate, job: _Job) -> None:
+    def work(self, mate: _Mate, job: Job) -> None:
         """Do a job for an association, which then goes on."""
         served, mate.job = mate.serving, None
         assert served is not None
@@ -472,7 +373,7 @@ class Crew:
             if is_sooner:
                 self._wake()
 
-    def _give(self, served: _Served, job: _Job) -> None:
+    def _give(self, served: _Served, job: Job) -> None:
         """Have another thread do a job; where the system has none, this one."""
         try:
             with self._lock:

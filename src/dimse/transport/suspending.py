@@ -1,0 +1,120 @@
+"""The transport connection of an association that shares threads with others: where it waits, its coroutine is suspended.
+
+What it waits for goes to whoever runs the coroutine: `dimse.transport.crew`.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+import time
+import types
+from collections.abc import Awaitable, Callable, Generator
+from contextvars import copy_context
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+
+from dimse.transport.blocking import BREATH_BYTES, BlockingTransport, events_of, to_its_end
+from dimse.turns import is_brief
+
+if TYPE_CHECKING:
+    from dimse.transport.crew import Crew
+
+T = TypeVar("T")
+
+BREATH_SECONDS = 0.005
+"""After so long without a wait the other associations get their turn, however few bytes have moved."""
+
+
+class CrewTransport(BlockingTransport):
+    """A transport connection of an association that a crew serves.
+
+    Attributes:
+        wanted: The events that it waits for, while it does.
+        deadline: Until when; None is without limit.
+    """
+
+    def __init__(self, connection: socket.socket, crew: Crew) -> None:
+        super().__init__(connection)
+        self._crew = crew
+        self._poll.register(crew.woken, select.POLLIN)
+        self.wanted = 0
+        self.deadline: float | None = None
+
+    async def _wait(self, events: int, deadline: float | None) -> int:
+        """Wait until who has the watch sees an event, or that the deadline has passed."""
+        self._moved = 0
+        self._want(events)
+        polled = self._crew.poll_alone(self._poll, deadline)
+        if polled is not None:
+            for descriptor, flags in polled:
+                if descriptor == self._descriptor:
+                    return events_of(flags)
+            if deadline is not None and time.monotonic() >= deadline:
+                return 0
+        self.wanted, self.deadline = events, deadline
+        return await suspended(self)
+
+    async def breathe(self, count: int) -> None:
+        """Let other associations have their turn after a MiB, or some milliseconds, without a wait."""
+        self._moved += count
+        if self._crew.is_shared and (self._moved >= BREATH_BYTES or self._crew.seconds_in_a_step() >= BREATH_SECONDS):
+            self._moved = 0
+            await suspended(None)
+
+    async def call(self, function: Callable[..., T | Awaitable[T]], *args: Any) -> T:
+        """As `BlockingTransport.call`; another thread calls it if it takes as long as to be worth that."""
+        run: Callable[..., T] = to_its_end
+        if is_brief(function):
+            return run(function, *args)
+        wait = self._crew.wait_of(function)
+        if not (wait.is_long and self._crew.is_shared):
+            return wait.call(run, function, *args)
+        job = Job(wait.time, run, function, *args)
+        await suspended(job)
+        answer: T = job.result()
+        return answer
+
+    @property
+    def descriptor(self) -> int:
+        """The connection's, after it has been closed too."""
+        return self._descriptor
+
+    def close(self) -> None:
+        """Close the connection; again does nothing."""
+        if not self.closed:
+            self._crew.forget(self._descriptor)
+        super().close()
+
+
+class Job:
+    """A call that another thread makes, in the context of the one who wants it made."""
+
+    __slots__ = ("_call", "_error", "_result")
+
+    def __init__(self, function: Callable[..., Any], *args: Any) -> None:
+        self._call = partial(copy_context().run, function, *args)
+        self._error: BaseException | None = None
+        self._result: Any = None
+
+    def do(self) -> None:
+        try:
+            self._result = self._call()
+        except BaseException as error:  # whoever wants it is told
+            self._error = error
+
+    def result(self) -> Any:
+        """What was returned; or what was raised is raised."""
+        if self._error is not None:
+            raise self._error
+        return self._result
+
+
+Awaited: TypeAlias = "CrewTransport | Job | None"
+"""What a coroutine waits for: that it is ready, that it is done, or that the others have had their turn."""
+
+
+@types.coroutine
+def suspended(awaited: Awaited) -> Generator[Awaited, int, int]:
+    """Give the thread back."""
+    return (yield awaited)
