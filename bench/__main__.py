@@ -14,7 +14,7 @@ from pathlib import Path
 
 import dimse
 from bench import extra, programs, report
-from bench.measure import NotADiskError, disk, in_turn, measure
+from bench.measure import NotADiskError, disk, in_turn, measure, remove_emptied
 from bench.processes import NotListeningError
 from bench.programs import PAIRS, MissingError, Pair
 from bench.results import Figure, Results
@@ -37,6 +37,8 @@ def main() -> int:
         run_figures(results, options.only, options.runs)
     except KeyboardInterrupt:
         options.json = programs.ROOT / PART
+    finally:
+        remove_emptied()
     results.write(options.json)
     print(f"Every run is kept in {options.json}.\n")
     report.print_tables(results)

@@ -20,6 +20,7 @@ from bench.results import Run, Seen
 from bench.works import SHARED, Work
 
 LONGEST = 300.0  # seconds of one run
+RUN = "run-"  # the beginning of the name of its folder
 
 T = TypeVar("T")
 
@@ -31,12 +32,40 @@ class NotADiskError(Exception):
 @contextmanager
 def scratch(where: Path = SHARED) -> Iterator[Path]:
     """A new folder, removed when left."""
-    where.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix="run-", dir=where))
+    folder = new_folder(where)
     try:
         yield folder
     finally:
         shutil.rmtree(folder)
+
+
+@contextmanager
+def scratch_on_disk() -> Iterator[Path]:
+    """A new folder on the disk; when it is left its files are cut to nothing, and `remove_emptied` removes them.
+
+    For some time after many files have been removed, ext4 takes far longer to make one: that would be measured in the next run.
+
+    Raises:
+        NotADiskError: There is no disk.
+    """
+    folder = new_folder(disk())
+    try:
+        yield folder
+    finally:
+        for path in stored(folder):
+            os.truncate(path, 0)
+
+
+def remove_emptied() -> None:
+    """Remove what was received on the disk."""
+    for folder in (ROOT / ".bench").glob(f"{RUN}*"):
+        shutil.rmtree(folder)
+
+
+def new_folder(where: Path) -> Path:
+    """A new folder for a run."""
+    where.mkdir(parents=True, exist_ok=True)
+    return Path(tempfile.mkdtemp(prefix=RUN, dir=where))
 
 
 def measure(pair: Pair, work: Work, turn: int, share: float, where: Path = SHARED) -> Run:
@@ -56,7 +85,7 @@ def measure(pair: Pair, work: Work, turn: int, share: float, where: Path = SHARE
     """
     files = sorted(work.folder(share, where).iterdir())
     one = loopback_limit if pair == LOOPBACK_LIMIT else two_programs
-    with scratch(disk() if pair.group.on_disk else where) as folder:
+    with scratch_on_disk() if pair.group.on_disk else scratch(where) as folder:
         received = folder / "received"
         received.mkdir()
         seen = one(pair, files, folder, received)
