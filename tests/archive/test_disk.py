@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import resource
@@ -207,6 +208,34 @@ def test_success_is_said_after_the_disk_has_the_file_and_its_name(
     assert "O_CREAT|O_EXCL|O_NOFOLLOW|O_CLOEXEC, 0600" in lines[start]
     seen = [line.partition("(")[0] for line in lines[start:] if '"."' not in line]
     assert seen[: len(calls)] == calls
+
+
+@pytest.mark.parametrize(("durability", "begun"), [("full", [(0, 4), (4, 8)]), ("none", [])])
+def test_the_disk_begins_with_a_large_instance_while_it_arrives(
+    folder: Path, tmp_path: Path, durability: Durability, begun: list[tuple[int, int]]
+) -> None:
+    trace = tmp_path / "trace"
+    code = """
+with FileStore(sys.argv[1], durability=sys.argv[2]) as store:
+    print(int(take(store, store_request(), *[data_set(), bytes(4 << 20), bytes(4 << 20), bytes(3 << 20)])))
+"""
+    watch = strace(trace, "-e", "trace=fadvise64,writev,fsync")
+    done = in_a_process(code, folder, durability, before=watch)
+    assert done.stdout == "0\n", done.stderr
+    calls = [line.split(maxsplit=1)[1] for line in trace.read_text().splitlines()]
+    arriving = calls[: max(number for number, call in enumerate(calls) if call.startswith("writev"))]
+    told = [call.partition("(")[2].split(", ")[1:3] for call in arriving if call.startswith("fadvise64")]
+    ranges = [(int(offset), int(offset) + int(size)) for offset, size in told]
+    assert [(start >> 20, end >> 20) for start, end in ranges] == begun
+    assert all(end == start for (_, end), (start, _) in itertools.pairwise(ranges))  # without a gap
+
+
+def test_a_disk_that_cannot_be_told_to_begin_is_only_slower(folder: Path, tmp_path: Path) -> None:
+    code = "print(int(take(FileStore(sys.argv[1]), store_request(), *[data_set(), bytes(5 << 20)])))"
+    trace = tmp_path / "trace"
+    watch = strace(trace, "-e", "trace=fadvise64", "-e", "inject=fadvise64:error=EINVAL")
+    assert in_a_process(code, folder, before=watch).stdout == "0\n"
+    assert trace.read_text().count("(INJECTED)") == 1
 
 
 def test_every_folder_with_a_new_name_in_it_is_synced_once(folder: Path, tmp_path: Path) -> None:

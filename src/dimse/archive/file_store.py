@@ -147,7 +147,13 @@ class FileStore(Closing):
     def begin(self, request: StoreRequest) -> FileSink:
         """Where the data set of a request goes while it arrives; to be discarded once the request has been answered."""
         return FileSink(
-            self.folder, self._incoming, self._mode, self._room, request.sop_instance_uid, request.file_meta()
+            self.folder,
+            self._incoming,
+            self._mode,
+            self._room,
+            self._folders.begin_to_flush,
+            request.sop_instance_uid,
+            request.file_meta(),
         )
 
     @brief

@@ -6,6 +6,7 @@ import errno
 import fcntl
 import os
 import stat
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 
@@ -16,6 +17,7 @@ FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _MOST_KNOWN = 1024  # folders whose names are known to be on the disk
 _MOST_SPARE = 16  # descriptors of the store's folder that nobody uses for the moment
 _FULL_FSYNC: int | None = getattr(fcntl, "F_FULLFSYNC", None)  # macOS: fsync leaves the bytes in the drive's cache
+_ADVISE: Callable[[int, int, int, int], None] | None = getattr(os, "posix_fadvise", None)  # macOS has none
 _RENAME_NOREPLACE = 1  # linux/fs.h
 
 UNSUPPORTED = frozenset((errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.EMLINK))
@@ -28,6 +30,16 @@ def sync(descriptor: int) -> None:
         fcntl.fcntl(descriptor, _FULL_FSYNC)
     else:
         os.fsync(descriptor)
+
+
+def begin_sync(descriptor: int, offset: int, size: int) -> None:
+    """Have the disk begin with bytes of a file, where the system can be told to: `sync` then waits for less.
+
+    What is called "not needed" is written to the disk by Linux, and out of its memory only if it had been before.
+    """
+    if _ADVISE is not None:
+        with suppress(OSError):  # it is an advice
+            _ADVISE(descriptor, offset, size, os.POSIX_FADV_DONTNEED)
 
 
 def close(descriptor: int) -> None:
@@ -137,7 +149,7 @@ class Folders:
 
     def __init__(self, path: str, permissions: int, *, durable: bool) -> None:
         self._permissions, self._durable = permissions, durable
-        self._syncing = Wait()
+        self._beginning, self._syncing = Wait(), Wait()
         # By path: device and inode of folders whose names are synced. One that is removed and made again is another one.
         self._known: dict[tuple[str, ...], tuple[int, int]] = {}
         # Of the store's folder, which each instance needs one of. A failed write-back that came meanwhile is then reported too.
@@ -220,6 +232,11 @@ class Folders:
             close(descriptor)
             raise
         return descriptor
+
+    def begin_to_flush(self, descriptor: int, offset: int, size: int) -> None:
+        """As the function `begin_sync`, if anybody waits for the disk; other threads have their turn meanwhile."""
+        if self._durable:
+            self._beginning.call(begin_sync, descriptor, offset, size)
 
     def flush(self, descriptor: int) -> None:
         """As the function `sync`; other threads have their turn meanwhile."""

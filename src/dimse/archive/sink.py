@@ -25,6 +25,7 @@ _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _MOST_BUFFERS = os.sysconf("SC_IOV_MAX")
 _COMPARED = 1024 * 1024  # bytes at a time
 _HEAD = 8 * 1024  # bytes of a data set that are kept, so that its first values need not be read from the file
+_AHEAD = 4 * 1024 * 1024  # bytes of a data set that the disk can begin with while others arrive
 _FAR = 4 * 1024 * 1024  # bytes of a data set, at most, in which its values are looked for
 
 
@@ -74,19 +75,38 @@ class Room:
 class FileSink:
     """Writes one instance to a temporary file of a `FileStore` while its data set arrives.
 
+    Args:
+        folder: The store's, absolute.
+        incoming: Where the temporary file is made.
+        mode: Its permissions.
+        room: Says whether it may grow.
+        begin_to_flush: Called with a descriptor, an offset and a size: the disk can begin with these bytes.
+        instance: The SOP instance UID, for the log.
+        file_meta: What the file begins with.
+
     Attributes:
         size: Bytes of the data set that were written.
         file: Its descriptor; -1 once it is closed.
         error: What the system said first, if it failed; the file and its disk space are given back at once.
     """
 
-    def __init__(self, folder: str, incoming: int, mode: int, room: Room, instance: str, file_meta: bytes) -> None:
+    def __init__(
+        self,
+        folder: str,
+        incoming: int,
+        mode: int,
+        room: Room,
+        begin_to_flush: Callable[[int, int, int], None],
+        instance: str,
+        file_meta: bytes,
+    ) -> None:
         self.size = 0
         self.error: OSError | None = None
         self.file = -1
         self._folder, self._incoming, self._room, self._instance = folder, incoming, room, instance
         self._temporary: str | None = None  # its name among the incoming
         self._kept: str | None = None  # its path in the store
+        self._begin_to_flush, self._begun = begin_to_flush, 0  # with the first so many bytes of the data set
         self._file_meta, self._offset = file_meta, len(file_meta)  # it is written with the first bytes of the data set
         self._head = b""  # of the data set
         try:
@@ -115,6 +135,9 @@ class FileSink:
                 self._head = bytes(buffers[0][:_HEAD])
                 _write_all(self.file, [self._file_meta, *buffers], self._offset + size)
             self.size += size
+            if (more := self.size - self._begun) >= _AHEAD:
+                self._begin_to_flush(self.file, self._offset + self._begun, more)
+                self._begun = self.size
         except OSError as error:
             self._fail(error)
 
