@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ ROOT = Path(__file__).parents[2]
 START_SECONDS = 20.0
 POLL_SECONDS = 0.02
 ATTEMPTS = 5  # another program may take the free port before the peer does
+SHOWN = 100_000  # bytes of its output
 
 
 class NotListeningError(Exception):
@@ -134,7 +136,10 @@ def log_of(folder: Path) -> Path:
 
 @contextmanager
 def running(command: Sequence[str], folder: Path, nodelay: bool = True) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a peer with its output in a file, and stop it in the end; pytest shows the output where the test failed."""
+    """Run a peer with its output in a file, and stop it in the end, with all processes that it has started.
+
+    pytest shows the end of the output where the test failed.
+    """
     with log_of(folder).open("wb") as log:
         process = subprocess.Popen(
             command,
@@ -143,13 +148,24 @@ def running(command: Sequence[str], folder: Path, nodelay: bool = True) -> Itera
             stderr=subprocess.STDOUT,
             env=environment(nodelay),
             cwd=folder,
+            process_group=0,
         )
     try:
         yield process
     finally:
-        process.kill()  # nothing of it is needed any more, and Orthanc takes seconds to end by itself
+        with suppress(ProcessLookupError):  # all of them have ended
+            os.killpg(
+                process.pid, signal.SIGKILL
+            )  # nothing is needed any more, and Orthanc takes seconds to end by itself
         process.wait()
-        print(f"$ {' '.join(command)}\n{log_of(folder).read_text(errors='replace')}")
+        print(f"$ {' '.join(command)}\n{tail(log_of(folder))}")
+
+
+def tail(path: Path) -> str:
+    """The last `SHOWN` bytes of a file."""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - SHOWN))
+        return file.read().decode(errors="replace")
 
 
 def wait_until(ready: Callable[[], bool], process: subprocess.Popen[Any]) -> None:

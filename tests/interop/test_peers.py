@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -47,3 +48,13 @@ def test_a_peer_that_ends_before_it_listens_is_reported(tmp_path: Path) -> None:
         peers.listening(lambda port: ["sh", "-c", "exit 3"], tmp_path / "folder"),
     ):
         pass
+
+
+def test_what_a_peer_has_started_ends_with_it(tmp_path: Path) -> None:
+    folder, fifo = tmp_path / "peer", tmp_path / "fifo"
+    folder.mkdir()
+    os.mkfifo(fifo)
+    with peers.running(["sh", "-c", f"sleep 100 > {fifo} & wait"], folder):
+        reader = fifo.open("rb")  # when there is a writer
+    with reader:
+        assert reader.read() == b""  # when there is none any more
