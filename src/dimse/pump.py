@@ -304,7 +304,7 @@ class Pump(ABC):
                 for limit in self._progress_deadlines():
                     if limit is not None and (until is None or limit < until):
                         until, why = limit, "network"
-            if not await self._transport.ready(READ, until):
+            if not await self._transport.ready(READ, until, awaited=not under_way):
                 raise timed_out(why)
             under_way = True
 

@@ -32,8 +32,8 @@ class AsyncioTransport(Transport):
         self._moved = 0
         self._breathed = time.monotonic()
 
-    async def _wait(self, events: int, deadline: float | None) -> int:
-        """Wait on the loop for an event, or for the deadline."""
+    async def _wait(self, events: int, deadline: float | None, awaited: bool = False) -> int:
+        """Wait on the loop for an event, or for the deadline; a loop has others to look after, whatever is awaited."""
         waiter: asyncio.Future[int] = self._loop.create_future()
 
         def arrived(event: int) -> None:

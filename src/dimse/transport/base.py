@@ -60,7 +60,7 @@ class Transport(ABC):
     # --- what a driver decides ---
 
     @abstractmethod
-    async def _wait(self, events: int, deadline: float | None) -> int:
+    async def _wait(self, events: int, deadline: float | None, awaited: bool = False) -> int:
         """Wait until the descriptor can be read or written, as `ready` says."""
 
     @abstractmethod
@@ -81,21 +81,22 @@ class Transport(ABC):
 
     # --- one connection ---
 
-    async def ready(self, events: int, deadline: float | None) -> int:
+    async def ready(self, events: int, deadline: float | None, *, awaited: bool = False) -> int:
         """Wait until the connection can be read or written.
 
         Args:
             events: `READ`, `WRITE` or both.
             deadline: A moment on `time.monotonic()`, or None to wait without limit.
+            awaited: Is it for the peer's next message? It may come soon (`dimse.transport.attention`).
 
         Returns:
             The events that are ready; 0 if the deadline passed first.
         """
         if self._tls is None:
-            return await self._wait(events, deadline)
+            return await self._wait(events, deadline, awaited)
         if events & READ and self._tls.pending():
             return READ
-        happened = await self._wait(self._tls.waits_for(events), deadline)  # which may be the other direction
+        happened = await self._wait(self._tls.waits_for(events), deadline, awaited)  # which may be the other direction
         return events if happened else 0
 
     async def secure(self, security: Security, deadline: float | None, *, host: str) -> None:

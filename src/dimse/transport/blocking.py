@@ -10,6 +10,7 @@ from types import CoroutineType
 from typing import Any, TypeVar, cast
 
 from dimse.transport import READ, WRITE
+from dimse.transport.attention import Attention
 from dimse.transport.base import Address, Transport, call_in_thread
 from dimse.transport.base import connect as _connect
 from dimse.turns import aside, is_brief
@@ -31,6 +32,7 @@ class BlockingTransport(Transport):
         super().__init__(connection)
         self._descriptor = connection.fileno()
         self._poll = select.poll()
+        self._attention = Attention(self._descriptor)
         self._registered = 0
         self._moved = 0
 
@@ -42,16 +44,22 @@ class BlockingTransport(Transport):
             with aside():
                 return
 
-    async def _wait(self, events: int, deadline: float | None) -> int:
+    async def _wait(self, events: int, deadline: float | None, awaited: bool = False) -> int:
         """Poll until an event or the deadline; the thread waits here."""
         self._want(events)
         while True:
             with aside():
-                polled = self._poll.poll(milliseconds_to(deadline))
+                polled = self._attention.poll(self._poll, deadline, awaited)
             if polled:
                 return events_of(polled[0][1])
             if deadline is not None and time.monotonic() >= deadline:
                 return 0
+
+    def close(self) -> None:
+        """Close the connection; again does nothing."""
+        if not self.closed:
+            self._attention.end()
+        super().close()
 
     def _want(self, events: int) -> None:
         if self._registered != events:
@@ -70,11 +78,6 @@ class BlockingTransport(Transport):
         with aside():
             answer: T = call_in_thread(to_its_end, function, *args).result(seconds)
         return answer
-
-
-def milliseconds_to(deadline: float | None) -> float | None:
-    """How long a poll may wait."""
-    return None if deadline is None else max(0.0, deadline - time.monotonic()) * 1000
 
 
 def events_of(flags: int) -> int:

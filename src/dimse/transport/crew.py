@@ -10,7 +10,6 @@ the work of one thread, and handlers that wait do so at the same time.
 from __future__ import annotations
 
 import math
-import select
 import selectors
 import socket
 import threading
@@ -23,7 +22,6 @@ from typing import Any
 
 from dimse import turns
 from dimse.transport import READ
-from dimse.transport.blocking import milliseconds_to
 from dimse.transport.suspending import Awaited, CrewTransport, Job
 from dimse.turns import PATIENCE, Round, Turn, Wait, aside
 
@@ -198,11 +196,11 @@ class Crew:
         """A descriptor that can be read when there is something else to go on with than the one association."""
         return self._woken.fileno()
 
-    def poll_alone(self, poll: select.poll, deadline: float | None) -> list[tuple[int, int]] | None:
+    def wait_alone(self, wait: Callable[[], list[tuple[int, int]]]) -> list[tuple[int, int]] | None:
         """With one association, wait for that right here: to suspend it and go on with it would be in vain.
 
         Returns:
-            What the poll has found; None if it is not for the caller to wait.
+            What `wait` returns; None if it is not for the caller to wait.
         """
         turn = turns.HERE.turn
         if not isinstance(turn, _MatesTurn) or self._watch is not turn.mate or len(self._served) > 1:
@@ -211,7 +209,7 @@ class Crew:
         self._awake = math.inf
         if self._due or self._watch is not turn.mate:  # somebody has come in this moment
             return None
-        polled = poll.poll(milliseconds_to(deadline))
+        polled = wait()
         self._awake = time.monotonic()
         turn.keep()
         return polled

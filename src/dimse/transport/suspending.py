@@ -41,11 +41,11 @@ class CrewTransport(BlockingTransport):
         self.wanted = 0
         self.deadline: float | None = None
 
-    async def _wait(self, events: int, deadline: float | None) -> int:
+    async def _wait(self, events: int, deadline: float | None, awaited: bool = False) -> int:
         """Wait until who has the watch sees an event, or that the deadline has passed."""
         self._moved = 0
         self._want(events)
-        polled = self._crew.poll_alone(self._poll, deadline)
+        polled = self._crew.wait_alone(lambda: self._attention.poll(self._poll, deadline, awaited))
         if polled is not None:
             for descriptor, flags in polled:
                 if descriptor == self._descriptor:
