@@ -3,7 +3,7 @@
 A processor that has nothing to do goes to sleep; to be woken up takes it a good part of the time that a small instance takes, and
 its caches have forgotten what it worked with. So a wait for a message begins with looking again and again, if the one before was
 brief. Not within a message, whose bytes had better come in large pieces; not where there are other connections, whose threads would
-be held up; and not on the only processor, which the peer may need.
+be held up; not on the only processor, and for a while not where the processor, or Python, was wanted by somebody else meanwhile.
 """
 
 from __future__ import annotations
@@ -14,6 +14,10 @@ import time
 
 BRIEF = 0.0003
 """Seconds: so long a thread looks again and again, at the most, and so long the wait before took, at the most."""
+DISTURBED = 0.0002
+"""Seconds between two looks, from which on somebody else has worked there."""
+REST = 0.1
+"""Seconds for which that is left to the other one."""
 
 _open: set[int] = set()  # descriptors of the connections that threads wait for
 
@@ -25,11 +29,12 @@ class Attention:
         descriptor: The connection's.
     """
 
-    __slots__ = ("_descriptor", "_pays")
+    __slots__ = ("_descriptor", "_pays", "_rested")
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
         self._pays = False  # is it probable that the next message comes soon?
+        self._rested = 0.0  # from when on it may be looked again
         _open.add(descriptor)
 
     def end(self) -> None:
@@ -50,14 +55,23 @@ class Attention:
         if not awaited:
             return poll.poll(milliseconds_to(deadline))
         started = time.monotonic()
-        end = started + BRIEF if deadline is None else min(started + BRIEF, deadline)
-        polled = (self._pays and self._look(poll, end)) or poll.poll(milliseconds_to(deadline))
+        polled = []
+        if self._pays and started >= self._rested:
+            polled = self._look(poll, started, started + BRIEF if deadline is None else min(started + BRIEF, deadline))
+        polled = polled or poll.poll(milliseconds_to(deadline))
         self._pays = time.monotonic() - started < BRIEF and len(_open) == 1 and _HAS_SEVERAL_PROCESSORS
         return polled
 
-    def _look(self, poll: select.poll, end: float) -> list[tuple[int, int]]:
-        while not (polled := poll.poll(0)) and time.monotonic() < end:
-            pass
+    def _look(self, poll: select.poll, now: float, end: float) -> list[tuple[int, int]]:
+        """Look again and again, until `end` or until it is seen that somebody else is held up."""
+        while not (polled := poll.poll(0)):
+            os.sched_yield()
+            before, now = now, time.monotonic()
+            if now - before >= DISTURBED:
+                self._rested = now + REST
+                break
+            if now >= end:
+                break
         return polled
 
 
@@ -66,11 +80,11 @@ def milliseconds_to(deadline: float | None) -> float | None:
     return None if deadline is None else max(0.0, deadline - time.monotonic()) * 1000
 
 
-def _processors() -> int:
+def _count_processors() -> int:
     """How many this process may use."""
     if hasattr(os, "sched_getaffinity"):  # Linux
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
-_HAS_SEVERAL_PROCESSORS = _processors() > 1
+_HAS_SEVERAL_PROCESSORS = hasattr(os, "sched_yield") and _count_processors() > 1
