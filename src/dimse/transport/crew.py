@@ -18,6 +18,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from contextvars import copy_context
+from functools import partial
 from typing import Any
 
 from dimse import turns
@@ -31,23 +32,20 @@ MOST_WAITS = 64  # handlers whose times are known; a server has a few
 
 
 class _Served:
-    """An association that is served: its coroutine, in a context of its own, and what it waits for."""
+    """An association that is served: its coroutine, in a context of its own, and what it waits for.
 
-    __slots__ = ("_run", "_send", "deadline", "wanted")
+    Attributes:
+        go_on: Run it, with what has happened, until it waits for something; raises `StopIteration` when it has ended.
+        wanted: The events that it waits for.
+        deadline: Until when.
+    """
+
+    __slots__ = ("deadline", "go_on", "wanted")
 
     def __init__(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        self._run, self._send = copy_context().run, coroutine.send
+        self.go_on: Callable[[int | None], Awaited] = partial(copy_context().run, coroutine.send)  # type: ignore[call-arg]
         self.wanted = 0
         self.deadline: float | None = None
-
-    def go_on(self, event: int | None) -> Awaited:
-        """Run it until it waits for something.
-
-        Raises:
-            StopIteration: It has ended.
-        """
-        awaited: Awaited = self._run(self._send, event)
-        return awaited
 
 
 class _Mate(threading.Thread):
@@ -119,6 +117,7 @@ class Crew:
         self._lock = threading.Lock()
         self._one_ended = threading.Condition(self._lock)
         self._served: set[_Served] = set()
+        self.is_shared = False
         self._waiting: dict[int, _Served] = {}  # by descriptor
         self._interests: dict[int, int] = {}  # what the selector waits for, by descriptor
         self._soonest = math.inf  # none of those who wait has a deadline before
@@ -145,6 +144,7 @@ class Crew:
         served = _Served(coroutine)
         with self._lock:
             self._served.add(served)
+            self.is_shared = len(self._served) > 1
             if self._is_aside:
                 self._is_aside = False
                 self._appoint()
@@ -213,15 +213,6 @@ class Crew:
         self._awake = time.monotonic()
         turn.keep()
         return polled
-
-    @property
-    def is_shared(self) -> bool:
-        """Is there more than one association?"""
-        return len(self._served) > 1
-
-    def seconds_in_a_step(self) -> float:
-        """For how long who has its turn has gone on with one association."""
-        return time.monotonic() - self._round.passed if self.takes_turns else 0.0
 
     def wait_of(self, handler: Callable[..., object]) -> Wait:
         """What is known of how long a handler takes."""
@@ -409,6 +400,7 @@ class Crew:
     def _end(self, served: _Served) -> None:
         with self._lock:
             self._served.discard(served)
+            self.is_shared = len(self._served) > 1
             self._one_ended.notify_all()
             if self._is_closing and not self._served:
                 self._dismiss()

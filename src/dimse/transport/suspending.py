@@ -22,14 +22,15 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-BREATH_SECONDS = 0.005
-"""After so long without a wait the other associations get their turn, however few bytes have moved."""
+PIECE = 32 * 1024
+"""So many bytes more each piece counts that has moved, for what is done about it: a small instance is one or two."""
 
 
 class CrewTransport(BlockingTransport):
     """A transport connection of an association that a crew serves.
 
     Attributes:
+        descriptor: The connection's, after it has been closed too.
         wanted: The events that it waits for, while it does.
         deadline: Until when; None is without limit.
     """
@@ -38,6 +39,7 @@ class CrewTransport(BlockingTransport):
         super().__init__(connection)
         self._crew = crew
         self._poll.register(crew.woken, select.POLLIN)
+        self.descriptor = self._descriptor
         self.wanted = 0
         self.deadline: float | None = None
 
@@ -45,7 +47,9 @@ class CrewTransport(BlockingTransport):
         """Wait until who has the watch sees an event, or that the deadline has passed."""
         self._moved = 0
         self._want(events)
-        polled = self._crew.wait_alone(lambda: self._attention.poll(self._poll, deadline, awaited))
+        polled = None
+        if not self._crew.is_shared:
+            polled = self._crew.wait_alone(lambda: self._attention.poll(self._poll, deadline, awaited))
         if polled is not None:
             for descriptor, flags in polled:
                 if descriptor == self._descriptor:
@@ -56,9 +60,9 @@ class CrewTransport(BlockingTransport):
         return await suspended(self)
 
     async def breathe(self, count: int) -> None:
-        """Let other associations have their turn after a MiB, or some milliseconds, without a wait."""
-        self._moved += count
-        if self._crew.is_shared and (self._moved >= BREATH_BYTES or self._crew.seconds_in_a_step() >= BREATH_SECONDS):
+        """Let other associations have their turn after a MiB, or 32 pieces, without a wait."""
+        self._moved += count + PIECE
+        if self._moved >= BREATH_BYTES and self._crew.is_shared:
             self._moved = 0
             await suspended(None)
 
@@ -74,11 +78,6 @@ class CrewTransport(BlockingTransport):
         await suspended(job)
         answer: T = job.result()
         return answer
-
-    @property
-    def descriptor(self) -> int:
-        """The connection's, after it has been closed too."""
-        return self._descriptor
 
     def close(self) -> None:
         """Close the connection; again does nothing."""
