@@ -20,7 +20,7 @@ T = TypeVar("T")
 # As on an event loop, but more: to hand a turn on costs more, and who keeps it for too long is overtaken.
 BREATH_BYTES = 1024**2
 
-_POLL = {READ: select.POLLIN, WRITE: select.POLLOUT, READ | WRITE: select.POLLIN | select.POLLOUT}
+POLLED = {READ: select.POLLIN, WRITE: select.POLLOUT, READ | WRITE: select.POLLIN | select.POLLOUT}
 _READABLE = select.POLLIN | select.POLLHUP | select.POLLERR | select.POLLNVAL
 _WRITABLE = select.POLLOUT | select.POLLHUP | select.POLLERR | select.POLLNVAL
 
@@ -63,7 +63,7 @@ class BlockingTransport(Transport):
 
     def _want(self, events: int) -> None:
         if self._registered != events:
-            self._poll.register(self._descriptor, _POLL[events])
+            self._poll.register(self._descriptor, POLLED[events])
             self._registered = events
 
     async def call(self, function: Callable[..., T | Awaitable[T]], *args: Any) -> T:

@@ -10,7 +10,6 @@ the work of one thread, and handlers that wait do so at the same time.
 from __future__ import annotations
 
 import math
-import selectors
 import socket
 import threading
 import time
@@ -22,7 +21,7 @@ from functools import partial
 from typing import Any
 
 from dimse import turns
-from dimse.transport import READ
+from dimse.transport import READ, descriptors
 from dimse.transport.suspending import Awaited, CrewTransport, Job
 from dimse.turns import PATIENCE, Round, Turn, Wait, aside
 
@@ -108,20 +107,20 @@ class Crew:
     def __init__(self, rouse: Callable[[], None]) -> None:
         self.takes_turns = turns.are_of_use()
         self._round = Round()
-        self._selector = selectors.DefaultSelector()
+        self._descriptors = descriptors.none_yet()
         self._waker, self._woken = socket.socketpair()
         self._waker.setblocking(False)
         self._woken.setblocking(False)
-        self._selector.register(self._woken, READ)
+        self._descriptors.register(self._woken.fileno(), READ)
         # Held to change two things that must fit, here and in the selector.
         self._lock = threading.Lock()
         self._one_ended = threading.Condition(self._lock)
         self._served: set[_Served] = set()
         self.is_shared = False
         self._waiting: dict[int, _Served] = {}  # by descriptor
-        self._interests: dict[int, int] = {}  # what the selector waits for, by descriptor
+        self._interests: dict[int, int] = {}  # what is waited for, by descriptor
         self._soonest = math.inf  # none of those who wait has a deadline before
-        self._happened: deque[tuple[selectors.SelectorKey, int]] = deque()  # what the selector has said
+        self._happened: deque[tuple[int, int]] = deque()  # what they have said: descriptors, and the events of each
         self._due: deque[tuple[_Served, int | None]] = deque()  # to go on with, whatever it says
         self._waits: dict[int, Wait] = {}  # for handlers
         self._threads: set[_Mate] = set()
@@ -239,7 +238,7 @@ class Crew:
             self._is_aside = False
             if not self._happened:
                 self._awake = math.inf
-                self._happened.extend(self._selector.select(self._seconds_left(mate)))
+                self._happened.extend(self._descriptors.wait(self._seconds_left(mate)))
             self._awake = time.monotonic()
             if self._is_unobserved:
                 self._is_unobserved = False
@@ -308,14 +307,14 @@ class Crew:
         """The next one to go on with, and what has happened to it; None if there is none."""
         try:
             while self._happened:
-                key, events = self._happened.popleft()
-                served = self._waiting.pop(key.fd, None)
+                descriptor, events = self._happened.popleft()
+                served = self._waiting.pop(descriptor, None)
                 if served is None:
-                    self._nobody_waits(key.fd)
+                    self._nobody_waits(descriptor)
                 elif event := events & served.wanted:
                     return served, event
                 else:  # it was before it waited
-                    self._waiting[key.fd] = served
+                    self._waiting[descriptor] = served
             return self._due.popleft()
         except IndexError:
             return None
@@ -349,9 +348,9 @@ class Crew:
             with self._lock:
                 if (interest := self._interests.get(descriptor)) != wanted:
                     if interest is None:
-                        self._selector.register(descriptor, wanted)
+                        self._descriptors.register(descriptor, wanted)
                     else:
-                        self._selector.modify(descriptor, wanted)
+                        self._descriptors.modify(descriptor, wanted)
                     self._interests[descriptor] = wanted
                 self._waiting[descriptor] = served
                 if is_sooner := deadline is not None and deadline < self._soonest:
@@ -457,10 +456,10 @@ class Crew:
         """The last one closes the door."""
         self._threads.discard(mate)
         if self._is_over and not self._threads:
-            self._selector.close()
+            self._descriptors.close()
             self._waker.close()
             self._woken.close()
 
     def _unregister(self, descriptor: int) -> None:
         if self._interests.pop(descriptor, 0):
-            self._selector.unregister(descriptor)
+            self._descriptors.unregister(descriptor)
