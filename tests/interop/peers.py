@@ -154,9 +154,8 @@ def running(command: Sequence[str], folder: Path, nodelay: bool = True) -> Itera
         yield process
     finally:
         with suppress(ProcessLookupError):  # all of them have ended
-            os.killpg(
-                process.pid, signal.SIGKILL
-            )  # nothing is needed any more, and Orthanc takes seconds to end by itself
+            # Nothing of it is needed any more, and Orthanc takes seconds to end by itself.
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         print(f"$ {' '.join(command)}\n{tail(log_of(folder))}")
 

@@ -42,6 +42,7 @@ class _Served:
     __slots__ = ("deadline", "go_on", "wanted")
 
     def __init__(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        # What has happened is the argument that is missing here.
         self.go_on: Callable[[int | None], Awaited] = partial(copy_context().run, coroutine.send)  # type: ignore[call-arg]
         self.wanted = 0
         self.deadline: float | None = None
@@ -101,6 +102,7 @@ class Crew:
         rouse: Called, from any thread, when `look_out` is to be called again, as it is after `serve`.
 
     Attributes:
+        is_shared: Is there more than one association?
         takes_turns: Does one thread at a time run? Else the watch goes on before each round of work.
     """
 
@@ -112,7 +114,7 @@ class Crew:
         self._waker.setblocking(False)
         self._woken.setblocking(False)
         self._descriptors.register(self._woken.fileno(), READ)
-        # Held to change two things that must fit, here and in the selector.
+        # Held to change two things that must fit, here and among the descriptors.
         self._lock = threading.Lock()
         self._one_ended = threading.Condition(self._lock)
         self._served: set[_Served] = set()
@@ -202,7 +204,7 @@ class Crew:
             What `wait` returns; None if it is not for the caller to wait.
         """
         turn = turns.HERE.turn
-        if not isinstance(turn, _MatesTurn) or self._watch is not turn.mate or len(self._served) > 1:
+        if not isinstance(turn, _MatesTurn) or self._watch is not turn.mate or self.is_shared:
             return None
         self._is_aside = False
         self._awake = math.inf
@@ -258,7 +260,7 @@ class Crew:
         with self._lock:
             if self._watch is not mate:
                 return
-            if len(self._served) > 1:
+            if self.is_shared:
                 self._appoint()
             else:
                 self._is_aside = True
@@ -287,7 +289,7 @@ class Crew:
         return True
 
     def _seconds_left(self, mate: _Mate) -> float | None:
-        """How long the selector may wait."""
+        """How long it may be waited for descriptors."""
         if self._due or self._watch is not mate:
             return 0
         return None if self._soonest == math.inf else max(0.0, self._soonest - time.monotonic())

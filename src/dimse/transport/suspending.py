@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 PIECE = 32 * 1024
-"""So many bytes more each piece counts that has moved, for what is done about it: a small instance is one or two."""
+"""Bytes that a call of `breathe` counts more than have moved, for the work that goes with them: small instances are mostly that."""
 
 
 class CrewTransport(BlockingTransport):
@@ -60,7 +60,7 @@ class CrewTransport(BlockingTransport):
         return await suspended(self)
 
     async def breathe(self, count: int) -> None:
-        """Let other associations have their turn after a MiB, or 32 pieces, without a wait."""
+        """Let other associations have their turn after a MiB without a wait, or 32 small pieces."""
         self._moved += count + PIECE
         if self._moved >= BREATH_BYTES and self._crew.is_shared:
             self._moved = 0
