@@ -15,6 +15,8 @@ import dimse
 from dimse import settings, uids
 from dimse.logs import show_private
 from dimse.message.command import HIGH, LOW, MEDIUM
+from dimse.notices import LOGGER as NOTICES
+from dimse.notices import OncePerMinute
 from dimse.text import one_line
 
 if TYPE_CHECKING:
@@ -340,6 +342,7 @@ def start_logging(parser: Parser, arguments: argparse.Namespace) -> logging.Logg
         level = logging.INFO if arguments.verbose else logging.DEBUG
     if not arguments.log_config:
         logging.getLogger("dimse").setLevel(level)
+    start_notices(quiet=arguments.quiet)
     logger.debug("%s.py v%s", parser.tool, dimse.__version__)
     logger.debug("")
     return logger
@@ -353,12 +356,28 @@ def _formatter(log_format: str) -> logging.Formatter:
     return logging.Formatter("%(levelname).1s: %(message)s")
 
 
-def warn(logger: logging.Logger, options: argparse.Namespace, warning: str) -> None:
+def start_notices(*, quiet: bool) -> OncePerMinute:
+    """Show notices at every log level but with `quiet`; return the filter, which counts those that are held back."""
+    for before in [each for each in NOTICES.filters if isinstance(each, OncePerMinute)]:
+        NOTICES.removeFilter(before)
+    once = OncePerMinute()
+    NOTICES.addFilter(once)
+    NOTICES.setLevel(
+        logging.CRITICAL + 1 if quiet else min(logging.getLogger("dimse").getEffectiveLevel(), logging.WARNING)
+    )
+    return once
+
+
+def flush_notices() -> None:
+    """Say how many notices were held back."""
+    for each in NOTICES.filters:
+        if isinstance(each, OncePerMinute):
+            each.flush()
+
+
+def warn(warning: str) -> None:
     """Say what bears on safety: at every log level, but not with -q."""
-    if not options.quiet:
-        logger.setLevel(min(logging.getLogger("dimse").level, logging.WARNING))
-        logger.warning("%s", warning)
-        logger.setLevel(logging.NOTSET)
+    NOTICES.warning("%s", warning)
 
 
 def _configure(path: str) -> None:

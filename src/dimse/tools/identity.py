@@ -136,7 +136,7 @@ def settle_acceptor(parser: common.Parser, options: argparse.Namespace, logger: 
     except ValueError as error:
         _refuse(parser, str(error))
     if not options.tls:
-        common.warn(logger, options, "--allow-plain-password: whoever is in between can read the passwords of peers")
+        common.warn("--allow-plain-password: whoever is in between can read the passwords of peers")
 
 
 def _refuse(parser: common.Parser, why: str) -> NoReturn:

@@ -296,6 +296,7 @@ def run(
         common.say_traceback(logger, error)
         return common.NO_ASSOCIATION
     finally:
+        common.flush_notices()
         if options.trail is not None:
             options.trail.stopped(why)
             options.trail.close()
@@ -332,8 +333,6 @@ def _words(error: Exception) -> str:
 def _say_ready(options: argparse.Namespace, logger: logging.Logger, address: tuple[str, int]) -> None:
     if address[0] in ("0.0.0.0", "::") and not (options.allow_calling or options.allow_from):
         common.warn(
-            logger,
-            options,
             "Listening on every address, and any AE may associate: -ba 127.0.0.1 keeps it to this machine,"
             " --allow-from and --allow-calling to known peers",
         )
@@ -412,6 +411,7 @@ def _work(options: argparse.Namespace, logger: logging.Logger, serving: Serving,
     except (OSError, ValueError, dimse.DimseError) as error:
         common.say(logger, [_words(error)])
     finally:
+        common.flush_notices()
         if options.trail is not None:
             options.trail.close()
         logging.shutdown()

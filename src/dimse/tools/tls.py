@@ -104,11 +104,11 @@ def settle(parser: common.Parser, options: argparse.Namespace, logger: logging.L
     if options.tls_info:
         logging.getLogger("dimse.tls").setLevel(logging.INFO)
     if insecure:
-        common.warn(logger, options, INSECURE)
+        common.warn(INSECURE)
     elif server and options.tls_no_client_cert:
-        common.warn(logger, options, ANYBODY)
+        common.warn(ANYBODY)
     elif server and not options.tls_ca:
-        common.warn(logger, options, EVERY_CA)
+        common.warn(EVERY_CA)
 
 
 def _verify_unused(parser: common.Parser, options: argparse.Namespace) -> None:
