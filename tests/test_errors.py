@@ -27,7 +27,9 @@ TREE = {
     errors.InvalidCommand: errors.RemoteProtocolError,
     errors.InvalidResponse: errors.RemoteProtocolError,
     errors.NotDicomPeer: errors.RemoteProtocolError,
+    errors.UnusableMaximumLength: errors.NegotiationError,
     errors.OperationTimeout: errors.DimseError,
+    errors.AssociationTimeout: errors.OperationTimeout,
     errors.StatusError: errors.DimseError,
     errors.FileError: errors.DimseError,
     errors.InaccessiblePath: errors.FileError,
@@ -43,6 +45,23 @@ def test_there_is_one_tree() -> None:
     defined = {thing for thing in vars(errors).values() if isinstance(thing, type) and issubclass(thing, Exception)}
     assert defined == set(TREE)
     assert issubclass(errors.OperationTimeout, TimeoutError)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        errors.AssociationTimeout,
+        errors.ConnectError,
+        errors.IdentityNotConfirmed,
+        errors.NotDicomPeer,
+        errors.RefusedContexts,
+        errors.RemoteProtocolError,
+        errors.TLSError,
+        errors.UnusableMaximumLength,
+    ],
+)
+def test_every_way_to_have_no_association_is_an_association_error(error: type[Exception]) -> None:
+    assert issubclass(error, dimse.AssociationError)
 
 
 def test_every_error_that_a_user_meets_is_a_public_name() -> None:

@@ -21,7 +21,7 @@ SOURCE = Path(__file__).parents[1] / "src"
 LAYERS = (
     ("closing", "text", "turns", "uid_table", "values", "version"),
     ("certificate", "encoding", "errors", "happenings", "line_file", "logs", "notices", "pdv", "uids"),
-    ("audit", "settings", "sinks", "tls"),
+    ("arguments", "audit", "settings", "sinks", "tls"),
     ("upper_layer", "message", "media", "data_set"),
     ("transport", "dump"),
     ("instances", "pump"),

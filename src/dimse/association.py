@@ -19,6 +19,7 @@ from dimse.errors import (
     AssociationError,
     AssociationRejected,
     AssociationReleased,
+    ConnectError,
     ConnectionLost,
     InvalidCommand,
     InvalidResponse,
@@ -54,11 +55,16 @@ __all__ = ["LOGGER", "MESSAGES", "Arrived", "Association", "Dispatcher", "Open",
 
 @record
 class Outstanding:
-    """A request of ours whose response has not come."""
+    """A request of ours whose response has not come.
+
+    Attributes:
+        sent: Whether it has gone out whole.
+    """
 
     context_id: int
     request: command.Request
     response_type: type[command.Response]
+    sent: bool = False
     responses: deque[command.Response] = field(default_factory=deque)
 
 
@@ -166,7 +172,7 @@ class Association(Pump):
             AssociationRejected: The peer answered A-ASSOCIATE-RJ.
             AssociationError: The peer aborted or vanished instead of answering.
             RefusedContexts: It accepted none of the contexts; the association was aborted.
-            NegotiationError: Its maximum length is too small to send anything in.
+            UnusableMaximumLength: Its maximum length is too small to send anything in.
             OperationTimeout: It did not answer in time.
             RemoteProtocolError: What it said is no DICOM, or no answer to what was asked.
         """
@@ -176,7 +182,11 @@ class Association(Pump):
 
             security = of_a_requestor(tls)
         with within(About(address, requestor.calling_ae_title, requestor.called_ae_title)):
-            return await cls._requested(open_transport, address, requestor, timeouts, dispatcher, security)
+            try:
+                return await cls._requested(open_transport, address, requestor, timeouts, dispatcher, security)
+            except ConnectError as error:
+                error.host, error.port = address
+                raise
 
     @classmethod
     async def _requested(
@@ -252,7 +262,7 @@ class Association(Pump):
             The association, or None if the request was rejected; then the connection is closed.
 
         Raises:
-            NegotiationError: The requestor's maximum length is too small to answer in; the association was aborted.
+            UnusableMaximumLength: The requestor's maximum length is too small to answer in; the association was aborted.
             AssociationError: The peer vanished.
         """
         association = cls(transport, upper_layer, timeouts, dispatcher, limits, buffers)
@@ -432,8 +442,9 @@ class Association(Pump):
         if self._dump:
             self._dump.message(message, context.context_id, outgoing=True)
         response_type = command.RESPONSES[type(message)]
-        self._outstanding[message.message_id] = Outstanding(context.context_id, message, response_type)
+        outstanding = self._outstanding[message.message_id] = Outstanding(context.context_id, message, response_type)
         await self._send(context, command_set or command.encode(message), data_set)
+        outstanding.sent = True
 
     def _send(
         self, context: PresentationContext, command_set: bytes, data_set: Buffer | None
@@ -464,6 +475,11 @@ class Association(Pump):
     def is_outstanding(self, message_id: int) -> bool:
         """Has a request gone out, at least in part, whose response has not been fetched?"""
         return message_id in self._outstanding
+
+    @property
+    def is_unanswered(self) -> bool:
+        """Whether a request has gone out whole and its response was not fetched: the peer may have done what it asks."""
+        return any(outstanding.sent for outstanding in self._outstanding.values())
 
     def response_here(self) -> command.Response | None:
         """As `wait_any_response`, without waiting, and after the association has ended too; None if there is none."""

@@ -18,6 +18,7 @@ from dimse.errors import (
     AssociationError,
     AssociationRejected,
     AssociationReleased,
+    AssociationTimeout,
     ConnectError,
     ConnectionLost,
     DimseError,
@@ -39,6 +40,7 @@ from dimse.errors import (
     StatusError,
     TLSConfigurationError,
     TLSError,
+    UnusableMaximumLength,
 )
 from dimse.handlers import EchoRequest, Handlers, StoreRequest
 from dimse.message.status import Status
@@ -66,6 +68,7 @@ __all__ = [
     "AssociationError",
     "AssociationRejected",
     "AssociationReleased",
+    "AssociationTimeout",
     "Commitment",
     "CommonExtendedNegotiation",
     "ConnectError",
@@ -74,6 +77,7 @@ __all__ = [
     "EchoRequest",
     "ExtendedNegotiation",
     "FileError",
+    "Forwarder",
     "Handlers",
     "IdentityNotConfirmed",
     "InaccessiblePath",
@@ -103,6 +107,7 @@ __all__ = [
     "TLSError",
     "TLSSession",
     "Timeouts",
+    "UnusableMaximumLength",
     "UserIdentity",
     "Verification",
     "__version__",
@@ -113,6 +118,7 @@ __all__ = [
 
 if TYPE_CHECKING:
     from dimse.sending import send
+    from dimse.sending.forwarder import Forwarder
     from dimse.server import Server
     from dimse.tls import TLS
     from dimse.transport.tls import TLSSession
@@ -123,6 +129,7 @@ F = TypeVar("F", bound=Callable[..., object])
 
 
 _LATER = {
+    "Forwarder": "dimse.sending.forwarder",
     "Server": "dimse.server",
     "TLS": "dimse.tls",
     "TLSSession": "dimse.transport.tls",
@@ -131,7 +138,7 @@ _LATER = {
 
 
 def __getattr__(name: str) -> object:
-    """`Server`, `TLS` and `send`, loaded when they are asked for: a C-ECHO does not wait for them."""
+    """Return `Forwarder`, `Server`, `TLS` or `send`, loaded when they are asked for: a C-ECHO does not wait for them."""
     if name in _LATER:
         return getattr(import_module(_LATER[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,7 +1,7 @@
 """Everything that dimse raises, in one tree.
 
-No association is an exception; a DIMSE status is a value (`dimse.Status`). An error says what happened, with which peer or
-file, and is chained to its cause.
+A missing association is an exception, `AssociationError`; a DIMSE status is a value (`dimse.Status`). An error says what happened,
+with which peer or file, and is chained to its cause.
 """
 
 from __future__ import annotations
@@ -49,11 +49,30 @@ class DimseError(Exception):
 
 
 class AssociationError(DimseError):
-    """There is no association, or there is none any more."""
+    """The association was not established, or it has ended.
+
+    Every error that means so is one of these: a connection that failed, a rejection, an abort, a timeout, a peer that speaks no
+    DICOM or breaks the protocol, and contexts that were all refused.
+    """
 
 
 class ConnectError(AssociationError):
-    """No transport connection to the peer could be made: unknown name, refused, unreachable, timed out."""
+    """No transport connection to the peer could be made: unknown name, refused, unreachable, timed out.
+
+    Attributes:
+        host: The peer's name or address, as given; empty where that is not known.
+        port: Its port; 0 where that is not known.
+        errno: The system's number for what happened; None where the system did not give one.
+    """
+
+    def __init__(self, message: str, *, host: str = "", port: int = 0) -> None:
+        super().__init__(message)
+        self.host, self.port = host, port
+
+    @property
+    def errno(self) -> int | None:
+        cause = self.__cause__
+        return cause.errno if isinstance(cause, OSError) else None
 
 
 class TLSError(ConnectError):
@@ -134,14 +153,18 @@ class ConnectionLost(AssociationError):
 
 
 class NegotiationError(DimseError):
-    """The association stands, and what was negotiated does not allow what was asked."""
+    """The negotiation does not allow what was asked. Where it ended the association, the error is an `AssociationError` too."""
 
 
 class NoPresentationContext(NegotiationError):
     """No accepted presentation context fits the SOP class, transfer syntax and role."""
 
 
-class IdentityNotConfirmed(NegotiationError):
+class UnusableMaximumLength(NegotiationError, AssociationError):
+    """The peer's maximum length is too small to send anything in; the association was aborted (PS3.8 D.1)."""
+
+
+class IdentityNotConfirmed(NegotiationError, AssociationError):
     """The peer accepted the association and did not answer the user identity, though that was asked for (PS3.7 D.3.3.7)."""
 
 
@@ -150,11 +173,11 @@ class ProtocolError(DimseError):
 
 
 class LocalProtocolError(ProtocolError):
-    """We were asked to do it: a mistake in the calling program. Nothing was sent."""
+    """The calling program asked for something that the Standard does not allow at this point. Nothing was sent."""
 
 
-class RemoteProtocolError(ProtocolError):
-    """The peer did it.
+class RemoteProtocolError(ProtocolError, AssociationError):
+    """The peer said something that the Standard does not allow at this point; the association was aborted.
 
     Attributes:
         abort_source: The source to put in the A-ABORT that answers it: 0 service user, 2 service provider.
@@ -193,7 +216,7 @@ class InvalidResponse(RemoteProtocolError):
 
 
 class NotDicomPeer(RemoteProtocolError):
-    """What the peer said is no DICOM at all.
+    """The peer does not speak DICOM.
 
     Attributes:
         heard: Its first bytes.
@@ -216,6 +239,10 @@ class OperationTimeout(DimseError, TimeoutError):
     def __init__(self, wait: str, message: str = "") -> None:
         self.wait = wait
         super().__init__(message or f"{wait} timeout reached")
+
+
+class AssociationTimeout(OperationTimeout, AssociationError):
+    """A wait passed its deadline, and the association was aborted or not established."""
 
 
 class StatusError(DimseError):
@@ -255,8 +282,8 @@ class JournalError(DimseError):
     """The journal of a sender cannot be used."""
 
 
-class RefusedContexts(NegotiationError):
-    """The association stands without one accepted presentation context.
+class RefusedContexts(NegotiationError, AssociationError):
+    """The peer accepted none of the presentation contexts; the association was aborted.
 
     Attributes:
         refused: Each refused context in words, with its reason.

@@ -18,7 +18,7 @@ from ipaddress import ip_network
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from dimse import uids
+from dimse import arguments, uids
 from dimse.association import LOGGER
 from dimse.errors import AssociationAborted, ConnectionLost, DimseError, RemoteProtocolError
 from dimse.handlers import Handlers
@@ -26,7 +26,15 @@ from dimse.happenings import Happening, Observe, ignore
 from dimse.logs import ABOUT, About
 from dimse.pump import Buffers
 from dimse.services import AsyncAssociation
-from dimse.settings import ACCEPTOR_MAXIMUM_LENGTH, Acceptor, Identify, Limits, Role, Timeouts
+from dimse.settings import (
+    ACCEPTOR_MAXIMUM_LENGTH,
+    Acceptor,
+    Identify,
+    Limits,
+    Role,
+    Timeouts,
+    validate_ae_title,
+)
 from dimse.text import host_and_port, one_line
 from dimse.transport import READ
 from dimse.transport.base import Listener, Transport, tune
@@ -113,6 +121,10 @@ class Reception:
         observe: Observe = ignore,
         tls: TLS | ssl.SSLContext | None = None,
     ) -> None:
+        if handlers is not None:
+            arguments.instance_of("handlers", handlers, Handlers, "handlers=dimse.Handlers(store=...)")
+        arguments.instance_of("timeouts", timeouts, Timeouts, "timeouts=dimse.Timeouts(idle=60)")
+        arguments.instance_of("limits", limits, Limits, "limits=dimse.Limits(associations=10)")
         self.handlers = handlers or Handlers()
         if contexts is None:
             stored = uids.STORAGE_SOP_CLASSES if self.handlers.store else frozenset[str]()
@@ -121,13 +133,24 @@ class Reception:
         if transfer_syntaxes is None:
             transfer_syntaxes = uids.TRANSFER_SYNTAXES
         self.acceptor = Acceptor(
-            contexts=frozenset(contexts),
+            contexts=frozenset(
+                arguments.uid("contexts", context)
+                for context in arguments.many("contexts", contexts, "contexts=[dimse.Verification]")
+            ),
             ae_title=ae_title,
-            transfer_syntaxes=tuple(transfer_syntaxes),
+            transfer_syntaxes=tuple(
+                arguments.uid("transfer_syntaxes", syntax)
+                for syntax in arguments.many(
+                    "transfer_syntaxes", transfer_syntaxes, 'transfer_syntaxes=["ExplicitVRLittleEndian"]'
+                )
+            ),
             prefer_ours=prefer_ours,
             maximum_length=maximum_length,
             require_called=require_called,
-            calling_ae_titles=frozenset(calling_ae_titles),
+            calling_ae_titles=frozenset(
+                validate_ae_title(title)
+                for title in arguments.many("calling_ae_titles", calling_ae_titles, 'calling_ae_titles=["CT1"]')
+            ),
             accept_unknown=accept_unknown,
             # Who reports is the SCP; who stores needs no role selection.
             roles=(Role(uids.StorageCommitmentPushModel, scu=False, scp=True),) if self.handlers.commitment else (),
@@ -138,11 +161,13 @@ class Reception:
         )
         self.timeouts = timeouts
         self.limits = limits
-        self._networks = tuple(ip_network(network) for network in networks)
+        self._networks = tuple(
+            ip_network(network) for network in arguments.many("networks", networks, 'networks=["10.1.0.0/16"]')
+        )
         self._observer = observe
         self._tls = tls
         self._security = self._secured()
-        self._wanted_address = address
+        self._wanted_address = arguments.host_and_port("address", address, least=0)
         self._share_port = share_port
         self._listener: Listener | None = None
         self._lock = threading.Lock()

@@ -35,6 +35,8 @@ def validate_ae_title(title: str) -> str:
     Raises:
         ValueError: It is empty, longer than 16 characters, or has a character that the VR AE does not allow.
     """
+    if not isinstance(title, str):
+        raise TypeError(f"an AE title is a text, not {title!r}")
     stripped = title.strip(" ")
     if not 1 <= len(stripped) <= 16:
         raise ValueError(f"an AE title has 1 to 16 characters, not {len(stripped)}: {title!r}")
@@ -103,7 +105,9 @@ class Timeouts:
 
     def __post_init__(self) -> None:
         for name in fields(self):
-            seconds = getattr(self, name)
+            seconds: object = getattr(self, name)
+            if not isinstance(seconds, (int, float)):
+                raise TypeError(f"the {name} timeout is a number of seconds, not {seconds!r}")
             if not 0 <= seconds < float("inf"):
                 raise ValueError(f"the {name} timeout is 0 (unlimited) or a number of seconds, not {seconds}")
 

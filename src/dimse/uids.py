@@ -66,6 +66,12 @@ def dictionary() -> dict[str, Entry]:
     return {uid: Entry(uid, kind, keyword, retired == "R", name) for uid, kind, keyword, retired, name in _rows()}
 
 
+@cache
+def by_keyword() -> dict[str, str]:
+    """Return the UIDs of the Standard by their keywords (PS3.6 Table A-1). Not to be changed."""
+    return {keyword: uid for uid, _, keyword, _, _ in _rows() if keyword}
+
+
 def name(uid: str) -> str:
     """The Standard's name of `uid`; `uid` itself where the Standard has none for it."""
     line = _lines().get(uid)
@@ -82,7 +88,7 @@ def _is_storage(kind: str, name: str) -> bool:
 def _attributes() -> dict[str, Any]:
     """What this module has besides what is written here: made when first asked for."""
     rows = _rows()
-    attributes: dict[str, Any] = {keyword: uid for uid, _, keyword, _, _ in rows if keyword}
+    attributes: dict[str, Any] = dict(by_keyword())
     attributes["STORAGE_SOP_CLASSES"] = frozenset(uid for uid, kind, _, _, name in rows if _is_storage(kind, name))
     attributes["TRANSFER_SYNTAXES"] = tuple(uid for uid, kind, _, _, _ in rows if kind == "Transfer Syntax")
     return attributes

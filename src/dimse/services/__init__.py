@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from dimse import arguments
 from dimse.association import Association, Dispatcher, Open
 from dimse.services import storage, storage_commitment, verification
 from dimse.settings import (
@@ -75,8 +76,9 @@ async def associate(
     Args:
         host: The peer's name, IPv4 or IPv6 address.
         port: Its port, 1 to 65535.
-        contexts: What to propose: a SOP class (with the four uncompressed and deflated transfer syntaxes), a SOP class with its
-            transfer syntaxes, or a `ProposedContext`. At most 128.
+        contexts: The presentation contexts to propose, at most 128. Each is a SOP class (with the four uncompressed and deflated
+            transfer syntaxes), a SOP class with its transfer syntaxes, or a `ProposedContext`. A SOP class or transfer syntax is
+            given by its UID or by its keyword in PS3.6.
         calling_ae_title: Our AE title, 1 to 16 characters.
         called_ae_title: The peer's.
         timeouts: In seconds.
@@ -93,7 +95,10 @@ async def associate(
     Returns:
         The association. Leaving its `with` block releases it, or aborts it if the block is left by an exception.
 
+    Every error that means that there is no association is an `AssociationError`.
+
     Raises:
+        TypeError: An argument is of the wrong type; nothing was sent.
         ValueError: An argument is outside of what the Standard allows; nothing was sent.
         ConnectError: No transport connection could be made; a `TLSError` if that is for TLS.
         TLSConfigurationError: `tls` cannot be used.
@@ -101,12 +106,18 @@ async def associate(
         AssociationError: The peer aborted or vanished instead of answering.
         RefusedContexts: It accepted none of the contexts; the association was aborted.
         IdentityNotConfirmed: It accepted the association, and did not answer the identity though that was asked for.
-        NegotiationError: Its maximum length is too small to send anything in.
+        UnusableMaximumLength: Its maximum length is too small to send anything in.
         OperationTimeout: It did not answer in time.
         RemoteProtocolError: What it said is no DICOM, or no answer to what was asked.
     """
+    address = arguments.host_and_port("associate", (host, port))
+    arguments.instance_of("timeouts", timeouts, Timeouts, "timeouts=dimse.Timeouts(acse=5)")
+    if identity is not None:
+        arguments.instance_of("identity", identity, UserIdentity, 'identity=dimse.UserIdentity(1, b"user")')
     requestor = Requestor(
-        contexts=tuple(proposed(context) for context in contexts),
+        contexts=tuple(
+            proposed(context) for context in arguments.many("contexts", contexts, "contexts=[dimse.Verification]")
+        ),
         calling_ae_title=calling_ae_title,
         called_ae_title=called_ae_title,
         maximum_length=maximum_length,
@@ -117,14 +128,31 @@ async def associate(
         identity=identity,
         async_ops=async_ops,
     )
-    return await AsyncAssociation.request(open_transport, (host, port), requestor, timeouts, handlers, tls)
+    return await AsyncAssociation.request(open_transport, address, requestor, timeouts, handlers, tls)
 
 
 def proposed(context: str | tuple[str, Iterable[str]] | ProposedContext) -> ProposedContext:
-    """A presentation context to propose, from the short forms that `associate` takes."""
-    if isinstance(context, ProposedContext):
-        return context
-    if isinstance(context, str):
-        return ProposedContext(context)
-    abstract_syntax, transfer_syntaxes = context
-    return ProposedContext(abstract_syntax, tuple(transfer_syntaxes))
+    """Return the presentation context that one of the short forms of `associate` stands for.
+
+    Raises:
+        TypeError: It is none of these forms.
+        ValueError: A UID or keyword in it is not known, or it has no transfer syntax.
+    """
+    match context:
+        case ProposedContext():
+            return context
+        case str():
+            return ProposedContext(arguments.uid("contexts", context))
+        case (str(abstract_syntax), transfer_syntaxes):
+            syntaxes = arguments.many(
+                "the transfer syntaxes of a context", transfer_syntaxes, "(CTImageStorage, [ExplicitVRLittleEndian])"
+            )
+            return ProposedContext(
+                arguments.uid("contexts", abstract_syntax),
+                tuple(arguments.uid("contexts", syntax) for syntax in syntaxes),
+            )
+        case _:
+            raise TypeError(
+                "a context is a SOP class, a SOP class with its transfer syntaxes, or a dimse.ProposedContext, not"
+                f" {context!r}"
+            )

@@ -18,7 +18,7 @@ from contextlib import suppress
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from dimse.errors import ConnectError, ConnectionLost, OperationTimeout, TLSError
+from dimse.errors import AssociationTimeout, ConnectError, ConnectionLost, TLSError
 from dimse.transport import READ, WRITE
 
 if TYPE_CHECKING:
@@ -346,12 +346,12 @@ def call_in_thread(function: Callable[..., T], *args: Any) -> Future[T]:
     return future
 
 
-def timed_out(wait: str) -> OperationTimeout:
-    """The error for a wait that passed its deadline, in the words that users look for."""
+def timed_out(wait: str) -> AssociationTimeout:
+    """Return the error for a wait that passed its deadline, in the words that users look for."""
     words = {
         "acse": "ACSE timeout reached while waiting for response to association request",
         "release": "ACSE timeout reached while waiting for response to release request",
         "dimse": "DIMSE timeout reached while waiting for message response",
         "network": "Network timeout reached",
     }
-    return OperationTimeout("acse" if wait == "release" else wait, words.get(wait, ""))
+    return AssociationTimeout("acse" if wait == "release" else wait, words.get(wait, ""))

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import TypeVar
 
 from dimse import uids
-from dimse.errors import IdentityNotConfirmed, NegotiationError, RefusedContexts, RemoteProtocolError
+from dimse.errors import IdentityNotConfirmed, RefusedContexts, RemoteProtocolError, UnusableMaximumLength
 from dimse.settings import (
     IMPLEMENTATION_CLASS_UID,
     IMPLEMENTATION_VERSION_NAME,
@@ -160,7 +160,7 @@ def conclude(requestor: Requestor, request: pdu.AssociateRQ, accept: pdu.Associa
 
     Raises:
         RemoteProtocolError: It answers what was not asked: another context ID, a transfer syntax that was not proposed.
-        NegotiationError: The peer's maximum length is too small to send anything in.
+        UnusableMaximumLength: The peer's maximum length is too small to send anything in.
         RefusedContexts: No context was accepted.
         IdentityNotConfirmed: The user identity was not answered, though that was asked for.
     """
@@ -254,7 +254,7 @@ def answer(
         identity_response: What answers its user identity, which has been verified; None if it was not looked at.
 
     Raises:
-        NegotiationError: The requestor's maximum length is too small to answer in.
+        UnusableMaximumLength: The requestor's maximum length is too small to answer in.
     """
     refused = rejection(acceptor, request)
     if refused is not None:
@@ -391,7 +391,7 @@ def _send_length(items: tuple[pdu.UserInformationItem, ...], cap: int) -> int:
     announced = find(items, pdu.MaximumLength)
     length = announced.length if announced else 0
     if 0 < length < LEAST_SEND_LENGTH:
-        raise NegotiationError(f"the peer's maximum length of {length} bytes is too small to send anything in")
+        raise UnusableMaximumLength(f"the peer's maximum length of {length} bytes is too small to send anything in")
     return min(length, cap) if length else cap
 
 

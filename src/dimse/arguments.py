@@ -1,0 +1,80 @@
+"""Checks of the arguments that users pass: a mistake is a `TypeError` or `ValueError` at the call that says what to write."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from typing import TypeVar
+
+from dimse import uids
+
+T = TypeVar("T")
+
+_LONGEST_UID = 64
+
+
+def instance_of(name: str, value: object, kind: type, example: str) -> None:
+    """Check that an argument is an instance of a class.
+
+    Raises:
+        TypeError: It is something else; the message ends with `example`.
+    """
+    if not isinstance(value, kind):
+        raise TypeError(f"{name} is a dimse.{kind.__name__}, not {value!r}: {example}")
+
+
+def many(name: str, values: Iterable[T], example: str) -> tuple[T, ...]:
+    """Return the items of an argument that takes several.
+
+    Raises:
+        TypeError: It is a single text or path, or it cannot be iterated over.
+    """
+    if isinstance(values, (str, bytes, os.PathLike)) or not isinstance(values, Iterable):
+        raise TypeError(f"{name} takes a list, not {values!r}: {example}")
+    return tuple(values)
+
+
+def host_and_port(name: str, value: object, least: int = 1) -> tuple[str, int]:
+    """Return an address as a host and a port.
+
+    Args:
+        name: The argument's name.
+        value: What was given.
+        least: The lowest port that is allowed.
+
+    Raises:
+        TypeError: It is not a pair of a text and a whole number.
+        ValueError: The host is empty, or the port is not `least` to 65535.
+    """
+    match value:
+        case (str(host), int(port)) if not isinstance(port, bool):
+            if (not host and least) or "\0" in host:
+                raise ValueError(f"{name} needs the name or the address of a host, not {host!r}")
+            if not least <= port <= 0xFFFF:
+                raise ValueError(f"{name} needs a port from {least} to 65535, not {port}")
+            return host, port
+        case _:
+            raise TypeError(f'{name} is a host and a port, ("127.0.0.1", 11112), not {value!r}')
+
+
+def uid(name: str, given: str) -> str:
+    """Return a UID that is given as such or as a keyword of PS3.6, `CTImageStorage`.
+
+    Raises:
+        TypeError: It is not a text.
+        ValueError: It is neither a UID nor a keyword of the Standard.
+    """
+    if not isinstance(given, str):
+        raise TypeError(f"{name} takes UIDs or keywords as text, not {given!r}")
+    if given and not set(given) - set("0123456789."):
+        if len(given) > _LONGEST_UID:
+            raise ValueError(f"{name}: a UID has at most {_LONGEST_UID} characters, not {len(given)}: {given!r}")
+        return str(given)
+    known = uids.by_keyword()
+    if given in known:
+        return known[given]
+    from difflib import get_close_matches
+
+    near = get_close_matches(given, known, 1)
+    meant = f"; did you mean {near[0]}?" if near else ""
+    raise ValueError(f"{name}: {given!r} is neither a UID nor a keyword of PS3.6{meant}")

@@ -1,0 +1,215 @@
+"""A forwarder: it sends received instances on to another peer, over associations that it opens when it needs them.
+
+with Forwarder("next.example.org", 104) as forwarder:
+    with Server(("0.0.0.0", 11112), Handlers(store=forwarder.store)) as server:
+        server.serve_forever()
+
+An `Association` never reconnects by itself: a program that holds one sees it end. A forwarder is for programs that run on.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Unpack
+
+from dimse import arguments, services
+from dimse.closing import Closing
+from dimse.errors import DimseError, NoPresentationContext
+from dimse.message.status import Status
+from dimse.notices import notice
+from dimse.services.store_request import StoreRequest
+from dimse.settings import MOST_CONTEXTS, ProposedContext
+from dimse.text import host_and_port, one_line
+from dimse.transport.blocking import connect, run
+
+if TYPE_CHECKING:
+    from dimse.sending.options import AssociationOptions
+    from dimse.services import AsyncAssociation
+
+SOP_CLASS_NOT_SUPPORTED = 0x0122
+OUT_OF_RESOURCES = 0xA700
+
+
+class Forwarder(Closing):
+    """A handler of C-STORE that sends each instance on as it came, without decoding it.
+
+    It opens associations on demand, keeps them while there is something to send, and releases those that were idle for `idle`
+    seconds. Where an association that was kept fails before a request has gone out whole, the request is sent once more over a
+    new association. An instance whose outcome is unknown is not sent again: its sender gets A700H, and decides.
+
+    Args:
+        host: The next peer's name or address.
+        port: Its port.
+        contexts: The presentation contexts to propose, as for `dimse.associate`. By default they are those of the instances that
+            have come so far.
+        associations: The most associations to the next peer at one time; further instances wait for one.
+        idle: Seconds after which an association without work is released.
+        options: As for `dimse.associate`: AE titles, timeouts, TLS, identity.
+
+    Raises:
+        TypeError, ValueError: An argument is wrong.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        contexts: Iterable[str | tuple[str, Iterable[str]] | ProposedContext] | None = None,
+        *,
+        associations: int = 4,
+        idle: float = 30.0,
+        **options: Unpack[AssociationOptions],
+    ) -> None:
+        self._address = arguments.host_and_port("Forwarder", (host, port))
+        if associations < 1 or idle < 0:
+            raise ValueError(
+                f"a forwarder has at least one association, idle for 0 seconds or more: {associations}, {idle}"
+            )
+        self._learns = contexts is None
+        given = arguments.many("contexts", contexts or (), "contexts=[dimse.uids.CTImageStorage]")
+        self._contexts = dict.fromkeys(services.proposed(context) for context in given)
+        self._idle, self._options = idle, options
+        self._places = threading.Semaphore(associations)
+        self._changed = threading.Condition()
+        # With the moment at which each of them became idle, the longest idle first.
+        self._spare: deque[tuple[float, AsyncAssociation]] = deque()
+        self._in_use: set[AsyncAssociation] = set()
+        self._releaser: threading.Thread | None = None
+        self._closed = False
+
+    def store(self, request: StoreRequest) -> Status:
+        """Send an instance on; a handler for `dimse.Handlers(store=...)`.
+
+        Returns:
+            The next peer's status, as it came. A700H if the instance could not be sent or its outcome is unknown, 0122H if the next
+            peer does not take its SOP class in this transfer syntax.
+        """
+        with self._places:
+            try:
+                return self._forward(request)
+            except NoPresentationContext as error:
+                return self._failed(request, SOP_CLASS_NOT_SUPPORTED, "the next peer does not take this", error)
+            except DimseError as error:
+                return self._failed(request, OUT_OF_RESOURCES, "not forwarded", error)
+
+    def close(self) -> None:
+        """Release the associations that are idle, and abort the others: their instances are answered with A700H."""
+        with self._changed:
+            self._closed = True
+            spare, self._spare = self._spare, deque()
+            in_use = list(self._in_use)
+            self._changed.notify_all()
+        for association in in_use:
+            association.abort()
+        for _, association in spare:
+            _release(association)
+
+    def _forward(self, request: StoreRequest) -> Status:
+        """Send an instance over an association that is idle, or over a new one.
+
+        Raises:
+            NoPresentationContext: The next peer does not take it.
+            DimseError: It could not be sent, or its outcome is unknown.
+        """
+        needed = ProposedContext(request.sop_class_uid, (request.context.transfer_syntax,))
+        if self._learns:
+            self._learn(needed)
+        while (association := self._take()) is not None:
+            if self._learns and not _has_proposed(association, needed):
+                # It is older than what is known now: a new association proposes this context too.
+                self._in_use.discard(association)
+                _release(association)
+                continue
+            try:
+                return self._store(association, request)
+            except NoPresentationContext:
+                raise
+            except DimseError:
+                if association.is_unanswered or self._closed:
+                    raise
+        return self._store(self._open(), request)
+
+    def _store(self, association: AsyncAssociation, request: StoreRequest) -> Status:
+        try:
+            return run(association.store(request))
+        finally:
+            self._give_back(association)
+
+    def _open(self) -> AsyncAssociation:
+        with self._changed:
+            contexts = tuple(self._contexts)
+        association = run(services.associate(connect, *self._address, contexts=contexts, **self._options))
+        with self._changed:
+            self._in_use.add(association)
+            # `close` has looked for associations to abort before this one was there.
+            if self._closed:
+                association.abort()
+        return association
+
+    def _learn(self, needed: ProposedContext) -> None:
+        """Remember what to propose; the context that was not needed for longest gives way where there are too many."""
+        with self._changed:
+            self._contexts.pop(needed, None)
+            self._contexts[needed] = None
+            if len(self._contexts) > MOST_CONTEXTS:
+                del self._contexts[next(iter(self._contexts))]
+
+    def _failed(self, request: StoreRequest, status: int, what: str, error: DimseError) -> Status:
+        why = one_line(str(error))
+        notice(
+            "not forwarded", self._address[0], "%s: %s was not forwarded: %s",
+            host_and_port(*self._address), one_line(request.sop_instance_uid), why,
+        )  # fmt: skip
+        return Status(status, service="storage", comment=f"{what}: {why}")
+
+    # --- associations that are kept ---
+
+    def _take(self) -> AsyncAssociation | None:
+        """Return the association that was in use last, if one is idle."""
+        with self._changed:
+            while self._spare:
+                _, association = self._spare.pop()
+                if association.open:
+                    self._in_use.add(association)
+                    return association
+        return None
+
+    def _give_back(self, association: AsyncAssociation) -> None:
+        with self._changed:
+            self._in_use.discard(association)
+            if self._closed or not association.open:
+                return
+            self._spare.append((time.monotonic(), association))
+            if self._releaser is None:
+                self._releaser = threading.Thread(target=self._release_idle, name="dimse-forwarder", daemon=True)
+                self._releaser.start()
+
+    def _release_idle(self) -> None:
+        """Release associations when their time is over, until there is no idle one left."""
+        while True:
+            with self._changed:
+                while self._spare and (left := self._spare[0][0] + self._idle - time.monotonic()) > 0:
+                    self._changed.wait(left)
+                if not self._spare:
+                    self._releaser = None
+                    return
+                _, association = self._spare.popleft()
+            _release(association)
+
+
+def _has_proposed(association: AsyncAssociation, needed: ProposedContext) -> bool:
+    return any(
+        context.abstract_syntax == needed.abstract_syntax
+        and needed.transfer_syntaxes[0] in context.proposed_transfer_syntaxes
+        for context in association.contexts
+    )
+
+
+def _release(association: AsyncAssociation) -> None:
+    """Release an association; how it ends is no fault of what was forwarded."""
+    with suppress(DimseError):
+        run(association.release())
