@@ -65,6 +65,23 @@ def _load_later(name: str) -> None:
     sys.modules.setdefault(name, Later(name))
 
 
+def _open_standard_streams() -> None:
+    """Open the null device where a supervisor has closed standard input, output or error.
+
+    A socket or a file would get the free descriptor otherwise, and what is printed would go into it.
+    """
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            # The lowest free descriptor is this one: those below it are open by now.
+            os.open(os.devnull, os.O_RDWR)
+    if sys.stderr is None:
+        sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115
+    if sys.stdout is None:
+        sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
+
+
 def command(work: Callable[[], int]) -> NoReturn:
     """Be a process that does this and nothing else.
 
@@ -75,6 +92,7 @@ def command(work: Callable[[], int]) -> NoReturn:
         work: Returns the exit status, or raises `SystemExit` with it.
     """
     gc.disable()
+    _open_standard_streams()
     _load_later("traceback")  # `logging` imports it, and it Python's own tokenizer
     status = _INTERRUPTED
     try:

@@ -104,6 +104,13 @@ def errors(process: subprocess.CompletedProcess[str]) -> list[str]:
     return found
 
 
+def errors_of_request(process: subprocess.CompletedProcess[str]) -> list[str]:
+    """Return the `E:` lines for an association that was not established, without the last one, which names the peer."""
+    *why, where = lines(process, "E")
+    assert where.startswith("Peer: ") and ", called " in where and ", calling " in where, where
+    return why
+
+
 # ---- what the peer sees
 
 

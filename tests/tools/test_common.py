@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import shlex
 import signal
 import socket
 import sys
@@ -209,7 +210,6 @@ WRONG = [
     (["-xi", "-pts", "2"], "not allowed with"),
     (["--abor"], "--abor"),
     (["--no-such-option"], "--no-such-option"),
-    (["@no-such-file"], "no-such-file"),
 ]
 
 
@@ -230,6 +230,47 @@ def test_wrong_usage_is_one_clear_line(
 )
 def test_wrong_positionals_are_wrong_usage(tool: str, positionals: list[str]) -> None:
     refused(tool, *positionals, *["path"] * (tool == "storescu" and len(positionals) == 2))
+
+
+def test_a_tool_works_whose_standard_streams_are_closed(tool: str, what: list[Path]) -> None:
+    with running.Receiver() as receiver:
+        arguments = shlex.join(running.command(tool, "-v", "127.0.0.1", receiver.port, *what))
+        process = running.run("sh", "-c", f"{arguments} <&- >&- 2>&-")
+        assert process.returncode == 0
+        assert len(receiver.stored) == len(what)
+
+
+@pytest.mark.parametrize(
+    ("mistyped", "meant"),
+    [("--verbos", "--verbose"), ("--called-aes", "--called-aet"), ("--max-pdus=5", "--max-pdu")],
+)
+@pytest.mark.parametrize("first", [True, False], ids=["in front", "behind"])
+def test_a_mistyped_option_is_named_with_the_nearest_one(tool: str, mistyped: str, meant: str, first: bool) -> None:
+    peer = ["127.0.0.1", "11112", *["x"] * (tool == "storescu")]
+    said = refused(tool, *([mistyped, *peer] if first else [*peer, mistyped]))
+    assert said.endswith(f"unknown option {mistyped!r}: did you mean {meant}?")
+
+
+def test_a_file_of_arguments_that_cannot_be_read_is_named(tool: str) -> None:
+    assert "no-such-file" in refused(tool, "@no-such-file", "127.0.0.1", "11112")
+
+
+def test_a_name_among_the_paths_that_begins_with_an_at_sign_is_a_path(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("--version\n")
+    Instance().write(tmp_path / "@a")
+    with running.Receiver() as receiver:
+        for arguments in (["127.0.0.1", receiver.port, "@a"], ["--", "127.0.0.1", receiver.port, "@a"]):
+            process = running.tool("storescu", *arguments, cwd=tmp_path)
+            assert (process.returncode, process.stdout) == (0, "")
+    assert len(receiver.stored) == 2
+
+
+def test_a_file_of_arguments_is_not_expanded_again(tool: str, what: list[Path], tmp_path: Path) -> None:
+    arguments = tmp_path / "arguments"
+    arguments.write_text(f"@{arguments}\n")
+    process = running.tool(tool, f"@{arguments}", "104", *what)
+    assert process.returncode == 1
+    assert running.errors(process)[-1].startswith(f"Peer: @{arguments}:104,")
 
 
 def test_storescu_needs_a_path_and_echoscu_takes_none() -> None:
@@ -329,7 +370,7 @@ def test_the_deadline_of_connecting(tool: str, what: list[Path]) -> None:
         process = running.tool(tool, "127.0.0.1", port, *what, "-to", "0.4", "-ta", 0, "-td", 0, "-tn", 0)
         assert 0.4 <= time.monotonic() - started < 5
     assert process.returncode == 1
-    assert running.errors(process) == [
+    assert running.errors_of_request(process) == [
         "Association request failed: unable to connect to remote",
         "TCP Initialisation Error: Connection timed out",
     ]
@@ -339,11 +380,13 @@ def test_the_deadline_of_connecting(tool: str, what: list[Path]) -> None:
 
 
 def test_nobody_listens(tool: str, what: list[Path]) -> None:
-    process = running.tool(tool, "127.0.0.1", free_port(), *what)
+    port = free_port()
+    process = running.tool(tool, "127.0.0.1", port, *what, "-aec", "ARCHIVE", "-aet", "ME")
     assert process.returncode == 1
     assert running.errors(process) == [
         "Association request failed: unable to connect to remote",
         "TCP Initialisation Error: Connection refused",
+        f"Peer: 127.0.0.1:{port}, called ARCHIVE, calling ME",
     ]
 
 
@@ -351,7 +394,7 @@ def test_nobody_listens(tool: str, what: list[Path]) -> None:
 def test_an_unknown_host(host: str) -> None:
     process = running.tool("echoscu", host, 11112)
     assert process.returncode == 1
-    first, second = running.errors(process)
+    first, second, _where = running.errors(process)
     assert first == "Association request failed: unable to connect to remote"
     assert second.startswith("TCP Initialisation Error: ")
 
@@ -365,7 +408,7 @@ def test_nothing_is_sent_where_no_context_is_accepted(tool: str, what: list[Path
 
     process = running.against(refuses, tool, "PEER", *what)
     assert process.returncode == 1
-    first, *contexts = running.errors(process)
+    first, *contexts = running.errors_of_request(process)
     assert first == "No accepted presentation contexts"
     name = "Verification SOP Class" if tool == "echoscu" else "Secondary Capture Image Storage"
     assert len(contexts) == (1 if tool == "echoscu" else 2)

@@ -37,6 +37,7 @@ NO_ABORT, PROVIDER, ABORT, WHATEVER = Sources({None}), Sources({2}), Sources({0,
 
 # The first E: lines.
 VANISHED = ("Association Aborted",)
+CLOSED_AT_ONCE = ("Peer closed the connection without an answer", "Perhaps it wants TLS .*")
 LATE_AC = ("ACSE timeout reached while waiting for response to association request",)
 LATE_RESPONSE = ("DIMSE timeout reached while waiting for message response",)
 INVALID_AC = ("Received an invalid A-ASSOCIATE response from the peer",)
@@ -199,7 +200,7 @@ def fragments(control: int, content: bytes, times: int = 1) -> Behaviour:
 
 # ---- the cases
 
-no_answer = partial(Case, status=1, errors=VANISHED)
+no_answer = partial(Case, status=1, errors=CLOSED_AT_ONCE)
 NO_ANSWER = [
     Case("never answers the request", REQUEST, "", 1, LATE_AC, ABORT, waits=True),
     no_answer("closes before the request", CLOSE),
@@ -212,8 +213,8 @@ NO_ANSWER = [
         steps(REQUEST, sends(pdu(scp.A_ASSOCIATE_AC, bytes(70), 200)[:50]), CLOSE),
         abort=WHATEVER,
     ),
-    no_answer("aborts for an answer, as user", steps(REQUEST, aborts(0, 0))),
-    no_answer("aborts for an answer, as provider", steps(REQUEST, aborts(2, 2))),
+    Case("aborts for an answer, as user", steps(REQUEST, aborts(0, 0)), "", 1, VANISHED),
+    Case("aborts for an answer, as provider", steps(REQUEST, aborts(2, 2)), "", 1, VANISHED),
 ]
 
 

@@ -109,7 +109,7 @@ def test_a_peer_that_takes_fewer_associations_gets_everything_over_those(
 def test_why_no_job_has_an_association_is_said_once(folder: Path) -> None:
     process = running.tool("storescu", "127.0.0.1", free_port(), folder, "--jobs", 4)
     assert process.returncode == 1
-    assert errors(process) == [
+    assert running.errors_of_request(process) == [
         "Association request failed: unable to connect to remote",
         "TCP Initialisation Error: Connection refused",
     ]
@@ -160,7 +160,7 @@ def test_nobody_there_as_often_as_it_may_be_tried(folder: Path) -> None:
     process = running.tool("storescu", "127.0.0.1", free_port(), folder, "--retry", 2, "--retry-wait", 0, "-ll", "warn")
     assert process.returncode == 1
     assert [line.endswith("Connection refused; trying again in 0.0 s") for line in lines(process, "W")] == [True, True]
-    assert lines(process, "E") == [
+    assert running.errors_of_request(process) == [
         "Association request failed: unable to connect to remote",
         "TCP Initialisation Error: Connection refused",
     ]

@@ -254,7 +254,7 @@ def test_no_association_outweighs_a_file_that_cannot_be_sent(tmp_path: Path) -> 
     missing = tmp_path / "missing"
     process = running.against(rejects, "storescu", "PEER", *write(tmp_path, Instance()), missing)
     assert process.returncode == 1
-    first, *rejection = errors(process)
+    first, *rejection = running.errors_of_request(process)
     assert first.startswith(f"Cannot access path: {missing}")
     assert rejection == [
         "Association Rejected",
@@ -310,12 +310,14 @@ def test_an_association_of_several_that_is_rejected_names_what_was_not_sent(tmp_
 
     process = running.against(rejects_the_second, "storescu", "PEER", *paths)
     assert process.returncode == 3  # there was a usable association
-    assert errors(process) == [
+    *rejection, where, not_sent = errors(process)
+    assert rejection == [
         "Association Rejected",
         "Result: Rejected Transient, Source: Service Provider (Presentation)",
         "Reason: Local limit exceeded",
-        f"Not sent: {paths[64]}",
     ]
+    assert where.startswith("Peer: 127.0.0.1:")
+    assert not_sent == f"Not sent: {paths[64]}"
 
 
 @pytest.mark.campaign

@@ -60,7 +60,7 @@ class Verification:
             try:
                 association = common.associate(self._options, [uids.StorageCommitmentPushModel], handlers)
             except dimse.DimseError as error:
-                self._give_up(common.explain_request(error), error)
+                self._give_up(common.explain_request(error, self._options), error)
                 return
             try:
                 with association:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import argparse
 import gc
 import logging
-import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import dimse
 from dimse import settings, uids
@@ -17,7 +16,8 @@ from dimse.logs import show_private
 from dimse.message.command import HIGH, LOW, MEDIUM
 from dimse.notices import LOGGER as NOTICES
 from dimse.notices import OncePerMinute
-from dimse.text import one_line
+from dimse.text import host_and_port, one_line
+from dimse.tools import command_line
 
 if TYPE_CHECKING:
     from dimse.sending import AssociationOptions, Syntaxes
@@ -34,97 +34,9 @@ LEVELS = ("critical", "error", "warning", "warn", "info", "debug")
 PRIORITIES = {"low": LOW, "medium": MEDIUM, "high": HIGH}
 PROPOSABLE = (uids.ImplicitVRLittleEndian, uids.ExplicitVRLittleEndian, uids.ExplicitVRBigEndian)
 
-# What a shell offers for a value, by the value's name in the help.
-COMPLETED_AS = {"F": "file", "D": "directory", "path": "file"}
+Parser = command_line.Parser
 
 MOST_REFUSALS = 6  # lines about refused contexts
-
-
-class _Formatter(argparse.RawDescriptionHelpFormatter):
-    """As wide as the terminal. argparse finds that out too, but for every option and with modules that no tool needs: 2 ms."""
-
-    def __init__(self, prog: str) -> None:
-        columns = os.environ.get("COLUMNS", "")
-        try:
-            width = int(columns) if columns.isdecimal() else os.get_terminal_size().columns
-        except OSError:  # no terminal
-            width = 0
-        super().__init__(prog, width=(width or 80) - 2)
-
-
-class Parser(argparse.ArgumentParser):
-    """A tool's options: positionals may stand anywhere between them, `@file` reads arguments from a file.
-
-    Args:
-        tool: Its name.
-        purpose: What it is for, in one sentence.
-        examples: Commands with what they do.
-        positionals: What its usage shows besides options. argparse would list each of those there, in front of every error and,
-            to be ready for one, at every start.
-        prefixes: The characters that options begin with.
-    """
-
-    def __init__(
-        self,
-        tool: str,
-        purpose: str,
-        examples: Sequence[tuple[str, str]],
-        *,
-        positionals: str = "...",
-        prefixes: str = "-",
-    ) -> None:
-        width = max(len(command) for command, _ in examples)
-        super().__init__(
-            prog=tool,
-            usage=f"%(prog)s [options] {positionals}",
-            description=purpose,
-            epilog="examples:\n" + "\n".join(f"  {command:{width}}  {does}" for command, does in examples),
-            formatter_class=_Formatter,
-            prefix_chars=prefixes,
-            fromfile_prefix_chars="@",
-            allow_abbrev=False,
-        )
-        self.tool = tool
-        self.add_argument("--version", action="version", version=f"{tool}.py v{dimse.__version__}")
-        self.add_argument(
-            "--print-completion",
-            choices=("bash", "zsh", "tcsh"),
-            action=_PrintCompletion,
-            default=argparse.SUPPRESS,
-            help="print a script that completes this command's line in a shell, and exit",
-        )
-
-    def read(self, arguments: Sequence[str] | None) -> argparse.Namespace:
-        """Parse, with usage errors as argparse makes them: a line on stderr and exit status 2."""
-        try:
-            return self.parse_intermixed_args(arguments)
-        except _CompletionAsked as asked:
-            print(self._completion(asked.shell))
-            self.exit()
-
-    def _completion(self, shell: str) -> str:
-        """A script for a shell: it knows options, choices, and which values are files."""
-        import shtab
-
-        for action in self._actions:
-            if (what := COMPLETED_AS.get(str(action.metavar or action.dest))) is not None:
-                vars(action)["complete"] = what  # where shtab looks for it
-        script: str = shtab.complete(self, shell)
-        # To shtab an option begins with "-" in bash.
-        return script.replace('"$completing_word" == -*', f'"$completing_word" == [{self.prefix_chars}]*')
-
-
-class _CompletionAsked(Exception):
-    """The command line asks for a script: thrown out of the parser, which changes its own arguments while it works."""
-
-    def __init__(self, shell: str) -> None:
-        super().__init__(shell)
-        self.shell = shell
-
-
-class _PrintCompletion(argparse.Action):
-    def __call__(self, parser: object, namespace: object, values: object, option_string: str | None = None) -> NoReturn:
-        raise _CompletionAsked(str(values))
 
 
 def number(least: float, most: float, kind: type[int] | type[float] = int) -> Callable[[str], float]:
@@ -176,7 +88,12 @@ def add_logging(parser: Parser) -> argparse._ArgumentGroup:
     group.add_argument(
         "-ll", "--log-level", metavar="L", choices=LEVELS, help=f"this level and more severe: {', '.join(LEVELS)}"
     )
-    group.add_argument("-lc", "--log-config", metavar="F", help="a Python logging configuration (INI, JSON or TOML)")
+    group.add_argument(
+        "-lc",
+        "--log-config",
+        metavar="F",
+        help="a Python logging configuration (INI, JSON or TOML); it can run code, so take it from no stranger",
+    )
     group.add_argument(
         "--log-format",
         choices=("text", "json"),
@@ -401,8 +318,18 @@ def _configure(path: str) -> None:
 # --- what went wrong ---
 
 
-def explain_request(error: dimse.DimseError) -> list[str]:
-    """The lines for an association that did not come about."""
+NO_ANSWER = "Perhaps it wants TLS (--tls), or it does not admit this address or AE title (-aec, -aet)"
+NO_ANSWER_TLS = "Perhaps it does not admit this address or AE title (-aec, -aet)"
+
+
+def explain_request(error: dimse.DimseError, options: argparse.Namespace) -> list[str]:
+    """Return the lines for an association that was not established; the last one says with which peer."""
+    where = host_and_port(options.addr, options.port)
+    peer = f"Peer: {where}, called {options.called_aet}, calling {options.calling_aet}"
+    return [*_why_no_association(error, options), one_line(peer)]
+
+
+def _why_no_association(error: dimse.DimseError, options: argparse.Namespace) -> list[str]:
     words = one_line(str(error))
     match error:
         case dimse.TLSError():
@@ -423,8 +350,10 @@ def explain_request(error: dimse.DimseError) -> list[str]:
             lines = [f"Association request failed: {words}"]
         case dimse.RemoteProtocolError():
             lines = ["Received an invalid A-ASSOCIATE response from the peer", words]
-        case dimse.AssociationError():
+        case dimse.AssociationAborted():
             lines = ["Association Aborted"]
+        case dimse.ConnectionLost():
+            lines = ["Peer closed the connection without an answer", NO_ANSWER_TLS if options.tls else NO_ANSWER]
         case _:
             lines = [words]
     return lines

@@ -49,7 +49,7 @@ def verify(options: argparse.Namespace, logger: logging.Logger) -> int:
     try:
         association = common.associate(options, [(dimse.Verification, syntaxes)])
     except dimse.DimseError as error:
-        common.say(logger, common.explain_request(error))
+        common.say(logger, common.explain_request(error, options))
         common.say_traceback(logger, error)
         return common.NO_ASSOCIATION
     status, echoes = common.SUCCESS, []

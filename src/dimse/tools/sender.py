@@ -8,6 +8,7 @@ import logging
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -235,12 +236,15 @@ class Sender:
         return common.explain(error)
 
     def _say_fault(self, fault: AssociationFault) -> None:
-        words = common.explain_request if fault.stage == "request" else common.explain
+        requested = partial(common.explain_request, options=self.options)
+        words = requested if fault.stage == "request" else common.explain
         if fault.stage == "release":
             self.logger.warning("the association was not released: %s", one_line(str(fault.error)))
             return
         if fault.again is not None:
-            what = ": ".join(words(fault.error))
+            # The peer is named in the end, where no attempt has helped.
+            lines = words(fault.error)
+            what = ": ".join(lines[:-1] if fault.stage == "request" else lines)
             self.logger.warning("%s; trying again in %.1f s", what, fault.again)
         elif fault.stage == "request":
             self.refused = True

@@ -1,0 +1,176 @@
+"""The command line of a tool: argparse, with options anywhere, arguments from a file, and completion in a shell."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections import deque
+from collections.abc import Iterator, Sequence
+from typing import NoReturn
+
+import dimse
+
+# What a shell offers for a value, by the value's name in the help.
+COMPLETED_AS = {"F": "file", "D": "directory", "path": "file"}
+
+
+class Parser(argparse.ArgumentParser):
+    """A tool's options: positionals may stand anywhere between them, `@FILE` reads arguments from a file.
+
+    `@FILE` is expanded only in front of the first positional, and not within the file. Among the paths a name that begins with `@`
+    is a path, wherever it comes from.
+
+    Args:
+        tool: Its name.
+        purpose: What it is for, in one sentence.
+        examples: Commands with what they do.
+        positionals: What its usage shows besides options. argparse would list each of those there, in front of every error and,
+            to be ready for one, at every start.
+        prefixes: The characters that options begin with.
+    """
+
+    def __init__(
+        self,
+        tool: str,
+        purpose: str,
+        examples: Sequence[tuple[str, str]],
+        *,
+        positionals: str = "...",
+        prefixes: str = "-",
+    ) -> None:
+        width = max(len(command) for command, _ in examples)
+        super().__init__(
+            prog=tool,
+            usage=f"%(prog)s [options] {positionals}",
+            description=purpose,
+            epilog="examples:\n"
+            + "\n".join(f"  {command:{width}}  {does}" for command, does in examples)
+            + "\n\n@FILE in front of the first argument that is not an option reads arguments from FILE, one a line.",
+            formatter_class=_Formatter,
+            prefix_chars=prefixes,
+            allow_abbrev=False,
+        )
+        self.tool = tool
+        self.add_argument("--version", action="version", version=f"{tool}.py v{dimse.__version__}")
+        self.add_argument(
+            "--print-completion",
+            choices=("bash", "zsh", "tcsh"),
+            action=_PrintCompletion,
+            default=argparse.SUPPRESS,
+            help="print a script that completes this command's line in a shell, and exit",
+        )
+
+    def read(self, arguments: Sequence[str] | None) -> argparse.Namespace:
+        """Parse the arguments; a usage error is a line on stderr and exit status 2, as argparse makes them."""
+        given = sys.argv[1:] if arguments is None else list(arguments)
+        try:
+            return self.parse_intermixed_args(self._expanded(given))
+        except _CompletionAsked as asked:
+            print(self._completion(asked.shell))
+            self.exit()
+
+    def _expanded(self, given: Sequence[str]) -> list[str]:
+        """Return the arguments with `@FILE` replaced by the lines of the file.
+
+        Raises:
+            SystemExit: A file cannot be read, or an option is not known.
+        """
+        left = deque((argument, True) for argument in given)
+        arguments: list[str] = []
+        while left:
+            argument, may_expand = left.popleft()
+            if argument == "--":
+                return [*arguments, argument, *(rest for rest, _ in left)]
+            if self._is_option(argument):
+                arguments.append(argument)
+                action = self._option_string_actions.get(argument)
+                if action is not None and action.nargs is None and left:
+                    arguments.append(left.popleft()[0])
+            elif argument.startswith("@") and may_expand:
+                left.extendleft((line, False) for line in reversed(self._lines(argument[1:])))
+            else:
+                rest = [argument, *(each for each, _ in left)]
+                self._refuse_unknown(rest)
+                return [*arguments, *rest]
+        return arguments
+
+    def _lines(self, path: str) -> list[str]:
+        try:
+            with open(path, encoding=sys.getfilesystemencoding(), errors="surrogateescape") as file:
+                return file.read().splitlines()
+        except (OSError, ValueError) as error:
+            why = error.strerror if isinstance(error, OSError) else str(error)
+            self.error(f"cannot read arguments from {path!r}: {why}")
+
+    def _is_option(self, argument: str) -> bool:
+        """Return whether an argument is an option.
+
+        Raises:
+            SystemExit: It looks like one and is not known.
+        """
+        if len(argument) < 2 or argument[0] not in self.prefix_chars:
+            return False
+        known = self._option_string_actions
+        if argument in known or argument.partition("=")[0] in known:
+            return True
+        # `-vq`, and values that are attached: `-to5`.
+        if argument[1] not in self.prefix_chars and argument[:2] in known:
+            return True
+        if not (" " in argument or self._negative_number_matcher.match(argument)):
+            self._refuse(argument)
+        return False
+
+    def _refuse(self, option: str) -> NoReturn:
+        """Say that an option is not known, and which known one is like it."""
+        from difflib import get_close_matches
+
+        near = get_close_matches(option.partition("=")[0], self._option_string_actions, 1)
+        self.error(f"unknown option {option!r}: " + (f"did you mean {near[0]}?" if near else "see --help"))
+
+    def _refuse_unknown(self, arguments: Sequence[str]) -> None:
+        """Raise `SystemExit` for an unknown option behind the first positional: argparse would complain of something else."""
+        left: Iterator[str] = iter(arguments)
+        for argument in left:
+            if argument == "--":
+                return
+            if self._is_option(argument):
+                action = self._option_string_actions.get(argument)
+                if action is not None and action.nargs is None:
+                    next(left, None)
+
+    def _completion(self, shell: str) -> str:
+        """Return a script for a shell: it knows options, choices, and which values are files."""
+        import shtab
+
+        for action in self._actions:
+            if (what := COMPLETED_AS.get(str(action.metavar or action.dest))) is not None:
+                vars(action)["complete"] = what  # where shtab looks for it
+        script: str = shtab.complete(self, shell)
+        # To shtab an option begins with "-" in bash.
+        return script.replace('"$completing_word" == -*', f'"$completing_word" == [{self.prefix_chars}]*')
+
+
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """As wide as the terminal. argparse finds that out too, but for every option and with modules that no tool needs: 2 ms."""
+
+    def __init__(self, prog: str) -> None:
+        columns = os.environ.get("COLUMNS", "")
+        try:
+            width = int(columns) if columns.isdecimal() else os.get_terminal_size().columns
+        except OSError:  # no terminal
+            width = 0
+        super().__init__(prog, width=(width or 80) - 2)
+
+
+class _CompletionAsked(Exception):
+    """The command line asks for a script: thrown out of the parser, which changes its own arguments while it works."""
+
+    def __init__(self, shell: str) -> None:
+        super().__init__(shell)
+        self.shell = shell
+
+
+class _PrintCompletion(argparse.Action):
+    def __call__(self, parser: object, namespace: object, values: object, option_string: str | None = None) -> NoReturn:
+        raise _CompletionAsked(str(values))
