@@ -381,7 +381,7 @@ async def test_a_sub_operation_says_whose_it_is(driver: Driver) -> None:
     assert originators == [("MOVER", 77)]
 
 
-def test_an_instance_moved_to_a_path_replaces_and_never_mixes(tmp_path: Path) -> None:
+def test_an_instance_moved_to_a_path_never_replaces_another_unless_asked_to(tmp_path: Path) -> None:
     final = tmp_path / "final.dcm"
     instance = make_instance(tmp_path)
     problems: list[type[BaseException]] = []
@@ -391,15 +391,17 @@ def test_an_instance_moved_to_a_path_replaces_and_never_mixes(tmp_path: Path) ->
         first = final.read_bytes()
         request.move_to(str(final))
         assert final.read_bytes() == first
-        another_writers = tmp_path / "final.dcm.part"
-        another_writers.write_bytes(b"theirs")
-        for path in (final, tmp_path / "nowhere" / "x.dcm"):
+        another_instance = tmp_path / "another.dcm"
+        another_instance.write_bytes(b"theirs")
+        for path in (another_instance, tmp_path / "nowhere" / "x.dcm"):
             try:
                 request.move_to(path)
             except OSError as error:
                 problems.append(type(error))
-        assert another_writers.read_bytes() == b"theirs"
-        assert final.read_bytes() == first
+        assert another_instance.read_bytes() == b"theirs"
+        request.move_to(another_instance, overwrite=True)
+        assert another_instance.read_bytes() == first
+        assert {path.name for path in tmp_path.iterdir()} == {"another.dcm", "final.dcm", instance.path.name}
         return 0
 
     with (

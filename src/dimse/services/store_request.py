@@ -91,27 +91,58 @@ class StoreRequest:
 
         return dcmread(self.open())
 
-    def move_to(self, path: str | os.PathLike[str]) -> None:
-        """Write the instance as a Part 10 file; it stands under `path` when it is complete, and replaces what stood there.
+    def move_to(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+        """Write the instance as a Part 10 file, which stands under `path` when it is complete and synced.
+
+        A file with the same bytes that stands there already is kept: the same instance may be sent twice.
+
+        Args:
+            path: Where the file is to stand.
+            overwrite: Replace a file with other bytes that stands there. By default it is not touched.
 
         Raises:
+            FileExistsError: Another file stands there.
             OSError: It cannot be written; `path` is as it was.
         """
         final = os.fspath(path)
-        temporary = f"{final}.part"
+        temporary = f"{final}.{os.urandom(8).hex()}.part"
         try:
             with open(temporary, "xb") as file:
                 file.write(self.file_meta())
                 file.write(self.view())
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(temporary, final)
-        except FileExistsError:
-            raise  # the temporary file is another writer's
-        except OSError:
+            if overwrite:
+                os.replace(temporary, final)
+            else:
+                _link(temporary, final)
+            _sync_folder(os.path.dirname(final) or ".")
+        finally:
             with suppress(FileNotFoundError):
                 os.unlink(temporary)
+
+
+def _link(temporary: str, final: str) -> None:
+    """Give a complete file its final name, unless a file with other bytes has it.
+
+    Raises:
+        FileExistsError: Another file has the name.
+    """
+    try:
+        os.link(temporary, final)
+    except FileExistsError:
+        from filecmp import cmp
+
+        if not cmp(temporary, final, shallow=False):
             raise
+
+
+def _sync_folder(path: str) -> None:
+    folder = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 @lru_cache(maxsize=64)
