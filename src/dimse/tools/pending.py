@@ -9,8 +9,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 
-from dimse.archive.events import PendingStudy
-from dimse.archive.events.pending import entries
+from dimse.archive.events import PendingStudy, pending_studies
 from dimse.text import one_line
 from dimse.tools import common, tables
 
@@ -20,7 +19,7 @@ COLUMNS = ("state", ">failed attempts", ">instances", "last instance", "last fai
 def show_pending_studies(options: argparse.Namespace, logger: logging.Logger) -> int:
     """Print the studies that wait; return the exit status: 3 if one was given up, or the folder cannot be read."""
     try:
-        pending = entries(options.output_directory)
+        pending = pending_studies(options.output_directory)
     except OSError as error:
         common.say(logger, [one_line(f"{error.filename}: {error.strerror}")])
         return common.SHORTFALL

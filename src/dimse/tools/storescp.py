@@ -208,9 +208,9 @@ def _pending(options: argparse.Namespace) -> Iterator[PendingStudies | None]:
 def _say_that_studies_wait(options: argparse.Namespace) -> None:
     """Say that studies wait from an earlier run that had a program for them, if there are any."""
     if os.path.isdir(os.path.join(options.output_directory, ".studies")):
-        from dimse.archive.events.pending import entries
+        from dimse.archive.events import pending_studies
 
-        if waiting := len(entries(options.output_directory)):
+        if waiting := len(pending_studies(options.output_directory)):
             common.warn(f"{waiting} studies wait for a program: --exec-study runs one, --pending-studies lists them")
 
 

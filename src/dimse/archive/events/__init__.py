@@ -14,6 +14,8 @@ JSON on its standard input: never in its arguments, and there is no shell.
 - `arrivals`: the studies whose instances are arriving.
 - `studies`: the studies that wait, in memory.
 - `pending`: the studies that wait, in a folder, where they survive the end of the process.
+- `entry`: the file of such a study.
+- `listing`: what waits in the folder, for a person.
 - `dispatcher`: `Events`, the threads that call commands and callables.
 """
 
@@ -22,7 +24,8 @@ from __future__ import annotations
 from dimse.archive.events.command import Command, CommandFailed
 from dimse.archive.events.dispatcher import Events
 from dimse.archive.events.document import Event, document
-from dimse.archive.events.pending import PendingStudies, PendingStudy
+from dimse.archive.events.listing import PendingStudy, pending_studies
+from dimse.archive.events.pending import PendingStudies
 from dimse.archive.events.report import Report
 from dimse.archive.events.study import Study
 
@@ -36,4 +39,5 @@ __all__ = [
     "Report",
     "Study",
     "document",
+    "pending_studies",
 ]

@@ -15,7 +15,7 @@ from dimse.archive.events.arrivals import key_of
 from dimse.archive.events.command import Command, CommandFailed
 from dimse.archive.events.document import Event, subject
 from dimse.archive.events.pending import PendingStudies
-from dimse.archive.events.studies import WAITS, Claim, Studies, Waiting
+from dimse.archive.events.studies import BUSY, WAITS, Claim, Studies, Waiting
 from dimse.archive.events.study import Study
 from dimse.archive.stored import NotAcknowledged, Stored
 from dimse.closing import Closing
@@ -87,12 +87,15 @@ class Events(Closing):
         self._unlisted = False  # there are studies in the folder that are not among them
         self._calls: Counter[str] = Counter()  # instance events that wait or run, by study
         self._parked: set[str] = set()  # studies that are looked at when these have ended
+        # What fails again and again, or hangs, leaves threads for what is new.
+        self._retries = threading.Semaphore(max(1, workers // 2))
         self._dropped = 0
         self._closing = False  # what is still to be told is told now
         self._ended = False  # and no more
         count = workers if on_instance or on_study else 0
         if on_study:
-            self._list_studies()
+            with self._changed:
+                self._list_studies()
         self._threads = [threading.Thread(target=self._work, name="dimse-events", daemon=True) for _ in range(count)]
         for thread in self._threads:
             thread.start()
@@ -124,7 +127,8 @@ class Events(Closing):
         """Note that the study of an instance waits; return its key, None where there is no room for another study."""
         if not self._studies.survive:
             with self._changed:
-                is_open = key_of(stored.study_instance_uid) in self._timed | self._parked
+                key = key_of(stored.study_instance_uid)
+                is_open = key in self._timed or key in self._parked
                 if self._closing or (len(self._timed) >= self._most and not is_open):
                     self._drop()
                     return None
@@ -188,12 +192,12 @@ class Events(Closing):
 
     def _drop(self) -> None:
         if not self._dropped:
-            LOGGER.warning("events are dropped: too many wait, or the end has come")
+            notice("events are dropped", "", "events are dropped: too many wait, or the end has come")
         self._dropped += 1
 
     def _say_dropped(self) -> None:
         if self._dropped:
-            LOGGER.warning("events that were dropped: %d", self._dropped)
+            notice("events were dropped", "", "events that were dropped: %d", self._dropped)
             self._dropped = 0
 
     def _due(self) -> Job | None:
@@ -253,7 +257,8 @@ class Events(Closing):
             wait = found if found is None or isinstance(found, float) else self._tell(found)
         except OSError as error:
             LOGGER.error("cannot tell of study %s now: %s", key, error.strerror or error)
-            found, wait = None, WAITS[1]
+            # Where the folder is gone, there is no event any more.
+            found, wait = None, None if isinstance(error, FileNotFoundError) else WAITS[1]
         with self._changed:
             if self._closing:
                 # While it was told of, instances may have come that another thread found no right to tell of.
@@ -265,6 +270,9 @@ class Events(Closing):
     def _tell(self, claim: Claim) -> float | None:
         """Call `on_study`; return the seconds until it is to be called again, if it is."""
         assert self._on_study is not None
+        if claim.attempts and not self._retries.acquire(blocking=False):
+            claim.release()
+            return BUSY
         try:
             if isinstance(self._on_study, Command):
                 self._on_study(claim.study, claim.lock)
@@ -273,6 +281,9 @@ class Events(Closing):
         except Exception as error:
             # Whatever a user's own code raises must not end the thread.
             return self._failed(claim, error)
+        finally:
+            if claim.attempts:
+                self._retries.release()
         claim.told()
         return None
 
@@ -282,13 +293,17 @@ class Events(Closing):
         survives = self._studies.survive
         if survives and isinstance(error, CommandFailed) and error.ended_by_us:
             claim.release()
-            LOGGER.warning("%s; the next start runs it again", words)
+            notice("study not told of", "", "%s; the next start runs it again", words)
             return None
         if self._closing and not survives:
             claim.told()
             LOGGER.error("%s; given up, as the end has come", words)
             return None
-        wait = claim.failed(error.why if isinstance(error, CommandFailed) else _in_words(error), self._clock())
+        try:
+            wait = claim.failed(error.why if isinstance(error, CommandFailed) else _in_words(error), self._clock())
+        except OSError:
+            LOGGER.error("%s", words)
+            raise
         if wait is None:
             hint = ": `storescp --pending-studies` lists it, and the next start tries again" if survives else ""
             LOGGER.error("%s; given up after %d attempts%s", words, len(WAITS) + 1, hint)

@@ -17,66 +17,40 @@ before `KEY.telling` is removed, and names the event, so that it counts once.
 
 from __future__ import annotations
 
-import errno
 import fcntl
-import json
 import logging
 import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from math import inf
-from typing import Any
 
 from dimse.archive.events.arrivals import Arrivals, key_of
+from dimse.archive.events.entry import FOLDER_NAME, TELLING, line_of, lines, read, try_lock, write
 from dimse.archive.events.studies import BUSY, WAITS, Claim, Quiet
 from dimse.archive.events.study import Study, new_event_id
 from dimse.archive.folders import FOLDER, close, sync
 from dimse.archive.stored import Stored
 from dimse.closing import Closing
-from dimse.values import fields, record, value
 
 LOGGER = logging.getLogger("dimse.archive")
 
-FOLDER_NAME = ".studies"
-
 _LOCK = ".lock"
-_TELLING = ".telling"
 _FILE = os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
 _TAIL = 64 * 1024  # bytes at the end of a file, at least one line of which is whole
 _IDENTITY = 64  # bytes at the beginning of a file that have the ID of its event
 _MOST_SYNCED = 10_000  # files that are known to be on the disk
 
-Line = dict[str, Any]
-
-
-@value
-class PendingStudy:
-    """A study that waits, as `entries` finds it.
-
-    Attributes:
-        study: Its instances so far.
-        state: "arriving": it is not quiet yet. "running": a command runs. "waiting": the next attempt will be made. "failed": given
-            up until storescp starts anew.
-        attempts: That have failed since storescp started.
-        why: The last failure; empty if there was none.
-    """
-
-    study: Study
-    state: str
-    attempts: int
-    why: str
-
 
 class PendingStudies(Closing):
     """Studies that wait to be told of, in the folder of a store. Any number of threads, and of forked processes, may share it.
 
-    Args:
-        folder: The store's.
-        durable: An instance is not acknowledged before the disk knows that its study waits.
-
     Make it where the store is made, before processes are forked. Studies that waited before, those too that were given up, are told
     of anew: their quiet time begins, and their attempts are counted from 0.
+
+    Args:
+        folder: The store's; made if it does not exist.
+        durable: An instance is not acknowledged before the disk knows that its study waits.
 
     Raises:
         OSError: The folder cannot be made or read.
@@ -106,18 +80,21 @@ class PendingStudies(Closing):
         self._directory = os.open(path, FOLDER | os.O_NOFOLLOW)
         self._synced.clear()
         if self._durable:
-            parent = os.open(self.folder, FOLDER)
-            try:
-                sync(parent)
-            finally:
-                close(parent)
+            for folder in (self.folder, os.path.dirname(self.folder)):
+                parent = os.open(folder, FOLDER)
+                try:
+                    sync(parent)
+                finally:
+                    close(parent)
 
     def close(self) -> None:
         """Close the folder, and remove it if nothing waits; harmless twice. The processes that share it must have ended."""
         if self._directory < 0:
             return
-        with suppress(OSError):  # something waits, or the folder is gone
-            if not self.listed():
+        with suppress(OSError):  # the folder is gone
+            if waiting := len(self.listed()):
+                LOGGER.info("Studies that wait until the next start: %d", waiting)
+            else:
                 with suppress(FileNotFoundError):
                     os.unlink(_LOCK, dir_fd=self._directory)
                 os.rmdir(os.path.join(self.folder, FOLDER_NAME))
@@ -127,8 +104,8 @@ class PendingStudies(Closing):
     def _resume(self) -> None:
         """Let every study that waits be told of anew, those too that were given up."""
         for key in self.listed():
-            with suppress(FileNotFoundError), self._opened(key + _TELLING) as file:
-                _write(file, {"resumed": True})
+            with suppress(FileNotFoundError), self._opened(key + TELLING) as file:
+                write(file, {"resumed": True})
 
     # --- as `Waiting` ---
 
@@ -151,11 +128,11 @@ class PendingStudies(Closing):
 
     def _note(self, key: str, stored: Stored, now: float) -> None:
         # The event has the ID of the first line.
-        line = _line_of(Study.of(stored, new_event_id())) | {"at": now}
+        line = line_of(Study.of(stored, new_event_id())) | {"at": now}
         with self._locked():
             file = os.open(key, _FILE | os.O_CREAT, 0o600, dir_fd=self._directory)
             try:
-                _write(file, line)
+                write(file, line)
             except OSError:
                 close(file)
                 raise
@@ -177,7 +154,7 @@ class PendingStudies(Closing):
 
     def listed(self) -> list[str]:
         """Return the keys of the studies that wait."""
-        names = (name.removesuffix(_TELLING) for name in os.listdir(self._directory) if not name.startswith("."))
+        names = (name.removesuffix(TELLING) for name in os.listdir(self._directory) if not name.startswith("."))
         return sorted(set(names))
 
     def claim(self, key: str, now: float, timeout: float, *, at_the_end: bool = False) -> Claim | float | None:
@@ -210,7 +187,7 @@ class PendingStudies(Closing):
         if telling.file < 0:
             self._last.pop(key, None)
             return None
-        wait = _read(telling.file).due - now
+        wait = read(telling.file).due - now
         if wait > 0:
             return None if at_the_end or wait == inf else wait
         return telling.handed_on()
@@ -226,10 +203,10 @@ class PendingStudies(Closing):
             # Only `KEY.telling` is ever locked for longer, so there is nothing to wait for.
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if telling.file >= 0:
-                before = _read(telling.file).study
+                before = read(telling.file).study
                 if before is not None:
-                    _write(file, _line_of(before) | {"continues": before.event_id})
-            os.rename(key, key + _TELLING, src_dir_fd=self._directory, dst_dir_fd=self._directory)
+                    write(file, line_of(before) | {"continues": before.event_id})
+            os.rename(key, key + TELLING, src_dir_fd=self._directory, dst_dir_fd=self._directory)
         except OSError:
             close(file)
             raise
@@ -255,10 +232,10 @@ class PendingStudies(Closing):
         """Give the file of the event that is told of, or will be again, locked for the block unless it is kept."""
         telling = _LockedFile()
         with suppress(FileNotFoundError):
-            telling.file = os.open(key + _TELLING, _FILE, dir_fd=self._directory)
+            telling.file = os.open(key + TELLING, _FILE, dir_fd=self._directory)
         try:
             if telling.file >= 0:
-                telling.busy = not _try_lock(telling.file)
+                telling.busy = not try_lock(telling.file)
             yield telling
         finally:
             if telling.file >= 0:
@@ -275,7 +252,7 @@ class PendingStudies(Closing):
         """Return when any process has noted the last instance of a study; before an hour if that was in an earlier life."""
         with self._opened(key) as file:
             tail = os.pread(file, _TAIL, max(0, os.fstat(file).st_size - _TAIL))
-        times = [line["at"] for line in _lines(tail) if "at" in line]
+        times = [line["at"] for line in lines(tail) if "at" in line]
         # A clock that began anew with the machine may be behind.
         return times[-1] if times and times[-1] <= now else -inf
 
@@ -311,33 +288,33 @@ class _Claim:
     def __init__(self, studies: PendingStudies, key: str, file: int, study: Study, attempts: int) -> None:
         self._studies, self._key, self._file = studies, key, file
         self.lock: int | None = file
-        self.study, self._attempts = study, attempts
+        self.study, self.attempts = study, attempts
 
     @classmethod
     def of(cls, studies: PendingStudies, key: str, locked: _LockedFile) -> _Claim | None:
         """Claim the study whose file is locked; None if there is no line in the file."""
         file = locked.file
-        entry = _read(file)
+        entry = read(file)
         if entry.study is not None:
             return cls(studies, key, file, entry.study, entry.attempts)
         # A power cut leaves such a file, of an instance that had not been acknowledged.
         LOGGER.warning("removed a file of a study that waits: there is nothing in it: %s", key)
         with studies._locked():
-            os.unlink(key + _TELLING, dir_fd=studies._directory)
+            os.unlink(key + TELLING, dir_fd=studies._directory)
             close(file)
         return None
 
     def told(self) -> None:
         """Remove the event."""
-        with self._ending():
-            os.unlink(self._key + _TELLING, dir_fd=self._studies._directory)
+        with self._ending(), suppress(FileNotFoundError):  # a person has removed it
+            os.unlink(self._key + TELLING, dir_fd=self._studies._directory)
 
     def failed(self, why: str, now: float) -> float | None:
         """Note that an attempt has failed; return the seconds until the next one, None if there is none."""
-        attempts = self._attempts + 1
+        attempts = self.attempts + 1
         wait = WAITS[attempts - 1] if attempts <= len(WAITS) else None
         with self._ending():
-            _write(self._file, {"failed": why, "due": None if wait is None else now + wait})
+            write(self._file, {"failed": why, "due": None if wait is None else now + wait})
         return wait
 
     def release(self) -> None:
@@ -354,106 +331,3 @@ class _Claim:
         finally:
             fcntl.flock(self._file, fcntl.LOCK_UN)
             close(self._file)
-
-
-# --- what is in the files ---
-
-
-@record
-class _Entry:
-    """What the lines of a file say.
-
-    Attributes:
-        study: The event; None if there is no line.
-        attempts: That have failed since storescp started.
-        due: When the next one is made; infinite if there is none.
-        why: Of the last failure.
-    """
-
-    study: Study | None = None
-    attempts: int = 0
-    due: float = -inf
-    why: str = ""
-
-
-def _read(file: int) -> _Entry:
-    """Read a file."""
-    entry, parts = _Entry(), set[str]()
-    for line in _lines(os.pread(file, os.fstat(file).st_size, 0)):
-        if line.get("resumed"):
-            entry.attempts, entry.due = 0, -inf
-        elif "failed" in line:
-            entry.attempts += 1
-            entry.why = line["failed"]
-            entry.due = inf if line["due"] is None else line["due"]
-        elif (part := line.get("continues")) is None or part not in parts:
-            parts.add(part or "")
-            study = Study(**{name: line[name] for name in fields(Study)})
-            entry.study = study if entry.study is None else entry.study.joined_by(study)
-    return entry
-
-
-def _lines(content: bytes) -> Iterator[Line]:
-    """Give the lines that are whole: a full disk or a power cut may have left others."""
-    for line in content.splitlines():
-        with suppress(ValueError):
-            found = json.loads(line)
-            if isinstance(found, dict):
-                yield found
-
-
-def _line_of(study: Study) -> Line:
-    """Return the line for a study or a part of it; the event's ID comes first."""
-    return {"event_id": study.event_id} | {name: getattr(study, name) for name in fields(study)}
-
-
-def _write(file: int, line: Line) -> None:
-    """Append a line. It begins on a line of its own, whatever is before it.
-
-    Raises:
-        OSError: It was not written as a whole.
-    """
-    content = b"\n" + json.dumps(line).encode("ascii") + b"\n"
-    if os.write(file, content) < len(content):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-
-def _try_lock(file: int, kind: int = fcntl.LOCK_EX) -> bool:
-    try:
-        fcntl.flock(file, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def entries(folder: str | os.PathLike[str]) -> list[PendingStudy]:
-    """Return the studies that wait in the folder of a store, which may be in use.
-
-    Raises:
-        OSError: The folder cannot be read.
-    """
-    os.listdir(folder)
-    path = os.path.join(folder, FOLDER_NAME)
-    found = []
-    try:
-        names = sorted(name for name in os.listdir(path) if not name.startswith("."))
-    except FileNotFoundError:
-        return []
-    for name in names:
-        with suppress(FileNotFoundError):  # it has been told of meanwhile
-            file = os.open(os.path.join(path, name), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-            try:
-                entry, is_free = _read(file), _try_lock(file, fcntl.LOCK_SH)
-            finally:
-                close(file)
-            if entry.study is not None:
-                found.append(PendingStudy(entry.study, _state(name, entry, is_free), entry.attempts, entry.why))
-    return found
-
-
-def _state(name: str, entry: _Entry, is_free: bool) -> str:
-    if not name.endswith(_TELLING):
-        return "arriving"
-    if not is_free:
-        return "running"
-    return "failed" if entry.due == inf else "waiting"

@@ -19,7 +19,7 @@ WAITS = (10.0, 60.0, 600.0, 3600.0)
 """Seconds from a failed attempt to the next one; after the last of them a study is given up."""
 
 BUSY = 1.0
-"""Seconds from finding that another thread or process tells of a study until it is looked at again."""
+"""Seconds until a study is looked at again that another thread or process tells of, or that no thread is free for."""
 
 _LOOK_AGAIN = 0.5  # seconds from finding an instance whose study is not known yet until it is looked at again
 _UNKNOWN = 30.0  # seconds, at most, that instances of unknown studies keep a study from being quiet
@@ -31,6 +31,10 @@ class Claim(Protocol):
     @property
     def study(self) -> Study:
         """The event."""
+
+    @property
+    def attempts(self) -> int:
+        """How many attempts have failed."""
 
     @property
     def lock(self) -> int | None:
@@ -188,7 +192,7 @@ class _MemoryClaim:
     lock: int | None = None
 
     def __init__(self, telling: _Telling, all_telling: dict[str, _Telling], key: str) -> None:
-        self.study = telling.study
+        self.study, self.attempts = telling.study, telling.attempts
         self._telling, self._all, self._key = telling, all_telling, key
 
     def told(self) -> None:
