@@ -534,6 +534,15 @@ def test_more_studies_than_there_is_room_for_are_dropped_and_counted(caplog: pyt
     assert warnings(caplog) == ["events are dropped: too many wait, or the end has come", "events that were dropped: 2"]
 
 
+# --- the documentation ---
+
+
+@pytest.mark.parametrize("event", [STORED, Study("1.2", "4711", "/archive", 3, 1, 3000, 0.0, 1.0, "ab12")])
+def test_every_entry_of_an_event_is_documented(event: Stored | Study) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "receiving.md").read_text()
+    assert [name for name in document(event) if f"`{name}`" not in text] == []
+
+
 # --- over the network ---
 
 

@@ -19,12 +19,8 @@ from dimse.sinks import DiscardSink
 from dimse.tools import audit, common, identity, listening, tls
 
 if TYPE_CHECKING:
-    from dimse.archive.events import (
-        Command,
-        Events,
-        PendingStudies,
-        Report,
-    )  # which load much, and are for the options under "events"
+    # They load much, and are for the options under "events".
+    from dimse.archive.events import Command, Events, PendingStudies, Report
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -140,7 +136,7 @@ def add_events(parser: common.Parser) -> None:
         "--exec-study",
         metavar="CMD",
         type=common.validated(_command),
-        help="run one for each study that has become quiet, until it succeeds: again after 10 s, 1, 10 and 60 min",
+        help="run a program for each study that has become quiet; if it fails, again after 10 s, 1, 10 and 60 min",
     )
     group.add_argument(
         "--study-timeout",

@@ -1,4 +1,4 @@
-"""Arrivals: the studies whose instances are arriving in a store, from whichever association of whichever process.
+"""Arrivals: the studies whose instances are arriving in a store, over any association of any process.
 
 A `FileStore` writes each instance that arrives to a file in its `.incoming`, from its command on until it has been answered. So the
 folder says what is arriving in all processes that share it, and to receive an instance costs nothing more. Its study is known as

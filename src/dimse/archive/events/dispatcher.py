@@ -43,7 +43,7 @@ class Events(Closing):
     in about the order of arrival; so make it after a fork. Instance events that wait are in memory: when the process is
     killed they are lost, and the report is not.
 
-    A study is told of once it is quiet: no instance of it, nor a duplicate of one, has arrived for `study_timeout` seconds, none is
+    A study is announced once it is quiet: no instance of it, nor a duplicate of one, has arrived for `study_timeout` seconds, none is
     arriving in the store, and all `on_instance` calls for its instances have ended. A later instance begins a new event. Instances
     without a Study Instance UID belong to no study.
 
@@ -104,7 +104,7 @@ class Events(Closing):
         """Tell of an instance that has been kept.
 
         Raises:
-            NotAcknowledged: It cannot be noted that its study waits; it is told of neither.
+            NotAcknowledged: It cannot be noted that its study waits; it is announced neither.
         """
         key = self._join(stored) if self._on_study and stored.study_instance_uid else None
         if self._report is not None:
@@ -140,7 +140,7 @@ class Events(Closing):
     def close(self, drain: float = DRAIN) -> None:
         """Tell of what waits, and of every study that is open though it may not be whole, and end; harmless twice.
 
-        To be called when nothing is stored any more. Studies that are kept in a folder and cannot be told of now stay there.
+        To be called when nothing is stored any more. Studies that are kept in a folder and cannot be announced now stay there.
 
         Args:
             drain: Seconds that this may take. Then commands that still run are killed. What waits in memory is dropped, with a
@@ -251,17 +251,17 @@ class Events(Closing):
                     self._look_at(key, self._clock())
 
     def _tell_of_study(self, key: str) -> None:
-        """Tell of a study, if it is quiet; otherwise it is looked at later."""
+        """Announce a study, if it is quiet; otherwise it is looked at later."""
         try:
             found = self._studies.claim(key, self._clock(), self._study_timeout, at_the_end=self._closing)
             wait = found if found is None or isinstance(found, float) else self._tell(found)
         except OSError as error:
-            LOGGER.error("cannot tell of study %s now: %s", key, error.strerror or error)
+            LOGGER.error("cannot announce study %s now: %s", key, error.strerror or error)
             # Where the folder is gone, there is no event any more.
             found, wait = None, None if isinstance(error, FileNotFoundError) else WAITS[1]
         with self._changed:
             if self._closing:
-                # While it was told of, instances may have come that another thread found no right to tell of.
+                # While it was announced, instances may have come that another thread could not claim.
                 if found is not None and not isinstance(found, float):
                     self._look_at(key, self._clock())
             elif wait is not None:
@@ -293,7 +293,7 @@ class Events(Closing):
         survives = self._studies.survive
         if survives and isinstance(error, CommandFailed) and error.ended_by_us:
             claim.release()
-            notice("study not told of", "", "%s; the next start runs it again", words)
+            notice("study not announced", "", "%s; the next start runs it again", words)
             return None
         if self._closing and not survives:
             claim.told()
@@ -309,7 +309,7 @@ class Events(Closing):
             LOGGER.error("%s; given up after %d attempts%s", words, len(WAITS) + 1, hint)
         else:
             after = f"{wait:g} s" if wait < 60 else f"{wait / 60:g} min"
-            notice("study not told of", "", "%s; it is tried again in %s", words, after)
+            notice("study not announced", "", "%s; it is tried again in %s", words, after)
         return wait
 
 

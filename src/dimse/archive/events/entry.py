@@ -1,4 +1,4 @@
-"""The file of a study that waits: a line of JSON for each instance, and for each failed attempt to tell of the study."""
+"""The file of a study that waits: a line of JSON for each instance, and for each failed attempt to announce the study."""
 
 from __future__ import annotations
 

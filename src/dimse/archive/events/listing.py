@@ -1,4 +1,4 @@
-"""The studies that wait in the folder of a store, for whoever looks after it."""
+"""The studies that wait in the folder of a store, for its administrator."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def pending_studies(folder: str | os.PathLike[str]) -> list[PendingStudy]:
     except FileNotFoundError:
         return []
     for name in names:
-        with suppress(FileNotFoundError):  # it has been told of meanwhile
+        with suppress(FileNotFoundError):  # it has been announced meanwhile
             file = os.open(os.path.join(path, name), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
             try:
                 entry, is_free = read(file), not name.endswith(TELLING) or try_lock(file, fcntl.LOCK_SH)

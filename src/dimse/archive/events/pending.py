@@ -1,4 +1,4 @@
-"""PendingStudies: studies that wait to be told of, in a folder, where they survive the end of the process.
+"""PendingStudies: studies that wait to be announced, in a folder, where they survive the end of the process.
 
 The folder is `.studies` within that of the store. It has a file for each study that waits:
 
@@ -7,9 +7,9 @@ The folder is `.studies` within that of the store. It has a file for each study 
     .lock           locked while any of them is changed
 
 A file's first line has the event's ID, and is on the disk before the first instance is acknowledged (unless durability is "none").
-So whatever happens, a study of which an instance was acknowledged has a file until it has been told of. `KEY` becomes
-`KEY.telling` by being renamed. Whoever tells of a study holds a lock on `KEY.telling`, and the command inherits it: so a study is
-told of once at a time, whichever processes share the folder, and also when storescp was killed and its command lives on.
+So whatever happens, a study of which an instance was acknowledged has a file until it has been announced. `KEY` becomes
+`KEY.telling` by being renamed. The thread that announces a study holds a lock on `KEY.telling`, and the command inherits it: so a study is
+announced once at a time, whichever processes share the folder, and also when storescp was killed and its command lives on.
 
 Where an event has failed and the study goes on, the later event takes its instances over: the line that does so is written
 before `KEY.telling` is removed, and names the event, so that it counts once.
@@ -43,10 +43,10 @@ _MOST_SYNCED = 10_000  # files that are known to be on the disk
 
 
 class PendingStudies(Closing):
-    """Studies that wait to be told of, in the folder of a store. Any number of threads, and of forked processes, may share it.
+    """Studies that wait to be announced, in the folder of a store. Any number of threads, and of forked processes, may share it.
 
-    Make it where the store is made, before processes are forked. Studies that waited before, those too that were given up, are told
-    of anew: their quiet time begins, and their attempts are counted from 0.
+    Make it where the store is made, before processes are forked. Studies that waited before, those too that were given up, are
+    announced anew: their quiet time begins, and their attempts are counted from 0.
 
     Args:
         folder: The store's; made if it does not exist.
@@ -102,7 +102,7 @@ class PendingStudies(Closing):
         self._directory = -1
 
     def _resume(self) -> None:
-        """Let every study that waits be told of anew, those too that were given up."""
+        """Let every study that waits be announced anew, those too that were given up."""
         for key in self.listed():
             with suppress(FileNotFoundError), self._opened(key + TELLING) as file:
                 write(file, {"resumed": True})
@@ -142,7 +142,7 @@ class PendingStudies(Closing):
             close(file)
 
     def _sync(self, file: int) -> None:
-        """Wait until the disk knows of a file, once for each. Later lines only add to what is told of the study."""
+        """Wait until the disk knows of a file, once for each. Later lines only add to what is announced the study."""
         # Not the inode, which the file of another event may have next.
         identity = os.pread(file, _IDENTITY, 0)
         if self._durable and identity not in self._synced:
@@ -180,7 +180,7 @@ class PendingStudies(Closing):
     def _take(
         self, key: str, telling: _LockedFile, now: float, timeout: float, at_the_end: bool
     ) -> _LockedFile | float | None:
-        """Return the file of a study that is to be told of; or the seconds until then, or None, as `claim` does."""
+        """Return the file of a study that is to be announced; or the seconds until then, or None, as `claim` does."""
         if self._exists(key):
             wait = self._last_noted(key, now) + timeout - now
             return wait if wait > 0 and not at_the_end else self._begin(key, telling)
@@ -193,7 +193,7 @@ class PendingStudies(Closing):
         return telling.handed_on()
 
     def _begin(self, key: str, telling: _LockedFile) -> _LockedFile:
-        """Begin to tell of a study that is quiet; an event that could not be told of becomes a part of it.
+        """Begin to announce a study that is quiet; an event that could not be announced becomes a part of it.
 
         Returns:
             Its file.
@@ -229,7 +229,7 @@ class PendingStudies(Closing):
 
     @contextmanager
     def _telling(self, key: str) -> Iterator[_LockedFile]:
-        """Give the file of the event that is told of, or will be again, locked for the block unless it is kept."""
+        """Give the file of the event that is announced, or will be again, locked for the block unless it is kept."""
         telling = _LockedFile()
         with suppress(FileNotFoundError):
             telling.file = os.open(key + TELLING, _FILE, dir_fd=self._directory)

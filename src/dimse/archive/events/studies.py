@@ -1,4 +1,4 @@
-"""Studies that wait to be told of: when a study is quiet, and how often and when a failed attempt is repeated.
+"""Studies that wait to be announced: when a study is quiet, and how often and when a failed attempt is repeated.
 
 `Studies` keeps them in memory, and they end with the process; `dimse.archive.events.pending` keeps them in a folder. To both the
 time is an argument: they have no clock and no thread, and may be called by any number of threads.
@@ -19,14 +19,14 @@ WAITS = (10.0, 60.0, 600.0, 3600.0)
 """Seconds from a failed attempt to the next one; after the last of them a study is given up."""
 
 BUSY = 1.0
-"""Seconds until a study is looked at again that another thread or process tells of, or that no thread is free for."""
+"""Seconds until a study is looked at again that another thread or process announces, or that no thread is free for."""
 
 _LOOK_AGAIN = 0.5  # seconds from finding an instance whose study is not known yet until it is looked at again
 _UNKNOWN = 30.0  # seconds, at most, that instances of unknown studies keep a study from being quiet
 
 
 class Claim(Protocol):
-    """The right to tell of a study, which one thread of one process has at a time; it ends with one of its methods."""
+    """The right to announce a study, which one thread of one process has at a time; it ends with one of its methods."""
 
     @property
     def study(self) -> Study:
@@ -38,7 +38,7 @@ class Claim(Protocol):
 
     @property
     def lock(self) -> int | None:
-        """A file that a command keeps open, so that nobody else tells of the study while it runs; None if there is none."""
+        """A file that a command keeps open, so that no other process announces the study while it runs; None if there is none."""
 
     def told(self) -> None:
         """Forget the event: it has been told."""
@@ -51,7 +51,7 @@ class Claim(Protocol):
 
 
 class Waiting(Protocol):
-    """Studies that wait to be told of.
+    """Studies that wait to be announced.
 
     Attributes:
         survive: They are still there when the process has ended.
@@ -80,7 +80,7 @@ class Waiting(Protocol):
 
 
 class Quiet:
-    """Decides how long a study that nothing of has come for a while may still not be told of, for what is arriving."""
+    """Decides how long a study of which nothing has come for a while may still not be announced, for what is arriving."""
 
     def __init__(self) -> None:
         # By key: when instances of unknown studies began to hold it up.
@@ -115,13 +115,13 @@ class _Gathering:
 
 @record
 class _Telling:
-    """A study that was quiet, until it has been told of or is given up.
+    """A study that was quiet, until it has been announced or is given up.
 
     Attributes:
         study: Its instances.
         attempts: That have failed.
         due: When the next one is made.
-        claimed: A thread tells of it now.
+        claimed: A thread announces it now.
     """
 
     study: Study

@@ -21,7 +21,7 @@ class Study:
         size: Bytes of the data sets of the files that were added.
         first_received: When the first was kept, in seconds since 1970-01-01 UTC.
         last_received: When the last was.
-        event_id: The name of this event, which each attempt to tell of it has in common; 32 hexadecimal digits.
+        event_id: The name of this event, which all attempts to announce it have in common; 32 hexadecimal digits.
     """
 
     study_instance_uid: str
@@ -64,7 +64,7 @@ class Study:
         )
 
     def continued_by(self, later: Study) -> Study:
-        """Return the study of a later event with the instances of this one, which could not be told of."""
+        """Return the study of a later event with the instances of this one, which could not be announced."""
         return replace(self.joined_by(later), event_id=later.event_id)
 
 
