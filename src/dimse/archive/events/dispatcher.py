@@ -43,9 +43,9 @@ class Events(Closing):
     in about the order of arrival; so make it after a fork. Instance events that wait are in memory: when the process is
     killed they are lost, and the report is not.
 
-    A study is announced once it is quiet: no instance of it, nor a duplicate of one, has arrived for `study_timeout` seconds, none is
-    arriving in the store, and all `on_instance` calls for its instances have ended. A later instance begins a new event. Instances
-    without a Study Instance UID belong to no study.
+    A study is announced once it is quiet: no instance of it, nor a duplicate of one, has arrived for `study_timeout` seconds, none
+    is arriving in the store, and all `on_instance` calls for its instances have ended. A later instance begins a new event.
+    Instances without a Study Instance UID belong to no study.
 
     Where `on_study` raises, or its command fails, that is a notice, and it is called again after 10 seconds, 1, 10 and 60 minutes,
     with the same event ID. Then the study is given up, which is an error in the log.

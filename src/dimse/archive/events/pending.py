@@ -8,8 +8,10 @@ The folder is `.studies` within that of the store. It has a file for each study 
 
 A file's first line has the event's ID, and is on the disk before the first instance is acknowledged (unless durability is "none").
 So whatever happens, a study of which an instance was acknowledged has a file until it has been announced. `KEY` becomes
-`KEY.telling` by being renamed. The thread that announces a study holds a lock on `KEY.telling`, and the command inherits it: so a study is
-announced once at a time, whichever processes share the folder, and also when storescp was killed and its command lives on.
+`KEY.telling` by being renamed.
+
+The thread that announces a study holds a lock on `KEY.telling`, and the command inherits it. So a study is announced once at a
+time, by one of the processes that share the folder, and also when storescp was killed and its command lives on.
 
 Where an event has failed and the study goes on, the later event takes its instances over: the line that does so is written
 before `KEY.telling` is removed, and names the event, so that it counts once.
