@@ -20,7 +20,7 @@ import pytest
 
 import dimse
 from dimse.archive import FileStore
-from dimse.archive.events import Command, Events, Report, Study, document
+from dimse.archive.events import Command, CommandFailed, Events, Report, Study, document
 from dimse.archive.stored import Stored
 from dimse.logs import show_private
 from dimse.values import replace
@@ -54,7 +54,7 @@ told = {
     "variables": variables,
     "input": sys.stdin.read(),
     "files": sorted(int(name) for name in os.listdir("/dev/fd")),
-    "output": os.path.samestat(os.fstat(1), os.stat(os.devnull)) and os.path.samestat(os.fstat(2), os.stat(os.devnull)),
+    "output": not os.isatty(1) and os.fstat(1).st_nlink == 0 and os.path.samestat(os.fstat(1), os.fstat(2)),
     "leads": os.getsid(0) == os.getpgrp() == os.getpid(),
 }
 with open(os.path.join(sys.argv[1], str(os.getpid())), "x") as file:
@@ -189,7 +189,7 @@ def test_a_command_is_told_all_there_is_to_an_instance(told: Callable[..., dict[
 
 
 def test_a_command_is_told_all_there_is_to_a_study(told: Callable[..., dict[str, Any]]) -> None:
-    record = told(Study("1.2", "4711", "/archive", 3, 1, 3000, 1_700_000_000.0, 1_700_000_001.0))
+    record = told(Study("1.2", "4711", "/archive", 3, 1, 3000, 1_700_000_000.0, 1_700_000_001.0, "ab12"))
     expected = {
         "event": "study",
         "study_instance_uid": "1.2",
@@ -200,6 +200,7 @@ def test_a_command_is_told_all_there_is_to_a_study(told: Callable[..., dict[str,
         "size": 3000,
         "first_received": "2023-11-14T22:13:20+00:00",
         "last_received": "2023-11-14T22:13:21+00:00",
+        "event_id": "ab12",
     }
     assert json.loads(record["input"]) == expected
     assert record["variables"] == {f"DIMSE_{name.upper()}": str(value) for name, value in expected.items()}
@@ -226,7 +227,7 @@ def test_a_command_inherits_nothing_and_leads_a_session(told: Callable[..., dict
         os.close(reading)
         os.close(writing)
     assert record["files"] == [0, 1, 2, 3]  # 3 is the listing's own
-    assert record["output"]
+    assert record["output"]  # a file without a name: how much is printed is told where the command fails
     assert record["leads"]
 
 
@@ -267,36 +268,45 @@ def test_a_command_has_our_own_environment_too(
     assert warnings(caplog) == []
 
 
-def test_more_than_the_system_hands_on_is_a_warning(caplog: pytest.LogCaptureFixture) -> None:
-    Command("true")(replace(STORED, patient_id="x" * 10_000_000))
-    assert warnings(caplog) == ["command true for instance 1.2.3: it cannot be run: Argument list too long"]
+# A command that fails raises: `Events` knows what becomes of the event, and tells of it.
+
+
+def test_more_than_the_system_hands_on_is_a_failure() -> None:
+    with pytest.raises(CommandFailed, match=r"^command true: it cannot be run: Argument list too long$"):
+        Command("true")(replace(STORED, patient_id="x" * 10_000_000))
 
 
 @pytest.mark.parametrize(
     ("script", "why"),
-    [("raise SystemExit(7)", "exit status 7"), ("import os; os.kill(os.getpid(), 9)", "killed by signal 9")],
+    [
+        ("raise SystemExit(7)", "exit status 7, 0 bytes printed"),
+        ("import sys; print('Doe^Jane'); print('x', file=sys.stderr); sys.exit(3)", "exit status 3, 11 bytes printed"),
+        ("import os; os.kill(os.getpid(), 9)", "killed by signal 9, 0 bytes printed"),
+    ],
 )
-def test_a_failure_is_one_warning(caplog: pytest.LogCaptureFixture, script: str, why: str) -> None:
-    Command(python(script))(replace(STORED, sop_instance_uid="1.2\nE: forged"))
+def test_a_failure_is_one_notice_with_how_much_was_printed_but_not_what(
+    caplog: pytest.LogCaptureFixture, script: str, why: str
+) -> None:
+    with Events(Command(python(script))) as events:
+        events(replace(STORED, sop_instance_uid="1.2\nE: forged"))
     assert warnings(caplog) == [f"command {sys.executable} for instance 1.2\\nE: forged: {why}"]
+    assert {record.name for record in caplog.records} == {"dimse.notices"}
 
 
-def test_a_program_that_has_gone_is_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_program_that_has_gone_is_a_failure(tmp_path: Path) -> None:
     program = tmp_path / "program"
     program.write_text("#!/bin/sh\n")
     program.chmod(0o700)
     command = Command([str(program)])
     program.unlink()
-    command(Study("1.2", "", "/archive", 1, 0, 1, 0.0, 0.0))
-    assert warnings(caplog) == [f"command {program} for study 1.2: it cannot be run: No such file or directory"]
+    with pytest.raises(CommandFailed, match=rf"^command {program}: it cannot be run: No such file or directory$"):
+        command(Study("1.2", "", "/archive", 1, 0, 1, 0.0, 0.0))
 
 
 @pytest.mark.thorough
-def test_the_deadline_kills_a_command_and_what_it_has_started(
-    tmp_path: Path, fifo: int, caplog: pytest.LogCaptureFixture
-) -> None:
-    Command(python(NEVER_ENDS, tmp_path / "fifo"), deadline=2)(STORED)
-    assert warnings(caplog) == [f"command {sys.executable} for instance 1.2.3: killed after 2 seconds"]
+def test_the_deadline_kills_a_command_and_what_it_has_started(tmp_path: Path, fifo: int) -> None:
+    with pytest.raises(CommandFailed, match="killed after 2 seconds"):
+        Command(python(NEVER_ENDS, tmp_path / "fifo"), deadline=2)(STORED)
     os.set_blocking(fifo, True)
     with open(fifo, "rb", closefd=False) as reading:
         assert reading.read() == b"xx"  # to the end: both ran, and neither does
@@ -393,7 +403,7 @@ def test_what_raises_is_a_line_in_the_log(caplog: pytest.LogCaptureFixture) -> N
     assert sorted(seen) == ["Stored"] * 4 + ["Study"]
     assert sorted(warnings(caplog)) == sorted(
         [f"telling of instance 1.2.{number} failed: RuntimeError: no\\nreason" for number in (1, 1, 2, 2)]
-        + ["telling of study 1.2 failed: RuntimeError: no\\nreason"]
+        + ["telling of study 1.2 failed: RuntimeError: no\\nreason; given up, as the end has come"]
     )
 
 
@@ -510,7 +520,9 @@ def test_a_study_counts_and_says_where_it_is() -> None:
         arrive("/archive/4711/1.2/2/c", received=12.0, patient_id="other")
         arrive("/archive/4711/1.2/1/a", received=13.0, duplicate=True)
         arrive("/archive/none", study_instance_uid="")
-    assert studies == [Study("1.2", "4711", "/archive/4711/1.2", 3, 1, 2005, 10.0, 13.0)]
+    (study,) = studies
+    assert study == Study("1.2", "4711", "/archive/4711/1.2", 3, 1, 2005, 10.0, 13.0, study.event_id)
+    assert len(study.event_id) == 32
 
 
 def test_more_studies_than_there_is_room_for_are_dropped_and_counted(caplog: pytest.LogCaptureFixture) -> None:
@@ -518,8 +530,17 @@ def test_more_studies_than_there_is_room_for_are_dropped_and_counted(caplog: pyt
     with Events(None, studies.append, waiting=2, workers=1) as events:
         for study in ("1.2", "1.3", "1.4", "1.5", "1.2"):
             events(instance(1, study))
-    assert [(study.study_instance_uid, study.instances) for study in studies] == [("1.3", 1), ("1.2", 2)]
+    assert sorted((study.study_instance_uid, study.instances) for study in studies) == [("1.2", 2), ("1.3", 1)]
     assert warnings(caplog) == ["events are dropped: too many wait, or the end has come", "events that were dropped: 2"]
+
+
+# --- the documentation ---
+
+
+@pytest.mark.parametrize("event", [STORED, Study("1.2", "4711", "/archive", 3, 1, 3000, 0.0, 1.0, "ab12")])
+def test_every_entry_of_an_event_is_documented(event: Stored | Study) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "receiving.md").read_text()
+    assert [name for name in document(event) if f"`{name}`" not in text] == []
 
 
 # --- over the network ---
@@ -587,11 +608,9 @@ def test_the_end_kills_a_command_that_takes_too_long_and_says_what_was_not_done(
     events.close()
     said = warnings(caplog)
     assert "events that were dropped: 3" in said  # two instances and the study
-    assert f"command {sys.executable} for instance 1.2.0: killed, as the end has come" in said
-    command(STORED)
-    assert warnings(caplog)[len(said) :] == [
-        f"command {sys.executable} for instance 1.2.3: it was not run: the end has come"
-    ]
+    assert any(f"command {sys.executable} for instance 1.2.0: killed, as the end has come" in line for line in said)
+    with pytest.raises(CommandFailed, match="it was not run: the end has come"):
+        command(STORED)
 
 
 def test_what_comes_after_the_end_is_said_to_be_dropped(caplog: pytest.LogCaptureFixture) -> None:

@@ -22,7 +22,17 @@ import dimse
 from dimse.settings import ProposedContext
 from dimse.sinks import SpooledSink
 from dimse.uids import ExplicitVRLittleEndian
-from tests.archive.storing import CT, ENVIRONMENT, KEPT, ROOT, data_set, names, store_request, stored_data_set
+from tests.archive.storing import (
+    CT,
+    ENVIRONMENT,
+    KEPT,
+    ROOT,
+    STUDY_INSTANCE_UID,
+    data_set,
+    names,
+    store_request,
+    stored_data_set,
+)
 from tests.interop.ours import TIMEOUTS
 
 
@@ -39,9 +49,10 @@ class Receiver:
 
 
 @contextmanager
-def storescp(folder: Path, *, before: tuple[str, ...] = ()) -> Iterator[Receiver]:
+def storescp(folder: Path, *options: object, before: tuple[str, ...] = ()) -> Iterator[Receiver]:
     """Run storescp; `before` are the words in front of it. It ends by SIGTERM, unless it has ended."""
     words = [*before, sys.executable, "-m", "dimse", "storescp", "0", "-v", "-ba", "127.0.0.1", "-od", str(folder)]
+    words += map(str, options)
     with subprocess.Popen(words, stderr=subprocess.PIPE, text=True, cwd=ROOT, env=ENVIRONMENT) as process:
         try:
             assert process.stderr is not None
@@ -57,11 +68,12 @@ def storescp(folder: Path, *, before: tuple[str, ...] = ()) -> Iterator[Receiver
             process.kill()
 
 
-def send(association: dimse.Association, uid: str, content: bytes) -> int:
+def send(association: dimse.Association, uid: str, content: bytes, study: str = "") -> int:
     """Store an instance that has these bytes in it."""
     request = store_request(uid)
     request.sink = SpooledSink()
-    request.sink.write([memoryview(data_set(uid, content=content))])
+    others = {STUDY_INSTANCE_UID: study} if study else None
+    request.sink.write([memoryview(data_set(uid, content=content, others=others))])
     return association.store(request)
 
 

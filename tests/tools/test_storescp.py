@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import signal
 import sys
@@ -14,6 +15,7 @@ import pytest
 import dimse
 from dimse import uids
 from dimse.__main__ import main
+from dimse.archive.events import PendingStudies
 from tests.files import part10_files
 from tests.tools import running
 from tests.tools.listeners import Listener, Requestor, listening
@@ -275,8 +277,8 @@ def test_a_program_is_run_for_a_study(tmp_path: Path, options: list[str]) -> Non
 @pytest.mark.parametrize(
     ("command", "words"), [("false", "exit status 1"), ("sh -c 'kill -9 $$'", "killed by signal 9")]
 )
-def test_a_program_that_fails_is_a_warning_and_the_instance_is_kept(tmp_path: Path, command: str, words: str) -> None:
-    with listening("storescp", "-ll", "warn", "--exec", command) as listener:
+def test_a_program_that_fails_is_a_notice_and_the_instance_is_kept(tmp_path: Path, command: str, words: str) -> None:
+    with listening("storescp", "--exec", command) as listener:
         assert send(listener, tmp_path / "sent", ct()) == ["0x0000"]
         (line,) = listener.end()
     assert line.startswith("W: ")
@@ -288,6 +290,84 @@ def test_a_program_does_not_hold_up_the_end_for_longer_than_it_may(tmp_path: Pat
     with listening("storescp", "-ll", "warn", "--exec", "sleep 1000", "--drain", 0.2) as listener:
         assert send(listener, tmp_path / "sent", ct()) == ["0x0000"]
         assert any("killed, as the end has come" in line for line in listener.end())
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_a_study_that_arrives_over_several_associations_is_told_of_once(tmp_path: Path, workers: int) -> None:
+    study_of_others = element(0x0020, 0x000D, "UI", b"1.8")
+    long = STUDY + SERIES + element(0x0029, 0x1010, "LT", b"x" * 1000)
+    options = ("--exec-study", TELL, "--study-timeout", 0.2, "--workers", workers)
+    with listening("storescp", "-od", "in", *options) as listener:
+        with Requestor(listener, uids.CTImageStorage).associate() as slow:
+            rest = slow.begin_store(ct("1.2.5", more=long))
+            for sent in (ct("1.2.3"), ct("1.2.4"), ct("9.9", more=study_of_others)):
+                send(listener, tmp_path / "sent", sent)
+            # Nothing of this one is arriving. When it has been told of, the other would have been too.
+            while not Path("told.1.8").exists():
+                pass
+            assert not Path("told.1.9").exists()
+            slow.socket.sendall(rest)
+            assert slow.read_status() == 0
+        while not Path("told.1.9").exists():
+            pass
+        assert listener.end() == []
+    said, environment, _ = told("1.9")
+    assert said["event_id"] == environment["DIMSE_EVENT_ID"]
+    assert said["instances"] == 3
+
+
+def pending(exit_status: int) -> list[list[str]]:
+    """The rows of `storescp --pending-studies`, without its heading."""
+    done = running.tool("storescp", "-od", "in", "--pending-studies")
+    assert (done.returncode, done.stderr) == (exit_status, "")
+    return [re.split(r"  +", line) for line in done.stdout.splitlines()[1:]]
+
+
+def test_a_program_that_fails_for_a_study_is_a_notice_and_the_study_waits(tmp_path: Path) -> None:
+    Path("in").mkdir()
+    assert pending(0) == []
+    with listening(
+        "storescp", "-od", "in", "--exec-study", "sh -c 'echo Doe; exit 9'", "--study-timeout", 0
+    ) as listener:
+        send(listener, tmp_path / "sent", ct())
+        listener.until("it is tried again")
+        (row,) = pending(0)
+        assert (row[0], row[1], row[2], row[4], row[5]) == (
+            "waiting",
+            "1",
+            "1",
+            "exit status 9, 4 bytes printed",
+            "1.9",
+        )
+        (line,) = listener.end()
+    assert line == "W: command sh for study 1.9: exit status 9, 4 bytes printed; it is tried again in 10 s"
+    with listening("storescp", "-od", "in") as listener:
+        (line,) = listener.end()
+    assert line == "W: 1 studies wait for a program: --exec-study runs one, --pending-studies lists them"
+    with listening("storescp", "-od", "in", "--exec-study", TELL, "--study-timeout", 0) as listener:
+        while not Path("told.1.9").exists():
+            pass
+        assert listener.end() == []
+    assert pending(0) == []
+    assert kept(Path("in")) == ["CT.1.2.3"]
+
+
+def test_a_study_that_was_given_up_is_in_the_exit_status(tmp_path: Path) -> None:
+    from tests.archive.test_events import instance
+
+    with PendingStudies("in") as studies:
+        studies.join(instance(1, "1.9"), 0.0)
+        for _ in range(5):
+            claim = studies.claim("1.9", 1e9, 0.0)
+            assert claim is not None
+            assert not isinstance(claim, float)
+            claim.failed("exit status 1", -1e9)
+    assert [row[0] for row in pending(3)] == ["failed"]
+
+
+def test_a_folder_whose_studies_cannot_be_listed_is_an_error() -> None:
+    done = running.tool("storescp", "-od", "none", "--pending-studies")
+    assert (done.returncode, done.stdout, done.stderr) == (3, "", "E: none: No such file or directory\n")
 
 
 @pytest.mark.thorough

@@ -25,7 +25,7 @@ from dimse import uids
 from dimse.archive.folders import FOLDER, Branch, Folders, close
 from dimse.archive.layout import DEFAULT, Layout
 from dimse.archive.sink import INCOMING, LOGGER, PART, FileSink, Room, reason
-from dimse.archive.stored import Stored
+from dimse.archive.stored import NotAcknowledged, Stored
 from dimse.closing import Closing
 from dimse.handlers import Handlers
 from dimse.logs import Private
@@ -70,7 +70,7 @@ class FileStore(Closing):
         reserve: Bytes of the file system that are to stay free; by default 2 % of it, 1 GiB at most. Other programs, and instances
             under way at the same time, may still use some of it.
         stored: Called with each instance that is kept, before its success is said, in the thread that keeps it. What it raises is a
-            line in the log; the instance is kept all the same.
+            line in the log; the instance is kept all the same. After `NotAcknowledged` the answer is A700H.
 
     Raises:
         OSError: The folder cannot be made or written to, or another `FileStore` uses it.
@@ -162,7 +162,8 @@ class FileStore(Closing):
 
         Returns:
             0000H: it is kept. A900H: the data set's UIDs are not those of the command. 0111H: it is a duplicate and rejected.
-            A700H: the disk failed, or has no room. Unless it is kept, no file in the folder has changed.
+            A700H: the disk failed, or has no room. Unless it is kept, no file in the folder has changed; where `stored` raised
+            `NotAcknowledged`, it is kept.
         """
         sink = request.sink
         if not isinstance(sink, FileSink):
@@ -193,7 +194,11 @@ class FileStore(Closing):
             relative_path = "/".join((*path[:-1], name))
         sink.published(relative_path)
         if self._stored is not None:
-            self._tell(request, sink, elements, relative_path, duplicate, shown(relative_path))
+            try:
+                self._tell(request, sink, elements, relative_path, duplicate, shown(relative_path))
+            except NotAcknowledged as error:
+                LOGGER.error("kept %s, but not acknowledged: %s", shown(relative_path), error)
+                return _status(OUT_OF_RESOURCES, str(error))
         return _KEPT
 
     def _shown(self, request: StoreRequest, path: tuple[str, ...]) -> Callable[[str], object]:
@@ -285,6 +290,8 @@ class FileStore(Closing):
         )
         try:
             self._telling.call(self._stored, stored)
+        except NotAcknowledged:
+            raise
         except Exception as error:
             # A user's own code; the instance is kept, and its success must be said.
             LOGGER.error(

@@ -1,8 +1,15 @@
-"""What a `FileStore` says of each instance that it has kept."""
+"""What a `FileStore` says of each instance that it has kept, and what may be answered to that."""
 
 from __future__ import annotations
 
 from dimse.values import value
+
+
+class NotAcknowledged(Exception):
+    """Raised by what is called for each instance that is kept: its success must not be said, and the peer has to send it again.
+
+    The instance is kept all the same.
+    """
 
 
 @value

@@ -24,9 +24,14 @@ from dimse.tools.ready import announce
 UNCOMPRESSED = (uids.ExplicitVRLittleEndian, uids.ExplicitVRBigEndian, uids.ImplicitVRLittleEndian)
 
 
-def add_options(parser: common.Parser, ae_title: str) -> None:
+def add_options(parser: common.Parser, ae_title: str, *, needs_port: bool = True) -> None:
     """Where to listen, who may come in, and how long things may take."""
-    parser.add_argument("port", type=common.number(0, 65535), help="port to listen on; 0 picks a free one")
+    parser.add_argument(
+        "port",
+        nargs=None if needs_port else "?",
+        type=common.number(0, 65535),
+        help="port to listen on; 0 picks a free one",
+    )
     audit.add_option(common.add_logging(parser))
     group = parser.add_argument_group("listening")
     group.add_argument(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from typing import TYPE_CHECKING, get_args
@@ -17,11 +19,27 @@ from dimse.sinks import DiscardSink
 from dimse.tools import audit, common, identity, listening, tls
 
 if TYPE_CHECKING:
-    from dimse.archive.events import Command, Events, Report  # which load much, and are for the options under "events"
+    # They load much, and are for the options under "events".
+    from dimse.archive.events import Command, Events, PendingStudies, Report
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the tool; returns its exit status."""
+    parser = make_parser(sys.argv[1:] if arguments is None else arguments)
+    options = parser.read(arguments)
+    logger = common.start_logging(parser, options)
+    if options.pending_studies:
+        from dimse.tools.pending import show_pending_studies
+
+        return common.run(lambda: show_pending_studies(options, logger), logger)
+    tls.settle(parser, options, logger)
+    identity.settle_acceptor(parser, options, logger)
+    audit.settle(parser, options, options.ae_title, sends=False)
+    return listening.run(options, logger, shared)
+
+
+def make_parser(arguments: Sequence[str]) -> common.Parser:
+    """Make the parser; with `--pending-studies` among the arguments no port needs to be named."""
     parser = common.Parser(
         "storescp",
         "Receive DICOM files: an instance is acknowledged when it is safely in the folder, byte for byte as it came.",
@@ -29,19 +47,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             ("storescp 11112 -od incoming", "keep what comes in the folder incoming"),
             ("storescp -v -aet ARCHIVE -ba 127.0.0.1 0", "on a free port of this machine, saying what happens"),
             ("storescp 11112 -od in --exec-study ./import", "run a program when a study is complete"),
+            ("storescp -od in --pending-studies", "list the studies that wait for their program"),
         ),
         positionals="port",
     )
-    listening.add_options(parser, "STORESCP")
+    listening.add_options(parser, "STORESCP", needs_port="--pending-studies" not in arguments)
     add_what_is_accepted(parser)
     add_files(parser)
     add_events(parser)
-    options = parser.read(arguments)
-    logger = common.start_logging(parser, options)
-    tls.settle(parser, options, logger)
-    identity.settle_acceptor(parser, options, logger)
-    audit.settle(parser, options, options.ae_title, sends=False)
-    return listening.run(options, logger, shared)
+    return parser
 
 
 def add_what_is_accepted(parser: common.Parser) -> None:
@@ -122,14 +136,19 @@ def add_events(parser: common.Parser) -> None:
         "--exec-study",
         metavar="CMD",
         type=common.validated(_command),
-        help="run one for each study that has become quiet",
+        help="run a program for each study that has become quiet; if it fails, again after 10 s, 1, 10 and 60 min",
     )
     group.add_argument(
         "--study-timeout",
         metavar="S",
         type=common.seconds,
         default=60.0,
-        help="how long a study is quiet: seconds (%(default)s)",
+        help="how long a study is quiet: seconds without an instance, and none arriving (%(default)s)",
+    )
+    group.add_argument(
+        "--pending-studies",
+        action="store_true",
+        help="print the studies in the folder whose program has not succeeded yet, and exit: with 3 if any was given up",
     )
     group.add_argument("--report", metavar="F", help="append a JSON line for each instance to a file")
 
@@ -151,11 +170,11 @@ def shared(options: argparse.Namespace) -> Iterator[listening.Serving]:
         for events in listeners:
             events(stored)
 
-    with _report(options) as report, _storing(options, tell) as handlers:
+    with _report(options) as report, _storing(options, tell) as handlers, _pending(options) as studies:
 
         @contextmanager
         def serving() -> Iterator[dimse.Server]:
-            with _events(options, report, listeners), _server(options, handlers) as server:
+            with _events(options, report, studies, listeners), _server(options, handlers) as server:
                 yield server
 
         yield serving
@@ -170,14 +189,40 @@ def _report(options: argparse.Namespace) -> AbstractContextManager[Report | None
 
 
 @contextmanager
-def _events(options: argparse.Namespace, report: Report | None, listeners: list[Events]) -> Iterator[None]:
+def _pending(options: argparse.Namespace) -> Iterator[PendingStudies | None]:
+    """Give the studies that wait in the folder, which its workers have in common."""
+    if not options.exec_study or options.ignore:
+        _say_that_studies_wait(options)
+        yield None
+        return
+    from dimse.archive.events import PendingStudies
+
+    with PendingStudies(options.output_directory, durable=options.durability == "full") as studies:
+        yield studies
+
+
+def _say_that_studies_wait(options: argparse.Namespace) -> None:
+    """Say that studies wait from an earlier run that had a program for them, if there are any."""
+    if os.path.isdir(os.path.join(options.output_directory, ".studies")):
+        from dimse.archive.events import pending_studies
+
+        if waiting := len(pending_studies(options.output_directory)):
+            common.warn(f"{waiting} studies wait for a program: --exec-study runs one, --pending-studies lists them")
+
+
+@contextmanager
+def _events(
+    options: argparse.Namespace, report: Report | None, studies: PendingStudies | None, listeners: list[Events]
+) -> Iterator[None]:
     """While the body runs there is one more listener, if the user asked for anything that it does."""
     if not (options.exec or options.exec_study or report):
         yield
         return
     from dimse.archive.events import Events
 
-    events = Events(options.exec, options.exec_study, report=report, study_timeout=options.study_timeout)
+    events = Events(
+        options.exec, options.exec_study, report=report, study_timeout=options.study_timeout, studies=studies
+    )
     listeners.append(events)
     try:
         yield

@@ -1,0 +1,43 @@
+"""Events: what follows when an instance has been kept, and when a study has gone quiet.
+
+    studies = PendingStudies("incoming")
+    with Events(Command("notify-archive"), Command("export-study --fast"), studies=studies) as events:
+        with FileStore("incoming", stored=events) as store: ...
+
+No association waits for a command or a callable. What a peer says reaches a command as data alone, in environment variables and as
+JSON on its standard input: never in its arguments, and there is no shell.
+
+- `document`: an event as JSON.
+- `study`: the instances of a study.
+- `report`: a file with a line for each instance.
+- `command`: a program that is run for an event.
+- `arrivals`: the studies whose instances are arriving.
+- `studies`: the studies that wait, in memory.
+- `pending`: the studies that wait, in a folder, where they survive the end of the process.
+- `entry`: the file of such a study.
+- `listing`: what waits in the folder, for a person.
+- `dispatcher`: `Events`, the threads that call commands and callables.
+"""
+
+from __future__ import annotations
+
+from dimse.archive.events.command import Command, CommandFailed
+from dimse.archive.events.dispatcher import Events
+from dimse.archive.events.document import Event, document
+from dimse.archive.events.listing import PendingStudy, pending_studies
+from dimse.archive.events.pending import PendingStudies
+from dimse.archive.events.report import Report
+from dimse.archive.events.study import Study
+
+__all__ = [
+    "Command",
+    "CommandFailed",
+    "Event",
+    "Events",
+    "PendingStudies",
+    "PendingStudy",
+    "Report",
+    "Study",
+    "document",
+    "pending_studies",
+]

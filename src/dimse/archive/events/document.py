@@ -1,0 +1,44 @@
+"""An event as the one document that commands read and that is a line of a report."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from dimse.archive.events.study import Study
+from dimse.archive.stored import Stored
+from dimse.text import host_and_port, one_line
+from dimse.values import fields
+
+Event = Stored | Study
+
+
+def document(event: Event) -> dict[str, str | int]:
+    """Return an event as the one document that commands read on their standard input and that is a line of a report.
+
+    The attributes of `Stored` or `Study` stand under their names, with `event` ("instance" or "study") before them. Times are
+    ISO 8601 in UTC, and `peer_address` is `peer`, as HOST:PORT.
+    """
+    entries: dict[str, Any] = {"event": "study" if isinstance(event, Study) else "instance"}
+    for name in fields(event):
+        said = getattr(event, name)
+        if name == "peer_address":
+            entries["peer"] = host_and_port(*said)
+        elif isinstance(said, float):
+            entries[name] = datetime.fromtimestamp(said, UTC).isoformat()
+        else:
+            entries[name] = said
+    return entries
+
+
+def encoded(entries: dict[str, str | int]) -> bytes:
+    """Return a document as one line of ASCII."""
+    return json.dumps(entries).encode("ascii") + b"\n"
+
+
+def subject(event: Event) -> str:
+    """Return what an event is about, for the log."""
+    if isinstance(event, Study):
+        return f"study {one_line(event.study_instance_uid)}"
+    return f"instance {one_line(event.sop_instance_uid)}"

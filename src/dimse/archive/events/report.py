@@ -1,0 +1,25 @@
+"""Report: a file that gets a line of JSON for each instance."""
+
+from __future__ import annotations
+
+from dimse.archive.events.document import document, encoded
+from dimse.archive.stored import Stored
+from dimse.line_file import LineFile
+
+
+class Report(LineFile):
+    """A file that gets a line of JSON, the `document`, for each instance: `FileStore("incoming", stored=Report("received.jsonl"))`.
+
+    A line is appended in one write, so lines of several processes do not mix. When the file was renamed or removed, as log rotation
+    does, the next line begins a new one. Safe in any number of threads.
+
+    Args:
+        path: The file; made for its owner only (0600) if it does not exist.
+
+    Raises:
+        OSError: It cannot be opened; on a call: the line cannot be written.
+    """
+
+    def __call__(self, stored: Stored) -> None:
+        """Append the line of an instance."""
+        self.append(encoded(document(stored)))
