@@ -168,7 +168,7 @@ class WaitingRoom:
                 self._close(visitor)
                 return
             if visitor.leaving:
-                return  # one look a turn: who never stops talking does not take everybody's time
+                return
             indications = upper.receive(self._buffer[:count])
             self._hold(visitor, upper.held)
             request = indications[0] if indications else None
@@ -183,6 +183,8 @@ class WaitingRoom:
             if visitor.transport.closed:
                 return
             visitor.transport.acknowledge()  # the rest of its request may wait for that
+            if not visitor.transport.holds_data:
+                return  # one look a turn: a visitor that never stops sending does not take the time of all
 
     def _hold(self, visitor: Visitor, held: int) -> None:
         """Count what has arrived of a visitor's request; the oldest give way when all of them are too much."""

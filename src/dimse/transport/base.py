@@ -223,6 +223,11 @@ class Transport(ABC):
         return self._closed
 
     @property
+    def holds_data(self) -> bool:
+        """Whether there is something to receive at once that a selector does not see, for TLS has taken it from the socket."""
+        return self._tls is not None and self._tls.pending()
+
+    @property
     def secured(self) -> bool:
         """Does it speak TLS?"""
         return self._tls is not None

@@ -10,7 +10,7 @@ import errno
 import logging
 import socket
 import ssl
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -27,7 +27,7 @@ LOGGER = logging.getLogger("dimse.tls")
 
 RECEIVED = 128 * 1024
 """Bytes that one call takes from the socket, at the most."""
-FED = 32 * 1024
+FED = 64 * 1024
 """Bytes that OpenSSL is given at a time: what a connection keeps in memory for them, it keeps as long as it lives."""
 SHAKEN = 16 * 1024
 """Bytes of a handshake that one call takes."""
@@ -37,8 +37,10 @@ SENT = 1024**2
 """Bytes that one call sends, at the most: others want to go on too."""
 MOST_UNSENT = 256 * 1024
 """Encrypted bytes that wait for the socket. Beyond that nothing is taken in, for answers to key updates come on top."""
+RECORDS = 64
+"""Bytes of records that a peer may take to send a byte of data: where each has a record of its own, it takes 23."""
 MOST_WITHOUT_DATA = 64 * 1024
-"""Bytes in a row that carry no data: some 2,000 key updates, or as many session tickets as nobody needs."""
+"""Bytes of records beyond that: some 2,000 key updates, each of which costs as much as to decrypt 20 KB."""
 
 HEARD = 12  # bytes that show what a peer speaks that speaks no TLS
 
@@ -47,7 +49,6 @@ NO_TLS_ALERT = b"\x15\x03\x03\x00\x02\x02\x46"
 
 _SSL2_HELLO = 0x80  # how a very old client begins; OpenSSL says what is wrong with it
 
-_NOTHING = memoryview(b"")
 _spare: list[memoryview] = []  # buffers of `RECEIVED` bytes; each is lent for one call
 
 
@@ -96,11 +97,13 @@ class TLSSocket:
         )
         self._security = security
         # Taken from OpenSSL and not by the socket; older than what is in `_outgoing`.
-        self._unsent = _NOTHING
+        self._unsent: bytes | memoryview = b""
         # How many bytes at the front of what `sendmsg` is given are encrypted already.
         self._ahead = 0
         # OpenSSL does not write before it has read: a peer renegotiates, which only a context of the caller's own lets it do.
         self._write_wants_read = False
+        # OpenSSL has more than the caller's buffer had room for.
+        self._holds_data = False
         self._without_data = 0
         self._has_failed = self._is_at_end = False
         self._fault: Fault | None = None
@@ -161,6 +164,8 @@ class TLSSocket:
             self.wanted = READ
         else:
             self.wanted, self.session = 0, self._negotiated()
+            # The first data may have come with the end of the handshake.
+            self._holds_data = self._incoming.pending > 0
             if LOGGER.isEnabledFor(logging.INFO):
                 with suppress(OSError):  # it is gone again
                     where = host_and_port(*self._connection.getpeername()[:2])
@@ -200,20 +205,19 @@ class TLSSocket:
             raise BrokenPipeError(errno.EPIPE, "TLS was not agreed on")
         ahead, self._write_wants_read = self._ahead, False
         try:
-            for piece in _pieces(buffers, ahead):
-                if not self._flush():
-                    break
-                self._tls.write(piece)
-                ahead += len(piece)
-            else:
-                self._flush()
+            if not self._is_waiting or self._flush():
+                for piece in _pieces(buffers, ahead):
+                    self._tls.write(piece)
+                    ahead += len(piece)
+                    if not self._flush():
+                        break
         except ssl.SSLWantReadError:
             self._write_wants_read = True
             self._flush()
         except ssl.SSLError as error:
             raise self._failed(error) from error
         # What waits for the socket is at least as long as the data in it.
-        sent = max(0, ahead - self._waiting)
+        sent = max(0, ahead - self._waiting) if self._is_waiting else ahead
         self._ahead = ahead - sent
         if not sent and any(buffers):
             raise BlockingIOError
@@ -232,23 +236,28 @@ class TLSSocket:
         self._ahead = 0
 
     @property
+    def _is_waiting(self) -> bool:
+        """Whether there are bytes that are encrypted and that the socket has not taken."""
+        return self._outgoing.pending > 0 or len(self._unsent) > 0
+
+    @property
     def _waiting(self) -> int:
-        """Bytes that are encrypted and that the socket has not taken."""
+        """The number of such bytes."""
         return len(self._unsent) + self._outgoing.pending
 
     def _flush(self) -> bool:
         """Send what is encrypted; True if nothing of it is left."""
-        while self._unsent or self._outgoing.pending:
-            if not self._unsent:
-                self._unsent = memoryview(self._outgoing.read())
+        while unsent := self._unsent or self._outgoing.read():
             try:
-                sent = self._connection.send(self._unsent)
+                sent = self._connection.send(unsent)
             except (BlockingIOError, InterruptedError):
+                sent = 0
+            if sent < len(unsent):
+                self._unsent = memoryview(unsent)[sent:]
                 return False
-            self._unsent = self._unsent[sent:]
-            if self._unsent:
-                return False
-        self._unsent = _NOTHING
+            self._unsent = b""
+            if not self._outgoing.pending:
+                break
         return True
 
     # --- receive ---
@@ -263,12 +272,11 @@ class TLSSocket:
         """
         if self._has_failed:  # what still comes is dropped, so that the peer can read why
             return self._connection.recv_into(buffer)
-        received = self._decrypt(buffer) or self._receive(buffer)
-        if self._waiting:
+        received = (self._holds_data and self._decrypt(buffer)) or self._receive(buffer)
+        if self._is_waiting:
             with suppress(OSError):  # it is broken, and the next call says so
                 self._flush()
         if received:
-            self._without_data = 0
             return received
         if self._fault is not None:
             raise self._fault.connection_error()
@@ -284,39 +292,38 @@ class TLSSocket:
         try:
             count = self._connection.recv_into(scratch)
             self._is_at_end = not count
-            return self._feed(scratch[:count], buffer)
+            received = self._feed(scratch[: min(count, FED)], buffer)
+            for start in range(FED, count, FED):
+                received += self._feed(scratch[start : min(count, start + FED)], buffer[received:])
         except (BlockingIOError, InterruptedError):
             return 0
         finally:
             _spare.append(scratch)
+        return received
 
     def _feed(self, encrypted: memoryview, buffer: memoryview) -> int:
-        """Decrypt into `buffer`; what finds no room there is kept."""
-        received = 0
-        for start in range(0, len(encrypted), FED):
-            if received == len(buffer):
-                self._incoming.write(encrypted[start:])
-                break
-            piece = encrypted[start : start + FED]
-            self._incoming.write(piece)
-            if decrypted := self._decrypt(buffer[received:]):
-                received += decrypted
-                self._without_data = 0
-                continue
-            self._without_data += len(piece)
-            if self._without_data > MOST_WITHOUT_DATA and self._fault is None:
-                self._fault = Fault(WITHOUT_DATA)
-            if self._is_at_end or self._fault is not None:
-                break
+        """Have OpenSSL take bytes, and decrypt into `buffer` what has room there."""
+        self._incoming.write(encrypted)
+        self._without_data += len(encrypted)
+        received = self._decrypt(buffer)
+        if self._without_data > MOST_WITHOUT_DATA and not self.pending():
+            self._fault = Fault(WITHOUT_DATA)
         return received
 
     def _decrypt(self, buffer: memoryview) -> int:
         """Decrypt what OpenSSL has been given into `buffer`; a failure is kept for when that has been taken."""
+        if self._is_at_end or self._fault is not None:
+            return 0
+        read, pending, incoming = self._tls.read, self._tls.pending, self._incoming
         received, room = 0, len(buffer)
+        self._holds_data = False
         try:
-            while received < room and self._holds_something:
-                # With a buffer it is their number that is returned.
-                count: Any = self._tls.read(room - received, buffer[received:])
+            # A record at a time. With a buffer, `read` returns the number of bytes.
+            while incoming.pending or pending():
+                if received == room:
+                    self._holds_data = True
+                    break
+                count: Any = read(room - received, buffer[received:])
                 if not count:
                     self._is_at_end = True
                     break
@@ -327,14 +334,8 @@ class TLSSocket:
             self._is_at_end = True
         except ssl.SSLError as error:
             self._failed(error)
+        self._without_data = max(0, self._without_data - RECORDS * received)
         return received
-
-    @property
-    def _holds_something(self) -> bool:
-        """Whether OpenSSL may have data without more bytes from the socket."""
-        if self._is_at_end or self._fault is not None:
-            return False
-        return self._incoming.pending > 0 or self._tls.pending() > 0
 
     def _failed(self, error: ssl.SSLError) -> OSError:
         """Keep the first failure of the connection, which says more than those that follow from it."""
@@ -346,16 +347,16 @@ class TLSSocket:
 
     def waits_for(self, events: int) -> int:
         """Return the events of the socket to wait for, where `events` of the connection are waited for."""
-        wanted, waiting = events, self._waiting
-        if waiting > MOST_UNSENT:
-            wanted &= ~READ
+        wanted = events
         if events & WRITE and self._write_wants_read:
-            wanted = wanted & ~WRITE | READ
-        return wanted | WRITE if waiting else wanted
+            wanted = events & ~WRITE | READ
+        if self._is_waiting:
+            wanted = WRITE if self._waiting > MOST_UNSENT else wanted | WRITE
+        return wanted
 
     def pending(self) -> bool:
         """Tell if `recv_into` has something to say that `poll` does not see."""
-        return not self._has_failed and (self._is_at_end or self._fault is not None or self._holds_something)
+        return (self._holds_data or self._is_at_end or self._fault is not None) and not self._has_failed
 
     def close(self) -> None:
         """Say farewell (RFC 8446 6.1), without waiting for the peer's, and close the socket."""
@@ -371,8 +372,14 @@ class TLSSocket:
         self._connection.shutdown(how)
 
 
-def _pieces(buffers: Sequence[bytes | memoryview], skipped: int) -> Iterator[bytes | memoryview]:
+def _pieces(buffers: Sequence[bytes | memoryview], skipped: int) -> Iterable[bytes | memoryview]:
     """Cut what stands behind the first `skipped` bytes of `buffers` into pieces to encrypt, of `SENT` bytes in all."""
+    if not skipped and 0 < sum(map(len, buffers)) <= ENCRYPTED:
+        return (b"".join(buffers),)
+    return _cut(buffers, skipped)
+
+
+def _cut(buffers: Sequence[bytes | memoryview], skipped: int) -> Iterator[bytes | memoryview]:
     joined: list[bytes | memoryview] = []
     length, left = 0, SENT
     for buffer in buffers:
