@@ -26,7 +26,7 @@ from dimse.logs import ABOUT
 from dimse.pdv import COMMAND
 from dimse.settings import Limits, Timeouts
 from dimse.transport import READ, WRITE
-from dimse.transport.base import Transport, deadline_after, timed_out
+from dimse.transport.base import Transport, deadline_after, is_a_breach, timed_out
 from dimse.upper_layer import pdata, pdu
 from dimse.upper_layer.pdata import Buffer, Fragment
 from dimse.upper_layer.provider import Indication, ProviderAbort, UpperLayer
@@ -352,7 +352,7 @@ class Pump(ABC):
             count = self._transport.receive_now(buffer)
         except ConnectionLost as error:
             self._upper.transport_closed()
-            lost = self._lost()
+            lost = error if is_a_breach(error) and not self._abort_wanted else self._lost()
             lost.__cause__ = error.__cause__
             self._end(lost)
             return 0

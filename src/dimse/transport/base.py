@@ -336,6 +336,11 @@ async def _connect_one(transport: Transport, address: Address, deadline: float |
         raise OSError(code, os.strerror(code))
 
 
+def is_a_breach(error: ConnectionLost) -> bool:
+    """Tell if the peer broke the protocol of TLS: that is news, where a lost connection may be none."""
+    return isinstance(error.__cause__, OSError) and error.__cause__.errno == errno.EPROTO
+
+
 def call_in_thread(function: Callable[..., T], *args: Any) -> Future[T]:
     """Begin a call in a thread of its own, which does not keep the process from ending."""
     from concurrent.futures import Future
