@@ -156,7 +156,8 @@ def test_records_without_end_in_a_handshake_end_it(
 def test_a_key_update_now_and_then_puts_no_timeout_off(
     face: Face, server: dimse.TLS, client: dimse.TLS, tmp_path: Path, before: str
 ) -> None:
-    timeouts = Timeouts(acse=SHORT, network=SHORT, idle=SHORT)
+    # Each state has one timeout of its own.
+    timeouts = Timeouts(acse=SHORT, network=SHORT, idle=SHORT if before == "between messages" else SECONDS)
     with (
         serving(face, Received().handlers, tls=server, timeouts=timeouts) as port,
         updating(port, client, tmp_path) as scu,
