@@ -252,7 +252,8 @@ class Transport(ABC):
         if self._tls.alert:
             return TLSError(f"TLS handshake failed: {self._tls.alert}")
         return TLSError(
-            "the peer closed the connection after the TLS handshake: perhaps it refused our certificate, or wants one",
+            "the peer closed the connection after the TLS handshake: perhaps it refused our certificate, or wants one"
+            f" ({self._tls.named('certificate')})",
             lasting=False,
         )
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
 import socket
 import ssl
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from mmap import mmap
 from typing import Any
 
 from dimse import certificate
@@ -85,6 +87,7 @@ class TLSSocket:
     Attributes:
         wanted: `READ` or `WRITE` if the handshake waits for that, else 0.
         heard: The first bytes of the peer's.
+        named: How errors name an argument of `dimse.TLS`.
         session: What was negotiated; None before that.
     """
 
@@ -100,6 +103,7 @@ class TLSSocket:
         self._unsent: bytes | memoryview = b""
         # How many bytes at the front of what `sendmsg` is given are encrypted already.
         self._ahead = 0
+        self._copies: _Copies | None = None
         # OpenSSL does not write before it has read: a peer renegotiates, which only a context of the caller's own lets it do.
         self._write_wants_read = False
         # OpenSSL has more than the caller's buffer had room for.
@@ -109,6 +113,7 @@ class TLSSocket:
         self._fault: Fault | None = None
         self.wanted = READ if host is None else 0
         self.heard = b""
+        self.named = security.named
         self.session: TLSSession | None = None
 
     # --- the handshake ---
@@ -206,9 +211,9 @@ class TLSSocket:
         ahead, self._write_wants_read = self._ahead, False
         try:
             if not self._is_waiting or self._flush():
-                for piece in _pieces(buffers, ahead):
-                    self._tls.write(piece)
-                    ahead += len(piece)
+                for parts, length in _cut(buffers, ahead):
+                    self._tls.write(self._joined(parts, length))
+                    ahead += length
                     if not self._flush():
                         break
         except ssl.SSLWantReadError:
@@ -222,6 +227,13 @@ class TLSSocket:
         if not sent and any(buffers):
             raise BlockingIOError
         return sent
+
+    def _joined(self, parts: list[bytes | memoryview], length: int) -> bytes | memoryview:
+        """Join the parts of a piece, since each that OpenSSL is given makes records of its own."""
+        if any(map(_is_mapped, parts)):
+            self._copies = self._copies or _Copies()
+            return self._copies.of(parts, length)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def send_now(self, data: bytes) -> None:
         """Send all of `data` if the socket takes it at once. What it does not take goes before anything else does.
@@ -365,6 +377,9 @@ class TLSSocket:
                 self._tls.unwrap()
             with suppress(OSError):
                 self._flush()
+        if self._copies is not None:
+            self._copies.close()
+            self._copies = None
         self._connection.close()
 
     def shutdown(self, how: int) -> None:
@@ -372,14 +387,45 @@ class TLSSocket:
         self._connection.shutdown(how)
 
 
-def _pieces(buffers: Sequence[bytes | memoryview], skipped: int) -> Iterable[bytes | memoryview]:
-    """Cut what stands behind the first `skipped` bytes of `buffers` into pieces to encrypt, of `SENT` bytes in all."""
-    if not skipped and 0 < sum(map(len, buffers)) <= ENCRYPTED:
-        return (b"".join(buffers),)
-    return _cut(buffers, skipped)
+class _Copies:
+    """Memory that the system copies pieces of mapped files into, before they are encrypted.
+
+    Where a file has become shorter, the system says so by an error. To read its map here would end the process by a signal.
+    """
+
+    def __init__(self) -> None:
+        self._file = os.memfd_create("dimse") if hasattr(os, "memfd_create") else _nameless_file()
+        os.ftruncate(self._file, ENCRYPTED)
+        self._memory = memoryview(mmap(self._file, ENCRYPTED))
+
+    def of(self, parts: Sequence[bytes | memoryview], length: int) -> memoryview:
+        """Copy `parts`, of `length` bytes in all; what is returned is valid until the next call.
+
+        Raises:
+            OSError: EFAULT, as `sendmsg` of a plain socket raises it.
+        """
+        if os.pwritev(self._file, parts, 0) < length:
+            raise OSError(errno.EFAULT, os.strerror(errno.EFAULT))
+        return self._memory[:length]
+
+    def close(self) -> None:
+        """Close the file; the memory goes with the last view of it."""
+        os.close(self._file)
 
 
-def _cut(buffers: Sequence[bytes | memoryview], skipped: int) -> Iterator[bytes | memoryview]:
+def _nameless_file() -> int:
+    import tempfile
+
+    with tempfile.TemporaryFile() as file:
+        return os.dup(file.fileno())
+
+
+def _cut(buffers: Sequence[bytes | memoryview], skipped: int) -> Iterator[tuple[list[bytes | memoryview], int]]:
+    """Cut what stands behind the first `skipped` bytes of `buffers` into pieces to encrypt, of `SENT` bytes in all.
+
+    Yields:
+        The parts of each piece, and their length.
+    """
     joined: list[bytes | memoryview] = []
     length, left = 0, SENT
     for buffer in buffers:
@@ -392,7 +438,11 @@ def _cut(buffers: Sequence[bytes | memoryview], skipped: int) -> Iterator[bytes 
             left -= len(part)
             joined.append(part)
             if length == ENCRYPTED:
-                yield part if len(joined) == 1 else b"".join(joined)
+                yield joined, length
                 joined, length = [], 0
     if joined:
-        yield joined[0] if len(joined) == 1 else b"".join(joined)
+        yield joined, length
+
+
+def _is_mapped(part: bytes | memoryview) -> bool:
+    return type(part) is memoryview and type(part.obj) is mmap
