@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import fcntl
-import gc
 import logging
-import os
 import socket
 import ssl
 import struct
@@ -34,7 +32,6 @@ from tests.drivers import (
     make_instance,
     on_both_faces,
     on_each_driver,
-    open_descriptors,
     serving,
 )
 from tests.hostile_scu import RELEASE_RQ, HostileSCU, associate_rq, data_pdus, p_data, store, store_command
@@ -97,29 +94,6 @@ def test_a_connection_that_is_cut_without_a_farewell_keeps_nothing_of_the_messag
             assert [again.read() for _ in range(2)] == ["C-STORE-RSP 0000H", "A-RELEASE-RP"]
     assert sorted(path.name for path in (tmp_path / "kept").rglob("*") if path.is_file()) == ["1.2.3", "1.2.5"]
     assert [line for line in caplog.messages if "Connection closed" in line]
-
-
-@on_each_driver
-async def test_a_file_that_is_cut_short_while_it_is_sent_ends_the_association_and_not_the_process(
-    driver: Driver, server: dimse.TLS, client: dimse.TLS, tmp_path: Path
-) -> None:
-    """Where TLS encrypts what a file is mapped to, there is nothing to read any more: a signal would end the process."""
-    instance = make_instance(tmp_path, pixels=64 * MIB)
-
-    class CutsShort(DiscardSink):
-        def write(self, buffers: Sequence[memoryview]) -> None:
-            os.truncate(instance.path, MIB)
-
-    handlers = dimse.Handlers(store_begin=lambda request: CutsShort(), store=lambda request: 0x0000)
-    before = open_descriptors()
-    with serving("threads", handlers, tls=server) as port:
-        async with await driver.associate(port, tls=client) as association:
-            with pytest.raises(dimse.FileError, match="cut short while it was being sent"):
-                await association.store(instance.path)
-        async with await driver.associate(port, tls=client) as association:
-            assert await association.echo() == 0
-    gc.collect()
-    assert open_descriptors() <= before
 
 
 # --- what TLS may do meanwhile ---

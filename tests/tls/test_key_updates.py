@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import mmap
+import os
 import socket
 import ssl
 import time
@@ -318,3 +321,18 @@ def test_what_the_socket_does_not_take_goes_first_later(both: tuple[TLSSocket, U
         with suppress(BlockingIOError):
             sent += secured.sendmsg([data[sent:]]) if sent < len(data) else 0
     assert arrived == data
+
+
+def test_a_mapped_file_that_has_become_shorter_is_an_error(both: tuple[TLSSocket, Updating], tmp_path: Path) -> None:
+    """To encrypt what is not there any more would end the process by a signal."""
+    secured, other = both
+    path, size = tmp_path / "mapped", 1 << 20
+    path.write_bytes(bytes(size))
+    with path.open("rb") as file, memoryview(mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ)) as mapped:
+        sent = secured.sendmsg([mapped[: 1 << 14]])
+        assert sent == 1 << 14
+        assert other.read() == bytes(1 << 14)
+        os.truncate(path, 1 << 15)
+        with pytest.raises(OSError, match="Bad address") as raised:
+            secured.sendmsg([mapped[sent:]])
+    assert raised.value.errno == errno.EFAULT

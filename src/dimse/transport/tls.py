@@ -103,7 +103,6 @@ class TLSSocket:
         self._unsent: bytes | memoryview = b""
         # How many bytes at the front of what `sendmsg` is given are encrypted already.
         self._ahead = 0
-        self._copies: _Copies | None = None
         # OpenSSL does not write before it has read: a peer renegotiates, which only a context of the caller's own lets it do.
         self._write_wants_read = False
         # OpenSSL has more than the caller's buffer had room for.
@@ -212,7 +211,7 @@ class TLSSocket:
         try:
             if not self._is_waiting or self._flush():
                 for parts, length in _cut(buffers, ahead):
-                    self._tls.write(self._joined(parts, length))
+                    self._tls.write(_joined(parts))
                     ahead += length
                     if not self._flush():
                         break
@@ -227,13 +226,6 @@ class TLSSocket:
         if not sent and any(buffers):
             raise BlockingIOError
         return sent
-
-    def _joined(self, parts: list[bytes | memoryview], length: int) -> bytes | memoryview:
-        """Join the parts of a piece, since each that OpenSSL is given makes records of its own."""
-        if any(map(_is_mapped, parts)):
-            self._copies = self._copies or _Copies()
-            return self._copies.of(parts, length)
-        return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def send_now(self, data: bytes) -> None:
         """Send all of `data` if the socket takes it at once. What it does not take goes before anything else does.
@@ -377,47 +369,11 @@ class TLSSocket:
                 self._tls.unwrap()
             with suppress(OSError):
                 self._flush()
-        if self._copies is not None:
-            self._copies.close()
-            self._copies = None
         self._connection.close()
 
     def shutdown(self, how: int) -> None:
         """Shut the socket down under a thread that waits on it."""
         self._connection.shutdown(how)
-
-
-class _Copies:
-    """Memory that the system copies pieces of mapped files into, before they are encrypted.
-
-    Where a file has become shorter, the system says so by an error. To read its map here would end the process by a signal.
-    """
-
-    def __init__(self) -> None:
-        self._file = os.memfd_create("dimse") if hasattr(os, "memfd_create") else _nameless_file()
-        os.ftruncate(self._file, ENCRYPTED)
-        self._memory = memoryview(mmap(self._file, ENCRYPTED))
-
-    def of(self, parts: Sequence[bytes | memoryview], length: int) -> memoryview:
-        """Copy `parts`, of `length` bytes in all; what is returned is valid until the next call.
-
-        Raises:
-            OSError: EFAULT, as `sendmsg` of a plain socket raises it.
-        """
-        if os.pwritev(self._file, parts, 0) < length:
-            raise OSError(errno.EFAULT, os.strerror(errno.EFAULT))
-        return self._memory[:length]
-
-    def close(self) -> None:
-        """Close the file; the memory goes with the last view of it."""
-        os.close(self._file)
-
-
-def _nameless_file() -> int:
-    import tempfile
-
-    with tempfile.TemporaryFile() as file:
-        return os.dup(file.fileno())
 
 
 def _cut(buffers: Sequence[bytes | memoryview], skipped: int) -> Iterator[tuple[list[bytes | memoryview], int]]:
@@ -444,5 +400,14 @@ def _cut(buffers: Sequence[bytes | memoryview], skipped: int) -> Iterator[tuple[
         yield joined, length
 
 
-def _is_mapped(part: bytes | memoryview) -> bool:
-    return type(part) is memoryview and type(part.obj) is mmap
+def _joined(parts: list[bytes | memoryview]) -> bytes | memoryview:
+    """Join the parts of a piece, since each that OpenSSL is given makes records of its own.
+
+    Raises:
+        OSError: EFAULT, as `sendmsg` of a plain socket raises it, where a mapped file has become shorter.
+    """
+    for part in parts:
+        # To read what a map no longer has ends the process by a signal. So the file is asked for its size right before that.
+        if type(part) is memoryview and isinstance(part.obj, mmap) and part.obj.size() < len(part.obj):
+            raise OSError(errno.EFAULT, os.strerror(errno.EFAULT))
+    return parts[0] if len(parts) == 1 else b"".join(parts)
