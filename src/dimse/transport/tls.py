@@ -22,7 +22,7 @@ from dimse.errors import is_tls
 from dimse.text import host_and_port, one_line
 from dimse.tls import Security
 from dimse.transport import READ, WRITE
-from dimse.transport.tls_faults import WITHOUT_DATA, Fault
+from dimse.transport.tls_faults import UNREAD, WITHOUT_DATA, Fault
 from dimse.values import value
 
 LOGGER = logging.getLogger("dimse.tls")
@@ -38,7 +38,7 @@ ENCRYPTED = 64 * 1024
 SENT = 1024**2
 """Bytes that one call sends, at the most: others want to go on too."""
 MOST_UNSENT = 256 * 1024
-"""Encrypted bytes that wait for the socket. Beyond that nothing is taken in, for answers to key updates come on top."""
+"""Encrypted bytes that wait for the socket: a piece of what is sent, and answers to key updates of a peer that does not read."""
 RECORDS = 64
 """Bytes of records that a peer may take to send a byte of data: where each has a record of its own, it takes 23."""
 MOST_WITHOUT_DATA = 64 * 1024
@@ -290,7 +290,10 @@ class TLSSocket:
 
     def _receive(self, buffer: memoryview) -> int:
         """Take bytes from the socket and decrypt them into `buffer`; 0 if that makes no data."""
-        if self._is_at_end or self._fault is not None or self._waiting > MOST_UNSENT:
+        if self._is_at_end or self._fault is not None:
+            return 0
+        if self._waiting > MOST_UNSENT:
+            self._fault = Fault(UNREAD)
             return 0
         scratch = _spare.pop() if _spare else memoryview(bytearray(RECEIVED))
         try:
@@ -354,9 +357,7 @@ class TLSSocket:
         wanted = events
         if events & WRITE and self._write_wants_read:
             wanted = events & ~WRITE | READ
-        if self._is_waiting:
-            wanted = WRITE if self._waiting > MOST_UNSENT else wanted | WRITE
-        return wanted
+        return wanted | WRITE if self._is_waiting else wanted
 
     def pending(self) -> bool:
         """Tell if `recv_into` has something to say that `poll` does not see."""

@@ -61,6 +61,7 @@ REASONS = {
     "DECRYPTION_FAILED_OR_BAD_RECORD_MAC": "somebody in between changes what is sent",
 }
 
+UNREAD = "the peer has key updates of TLS answered without end, and does not read the answers"
 WITHOUT_DATA = "the peer sends records of TLS without end, and no data in them"
 
 
