@@ -93,6 +93,8 @@ def available(pair: Pair) -> bool:
     try:
         if pair.group.on_disk:
             disk()
+        if pair.setting.tls:
+            programs.openssl()
         if pair != programs.LOOPBACK_LIMIT:
             programs.sender(pair.sender, pair.setting, 0, Path())
             programs.receiver(pair.receiver, pair.setting, 0, Path())

@@ -13,9 +13,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TypeVar
 
-from bench import loopback
+from bench import loopback, security
 from bench.processes import PrivateMemory, Running, connected, cpu_seconds, free_port, listening
-from bench.programs import LOOPBACK_LIMIT, ROOT, Pair, receiver, sender
+from bench.programs import LOOPBACK_LIMIT, ROOT, Pair, openssl, receiver, sender
 from bench.results import Run, Seen
 from bench.works import SHARED, Work
 
@@ -95,8 +95,15 @@ def measure(pair: Pair, work: Work, turn: int, share: float, where: Path = SHARE
 
 def two_programs(pair: Pair, files: Sequence[Path], folder: Path, received: Path) -> Seen:
     """A run of a sender and a receiver."""
-    environment = pair.setting.environment
-    with listening(lambda port: receiver(pair.receiver, pair.setting, port, received), environment, folder) as listener:
+    environment, tls = pair.setting.environment, None
+    if pair.setting.tls:
+        security.make(openssl())
+        tls = security.context()
+
+    def command_of_receiver(port: int) -> list[str]:
+        return receiver(pair.receiver, pair.setting, port, received)
+
+    with listening(command_of_receiver, environment, folder, tls) as listener:
         command = sender(pair.sender, pair.setting, listener.port, files[0].parent)
         if pair.group.on_disk:
             os.sync()  # no write of an earlier run falls into this one

@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import threading
 import time
@@ -94,10 +95,10 @@ class Listener:
     pid: int
 
 
-def answers_echo(port: int) -> bool:
+def answers_echo(port: int, tls: ssl.SSLContext | None = None) -> bool:
     """Whether a C-ECHO is answered there."""
     try:
-        with dimse.associate("127.0.0.1", port, contexts=[dimse.Verification]) as association:
+        with dimse.associate("127.0.0.1", port, contexts=[dimse.Verification], tls=tls) as association:
             return association.echo().is_success
     except dimse.AssociationError:
         return False
@@ -105,7 +106,10 @@ def answers_echo(port: int) -> bool:
 
 @contextlib.contextmanager
 def listening(
-    command: Callable[[int], Sequence[str]], environment: Mapping[str, str], folder: Path
+    command: Callable[[int], Sequence[str]],
+    environment: Mapping[str, str],
+    folder: Path,
+    tls: ssl.SSLContext | None = None,
 ) -> Iterator[Listener]:
     """Run a receiver until left; it has answered one C-ECHO before it is handed out.
 
@@ -113,6 +117,7 @@ def listening(
         command: Its command, for a port.
         environment: Its environment.
         folder: Where its output goes, in a file.
+        tls: How it is spoken to, if it speaks TLS.
 
     Raises:
         NotListeningError: It does not listen.
@@ -124,7 +129,7 @@ def listening(
                 command(port), stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=environment
             )
         try:
-            if until_answered(port, process):
+            if until_answered(port, process, tls):
                 yield Listener(port, process.pid)
                 return
             if attempt == ATTEMPTS:
@@ -138,11 +143,11 @@ def listening(
                 process.wait()
 
 
-def until_answered(port: int, process: subprocess.Popen[bytes]) -> bool:
+def until_answered(port: int, process: subprocess.Popen[bytes], tls: ssl.SSLContext | None) -> bool:
     """Ask for C-ECHO until it is answered; False if the process ends or takes too long instead."""
     deadline = time.monotonic() + START_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
-        if answers_echo(port):
+        if answers_echo(port, tls):
             return True
         time.sleep(POLL_SECONDS)
     return False

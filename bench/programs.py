@@ -9,12 +9,25 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from bench import security
+
 ROOT = Path(__file__).parents[1]
 LOOPBACK = "127.0.0.1"
 
 
 class MissingError(Exception):
-    """A program that is measured is not installed."""
+    """A program that is measured, or that it takes to measure, is not installed."""
+
+
+def openssl() -> str:
+    """Return the path of the openssl command, which makes a certificate.
+
+    Raises:
+        MissingError: It is not installed.
+    """
+    if path := shutil.which("openssl"):
+        return path
+    raise MissingError("the openssl command is not installed")
 
 
 def ours(tool: str) -> str:
@@ -86,6 +99,8 @@ class Setting:
         dcmtk: Options of both programs, where they are DCMTK's.
         receiver: Options of the receiver.
         sender: Options of the sender, where it is ours.
+        ours: Options of both programs, where they are ours.
+        tls: Whether TLS is spoken, with the certificate of `security`.
     """
 
     name: str
@@ -93,6 +108,8 @@ class Setting:
     dcmtk: tuple[str, ...] = ()
     receiver: tuple[str, ...] = ()
     sender: tuple[str, ...] = ()
+    ours: tuple[str, ...] = ()
+    tls: bool = False
 
     @property
     def environment(self) -> dict[str, str]:
@@ -113,10 +130,22 @@ NOT_DURABLE = Setting("--durability none", nodelay=True, dcmtk=LONG, receiver=("
 
 ONE_AT_A_TIME = Setting("--async-ops 1", nodelay=True, sender=("--async-ops", "1"))
 
+# Both sides show one certificate and trust it, so that both sides verify as much.
+TLS = Setting(
+    "TLS",
+    nodelay=True,
+    dcmtk=(*LONG, "+tls", str(security.KEY), str(security.CERTIFICATE), "+cf", str(security.CERTIFICATE)),
+    ours=(
+        *("--tls", "--tls-key", str(security.KEY), "--tls-cert", str(security.CERTIFICATE)),
+        *("--tls-ca", str(security.CERTIFICATE)),
+    ),
+    tls=True,
+)
+
 Command = Callable[[Setting, str, str], list[str]]
 
 SENDERS: Mapping[str, Command] = {
-    "ours": lambda setting, port, files: [ours("storescu"), *setting.sender, LOOPBACK, port, files],
+    "ours": lambda setting, port, files: [ours("storescu"), *setting.ours, *setting.sender, LOOPBACK, port, files],
     "dcmsend": lambda setting, port, files: [dcmtk("dcmsend"), *setting.dcmtk, LOOPBACK, port, "+sd", files],
     "storescu": lambda setting, port, files: [dcmtk("storescu"), *setting.dcmtk, "-R", LOOPBACK, port, "+sd", files],
     "pynetdicom": lambda setting, port, files: [*pynetdicom("storescu"), "-cx", LOOPBACK, port, files],
@@ -124,7 +153,7 @@ SENDERS: Mapping[str, Command] = {
 """The commands that send: with a setting, to a port, all files of a folder."""
 
 RECEIVERS: Mapping[str, Command] = {
-    "ours": lambda setting, port, folder: [ours("storescp"), *setting.receiver, port, "-od", folder],
+    "ours": lambda setting, port, folder: [ours("storescp"), *setting.ours, *setting.receiver, port, "-od", folder],
     "dcmrecv": lambda setting, port, folder: [
         *(dcmtk("dcmrecv"), *setting.dcmtk, *setting.receiver, "-xf", dcmtk_profiles(), "AllDICOM"),
         *("-od", folder, port),
@@ -180,6 +209,7 @@ DCMTK = Group("dcmtk")
 PYNETDICOM = Group("pynetdicom", runs=3)
 AS_THEY_COME = Group("as-they-come", ", DCMTK as it comes", runs=3)
 DISK = Group("disk", ", received on a disk", on_disk=True)
+SECURED = Group("tls", ", over TLS")
 
 # Where both sides wait for each other's delayed acknowledgements: 50 to 90 ms for every object.
 WAITING = replace(PYNETDICOM, shares={"small": 0.25})
@@ -212,6 +242,8 @@ class Pair:
     @property
     def reference(self) -> Pair:
         """The pair of DCMTK that it is compared with."""
+        if self.setting.tls:
+            return DCMTK_SECURED
         return DCMTK_ON_DISK if self.group.on_disk else DCMTK_BEST
 
 
@@ -223,6 +255,11 @@ OUR_RECEIVER = Pair("dcmsend", "ours", HEADLINE)
 DCMTK_BEST = Pair("dcmsend", "dcmrecv", HEADLINE)
 LOOPBACK_LIMIT = Pair("sendfile", "write", HEADLINE)  # no programs, but what the machine can do: see loopback.py
 DCMTK_ON_DISK = Pair("dcmsend", "dcmrecv", DISK)
+# dcmsend speaks no TLS.
+OURS_SECURED = Pair("ours", "ours", SECURED, TLS, ("ct", "small"))
+OUR_SENDER_SECURED = Pair("ours", "storescp", SECURED, TLS, ("ct", "small"))
+OUR_RECEIVER_SECURED = Pair("storescu", "ours", SECURED, TLS, ("ct", "small"))
+DCMTK_SECURED = Pair("storescu", "storescp", SECURED, TLS, ("ct", "small"))
 PYNETDICOM_BOTH = Pair("pynetdicom", "pynetdicom", WAITING)
 
 PAIRS = (
@@ -250,5 +287,9 @@ PAIRS = (
     Pair("ours", "ours", DISK, NOT_DURABLE),
     Pair("dcmsend", "ours", DISK, DURABLE),
     DCMTK_ON_DISK,
+    OURS_SECURED,
+    OUR_SENDER_SECURED,
+    OUR_RECEIVER_SECURED,
+    DCMTK_SECURED,
 )
 """Every pair that is measured, in the order of the results."""

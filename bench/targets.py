@@ -24,6 +24,15 @@ COMPARED = (
     ("both ours : both pynetdicom", programs.OURS, programs.PYNETDICOM_BOTH),
 )
 
+SECURED = 1.0
+"""How many times as fast each of `COMPARED_SECURED` is to be."""
+
+COMPARED_SECURED = (
+    ("over TLS, our storescu : DCMTK's, to DCMTK's storescp", programs.OUR_SENDER_SECURED),
+    ("over TLS, our storescp : DCMTK's, from DCMTK's storescu", programs.OUR_RECEIVER_SECURED),
+    ("over TLS, both ours : both DCMTK", programs.OURS_SECURED),
+)
+
 LOOPBACK_SHARE = 0.7  # of the loopback limit, with the large object
 MEMORY = 48  # MiB of private memory on either side
 STARTS = 5.0  # times as long as Python itself: 100 ms where `python -c pass` takes 20
@@ -59,6 +68,10 @@ def targets() -> Iterator[Target]:
     for name, wanted in FASTER.items():
         for (title, pair, reference), factor in zip(COMPARED, wanted, strict=True):
             yield Target(WORKS[name].title, title, factor, False, "×", partial(faster, name, pair, reference))
+    for name in programs.DCMTK_SECURED.works:
+        for title, pair in COMPARED_SECURED:
+            find = partial(faster, name, pair, programs.DCMTK_SECURED)
+            yield Target(WORKS[name].title, title, SECURED, False, "×", find)
     find = partial(faster, "large", programs.OURS, programs.LOOPBACK_LIMIT)
     yield Target(WORKS["large"].title, "both ours : the loopback limit", LOOPBACK_SHARE, False, "×", find)
     for work in WORKS.values():

@@ -11,7 +11,7 @@ import pytest
 
 from bench import replay, report
 from bench.measure import in_turn, measure, stored
-from bench.programs import DCMTK_BEST, LOOPBACK_LIMIT, OURS, PYNETDICOM_BOTH, Pair
+from bench.programs import DCMTK_BEST, LOOPBACK_LIMIT, OURS, OURS_SECURED, PYNETDICOM_BOTH, Pair
 from bench.results import Figure, Results, Run
 from bench.works import WORKS
 from dimse.instances import InstanceFile
@@ -42,7 +42,7 @@ def results() -> Results:
 
 
 @linux
-@pytest.mark.parametrize("pair", [OURS, LOOPBACK_LIMIT], ids=lambda pair: pair.name)
+@pytest.mark.parametrize("pair", [OURS, OURS_SECURED, LOOPBACK_LIMIT], ids=lambda pair: pair.name)
 def test_a_run_tells_what_was_sent_what_arrived_and_what_it_took(pair: Pair, tmp_path: Path) -> None:
     seen = measure(pair, WORKS["small"], 1, 0.01, tmp_path)
     assert seen.complete

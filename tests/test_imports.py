@@ -67,7 +67,7 @@ AT_MODULE_LEVEL = {
     "rich": (),
     "shtab": (),
     "asyncio": ("aio", "transport.asyncio"),
-    "ssl": ("transport.tls",),
+    "ssl": ("transport.tls", "transport.tls_faults"),
 }
 
 # What only these may import at all. To the association a transport is an interface: the faces choose the driver.

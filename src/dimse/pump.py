@@ -26,7 +26,7 @@ from dimse.logs import ABOUT
 from dimse.pdv import COMMAND
 from dimse.settings import Limits, Timeouts
 from dimse.transport import READ, WRITE
-from dimse.transport.base import Transport, deadline_after, timed_out
+from dimse.transport.base import Transport, deadline_after, is_a_breach, timed_out
 from dimse.upper_layer import pdata, pdu
 from dimse.upper_layer.pdata import Buffer, Fragment
 from dimse.upper_layer.provider import Indication, ProviderAbort, UpperLayer
@@ -298,15 +298,23 @@ class Pump(ABC):
             raise timed_out(wait)  # a peer that never stops sending does not stop the clock
         # Between messages it takes the peer a moment, and a call that brings nothing is one too many.
         under_way = self._within_message or self._upper.within_pdu
+        until, why = deadline, ""
         while not (under_way and await self._receive_once()):
-            until, why = deadline, wait
-            if under_way:
-                for limit in self._progress_deadlines():
-                    if limit is not None and (until is None or limit < until):
-                        until, why = limit, "network"
+            if not why:
+                until, why = self._first_deadline(deadline, wait)
+            elif until is not None and time.monotonic() > until:
+                raise timed_out(why)  # TLS takes bytes in that carry no data, and they put nothing off
             if not await self._transport.ready(READ, until, awaited=not under_way):
                 raise timed_out(why)
             under_way = True
+
+    def _first_deadline(self, deadline: float | None, wait: str) -> tuple[float | None, str]:
+        """Return until when something has to arrive, and the wait that is over then: as given, or the network timeout before it."""
+        until, why = deadline, wait
+        for limit in self._progress_deadlines():
+            if limit is not None and (until is None or limit < until):
+                until, why = limit, "network"
+        return until, why
 
     def _progress_deadlines(self) -> tuple[float | None, ...]:
         """Until when something has to move: a message under way, and a PDU, which a byte now and then does not keep alive."""
@@ -344,7 +352,7 @@ class Pump(ABC):
             count = self._transport.receive_now(buffer)
         except ConnectionLost as error:
             self._upper.transport_closed()
-            lost = self._lost()
+            lost = error if is_a_breach(error) and not self._abort_wanted else self._lost()
             lost.__cause__ = error.__cause__
             self._end(lost)
             return 0

@@ -37,6 +37,11 @@ MODIFIED_CURVE = "prime256v1"
 _DIGITS = 64  # of a SHA-256
 
 
+def argument(name: str) -> str:
+    """Return how a program in Python gives an argument of `TLS`."""
+    return f"dimse.TLS({name}=...)"
+
+
 @value
 class TLS:
     """How TLS is spoken; for a requestor and for a server.
@@ -56,6 +61,8 @@ class TLS:
         verify: False verifies nothing but a `pin`: whoever is in between can read and change all that is sent.
         profile: "bcp195" (PS3.15 B.12), or "modified" (B.13), which restricts the key exchange further.
         password: Called for the password of the private key, where it has one.
+        named: Called with the name of one of these arguments; returns the words by which errors name it to the user. For programs
+            whose users choose TLS by other means than Python, as ours do by options.
 
     Raises:
         ValueError: A pin is no SHA-256, or there is no such profile.
@@ -71,6 +78,7 @@ class TLS:
     verify: bool = True
     profile: Profile = "bcp195"
     password: Callable[[], str] | None = field(default=None, repr=False)
+    named: Callable[[str], str] = field(default=argument, repr=False, kw_only=True)
 
     def __post_init__(self) -> None:
         for name in ("certificate", "key", "ca", "crl"):
@@ -94,11 +102,13 @@ class Security:
         context: How TLS is spoken.
         pins: What the peer's certificate has to be one of; empty: whatever `context` lets through.
         server_name: The name that the server's certificate is for; empty: the host that is connected to.
+        named: How errors name an argument of `TLS`.
     """
 
     context: ssl.SSLContext
     pins: tuple[str, ...] = ()
     server_name: str = ""
+    named: Callable[[str], str] = field(default=argument, repr=False)
 
 
 def validate_pin(pin: str) -> str:
@@ -132,8 +142,9 @@ def of_a_requestor(tls: TLS | ssl.SSLContext) -> Security:
     if tls.certificate:
         _show(context, tls)
     elif tls.key:
-        raise TLSConfigurationError(tls.key, "a private key is of no use without its certificate")
-    return Security(context, tls.pins, tls.server_name)
+        why = f"a private key is of no use without its certificate ({tls.named('certificate')})"
+        raise TLSConfigurationError(tls.key, why)
+    return Security(context, tls.pins, tls.server_name, tls.named)
 
 
 def of_a_server(tls: TLS | ssl.SSLContext) -> Security:
@@ -157,9 +168,10 @@ def of_a_server(tls: TLS | ssl.SSLContext) -> Security:
         raise TLSConfigurationError("", "clients can be pinned only where they are asked for a certificate")
     _trust(context, tls, asked_for, ssl.Purpose.CLIENT_AUTH)
     if not tls.certificate:
-        raise TLSConfigurationError("", "a server needs a certificate of its own to speak TLS")
+        why = f"a server needs a certificate of its own to speak TLS ({tls.named('certificate')})"
+        raise TLSConfigurationError("", why)
     _show(context, tls)
-    return Security(context, tls.pins)
+    return Security(context, tls.pins, named=tls.named)
 
 
 def _context(tls: TLS, protocol: int) -> ssl.SSLContext:
@@ -181,7 +193,8 @@ def _trust(context: ssl.SSLContext, tls: TLS, chain: bool, purpose: ssl.Purpose)
     import ssl
 
     if tls.crl and not chain:
-        raise TLSConfigurationError(tls.crl, "a revocation list is of no use where chains are not verified")
+        why = f"a revocation list is of no use where chains are not verified: trust a CA ({tls.named('ca')})"
+        raise TLSConfigurationError(tls.crl, why)
     if not chain:
         return
     if tls.ca:
@@ -214,7 +227,8 @@ def _show(context: ssl.SSLContext, tls: TLS) -> None:
 
     def password() -> str:
         if tls.password is None:
-            raise TLSConfigurationError(key, "the private key is encrypted, and its password is not given")
+            why = f"the private key is encrypted, and its password is not given ({tls.named('password')})"
+            raise TLSConfigurationError(key, why)
         return tls.password()
 
     try:

@@ -20,7 +20,7 @@ from dimse.pump import LINGER, LOGGER, MOST_HEARD
 from dimse.settings import Limits, Timeouts
 from dimse.text import one_line
 from dimse.transport import READ
-from dimse.transport.base import Transport
+from dimse.transport.base import Transport, is_a_breach
 from dimse.upper_layer import pdu
 from dimse.upper_layer.provider import UpperLayer
 
@@ -133,8 +133,11 @@ class WaitingRoom:
             if visitor.secured or self._shake_hands(visitor):
                 self._receive(visitor)
         except ConnectionLost as error:
-            # Health checks connect and go again: no news.
-            LOGGER.debug("%s:%d: %s", *visitor.peer, one_line(str(error)))
+            # Health checks connect and go again: no news. A peer that breaks the protocol of TLS is.
+            level = logging.ERROR if is_a_breach(error) else logging.DEBUG
+            LOGGER.log(level, "%s:%d: %s", *visitor.peer, one_line(str(error)))
+            if is_a_breach(error):
+                self._observe(Happening("tls", visitor.peer, why=str(error)))
             self._close(visitor)
         except TLSError as error:
             level = logging.DEBUG if visitor.transport.silent else logging.ERROR
@@ -168,7 +171,7 @@ class WaitingRoom:
                 self._close(visitor)
                 return
             if visitor.leaving:
-                return  # one look a turn: who never stops talking does not take everybody's time
+                return
             indications = upper.receive(self._buffer[:count])
             self._hold(visitor, upper.held)
             request = indications[0] if indications else None
@@ -183,6 +186,8 @@ class WaitingRoom:
             if visitor.transport.closed:
                 return
             visitor.transport.acknowledge()  # the rest of its request may wait for that
+            if not visitor.transport.holds_data:
+                return  # one look a turn: a visitor that never stops sending does not take the time of all
 
     def _hold(self, visitor: Visitor, held: int) -> None:
         """Count what has arrived of a visitor's request; the oldest give way when all of them are too much."""

@@ -9,6 +9,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -257,3 +258,12 @@ def until(true: Callable[[], bool]) -> None:
     while not true():
         assert time.monotonic() < deadline
         os.sched_yield()
+
+
+@contextmanager
+def in_a_thread(what: Callable[[], object]) -> Iterator[None]:
+    """Do something meanwhile; it is done when the block is left."""
+    with ThreadPoolExecutor(1) as executor:
+        done = executor.submit(what)
+        yield
+        done.result(SECONDS)

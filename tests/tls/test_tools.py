@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 import dimse
 from dimse.__main__ import main
+from dimse.tls import of_a_requestor
+from dimse.tools import tls
 from tests.drivers import LOOPBACK, make_instance, serving
-from tests.tls.certificates import PASSWORD, Certificates
+from tests.tls import others
+from tests.tls.certificates import PASSWORD, Certificates, Identity
 from tests.tools import running
 from tests.tools.listeners import listening
 
@@ -145,7 +150,7 @@ def test_a_pin_and_a_name_on_the_command_line(certificates: Certificates) -> Non
         wrong = listener.run("echoscu", *me, "--tls-ca", certificates.ca, exit_status=1)
         assert running.errors(wrong) == [
             "Association request failed: TLS handshake failed: the peer's certificate is not for 127.0.0.1:"
-            " connect to the name that it is for, or say that name (server_name)"
+            " connect to the name that it is for, or say that name (--tls-server-name)"
         ]
         wrong = listener.run("echoscu", *me, "--tls-pin", certificates.client.sha256, exit_status=1)
         assert "the peer's certificate is not the one that is pinned: its SHA-256 is " in running.errors(wrong)[0]
@@ -162,7 +167,7 @@ def test_the_password_of_a_key_comes_from_the_environment_and_is_never_said(
     without = running.tool("echoscp", 0, "-ba", LOOPBACK, *options)
     assert without.returncode == 2
     assert without.stderr.endswith(
-        f"cannot use TLS: {key}: the private key is encrypted, and its password is not given\n"
+        f"cannot use TLS: {key}: the private key is encrypted, and its password is not given (DIMSE_TLS_PASSWORD)\n"
     )
     monkeypatch.setenv("DIMSE_TLS_PASSWORD", "another " + PASSWORD)
     wrong = running.tool("echoscp", 0, "-ba", LOOPBACK, *options)
@@ -212,3 +217,63 @@ def test_without_tls_a_hang_up_ends_a_listener_as_it_always_did() -> None:
     with listening("echoscp") as listener:
         listener.process.send_signal(signal.SIGHUP)
         assert listener.process.wait(running.SECONDS) == -signal.SIGHUP
+
+
+# --- hints ---
+
+
+def test_every_argument_of_tls_has_a_name_on_the_command_line() -> None:
+    arguments = set(dimse.TLS.__annotations__) - {"named"}
+    assert set(tls.NAMES) == arguments
+    options = {option for tool in TOOLS for option in options_of(tool)}
+    assert {name for name in tls.NAMES.values() if name.startswith("--")} <= options
+
+
+def options_of(tool: str) -> set[str]:
+    """The options that a tool's help tells."""
+    return set(re.findall(r"--[a-z-]+", running.tool(tool, "--help").stdout))
+
+
+@pytest.mark.parametrize(
+    ("make", "hints"),
+    [
+        (lambda all: all.made("alone", self_signed=True), ("ca", "pin")),
+        (lambda all: all.by_trustme("far", authority=all.stranger), ("ca",)),
+        (lambda all: all.by_trustme("elsewhere", "pacs.example.org"), ("server_name",)),
+    ],
+    ids=["self-signed", "of another CA", "for another host"],
+)
+def test_a_hint_names_what_its_reader_can_use(
+    certificates: Certificates, make: Callable[[Certificates], Identity], hints: tuple[str, ...]
+) -> None:
+    with others.server("ours", make(certificates), certificates) as server:
+        done = running.tool("echoscu", LOOPBACK, server.port, "--tls", "--tls-ca", certificates.ca)
+        with pytest.raises(dimse.TLSError) as raised:
+            trusting = dimse.TLS(ca=certificates.ca)
+            dimse.associate(LOOPBACK, server.port, contexts=[dimse.Verification], tls=trusting)
+    (line,) = running.errors(done)
+    for hint in hints:
+        assert f"({tls.NAMES[hint]})" in line
+        assert f"(dimse.TLS({hint}=...))" in str(raised.value)
+    assert "dimse.TLS" not in line
+    assert "--tls" not in str(raised.value)
+
+
+def test_a_server_names_its_options_in_its_log(certificates: Certificates) -> None:
+    stranger = certificates.by_trustme("stranger", authority=certificates.stranger)
+    with listening("echoscp", *as_server(certificates)) as listener:
+        me = ["--tls", "--tls-cert", stranger.pem, "--tls-ca", certificates.ca]
+        listener.run("echoscu", *me, exit_status=1)
+        said = listener.end()
+    (line,) = [line for line in said if line.startswith("E:")]
+    assert line.endswith("is signed by a CA that is not trusted: if it should be, name the CA's certificate (--tls-ca)")
+
+
+def test_a_key_without_its_password_is_told_with_how_to_give_it(certificates: Certificates) -> None:
+    key = certificates.encrypted_key(certificates.client)
+    options = ["--tls", "--tls-cert", certificates.client.certificate, "--tls-key", key]
+    done = running.tool("echoscu", LOOPBACK, 104, *options)
+    assert done.returncode == 2
+    assert "its password is not given (DIMSE_TLS_PASSWORD)" in done.stderr
+    with pytest.raises(dimse.TLSConfigurationError, match=r"\(dimse.TLS\(password=...\)\)"):
+        of_a_requestor(dimse.TLS(certificates.client.certificate, key))

@@ -16,6 +16,20 @@ if TYPE_CHECKING:
 
 PASSWORD = "DIMSE_TLS_PASSWORD"  # from the environment: everybody on a machine can read its command lines
 
+# How a hint names an argument of `dimse.TLS` to the user of a tool.
+NAMES = {
+    "certificate": "--tls-cert",
+    "key": "--tls-key",
+    "ca": "--tls-ca",
+    "crl": "--tls-crl",
+    "server_name": "--tls-server-name",
+    "pin": "--tls-pin",
+    "require_client_certificate": "--tls-no-client-cert",
+    "verify": "--tls-insecure",
+    "profile": "--tls-profile",
+    "password": PASSWORD,
+}
+
 # Options that ask for less than TLS can do are said at every run.
 INSECURE = (
     "--tls-insecure: the peer's certificate is not verified, and whoever is in between can read and change what is sent"
@@ -99,6 +113,7 @@ def settle(parser: common.Parser, options: argparse.Namespace, logger: logging.L
         verify=not insecure,
         profile=options.tls_profile,
         password=(lambda: os.environ[PASSWORD]) if PASSWORD in os.environ else None,
+        named=NAMES.__getitem__,
     )
     _verify_files(parser, options.tls, server=server)
     if options.tls_info:

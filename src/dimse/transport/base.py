@@ -96,8 +96,10 @@ class Transport(ABC):
             return await self._wait(events, deadline, awaited)
         if events & READ and self._tls.pending():
             return READ
-        happened = await self._wait(self._tls.waits_for(events), deadline, awaited)  # which may be the other direction
-        return events if happened else 0
+        wanted = self._tls.waits_for(events)
+        happened = await self._wait(wanted, deadline, awaited)
+        # Where TLS waits for something else, the next call finds out what that has brought.
+        return happened if wanted == events or not happened else events
 
     async def secure(self, security: Security, deadline: float | None, *, host: str) -> None:
         """Put TLS over a connection of ours to a host (PS3.15 Annex B).
@@ -124,9 +126,7 @@ class Transport(ABC):
         from dimse.transport.tls import TLSSocket
 
         try:
-            self._plain.getpeername()  # one that has been reset would be let go of half made
-            self._tls = TLSSocket(self._plain, security, host)
-            self._socket, self._plain = self._tls, self._tls.socket
+            self._socket = self._tls = TLSSocket(self._plain, security, host)
         except (OSError, ValueError) as error:
             raise TLSError(f"TLS handshake failed: {error}", lasting=False) from error
 
@@ -194,7 +194,10 @@ class Transport(ABC):
     def send_now(self, data: bytes) -> None:
         """Send a few last bytes if the system takes them at once; from any thread."""
         try:
-            self._socket.sendmsg([data])
+            if self._tls is None:
+                self._plain.sendmsg([data])
+            else:
+                self._tls.send_now(data)
         except OSError:
             return  # there is nobody left to tell
 
@@ -218,6 +221,11 @@ class Transport(ABC):
     @property
     def closed(self) -> bool:
         return self._closed
+
+    @property
+    def holds_data(self) -> bool:
+        """Whether there is something to receive at once that a selector does not see, for TLS has taken it from the socket."""
+        return self._tls is not None and self._tls.pending()
 
     @property
     def secured(self) -> bool:
@@ -244,7 +252,8 @@ class Transport(ABC):
         if self._tls.alert:
             return TLSError(f"TLS handshake failed: {self._tls.alert}")
         return TLSError(
-            "the peer closed the connection after the TLS handshake: perhaps it refused our certificate, or wants one",
+            "the peer closed the connection after the TLS handshake: perhaps it refused our certificate, or wants one"
+            f" ({self._tls.named('certificate')})",
             lasting=False,
         )
 
@@ -326,6 +335,11 @@ async def _connect_one(transport: Transport, address: Address, deadline: float |
             code = 0
     if code:
         raise OSError(code, os.strerror(code))
+
+
+def is_a_breach(error: ConnectionLost) -> bool:
+    """Tell if the peer broke the protocol of TLS: that is news, where a lost connection may be none."""
+    return isinstance(error.__cause__, OSError) and error.__cause__.errno == errno.EPROTO
 
 
 def call_in_thread(function: Callable[..., T], *args: Any) -> Future[T]:

@@ -1,90 +1,62 @@
-"""TLS over a transport's socket (PS3.15 Annex B): where `ssl.SSLSocket` differs from a plain one, and what went wrong, in words."""
+"""TLS over a transport's socket (PS3.15 Annex B), in the shape that `Transport` uses a socket in.
+
+OpenSSL never sees the socket. Each call receives a bounded number of bytes, has OpenSSL take them, and sends what OpenSSL made of
+them. For OpenSSL itself goes on as long as records come that carry no data, and a peer could keep a thread in one call for ever.
+"""
 
 from __future__ import annotations
 
 import errno
 import logging
+import os
 import socket
 import ssl
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from traceback import walk_tb
+from mmap import mmap
+from typing import Any
 
 from dimse import certificate
 from dimse.certificate import Certificate
-from dimse.errors import TLSError, is_tls
+from dimse.errors import is_tls
 from dimse.text import host_and_port, one_line
 from dimse.tls import Security
 from dimse.transport import READ, WRITE
+from dimse.transport.tls_faults import UNREAD, WITHOUT_DATA, Fault
 from dimse.values import value
 
 LOGGER = logging.getLogger("dimse.tls")
 
-# Buffers are joined up to here: an SSLSocket takes one at a time, and each would become a TLS record of its own.
-JOINED = 65536
+RECEIVED = 128 * 1024
+"""Bytes that one call takes from the socket, at the most."""
+FED = 64 * 1024
+"""Bytes that OpenSSL is given at a time: what a connection keeps in memory for them, it keeps as long as it lives."""
+SHAKEN = 16 * 1024
+"""Bytes of a handshake that one call takes."""
+ENCRYPTED = 64 * 1024
+"""Bytes that OpenSSL is given to encrypt at a time; those of several buffers are joined, for each call makes a record."""
+SENT = 1024**2
+"""Bytes that one call sends, at the most: others want to go on too."""
+MOST_UNSENT = 256 * 1024
+"""Encrypted bytes that wait for the socket: a piece of what is sent, and answers to key updates of a peer that does not read."""
+RECORDS = 64
+"""Bytes of records that a peer may take to send a byte of data: where each has a record of its own, it takes 23."""
+MOST_WITHOUT_DATA = 64 * 1024
+"""Bytes of records beyond that: some 2,000 key updates, each of which costs as much as to decrypt 20 KB."""
 
 HEARD = 12  # bytes that show what a peer speaks that speaks no TLS
 
 # To a peer that does not speak TLS: a fatal alert, protocol version (RFC 8446 6.2), by which ours knows what is the matter.
 NO_TLS_ALERT = b"\x15\x03\x03\x00\x02\x02\x46"
 
-MOST_PDU_TYPES = 7  # PS3.8 9.3.1
 _SSL2_HELLO = 0x80  # how a very old client begins; OpenSSL says what is wrong with it
 
-# What is wrong with a peer's certificate, by OpenSSL's numbers (X509_V_ERR_...).
-VERIFICATION = {
-    3: "cannot be looked up in a revocation list: the lists that are given are not its CA's",
-    9: "is not valid yet: are the clocks of both machines right?",
-    10: "has expired: the peer needs a new one",
-    11: "cannot be looked up: its CA's revocation list is not valid yet",
-    12: "cannot be looked up: its CA's revocation list has expired, fetch a new one",
-    18: "is self-signed and not trusted: make sure that it is the peer's, then trust it (ca) or pin it (pin)",
-    19: "is signed by a CA that is not trusted: if it should be, name the CA's certificate (ca)",
-    20: "is signed by a CA that is not trusted: if it should be, name the CA's certificate (ca)",
-    21: "is signed by a CA that is not trusted: if it should be, name the CA's certificate (ca)",
-    23: "has been revoked by its CA",
-    66: "has a key that is too short: RSA needs 2048 bits",
-    67: "is signed by a CA whose key is too short: RSA needs 2048 bits",
-    68: "is signed with a weak algorithm, SHA-1 or MD5",
-}
-_PURPOSE, _HOST_NAME, _ADDRESS = 26, 62, 64
-
-# What OpenSSL and the alerts of TLS (RFC 8446 6.2) call a reason.
-_OUR_CERTIFICATE = "the peer refused our certificate"
-REASONS = {
-    "PEER_DID_NOT_RETURN_A_CERTIFICATE": "the peer showed no certificate, and one is required",
-    "NO_SHARED_CIPHER": "there is no cipher suite that both sides allow",
-    "NO_SUITABLE_SIGNATURE_ALGORITHM": "there is no signature algorithm that both sides allow",
-    "NO_SHARED_SIGNATURE_ALGORITHMS": "there is no signature algorithm that both sides allow",
-    "NO_SUITABLE_KEY_SHARE": "there is no key exchange that both sides allow",
-    "NO_SHARED_GROUPS": "there is no key exchange that both sides allow",
-    "WRONG_VERSION_NUMBER": "the peer does not speak TLS: both sides have to speak TLS, or none",
-    "UNSUPPORTED_PROTOCOL": "the peer's versions of TLS are too old: TLS 1.2 is the least",
-    "VERSION_TOO_LOW": "the peer's versions of TLS are too old: TLS 1.2 is the least",
-    "WRONG_SSL_VERSION": "the peer's versions of TLS are too old: TLS 1.2 is the least",
-    "TLSV1_ALERT_PROTOCOL_VERSION": "the peer allows no version of TLS that we do, 1.2 and 1.3",
-    "INAPPROPRIATE_FALLBACK": "somebody in between changes what is negotiated",
-    "TLSV1_ALERT_INAPPROPRIATE_FALLBACK": "somebody in between changes what is negotiated",
-    "SSLV3_ALERT_HANDSHAKE_FAILURE": "the peer allows none of our cipher suites, or wants a certificate of ours",
-    "TLSV1_ALERT_INSUFFICIENT_SECURITY": "the peer finds our cipher suites too weak",
-    "TLSV13_ALERT_CERTIFICATE_REQUIRED": "the peer requires a certificate of ours",
-    "SSLV3_ALERT_NO_CERTIFICATE": "the peer requires a certificate of ours",
-    "SSLV3_ALERT_BAD_CERTIFICATE": _OUR_CERTIFICATE,
-    "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE": f"{_OUR_CERTIFICATE}: it is not meant for this side of a connection",
-    "SSLV3_ALERT_CERTIFICATE_REVOKED": f"{_OUR_CERTIFICATE}: it has been revoked",
-    "SSLV3_ALERT_CERTIFICATE_EXPIRED": f"{_OUR_CERTIFICATE}: it has expired, or is not valid yet",
-    "SSLV3_ALERT_CERTIFICATE_UNKNOWN": _OUR_CERTIFICATE,
-    "TLSV1_ALERT_UNKNOWN_CA": f"{_OUR_CERTIFICATE}: it does not trust the CA that signed it",
-    "TLSV1_ALERT_ACCESS_DENIED": f"{_OUR_CERTIFICATE}: it does not let us in",
-    "TLSV1_UNRECOGNIZED_NAME": "the peer does not know the server name that we asked for",
-    "SSLV3_ALERT_BAD_RECORD_MAC": "somebody in between changes what is sent",
-    "DECRYPTION_FAILED_OR_BAD_RECORD_MAC": "somebody in between changes what is sent",
-}
+_spare: list[memoryview] = []  # buffers of `RECEIVED` bytes; each is lent for one call
 
 
 @value
 class TLSSession:
-    """What was negotiated.
+    """The outcome of a TLS handshake.
 
     Attributes:
         version: "TLSv1.3".
@@ -100,18 +72,12 @@ class TLSSession:
         return f"{self.version}, {self.cipher_suite}, peer's certificate: {self.certificate or 'none'}"
 
 
-def _close_half_made(error: OSError) -> None:
-    """Close what `wrap_socket` leaves open where a connection is reset while it looks whether there is one."""
-    for frame, _ in walk_tb(error.__traceback__):
-        made = frame.f_locals.get("self")
-        if isinstance(made, ssl.SSLSocket):
-            made.close()
-
-
 class TLSSocket:
-    """A TLS connection in the shape that `Transport` uses a socket in.
+    """A TLS connection over a socket that does not block.
 
-    What TLS needs to go on may be the other direction: a write may have to wait until something can be read. `wanted` says so.
+    A call may have to wait for the other direction: while bytes are unsent, `waits_for` asks for `WRITE` besides. A connection that
+    ends without `close_notify` ends as one that was closed: a message is complete by its own lengths, and what was under way is
+    dropped.
 
     Args:
         connection: The plain socket.
@@ -119,29 +85,35 @@ class TLSSocket:
         host: The host that is connected to; None for a server.
 
     Attributes:
-        socket: The TLS socket itself; it has taken the plain one's descriptor.
-        wanted: `READ` or `WRITE` if the last call waits for that, else 0.
+        wanted: `READ` or `WRITE` if the handshake waits for that, else 0.
         heard: The first bytes of the peer's.
-        alert: Why the peer ended the connection, if it told.
+        named: How errors name an argument of `dimse.TLS`.
         session: What was negotiated; None before that.
     """
 
     def __init__(self, connection: socket.socket, security: Security, host: str | None) -> None:
         self._name = None if host is None else security.server_name or host
-        try:
-            self.socket = security.context.wrap_socket(
-                connection, server_side=host is None, server_hostname=self._name, do_handshake_on_connect=False
-            )
-        except OSError as error:
-            _close_half_made(error)
-            raise
-        self._pins = security.pins
-        self._unsent = b""  # OpenSSL wants the same bytes again after a write that would have blocked
-        self.wanted = self._read_wants = 0
+        self._connection = connection
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls = security.context.wrap_bio(
+            self._incoming, self._outgoing, server_side=host is None, server_hostname=self._name
+        )
+        self._security = security
+        # Taken from OpenSSL and not by the socket; older than what is in `_outgoing`.
+        self._unsent: bytes | memoryview = b""
+        # How many bytes at the front of what `sendmsg` is given are encrypted already.
+        self._ahead = 0
+        # OpenSSL does not write before it has read: a peer renegotiates, which only a context of the caller's own lets it do.
+        self._write_wants_read = False
+        # OpenSSL has more than the caller's buffer had room for.
+        self._holds_data = False
+        self._without_data = 0
+        self._has_failed = self._is_at_end = False
+        self._fault: Fault | None = None
+        self.wanted = READ if host is None else 0
         self.heard = b""
-        self.alert = ""
+        self.named = security.named
         self.session: TLSSession | None = None
-        self._failed = False
 
     # --- the handshake ---
 
@@ -152,155 +124,291 @@ class TLSSocket:
             TLSError: It failed.
         """
         try:
-            self._look_what_is_spoken()
-            self.socket.do_handshake()
-            self._verify_pin()
-        except ssl.SSLWantReadError:
-            self.wanted = READ
-            return False
-        except ssl.SSLWantWriteError:
-            self.wanted = WRITE
-            return False
+            if self._flush():
+                if self.wanted == READ:
+                    self._hear()
+                self._shake()
         except OSError as error:
-            self._failed = True
-            with suppress(OSError):  # behind the alert that OpenSSL has sent
+            self._has_failed = True
+            with suppress(OSError):
+                # The alert, by which the peer knows why.
+                self._flush()
                 self.shutdown(socket.SHUT_WR)
-            lasting = isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLEOFError)
-            raise TLSError(f"TLS handshake failed: {self._words(error)}", lasting=lasting) from error
-        self.wanted, self.session = 0, self._negotiated()
-        if LOGGER.isEnabledFor(logging.INFO):
-            with suppress(OSError):  # it is gone again
-                where = host_and_port(*self.socket.getpeername()[:2])
-                LOGGER.info("TLS with %s: %s", where, one_line(str(self.session)))
-        return True
+            self._fault = self._fault_of(error)
+            raise self._fault.handshake_error() from error
+        return not self.wanted
 
-    def _look_what_is_spoken(self) -> None:
-        """Who speaks no TLS is not kept waiting until OpenSSL has read enough to be sure of it, and is told."""
-        if not self.heard:
-            with suppress(BlockingIOError):
-                self.heard = socket.socket.recv(self.socket, HEARD, socket.MSG_PEEK)
-        if not self.heard or is_tls(self.heard.ljust(2, b"\3")) or self.heard[0] & _SSL2_HELLO:
+    def _hear(self) -> None:
+        """Receive some of the handshake. A peer that speaks no TLS is told so, before OpenSSL could be sure of it."""
+        try:
+            data = self._connection.recv(SHAKEN)
+        except (BlockingIOError, InterruptedError):
             return
-        with suppress(OSError):
-            socket.socket.send(self.socket, NO_TLS_ALERT)
-        raise ssl.SSLError(errno.EPROTO, _spoken(self.heard))
+        if not data:
+            raise ssl.SSLEOFError(ssl.SSL_ERROR_EOF, "the connection ended")
+        if not self.heard:
+            self.heard = data[:HEARD]
+            if not is_tls(self.heard.ljust(2, b"\3")) and not self.heard[0] & _SSL2_HELLO:
+                with suppress(OSError):
+                    self._connection.send(NO_TLS_ALERT)
+                raise ssl.SSLError(errno.EPROTO, Fault.foreign(self.heard))
+        self._incoming.write(data)
+
+    def _shake(self) -> None:
+        """Have OpenSSL take its next step; `wanted` is what it then waits for."""
+        try:
+            self._tls.do_handshake()
+            self._verify_pin()
+            is_done = True
+        except ssl.SSLWantReadError:
+            is_done = False
+        if not self._flush():
+            self.wanted = WRITE
+        elif not is_done:
+            self.wanted = READ
+        else:
+            self.wanted, self.session = 0, self._negotiated()
+            # The first data may have come with the end of the handshake.
+            self._holds_data = self._incoming.pending > 0
+            if LOGGER.isEnabledFor(logging.INFO):
+                with suppress(OSError):  # it is gone again
+                    where = host_and_port(*self._connection.getpeername()[:2])
+                    LOGGER.info("TLS with %s: %s", where, one_line(str(self.session)))
 
     def _verify_pin(self) -> None:
-        if not self._pins:
+        if not self._security.pins:
             return
-        shown = self.socket.getpeercert(binary_form=True)
-        if shown is None or certificate.fingerprint(shown) not in self._pins:
+        shown = self._tls.getpeercert(binary_form=True)
+        if shown is None or certificate.fingerprint(shown) not in self._security.pins:
             what = f"its SHA-256 is {certificate.fingerprint(shown)}" if shown else "it showed none"
             raise ssl.SSLError(errno.EACCES, f"the peer's certificate is not the one that is pinned: {what}")
 
     def _negotiated(self) -> TLSSession:
-        cipher, shown = self.socket.cipher(), self.socket.getpeercert(binary_form=True)
+        cipher, shown = self._tls.cipher(), self._tls.getpeercert(binary_form=True)
         return TLSSession(
-            self.socket.version() or "", cipher[0] if cipher else "", certificate.read(shown) if shown else None
+            self._tls.version() or "", cipher[0] if cipher else "", certificate.read(shown) if shown else None
         )
 
-    def _words(self, error: OSError) -> str:
-        """What is wrong, and what can be done about it."""
-        match error:
-            case ssl.SSLCertVerificationError():
-                return f"the peer's certificate {self._fault_of_the_certificate(error)}"
-            case ssl.SSLEOFError() | ConnectionResetError() | BrokenPipeError():
-                return "the peer closed the connection" + ("" if self.heard else ": does it speak TLS on this port?")
-            case ssl.SSLError(reason=str(reason)):
-                words = REASONS.get(reason, reason.lower().replace("_", " "))
-                if "_ALERT_" in reason or words.startswith("the peer "):
-                    self.alert = words
-                return words
-            case _:
-                return error.strerror or str(error)
+    def _fault_of(self, error: OSError) -> Fault:
+        return Fault.of(error, self._security, name=self._name, heard=self.heard)
 
-    def _fault_of_the_certificate(self, error: ssl.SSLCertVerificationError) -> str:
-        if error.verify_code in (_HOST_NAME, _ADDRESS):
-            return f"is not for {self._name}: connect to the name that it is for, or say that name (server_name)"
-        if error.verify_code == _PURPOSE:
-            side = "client" if self.socket.server_side else "server"
-            return f"is not meant for a {side}: its extended key usage lacks {side}Auth"
-        return VERIFICATION.get(error.verify_code, f"is refused: {error.verify_message}")
+    @property
+    def alert(self) -> str:
+        """Why the peer ended the connection, if it told; else empty."""
+        return self._fault.words if self._fault is not None and self._fault.is_alert else ""
 
-    # --- what a transport does with a socket ---
+    # --- what a transport does with a socket: send ---
 
     def sendmsg(self, buffers: Sequence[bytes | memoryview]) -> int:
-        """Send the first bytes of `buffers`; returns how many.
+        """Send the first bytes of `buffers`; returns how many have certainly gone out.
 
         Raises:
             BlockingIOError: It would block; the next call must come with the same bytes in front.
         """
-        if self._failed:
+        if self._has_failed:
             raise BrokenPipeError(errno.EPIPE, "TLS was not agreed on")
-        if not self._unsent:
-            self._unsent = _joined(buffers)
+        ahead, self._write_wants_read = self._ahead, False
         try:
-            sent = self.socket.send(self._unsent)
+            if not self._is_waiting or self._flush():
+                for parts, length in _cut(buffers, ahead):
+                    self._tls.write(_joined(parts))
+                    ahead += length
+                    if not self._flush():
+                        break
         except ssl.SSLWantReadError:
-            self.wanted = READ
-            raise BlockingIOError from None
-        except ssl.SSLWantWriteError:
-            self.wanted = WRITE
-            raise BlockingIOError from None
+            self._write_wants_read = True
+            self._flush()
         except ssl.SSLError as error:
-            raise OSError(errno.EPROTO, self._words(error)) from error
-        self.wanted, self._unsent = 0, b""
+            raise self._failed(error) from error
+        # What waits for the socket is at least as long as the data in it.
+        sent = max(0, ahead - self._waiting) if self._is_waiting else ahead
+        self._ahead = ahead - sent
+        if not sent and any(buffers):
+            raise BlockingIOError
         return sent
+
+    def send_now(self, data: bytes) -> None:
+        """Send all of `data` if the socket takes it at once. What it does not take goes before anything else does.
+
+        Raises:
+            OSError: The connection is broken.
+        """
+        if self._ahead:  # it would stand within something else
+            return
+        with suppress(BlockingIOError):
+            self.sendmsg([data])
+        self._ahead = 0
+
+    @property
+    def _is_waiting(self) -> bool:
+        """Whether there are bytes that are encrypted and that the socket has not taken."""
+        return self._outgoing.pending > 0 or len(self._unsent) > 0
+
+    @property
+    def _waiting(self) -> int:
+        """The number of such bytes."""
+        return len(self._unsent) + self._outgoing.pending
+
+    def _flush(self) -> bool:
+        """Send what is encrypted; True if nothing of it is left."""
+        while unsent := self._unsent or self._outgoing.read():
+            try:
+                sent = self._connection.send(unsent)
+            except (BlockingIOError, InterruptedError):
+                sent = 0
+            if sent < len(unsent):
+                self._unsent = memoryview(unsent)[sent:]
+                return False
+            self._unsent = b""
+            if not self._outgoing.pending:
+                break
+        return True
+
+    # --- receive ---
 
     def recv_into(self, buffer: memoryview) -> int:
         """Receive into `buffer`; returns the number of bytes, 0 at the end.
 
+        One call takes `RECEIVED` bytes from the socket at the most, whatever is in them.
+
         Raises:
-            BlockingIOError: It would block.
+            BlockingIOError: It would block, or nothing of what came was data.
         """
-        if self._failed:  # what still comes is dropped, so that the peer can read why
-            return socket.socket.recv_into(self.socket, buffer)
-        self._read_wants = 0
+        if self._has_failed:  # what still comes is dropped, so that the peer can read why
+            return self._connection.recv_into(buffer)
+        received = (self._holds_data and self._decrypt(buffer)) or self._receive(buffer)
+        if self._is_waiting:
+            with suppress(OSError):  # it is broken, and the next call says so
+                self._flush()
+        if received:
+            return received
+        if self._fault is not None:
+            raise self._fault.connection_error()
+        if self._is_at_end:
+            return 0
+        raise BlockingIOError
+
+    def _receive(self, buffer: memoryview) -> int:
+        """Take bytes from the socket and decrypt them into `buffer`; 0 if that makes no data."""
+        if self._is_at_end or self._fault is not None:
+            return 0
+        if self._waiting > MOST_UNSENT:
+            self._fault = Fault(UNREAD)
+            return 0
+        scratch = _spare.pop() if _spare else memoryview(bytearray(RECEIVED))
         try:
-            return self.socket.recv_into(buffer)
+            count = self._connection.recv_into(scratch)
+            self._is_at_end = not count
+            received = self._feed(scratch[: min(count, FED)], buffer)
+            for start in range(FED, count, FED):
+                received += self._feed(scratch[start : min(count, start + FED)], buffer[received:])
+        except (BlockingIOError, InterruptedError):
+            return 0
+        finally:
+            _spare.append(scratch)
+        return received
+
+    def _feed(self, encrypted: memoryview, buffer: memoryview) -> int:
+        """Have OpenSSL take bytes, and decrypt into `buffer` what has room there."""
+        self._incoming.write(encrypted)
+        self._without_data += len(encrypted)
+        received = self._decrypt(buffer)
+        if self._without_data > MOST_WITHOUT_DATA and not self.pending():
+            self._fault = Fault(WITHOUT_DATA)
+        return received
+
+    def _decrypt(self, buffer: memoryview) -> int:
+        """Decrypt what OpenSSL has been given into `buffer`; a failure is kept for when that has been taken."""
+        if self._is_at_end or self._fault is not None:
+            return 0
+        read, pending, incoming = self._tls.read, self._tls.pending, self._incoming
+        received, room = 0, len(buffer)
+        self._holds_data = False
+        try:
+            # A record at a time. With a buffer, `read` returns the number of bytes.
+            while incoming.pending or pending():
+                if received == room:
+                    self._holds_data = True
+                    break
+                count: Any = read(room - received, buffer[received:])
+                if not count:
+                    self._is_at_end = True
+                    break
+                received += count
         except ssl.SSLWantReadError:
-            raise BlockingIOError from None
-        except ssl.SSLWantWriteError:  # to answer a key update
-            self._read_wants = WRITE
-            raise BlockingIOError from None
+            pass
+        except ssl.SSLZeroReturnError:
+            self._is_at_end = True
         except ssl.SSLError as error:
-            raise OSError(errno.EPROTO, self._words(error)) from error
+            self._failed(error)
+        self._without_data = max(0, self._without_data - RECORDS * received)
+        return received
+
+    def _failed(self, error: ssl.SSLError) -> OSError:
+        """Keep the first failure of the connection, which says more than those that follow from it."""
+        if self._fault is None:
+            self._fault = self._fault_of(error)
+        return self._fault.connection_error()
+
+    # --- wait, and end ---
 
     def waits_for(self, events: int) -> int:
-        """The events of the socket that who waits for `events` of the connection has to wait for."""
-        return (self.wanted or events & WRITE) | (events & READ) | (self._read_wants if events & READ else 0)
+        """Return the events of the socket to wait for, where `events` of the connection are waited for."""
+        wanted = events
+        if events & WRITE and self._write_wants_read:
+            wanted = events & ~WRITE | READ
+        return wanted | WRITE if self._is_waiting else wanted
 
     def pending(self) -> bool:
-        """Are there bytes that TLS has taken from the socket and nobody has received? `poll` does not see them."""
-        return self.socket.pending() > 0
+        """Tell if `recv_into` has something to say that `poll` does not see."""
+        return (self._holds_data or self._is_at_end or self._fault is not None) and not self._has_failed
 
     def close(self) -> None:
         """Say farewell (RFC 8446 6.1), without waiting for the peer's, and close the socket."""
         if self.session is not None:
             with suppress(OSError, ValueError):
-                self.socket.unwrap()
-        self.socket.close()
+                self._tls.unwrap()
+            with suppress(OSError):
+                self._flush()
+        self._connection.close()
 
     def shutdown(self, how: int) -> None:
-        """Shut the socket down under whoever waits on it."""
-        socket.socket.shutdown(self.socket, how)
+        """Shut the socket down under a thread that waits on it."""
+        self._connection.shutdown(how)
 
 
-def _spoken(heard: bytes) -> str:
-    """What somebody speaks who does not speak TLS."""
-    if heard[0] <= MOST_PDU_TYPES and heard[1:2] in (b"", b"\0"):
-        return "the peer speaks DICOM without TLS: both sides have to speak TLS, or none"
-    text = heard.split(b"\r")[0].split(b"\n")[0].decode("latin-1")
-    return f"the peer does not speak TLS (it sent {text!a})"
+def _cut(buffers: Sequence[bytes | memoryview], skipped: int) -> Iterator[tuple[list[bytes | memoryview], int]]:
+    """Cut what stands behind the first `skipped` bytes of `buffers` into pieces to encrypt, of `SENT` bytes in all.
 
-
-def _joined(buffers: Sequence[bytes | memoryview]) -> bytes:
-    if len(buffers[0]) >= JOINED:
-        return bytes(buffers[0][:JOINED])
-    taken, length = [], 0
+    Yields:
+        The parts of each piece, and their length.
+    """
+    joined: list[bytes | memoryview] = []
+    length, left = 0, SENT
     for buffer in buffers:
-        taken.append(buffer[: JOINED - length])
-        length += len(taken[-1])
-        if length == JOINED:
-            break
-    return b"".join(taken)
+        start, end = skipped, len(buffer)
+        skipped = max(0, skipped - end)
+        while start < end and left > 0:
+            part = buffer[start : start + min(ENCRYPTED - length, left)]
+            start += len(part)
+            length += len(part)
+            left -= len(part)
+            joined.append(part)
+            if length == ENCRYPTED:
+                yield joined, length
+                joined, length = [], 0
+    if joined:
+        yield joined, length
+
+
+def _joined(parts: list[bytes | memoryview]) -> bytes | memoryview:
+    """Join the parts of a piece, since each that OpenSSL is given makes records of its own.
+
+    Raises:
+        OSError: EFAULT, as `sendmsg` of a plain socket raises it, where a mapped file has become shorter.
+    """
+    for part in parts:
+        # To read what a map no longer has ends the process by a signal. So the file is asked for its size right before that.
+        if type(part) is memoryview and isinstance(part.obj, mmap) and part.obj.size() < len(part.obj):
+            raise OSError(errno.EFAULT, os.strerror(errno.EFAULT))
+    return parts[0] if len(parts) == 1 else b"".join(parts)
