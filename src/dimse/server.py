@@ -66,7 +66,8 @@ class Reception:
         ae_title: Our AE title.
         contexts: The abstract syntaxes that are accepted; by default Verification, the Storage SOP classes if `handlers` store,
             and Storage Commitment if they take its reports.
-        transfer_syntaxes: Those that are accepted; by default every one of the Standard.
+        transfer_syntaxes: Those that are accepted: UIDs or keywords of PS3.6, "private" for every private one, "any" for every one.
+            By default those of the Standard that carry a whole data set, `uids.STORABLE_TRANSFER_SYNTAXES`.
         prefer_ours: Choose by our order of transfer syntaxes, not the requestor's.
         timeouts: In seconds.
         limits: How much peers may ask for.
@@ -88,6 +89,7 @@ class Reception:
 
     Raises:
         TLSConfigurationError: `tls` cannot be used.
+        ValueError: `transfer_syntaxes` has something that is neither a UID nor a keyword nor one of the two words.
     """
 
     def __init__(
@@ -119,11 +121,11 @@ class Reception:
             reported = {uids.StorageCommitmentPushModel} if self.handlers.commitment else ()
             contexts = {uids.Verification, *stored, *reported}
         if transfer_syntaxes is None:
-            transfer_syntaxes = uids.TRANSFER_SYNTAXES
+            transfer_syntaxes = uids.STORABLE_TRANSFER_SYNTAXES
         self.acceptor = Acceptor(
             contexts=frozenset(contexts),
             ae_title=ae_title,
-            transfer_syntaxes=tuple(transfer_syntaxes),
+            transfer_syntaxes=tuple(map(uids.find_syntax, transfer_syntaxes)),
             prefer_ours=prefer_ours,
             maximum_length=maximum_length,
             require_called=require_called,

@@ -207,6 +207,48 @@ def test_what_it_accepts(options: list[str], results: list[int]) -> None:
         listener.end()
 
 
+JPEG_XL, FRAMES_DEFLATED, HTJ2K = "1.2.840.10008.1.2.4.110", "1.2.840.10008.1.2.8.1", "1.2.840.10008.1.2.4.201"
+PRIVATE, UNHEARD_OF = "1.2.840.113619.5.2", "1.2.840.10008.1.2.999"
+
+
+@pytest.mark.parametrize(
+    ("options", "results"),
+    [
+        ([], [0, 0, 0, 4, 4, 4]),
+        (["--accept-syntax", PRIVATE], [0, 0, 0, 4, 0, 4]),
+        (["--accept-syntax", "private"], [0, 0, 0, 4, 0, 4]),
+        (["--accept-syntax", "XMLEncoding", "--accept-syntax", UNHEARD_OF], [0, 0, 0, 0, 4, 0]),
+        (["--accept-syntax", "any"], [0] * 6),
+        (["--accept-syntax", "private", "-xe"], [0, 0, 0, 4, 0, 4]),
+        (["--accept-syntax", "private", "--accept-only", JPEG_XL], [0, 4, 4, 4, 0, 4]),
+        (["--accept-syntax", "private", "-xi"], [4, 4, 4, 4, 0, 4]),
+    ],
+)
+def test_transfer_syntaxes_that_it_accepts(options: list[str], results: list[int]) -> None:
+    proposed = (JPEG_XL, FRAMES_DEFLATED, HTJ2K, uids.XMLEncoding, PRIVATE, UNHEARD_OF)
+    with listening("storescp", *options) as listener:
+        contexts = [dimse.ProposedContext(CT, (uid,)) for uid in proposed]
+        with listener.associate(dimse.ProposedContext(dimse.Verification), *contexts) as association:
+            assert [context.result for context in association.contexts][1:] == results
+        listener.end()
+
+
+def test_a_transfer_syntax_that_is_none_is_wrong_usage() -> None:
+    done = running.tool("storescp", 0, "--accept-syntax", "JPEGXLosless")
+    assert done.returncode == 2
+    assert "'JPEGXLosless' is not a UID, nor a keyword of PS3.6" in done.stderr
+
+
+def test_from_python_the_same_can_be_chosen() -> None:
+    chosen = [*uids.STORABLE_TRANSFER_SYNTAXES, "XMLEncoding", "private"]
+    with dimse.Server(("127.0.0.1", 0), contexts=[CT], transfer_syntaxes=chosen) as server:
+        contexts = [dimse.ProposedContext(CT, (uid,)) for uid in (uids.XMLEncoding, PRIVATE, UNHEARD_OF)]
+        with dimse.associate(*server.address, contexts=contexts) as association:
+            assert [context.result for context in association.contexts] == [0, 0, 4]
+    with pytest.raises(ValueError, match="'JPEGXLosless' is not a UID"):
+        dimse.Server(("127.0.0.1", 0), transfer_syntaxes=["JPEGXLosless"])
+
+
 def test_every_storage_sop_class_is_accepted() -> None:
     classes = sorted(uids.STORAGE_SOP_CLASSES)
     with listening("storescp") as listener:

@@ -51,21 +51,20 @@ def add_what_is_accepted(parser: common.Parser) -> None:
     group.add_argument(
         "--accept-only",
         metavar="UID",
-        type=common.validated(_known_uid),
+        type=common.validated(uids.find),
         action="append",
         default=[],
         help="this SOP class or transfer syntax (UID or keyword) only; again for more",
     )
+    group.add_argument(
+        "--accept-syntax",
+        metavar="UID",
+        type=common.validated(uids.find_syntax),
+        action="append",
+        default=[],
+        help="this transfer syntax too (UID or keyword), every private one (private) or every one (any); again for more",
+    )
     group.add_argument("--no-echo", action="store_true", help="no C-ECHO")
-
-
-def _known_uid(text: str) -> str:
-    for uid, entry in uids.dictionary().items():
-        if text and text in (uid, entry.keyword):
-            return uid
-    if not text or set(text) - set("0123456789."):
-        raise ValueError(f"{text!r} is no UID, nor a keyword of PS3.6")
-    return text
 
 
 def add_files(parser: common.Parser) -> None:
@@ -206,4 +205,4 @@ def _server(options: argparse.Namespace, handlers: dimse.Handlers) -> dimse.Serv
     contexts = {uid for uid in options.accept_only if uid not in syntaxes} or set(uids.STORAGE_SOP_CLASSES)
     if not options.no_echo:
         contexts.add(uids.Verification)
-    return listening.make_server(options, handlers, contexts=contexts, only=syntaxes)
+    return listening.make_server(options, handlers, contexts=contexts, only=syntaxes, more=tuple(options.accept_syntax))
