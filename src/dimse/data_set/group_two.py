@@ -31,7 +31,7 @@ def can_lead(transfer_syntax: TransferSyntax | None) -> bool:
 
 def marker(transfer_syntax: TransferSyntax) -> bytes:
     """Return the two bytes that a data set begins with if its first element is one of group 0002."""
-    return _numbers(transfer_syntax)[0].pack(0x0002)
+    return b"\2\0" if transfer_syntax.little_endian else b"\0\2"
 
 
 def leading_size(head: bytes | memoryview, transfer_syntax: TransferSyntax | None) -> int | None:
