@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, get_args
 import dimse
 from dimse import uids
 from dimse.archive import FileStore
-from dimse.archive.file_store import Durability, OnDuplicate
+from dimse.archive.file_store import MOST_DUPLICATES, Durability, OnDuplicate
 from dimse.archive.layout import DEFAULT, FIELDS, Layout
 from dimse.archive.stored import Stored
 from dimse.sinks import DiscardSink
@@ -86,6 +86,18 @@ def add_files(parser: common.Parser) -> None:
         choices=get_args(OnDuplicate),
         default="keep-both",
         help="the same SOP instance UID with other bytes (%(default)s)",
+    )
+    group.add_argument(
+        "--max-duplicates",
+        metavar="N",
+        type=common.number(0, 100_000),
+        default=MOST_DUPLICATES,
+        help="copies with other bytes that are kept beside an instance (%(default)s); more are refused",
+    )
+    group.add_argument(
+        "--accept-cut-short",
+        action="store_true",
+        help="keep a data set that ends inside an element, and answer a warning",
     )
     group.add_argument(
         "--durability",
@@ -194,6 +206,8 @@ def _storing(options: argparse.Namespace, tell: Callable[[Stored], None]) -> Ite
         layout=options.layout,
         durability=options.durability,
         on_duplicate=options.on_duplicate,
+        max_duplicates=options.max_duplicates,
+        accept_cut_short=options.accept_cut_short,
         mode=options.mode,
         stored=tell if options.exec or options.exec_study or options.report or options.trail else None,
     ) as store:
