@@ -289,7 +289,7 @@ class FileStore(Closing):
         return True
 
     def _is_kept(self, publication: _Publication, copy: Copy) -> bool:
-        """Whether the file of that name holds this instance, and the disk has it: whoever wrote it may not have waited."""
+        """Return whether the file of that name holds this instance; it is synced then, as its writer may not have waited."""
         branch = publication.branch
         try:
             file = os.open(copy.name(publication.naming.name), EXISTING, dir_fd=branch.folder)
