@@ -6,8 +6,11 @@ have, with bit 6 set (40H) it is repeated, with bit 7 set (80H) it is deflated f
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from dimse import uids
-from dimse.data_set import walk
+from dimse.data_set import group_two, walk
+from dimse.data_set.survey import survey
 from dimse.encoding import deflate
 from dimse.media import part10
 
@@ -103,6 +106,27 @@ def _peek(data_set: bytes, syntax: uids.TransferSyntax | None) -> None:
         reads.test(len(data_set))
 
 
+def _survey(data_set: bytes, syntax: uids.TransferSyntax) -> None:
+    """Survey a data set as a receiver does; a whole one, as a sender sees it, is never cut short, and has the same UIDs."""
+    reads, tags = Reads(data_set), {0x00080016, 0x00080018}
+    found = survey(reads, len(data_set), syntax, tags, data_set[:100])
+    assert found.values.keys() <= tags
+    assert all("\n" not in line for line in (found.cut_short, *found.remarks))
+    reads.test(len(data_set))
+    with suppress(walk.MalformedDataSet):
+        size = group_two.leading_size(data_set, syntax)
+        assert size is None or 0 <= size <= group_two.MAXIMUM_SIZE
+    if syntax.deflated:
+        return
+    try:
+        whole = walk.walk(Reads(data_set), 0, len(data_set), syntax)
+    except walk.MalformedDataSet:
+        return
+    if data_set[whole.end :].strip(b"\0") == b"":
+        assert not found.cut_short
+        assert found.values.get(0x00080018, "") == (whole.sop_instance_uid or "")
+
+
 def one(data: bytes) -> None:
     """A file: see the head of this module.
 
@@ -124,6 +148,8 @@ def one(data: bytes) -> None:
         data_set, syntax = deflate([data_set]), _DEFLATED
     _walk(content[:start] + data_set, start, syntax)
     _peek(data_set, syntax)
+    if syntax is not None:
+        _survey(data_set, syntax)
     if syntax is not None and not syntax.deflated:
         reads = Reads(data_set)
         try:

@@ -1,4 +1,4 @@
-"""Write `src/dimse/uid_table.py`, the table of PS3.6 Table A-1, anew from pydicom's dictionary.
+"""Write `src/dimse/uid_table.py`, the table of PS3.6 Table A-1, anew from pydicom's dictionary and from `YOUNGER`.
 
 Run it where pydicom is installed, after a new edition of the Standard: `python scripts/make_uids.py`.
 """
@@ -22,12 +22,25 @@ from __future__ import annotations
 '''
 
 
+# Transfer syntaxes of PS3.6 that a dictionary of pydicom may not have yet, each list behind the UID that it follows in the table.
+YOUNGER = {
+    "1.2.840.10008.1.2.4.108": [
+        "1.2.840.10008.1.2.4.110|Transfer Syntax|JPEGXLLossless||JPEG XL Lossless",
+        "1.2.840.10008.1.2.4.111|Transfer Syntax|JPEGXLJPEGRecompression||JPEG XL JPEG Recompression",
+        "1.2.840.10008.1.2.4.112|Transfer Syntax|JPEGXL||JPEG XL",
+    ],
+    "1.2.840.10008.1.2.7.3": [
+        "1.2.840.10008.1.2.8.1|Transfer Syntax|DeflatedImageFrameCompression||Deflated Image Frame Compression",
+    ],
+}
+
+
 def table() -> str:
-    """The lines of the table, without one to end the last."""
-    rows = (
-        "|".join((uid, kind, keyword, "R" if retired else "", name))
-        for uid, (name, kind, _, retired, keyword) in UID_dictionary.items()
-    )
+    """Return the lines of the table, without one to end the last."""
+    rows = []
+    for uid, (name, kind, _, retired, keyword) in UID_dictionary.items():
+        rows.append("|".join((uid, kind, keyword, "R" if retired else "", name)))
+        rows += [row for row in YOUNGER.get(uid, ()) if row.partition("|")[0] not in UID_dictionary]
     return "\n".join(rows)
 
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from dimse import uids
 
 T = TypeVar("T")
-
-_LONGEST_UID = 64
 
 
 def instance_of(name: str, value: object, kind: type, example: str) -> None:
@@ -57,8 +55,13 @@ def host_and_port(name: str, value: object, least: int = 1) -> tuple[str, int]:
             raise TypeError(f'{name} is a host and a port, ("127.0.0.1", 11112), not {value!r}')
 
 
-def uid(name: str, given: str) -> str:
+def uid(name: str, given: str, find: Callable[[str], str] = uids.find) -> str:
     """Return a UID that is given as such or as a keyword of PS3.6, `CTImageStorage`.
+
+    Args:
+        name: The argument's name.
+        given: What was given.
+        find: Returns what it stands for.
 
     Raises:
         TypeError: It is not a text.
@@ -66,15 +69,7 @@ def uid(name: str, given: str) -> str:
     """
     if not isinstance(given, str):
         raise TypeError(f"{name} takes UIDs or keywords as text, not {given!r}")
-    if given and not set(given) - set("0123456789."):
-        if len(given) > _LONGEST_UID:
-            raise ValueError(f"{name}: a UID has at most {_LONGEST_UID} characters, not {len(given)}: {given!r}")
-        return str(given)
-    known = uids.by_keyword()
-    if given in known:
-        return known[given]
-    from difflib import get_close_matches
-
-    near = get_close_matches(given, known, 1)
-    meant = f"; did you mean {near[0]}?" if near else ""
-    raise ValueError(f"{name}: {given!r} is neither a UID nor a keyword of PS3.6{meant}")
+    try:
+        return find(given)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None

@@ -74,7 +74,8 @@ class Reception:
         ae_title: Our AE title.
         contexts: The abstract syntaxes that are accepted; by default Verification, the Storage SOP classes if `handlers` store,
             and Storage Commitment if they take its reports.
-        transfer_syntaxes: Those that are accepted; by default every one of the Standard.
+        transfer_syntaxes: Those that are accepted: UIDs or keywords of PS3.6, "private" for every private one, "any" for every one.
+            By default those of the Standard that carry a whole data set, `uids.STORABLE_TRANSFER_SYNTAXES`.
         prefer_ours: Choose by our order of transfer syntaxes, not the requestor's.
         timeouts: In seconds.
         limits: How much peers may ask for.
@@ -96,6 +97,7 @@ class Reception:
 
     Raises:
         TLSConfigurationError: `tls` cannot be used.
+        ValueError: `transfer_syntaxes` has something that is neither a UID nor a keyword nor one of the two words.
     """
 
     def __init__(
@@ -121,7 +123,8 @@ class Reception:
         observe: Observe = ignore,
         tls: TLS | ssl.SSLContext | None = None,
     ) -> None:
-        if handlers is not None:
+        # Whatever dispatches messages will do.
+        if handlers is not None and not hasattr(handlers, "answer"):
             arguments.instance_of("handlers", handlers, Handlers, "handlers=dimse.Handlers(store=...)")
         arguments.instance_of("timeouts", timeouts, Timeouts, "timeouts=dimse.Timeouts(idle=60)")
         arguments.instance_of("limits", limits, Limits, "limits=dimse.Limits(associations=10)")
@@ -131,7 +134,7 @@ class Reception:
             reported = {uids.StorageCommitmentPushModel} if self.handlers.commitment else ()
             contexts = {uids.Verification, *stored, *reported}
         if transfer_syntaxes is None:
-            transfer_syntaxes = uids.TRANSFER_SYNTAXES
+            transfer_syntaxes = uids.STORABLE_TRANSFER_SYNTAXES
         self.acceptor = Acceptor(
             contexts=frozenset(
                 arguments.uid("contexts", context)
@@ -139,7 +142,7 @@ class Reception:
             ),
             ae_title=ae_title,
             transfer_syntaxes=tuple(
-                arguments.uid("transfer_syntaxes", syntax)
+                arguments.uid("transfer_syntaxes", syntax, uids.find_syntax)
                 for syntax in arguments.many(
                     "transfer_syntaxes", transfer_syntaxes, 'transfer_syntaxes=["ExplicitVRLittleEndian"]'
                 )

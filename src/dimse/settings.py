@@ -256,7 +256,8 @@ class Acceptor:
     Attributes:
         ae_title: Ours.
         contexts: The abstract syntaxes that are accepted.
-        transfer_syntaxes: What is accepted for each of them; None: any that the requestor proposes.
+        transfer_syntaxes: What is accepted for each of them: UIDs, and the words of `dimse.uids` for private ones and for any.
+            None is any too.
         prefer_ours: Choose by our order of transfer syntaxes, not the requestor's.
         maximum_length: The largest P-DATA-TF PDU that we receive, in bytes; 0 is unlimited.
         maximum_send_length: Our own cap, in bytes, on what we send below the peer's maximum.

@@ -55,6 +55,9 @@ TABLE_A_1 = """\
 1.2.840.10008.1.2.4.106.1|Transfer Syntax|MPEG4HP42STEREOF||Fragmentable MPEG-4 AVC/H.264 Stereo High Profile / Level 4.2
 1.2.840.10008.1.2.4.107|Transfer Syntax|HEVCMP51||HEVC/H.265 Main Profile / Level 5.1
 1.2.840.10008.1.2.4.108|Transfer Syntax|HEVCM10P51||HEVC/H.265 Main 10 Profile / Level 5.1
+1.2.840.10008.1.2.4.110|Transfer Syntax|JPEGXLLossless||JPEG XL Lossless
+1.2.840.10008.1.2.4.111|Transfer Syntax|JPEGXLJPEGRecompression||JPEG XL JPEG Recompression
+1.2.840.10008.1.2.4.112|Transfer Syntax|JPEGXL||JPEG XL
 1.2.840.10008.1.2.4.201|Transfer Syntax|HTJ2KLossless||High-Throughput JPEG 2000 Image Compression (Lossless Only)
 1.2.840.10008.1.2.4.202|Transfer Syntax|HTJ2KLosslessRPCL||High-Throughput JPEG 2000 with RPCL Options Image Compression (Lossless Only)
 1.2.840.10008.1.2.4.203|Transfer Syntax|HTJ2K||High-Throughput JPEG 2000 Image Compression
@@ -66,6 +69,7 @@ TABLE_A_1 = """\
 1.2.840.10008.1.2.7.1|Transfer Syntax|SMPTEST211020UncompressedProgressiveActiveVideo||SMPTE ST 2110-20 Uncompressed Progressive Active Video
 1.2.840.10008.1.2.7.2|Transfer Syntax|SMPTEST211020UncompressedInterlacedActiveVideo||SMPTE ST 2110-20 Uncompressed Interlaced Active Video
 1.2.840.10008.1.2.7.3|Transfer Syntax|SMPTEST211030PCMDigitalAudio||SMPTE ST 2110-30 PCM Digital Audio
+1.2.840.10008.1.2.8.1|Transfer Syntax|DeflatedImageFrameCompression||Deflated Image Frame Compression
 1.2.840.10008.1.3.10|SOP Class|MediaStorageDirectoryStorage||Media Storage Directory Storage
 1.2.840.10008.1.5.1|Well-known SOP Instance|HotIronPalette||Hot Iron Color Palette SOP Instance
 1.2.840.10008.1.5.2|Well-known SOP Instance|PETPalette||PET Color Palette SOP Instance

@@ -26,6 +26,15 @@ STORAGE_SOP_CLASSES: frozenset[str]
 """The SOP classes of the Storage service (PS3.4 Annex B), retired ones too."""
 TRANSFER_SYNTAXES: tuple[str, ...]
 """Every transfer syntax (PS3.5 Annex A), in the order of the table, retired ones too."""
+STORABLE_TRANSFER_SYNTAXES: tuple[str, ...]
+"""The transfer syntaxes that carry a whole data set as data elements, in the order of the table, retired ones too.
+
+Not among them are those that leave the pixels elsewhere (JPIP Referenced), those for video in real time (SMPTE ST 2110), MIME, XML,
+and Papyrus.
+"""
+
+PRIVATE_SYNTAXES, ANY_SYNTAX = "private", "any"
+"""Words that stand among accepted transfer syntaxes for every private one, and for every one whatever its UID."""
 
 
 @value
@@ -78,6 +87,44 @@ def name(uid: str) -> str:
     return line.split("|", 4)[4] or uid if line else uid
 
 
+_OF_A_UID = frozenset("0123456789.")
+_LONGEST = 64
+
+
+def find(text: str) -> str:
+    """Return the UID that a user means by a UID or by a keyword of PS3.6.
+
+    Raises:
+        ValueError: The text is neither, or the UID is too long.
+    """
+    if text and not set(text) - _OF_A_UID:
+        if len(text) > _LONGEST:
+            raise ValueError(f"a UID has at most {_LONGEST} characters, not {len(text)}: {text!r}")
+        return text
+    known = by_keyword()
+    if text in known:
+        return known[text]
+    from difflib import get_close_matches
+
+    near = get_close_matches(text, known, 1)
+    meant = f"; did you mean {near[0]}?" if near else ""
+    raise ValueError(f"{text!r} is not a UID, nor a keyword of PS3.6{meant}")
+
+
+def find_syntax(text: str) -> str:
+    """Return what stands for an accepted transfer syntax: a UID, or the word `private` or `any`.
+
+    Raises:
+        ValueError: The text is neither a UID, nor a keyword of PS3.6, nor one of these words.
+    """
+    return text if text in (PRIVATE_SYNTAXES, ANY_SYNTAX) else find(text)
+
+
+def is_private(uid: str) -> bool:
+    """Return whether a UID is one that the Standard has not registered (PS3.5 9.2)."""
+    return bool(uid) and not uid.startswith("1.2.840.10008.") and not set(uid) - _OF_A_UID
+
+
 def _is_storage(kind: str, name: str) -> bool:
     # By name: the Standard has no other mark for a storage SOP class, and the roots of their UIDs hold other services too.
     other = name.startswith(("Storage Commitment", "Media Storage"))
@@ -90,7 +137,9 @@ def _attributes() -> dict[str, Any]:
     rows = _rows()
     attributes: dict[str, Any] = dict(by_keyword())
     attributes["STORAGE_SOP_CLASSES"] = frozenset(uid for uid, kind, _, _, name in rows if _is_storage(kind, name))
-    attributes["TRANSFER_SYNTAXES"] = tuple(uid for uid, kind, _, _, _ in rows if kind == "Transfer Syntax")
+    syntaxes = [(uid, keyword) for uid, kind, keyword, _, _ in rows if kind == "Transfer Syntax"]
+    attributes["TRANSFER_SYNTAXES"] = tuple(uid for uid, _ in syntaxes)
+    attributes["STORABLE_TRANSFER_SYNTAXES"] = tuple(uid for uid, key in syntaxes if not key.startswith(_NOT_STORABLE))
     return attributes
 
 
@@ -114,6 +163,7 @@ class TransferSyntax:
         deflated: The whole data set is a deflated stream (RFC 1951) of Explicit VR Little Endian.
         encapsulated: Pixel Data is a sequence of fragments (PS3.5 A.4).
         lossy: Its compression may lose information.
+        has_elements: Its bytes, inflated if need be, are data elements (PS3.5 section 7).
     """
 
     uid: str
@@ -122,6 +172,7 @@ class TransferSyntax:
     deflated: bool = False
     encapsulated: bool = False
     lossy: bool = False
+    has_elements: bool = True
 
 
 # The transfer syntaxes that are not what the most are: Explicit VR Little Endian with encapsulated pixel data, nothing lost.
@@ -129,8 +180,13 @@ _IMPLICIT_VR = ("ImplicitVRLittleEndian", "Papyrus3ImplicitVRLittleEndian")
 _BIG_ENDIAN = ("ExplicitVRBigEndian",)
 _DEFLATED = ("DeflatedExplicitVRLittleEndian", "JPIPReferencedDeflate", "JPIPHTJ2KReferencedDeflate")
 _NATIVE = ("ExplicitVRLittleEndian", "JPIPReferenced", "JPIPHTJ2KReferenced", "RFC2557MIMEEncapsulation", "XMLEncoding")
-_LOSSY = ("JPEGBaseline", "JPEGExtended", "JPEGSpectral", "JPEGFull", "JPEGLSNear", "MPEG", "HEVC", "JPIP")
-_MAYBE_LOSSY = ("JPEG2000", "JPEG2000MC", "HTJ2K")
+_LOSSY = (
+    *("JPEGBaseline", "JPEGExtended", "JPEGSpectral", "JPEGFull", "JPEGLSNear", "JPEGXLJPEG"),
+    *("MPEG", "HEVC", "JPIP"),
+)
+_MAYBE_LOSSY = ("JPEG2000", "JPEG2000MC", "HTJ2K", "JPEGXL")
+_NO_ELEMENTS = ("SMPTE", "RFC2557", "XMLEncoding")
+_NOT_STORABLE = (*_NO_ELEMENTS, "JPIP", "Papyrus")
 
 
 @lru_cache(maxsize=64)
@@ -147,4 +203,5 @@ def transfer_syntax(uid: str) -> TransferSyntax | None:
         deflated=key in _DEFLATED,
         encapsulated=key not in _IMPLICIT_VR + _BIG_ENDIAN + _DEFLATED + _NATIVE and not key.startswith("SMPTE"),
         lossy=key.startswith(_LOSSY) or key in _MAYBE_LOSSY,
+        has_elements=not key.startswith(_NO_ELEMENTS),
     )

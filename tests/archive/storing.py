@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 ENVIRONMENT = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path]), "PYTHONDONTWRITEBYTECODE": "1"}
 
 CT = uids.CTImageStorage
-KEPT, OUT_OF_RESOURCES, DOES_NOT_MATCH, DUPLICATE = 0x0000, 0xA700, 0xA900, 0x0111
+KEPT, OUT_OF_RESOURCES, DOES_NOT_MATCH, DUPLICATE, CANNOT_UNDERSTAND = 0x0000, 0xA700, 0xA900, 0x0111, 0xC000
 
 PATIENT_ID, STUDY_INSTANCE_UID, SERIES_INSTANCE_UID = 0x00100020, 0x0020000D, 0x0020000E
 
@@ -55,6 +55,7 @@ ATTACKS = [
     '";touch scratch;"',
     "1.2.3\r\nE: forged",
     "\xff" * 16,
+    "-rf",
 ]
 
 

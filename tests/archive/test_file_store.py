@@ -26,12 +26,14 @@ from dimse import uids
 from dimse.archive import FileStore, Stored
 from dimse.archive.file_store import OnDuplicate
 from dimse.archive.names import safe_component
+from dimse.encoding import deflate
 from dimse.message.status import Status
 from dimse.services.store_request import StoreRequest
 from dimse.sinks import SpooledSink
 from tests import files
 from tests.archive.storing import (
     ATTACKS,
+    CANNOT_UNDERSTAND,
     CT,
     DOES_NOT_MATCH,
     DUPLICATE,
@@ -49,6 +51,8 @@ from tests.archive.storing import (
     take,
     tree,
 )
+from tests.data_set.test_walk import EXPLICIT, IMPLICIT
+from tests.data_set.test_walk import element as long_element
 
 # --- what is kept ---
 
@@ -305,7 +309,6 @@ def test_replacing_a_symbolic_link_leaves_its_target_alone(folder: Path, tmp_pat
         (store_request(), element(0x00080016, b"UI", CT.encode()), "the data set has no SOP Instance UID"),
         (store_request(), element(0x00080018, b"UI", b"1.2.3"), "the data set has no SOP Class UID"),
         (store_request(), b"", "the data set has no SOP Class UID"),
-        (store_request(), b"GET / HTTP/1.1\r\n\r\n", "the data set has no SOP Class UID"),
         (store_request(syntax=uids.DeflatedExplicitVRLittleEndian), b"x" * 99, "the data set has no SOP Class UID"),
     ],
 )
@@ -316,6 +319,89 @@ def test_a_data_set_that_is_not_the_commands_is_refused(
     assert status == DOES_NOT_MATCH
     assert status.comment == comment
     assert names(folder) == []
+
+
+@pytest.mark.parametrize("syntax", [uids.ImplicitVRLittleEndian, uids.ExplicitVRLittleEndian, uids.JPEG2000])
+def test_uids_are_found_wherever_they_stand(store: FileStore, folder: Path, syntax: str) -> None:
+    order = {uids.ImplicitVRLittleEndian: IMPLICIT}.get(syntax, EXPLICIT)
+    sent = (
+        long_element(0x00291010, b"OB", bytes(5_000_000), order)
+        + long_element(0x00080018, b"UN", b"1.2.3\0", order)
+        + long_element(0x00080016, b"UN", CT.encode() + b"\0", order)
+    )
+    assert take(store, store_request(syntax=syntax), sent[:30], sent[30:]) == KEPT
+    assert stored_data_set(folder / "CT.1.2.3") == sent
+
+
+# The first is no data set at all: it used to be refused for its missing UIDs, and its first bytes are a length beyond its end.
+@pytest.mark.parametrize(
+    ("sent", "comment"),
+    [
+        (b"GET / HTTP/1.1\r\n\r\n", "cut short: (4547,2054) at offset 0 is of 1,414,012,975 bytes, and 10 are there"),
+        (data_set()[:-1], "cut short: (0010,0010) at offset 48 is of 8 bytes, and 7 are there"),
+        (data_set() + b"\xff" * 20, "cut short: (FFFF,FFFF) at offset 64 is not an element"),
+    ],
+)
+def test_a_data_set_that_ends_inside_an_element_is_refused(
+    store: FileStore, folder: Path, sent: bytes, comment: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    status = take(store, store_request(), sent)
+    assert (status, status.comment) == (CANNOT_UNDERSTAND, comment)
+    assert names(folder) == []
+    assert caplog.messages == [f"refused 1.2.3: {comment}"]
+
+
+def test_a_data_set_that_is_cut_short_can_be_kept_with_a_warning(folder: Path) -> None:
+    told: list[Stored] = []
+    sent = data_set()[:-1]
+    with FileStore(folder, accept_cut_short=True, stored=told.append) as store:
+        statuses = [take(store, store_request(), sent) for _ in range(2)]
+        assert take(store, store_request("1.2.4"), data_set("1.2.4")[:20]) == DOES_NOT_MATCH
+        assert keep(store, "1.2.5") == KEPT
+    assert statuses == [0xB007] * 2
+    assert statuses[0].is_warning
+    assert statuses[0].comment == "cut short: (0010,0010) at offset 48 is of 8 bytes, and 7 are there"
+    assert stored_data_set(folder / "CT.1.2.3") == sent
+    assert [(stored.sop_instance_uid, stored.duplicate) for stored in told] == [
+        ("1.2.3", False),
+        ("1.2.3", True),
+        ("1.2.5", False),
+    ]
+
+
+@pytest.mark.parametrize("syntax", ["1.2.840.113619.5.2", "1.2.840.10008.1.2.999", uids.XMLEncoding])
+def test_where_the_transfer_syntax_cannot_be_read_the_command_counts(folder: Path, syntax: str) -> None:
+    told: list[Stored] = []
+    layout = "{PatientID}/{Modality prefix}/{SOPInstanceUID}.dcm"
+    with FileStore(folder, layout=layout, stored=told.append) as store:
+        for sent in (b"<xml/>", b"", data_set("1.2.4", others={PATIENT_ID: "P1"})):
+            assert take(store, store_request(syntax=syntax), sent) == KEPT
+    assert names(folder) == [f"unknown/CT/1.2.3{number}.dcm" for number in ("", "~2", "~3")]
+    assert stored_data_set(folder / "unknown/CT/1.2.3.dcm") == b"<xml/>"
+    assert [(stored.sop_instance_uid, stored.patient_id) for stored in told] == [("1.2.3", "")] * 3
+
+
+def test_a_deflated_data_set_is_not_checked_for_its_end(store: FileStore, folder: Path) -> None:
+    cut = deflate([data_set() + bytes(100_000)])[:-20]
+    assert take(store, store_request(syntax=uids.DeflatedExplicitVRLittleEndian), cut) == KEPT
+    assert stored_data_set(folder / "CT.1.2.3") == cut
+
+
+def test_a_data_set_of_very_many_elements_is_looked_at_for_so_long_and_kept(
+    store: FileStore, folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "dimse.archive")
+    monkeypatch.setattr("dimse.archive.sink.LONGEST_SURVEY", 0.01)
+    sent = data_set() + element(0x00111010, b"LO", b"") * 500_000
+    assert take(store, store_request(), sent) == KEPT
+    assert stored_data_set(folder / "CT.1.2.3") == sent
+    assert caplog.messages[0] == ("1.2.3: more elements than can be stepped over in 0.01 s; the rest is not looked at")
+
+
+def test_what_is_tolerated_is_said(store: FileStore, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "dimse.archive")
+    assert take(store, store_request(), data_set() + bytes(70_000)) == KEPT
+    assert caplog.messages[0] == "1.2.3: 70,000 zero bytes follow the data set"
 
 
 # A whole UID in each of them, and what a peer says in every place of it.
@@ -348,7 +434,7 @@ def attack(
             assert again == (DUPLICATE if on_duplicate == "reject" else KEPT)
             assert len(kept) == (2 if on_duplicate == "keep-both" else 1)
             assert {path.split("~")[0].count("/") for path in kept} == {layout.count("/")}
-            assert all(part.isascii() and part[0] != "." for path in kept for part in path.split("/"))
+            assert all(part.isascii() and part[0] not in ".-" for path in kept for part in path.split("/"))
         else:
             assert kept == []
     after = {path: content for path, content in tree(tmp_path).items() if not path.startswith("above/store")}
@@ -591,6 +677,7 @@ def test_what_is_no_folder_is_refused(folder: Path, prepare: Callable[[Path], ob
         ({"on_duplicate": "overwrite"}, "overwrite"),
         ({"mode": 0o077}, "mode 77"),
         ({"mode": 0o1000}, "mode 1000"),
+        ({"max_duplicates": -1}, "max_duplicates -1"),
         ({"layout": "{PatientsName}/{SOPInstanceUID}"}, "PatientsName"),
     ],
 )

@@ -84,6 +84,7 @@ def test_only_what_the_template_needs_is_looked_for() -> None:
         ("./{SOPInstanceUID}", "begins with a dot"),
         (".incoming/{SOPInstanceUID}", "begins with a dot"),
         (".{SOPInstanceUID}", "begins with a dot"),
+        ("a/-{SOPInstanceUID}", "begins with a dot or a hyphen"),
         ("a b/{SOPInstanceUID}", "may stand there"),
         ("~/{SOPInstanceUID}", "may stand there"),
         ("a\\{SOPInstanceUID}", "may stand there"),
@@ -142,7 +143,7 @@ def test_instances_are_stored_where_the_layout_says(folder: Path) -> None:
             "PAT1/1.2.10/1.2.11/1.2.3.dcm",
             f"{safe_component('../../x')}/1.2.10/1.2.11/1.2.4.dcm",
             "unknown/unknown/unknown/1.2.5.dcm",
-            "unknown/unknown/unknown/1.2.5.dcm~2",
+            "unknown/unknown/unknown/1.2.5~2.dcm",
         ]
     )
     assert not (folder / ".incoming").exists()

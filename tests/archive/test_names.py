@@ -58,8 +58,11 @@ ATTACKS: list[str | bytes] = [
     "\udcff\udc80",
     "\ud800",
     b"\xc0\xae\xc0\xae/x",  # overlong UTF-8 dots
+    "-rf",  # what a command would take for an option
+    "-",
+    b"--",
 ]
-KEPT = ["1.2.3", "1", "CON", "nul.dcm", "-rf", "_", "a..b", "1..2", "x-y", "9" * 64, "1.2.840.10008.5.1.4.1.1.2"]
+KEPT = ["1.2.3", "1", "CON", "nul.dcm", "_", "1-rf", "a..b", "1..2", "x-y", "9" * 64, "1.2.840.10008.5.1.4.1.1.2"]
 
 COMPONENTS = st.lists(st.integers(min_value=0, max_value=10**38), min_size=1, max_size=20)
 VALID_UIDS = COMPONENTS.map(lambda numbers: ".".join(map(str, numbers))).filter(lambda uid: len(uid) <= 64)
@@ -77,7 +80,7 @@ def hashed(raw: str | bytes) -> str:
 
 
 def is_safe(component: str) -> bool:
-    return SAFE.fullmatch(component) is not None and not component.startswith(".")
+    return SAFE.fullmatch(component) is not None and not component.startswith((".", "-"))
 
 
 @pytest.mark.parametrize("raw", ATTACKS, ids=ascii)

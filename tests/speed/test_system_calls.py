@@ -25,6 +25,7 @@ def table(*calls: str, **more: float) -> dict[str, float]:
 # - storescp takes in 256 KiB at a time, if so much is there: an image of 525 KB comes in three pieces, rarely in four.
 # - A large object fills the connection again and again, and each time the system takes a third of what fits or more.
 # - The disk is asked for its space 10 times a second, or with every object when it is nearly full, and every 16 MiB (`fstatfs`).
+# - storescp asks once for each instance whether its folder still stands at its path (`stat`): what it says it has kept is there.
 # - The interpreter's lock changes hands when threads begin and end (`futex`), which takes from 40 to 65 calls in a run.
 LOCKED = 0.5  # `futex` for an object: a run has 100 more
 FOUND = "stat openat stat pread64 close"
@@ -32,7 +33,7 @@ READ = "openat pread64 stat close"
 MAPPED = "openat stat stat fcntl mmap madvise close munmap close stat"
 ANSWERED = "recvfrom poll recvfrom"
 BEGUN = "openat fchmod fstatfs"
-KEPT = "fsync linkat fsync sendmsg unlinkat close"
+KEPT = "fsync stat linkat fsync sendmsg unlinkat close"
 
 WORKS = {
     "small": Work(

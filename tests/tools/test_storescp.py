@@ -16,6 +16,7 @@ import dimse
 from dimse import uids
 from dimse.__main__ import main
 from dimse.archive.events import PendingStudies
+from dimse.sinks import SpooledSink
 from tests.files import part10_files
 from tests.tools import running
 from tests.tools.listeners import Listener, Requestor, listening
@@ -144,6 +145,63 @@ def test_an_instance_that_comes_again(
         assert patient in Path(name).read_bytes()
 
 
+def test_duplicates_with_other_bytes_are_noticed_and_limited(tmp_path: Path) -> None:
+    options = ("--max-duplicates", 2, "--layout", "{SOPInstanceUID}.dcm")
+    with listening("storescp", *options) as listener:
+        for number in range(5):
+            instance = ct(patient=b"Doe^%04d" % number)
+            status = send(listener, tmp_path / str(number), instance, exit_status=0 if number < 3 else 3)
+            assert status == ["0x0000" if number < 3 else "0x0111"]
+        assert kept(Path()) == ["1.2.3.dcm", "1.2.3~2.dcm", "1.2.3~3.dcm"]
+        said = listener.end()
+    assert [line for line in said if "1.2.3" in line] == [
+        "W: DICOM file already exists with another data set: 1.2.3.dcm, kept as 1.2.3~2.dcm",
+        "W: DICOM file already exists with another data set: 1.2.3.dcm, and has too many copies (and 2 more like it since)",
+    ]
+
+
+def test_a_data_set_that_ends_inside_an_element(tmp_path: Path) -> None:
+    instance = ct(more=STUDY + SERIES + element(0x0028, 0x0010, "US", b"\1\0")[:-2])
+    for options, status, names in (([], 0xC000, []), (["--accept-cut-short"], 0xB007, ["CT.1.2.3"])):
+        folder = tmp_path / str(status)
+        with listening("storescp", "-od", folder, "--audit", tmp_path / f"{status}.xml", *options) as listener:
+            request = store_request(listener.port, instance)
+            assert request == (status, "cut short: (0028,0010) at offset ")
+            assert kept(folder) == names
+            said = listener.end()
+        assert any("cut short: (0028,0010)" in line for line in said)
+        failed = "1 of 1 instances were not transferred" in (tmp_path / f"{status}.xml").read_text()
+        assert failed is (names == [])
+
+
+def store_request(port: int, instance: Instance) -> tuple[int, str]:
+    """Store an instance by a peer that does not check it; the status, and what its Error Comment begins with."""
+    sink = SpooledSink()
+    sink.write([memoryview(instance.data_set)])
+    context = dimse.ProposedContext(instance.sop_class_uid, (uids.ExplicitVRLittleEndian,))
+    with dimse.associate("127.0.0.1", port, contexts=[context]) as association:
+        request = dimse.StoreRequest(
+            association.contexts[0], instance.sop_class_uid, instance.sop_instance_uid, association.peer, 1, sink=sink
+        )
+        status = association.store(request)
+    return int(status), status.comment.rstrip("0123456789")[:33]
+
+
+def test_a_folder_that_is_replaced_while_workers_run(tmp_path: Path) -> None:
+    with listening("storescp", "-od", "in", "--workers", 2, "--report", "report") as listener:
+        for number in range(4):
+            assert send(listener, tmp_path / f"1{number}", ct(f"1.{number}")) == ["0x0000"]
+        Path("in").rename("old")
+        Path("in").mkdir()
+        for number in range(4, 12):
+            assert send(listener, tmp_path / f"2{number}", ct(f"1.{number}")) == ["0x0000"]
+        said = listener.end()
+    assert kept(Path("old")) == [f"CT.1.{number}" for number in range(4)]
+    assert kept(Path("in")) == sorted(f"CT.1.{number}" for number in range(4, 12))
+    assert all(Path(json.loads(line)["path"]).exists() for line in Path("report").read_text().splitlines()[4:])
+    assert any("is another one now" in line for line in said)
+
+
 def test_what_a_killed_storescp_was_receiving_is_gone_when_it_starts_again(tmp_path: Path) -> None:
     instance = ct()
     with listening("storescp") as listener, Requestor(listener, instance.sop_class_uid) as requestor:
@@ -207,6 +265,48 @@ def test_what_it_accepts(options: list[str], results: list[int]) -> None:
         with listener.associate(*(dimse.ProposedContext(*context) for context in proposed)) as association:
             assert [context.result for context in association.contexts] == results
         listener.end()
+
+
+JPEG_XL, FRAMES_DEFLATED, HTJ2K = "1.2.840.10008.1.2.4.110", "1.2.840.10008.1.2.8.1", "1.2.840.10008.1.2.4.201"
+PRIVATE, UNHEARD_OF = "1.2.840.113619.5.2", "1.2.840.10008.1.2.999"
+
+
+@pytest.mark.parametrize(
+    ("options", "results"),
+    [
+        ([], [0, 0, 0, 4, 4, 4]),
+        (["--accept-syntax", PRIVATE], [0, 0, 0, 4, 0, 4]),
+        (["--accept-syntax", "private"], [0, 0, 0, 4, 0, 4]),
+        (["--accept-syntax", "XMLEncoding", "--accept-syntax", UNHEARD_OF], [0, 0, 0, 0, 4, 0]),
+        (["--accept-syntax", "any"], [0] * 6),
+        (["--accept-syntax", "private", "-xe"], [0, 0, 0, 4, 0, 4]),
+        (["--accept-syntax", "private", "--accept-only", JPEG_XL], [0, 4, 4, 4, 0, 4]),
+        (["--accept-syntax", "private", "-xi"], [4, 4, 4, 4, 0, 4]),
+    ],
+)
+def test_transfer_syntaxes_that_it_accepts(options: list[str], results: list[int]) -> None:
+    proposed = (JPEG_XL, FRAMES_DEFLATED, HTJ2K, uids.XMLEncoding, PRIVATE, UNHEARD_OF)
+    with listening("storescp", *options) as listener:
+        contexts = [dimse.ProposedContext(CT, (uid,)) for uid in proposed]
+        with listener.associate(dimse.ProposedContext(dimse.Verification), *contexts) as association:
+            assert [context.result for context in association.contexts][1:] == results
+        listener.end()
+
+
+def test_a_transfer_syntax_that_is_none_is_wrong_usage() -> None:
+    done = running.tool("storescp", 0, "--accept-syntax", "JPEGXLosless")
+    assert done.returncode == 2
+    assert "'JPEGXLosless' is not a UID, nor a keyword of PS3.6" in done.stderr
+
+
+def test_from_python_the_same_can_be_chosen() -> None:
+    chosen = [*uids.STORABLE_TRANSFER_SYNTAXES, "XMLEncoding", "private"]
+    with dimse.Server(("127.0.0.1", 0), contexts=[CT], transfer_syntaxes=chosen) as server:
+        contexts = [dimse.ProposedContext(CT, (uid,)) for uid in (uids.XMLEncoding, PRIVATE, UNHEARD_OF)]
+        with dimse.associate(*server.address, contexts=contexts) as association:
+            assert [context.result for context in association.contexts] == [0, 0, 4]
+    with pytest.raises(ValueError, match="'JPEGXLosless' is not a UID"):
+        dimse.Server(("127.0.0.1", 0), transfer_syntaxes=["JPEGXLosless"])
 
 
 def test_every_storage_sop_class_is_accepted() -> None:

@@ -331,6 +331,13 @@ def test_up_to_128_contexts_are_answered_each(count: int, taken: bool) -> None:
         ({"transfer_syntaxes": (IMPLICIT,), "prefer_ours": True}, CT, (BIG, EXPLICIT), 4, ""),
         ({"transfer_syntaxes": ()}, CT, (IMPLICIT,), 4, ""),
         ({"transfer_syntaxes": (IMPLICIT,)}, MR, (IMPLICIT,), 3, ""),
+        ({"transfer_syntaxes": (IMPLICIT, "private")}, CT, ("1.2.3", IMPLICIT), 0, "1.2.3"),
+        ({"transfer_syntaxes": (IMPLICIT, "private"), "prefer_ours": True}, CT, ("1.2.3", IMPLICIT), 0, IMPLICIT),
+        ({"transfer_syntaxes": (IMPLICIT, "private"), "prefer_ours": True}, CT, ("1.2.3", BIG), 0, "1.2.3"),
+        ({"transfer_syntaxes": (IMPLICIT, "private")}, CT, (BIG, "1.2.840.10008.1.2.999"), 4, ""),
+        ({"transfer_syntaxes": (IMPLICIT, "private")}, CT, ("no UID",), 4, ""),
+        ({"transfer_syntaxes": (IMPLICIT, "any")}, CT, ("1.2.840.10008.1.2.999", IMPLICIT), 0, "1.2.840.10008.1.2.999"),
+        ({"transfer_syntaxes": None, "prefer_ours": True}, CT, (BIG, IMPLICIT), 0, BIG),
     ],
 )
 def test_which_context_is_accepted_with_which_transfer_syntax(

@@ -10,30 +10,33 @@ Everything is opened relative to descriptors of the folder, symbolic links are n
 from __future__ import annotations
 
 import errno
-import fcntl
 import logging
 import os
 import stat
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from itertools import count
 from threading import Lock
 from typing import Literal, get_args
 
 from dimse import uids
-from dimse.archive.folders import FOLDER, Branch, Folders, close
+from dimse.archive.copies import EXISTING, Copy, Remembered
+from dimse.archive.fingerprint import fingerprint, same_instance
+from dimse.archive.folders import INCOMING, Branch, Folders, close
 from dimse.archive.layout import DEFAULT, Layout
-from dimse.archive.sink import INCOMING, LOGGER, PART, FileSink, Room, reason
+from dimse.archive.sink import LOGGER, FileSink, Room, create, reason
 from dimse.archive.stored import NotAcknowledged, Stored
 from dimse.closing import Closing
+from dimse.data_set.survey import Survey
 from dimse.handlers import Handlers
 from dimse.logs import Private
 from dimse.message.status import Status
-from dimse.services.storage import DATA_SET_DOES_NOT_MATCH, OUT_OF_RESOURCES
+from dimse.notices import notice
+from dimse.services.storage import CANNOT_UNDERSTAND, DATA_SET_DOES_NOT_MATCH, OUT_OF_RESOURCES
 from dimse.services.store_request import StoreRequest
 from dimse.text import one_line
 from dimse.turns import Wait, aside, brief
+from dimse.values import record
 
 Durability = Literal["full", "none"]
 OnDuplicate = Literal["keep-both", "reject", "replace"]
@@ -41,14 +44,17 @@ OnDuplicate = Literal["keep-both", "reject", "replace"]
 LARGEST = 32 * 1024**3
 """Bytes of a data set that a store takes, unless it is told otherwise."""
 
+MOST_DUPLICATES = 1_000
+"""Copies of a name that a store keeps beside the first instance, unless it is told otherwise."""
+
 DUPLICATE_SOP_INSTANCE = 0x0111  # PS3.7 C.5.7
+KEPT_CUT_SHORT = 0xB007  # PS3.4 Table B.2-1: the data set does not match its SOP class
 
 _KEPT = Status(0x0000, service="storage")
 
 _SOP_CLASS_UID, _SOP_INSTANCE_UID = 0x00080016, 0x00080018
 _PATIENT_ID, _STUDY_INSTANCE_UID, _SERIES_INSTANCE_UID = 0x00100020, 0x0020000D, 0x0020000E
 
-_EXISTING = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # not to wait for a FIFO's writer
 _NOTHING_OF_OURS = (errno.ELOOP, errno.ENXIO, errno.ENOENT)  # a symbolic link, a socket, gone again
 
 
@@ -62,9 +68,12 @@ class FileStore(Closing):
         layout: Their paths in it, a template as `dimse.archive.layout` describes; `CT.1.2.3` by default.
         durability: "full" answers success when the disk has the file; "none" leaves that to the operating system, which is
             faster and loses what was acknowledged when the power fails.
-        on_duplicate: What becomes of an instance whose name stands for other bytes: "keep-both" stores it as `NAME~2`,
-            `NAME~3` ..., "reject" answers 0111H, "replace" puts it in the place of the other. The same data set in the same
-            transfer syntax is stored once, and that is a success.
+        on_duplicate: What becomes of an instance whose name stands for other bytes: "keep-both" stores it as `X~2.dcm`,
+            `X~3.dcm` ... (`X~2` where the layout has no `.dcm` at its end), "reject" answers 0111H, "replace" puts it in the place
+            of the other. The same data set in the same transfer syntax is stored once, and that is a success.
+        max_duplicates: Copies that "keep-both" keeps of a name beside the first instance; beyond them the answer is 0111H.
+        accept_cut_short: Keep a data set that ends inside an element, and answer the warning B007H; otherwise it is refused with
+            C000H.
         mode: Permissions of the files, whatever the umask is. Who may read them may enter the folders that are made.
         largest: Bytes of a data set; of a larger one nothing is kept.
         reserve: Bytes of the file system that are to stay free; by default 2 % of it, 1 GiB at most. Other programs, and instances
@@ -85,6 +94,8 @@ class FileStore(Closing):
         durability: Durability = "full",
         on_duplicate: OnDuplicate = "keep-both",
         mode: int = 0o600,
+        max_duplicates: int = MOST_DUPLICATES,
+        accept_cut_short: bool = False,
         largest: int = LARGEST,
         reserve: int | None = None,
         stored: Callable[[Stored], None] | None = None,
@@ -93,38 +104,27 @@ class FileStore(Closing):
             raise ValueError(f"durability {durability!r} or on_duplicate {on_duplicate!r} is no choice")
         if not 0o400 <= mode <= 0o777:
             raise ValueError(f"mode {mode:o}: from 400 to 777, and the owner must be able to read the files")
+        if max_duplicates < 0:
+            raise ValueError(f"max_duplicates {max_duplicates} is less than 0")
         self.folder = os.path.abspath(folder)
         self._layout = Layout(layout) if isinstance(layout, str) else layout
         self._durable, self._on_duplicate, self._mode, self._stored = durability == "full", on_duplicate, mode, stored
         self._tags = self._layout.tags | {_SOP_CLASS_UID, _SOP_INSTANCE_UID}
         if stored is not None:
             self._tags |= {_PATIENT_ID, _STUDY_INSTANCE_UID, _SERIES_INSTANCE_UID}
-        self._telling = Wait()
+        self._surveying, self._telling = Wait(), Wait()
         self._publishing: dict[str, Lock] = {}
-        self._incoming = -1
+        self._most_duplicates, self._copies = max_duplicates, Remembered(max_duplicates)
+        self._accepts_cut_short = accept_cut_short
         readers = mode & 0o444
         self._folders = Folders(self.folder, 0o700 | readers | readers >> 2, durable=self._durable)
         try:
-            self._open()
+            self._folders.lock_and_open_incoming()
+            self._folders.clear_incoming()  # of a process that was killed
             self._room = Room(largest, self._default_reserve() if reserve is None else reserve)
         except OSError:
             self.close()
             raise
-
-    def _open(self) -> None:
-        root = self._folders.root
-        try:
-            fcntl.flock(root, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise BlockingIOError(errno.EWOULDBLOCK, "another store uses this folder", self.folder) from error
-        with suppress(FileExistsError):
-            os.mkdir(INCOMING, 0o700, dir_fd=root)
-        self._incoming = os.open(INCOMING, FOLDER | os.O_NOFOLLOW, dir_fd=root)
-        if os.fstat(self._incoming).st_dev != os.fstat(root).st_dev:
-            raise OSError(errno.EXDEV, "not on the same file system", os.path.join(self.folder, INCOMING))
-        for name in os.listdir(self._incoming):
-            if name.endswith(PART):  # of a process that was killed: never acknowledged
-                os.unlink(name, dir_fd=self._incoming)
 
     def _default_reserve(self) -> int:
         disk = os.fstatvfs(self._folders.root)
@@ -132,11 +132,9 @@ class FileStore(Closing):
 
     def close(self) -> None:
         """Let go of the folder; harmless twice. To be called when the last request has been answered."""
-        if self._incoming >= 0:
+        if self._folders.incoming >= 0:
             with suppress(OSError):  # not empty: the sinks of requests that were never answered
                 os.rmdir(INCOMING, dir_fd=self._folders.root)
-            close(self._incoming)
-        self._incoming = -1
         self._folders.close()
 
     def handlers(self) -> Handlers:
@@ -148,7 +146,8 @@ class FileStore(Closing):
         """Where the data set of a request goes while it arrives; to be discarded once the request has been answered."""
         return FileSink(
             self.folder,
-            self._incoming,
+            self._folders.incoming,
+            self._create,
             self._mode,
             self._room,
             self._folders.begin_to_flush,
@@ -156,14 +155,30 @@ class FileStore(Closing):
             request.file_meta(),
         )
 
+    def _create(self) -> tuple[int, str]:
+        """Make a temporary file; return its descriptor and its name.
+
+        Its folder is made anew if a cleaner of empty folders has removed it.
+
+        Raises:
+            OSError: It cannot be made.
+        """
+        try:
+            return create(self._folders.incoming)
+        except FileNotFoundError:
+            self._folders.verify_place()
+            self._folders.renew_incoming()
+            return create(self._folders.incoming)
+
     @brief
     def store(self, request: StoreRequest) -> Status:
         """Keep the instance whose data set is complete in the sink that `begin` made.
 
         Returns:
-            0000H: it is kept. A900H: the data set's UIDs are not those of the command. 0111H: it is a duplicate and rejected.
-            A700H: the disk failed, or has no room. Unless it is kept, no file in the folder has changed; where `stored` raised
-            `NotAcknowledged`, it is kept.
+            0000H: it is kept. A900H: the data set's UIDs are not those of the command. C000H: it ends inside an element. 0111H: it
+            is a duplicate and rejected. A700H: the disk failed, has no room, or the folder is gone. B007H: it is kept, and ends
+            inside an element. Unless it is kept, no file in the folder has changed; where `stored` raised `NotAcknowledged`, it is
+            kept.
         """
         sink = request.sink
         if not isinstance(sink, FileSink):
@@ -171,95 +186,132 @@ class FileStore(Closing):
         if sink.error is not None:
             return _status(OUT_OF_RESOURCES, reason(sink.error))
         try:
-            elements = sink.peek(uids.transfer_syntax(request.context.transfer_syntax), self._tags)
-            fault = _mismatch(request, elements)
-            if fault:
-                LOGGER.error("refused %s: %s", one_line(request.sop_instance_uid, 64), fault)
-                return _status(DATA_SET_DOES_NOT_MATCH, fault)
+            found = self._survey(request, sink)
+            refusal = self._refusal(request, found)
+            if refusal is not None:
+                LOGGER.error("refused %s: %s", one_line(request.sop_instance_uid, 64), refusal.comment)
+                return refusal
+            elements = found.values if found else {}
             path = self._layout.path(request, elements)
-            shown = self._shown(request, path)
-            relative_path = "/".join(path)
-            LOGGER.info("Storing DICOM file: %s", shown(relative_path))
+            naming = _Naming(path, self._layout.shown(request) if self._layout.identifying else None)
+            LOGGER.info("Storing DICOM file: %s", naming.shown)
             if self._durable:
                 self._folders.flush(sink.file)
-            with _Alone(self._publishing, relative_path), self._folders.opened(path[:-1]) as branch:
-                kept = self._publish(sink, branch, path[-1], shown)
+            self._folders.verify_place()
+            with _Alone(self._publishing, naming.path), self._folders.opened(path[:-1]) as branch:
+                kept = self._publish(_Publication(request, sink, branch, naming))
         except OSError as error:
             LOGGER.error("cannot store %s: %s", one_line(request.sop_instance_uid, 64), reason(error))
             return _status(OUT_OF_RESOURCES, reason(error))
-        if kept is None:
-            return _status(DUPLICATE_SOP_INSTANCE, "it is stored with another data set")
-        name, duplicate = kept
-        if name != path[-1]:
-            relative_path = "/".join((*path[:-1], name))
+        if isinstance(kept, Status):
+            return kept
+        copy, duplicate = kept
+        relative_path = copy.name(naming.path)
         sink.published(relative_path)
         if self._stored is not None:
             try:
-                self._tell(request, sink, elements, relative_path, duplicate, shown(relative_path))
+                self._tell(request, sink, elements, relative_path, duplicate, naming.shown_of(copy))
             except NotAcknowledged as error:
-                LOGGER.error("kept %s, but not acknowledged: %s", shown(relative_path), error)
+                LOGGER.error("kept %s, but not acknowledged: %s", naming.shown_of(copy), error)
                 return _status(OUT_OF_RESOURCES, str(error))
-        return _KEPT
+        return _status(KEPT_CUT_SHORT, found.cut_short) if found and found.cut_short else _KEPT
 
-    def _shown(self, request: StoreRequest, path: tuple[str, ...]) -> Callable[[str], object]:
-        """How the log shows a path or name of the instance that goes to `path`."""
-        if not self._layout.identifying:
-            return str
-        shown = self._layout.shown(request)
-        return lambda name: Private(name, shown + name[name.rindex(path[-1]) + len(path[-1]) :])
+    def _survey(self, request: StoreRequest, sink: FileSink) -> Survey | None:
+        """Return what stands in the data set; None in a transfer syntax in which nothing can be told."""
+        syntax = uids.transfer_syntax(request.context.transfer_syntax)
+        if syntax is None or not syntax.has_elements:
+            return None
+        found = self._surveying.call(sink.survey, syntax, self._tags)
+        for remark in found.remarks:
+            LOGGER.info("%s: %s", one_line(request.sop_instance_uid, 64), one_line(remark))
+        return found
 
-    def _publish(
-        self, sink: FileSink, branch: Branch, name: str, shown: Callable[[str], object]
-    ) -> tuple[str, bool] | None:
+    def _refusal(self, request: StoreRequest, found: Survey | None) -> Status | None:
+        """Return why a data set is refused; None if it is not."""
+        if found is None:
+            return None
+        if found.cut_short and not self._accepts_cut_short:
+            return _status(CANNOT_UNDERSTAND, found.cut_short)
+        fault = _mismatch(request, found.values)
+        if fault:
+            return _status(DATA_SET_DOES_NOT_MATCH, fault)
+        if found.cut_short:
+            said = one_line(request.sop_instance_uid, 64), found.cut_short
+            notice("cut short", request.peer.address[0], "%s is kept though it is %s", *said)
+        return None
+
+    def _publish(self, publication: _Publication) -> tuple[Copy, bool] | Status:
         """Give a synced file its final name, or find that it is there already.
 
         Returns:
-            The name under which it is kept, and whether it was before; None if it is rejected.
+            The name under which it is kept, and whether it was before; a status if it is rejected.
         """
-        candidate = name
-        for number in count(2):
-            if sink.give_name(branch.folder, candidate, shown(candidate)):
-                self._sync_name(branch, candidate)
-                return candidate, False
-            if self._is_kept(sink, branch, candidate):
-                LOGGER.warning("DICOM file already exists with the same data set: %s", shown(candidate))
-                return candidate, True
-            LOGGER.warning(
-                "DICOM file already exists with another data set: %s (%s)", shown(candidate), self._on_duplicate
-            )
-            if self._on_duplicate == "reject":
-                return None
-            if self._on_duplicate == "replace":
-                sink.replace(branch.folder, candidate, lambda: self._folders.sync(branch))
-                return name, False
-            candidate = f"{name}~{number}"
-        raise AssertionError("there is always another number")
+        if self._give_name(publication, _FIRST):
+            return _FIRST, False
+        if self._is_kept(publication, _FIRST):
+            return _FIRST, True
+        if self._on_duplicate == "keep-both":
+            return self._publish_copy(publication)
+        publication.notice("DICOM file already exists with another data set: %s (%s)", _FIRST, self._on_duplicate)
+        if self._on_duplicate == "reject":
+            return _status(DUPLICATE_SOP_INSTANCE, "it is stored with another data set")
+        branch = publication.branch
+        publication.sink.replace(branch.folder, publication.naming.name, lambda: self._folders.sync(branch))
+        return _FIRST, False
 
-    def _sync_name(self, branch: Branch, name: str) -> None:
-        """Sync the folder; where that fails, the name that was just given is taken back."""
+    def _publish_copy(self, publication: _Publication) -> tuple[Copy, bool] | Status:
+        """Keep an instance beside others with its name, unless it is among them already or they are too many."""
+        naming, folder = publication.naming, publication.branch.folder
+        with aside():
+            copies = self._copies.of(naming.path, folder, naming.name, publication.branch.place)
+            ours = fingerprint(publication.sink.file)
+        for copy in copies.like(ours):
+            if self._is_kept(publication, copy):
+                return copy, True
+        while copies.last <= self._most_duplicates:
+            copy = Copy(copies.last + 1)
+            if self._give_name(publication, copy):
+                copies.add(ours)
+                publication.notice("DICOM file already exists with another data set: %s, kept as %s", _FIRST, copy)
+                return copy, False
+            theirs = copies.look_at_next(folder)  # another process was faster
+            if theirs == ours and self._is_kept(publication, copy):
+                return copy, True
+        publication.notice("DICOM file already exists with another data set: %s, and has too many copies", _FIRST)
+        return _status(DUPLICATE_SOP_INSTANCE, f"it is stored with {1 + self._most_duplicates:,} other data sets")
+
+    def _give_name(self, publication: _Publication, copy: Copy) -> bool:
+        """Give the file its name and sync that; return False if the name stands for something already."""
+        naming, branch = publication.naming, publication.branch
+        name, shown = (naming.name, naming.shown) if copy is _FIRST else (copy.name(naming.name), naming.shown_of(copy))
+        if not publication.sink.give_name(branch.folder, name, shown):
+            return False
         try:
             self._folders.sync(branch)
         except OSError:
             os.unlink(name, dir_fd=branch.folder)
             raise
+        return True
 
-    def _is_kept(self, sink: FileSink, branch: Branch, name: str) -> bool:
-        """Whether the file of that name holds this instance, and the disk has it: whoever wrote it may not have waited."""
+    def _is_kept(self, publication: _Publication, copy: Copy) -> bool:
+        """Return whether the file of that name holds this instance; it is synced then, as its writer may not have waited."""
+        branch = publication.branch
         try:
-            file = os.open(name, _EXISTING, dir_fd=branch.folder)
+            file = os.open(copy.name(publication.naming.name), EXISTING, dir_fd=branch.folder)
         except OSError as error:
             if error.errno in _NOTHING_OF_OURS:
                 return False
             raise
         try:
-            if not stat.S_ISREG(os.fstat(file).st_mode) or not sink.same_instance(file):
+            if not stat.S_ISREG(os.fstat(file).st_mode) or not same_instance(publication.sink.file, file):
                 return False
             if self._durable:
                 self._folders.flush(file)
             self._folders.sync(branch)
-            return True
         finally:
             close(file)
+        LOGGER.warning("DICOM file already exists with the same data set: %s", publication.naming.shown_of(copy))
+        return True
 
     def _tell(
         self,
@@ -300,6 +352,49 @@ class FileStore(Closing):
                 one_line(f"{type(error).__name__}: {error}"),
                 exc_info=LOGGER.isEnabledFor(logging.DEBUG),
             )
+
+
+_FIRST = Copy(1)
+
+
+class _Naming:
+    """The name of an instance in its store, and those of its copies.
+
+    Attributes:
+        name: The last component of its path.
+        path: Its path, relative to the store's folder.
+        shown: The path as the log shows it.
+
+    Args:
+        components: Those of its path.
+        shown: What the log shows of it, if the path may identify a patient.
+    """
+
+    __slots__ = ("_hidden", "name", "path", "shown")
+
+    def __init__(self, components: tuple[str, ...], shown: str | None) -> None:
+        self.name, self.path, self._hidden = components[-1], "/".join(components), shown
+        self.shown: object = self.path if shown is None else Private(self.path, shown)
+
+    def shown_of(self, copy: Copy) -> object:
+        """Return the path of a copy as the log shows it."""
+        path = copy.name(self.path)
+        return path if self._hidden is None else Private(path, copy.name(self._hidden))
+
+
+@record
+class _Publication:
+    """An instance that is about to get its final name, in a folder that is open."""
+
+    request: StoreRequest
+    sink: FileSink
+    branch: Branch
+    naming: _Naming
+
+    def notice(self, message: str, *args: Copy | str) -> None:
+        """Tell that its name stands for other bytes."""
+        said = (self.naming.shown_of(value) if isinstance(value, Copy) else value for value in args)
+        notice("duplicate", self.request.peer.address[0], message, *said)
 
 
 class _Alone:

@@ -8,11 +8,19 @@ import os
 import stat
 from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
+from threading import Lock
+from weakref import WeakSet
 
+from dimse.notices import notice
 from dimse.turns import Wait
 
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+
+INCOMING = ".incoming"
+"""The folder for what arrives, inside the store's folder, so that it is on the same file system."""
+
+PART = ".part"
+"""What the name of a file ends with while it arrives."""
 
 _MOST_KNOWN = 1024  # folders whose names are known to be on the disk
 _MOST_SPARE = 16  # descriptors of the store's folder that nobody uses for the moment
@@ -53,6 +61,33 @@ def close(descriptor: int) -> None:
 def _close_all(descriptors: list[int]) -> None:
     while descriptors:
         close(descriptors.pop())
+
+
+def lock(root: int, path: str, *, shared: bool = False) -> None:
+    """Lock the folder of a store.
+
+    Raises:
+        BlockingIOError: Another store uses it.
+    """
+    try:
+        fcntl.flock(root, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise BlockingIOError(errno.EWOULDBLOCK, "another store uses this folder", path) from error
+
+
+def open_incoming(root: int, path: str) -> int:
+    """Open the folder for what arrives, which is made if it does not exist; return its descriptor.
+
+    Raises:
+        OSError: It cannot be made or opened, is a symbolic link, or is on another file system than the store's folder.
+    """
+    with suppress(FileExistsError):
+        os.mkdir(INCOMING, 0o700, dir_fd=root)
+    incoming = os.open(INCOMING, FOLDER | os.O_NOFOLLOW, dir_fd=root)
+    if os.fstat(incoming).st_dev != os.fstat(root).st_dev:
+        close(incoming)
+        raise OSError(errno.EXDEV, "not on the same file system", os.path.join(path, INCOMING))
+    return incoming
 
 
 # --- a name for a file, if nothing has it yet ---
@@ -116,12 +151,13 @@ class Branch:
     Attributes:
         components: Its path within the store; none is the store's own folder.
         descriptors: Of the store's own folder, and of each one on the path.
+        place: The store's `Folders.place` when it was opened.
     """
 
-    __slots__ = ("_folders", "components", "descriptors")
+    __slots__ = ("_folders", "components", "descriptors", "place")
 
-    def __init__(self, folders: Folders, components: tuple[str, ...], descriptors: list[int]) -> None:
-        self._folders, self.components, self.descriptors = folders, components, descriptors
+    def __init__(self, folders: Folders, components: tuple[str, ...], descriptors: list[int], place: int) -> None:
+        self._folders, self.components, self.descriptors, self.place = folders, components, descriptors, place
 
     @property
     def folder(self) -> int:
@@ -135,8 +171,29 @@ class Branch:
         self._folders.leave(self, failed=kind is not None)
 
 
+_ALL: WeakSet[Folders] = WeakSet()  # of this process
+
+
+def _forget_shared() -> None:
+    """In a child process: close what it shares with its parent, for only one of the two is told of a failed write-back."""
+    for folders in _ALL:
+        folders.close_spare()
+
+
+os.register_at_fork(after_in_child=_forget_shared)
+
+
 class Folders:
     """The folder of a store and those within it.
+
+    The folder is held open, and its descriptors stay the same numbers. If another folder stands at its path one day, because it was
+    moved away or a mount came or went, then `verify_place` opens that one in the place of the first.
+
+    Attributes:
+        path: The store's folder, absolute.
+        root: Its descriptor; -1 once it is closed.
+        incoming: The descriptor of the folder for what arrives; -1 before it is opened.
+        place: Counts how often another folder was opened.
 
     Args:
         path: The store's folder, absolute; made if it does not exist.
@@ -154,17 +211,106 @@ class Folders:
         self._known: dict[tuple[str, ...], tuple[int, int]] = {}
         # Of the store's folder, which each instance needs one of. A failed write-back that came meanwhile is then reported too.
         self._spare: list[int] = []
+        self.path, self.place, self.incoming, self._moving = path, 0, -1, Lock()
         self._make(path)
         self.root = os.open(path, FOLDER)
-        # A child has them in common with its parent, and only one of the two is told of a failure.
-        os.register_at_fork(after_in_child=partial(_close_all, self._spare))
+        self._identity = _identity(os.fstat(self.root))
+        _ALL.add(self)
 
     def close(self) -> None:
         """Let go of the store's folder; harmless twice."""
+        self.close_spare()
+        for descriptor in (self.incoming, self.root):
+            if descriptor >= 0:
+                close(descriptor)
+        self.incoming = self.root = -1
+
+    def close_spare(self) -> None:
+        """Close the descriptors of the store's folder that are kept for the next instances."""
         _close_all(self._spare)
-        if self.root >= 0:
-            close(self.root)
-        self.root = -1
+
+    def lock_and_open_incoming(self) -> None:
+        """Lock the folder, and open the one for what arrives.
+
+        Raises:
+            OSError: Another store uses the folder, or it cannot be written to.
+        """
+        lock(self.root, self.path)
+        self.incoming = open_incoming(self.root, self.path)
+
+    def clear_incoming(self) -> None:
+        """Remove what was arriving, and was never acknowledged.
+
+        Raises:
+            OSError: It cannot be removed.
+        """
+        for name in os.listdir(self.incoming):
+            if name.endswith(PART):
+                os.unlink(name, dir_fd=self.incoming)
+
+    def renew_incoming(self) -> None:
+        """Make the folder for what arrives anew: it has been removed.
+
+        Raises:
+            OSError: It cannot be made.
+        """
+        with self._moving:
+            self._verify_open()
+            _put_in_place(open_incoming(self.root, self.path), self.incoming)
+
+    def verify_place(self) -> None:
+        """Make sure that the folder that is held open is the one at its path; open the one that stands there now if it is another.
+
+        What is acknowledged is then found at the path that is told. What is arriving goes along to the other folder, unless that is
+        on another file system: then it fails.
+
+        Raises:
+            OSError: There is no folder at the path, or it cannot be used.
+        """
+        if self._is_in_place():
+            return
+        with self._moving:
+            self._verify_open()
+            if not self._is_in_place():
+                self._reopen()
+
+    def _verify_open(self) -> None:
+        if self.root < 0:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+
+    def _is_in_place(self) -> bool:
+        try:
+            status = os.stat(self.path)
+            return (status.st_dev, status.st_ino) == self._identity
+        except FileNotFoundError:
+            notice("folder is gone", "", "The folder %s is not there: nothing can be stored", self.path)
+            raise FileNotFoundError(errno.ENOENT, "the folder for the files is not there", self.path) from None
+
+    def _reopen(self) -> None:
+        root = os.open(self.path, FOLDER)
+        try:
+            # Shared, for other worker processes of this store open it too. A store that starts wants it alone.
+            lock(root, self.path, shared=True)
+            incoming = open_incoming(root, self.path)
+        except OSError:
+            close(root)
+            raise
+        with suppress(OSError):
+            # Where the folder was removed, some systems do not list it any more.
+            for name in os.listdir(self.incoming):
+                if name.endswith(PART):
+                    _take_along(name, self.incoming, incoming)
+            os.rmdir(INCOMING, dir_fd=self.root)
+        with suppress(OSError):
+            # Other processes may have this lock in common with us, and the folder may be moved back one day.
+            fcntl.flock(self.root, fcntl.LOCK_UN)
+        self.place += 1
+        _put_in_place(incoming, self.incoming)
+        _put_in_place(root, self.root)
+        self._identity = _identity(os.fstat(self.root))
+        self.close_spare()
+        self._known.clear()
+        notice("folder was replaced", "", "The folder %s is another one now: what comes is kept in it", self.path)
 
     def _make(self, path: str) -> None:
         """Make a folder and those it is in; their names must not get lost with the power either."""
@@ -193,11 +339,12 @@ class Folders:
         Raises:
             OSError: It cannot be made; or something else, a symbolic link too, has the name of one of them.
         """
+        place = self.place
         try:
             root = self._spare.pop()
         except IndexError:
             root = os.open(".", FOLDER, dir_fd=self.root)
-        branch = Branch(self, components, [root])
+        branch = Branch(self, components, [root], place)
         try:
             for depth in range(len(components)):
                 branch.descriptors.append(self._enter(branch.folder, components[: depth + 1]))
@@ -211,7 +358,7 @@ class Folders:
         root, *within = branch.descriptors
         for descriptor in within:
             close(descriptor)
-        if failed or self.root < 0 or len(self._spare) >= _MOST_SPARE:
+        if failed or self.root < 0 or branch.place != self.place or len(self._spare) >= _MOST_SPARE:
             close(root)
         else:
             self._spare.append(root)
@@ -252,10 +399,28 @@ class Folders:
             return
         self.flush(branch.folder)
         for depth in range(len(branch.components), 0, -1):
-            path, folder = branch.components[:depth], os.fstat(branch.descriptors[depth])
-            identity = folder.st_dev, folder.st_ino
+            path, identity = branch.components[:depth], _identity(os.fstat(branch.descriptors[depth]))
             if self._known.get(path) != identity:
                 self.flush(branch.descriptors[depth - 1])
                 if len(self._known) >= _MOST_KNOWN:
                     self._known.clear()
                 self._known[path] = identity
+
+
+def _take_along(name: str, source: int, target: int) -> None:
+    """Move a file that is arriving to another folder; where that cannot be, remove it, so that it cannot be published any more."""
+    try:
+        os.rename(name, name, src_dir_fd=source, dst_dir_fd=target)
+    except OSError:
+        with suppress(OSError):  # the next store in that folder removes it
+            os.unlink(name, dir_fd=source)
+
+
+def _identity(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino
+
+
+def _put_in_place(new: int, old: int) -> None:
+    """Let the descriptor `old` stand for what `new` stands for: who has its number needs no other, and it stays open throughout."""
+    os.dup2(new, old, inheritable=False)
+    os.close(new)

@@ -124,6 +124,6 @@ def _parse(component: str, template: str) -> list[tuple[str, str]]:
             raise ValueError(f"the layout {template!r} names {field!r}; there are {', '.join(FIELDS)}")
         if safe_component(f"x{text}", 1 + len(text)) != f"x{text}":
             raise ValueError(f"the layout {template!r} has {text!r}: letters, digits, '.', '-' and '_' may stand there")
-    if parts[0][0].startswith("."):
-        raise ValueError(f"the layout {template!r} has a component that begins with a dot")
+    if parts[0][0].startswith((".", "-")):
+        raise ValueError(f"the layout {template!r} has a component that begins with a dot or a hyphen")
     return [(text, field or "") for text, field, _, _ in parts]

@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 
 _ALLOWED = b"-.0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz"
-_DOT = ord(".")
+_NOT_IN_FRONT = b"-."  # an option of a command, a hidden file
 _LONGEST = 64  # characters: a UID has no more (PS3.5 9.1)
+
+_ENDING = ".dcm"
 
 _STORAGE = "1.2.840.10008.5.1.4.1.1."
 _OTHER_PREFIX = "UN"
@@ -35,9 +37,9 @@ _PREFIXES = {
 def safe_component(raw: str | bytes, longest: int = _LONGEST) -> str:
     """One component of a path that stands for `raw` and can point nowhere but into its own directory.
 
-    What consists of 1 to `longest` ASCII letters, digits, dots, hyphens and underscores and does not begin with a dot stands
-    for itself, so every valid UID keeps its name and no two share one. Anything else becomes `x-` and the BLAKE2b-128
-    of its bytes. What this function returned once, it returns again.
+    What consists of 1 to `longest` ASCII letters, digits, dots, hyphens and underscores and does not begin with a dot or a hyphen
+    stands for itself, so every valid UID keeps its name and no two share one. Anything else becomes `x-` and the BLAKE2b-128
+    of its bytes. So no name is a hidden file's, or an option to a command that is given it.
 
     Args:
         raw: What the peer said: a UID, an AE title. A `str` stands for its Latin-1 bytes, as on the wire; one that has
@@ -45,9 +47,25 @@ def safe_component(raw: str | bytes, longest: int = _LONGEST) -> str:
         longest: Characters of a name that stands for itself: 64, which every UID has room in, or more.
     """
     data = raw if isinstance(raw, bytes) else _bytes_of(raw)
-    if 0 < len(data) <= longest and data[0] != _DOT and not data.translate(None, _ALLOWED):
+    if 0 < len(data) <= longest and data[0] not in _NOT_IN_FRONT and not data.translate(None, _ALLOWED):
         return data.decode("ascii")
     return "x-" + hashlib.blake2b(data, digest_size=16).hexdigest()
+
+
+def copy_name(name: str, number: int) -> str:
+    """Return the name of a copy of the file `name`: `X~2.dcm` for `X.dcm`, `X~2` where the name has no such ending.
+
+    Args:
+        name: The name of the file.
+        number: 2 for the first copy.
+    """
+    stem = len(name) - len(_ENDING) if name.lower().endswith(_ENDING) else len(name)
+    return f"{name[:stem]}~{number}{name[stem:]}"
+
+
+def former_copy_name(name: str, number: int) -> str:
+    """Return the name that earlier versions gave a copy: `X.dcm~2`."""
+    return f"{name}~{number}"
 
 
 def modality_prefix(sop_class_uid: str) -> str:

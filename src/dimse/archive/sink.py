@@ -8,25 +8,23 @@ import mmap
 import os
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
-from time import monotonic, monotonic_ns
+from time import monotonic, monotonic_ns, thread_time
 
-from dimse.archive.folders import UNSUPPORTED, close, give_name
-from dimse.data_set.walk import peek
-from dimse.media import part10
+from dimse.archive.folders import INCOMING, PART, UNSUPPORTED, close, give_name
+from dimse.data_set.survey import Survey, survey
+from dimse.data_set.walk import MalformedDataSet
 from dimse.text import one_line
 from dimse.uids import TransferSyntax
 
 LOGGER = logging.getLogger("dimse.archive")
 
-INCOMING = ".incoming"  # inside the folder, so that it is on the same file system
-PART = ".part"
+LONGEST_SURVEY = 5.0
+"""Seconds of the processor in which the elements of a data set are looked at."""
 
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _MOST_BUFFERS = os.sysconf("SC_IOV_MAX")
-_COMPARED = 1024 * 1024  # bytes at a time
 _HEAD = 8 * 1024  # bytes of a data set that are kept, so that its first values need not be read from the file
 _AHEAD = 4 * 1024 * 1024  # bytes of a data set that the disk can begin with while others arrive
-_FAR = 4 * 1024 * 1024  # bytes of a data set, at most, in which its values are looked for
 
 
 class Room:
@@ -77,7 +75,8 @@ class FileSink:
 
     Args:
         folder: The store's, absolute.
-        incoming: Where the temporary file is made.
+        incoming: The descriptor of the folder for temporary files.
+        create: Makes one there; gives its descriptor and its name.
         mode: Its permissions.
         room: Says whether it may grow.
         begin_to_flush: Called with a descriptor, an offset and a size: the disk can begin with these bytes.
@@ -94,6 +93,7 @@ class FileSink:
         self,
         folder: str,
         incoming: int,
+        create: Callable[[], tuple[int, str]],
         mode: int,
         room: Room,
         begin_to_flush: Callable[[int, int, int], None],
@@ -110,7 +110,7 @@ class FileSink:
         self._file_meta, self._offset = file_meta, len(file_meta)  # it is written with the first bytes of the data set
         self._head = b""  # of the data set
         try:
-            self.file, self._temporary = _create(incoming)
+            self.file, self._temporary = create()
             os.fchmod(self.file, mode)
         except OSError as error:
             self._fail(error)
@@ -170,9 +170,23 @@ class FileSink:
 
     # --- for the store ---
 
-    def peek(self, transfer_syntax: TransferSyntax | None, tags: Collection[int]) -> dict[int, str]:
-        """Values from the beginning of the data set, by tag."""
-        return peek(self._read, min(self.size, _FAR), transfer_syntax, tags)
+    def survey(self, transfer_syntax: TransferSyntax, tags: Collection[int]) -> Survey:
+        """Return what stands in the data set: its values by tag, and whether it ends inside an element.
+
+        A data set of nothing but small elements is not looked at for longer than `LONGEST_SURVEY`.
+        """
+        deadline = 0.0
+
+        def read(offset: int, size: int) -> bytes:
+            # That clock takes a system call, which a data set whose headers are all at hand does not need.
+            nonlocal deadline
+            now = thread_time()
+            deadline = deadline or now + LONGEST_SURVEY
+            if now > deadline:
+                raise MalformedDataSet(f"more elements than can be stepped over in {LONGEST_SURVEY:g} s")
+            return self._read(offset, size)
+
+        return survey(read, self.size, transfer_syntax, tags, self._head)
 
     def _read(self, offset: int, size: int) -> bytes:
         """`size` bytes of the data set."""
@@ -197,46 +211,30 @@ class FileSink:
             OSError: What the system, or `confirm`, said: the other file has its name. (It is lost where there are no hard links.)
         """
         assert self._temporary is not None
+        incoming = self._incoming
         other: str | None = os.urandom(8).hex() + PART
         try:
-            os.link(name, str(other), src_dir_fd=folder, dst_dir_fd=self._incoming, follow_symlinks=False)
+            os.link(name, str(other), src_dir_fd=folder, dst_dir_fd=incoming, follow_symlinks=False)
         except OSError as error:
             if error.errno not in UNSUPPORTED and error.errno != errno.ENOENT:
                 raise
             other = None
         try:
-            os.rename(self._temporary, name, src_dir_fd=self._incoming, dst_dir_fd=folder)
+            os.rename(self._temporary, name, src_dir_fd=incoming, dst_dir_fd=folder)
             try:
                 confirm()
             except OSError:
                 if other is not None:
-                    os.rename(other, name, src_dir_fd=self._incoming, dst_dir_fd=folder)
+                    os.rename(other, name, src_dir_fd=incoming, dst_dir_fd=folder)
                 raise
         finally:
             if other is not None:
                 with suppress(OSError):
-                    os.unlink(other, dir_fd=self._incoming)
+                    os.unlink(other, dir_fd=incoming)
 
     def published(self, path: str) -> None:
         """The file stands at `path` in the store for good; its temporary name goes when the success has been said."""
         self._kept = path
-
-    def same_instance(self, file: int) -> bool:
-        """Whether another file holds the same data set in the same transfer syntax.
-
-        The rest of its File Meta does not count: it says who sent the instance, and which version of which program wrote the file.
-        """
-        ours, theirs = _part10_head(self.file), _part10_head(file)
-        if ours is None or theirs is None or ours.transfer_syntax_uid != theirs.transfer_syntax_uid:
-            return False
-        size = os.fstat(file).st_size - theirs.data_set_offset
-        if size != self.size:
-            return False
-        return all(
-            os.pread(self.file, _COMPARED, self._offset + position)
-            == os.pread(file, _COMPARED, theirs.data_set_offset + position)
-            for position in range(0, size, _COMPARED)
-        )
 
 
 def reason(error: OSError) -> str:
@@ -244,16 +242,11 @@ def reason(error: OSError) -> str:
     return error.strerror or type(error).__name__
 
 
-def _part10_head(file: int) -> part10.FileMeta | None:
-    """The File Meta of a file; None if it is no Part 10 file."""
-    try:
-        return part10.parse(os.pread(file, part10.MAXIMUM_SIZE, 0))
-    except part10.NotPart10:
-        return None
+def create(folder: int) -> tuple[int, str]:
+    """Make a file in a folder; return its descriptor and its name.
 
-
-def _create(folder: int) -> tuple[int, str]:
-    """A new file in a folder, and its name: the moment, which costs no system call; chance where another process hit it too."""
+    The name is the moment, which costs no system call, and chance where another process has hit on the same moment.
+    """
     name = f"{monotonic_ns():x}{PART}"
     try:
         return os.open(name, _NEW, 0o600, dir_fd=folder), name

@@ -17,12 +17,13 @@ class Stored:
     """One instance that is kept: its file stands under its final name, and its success is about to be said.
 
     What the peer said, the UIDs too, is data: not checked beyond what is written here, and never to be used in a path or a command.
-    Elements that the data set does not have, or that stand too far from its beginning to be looked for, are empty.
+    Elements that the data set does not have are empty, and so are all of them where its transfer syntax is private or unknown. Of a
+    deflated data set they are found in the first 64 KiB that it inflates to.
 
     Attributes:
         path: The file, absolute.
         relative_path: The file, relative to the store's folder.
-        sop_class_uid: Of the command, and of the data set: they agree.
+        sop_class_uid: Of the command, and of the data set: they agree, where the data set can be read.
         sop_instance_uid: Likewise.
         study_instance_uid: (0020,000D) of the data set.
         series_instance_uid: (0020,000E) of the data set.

@@ -55,6 +55,10 @@ class MalformedDataSet(ValueError):
     """The bytes are not a whole data set; the message says what is wrong and where, in one line."""
 
 
+class CutShort(MalformedDataSet):
+    """The data set ends inside an element, or goes on with bytes that are none."""
+
+
 class NestedTooDeep(MalformedDataSet):
     """More than `MAXIMUM_NESTING` sequences within each other."""
 
@@ -127,16 +131,20 @@ def peek(read: Read, end: int, transfer_syntax: TransferSyntax | None, tags: Col
         tags: Of elements of the data set itself, not of one in a sequence; their values are text without padding, as Latin-1.
     """
     if transfer_syntax is not None and transfer_syntax.deflated:
-        inflate = zlib.decompressobj(-zlib.MAX_WBITS)
-        try:
-            head = inflate.decompress(read(0, min(end, WINDOW)), WINDOW)
-        except zlib.error:
-            return {}
+        head = first_inflated(read, end)
         read, end = lambda offset, size: head[offset : offset + size], len(head)
     steps = _Walk(_Plain(read, end), transfer_syntax, tags, last_group=max(tags) >> 16, enough=len(tags))
     with suppress(MalformedDataSet):  # the rest of it is not here
         steps.run(0, _UNKNOWN_END)
     return steps.values
+
+
+def first_inflated(read: Read, end: int) -> bytes:
+    """Return the first bytes of a deflated data set, `WINDOW` of them at most; none if it does not inflate."""
+    try:
+        return zlib.decompressobj(-zlib.MAX_WBITS).decompress(read(0, min(end, WINDOW)), WINDOW)
+    except zlib.error:
+        return b""
 
 
 def values_within(
@@ -199,7 +207,7 @@ class _Inflated:
             self._base += len(self._window) - len(kept)
             self._window = kept + more
         if position > self._base + len(self._window):
-            raise MalformedDataSet(
+            raise CutShort(
                 f"cut short: the data set ends within an element, {position:,} bytes from its start (inflated)"
             )
         return self._window[position - self._base :]
@@ -216,7 +224,7 @@ class _Inflated:
             if inflated:
                 return inflated
             if not deflated:
-                raise MalformedDataSet(f"cut short: the deflated data set is not complete at offset {self._end:,}")
+                raise CutShort(f"cut short: the deflated data set is not complete at offset {self._end:,}")
         return b""
 
     def _compressed(self) -> bytes:
@@ -257,7 +265,13 @@ _Frame = NamedTuple(
 
 
 class _Walk:
-    """The state of one walk: a stack of frames, and the window of bytes around the place where it is."""
+    """The state of one walk: a stack of frames, and the window of bytes around the place where it is.
+
+    Attributes:
+        enters_all: Sequences and Items of defined length are entered too, to find what is amiss in them.
+    """
+
+    enters_all = True
 
     def __init__(
         self,
@@ -370,7 +384,9 @@ class _Walk:
 
     def _is_entered(self, vr: bytes, value: int, length: int) -> bool:
         """Whether an element holds Items; where that is not known, whether its value begins with one."""
-        if length == UNDEFINED_LENGTH or vr == b"SQ":
+        if length == UNDEFINED_LENGTH or not self.enters_all:
+            return length == UNDEFINED_LENGTH
+        if vr == b"SQ":
             return True
         return vr in _NO_VR and length >= 8 and self._bytes(value, 4) == _ITEM_TAG
 
@@ -388,7 +404,7 @@ class _Walk:
             if vr in LONG_FORM or fits:
                 return vr, position + _LONGEST_HEADER, length
         elif vr in LONG_FORM:
-            raise MalformedDataSet(f"cut short: the header of an element at offset {position:,} is not complete")
+            raise CutShort(f"cut short: the header of an element at offset {position:,} is not complete")
         return vr, position + 8, frame.encoding.explicit.unpack_from(header)[3]
 
     def _take(self, tag: int, position: int, value: int, length: int, limit: int) -> None:
@@ -398,7 +414,7 @@ class _Walk:
             return
         text = self._bytes(value, length)
         if len(text) < length or value + length > limit:
-            raise MalformedDataSet(f"cut short: {tag_name(tag)} at offset {position:,} is not complete")
+            raise CutShort(f"cut short: {tag_name(tag)} at offset {position:,} is not complete")
         # The first counts where there are two, which is not allowed: a peek and a walk are to find the same.
         self.values.setdefault(position if self._within else tag, text.decode("latin-1").strip("\0 "))
 
@@ -428,7 +444,7 @@ class _Walk:
         """Element number and length of the Item or delimiter at `position`."""
         header = self._bytes(position, 8)
         if len(header) < 8 or position + 8 > frame.limit:
-            raise MalformedDataSet(
+            raise CutShort(
                 f"cut short: {tag_name(frame.tag)} ends at offset {position + len(header):,} within an Item's header"
             )
         group, element, length = frame.encoding.implicit.unpack(header)
@@ -448,6 +464,9 @@ class _Walk:
                 limit = frame.limit if undefined else position + length
                 if limit > frame.limit:
                     raise _beyond(position - 8, f"an Item of {tag_name(frame.tag)}", length, frame.limit - position)
+                if not (undefined or self.enters_all):
+                    position = limit
+                    continue
                 self._frames.append(
                     _Frame(_Walk._elements, limit, undefined, frame.encoding, frame.tag, frame.depth, False)
                 )
@@ -474,7 +493,7 @@ class _Walk:
         """Leave what ends where its length says."""
         if frame.undefined:
             what = "an Item of " if frame.steps is _Walk._elements else ""
-            raise MalformedDataSet(
+            raise CutShort(
                 f"cut short: {what}{tag_name(frame.tag)} is of undefined length and not closed at offset {position:,}"
             )
         self._frames.pop()
@@ -499,14 +518,14 @@ class _Walk:
         rest = self._bytes(position, WINDOW)
         ended = len(rest) < WINDOW if frame.limit == _UNKNOWN_END else len(rest) == frame.limit - position
         if frame.tag or not ended or any(rest):
-            raise MalformedDataSet(f"cut short: no element at offset {position:,}, and {len(rest):,} bytes")
+            raise CutShort(f"cut short: no element at offset {position:,}, and {len(rest):,} bytes")
         self._frames.pop()
         if rest:
             self.warnings["padding"] = f"{len(rest):,} zero bytes follow the data set"
         return position
 
 
-def _beyond(position: int, what: str, length: int, available: int) -> MalformedDataSet:
-    return MalformedDataSet(
+def _beyond(position: int, what: str, length: int, available: int) -> CutShort:
+    return CutShort(
         f"cut short: {what} at offset {position:,} is of {length:,} bytes, and {max(0, available):,} are there"
     )

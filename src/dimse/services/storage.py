@@ -25,6 +25,7 @@ from dimse.message.command import LOW, CStoreRQ, CStoreRSP, Response, encode
 from dimse.message.status import Status
 from dimse.services.handling import PROCESSING_FAILURE, as_status, ask, ask_status, send_status
 from dimse.services.outgoing import FALL_BACK, Outgoing, Source, Transcode, name_of, prepare
+from dimse.services.receiving import LeadingGroupTwo, dropping_group_two
 from dimse.services.store_request import StoreRequest
 from dimse.settings import ProposedContext
 from dimse.sinks import DiscardSink, Sink, SpooledSink
@@ -38,6 +39,7 @@ AHEAD = 65_536  # bytes of a data set that the system takes at once, so that not
 
 OUT_OF_RESOURCES = 0xA700
 DATA_SET_DOES_NOT_MATCH = 0xA900
+CANNOT_UNDERSTAND = 0xC000
 
 
 def contexts_for(paths: Iterable[str | os.PathLike[str] | InstanceFile]) -> tuple[ProposedContext, ...]:
@@ -460,17 +462,21 @@ async def begin_store(association: Association, arrived: Arrived, handler: Store
             request.sink = answer
     if arrived.refusal is not None:
         request.sink = DiscardSink()
-    elif request.sink is None:
+        return request.sink
+    if request.sink is None:
         request.sink = SpooledSink()
-    return request.sink
+    return dropping_group_two(request.sink, request)
 
 
 async def answer_store(association: Association, arrived: Arrived, handler: StoreHandler | None) -> None:
     """Answer a C-STORE-RQ whose data set is complete."""
-    message, request = arrived.message, arrived.request
+    message, request, sink = arrived.message, arrived.request, arrived.sink
     assert isinstance(message, CStoreRQ) and isinstance(request, StoreRequest) and request.sink is not None
+    fault = sink.end() if isinstance(sink, LeadingGroupTwo) else ""
     if arrived.refusal is not None:
         answer = arrived.refusal
+    elif fault:
+        answer = Refusal(CANNOT_UNDERSTAND, fault)
     elif request.sink.error is not None:
         answer = Refusal(OUT_OF_RESOURCES, request.sink.error.strerror or "out of resources")
     elif handler is None:

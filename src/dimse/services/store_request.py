@@ -73,7 +73,7 @@ class StoreRequest:
         return cast(ReadableSink, self.sink)
 
     def view(self) -> memoryview:
-        """The encoded data set, as it came; above 1 MiB a map of a file, which costs no memory."""
+        """The encoded data set, as it came but for leading elements of group 0002; above 1 MiB a map, which costs no memory."""
         return self._readable.view()
 
     def file_meta(self) -> bytes:

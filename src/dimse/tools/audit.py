@@ -94,7 +94,7 @@ def audited(handlers: dimse.Handlers, trail: Trail | None) -> dimse.Handlers:
         status = store(request)
         assert isinstance(status, int)  # a FileStore's
         peer = request.peer
-        if not dimse.Status(status).is_success:
+        if not dimse.Status(status).is_success and not dimse.Status(status, service="storage").is_warning:
             trail.transferred(
                 peer.address, peer.ae_title, patient_id="", study_instance_uid="",
                 sop_class_uid=request.sop_class_uid, failed=True,

@@ -125,6 +125,7 @@ def make_server(
     *,
     contexts: set[str] | None = None,
     only: tuple[str, ...] = (),
+    more: tuple[str, ...] = (),
 ) -> dimse.Server:
     """The server that the options ask for.
 
@@ -133,12 +134,13 @@ def make_server(
         handlers: What answers.
         contexts: The abstract syntaxes that are accepted; None: what the handlers are for.
         only: Transfer syntaxes, if no others are to be accepted.
+        more: Transfer syntaxes that are accepted besides, or the words of `dimse.uids` for private ones and for any.
     """
-    accepted: tuple[str, ...] | None = only or None
+    accepted = only or uids.STORABLE_TRANSFER_SYNTAXES
     if options.implicit:
         accepted = (uids.ImplicitVRLittleEndian,)
     elif options.preferred:
-        known = only or uids.TRANSFER_SYNTAXES
+        known = accepted
         accepted = tuple(dict.fromkeys((options.preferred, *UNCOMPRESSED, *known)))
         accepted = tuple(uid for uid in accepted if uid in known)
     return dimse.Server(
@@ -146,7 +148,7 @@ def make_server(
         handlers,
         ae_title=options.ae_title,
         contexts=contexts,
-        transfer_syntaxes=accepted,
+        transfer_syntaxes=(*accepted, *more),
         prefer_ours=bool(options.preferred),
         timeouts=settings.Timeouts(
             acse=options.acse_timeout,

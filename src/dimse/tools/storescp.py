@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, get_args
 import dimse
 from dimse import uids
 from dimse.archive import FileStore
-from dimse.archive.file_store import Durability, OnDuplicate
+from dimse.archive.file_store import MOST_DUPLICATES, Durability, OnDuplicate
 from dimse.archive.layout import DEFAULT, FIELDS, Layout
 from dimse.archive.stored import Stored
 from dimse.sinks import DiscardSink
@@ -65,21 +65,20 @@ def add_what_is_accepted(parser: common.Parser) -> None:
     group.add_argument(
         "--accept-only",
         metavar="UID",
-        type=common.validated(_known_uid),
+        type=common.validated(uids.find),
         action="append",
         default=[],
         help="this SOP class or transfer syntax (UID or keyword) only; again for more",
     )
+    group.add_argument(
+        "--accept-syntax",
+        metavar="UID",
+        type=common.validated(uids.find_syntax),
+        action="append",
+        default=[],
+        help="this transfer syntax too (UID or keyword), every private one (private) or every one (any); again for more",
+    )
     group.add_argument("--no-echo", action="store_true", help="no C-ECHO")
-
-
-def _known_uid(text: str) -> str:
-    for uid, entry in uids.dictionary().items():
-        if text and text in (uid, entry.keyword):
-            return uid
-    if not text or set(text) - set("0123456789."):
-        raise ValueError(f"{text!r} is no UID, nor a keyword of PS3.6")
-    return text
 
 
 def add_files(parser: common.Parser) -> None:
@@ -101,6 +100,18 @@ def add_files(parser: common.Parser) -> None:
         choices=get_args(OnDuplicate),
         default="keep-both",
         help="the same SOP instance UID with other bytes (%(default)s)",
+    )
+    group.add_argument(
+        "--max-duplicates",
+        metavar="N",
+        type=common.number(0, 100_000),
+        default=MOST_DUPLICATES,
+        help="copies with other bytes that are kept beside an instance (%(default)s); more are refused",
+    )
+    group.add_argument(
+        "--accept-cut-short",
+        action="store_true",
+        help="keep a data set that ends inside an element, and answer a warning",
     )
     group.add_argument(
         "--durability",
@@ -240,6 +251,8 @@ def _storing(options: argparse.Namespace, tell: Callable[[Stored], None]) -> Ite
         layout=options.layout,
         durability=options.durability,
         on_duplicate=options.on_duplicate,
+        max_duplicates=options.max_duplicates,
+        accept_cut_short=options.accept_cut_short,
         mode=options.mode,
         stored=tell if options.exec or options.exec_study or options.report or options.trail else None,
     ) as store:
@@ -251,4 +264,4 @@ def _server(options: argparse.Namespace, handlers: dimse.Handlers) -> dimse.Serv
     contexts = {uid for uid in options.accept_only if uid not in syntaxes} or set(uids.STORAGE_SOP_CLASSES)
     if not options.no_echo:
         contexts.add(uids.Verification)
-    return listening.make_server(options, handlers, contexts=contexts, only=syntaxes)
+    return listening.make_server(options, handlers, contexts=contexts, only=syntaxes, more=tuple(options.accept_syntax))

@@ -316,15 +316,24 @@ def _accepted(
 ) -> PresentationContext:
     if proposed.abstract_syntax not in acceptor.contexts and not acceptor.accept_unknown:
         return _context(proposed, role, ABSTRACT_SYNTAX_NOT_SUPPORTED)
-    supported = acceptor.transfer_syntaxes
-    if supported is None:
-        chosen = proposed.transfer_syntaxes[0]
-    else:
-        first, then = (
-            (supported, proposed.transfer_syntaxes) if acceptor.prefer_ours else (proposed.transfer_syntaxes, supported)
-        )
-        chosen = next((uid for uid in first if uid in then), "")
+    chosen = _chosen_syntax(acceptor, proposed.transfer_syntaxes)
     return _context(proposed, role, ACCEPTANCE if chosen else TRANSFER_SYNTAXES_NOT_SUPPORTED, chosen)
+
+
+def _chosen_syntax(acceptor: Acceptor, proposed: tuple[str, ...]) -> str:
+    """Return the transfer syntax that is accepted of those proposed; empty if none is."""
+    supported = (uids.ANY_SYNTAX,) if acceptor.transfer_syntaxes is None else acceptor.transfer_syntaxes
+    takes_any, takes_private = uids.ANY_SYNTAX in supported, uids.PRIVATE_SYNTAXES in supported
+    if acceptor.prefer_ours and (ours := next((uid for uid in supported if uid in proposed), "")):
+        return ours
+    return next(
+        (
+            uid
+            for uid in proposed
+            if uid in supported or (takes_any and uid) or (takes_private and uids.is_private(uid))
+        ),
+        "",
+    )
 
 
 def _roles(acceptor: Acceptor, request: pdu.AssociateRQ) -> dict[str, pdu.RoleSelection]:

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from dimse import uids
+from dimse.archive.folders import INCOMING, PART
 from dimse.archive.names import safe_component
-from dimse.archive.sink import INCOMING, PART
 from dimse.data_set.walk import peek
 from dimse.media import part10
 
