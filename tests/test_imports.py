@@ -25,7 +25,7 @@ LAYERS = (
     ("upper_layer", "message", "media", "data_set"),
     ("transport", "dump"),
     ("admission", "instances", "pump"),
-    ("identification",),
+    ("identification", "visitors"),
     ("association",),
     ("services",),
     ("handlers",),

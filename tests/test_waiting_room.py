@@ -17,7 +17,8 @@ from dimse.places import Places
 from dimse.pump import LINGER
 from dimse.settings import Acceptor, Limits, Timeouts
 from dimse.transport.blocking import BlockingTransport
-from dimse.waiting_room import Network, Visitor, WaitingRoom
+from dimse.visitors import Visitor
+from dimse.waiting_room import Network, WaitingRoom
 from tests.drivers import Face, Received, errors, on_both_faces, open_descriptors, running, serving, tls_contexts
 from tests.faulty_peer import item
 from tests.hostile_scu import (

@@ -47,10 +47,11 @@ class Refusal:
 
 def judge(acceptor: Acceptor, places: Places, request: pdu.AssociateRQ, address: str) -> Refusal | None:
     """Return why a request is refused as it stands: for what it says, or because no place is free."""
-    if why := places.why_none(address):
-        return Refusal(LOCAL_LIMIT_EXCEEDED, why)
     rejection = negotiation.rejection(acceptor, request)
-    return None if rejection is None else Refusal(rejection, one_line(_why(acceptor, request, rejection)))
+    if rejection is not None:
+        return Refusal(rejection, one_line(_why(acceptor, request, rejection)))
+    why = places.why_none(address)
+    return Refusal(LOCAL_LIMIT_EXCEEDED, why) if why else None
 
 
 def _why(acceptor: Acceptor, request: pdu.AssociateRQ, rejection: pdu.AssociateRJ) -> str:

@@ -22,7 +22,7 @@ from dimse.services import AsyncAssociation as Association
 from dimse.services.storage import Outcome
 from dimse.transport import READ
 from dimse.transport.asyncio import accept, connect
-from dimse.waiting_room import Visitor
+from dimse.visitors import Visitor
 
 __all__ = ["Association", "Server", "associate", "send"]
 

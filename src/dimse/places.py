@@ -86,10 +86,10 @@ class Places:
 
 
 class Checks(Generic[T]):
-    """What waits for a check of its user identity, and how many checks run.
+    """The items that wait for a check of their user identity, and the number of checks that run.
 
-    Addresses get their turns one after another, and so do the users whom the requests of one address name. So the wait behind
-    an address that guesses passwords is that of one check.
+    Addresses have their turns one after another, and so have the users that the requests of one address name. So a request does
+    not wait for all those of another address, or of another user, that came before it.
 
     Args:
         most: Checks that run at one time; one address has half of them, at least 1.
@@ -98,14 +98,14 @@ class Checks(Generic[T]):
     def __init__(self, most: int) -> None:
         self._most, self._per_address = most, max(1, most // 2)
         # The first of each dictionary is the next to have its turn.
-        self._waiting: dict[str, dict[str, dict[T, None]]] = {}
+        self._waiting: dict[str, dict[bytes, dict[T, None]]] = {}
         self._running: Counter[str] = Counter()
 
-    def put(self, address: str, user: str, item: T) -> None:
+    def put(self, address: str, user: bytes, item: T) -> None:
         """Let an item wait for its turn."""
         self._waiting.setdefault(address, {}).setdefault(user, {})[item] = None
 
-    def remove(self, address: str, user: str, item: T) -> None:
+    def remove(self, address: str, user: bytes, item: T) -> None:
         """Take an item out that waits; harmless if it does not."""
         users = self._waiting.get(address, {})
         users.get(user, {}).pop(item, None)

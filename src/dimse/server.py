@@ -35,7 +35,8 @@ from dimse.transport import READ
 from dimse.transport.base import Listener, tune
 from dimse.transport.crew import Crew
 from dimse.transport.suspending import CrewTransport
-from dimse.waiting_room import Visitor, WaitingRoom
+from dimse.visitors import Visitor
+from dimse.waiting_room import WaitingRoom
 
 if TYPE_CHECKING:
     import ssl
@@ -247,10 +248,10 @@ class Reception:
 
     async def _check(self, room: WaitingRoom, visitor: Visitor, rouse: Callable[[], None]) -> None:
         """Verify the user identity of a visitor, and tell the waiting room."""
-        assert visitor.request is not None
-        ABOUT.set(About(visitor.peer, visitor.request.calling_ae_title, visitor.request.called_ae_title))
         why = "the user identity could not be verified"
         try:
+            if (request := visitor.request) is not None:  # else it has left meanwhile
+                ABOUT.set(About(visitor.peer, request.calling_ae_title, request.called_ae_title))
             visitor.identified = await identify(visitor.transport, self.acceptor, visitor.identity)
             why = ""
         except NotIdentified as error:

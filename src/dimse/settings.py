@@ -130,6 +130,12 @@ class Limits:
     identity_checks: int = 4
     queued_requests: int = 64
 
+    def __post_init__(self) -> None:
+        if self.identity_checks < 1:
+            raise ValueError(f"at least 1 check of a user identity runs at one time, not {self.identity_checks}")
+        if self.per_address is not None and self.per_address < 0:
+            raise ValueError(f"the associations of one address are 0 (no limit) or more, not {self.per_address}")
+
     @property
     def most_per_address(self) -> int:
         """The associations that one address may have; 0 is without limit."""

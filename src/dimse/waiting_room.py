@@ -20,7 +20,7 @@ from dimse.errors import ConnectionLost, NotDicomPeer, TLSError
 from dimse.happenings import Happening, Observe, ignore
 from dimse.logs import About, within
 from dimse.notices import notice
-from dimse.places import DELAYS, Checks, Delays, Places, address_of
+from dimse.places import DELAYS, Checks, Delays, Places
 from dimse.pump import LINGER, LOGGER, MOST_HEARD, dump_if_debugging
 from dimse.settings import Acceptor, Limits, Timeouts, UserIdentity
 from dimse.text import host_and_port, one_line
@@ -28,6 +28,7 @@ from dimse.transport import READ
 from dimse.transport.base import Transport
 from dimse.upper_layer import negotiation, pdu
 from dimse.upper_layer.provider import UpperLayer
+from dimse.visitors import Crowd, Visitor
 
 if TYPE_CHECKING:
     from dimse.tls import Security
@@ -35,58 +36,6 @@ if TYPE_CHECKING:
 Network = IPv4Network | IPv6Network
 
 _RECEIVED = 64 * 1024  # bytes that one look at a connection takes
-
-
-class Visitor:
-    """A connection in the waiting room.
-
-    Attributes:
-        transport: The connection.
-        peer: Host and port of its other end.
-        upper_layer: What it has said so far.
-        deadline: When it has to leave, on `time.monotonic()`.
-        secured: Is it past the TLS handshake, or without one?
-        leaving: Has it been answered, and is it waited for only so that it can read the answer?
-        held: Bytes of its request that have arrived.
-        address: The address under which it is counted.
-        request: Its A-ASSOCIATE-RQ, once that is complete.
-        identity: The user identity of that, while it waits for its check or the check runs.
-        identified: The answer to that identity once it is verified; None where none had to be.
-        refusal: The answer that it waits for, after a failed check.
-    """
-
-    __slots__ = (
-        "address",
-        "deadline",
-        "held",
-        "identified",
-        "identity",
-        "leaving",
-        "peer",
-        "refusal",
-        "request",
-        "secured",
-        "transport",
-        "upper_layer",
-    )
-
-    def __init__(self, transport: Transport, upper_layer: UpperLayer, deadline: float) -> None:
-        self.transport, self.upper_layer, self.deadline = transport, upper_layer, deadline
-        self.peer = transport.peer_address  # while it can be asked for
-        self.secured, self.leaving, self.held = True, False, 0
-        self.address = address_of(self.peer[0])
-        self.request: pdu.AssociateRQ | None = None
-        self.identity: UserIdentity | None = None
-        self.identified: bytes | None = None
-        self.refusal: Refusal | None = None
-
-    @property
-    def rank(self) -> int:
-        """The order in which visitors of one address give way: first those that have their answer, last whole requests."""
-        return 0 if self.leaving or self.refusal else 1 if self.request is None else 2
-
-    def __str__(self) -> str:
-        return host_and_port(*self.peer)
 
 
 class WaitingRoom:
@@ -137,19 +86,14 @@ class WaitingRoom:
         self._delayed: dict[float, dict[Visitor, None]] = {seconds: {} for seconds in DELAYS}
         self._leaving: dict[Visitor, None] = {}
         self._stages = self._shaking_hands, self._waiting, self._checking, *self._delayed.values(), self._leaving
-        # Every visitor by its address, the oldest first.
-        self._here: dict[str, dict[Visitor, None]] = {}
-        self._held = 0  # bytes of all their requests
+        self._crowd = Crowd()
         self._checks = Checks[Visitor](limits.identity_checks)
         self._delays = Delays()
         # Visitors whose check has ended, and why it failed; empty if it did not.
         self._checked: deque[tuple[Visitor, str]] = deque()
 
     def __len__(self) -> int:
-        return sum(map(len, self._stages))
-
-    def _is_here(self, visitor: Visitor) -> bool:
-        return visitor in self._here.get(visitor.address, ())
+        return len(self._crowd)
 
     def enter(self, transport: Transport) -> None:
         """Take a new connection in; it may be turned away."""
@@ -159,9 +103,8 @@ class WaitingRoom:
             self._observe(Happening("turned away", (host, port)))
             transport.close()
             return
-        if self._here and len(self) >= self._limits.half_open:
-            fullest = max(self._here, key=lambda address: len(self._here[address]))
-            self._give_way(self._here[fullest], f"{self._limits.half_open} connections")
+        if self._crowd and len(self) >= self._limits.half_open:
+            self._give_way(self._crowd.one_of_most(), f"{self._limits.half_open} connections")
         upper = UpperLayer(requestor=False, maximum_length=self._acceptor.maximum_length)
         upper.transport_opened()
         visitor = Visitor(transport, upper, _after(self._timeouts.acse))
@@ -176,12 +119,11 @@ class WaitingRoom:
                 transport.close()
                 return
             self._shaking_hands[visitor] = None
-        self._here.setdefault(visitor.address, {})[visitor] = None
+        self._crowd.add(visitor)
         self._watch(visitor, READ)
 
-    def _give_way(self, visitors: Iterable[Visitor], limit: str) -> None:
-        """Close one of some visitors that stand in the order of their arrival: the first of those with the lowest rank."""
-        visitor = min(visitors, key=lambda each: each.rank)
+    def _give_way(self, visitor: Visitor, limit: str) -> None:
+        """Close a visitor because of a limit that all of them reach together."""
         if visitor.rank:
             notice(
                 "half open",
@@ -194,7 +136,7 @@ class WaitingRoom:
 
     def ready(self, visitor: Visitor) -> None:
         """Something can be read from a visitor, or written to it in its TLS handshake."""
-        if not self._is_here(visitor):
+        if visitor not in self._crowd:
             return  # it has given way to another one since that was seen
         try:
             if visitor.secured or self._shake_hands(visitor):
@@ -239,7 +181,7 @@ class WaitingRoom:
             indications = upper.receive(self._buffer[:count])
             if visitor.request is None:
                 self._hold(visitor, upper.held)
-            if not self._is_here(visitor):  # it has given way
+            if visitor not in self._crowd:  # it has given way
                 return
             request = indications[0] if indications else None
             if isinstance(request, pdu.AssociateRQ) and upper.state == "Sta3":
@@ -256,11 +198,9 @@ class WaitingRoom:
 
     def _hold(self, visitor: Visitor, held: int) -> None:
         """Count what has arrived of a visitor's request; the oldest give way when all of them are too much."""
-        self._held += held - visitor.held
-        visitor.held = held
-        while self._held > self._limits.half_open_bytes:
-            theirs = max(self._here.values(), key=lambda visitors: sum(each.held for each in visitors))
-            self._give_way([each for each in theirs if each.held], f"requests of {self._limits.half_open_bytes} bytes")
+        self._crowd.hold(visitor, held)
+        while self._crowd.held > self._limits.half_open_bytes:
+            self._give_way(self._crowd.one_of_most_bytes(), f"requests of {self._limits.half_open_bytes} bytes")
 
     # --- a request that is complete ---
 
@@ -314,13 +254,13 @@ class WaitingRoom:
     def _line_up(self, visitor: Visitor, identity: UserIdentity) -> None:
         """Let a visitor wait until its user identity is checked; it holds no place meanwhile."""
         self._hold(visitor, visitor.upper_layer.pdu_length)
-        if not self._is_here(visitor):  # it has given way
+        if visitor not in self._crowd:  # it has given way
             return
         visitor.identity = identity
         visitor.deadline = _after(self._timeouts.acse)
         del self._waiting[visitor]
         self._checking[visitor] = None
-        self._checks.put(visitor.address, identity.user, visitor)
+        self._checks.put(visitor.address, identity.primary, visitor)
         self._begin_checks()
 
     def _begin_checks(self) -> None:
@@ -361,7 +301,7 @@ class WaitingRoom:
             self._answer(visitor, refusal)
             return
         self._hold(visitor, 0)
-        visitor.refusal, visitor.identity = refusal, None
+        visitor.refusal, visitor.request, visitor.identity = refusal, None, None
         visitor.deadline = _after(delay)
         del self._checking[visitor]
         self._delayed[delay][visitor] = None
@@ -385,8 +325,9 @@ class WaitingRoom:
         visitor.leaving = visitor.secured = True
         visitor.deadline = time.monotonic() + min(seconds or LINGER, LINGER)
         self._forget(visitor)
+        visitor.request = visitor.identity = None
         self._leaving[visitor] = None
-        self._here.setdefault(visitor.address, {})[visitor] = None
+        self._crowd.add(visitor)
         self._watch(visitor, READ)
 
     def expire(self) -> float | None:
@@ -426,20 +367,16 @@ class WaitingRoom:
     def _close(self, visitor: Visitor) -> None:
         self._unwatch(visitor)
         self._forget(visitor)
-        self._held -= visitor.held
-        visitor.held = 0
+        self._crowd.hold(visitor, 0)
         visitor.transport.close()
 
     def _forget(self, visitor: Visitor) -> None:
         """Take a visitor out of the room's tables."""
         for visitors in self._stages:
             visitors.pop(visitor, None)
-        theirs = self._here.get(visitor.address, {})
-        theirs.pop(visitor, None)
-        if not theirs:
-            self._here.pop(visitor.address, None)
+        self._crowd.remove(visitor)
         if visitor.identity is not None:
-            self._checks.remove(visitor.address, visitor.identity.user, visitor)
+            self._checks.remove(visitor.address, visitor.identity.primary, visitor)
 
 
 def _after(seconds: float) -> float:

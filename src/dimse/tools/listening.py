@@ -75,7 +75,7 @@ def add_options(parser: common.Parser, ae_title: str) -> None:
         "--max-per-address",
         metavar="N",
         type=common.number(0, 100_000),
-        help="of those from one address, in each worker; more are rejected (90 %% of --max-associations), 0 is unlimited",
+        help="associations from one address, in each worker; more are rejected (90 %% of --max-associations), 0 is no limit",
     )
     common.add_waits(group, connecting=False)
     group.add_argument(
