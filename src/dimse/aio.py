@@ -181,7 +181,11 @@ class Server(Reception):
             self._timer.cancel()
         self._timer = None if nearest is None else self._loop.call_later(nearest, self._keep_time)
 
-    def _run_in_task(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        task = self._loop.create_task(coroutine, name="dimse-association")
+    def _run_in_task(self, coroutine: Coroutine[Any, Any, None], abandon: Callable[[], None]) -> None:
+        try:
+            task = self._loop.create_task(coroutine, name="dimse-association")
+        except BaseException:
+            abandon()
+            raise
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 LONGEST = 10.0
 """Seconds that the verification may take: the requestor waits for its answer."""
 
+NOT_VERIFIED = "the user identity could not be verified"
+
 
 class NotIdentified(Exception):
     """The association is to be rejected; the words say why, and hold nothing of the identity."""
@@ -40,10 +42,10 @@ async def identify(transport: Transport, acceptor: Acceptor, identity: UserIdent
         if LOGGER.isEnabledFor(logging.DEBUG):
             for line in stack_of(error):
                 LOGGER.debug("%s", line)
-        raise NotIdentified("the user identity could not be verified") from error
+        raise NotIdentified(NOT_VERIFIED) from error
     if answer is None:
         raise NotIdentified("the user identity was not accepted")
     if not isinstance(answer, bytes) or len(answer) > LONGEST_IDENTITY:
         LOGGER.error("the verification of a user identity returned %s instead of bytes or None", type(answer).__name__)
-        raise NotIdentified("the user identity could not be verified")
+        raise NotIdentified(NOT_VERIFIED)
     return answer

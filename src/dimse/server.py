@@ -23,7 +23,7 @@ from dimse.association import LOGGER
 from dimse.errors import AssociationAborted, ConnectionLost, DimseError, OperationTimeout, RemoteProtocolError
 from dimse.handlers import Handlers
 from dimse.happenings import Happening, Observe, ignore
-from dimse.identification import NotIdentified, identify
+from dimse.identification import NOT_VERIFIED, NotIdentified, identify
 from dimse.logs import ABOUT, About
 from dimse.notices import notice
 from dimse.places import Places
@@ -42,6 +42,9 @@ if TYPE_CHECKING:
     import ssl
 
     from dimse.tls import TLS, Security
+
+Run = Callable[[Coroutine[Any, Any, None], Callable[[], None]], None]
+"""Runs a coroutine of a connection; where it cannot, it calls the second argument and raises."""
 
 BACKLOG = 1024
 AT_ONCE = 64  # connections that are accepted before the others get their turn
@@ -190,7 +193,7 @@ class Reception:
         self,
         watch: Callable[[Visitor, int], None],
         unwatch: Callable[[Visitor], None],
-        run: Callable[[Coroutine[Any, Any, None]], None],
+        run: Run,
         rouse: Callable[[], None],
     ) -> WaitingRoom:
         """Make the room for half-open connections.
@@ -198,14 +201,21 @@ class Reception:
         Args:
             watch: As of `WaitingRoom`.
             unwatch: As of `WaitingRoom`.
-            run: Run a coroutine of a connection beside the room.
+            run: Run a coroutine of a connection beside the room; what comes second is called where it cannot be run.
             rouse: Have `WaitingRoom.expire` called; from within such a coroutine.
         """
+
+        def check(visitor: Visitor) -> None:
+            run(self._check(room, visitor, rouse), partial(room.checked, visitor, NOT_VERIFIED))
+
+        def welcome(visitor: Visitor) -> None:
+            run(self._serve(visitor), partial(self._places.give_back, visitor.address))
+
         room = WaitingRoom(
             watch=watch,
             unwatch=unwatch,
-            check=lambda visitor: run(self._check(room, visitor, rouse)),
-            welcome=lambda visitor: run(self._serve(visitor)),
+            check=check,
+            welcome=welcome,
             acceptor=self.acceptor,
             places=self._places,
             timeouts=self.timeouts,
@@ -248,7 +258,7 @@ class Reception:
 
     async def _check(self, room: WaitingRoom, visitor: Visitor, rouse: Callable[[], None]) -> None:
         """Verify the user identity of a visitor, and tell the waiting room."""
-        why = "the user identity could not be verified"
+        why = NOT_VERIFIED
         try:
             if (request := visitor.request) is not None:  # else it has left meanwhile
                 ABOUT.set(About(visitor.peer, request.calling_ae_title, request.called_ae_title))
@@ -468,8 +478,12 @@ class Server(Reception):
     def _unwatch(self, visitor: Visitor) -> None:
         self._selector.unregister(visitor.transport)
 
-    def _run_by_the_crew(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        self._crew.serve(coroutine)
+    def _run_by_the_crew(self, coroutine: Coroutine[Any, Any, None], abandon: Callable[[], None]) -> None:
+        try:
+            self._crew.serve(coroutine)
+        except BaseException:
+            abandon()
+            raise
 
 
 def _least(*waits: float | None) -> float | None:

@@ -98,6 +98,11 @@ class WaitingRoom:
     def enter(self, transport: Transport) -> None:
         """Take a new connection in; it may be turned away."""
         host, port = transport.peer_address
+        if not host:
+            # Without an address of its other end the connection has been reset already.
+            LOGGER.debug("a connection was reset before it was looked at")
+            transport.close()
+            return
         if self._networks and not _is_in(host, self._networks):
             notice("turned away", host, "%s: not allowed to connect from there", host_and_port(host, port))
             self._observe(Happening("turned away", (host, port)))
@@ -218,11 +223,12 @@ class WaitingRoom:
             self._line_up(visitor, identity)
 
     def _admit(self, visitor: Visitor) -> None:
+        # First of all: no place is taken by a visitor that cannot be handed over.
+        self._unwatch(visitor)
         if why := self._places.take(visitor.address):
             self._reject(visitor, Refusal(admission.LOCAL_LIMIT_EXCEEDED, why))
             return
-        self._hold(visitor, 0)
-        self._unwatch(visitor)
+        self._crowd.hold(visitor, 0)
         self._forget(visitor)
         self._welcome(visitor)
 
@@ -300,7 +306,7 @@ class WaitingRoom:
         if not delay:
             self._answer(visitor, refusal)
             return
-        self._hold(visitor, 0)
+        self._crowd.hold(visitor, 0)
         visitor.refusal, visitor.request, visitor.identity = refusal, None, None
         visitor.deadline = _after(delay)
         del self._checking[visitor]
