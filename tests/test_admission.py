@@ -342,6 +342,32 @@ def test_another_user_of_the_same_address_waits_for_one_check(face: Face) -> Non
 
 
 @on_both_faces
+def test_a_password_that_was_right_before_is_checked_first(face: Face) -> None:
+    check = Slow()
+    turns: list[bytes] = []
+
+    def note(who: dimse.UserIdentity) -> bytes | None:
+        turns.append(who.secondary)
+        return check(who)
+
+    with serving(face, identify=note, limits=Limits(identity_checks=1)) as port:
+        let_in(port)
+        with guessing(port, 1, POLITE), ExitStack() as stack:
+            until(lambda: check.running == 1)
+            # The guesses are for the user that comes in, from its address.
+            for _ in range(20):
+                stack.enter_context(HostileSCU(port)).send(as_user(b"alice", b"guess"))
+            right = stack.enter_context(HostileSCU(port))
+            right.send(RIGHT)
+            later = stack.enter_context(HostileSCU(port))
+            later.send(associate_rq(calling=b""))
+            assert later.answers() == ["A-ASSOCIATE-RJ 1/1/3"]
+            check.go_on.set()
+            assert right.read() == "A-ASSOCIATE-AC"
+    assert turns[:3] == [b"sesame", b"guess", b"sesame"]
+
+
+@on_both_faces
 def test_those_that_wait_for_their_check_hold_no_place(face: Face) -> None:
     check = Slow()
     limits = Limits(associations=2, per_address=0)

@@ -63,6 +63,32 @@ def test_who_is_known_comes_in_and_nobody_else(
     assert "sesame" not in caplog.text and "wrong" not in caplog.text
 
 
+def test_identities_that_were_verified_are_recognised_until_they_are_not_accepted_any_more() -> None:
+    verified = identification.Verified()
+    assert ALICE not in verified
+    verified.discard(ALICE)
+    verified.add(ALICE)
+    verified.add(ALICE)
+    assert ALICE in verified
+    for other in (
+        dimse.UserIdentity(NAME, b"alice", b"sesame"),
+        dimse.UserIdentity(PASSCODE, b"alices", b"esame"),
+        dimse.UserIdentity(PASSCODE, b"alice", b"Sesame"),
+    ):
+        assert other not in verified
+    assert ALICE not in identification.Verified()
+    verified.discard(ALICE)
+    assert ALICE not in verified
+
+
+def test_so_many_identities_are_remembered_and_no_more() -> None:
+    verified = identification.Verified()
+    identities = [dimse.UserIdentity(NAME, b"%d" % number) for number in range(identification.MOST_VERIFIED + 1)]
+    for identity in identities:
+        verified.add(identity)
+    assert [identity in verified for identity in (*identities[:2], identities[-1])] == [False, True, True]
+
+
 @on_both_faces
 def test_the_answer_to_an_identity_is_there_to_be_read(face: Face) -> None:
     with serving(face, identify=lambda who: who.primary.upper()) as port:

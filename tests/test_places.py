@@ -104,6 +104,24 @@ def test_users_of_one_address_have_their_turns_one_after_another() -> None:
     assert "A/right/1" in order(checks, 2)
 
 
+def test_identities_that_were_verified_before_come_first() -> None:
+    checks = queue(*(f"A/x/{number}" for number in range(50)), "B/y/1")
+    checks.put("A", b"x", "A/x/known", known=True)
+    checks.put("A", b"x", "A/x/known and left", known=True)
+    checks.remove("A", b"x", "A/x/known and left")
+    assert order(checks, 3) == ["A/x/known", "A/x/0", "B/y/1"]
+
+
+def test_an_identity_that_was_verified_before_does_not_exceed_the_limit_of_its_address() -> None:
+    checks = queue("A/x/1", "A/x/2", "B/x/1")
+    assert [checks.begin(), checks.begin()] == ["A/x/1", "B/x/1"]
+    assert checks.begin() == "A/x/2"
+    checks.put("A", b"x", "A/x/known", known=True)
+    assert checks.begin() is None
+    checks.end("A")
+    assert checks.begin() == "A/x/known"
+
+
 def test_one_address_runs_half_of_the_checks_and_leaves_the_others_to_others() -> None:
     checks = queue("A/x/1", "A/x/2", "A/x/3", "A/y/1", "B/x/1", "B/x/2", "B/x/3")
     begun = [checks.begin() for _ in range(5)]

@@ -85,11 +85,15 @@ class Places:
                 del self._holders[address]
 
 
+_Line = dict[str, dict[bytes, dict[T, None]]]
+
+
 class Checks(Generic[T]):
     """The items that wait for a check of their user identity, and the number of checks that run.
 
-    Addresses have their turns one after another, and so have the users that the requests of one address name. So a request does
-    not wait for all those of another address, or of another user, that came before it.
+    Identities that were verified before come first. Apart from that addresses have their turns one after another, and so have
+    the users that the requests of one address name. So a request does not wait for all those of another address, or of another
+    user, that came before it.
 
     Args:
         most: Checks that run at one time; one address has half of them, at least 1.
@@ -97,46 +101,55 @@ class Checks(Generic[T]):
 
     def __init__(self, most: int) -> None:
         self._most, self._per_address = most, max(1, most // 2)
-        # The first of each dictionary is the next to have its turn.
-        self._waiting: dict[str, dict[bytes, dict[T, None]]] = {}
+        # Items by address and user. The first of each dictionary is the next to have its turn.
+        self._known: _Line[T] = {}
+        self._new: _Line[T] = {}
         self._running: Counter[str] = Counter()
 
-    def put(self, address: str, user: bytes, item: T) -> None:
-        """Let an item wait for its turn."""
-        self._waiting.setdefault(address, {}).setdefault(user, {})[item] = None
+    def put(self, address: str, user: bytes, item: T, *, known: bool = False) -> None:
+        """Let an item wait for its turn; `known` says that its identity was verified before."""
+        line = self._known if known else self._new
+        line.setdefault(address, {}).setdefault(user, {})[item] = None
 
     def remove(self, address: str, user: bytes, item: T) -> None:
         """Take an item out that waits; harmless if it does not."""
-        users = self._waiting.get(address, {})
-        users.get(user, {}).pop(item, None)
-        if user in users and not users[user]:
-            del users[user]
-        if address in self._waiting and not users:
-            del self._waiting[address]
+        for line in (self._known, self._new):
+            users = line.get(address, {})
+            users.get(user, {}).pop(item, None)
+            if user in users and not users[user]:
+                del users[user]
+            if address in line and not users:
+                del line[address]
 
     def begin(self) -> T | None:
         """Return the next item whose check may run now, or None; its check then counts until `end`."""
         if self._running.total() >= self._most:
             return None
-        address = next((each for each in self._waiting if self._running[each] < self._per_address), None)
-        if address is None:
-            return None
-        users = self._waiting.pop(address)
-        user, items = next(iter(users.items()))
-        item = next(iter(items))
-        del users[user], items[item]
-        if items:
-            users[user] = items
-        if users:
-            self._waiting[address] = users
-        self._running[address] += 1
-        return item
+        for line in (self._known, self._new):
+            for address in line:
+                if self._running[address] < self._per_address:
+                    self._running[address] += 1
+                    return _take_first(line, address)
+        return None
 
     def end(self, address: str) -> None:
         """Count a check of an address no more."""
         self._running[address] -= 1
         if not self._running[address]:
             del self._running[address]
+
+
+def _take_first(line: _Line[T], address: str) -> T:
+    """Take the first item of an address out of a line; its user and its address then are behind the others."""
+    users = line.pop(address)
+    user, items = next(iter(users.items()))
+    item = next(iter(items))
+    del users[user], items[item]
+    if items:
+        users[user] = items
+    if users:
+        line[address] = users
+    return item
 
 
 class Delays:

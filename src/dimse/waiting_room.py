@@ -18,6 +18,7 @@ from dimse import admission
 from dimse.admission import Refusal
 from dimse.errors import ConnectionLost, NotDicomPeer, TLSError
 from dimse.happenings import Happening, Observe, ignore
+from dimse.identification import Verified
 from dimse.logs import About, within
 from dimse.notices import notice
 from dimse.places import DELAYS, Checks, Delays, Places
@@ -89,6 +90,7 @@ class WaitingRoom:
         self._crowd = Crowd()
         self._checks = Checks[Visitor](limits.identity_checks)
         self._delays = Delays()
+        self._verified = Verified()
         # Visitors whose check has ended, and why it failed; empty if it did not.
         self._checked: deque[tuple[Visitor, str]] = deque()
 
@@ -266,7 +268,7 @@ class WaitingRoom:
         visitor.deadline = _after(self._timeouts.acse)
         del self._waiting[visitor]
         self._checking[visitor] = None
-        self._checks.put(visitor.address, identity.primary, visitor)
+        self._checks.put(visitor.address, identity.primary, visitor, known=identity in self._verified)
         self._begin_checks()
 
     def _begin_checks(self) -> None:
@@ -285,7 +287,11 @@ class WaitingRoom:
     def _settle(self, visitor: Visitor, why: str) -> None:
         """Admit or refuse a visitor whose check has ended, and begin the next check."""
         self._checks.end(visitor.address)
-        if not why:
+        identity = visitor.identity
+        if identity is not None and why:
+            self._verified.discard(identity)
+        elif identity is not None:
+            self._verified.add(identity)
             self._delays.succeeded(visitor.address)
         if visitor in self._checking:  # else it has left meanwhile
             if why:
