@@ -1,4 +1,4 @@
-"""Admission: whom a server lets in, that one address keeps no other out, and that its log says whom it refused and why."""
+"""Admission: one address keeps no other out, and the log of a server says which callers it refused, and why."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def verify(port: int) -> None:
         assert scu.answers() == ["C-ECHO-RSP 0000H", "A-RELEASE-RP"]
 
 
-# --- what is said of those who come, and of those who do not come in ---
+# --- what is said of callers ---
 
 WRONG = [
     ({"calling": b"FOE"}, "FOE -> ARCHIVE: the calling AE title 'FOE' is not among those that may associate"),
@@ -248,7 +248,7 @@ def test_bytes_behind_a_request_are_not_counted_for_ever(face: Face) -> None:
                 assert scu.read() == "A-ASSOCIATE-AC"
 
 
-# --- nor does one who guesses passwords ---
+# --- a peer that guesses passwords does not keep others out ---
 
 
 def as_user(user: bytes, password: bytes) -> bytes:
@@ -444,7 +444,7 @@ def test_a_full_server_checks_nobody(face: Face) -> None:
 
 
 @on_both_faces
-def test_who_waits_for_a_check_gives_way_last(face: Face) -> None:
+def test_a_requestor_that_waits_for_its_check_gives_way_last(face: Face) -> None:
     check = Slow()
     with (
         serving(face, identify=check, limits=Limits(half_open=4, identity_checks=1)) as port,

@@ -1,4 +1,4 @@
-"""Admission: whom a server lets associate, and what it says of those whom it does not."""
+"""Admission: the decision on a request for an association, and the lines of the log about it (PS3.8 7.1)."""
 
 from __future__ import annotations
 
