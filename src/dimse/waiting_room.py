@@ -24,7 +24,7 @@ from dimse.notices import notice
 from dimse.places import DELAYS, Checks, Delays, Places
 from dimse.pump import LINGER, LOGGER, MOST_HEARD, dump_if_debugging
 from dimse.settings import Acceptor, Limits, Timeouts, UserIdentity
-from dimse.text import host_and_port, one_line
+from dimse.text import one_line
 from dimse.transport import READ
 from dimse.transport.base import Transport
 from dimse.upper_layer import negotiation, pdu
@@ -99,22 +99,22 @@ class WaitingRoom:
 
     def enter(self, transport: Transport) -> None:
         """Take a new connection in; it may be turned away."""
-        host, port = transport.peer_address
+        upper = UpperLayer(requestor=False, maximum_length=self._acceptor.maximum_length)
+        upper.transport_opened()
+        visitor = Visitor(transport, upper, _after(self._timeouts.acse))
+        host = visitor.peer[0]
         if not host:
             # Without an address of its other end the connection has been reset already.
             LOGGER.debug("a connection was reset before it was looked at")
             transport.close()
             return
         if self._networks and not _is_in(host, self._networks):
-            notice("turned away", host, "%s: not allowed to connect from there", host_and_port(host, port))
-            self._observe(Happening("turned away", (host, port)))
+            notice("turned away", host, "%s: not allowed to connect from there", visitor)
+            self._observe(Happening("turned away", visitor.peer))
             transport.close()
             return
         if self._crowd and len(self) >= self._limits.half_open:
             self._give_way(self._crowd.one_of_most(), f"{self._limits.half_open} connections")
-        upper = UpperLayer(requestor=False, maximum_length=self._acceptor.maximum_length)
-        upper.transport_opened()
-        visitor = Visitor(transport, upper, _after(self._timeouts.acse))
         security = self._security()
         if security is None:
             self._waiting[visitor] = None
@@ -242,11 +242,13 @@ class WaitingRoom:
         self._observe(Happening("rejected", visitor.peer, *titles, why=refusal.reason_text))
         self._answer(visitor, refusal)
 
-    def _say_rejected(self, visitor: Visitor, refusal: Refusal) -> None:
+    def _say_rejected(self, visitor: Visitor, refusal: Refusal, *lines: str) -> None:
+        """Log that a visitor is rejected and why, behind some other lines about it."""
         request = visitor.request
         assert request is not None
         with within(About(visitor.peer, request.calling_ae_title, request.called_ae_title)):
-            LOGGER.info("Rejecting Association")
+            for line in (*lines, "Rejecting Association"):
+                LOGGER.info("%s", line)
             if dump := dump_if_debugging():
                 dump.pdu(request, outgoing=False)
                 dump.pdu(refusal.rejection, outgoing=True)
@@ -305,8 +307,7 @@ class WaitingRoom:
         request, identity = visitor.request, visitor.identity
         assert request is not None
         refusal = Refusal(admission.NOT_IDENTIFIED, why)
-        LOGGER.info("User identity failed verification")
-        self._say_rejected(visitor, refusal)
+        self._say_rejected(visitor, refusal, "User identity failed verification")
         titles = request.calling_ae_title, request.called_ae_title
         self._observe(Happening("unidentified", visitor.peer, *titles, user=identity.user if identity else ""))
         if not delay:
