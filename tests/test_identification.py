@@ -11,7 +11,7 @@ import pytest
 import dimse
 from dimse import identification, settings
 from dimse.handlers import EchoRequest, Handlers
-from tests.drivers import LOOPBACK, Face, on_both_faces, serving
+from tests.drivers import LOOPBACK, Face, on_both_faces, serving, tls_contexts
 
 NAME, PASSCODE = settings.USER_NAME, settings.USER_NAME_AND_PASSCODE
 ALICE = dimse.UserIdentity(PASSCODE, b"alice", b"sesame", positive_response_requested=True)
@@ -96,6 +96,20 @@ def test_the_answer_to_an_identity_is_there_to_be_read(face: Face) -> None:
             identity = dimse.UserIdentity(settings.KERBEROS, b"ticket", positive_response_requested=respond)
             with dimse.associate(LOOPBACK, port, contexts=[dimse.Verification], identity=identity) as association:
                 assert association.identity_response == expected
+
+
+@on_both_faces
+def test_an_identity_is_verified_over_tls_too(face: Face) -> None:
+    contexts = tls_contexts()
+    with serving(face, identify=identify, tls=contexts.server) as port:
+        for _ in range(2):
+            with dimse.associate(
+                LOOPBACK, port, contexts=[dimse.Verification], identity=ALICE, tls=contexts.client
+            ) as association:
+                assert association.echo().is_success
+        wrong = dimse.UserIdentity(PASSCODE, b"alice", b"wrong")
+        with pytest.raises(dimse.AssociationRejected):
+            dimse.associate(LOOPBACK, port, contexts=[dimse.Verification], identity=wrong, tls=contexts.client)
 
 
 @on_both_faces
