@@ -24,8 +24,10 @@ def pydicom_files() -> files.PydicomFiles:
 @pytest.fixture(autouse=True)
 def logging_as_it_was() -> Iterator[None]:
     """A tool that runs within the test's process sets the log up for its process."""
-    logger = logging.getLogger("dimse")
-    level, handlers = logger.level, list(logger.handlers)
+    loggers = logging.getLogger("dimse"), logging.getLogger("dimse.notices")
+    before = [(logger.level, list(logger.handlers), list(logger.filters)) for logger in loggers]
     yield
-    logger.setLevel(level)
-    logger.handlers[:] = handlers
+    for logger, (level, handlers, filters) in zip(loggers, before, strict=True):
+        logger.setLevel(level)
+        logger.handlers[:] = handlers
+        logger.filters[:] = filters

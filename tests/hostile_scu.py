@@ -181,10 +181,10 @@ class HostileSCU:
         address: Our end of it, "127.0.0.1:PORT", as a server calls us in its log.
     """
 
-    def __init__(self, port: int, seconds: float = SECONDS) -> None:
-        """Connect to `port`; nothing takes longer than `seconds`."""
+    def __init__(self, port: int, seconds: float = SECONDS, *, source: str = LOOPBACK) -> None:
+        """Connect to `port` from the address `source`; nothing takes longer than `seconds`."""
         self.deadline = time.monotonic() + seconds
-        self.socket = socket.create_connection((LOOPBACK, port), timeout=seconds)
+        self.socket = socket.create_connection((LOOPBACK, port), timeout=seconds, source_address=(source, 0))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         host, number = self.socket.getsockname()
         self.address = f"{host}:{number}"

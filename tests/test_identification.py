@@ -11,7 +11,7 @@ import pytest
 import dimse
 from dimse import identification, settings
 from dimse.handlers import EchoRequest, Handlers
-from tests.drivers import LOOPBACK, Face, on_both_faces, serving
+from tests.drivers import LOOPBACK, Face, on_both_faces, serving, tls_contexts
 
 NAME, PASSCODE = settings.USER_NAME, settings.USER_NAME_AND_PASSCODE
 ALICE = dimse.UserIdentity(PASSCODE, b"alice", b"sesame", positive_response_requested=True)
@@ -63,6 +63,32 @@ def test_who_is_known_comes_in_and_nobody_else(
     assert "sesame" not in caplog.text and "wrong" not in caplog.text
 
 
+def test_identities_that_were_verified_are_recognised_until_they_are_not_accepted_any_more() -> None:
+    verified = identification.Verified()
+    assert ALICE not in verified
+    verified.discard(ALICE)
+    verified.add(ALICE)
+    verified.add(ALICE)
+    assert ALICE in verified
+    for other in (
+        dimse.UserIdentity(NAME, b"alice", b"sesame"),
+        dimse.UserIdentity(PASSCODE, b"alices", b"esame"),
+        dimse.UserIdentity(PASSCODE, b"alice", b"Sesame"),
+    ):
+        assert other not in verified
+    assert ALICE not in identification.Verified()
+    verified.discard(ALICE)
+    assert ALICE not in verified
+
+
+def test_so_many_identities_are_remembered_and_no_more() -> None:
+    verified = identification.Verified()
+    identities = [dimse.UserIdentity(NAME, b"%d" % number) for number in range(identification.MOST_VERIFIED + 1)]
+    for identity in identities:
+        verified.add(identity)
+    assert [identity in verified for identity in (*identities[:2], identities[-1])] == [False, True, True]
+
+
 @on_both_faces
 def test_the_answer_to_an_identity_is_there_to_be_read(face: Face) -> None:
     with serving(face, identify=lambda who: who.primary.upper()) as port:
@@ -70,6 +96,20 @@ def test_the_answer_to_an_identity_is_there_to_be_read(face: Face) -> None:
             identity = dimse.UserIdentity(settings.KERBEROS, b"ticket", positive_response_requested=respond)
             with dimse.associate(LOOPBACK, port, contexts=[dimse.Verification], identity=identity) as association:
                 assert association.identity_response == expected
+
+
+@on_both_faces
+def test_an_identity_is_verified_over_tls_too(face: Face) -> None:
+    contexts = tls_contexts()
+    with serving(face, identify=identify, tls=contexts.server) as port:
+        for _ in range(2):
+            with dimse.associate(
+                LOOPBACK, port, contexts=[dimse.Verification], identity=ALICE, tls=contexts.client
+            ) as association:
+                assert association.echo().is_success
+        wrong = dimse.UserIdentity(PASSCODE, b"alice", b"wrong")
+        with pytest.raises(dimse.AssociationRejected):
+            dimse.associate(LOOPBACK, port, contexts=[dimse.Verification], identity=wrong, tls=contexts.client)
 
 
 @on_both_faces

@@ -20,12 +20,12 @@ SOURCE = Path(__file__).parents[1] / "src"
 # own room and of the layers below; the rooms of one layer do not know each other.
 LAYERS = (
     ("closing", "text", "turns", "uid_table", "values", "version"),
-    ("certificate", "encoding", "errors", "happenings", "line_file", "logs", "notices", "pdv", "uids"),
+    ("certificate", "encoding", "errors", "happenings", "line_file", "logs", "notices", "pdv", "places", "uids"),
     ("arguments", "audit", "settings", "sinks", "tls"),
     ("upper_layer", "message", "media", "data_set"),
     ("transport", "dump"),
-    ("instances", "pump"),
-    ("identification",),
+    ("admission", "instances", "pump"),
+    ("identification", "visitors"),
     ("association",),
     ("services",),
     ("handlers",),

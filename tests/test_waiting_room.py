@@ -13,10 +13,12 @@ from ipaddress import ip_network
 
 import pytest
 
+from dimse.places import Places
 from dimse.pump import LINGER
-from dimse.settings import Limits, Timeouts
+from dimse.settings import Acceptor, Limits, Timeouts
 from dimse.transport.blocking import BlockingTransport
-from dimse.waiting_room import Network, Visitor, WaitingRoom
+from dimse.visitors import Visitor
+from dimse.waiting_room import Network, WaitingRoom
 from tests.drivers import Face, Received, errors, on_both_faces, open_descriptors, running, serving, tls_contexts
 from tests.faulty_peer import item
 from tests.hostile_scu import (
@@ -328,9 +330,10 @@ def _room(network: Network) -> WaitingRoom:
     return WaitingRoom(
         watch=lambda visitor, events: None,
         unwatch=lambda visitor: None,
-        judge=lambda request: None,
-        welcome=lambda transport, upper_layer, request: None,
-        maximum_length=16384,
+        check=lambda visitor: None,
+        welcome=lambda visitor: None,
+        acceptor=Acceptor([]),
+        places=Places(1, 0),
         timeouts=Timeouts(),
         limits=Limits(),
         networks=[network],
@@ -359,9 +362,10 @@ def test_who_has_given_way_is_looked_at_once_more_without_harm() -> None:
     room = WaitingRoom(
         watch=lambda visitor, events: watched.append(visitor),
         unwatch=watched.remove,
-        judge=lambda request: None,
-        welcome=lambda *_: None,
-        maximum_length=0,
+        check=lambda visitor: None,
+        welcome=lambda visitor: None,
+        acceptor=Acceptor([]),
+        places=Places(1, 0),
         timeouts=Timeouts(),
         limits=Limits(half_open=1),
     )

@@ -22,10 +22,7 @@ from dimse.services import AsyncAssociation as Association
 from dimse.services.storage import Outcome
 from dimse.transport import READ
 from dimse.transport.asyncio import accept, connect
-from dimse.transport.base import Transport
-from dimse.upper_layer import pdu
-from dimse.upper_layer.provider import UpperLayer
-from dimse.waiting_room import Visitor
+from dimse.visitors import Visitor
 
 __all__ = ["Association", "Server", "associate", "send"]
 
@@ -114,7 +111,7 @@ class Server(Reception):
         self._stopped = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
-        self._room = self._waiting_room(self._watch, self._unwatch, self._serve_in_task)
+        self._room = self._waiting_room(self._watch, self._unwatch, self._run_in_task, self._keep_time)
         self._loop.add_reader(self.listen(), self._accept)
 
     async def serve_forever(self) -> None:
@@ -184,7 +181,11 @@ class Server(Reception):
             self._timer.cancel()
         self._timer = None if nearest is None else self._loop.call_later(nearest, self._keep_time)
 
-    def _serve_in_task(self, transport: Transport, upper_layer: UpperLayer, request: pdu.AssociateRQ) -> None:
-        task = self._loop.create_task(self._serve(transport, upper_layer, request), name="dimse-association")
+    def _run_in_task(self, coroutine: Coroutine[Any, Any, None], abandon: Callable[[], None]) -> None:
+        try:
+            task = self._loop.create_task(coroutine, name="dimse-association")
+        except BaseException:
+            abandon()
+            raise
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

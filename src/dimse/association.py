@@ -26,7 +26,6 @@ from dimse.errors import (
     NoPresentationContext,
     RemoteProtocolError,
 )
-from dimse.identification import NotIdentified, identify
 from dimse.logs import About, within
 from dimse.message import command
 from dimse.message.assembly import DATA_SET_END, Assembler, CommandSet
@@ -34,7 +33,6 @@ from dimse.message.command import Message
 from dimse.pump import LOGGER, MESSAGES, Buffers, Pump
 from dimse.settings import Acceptor, Limits, Requestor, Timeouts
 from dimse.sinks import DiscardSink, Sink
-from dimse.text import one_line
 from dimse.transport.base import Transport, deadline_after
 from dimse.upper_layer import negotiation, pdu
 from dimse.upper_layer.negotiation import Negotiated, Peer, PresentationContext
@@ -245,6 +243,7 @@ class Association(Pump):
         dispatcher: Dispatcher,
         limits: Limits,
         buffers: Buffers,
+        identified: bytes | None = None,
     ) -> Self | None:
         """Answer an A-ASSOCIATE-RQ that has arrived.
 
@@ -257,6 +256,7 @@ class Association(Pump):
             dispatcher: What answers the peer's requests.
             limits: How much it may ask for.
             buffers: What is received into; shared by all associations of a server.
+            identified: The answer to the request's user identity, which was verified; None if it was not looked at.
 
         Returns:
             The association, or None if the request was rejected; then the connection is closed.
@@ -267,22 +267,14 @@ class Association(Pump):
         """
         association = cls(transport, upper_layer, timeouts, dispatcher, limits, buffers)
         async with association.operation():
-            accepted = await association._accept(acceptor, request)
+            accepted = await association._accept(acceptor, request, identified)
         return association if accepted else None
 
-    async def _accept(self, acceptor: Acceptor, request: pdu.AssociateRQ) -> bool:
+    async def _accept(self, acceptor: Acceptor, request: pdu.AssociateRQ, identified: bytes | None) -> bool:
         if self._dump:
             self._dump.pdu(request, outgoing=False)
         self._answer = request
-        answer: pdu.AssociateRJ | tuple[pdu.AssociateAC, Negotiated]
-        identified: bytes | None = None
-        try:
-            if negotiation.rejection(acceptor, request) is None:
-                identified = await identify(self._transport, acceptor, negotiation.user_identity(request))
-            answer = negotiation.answer(acceptor, request, identified)
-        except NotIdentified as error:
-            self._say_unidentified(request, str(error))
-            answer = pdu.AssociateRJ(result=1, source=1, reason=1)
+        answer = negotiation.answer(acceptor, request, identified)
         if isinstance(answer, pdu.AssociateRJ):
             await self._respond(answer)
             LOGGER.info("Rejecting Association")
@@ -294,11 +286,6 @@ class Association(Pump):
         self._agree(negotiated)
         await self._respond(accept)
         return True
-
-    def _say_unidentified(self, request: pdu.AssociateRQ, why: str) -> None:
-        LOGGER.info("User identity failed verification")
-        titles = one_line(f"{request.calling_ae_title} -> {request.called_ae_title}")
-        LOGGER.warning("%s:%d: rejected %s: %s", *self._transport.peer_address, titles, why)
 
     async def _respond(self, response: pdu.AssociateAC | pdu.AssociateRJ) -> None:
         if self._dump:
@@ -553,7 +540,7 @@ class Association(Pump):
                 if self._finishing and not self._within_message:
                     raise AssociationAborted
                 if end is None:
-                    await self._receive(deadline_after(self.timeouts.idle), "network")
+                    await self._receive(deadline_after(self.timeouts.idle), "idle")
                 elif time.monotonic() >= end or not await self._pull_until(end):
                     return
             if self._ended:  # by what came behind the A-RELEASE-RQ

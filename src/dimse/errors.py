@@ -233,7 +233,7 @@ class OperationTimeout(DimseError, TimeoutError):
     """A wait passed its deadline.
 
     Attributes:
-        wait: Which one: "connect", "acse", "dimse" or "network" (`dimse.Timeouts`), or "commitment".
+        wait: Which one: "connect", "acse", "dimse", "network" or "idle" (`dimse.Timeouts`), or "commitment".
     """
 
     def __init__(self, wait: str, message: str = "") -> None:

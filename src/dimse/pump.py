@@ -97,7 +97,7 @@ class Pump(ABC):
         self.sent_bytes = 0
         self._pdus = 0  # that have begun to arrive
         self._pdu_deadline: float | None = None  # for the last of them
-        self._dump = _dump_if_debugging()
+        self._dump = dump_if_debugging()
         self.about = ABOUT.get()  # whoever makes it says what it is
 
     # --- what is above: messages ---
@@ -295,17 +295,22 @@ class Pump(ABC):
         if self._ended:  # only now: what arrived before the end has been looked at
             raise self._ended
         if deadline is not None and time.monotonic() > deadline:
-            raise timed_out(wait)  # a peer that never stops sending does not stop the clock
+            raise timed_out(wait, self.timeouts.idle)  # a peer that never stops sending does not stop the clock
         # Between messages it takes the peer a moment, and a call that brings nothing is one too many.
         under_way = self._within_message or self._upper.within_pdu
+        if under_way and wait == "idle":
+            # The peer is not idle: it stands still in the middle of a message.
+            wait = "network"
         until, why = deadline, ""
         while not (under_way and await self._receive_once()):
             if not why:
                 until, why = self._first_deadline(deadline, wait)
             elif until is not None and time.monotonic() > until:
-                raise timed_out(why)  # TLS takes bytes in that carry no data, and they put nothing off
+                raise timed_out(
+                    why, self.timeouts.idle
+                )  # TLS takes bytes in that carry no data, and they put nothing off
             if not await self._transport.ready(READ, until, awaited=not under_way):
-                raise timed_out(why)
+                raise timed_out(why, self.timeouts.idle)
             under_way = True
 
     def _first_deadline(self, deadline: float | None, wait: str) -> tuple[float | None, str]:
@@ -471,7 +476,7 @@ def _after(buffers: list[Buffer], sent: int) -> list[Buffer]:
     return []
 
 
-def _dump_if_debugging() -> Dump | None:
+def dump_if_debugging() -> Dump | None:
     """What prints PDUs and messages, if anybody wants to see them; asked once an association."""
     if not (LOGGER.isEnabledFor(logging.DEBUG) or MESSAGES.isEnabledFor(logging.DEBUG)):
         return None

@@ -11,19 +11,22 @@ import selectors
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from ipaddress import ip_network
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from dimse import arguments, uids
+from dimse import admission, arguments, uids
 from dimse.association import LOGGER
-from dimse.errors import AssociationAborted, ConnectionLost, DimseError, RemoteProtocolError
+from dimse.errors import AssociationAborted, ConnectionLost, DimseError, OperationTimeout, RemoteProtocolError
 from dimse.handlers import Handlers
 from dimse.happenings import Happening, Observe, ignore
+from dimse.identification import NOT_VERIFIED, NotIdentified, identify
 from dimse.logs import ABOUT, About
+from dimse.notices import notice
+from dimse.places import Places
 from dimse.pump import Buffers
 from dimse.services import AsyncAssociation
 from dimse.settings import (
@@ -37,17 +40,19 @@ from dimse.settings import (
 )
 from dimse.text import host_and_port, one_line
 from dimse.transport import READ
-from dimse.transport.base import Listener, Transport, tune
+from dimse.transport.base import Listener, tune
 from dimse.transport.crew import Crew
 from dimse.transport.suspending import CrewTransport
-from dimse.upper_layer import negotiation, pdu
-from dimse.upper_layer.provider import UpperLayer
-from dimse.waiting_room import Visitor, WaitingRoom
+from dimse.visitors import Visitor
+from dimse.waiting_room import WaitingRoom
 
 if TYPE_CHECKING:
     import ssl
 
     from dimse.tls import TLS, Security
+
+Run = Callable[[Coroutine[Any, Any, None], Callable[[], None]], None]
+"""Runs a coroutine of a connection; where it cannot, it calls the second argument and raises."""
 
 BACKLOG = 1024
 AT_ONCE = 64  # connections that are accepted before the others get their turn
@@ -173,9 +178,8 @@ class Reception:
         self._wanted_address = arguments.host_and_port("address", address, least=0)
         self._share_port = share_port
         self._listener: Listener | None = None
-        self._lock = threading.Lock()
         self._accepting = True  # but when the system has no descriptors left
-        self._admitted = 0
+        self._places = Places(limits.associations, limits.most_per_address)
         self._buffers = Buffers()
         self._associations: set[AsyncAssociation] = set()
         self._ending: Callable[[AsyncAssociation], None] | None = None
@@ -195,7 +199,7 @@ class Reception:
     @property
     def associations(self) -> int:
         """How many associations there are now."""
-        return self._admitted
+        return self._places.taken
 
     def listen(self) -> Listener:
         """Bind and listen.
@@ -217,20 +221,38 @@ class Reception:
         self,
         watch: Callable[[Visitor, int], None],
         unwatch: Callable[[Visitor], None],
-        welcome: Callable[[Transport, UpperLayer, pdu.AssociateRQ], None],
+        run: Run,
+        rouse: Callable[[], None],
     ) -> WaitingRoom:
-        return WaitingRoom(
+        """Make the room for half-open connections.
+
+        Args:
+            watch: As of `WaitingRoom`.
+            unwatch: As of `WaitingRoom`.
+            run: Run a coroutine of a connection beside the room; what comes second is called where it cannot be run.
+            rouse: Have `WaitingRoom.expire` called; from within such a coroutine.
+        """
+
+        def check(visitor: Visitor) -> None:
+            run(self._check(room, visitor, rouse), partial(room.checked, visitor, NOT_VERIFIED))
+
+        def welcome(visitor: Visitor) -> None:
+            run(self._serve(visitor), partial(self._places.give_back, visitor.address))
+
+        room = WaitingRoom(
             watch=watch,
             unwatch=unwatch,
-            judge=self._judge,
+            check=check,
             welcome=welcome,
-            maximum_length=self.acceptor.maximum_length,
+            acceptor=self.acceptor,
+            places=self._places,
             timeouts=self.timeouts,
             limits=self.limits,
             networks=self._networks,
             security=lambda: self._security,
             observe=self._observe,
         )
+        return room
 
     def _cannot_accept(self, error: OSError) -> None:
         """Say so, once: it is tried again and again until it can."""
@@ -262,18 +284,25 @@ class Reception:
         """
         self._security = self._secured()
 
-    def _judge(self, request: pdu.AssociateRQ) -> pdu.AssociateRJ | None:
-        """Why a request is rejected as it stands; if it is not, it has one of the places for associations now."""
-        with self._lock:
-            if self._admitted >= self.limits.associations:
-                return pdu.AssociateRJ(result=2, source=3, reason=2)  # transient: local limit exceeded
-            rejection = negotiation.rejection(self.acceptor, request)
-            self._admitted += rejection is None
-            return rejection
+    async def _check(self, room: WaitingRoom, visitor: Visitor, rouse: Callable[[], None]) -> None:
+        """Verify the user identity of a visitor, and tell the waiting room."""
+        why = NOT_VERIFIED
+        try:
+            if (request := visitor.request) is not None:  # else it has left meanwhile
+                ABOUT.set(About(visitor.peer, request.calling_ae_title, request.called_ae_title))
+            visitor.identified = await identify(visitor.transport, self.acceptor, visitor.identity)
+            why = ""
+        except NotIdentified as error:
+            why = str(error)
+        finally:
+            room.checked(visitor, why)
+            rouse()
 
-    async def _serve(self, transport: Transport, upper_layer: UpperLayer, request: pdu.AssociateRQ) -> None:
+    async def _serve(self, visitor: Visitor) -> None:
         """Serve one association to its end. Nothing that happens to it is raised: it is a line in the log."""
-        host, port = transport.peer_address
+        transport, request = visitor.transport, visitor.request
+        assert request is not None
+        host, port = visitor.peer
         ABOUT.set(
             About((host, port), request.calling_ae_title, request.called_ae_title)
         )  # to the end of the thread or task
@@ -286,12 +315,18 @@ class Reception:
         association, why = None, ""
         try:
             association = await AsyncAssociation.accept(
-                transport, upper_layer, request, self.acceptor, self.timeouts, self.handlers, self.limits, self._buffers
+                transport,
+                visitor.upper_layer,
+                request,
+                self.acceptor,
+                self.timeouts,
+                self.handlers,
+                self.limits,
+                self._buffers,
+                visitor.identified,
             )
-            if association is None:  # all else was judged before
-                identity = negotiation.user_identity(request)
-                self._observe(happened("unidentified", user=identity.user if identity else ""))
-            else:
+            if association is not None:  # all was judged before
+                self._say_accepted(visitor, association)
                 self._observe(happened("accepted", user=association.peer.user))
                 self._associations.add(association)
                 if self._ending is not None:  # it was not among them yet
@@ -303,6 +338,12 @@ class Reception:
         except AssociationAborted as error:
             LOGGER.info("Association Aborted")
             why = str(error)
+        except OperationTimeout as error:
+            why = str(error)
+            if error.wait == "idle":
+                notice("idle", host, "%s: aborted %s: %s", visitor, admission.titles(request), why)
+            else:
+                LOGGER.error("%s:%d: %s", host, port, one_line(why))
         except (DimseError, OSError) as error:
             why = str(error)
             if isinstance(error, RemoteProtocolError):
@@ -311,10 +352,17 @@ class Reception:
             LOGGER.log(level, "%s:%d: %s", host, port, one_line(str(error)))
         finally:
             transport.close()
-            with self._lock:
-                self._admitted -= 1
+            self._places.give_back(visitor.address)
             if association is not None:
                 self._observe(happened("ended", why=why))
+
+    def _say_accepted(self, visitor: Visitor, association: AsyncAssociation) -> None:
+        """Log who associates, and which presentation contexts were refused."""
+        assert visitor.request is not None
+        titles = admission.titles(visitor.request)
+        LOGGER.info("%s: accepted %s", visitor, titles)
+        if refused := admission.refused_contexts(association.contexts):
+            notice("contexts", visitor.peer[0], "%s: refused contexts of %s: %s", visitor, titles, refused)
 
     def _end_all(self, end: Callable[[AsyncAssociation], None]) -> None:
         """End every association, those too that are being accepted now."""
@@ -354,7 +402,7 @@ class Server(Reception):
         self._waker, self._woken = socket.socketpair()
         self._waker.setblocking(False)
         self._selector = selectors.DefaultSelector()
-        self._room = self._waiting_room(self._watch, self._unwatch, self._serve_by_the_crew)
+        self._room = self._waiting_room(self._watch, self._unwatch, self._run_by_the_crew, self._rouse)
         self._selector.register(listener, selectors.EVENT_READ, self._accept)
         self._selector.register(self._woken, selectors.EVENT_READ, None)
         self._crew = Crew(self._rouse)
@@ -458,8 +506,12 @@ class Server(Reception):
     def _unwatch(self, visitor: Visitor) -> None:
         self._selector.unregister(visitor.transport)
 
-    def _serve_by_the_crew(self, transport: Transport, upper_layer: UpperLayer, request: pdu.AssociateRQ) -> None:
-        self._crew.serve(self._serve(transport, upper_layer, request))
+    def _run_by_the_crew(self, coroutine: Coroutine[Any, Any, None], abandon: Callable[[], None]) -> None:
+        try:
+            self._crew.serve(coroutine)
+        except BaseException:
+            abandon()
+            raise
 
 
 def _least(*waits: float | None) -> float | None:

@@ -118,15 +118,32 @@ class Limits:
 
     Attributes:
         associations: Established at one time; more are rejected (transient, local limit exceeded).
-        half_open: Connections whose A-ASSOCIATE-RQ is not complete; more are closed, the oldest first.
-        half_open_bytes: What has arrived of those requests, all together; beyond it connections are closed, the oldest first.
+        per_address: Those of them that one address may have; 0 is without limit, None is 90 % of `associations`, at least 1. An
+            IPv6 address counts by its first 64 bits.
+        half_open: Connections that are not associated yet; beyond it, of the address that has most of them the oldest is closed.
+        half_open_bytes: What has arrived of their requests, all together; beyond it connections are closed in the same way.
+        identity_checks: Checks of user identities that run at one time; one address has half of them, at least 1. Other
+            requests wait for theirs, and hold no place of an association meanwhile.
         queued_requests: Requests of one association that wait for their handler while a message is being sent.
     """
 
     associations: int = 100
+    per_address: int | None = None
     half_open: int = 1024
     half_open_bytes: int = 32 * 1024 * 1024
+    identity_checks: int = 4
     queued_requests: int = 64
+
+    def __post_init__(self) -> None:
+        if self.identity_checks < 1:
+            raise ValueError(f"at least 1 check of a user identity runs at one time, not {self.identity_checks}")
+        if self.per_address is not None and self.per_address < 0:
+            raise ValueError(f"the associations of one address are 0 (no limit) or more, not {self.per_address}")
+
+    @property
+    def most_per_address(self) -> int:
+        """The associations that one address may have; 0 is without limit."""
+        return max(1, self.associations * 9 // 10) if self.per_address is None else self.per_address
 
 
 @value

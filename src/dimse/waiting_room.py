@@ -9,20 +9,27 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import TYPE_CHECKING
 
-from dimse.errors import AssociationRejected, ConnectionLost, NotDicomPeer, TLSError
+from dimse import admission
+from dimse.admission import Refusal
+from dimse.errors import ConnectionLost, NotDicomPeer, TLSError
 from dimse.happenings import Happening, Observe, ignore
+from dimse.identification import Verified
 from dimse.logs import About, within
-from dimse.pump import LINGER, LOGGER, MOST_HEARD
-from dimse.settings import Limits, Timeouts
+from dimse.notices import notice
+from dimse.places import DELAYS, Checks, Delays, Places
+from dimse.pump import LINGER, LOGGER, MOST_HEARD, dump_if_debugging
+from dimse.settings import Acceptor, Limits, Timeouts, UserIdentity
 from dimse.text import one_line
 from dimse.transport import READ
 from dimse.transport.base import Transport, is_a_breach
-from dimse.upper_layer import pdu
+from dimse.upper_layer import negotiation, pdu
 from dimse.upper_layer.provider import UpperLayer
+from dimse.visitors import Crowd, Visitor
 
 if TYPE_CHECKING:
     from dimse.tls import Security
@@ -32,38 +39,19 @@ Network = IPv4Network | IPv6Network
 _RECEIVED = 64 * 1024  # bytes that one look at a connection takes
 
 
-class Visitor:
-    """A connection in the waiting room.
-
-    Attributes:
-        transport: The connection.
-        peer: Host and port of its other end.
-        upper_layer: What it has said so far.
-        deadline: When it has to leave, on `time.monotonic()`.
-        secured: Is it past the TLS handshake, or without one?
-        leaving: Has it been answered, and is it waited for only so that it can read the answer?
-        held: Bytes of its request that have arrived.
-    """
-
-    __slots__ = ("deadline", "held", "leaving", "peer", "secured", "transport", "upper_layer")
-
-    def __init__(self, transport: Transport, upper_layer: UpperLayer, deadline: float) -> None:
-        self.transport, self.upper_layer, self.deadline = transport, upper_layer, deadline
-        self.peer = transport.peer_address  # while it can be asked for
-        self.secured, self.leaving, self.held = True, False, 0
-
-
 class WaitingRoom:
     """Connections that are no association yet, and those that will be none.
 
     Args:
         watch: Begin to watch a visitor for an event (`READ`, `WRITE`), or go on with another one.
         unwatch: Watch it no more.
-        judge: Whether the A-ASSOCIATE-RQ is rejected as it stands, and how.
-        welcome: An A-ASSOCIATE-RQ is complete and not rejected: the connection is now yours.
-        maximum_length: The largest P-DATA-TF PDU that is announced.
+        check: Begin to verify the user identity of a visitor; `checked` is to be called at the end.
+        welcome: Take over a connection whose A-ASSOCIATE-RQ is complete and not rejected; it has one of the `places`.
+        acceptor: Decides on requests.
+        places: The places for associations.
         timeouts: ARTIM is the `acse` one, absolute from the connection's start; a TLS handshake before that has `connect`.
-        limits: `half_open` visitors at most; the oldest gives way.
+        limits: `half_open` visitors at most, and `half_open_bytes` of their requests; of the address that has the most of
+            them the oldest gives way.
         networks: Where visitors may come from; empty: from anywhere.
         security: Asked at each connection how it is to speak TLS; None for a plain one.
         observe: Told of who is not let in.
@@ -74,17 +62,18 @@ class WaitingRoom:
         *,
         watch: Callable[[Visitor, int], None],
         unwatch: Callable[[Visitor], None],
-        judge: Callable[[pdu.AssociateRQ], pdu.AssociateRJ | None],
-        welcome: Callable[[Transport, UpperLayer, pdu.AssociateRQ], None],
-        maximum_length: int,
+        check: Callable[[Visitor], None],
+        welcome: Callable[[Visitor], None],
+        acceptor: Acceptor,
+        places: Places,
         timeouts: Timeouts,
         limits: Limits,
         networks: Iterable[Network] = (),
         security: Callable[[], Security | None] = lambda: None,
         observe: Observe = ignore,
     ) -> None:
-        self._watch, self._unwatch, self._judge, self._welcome = watch, unwatch, judge, welcome
-        self._maximum_length = maximum_length
+        self._watch, self._unwatch, self._check, self._welcome = watch, unwatch, check, welcome
+        self._acceptor, self._places = acceptor, places
         self._timeouts = timeouts
         self._limits = limits
         self._networks = tuple(networks)
@@ -93,25 +82,39 @@ class WaitingRoom:
         # In the order of their deadlines, since each kind has one time-out.
         self._shaking_hands: dict[Visitor, None] = {}
         self._waiting: dict[Visitor, None] = {}
+        self._checking: dict[Visitor, None] = {}
+        # One dictionary for each delay, for the same reason.
+        self._delayed: dict[float, dict[Visitor, None]] = {seconds: {} for seconds in DELAYS}
         self._leaving: dict[Visitor, None] = {}
-        self._held = 0  # bytes of all their requests
+        self._stages = self._shaking_hands, self._waiting, self._checking, *self._delayed.values(), self._leaving
+        self._crowd = Crowd()
+        self._checks = Checks[Visitor](limits.identity_checks)
+        self._delays = Delays()
+        self._verified = Verified()
+        # Visitors whose check has ended, and why it failed; empty if it did not.
+        self._checked: deque[tuple[Visitor, str]] = deque()
 
     def __len__(self) -> int:
-        return len(self._shaking_hands) + len(self._waiting) + len(self._leaving)
+        return len(self._crowd)
 
     def enter(self, transport: Transport) -> None:
         """Take a new connection in; it may be turned away."""
-        host, port = transport.peer_address
-        if self._networks and not _is_in(host, self._networks):
-            LOGGER.warning("%s:%d: not allowed to connect from there", host, port)
-            self._observe(Happening("turned away", (host, port)))
-            transport.close()
-            return
-        if len(self) >= self._limits.half_open:
-            self._close(next(iter(self._leaving or self._shaking_hands or self._waiting)))
-        upper = UpperLayer(requestor=False, maximum_length=self._maximum_length)
+        upper = UpperLayer(requestor=False, maximum_length=self._acceptor.maximum_length)
         upper.transport_opened()
         visitor = Visitor(transport, upper, _after(self._timeouts.acse))
+        host = visitor.peer[0]
+        if not host:
+            # Without an address of its other end the connection has been reset already.
+            LOGGER.debug("a connection was reset before it was looked at")
+            transport.close()
+            return
+        if self._networks and not _is_in(host, self._networks):
+            notice("turned away", host, "%s: not allowed to connect from there", visitor)
+            self._observe(Happening("turned away", visitor.peer))
+            transport.close()
+            return
+        if self._crowd and len(self) >= self._limits.half_open:
+            self._give_way(self._crowd.one_of_most(), f"{self._limits.half_open} connections")
         security = self._security()
         if security is None:
             self._waiting[visitor] = None
@@ -123,11 +126,24 @@ class WaitingRoom:
                 transport.close()
                 return
             self._shaking_hands[visitor] = None
+        self._crowd.add(visitor)
         self._watch(visitor, READ)
+
+    def _give_way(self, visitor: Visitor, limit: str) -> None:
+        """Close a visitor because of a limit that all of them reach together."""
+        if visitor.rank:
+            notice(
+                "half open",
+                visitor.peer[0],
+                "%s: closed before it was associated: %s wait for that, the most at one time, and its address has most",
+                visitor,
+                limit,
+            )
+        self._close(visitor)
 
     def ready(self, visitor: Visitor) -> None:
         """Something can be read from a visitor, or written to it in its TLS handshake."""
-        if not any(visitor in those for those in (self._waiting, self._shaking_hands, self._leaving)):
+        if visitor not in self._crowd:
             return  # it has given way to another one since that was seen
         try:
             if visitor.secured or self._shake_hands(visitor):
@@ -173,7 +189,10 @@ class WaitingRoom:
             if visitor.leaving:
                 return
             indications = upper.receive(self._buffer[:count])
-            self._hold(visitor, upper.held)
+            if visitor.request is None:
+                self._hold(visitor, upper.held)
+            if visitor not in self._crowd:  # it has given way
+                return
             request = indications[0] if indications else None
             if isinstance(request, pdu.AssociateRQ) and upper.state == "Sta3":
                 self._decide(visitor, request)
@@ -191,29 +210,121 @@ class WaitingRoom:
 
     def _hold(self, visitor: Visitor, held: int) -> None:
         """Count what has arrived of a visitor's request; the oldest give way when all of them are too much."""
-        self._held += held - visitor.held
-        visitor.held = held
-        while self._held > self._limits.half_open_bytes:
-            self._close(next(iter(self._waiting)))
+        self._crowd.hold(visitor, held)
+        while self._crowd.held > self._limits.half_open_bytes:
+            self._give_way(self._crowd.one_of_most_bytes(), f"requests of {self._limits.half_open_bytes} bytes")
+
+    # --- a request that is complete ---
 
     def _decide(self, visitor: Visitor, request: pdu.AssociateRQ) -> None:
-        rejection = self._judge(request)
-        if rejection is None:
-            self._unwatch(visitor)
-            del self._waiting[visitor]
-            self._welcome(visitor.transport, visitor.upper_layer, request)
+        visitor.request = request
+        refusal = admission.judge(self._acceptor, self._places, request, visitor.address)
+        identity = negotiation.user_identity(request)
+        if refusal is not None:
+            self._reject(visitor, refusal)
+        elif self._acceptor.identify is None or (identity is None and self._acceptor.allow_anonymous):
+            self._admit(visitor)
+        elif identity is None:
+            self._not_identified(visitor, "the request has no user identity")
+        else:
+            self._line_up(visitor, identity)
+
+    def _admit(self, visitor: Visitor) -> None:
+        # First of all: no place is taken by a visitor that cannot be handed over.
+        self._unwatch(visitor)
+        if why := self._places.take(visitor.address):
+            self._reject(visitor, Refusal(admission.LOCAL_LIMIT_EXCEEDED, why))
             return
-        host, port = visitor.peer
-        with within(About((host, port), request.calling_ae_title, request.called_ae_title)):
-            LOGGER.info("Rejecting Association")
-            LOGGER.warning(
-                "%s:%d: rejected %s", host, port, one_line(f"{request.calling_ae_title} -> {request.called_ae_title}")
-            )
+        self._crowd.hold(visitor, 0)
+        self._forget(visitor)
+        self._welcome(visitor)
+
+    def _reject(self, visitor: Visitor, refusal: Refusal) -> None:
+        self._say_rejected(visitor, refusal)
+        request = visitor.request
+        assert request is not None
         titles = request.calling_ae_title, request.called_ae_title
-        why = AssociationRejected(rejection.result, rejection.source, rejection.reason).reason_text
-        self._observe(Happening("rejected", visitor.peer, *titles, why=why))
-        visitor.upper_layer.associate_response(rejection)
+        self._observe(Happening("rejected", visitor.peer, *titles, why=refusal.reason_text))
+        self._answer(visitor, refusal)
+
+    def _say_rejected(self, visitor: Visitor, refusal: Refusal, *lines: str) -> None:
+        """Log that a visitor is rejected and why, behind some other lines about it."""
+        request = visitor.request
+        assert request is not None
+        with within(About(visitor.peer, request.calling_ae_title, request.called_ae_title)):
+            for line in (*lines, "Rejecting Association"):
+                LOGGER.info("%s", line)
+            if dump := dump_if_debugging():
+                dump.pdu(request, outgoing=False)
+                dump.pdu(refusal.rejection, outgoing=True)
+            words = "%s: rejected %s: %s"
+            notice(refusal.reason, visitor.peer[0], words, visitor, admission.titles(request), refusal.why)
+
+    def _answer(self, visitor: Visitor, refusal: Refusal) -> None:
+        visitor.upper_layer.associate_response(refusal.rejection)
         self._see_off(visitor, self._timeouts.acse)
+
+    # --- checks of user identities ---
+
+    def _line_up(self, visitor: Visitor, identity: UserIdentity) -> None:
+        """Let a visitor wait until its user identity is checked; it holds no place meanwhile."""
+        self._hold(visitor, visitor.upper_layer.pdu_length)
+        if visitor not in self._crowd:  # it has given way
+            return
+        visitor.identity = identity
+        visitor.deadline = _after(self._timeouts.acse)
+        del self._waiting[visitor]
+        self._checking[visitor] = None
+        self._checks.put(visitor.address, identity.primary, visitor, known=identity in self._verified)
+        self._begin_checks()
+
+    def _begin_checks(self) -> None:
+        while (visitor := self._checks.begin()) is not None:
+            self._check(visitor)
+
+    def checked(self, visitor: Visitor, why: str) -> None:
+        """Note that the check of a visitor's user identity has ended; from any thread. `expire` then goes on with the visitor.
+
+        Args:
+            visitor: The visitor; its `identified` is set if the identity was verified.
+            why: Why the visitor is refused; empty if it is not.
+        """
+        self._checked.append((visitor, why))
+
+    def _settle(self, visitor: Visitor, why: str) -> None:
+        """Admit or refuse a visitor whose check has ended, and begin the next check."""
+        self._checks.end(visitor.address)
+        identity = visitor.identity
+        if identity is not None and why:
+            self._verified.discard(identity)
+        elif identity is not None:
+            self._verified.add(identity)
+            self._delays.succeeded(visitor.address)
+        if visitor in self._checking:  # else it has left meanwhile
+            if why:
+                self._not_identified(visitor, why, self._delays.failed(visitor.address))
+            else:
+                self._admit(visitor)
+        self._begin_checks()
+
+    def _not_identified(self, visitor: Visitor, why: str, delay: float = 0) -> None:
+        """Refuse a visitor for its user identity; the answer goes out after a delay in seconds."""
+        request, identity = visitor.request, visitor.identity
+        assert request is not None
+        refusal = Refusal(admission.NOT_IDENTIFIED, why)
+        self._say_rejected(visitor, refusal, "User identity failed verification")
+        titles = request.calling_ae_title, request.called_ae_title
+        self._observe(Happening("unidentified", visitor.peer, *titles, user=identity.user if identity else ""))
+        if not delay:
+            self._answer(visitor, refusal)
+            return
+        self._crowd.hold(visitor, 0)
+        visitor.refusal, visitor.request, visitor.identity = refusal, None, None
+        visitor.deadline = _after(delay)
+        del self._checking[visitor]
+        self._delayed[delay][visitor] = None
+
+    # --- the end of a visit ---
 
     def _say_why(self, visitor: Visitor) -> None:
         host, port = visitor.peer
@@ -231,37 +342,59 @@ class WaitingRoom:
         self._hold(visitor, 0)
         visitor.leaving = visitor.secured = True
         visitor.deadline = time.monotonic() + min(seconds or LINGER, LINGER)
-        self._shaking_hands.pop(visitor, None)
-        self._waiting.pop(visitor, None)
+        self._forget(visitor)
+        visitor.request = visitor.identity = None
         self._leaving[visitor] = None
+        self._crowd.add(visitor)
         self._watch(visitor, READ)
 
     def expire(self) -> float | None:
-        """Close who has been here too long; returns the seconds until the next has, or None if nobody will have."""
+        """Go on with visitors whose check has ended, and close those that have been here too long.
+
+        Returns:
+            The seconds until the next has been here too long; None if none will have.
+        """
+        while self._checked:
+            self._settle(*self._checked.popleft())
         now = time.monotonic()
         nearest = float("inf")  # as the deadlines are where the timeout is unlimited
-        for visitors in (self._shaking_hands, self._waiting, self._leaving):
+        for visitors in self._stages:
             while visitors:
                 visitor = next(iter(visitors))
                 if visitor.deadline > now:
                     nearest = min(nearest, visitor.deadline - now)
                     break
-                self._close(visitor)
+                self._time_is_up(visitor)
         return nearest if nearest < float("inf") else None
+
+    def _time_is_up(self, visitor: Visitor) -> None:
+        if visitor in self._checking:
+            why = "its user identity was not checked in time, for too many wait for that"
+            self._reject(visitor, Refusal(admission.TEMPORARY_CONGESTION, why))
+        elif visitor.refusal is not None and not visitor.leaving:
+            self._answer(visitor, visitor.refusal)
+        else:
+            self._close(visitor)
 
     def clear(self) -> None:
         """Close every connection."""
-        for visitor in (*self._shaking_hands, *self._waiting, *self._leaving):
-            self._close(visitor)
+        for visitors in self._stages:
+            for visitor in list(visitors):
+                self._close(visitor)
 
     def _close(self, visitor: Visitor) -> None:
         self._unwatch(visitor)
-        self._shaking_hands.pop(visitor, None)
-        self._waiting.pop(visitor, None)
-        self._leaving.pop(visitor, None)
-        self._held -= visitor.held
-        visitor.held = 0
+        self._forget(visitor)
+        self._crowd.hold(visitor, 0)
         visitor.transport.close()
+
+    def _forget(self, visitor: Visitor) -> None:
+        """Take a visitor out of the room's tables."""
+        for visitors in self._stages:
+            visitors.pop(visitor, None)
+        self._crowd.remove(visitor)
+        if visitor.identity is not None:
+            self._checks.remove(visitor.address, visitor.identity.primary, visitor)
 
 
 def _after(seconds: float) -> float:

@@ -251,7 +251,7 @@ def test_a_hint_names_what_its_reader_can_use(
         with pytest.raises(dimse.TLSError) as raised:
             trusting = dimse.TLS(ca=certificates.ca)
             dimse.associate(LOOPBACK, server.port, contexts=[dimse.Verification], tls=trusting)
-    (line,) = running.errors(done)
+    (line,) = running.errors_of_request(done)
     for hint in hints:
         assert f"({tls.NAMES[hint]})" in line
         assert f"(dimse.TLS({hint}=...))" in str(raised.value)

@@ -207,7 +207,8 @@ def test_networks() -> None:
 
 @LISTENERS
 def test_more_associations_than_there_may_be_are_rejected_for_now(name: str) -> None:
-    with listening(name, "--max-associations", 2) as listener:
+    # Every peer here has one address, and by default one address may not have all of them.
+    with listening(name, "--max-associations", 2, "--max-per-address", 0) as listener:
         first, second = listener.associate(), listener.associate()
         assert why_rejected(listener) == (2, 3, 2)
         assert first.echo().is_success
@@ -216,6 +217,42 @@ def test_more_associations_than_there_may_be_are_rejected_for_now(name: str) -> 
             pass
         second.release()
         listener.end()
+
+
+@LISTENERS
+def test_one_address_has_so_many_associations_and_no_more(name: str) -> None:
+    with listening(name, "--max-per-address", 1) as listener:
+        first = listener.associate()
+        assert why_rejected(listener) == (2, 3, 2)
+        listener.until("rejected DIMSE -> ANY-SCP: its address has as many associations as one address may have (1)")
+        first.release()
+        listener.end()
+
+
+def test_callers_that_are_refused_are_told_without_being_asked_for_and_health_checks_are_not() -> None:
+    options = "-aet", "ARCHIVE", "--require-called", "--allow-calling", "CT1", "--idle-timeout", SHORT, "-xi"
+    with listening("echoscp", *options) as listener:
+        for _ in range(3):
+            with Requestor(listener):
+                pass
+        titles = {"called_ae_title": "ARCHIVE", "calling_ae_title": "CT1"}
+        assert why_rejected(listener, called_ae_title="STORE", calling_ae_title="CT1") == PERMANENT_CALLED
+        assert why_rejected(listener, called_ae_title="ARCHIVE", calling_ae_title="CT2") == PERMANENT_CALLING
+        with pytest.raises(dimse.RefusedContexts):
+            explicit = dimse.ProposedContext(dimse.Verification, (uids.ExplicitVRLittleEndian,))
+            listener.associate(explicit, **titles)
+        idle = listener.associate(**titles)
+        listener.until("the peer sent no request within the idle timeout of")
+        idle.abort()
+        said = [line.split(" ", 2)[2] for line in listener.said if line.startswith("W: 127.0.0.1:")]
+        listener.end()
+    assert said == [
+        "rejected CT1 -> STORE: the called AE title 'STORE' is not ours, which is 'ARCHIVE'",
+        "rejected CT2 -> ARCHIVE: the calling AE title 'CT2' is not among those that may associate",
+        "refused contexts of CT1 -> ARCHIVE: Transfer Syntax Not Supported: Verification SOP Class"
+        " (Explicit VR Little Endian)",
+        f"aborted CT1 -> ARCHIVE: the peer sent no request within the idle timeout of {SHORT} s",
+    ]
 
 
 # --- how long it waits ---

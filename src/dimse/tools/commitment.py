@@ -86,7 +86,7 @@ class Verification:
                 address,
                 handlers,
                 ae_title=self._options.calling_aet,
-                limits=dimse.Limits(associations=MOST_REPORTING),
+                limits=dimse.Limits(associations=MOST_REPORTING, per_address=0),
                 tls=self._options.tls,
             )
             resources.enter_context(server)

@@ -76,6 +76,12 @@ def add_options(parser: common.Parser, ae_title: str, *, needs_port: bool = True
         default=settings.Limits().associations,
         help="at one time in each worker; more are rejected (%(default)s)",
     )
+    group.add_argument(
+        "--max-per-address",
+        metavar="N",
+        type=common.number(0, 100_000),
+        help="associations from one address, in each worker; more are rejected (90 %% of --max-associations), 0 is no limit",
+    )
     common.add_waits(group, connecting=False)
     group.add_argument(
         "--idle-timeout",
@@ -156,7 +162,7 @@ def make_server(
             network=options.network_timeout,
             idle=options.idle_timeout,
         ),
-        limits=settings.Limits(associations=options.max_associations),
+        limits=settings.Limits(associations=options.max_associations, per_address=options.max_per_address),
         maximum_length=options.max_pdu,
         require_called=options.require_called,
         calling_ae_titles=options.allow_calling,

@@ -360,12 +360,13 @@ def call_in_thread(function: Callable[..., T], *args: Any) -> Future[T]:
     return future
 
 
-def timed_out(wait: str) -> AssociationTimeout:
-    """Return the error for a wait that passed its deadline, in the words that users look for."""
+def timed_out(wait: str, seconds: float = 0) -> AssociationTimeout:
+    """Return the error for a wait that passed its deadline, in the words that users look for; `seconds` are for "idle"."""
     words = {
         "acse": "ACSE timeout reached while waiting for response to association request",
         "release": "ACSE timeout reached while waiting for response to release request",
         "dimse": "DIMSE timeout reached while waiting for message response",
         "network": "Network timeout reached",
+        "idle": f"the peer sent no request within the idle timeout of {seconds:g} s",
     }
     return AssociationTimeout("acse" if wait == "release" else wait, words.get(wait, ""))
