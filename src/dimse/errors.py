@@ -255,6 +255,10 @@ class JournalError(DimseError):
     """The journal of a sender cannot be used."""
 
 
+class ServerFailed(DimseError):
+    """A server can serve no longer: one of its threads has ended, by the error that is the cause (`__cause__`), or cannot start."""
+
+
 class RefusedContexts(NegotiationError):
     """The association stands without one accepted presentation context.
 

@@ -3,6 +3,9 @@
 Idle connections, slow ones, health checks and whoever speaks no DICOM cost neither a thread nor a task here, but a socket and an
 `UpperLayer`, and they do not count as associations. The room has no loop of its own: a server's selector or event loop watches the
 sockets, and calls `ready` and `expire`.
+
+Each connection is guarded by itself. An exception that its processing raises closes that connection and is one line in the log;
+`enter`, `ready`, `expire` and `clear` raise nothing, so that no peer can end the loop that calls them.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import TYPE_CHECKING
 
@@ -18,7 +22,7 @@ from dimse.happenings import Happening, Observe, ignore
 from dimse.logs import About, within
 from dimse.pump import LINGER, LOGGER, MOST_HEARD
 from dimse.settings import Limits, Timeouts
-from dimse.text import one_line
+from dimse.text import host_and_port, one_line
 from dimse.transport import READ
 from dimse.transport.base import Transport
 from dimse.upper_layer import pdu
@@ -58,9 +62,9 @@ class WaitingRoom:
 
     Args:
         watch: Begin to watch a visitor for an event (`READ`, `WRITE`), or go on with another one.
-        unwatch: Watch it no more.
+        unwatch: Watch it no more. Called for a visitor that is not watched, it does nothing.
         judge: Whether the A-ASSOCIATE-RQ is rejected as it stands, and how.
-        welcome: An A-ASSOCIATE-RQ is complete and not rejected: the connection is now yours.
+        welcome: An A-ASSOCIATE-RQ is complete and not rejected: the connection is now yours. If it raises, the room closes it.
         maximum_length: The largest P-DATA-TF PDU that is announced.
         timeouts: ARTIM is the `acse` one, absolute from the connection's start; a TLS handshake before that has `connect`.
         limits: `half_open` visitors at most; the oldest gives way.
@@ -101,26 +105,41 @@ class WaitingRoom:
 
     def enter(self, transport: Transport) -> None:
         """Take a new connection in; it may be turned away."""
-        host, port = transport.peer_address
+        visitor: Visitor | None = None
+        try:
+            upper = UpperLayer(requestor=False, maximum_length=self._maximum_length)
+            upper.transport_opened()
+            visitor = Visitor(transport, upper, _after(self._timeouts.acse))
+            self._take_in(visitor)
+        except Exception as error:
+            _say_failed(visitor.peer if visitor else ("", 0), error)
+            if visitor is not None:
+                self._close(visitor)
+            _close_transport(transport)
+
+    def _take_in(self, visitor: Visitor) -> None:
+        host, port = visitor.peer
+        if not host:
+            # Without an address of its other end the connection has been reset already.
+            LOGGER.debug("a connection was reset before it was looked at")
+            visitor.transport.close()
+            return
         if self._networks and not _is_in(host, self._networks):
             LOGGER.warning("%s:%d: not allowed to connect from there", host, port)
             self._observe(Happening("turned away", (host, port)))
-            transport.close()
+            visitor.transport.close()
             return
         if len(self) >= self._limits.half_open:
             self._close(next(iter(self._leaving or self._shaking_hands or self._waiting)))
-        upper = UpperLayer(requestor=False, maximum_length=self._maximum_length)
-        upper.transport_opened()
-        visitor = Visitor(transport, upper, _after(self._timeouts.acse))
         security = self._security()
         if security is None:
             self._waiting[visitor] = None
         else:
             visitor.secured, visitor.deadline = False, _after(self._timeouts.connect)
             try:
-                transport.begin_tls(security)
+                visitor.transport.begin_tls(security)
             except TLSError:  # it is gone already
-                transport.close()
+                visitor.transport.close()
                 return
             self._shaking_hands[visitor] = None
         self._watch(visitor, READ)
@@ -129,6 +148,13 @@ class WaitingRoom:
         """Something can be read from a visitor, or written to it in its TLS handshake."""
         if not any(visitor in those for those in (self._waiting, self._shaking_hands, self._leaving)):
             return  # it has given way to another one since that was seen
+        try:
+            self._look_at(visitor)
+        except Exception as error:
+            _say_failed(visitor.peer, error)
+            self._close(visitor)
+
+    def _look_at(self, visitor: Visitor) -> None:
         try:
             if visitor.secured or self._shake_hands(visitor):
                 self._receive(visitor)
@@ -170,10 +196,15 @@ class WaitingRoom:
             if visitor.leaving:
                 return  # one look a turn: who never stops talking does not take everybody's time
             indications = upper.receive(self._buffer[:count])
-            self._hold(visitor, upper.held)
             request = indications[0] if indications else None
             if isinstance(request, pdu.AssociateRQ) and upper.state == "Sta3":
+                # What came behind the request is the association's, and counts here no more.
+                self._hold(visitor, 0)
                 self._decide(visitor, request)
+                return
+            self._hold(visitor, upper.held)
+            if visitor not in self._waiting:
+                # As the oldest it has given way to what it brought itself.
                 return
             if upper.owes:  # it spoke no DICOM, or out of turn
                 self._say_why(visitor)
@@ -188,13 +219,14 @@ class WaitingRoom:
         """Count what has arrived of a visitor's request; the oldest give way when all of them are too much."""
         self._held += held - visitor.held
         visitor.held = held
-        while self._held > self._limits.half_open_bytes:
+        while self._held > self._limits.half_open_bytes and self._waiting:
             self._close(next(iter(self._waiting)))
 
     def _decide(self, visitor: Visitor, request: pdu.AssociateRQ) -> None:
+        # Before the request is judged: no place is taken by a visitor that cannot be handed over.
+        self._unwatch(visitor)
         rejection = self._judge(request)
         if rejection is None:
-            self._unwatch(visitor)
             del self._waiting[visitor]
             self._welcome(visitor.transport, visitor.upper_layer, request)
             return
@@ -250,13 +282,39 @@ class WaitingRoom:
             self._close(visitor)
 
     def _close(self, visitor: Visitor) -> None:
-        self._unwatch(visitor)
+        """Close a visitor's connection; again does nothing, and nothing is raised."""
         self._shaking_hands.pop(visitor, None)
         self._waiting.pop(visitor, None)
         self._leaving.pop(visitor, None)
         self._held -= visitor.held
         visitor.held = 0
-        visitor.transport.close()
+        if visitor.transport.closed:
+            return
+        # The system forgets a descriptor when it is closed, and a loop finds out when the number is used again.
+        with suppress(Exception):
+            self._unwatch(visitor)
+        _close_transport(visitor.transport)
+
+
+def _close_transport(transport: Transport) -> None:
+    """Close a connection whose end interests nobody; nothing is raised."""
+    try:
+        transport.close()
+    except Exception as error:
+        _say_failed(("", 0), error)
+
+
+def _say_failed(peer: tuple[str, int], error: Exception) -> None:
+    """Log why a connection was closed that its peer has done nothing to; nothing is raised."""
+    with suppress(Exception):
+        where = f"{host_and_port(*peer)}: " if peer[0] else ""
+        words = one_line(f"{type(error).__name__}: {error}")
+        LOGGER.error(
+            "%sthe connection was closed, for the server failed: %s",
+            where,
+            words,
+            exc_info=LOGGER.isEnabledFor(logging.DEBUG),
+        )
 
 
 def _after(seconds: float) -> float:
