@@ -123,7 +123,7 @@ class Server(Reception):
         self._timer: asyncio.TimerHandle | None = None
         self._executor = DaemonExecutor()
         self._room = self._waiting_room(self._watch, self._unwatch, self._serve_in_task)
-        self._failures = 0
+        self._accept_failures = self._time_failures = 0
         self.failed = None
         listener = self.listen()
         try:
@@ -178,8 +178,8 @@ class Server(Reception):
 
     def _fail(self, error: BaseException) -> None:
         """Note that the server can serve no longer: its listener is closed, and its associations are aborted."""
-        self._fall_silent()
         super()._fail(error)
+        self._fall_silent()
         self._stopped.set()
 
     def _fall_silent(self) -> None:
@@ -208,27 +208,31 @@ class Server(Reception):
                     break
                 self._note_accepting(None)
                 self._room.enter(transport)
-            self._keep_time()
-            self._failures = 0
+            self._accept_failures = 0
         except Exception as error:
             self._pause(error)
+        self._keep_time()
 
     def _pause(self, error: Exception) -> None:
         """Accept nothing for a moment; where accepting fails again and again, the server fails."""
         try:
             if is_broken(error):
-                self._failures += 1
-                if self._failures > MOST_FAILURES:
-                    raise error
-                if self._failures == 1:
-                    say_failed("a round of the listening loop failed", error)
+                self._accept_failures = self._counted(self._accept_failures, error)
             else:
                 self._note_accepting(error)
-            assert self._listener is not None
-            self._loop.remove_reader(self._listener)
-            self._loop.call_later(BREATHER, self._accept_again)
+            if self._listener is not None:
+                self._loop.remove_reader(self._listener)
+                self._loop.call_later(BREATHER, self._accept_again)
         except Exception as last:
             self._fail(last)
+
+    def _counted(self, failures: int, error: Exception) -> int:
+        """Count one more failure in a row, and say so at the first; raise the error of the last that is borne."""
+        if failures == MOST_FAILURES:
+            raise error
+        if failures == 0:
+            say_failed("a round of the listening loop failed", error)
+        return failures + 1
 
     def _accept_again(self) -> None:
         try:
@@ -255,12 +259,20 @@ class Server(Reception):
     def _keep_time(self) -> None:
         """Call `expire` when the first visitor's time is over."""
         try:
-            nearest = self._room.expire()
             if self._timer is not None:
                 self._timer.cancel()
+            nearest = self._room.expire()
             self._timer = None if nearest is None else self._loop.call_later(nearest, self._keep_time)
+            self._time_failures = 0
         except Exception as error:
-            self._fail(error)
+            self._keep_time_later(error)
+
+    def _keep_time_later(self, error: Exception) -> None:
+        try:
+            self._time_failures = self._counted(self._time_failures, error)
+            self._timer = self._loop.call_later(BREATHER, self._keep_time)
+        except Exception as last:
+            self._fail(last)
 
     def _serve_in_task(self, transport: Transport, upper_layer: UpperLayer, request: pdu.AssociateRQ) -> None:
         assert isinstance(transport, AsyncioTransport) and self._tasks is not None

@@ -278,18 +278,17 @@ class Reception:
 
     async def _serve(self, transport: Transport, upper_layer: UpperLayer, request: pdu.AssociateRQ) -> None:
         """Serve one association to its end. Nothing that happens to it is raised: it is a line in the log."""
-        host, port = transport.peer_address
-        ABOUT.set(
-            About((host, port), request.calling_ae_title, request.called_ae_title)
-        )  # to the end of the thread or task
-        happened = partial(
-            Happening,
-            peer=(host, port),
-            calling_ae_title=request.calling_ae_title,
-            called_ae_title=request.called_ae_title,
-        )
-        association, why = None, ""
+        (host, port), association, why = ("", 0), None, ""
         try:
+            host, port = transport.peer_address
+            # To the end of the thread or task.
+            ABOUT.set(About((host, port), request.calling_ae_title, request.called_ae_title))
+            happened = partial(
+                Happening,
+                peer=(host, port),
+                calling_ae_title=request.calling_ae_title,
+                called_ae_title=request.called_ae_title,
+            )
             association = await AsyncAssociation.accept(
                 transport, upper_layer, request, self.acceptor, self.timeouts, self.handlers, self.limits, self._buffers
             )
@@ -395,8 +394,6 @@ class Server(Reception):
         thread = self._thread
         if thread is not None:
             thread.stop()
-            if thread is not threading.current_thread():
-                thread.is_deaf.wait(LEAVING)
         super()._fail(error)
         self._stopped.set()
 

@@ -119,6 +119,9 @@ class _Mate(threading.Thread):
         try:
             self._serve()
         except BaseException as error:
+            if self.serving is not None:
+                # Its job is not done, and will not be.
+                self.serving.has_job = False
             self.crew.give_up(error)
             self.crew.leave(self)
 
@@ -222,6 +225,7 @@ class Crew:
         Raises:
             RuntimeError: The crew has ended.
         """
+        served = None
         try:
             served = _Served(coroutine, abandoned)
             with self._lock:
@@ -234,6 +238,8 @@ class Crew:
                 self._due.append((served, None))
         except BaseException:
             coroutine.close()
+            with self._lock:
+                self._served.discard(served)
             raise
         self._wake()
 
@@ -382,8 +388,8 @@ class Crew:
                         self.hand_on(mate)
                         self._go_on(mate)
                     else:
-                        mate.turn.begin()
                         try:
+                            mate.turn.begin()
                             self._go_on(mate)
                         finally:
                             mate.turn.end()
@@ -447,7 +453,11 @@ class Crew:
         for _ in range(len(self._happened) + len(self._due)):
             if (following := self._following()) is None:
                 return
-            self._step(mate, *following)
+            try:
+                self._step(mate, *following)
+            except Exception as error:
+                say_failed("an association was ended, for the server failed", error)
+                self._drop(following[0])
             if self.takes_turns and self._watch is not mate:
                 return
 
@@ -468,29 +478,33 @@ class Crew:
             return None
 
     def _step(self, mate: _Mate, served: _Served, event: int | None) -> None:
-        """Go on with one association until it waits again, or ends."""
+        """Go on with one association until it waits again, or ends.
+
+        Raises:
+            Exception: Something failed that has no place in an association; it is to be dropped.
+        """
         if self.takes_turns:
             mate.turn.keep()
         mate.serving = served
         try:
             awaited = served.go_on(event)
+        except (StopIteration, HandlerCancelled):
+            self._end(served)
+        except Exception:
+            raise
         except BaseException as error:
-            if not isinstance(error, StopIteration | HandlerCancelled):  # the others are not to suffer
-                threading.excepthook(threading.ExceptHookArgs((type(error), error, error.__traceback__, mate)))
+            # A handler wants to end the thread, and the other associations of this one are not to suffer.
+            threading.excepthook(threading.ExceptHookArgs((type(error), error, error.__traceback__, mate)))
             self._end(served)
         else:
-            try:
-                if self._is_over:
-                    self._drop(served)
-                elif isinstance(awaited, CrewTransport):
-                    self._await(served, awaited)
-                elif awaited is None:
-                    self._make_due(served, None)
-                else:
-                    self._give(served, awaited)
-            except Exception as error:
-                say_failed("an association was ended, for the server failed", error)
+            if self._is_over:
                 self._drop(served)
+            elif isinstance(awaited, CrewTransport):
+                self._await(served, awaited)
+            elif awaited is None:
+                self._make_due(served, None)
+            else:
+                self._give(served, awaited)
         finally:
             mate.serving = None
 
