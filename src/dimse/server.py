@@ -430,8 +430,8 @@ class Server(Reception):
     def heartbeat(self) -> float:
         """When the server was last seen to be alive, on `time.monotonic()`.
 
-        The thread that listens and those that serve have both begun a round of work since. They do so when there is work, and after
-        `ask_for_heartbeat`.
+        Since then the thread that listens has begun a round of its loop, and one of those that serve has been through its own. They
+        go round when there is work, and after `ask_for_heartbeat`.
         """
         thread = self._thread
         return 0.0 if thread is None or self.failed is not None else min(thread.beat, thread.crew.beat)

@@ -224,7 +224,7 @@ class Watchdog:
         if not silent:
             notify("WATCHDOG=1")
         elif silent != self._silent:
-            self._logger.error("%s does not answer: the service manager is told no more that all is well", silent)
+            self._logger.error("no answer from %s: the service manager is told no more that all is well", silent)
         self._silent = silent
 
 

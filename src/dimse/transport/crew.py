@@ -162,7 +162,8 @@ class Crew:
     Attributes:
         is_shared: Is there more than one association?
         takes_turns: Does one thread at a time run? Else the watch goes on before each round of work.
-        beat: When a thread has last begun a round of work, on `time.monotonic()`.
+        beat: When the last round of work began that a thread has ended, on `time.monotonic()`.
+        is_beat_wanted: Is the one association that there is to give its thread back?
 
     Raises:
         RuntimeError: The system has no thread for it.
@@ -200,7 +201,8 @@ class Crew:
         self._is_aside = False  # who has the watch has stepped aside with it, for there was no other association
         self._is_closing = self._is_over = self._has_failed = False
         self._failed = failed
-        self.beat = 0.0
+        self._failures = 0  # rounds in a row
+        self.beat, self.is_beat_wanted = 0.0, False
         # The lookout's.
         self._rouse = rouse
         self._awake = math.inf  # since when who has the watch works; not while it waits
@@ -281,7 +283,8 @@ class Crew:
             self._drop(each)
 
     def ask_for_beat(self) -> None:
-        """Have a thread begin a round of work, which sets `beat`; if one hangs that should, another one does."""
+        """Have a thread go round, which sets `beat`; where the one that should hangs, another one does."""
+        self.is_beat_wanted = True
         with self._lock:
             hangs = self.takes_turns and time.monotonic() - self._awake > PATIENCE
             if self._is_aside or hangs:
@@ -327,7 +330,8 @@ class Crew:
             return None
         self._is_aside = False
         self._awake = math.inf
-        if self._due or self._watch is not turn.mate:  # somebody has come in this moment
+        # Another association has come in this moment, or whether the thread goes round is to be seen.
+        if self._due or self.is_beat_wanted or self._watch is not turn.mate:
             return None
         polled = wait()
         self._awake = time.monotonic()
@@ -372,7 +376,6 @@ class Crew:
         Raises:
             Exception: `MOST_FAILURES` rounds in a row have failed, and one more.
         """
-        failures = 0
         while True:
             try:
                 while self._watch is mate:
@@ -380,7 +383,7 @@ class Crew:
                     if not self._happened:
                         self._awake = math.inf
                         self._happened.extend(self._descriptors.wait(self._seconds_left(mate)))
-                    self._awake = self.beat = time.monotonic()
+                    began = self._awake = time.monotonic()
                     if self._is_unobserved:
                         self._is_unobserved = False
                         self._rouse()
@@ -393,13 +396,16 @@ class Crew:
                             self._go_on(mate)
                         finally:
                             mate.turn.end()
-                    failures = 0
+                    self._failures, self.beat = 0, began
+                    self.is_beat_wanted = False
                 return
             except Exception as error:
-                failures += 1
-                if failures > MOST_FAILURES:
+                # Of all threads together: the next one may have the watch before this one tries again.
+                self._failures += 1
+                if self._failures > MOST_FAILURES:
                     raise
-                say_failed("a round of the threads that serve associations failed", error)
+                if self._failures == 1:
+                    say_failed("a round of the threads that serve associations failed", error)
                 time.sleep(BREATHER)
 
     def hand_on(self, mate: _Mate) -> None:

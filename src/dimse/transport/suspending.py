@@ -62,7 +62,7 @@ class CrewTransport(BlockingTransport):
     async def breathe(self, count: int) -> None:
         """Let other associations have their turn after a MiB without a wait, or 32 small pieces."""
         self._moved += count + PIECE
-        if self._moved >= BREATH_BYTES and self._crew.is_shared:
+        if self._moved >= BREATH_BYTES and (self._crew.is_shared or self._crew.is_beat_wanted):
             self._moved = 0
             await suspended(None)
 
