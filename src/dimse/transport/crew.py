@@ -17,8 +17,6 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import ExitStack, suppress
-from contextvars import ContextVar, copy_context
-from functools import partial
 from types import CoroutineType
 from typing import Any, TypeVar, cast
 
@@ -26,8 +24,10 @@ from dimse import turns
 from dimse.text import one_line
 from dimse.transport import READ, descriptors
 from dimse.transport.handler_loop import HandlerCancelled, HandlerLoop
-from dimse.transport.suspending import Awaited, CrewTransport, Job
-from dimse.turns import PATIENCE, Round, Turn, Wait, aside
+from dimse.transport.mates import Mate, MatesTurn
+from dimse.transport.served import SERVED, Served
+from dimse.transport.suspending import CrewTransport, Job
+from dimse.turns import PATIENCE, Round, Waits, aside
 
 LOGGER = logging.getLogger("dimse.association")
 
@@ -37,119 +37,10 @@ IDLE = 1.0
 """Seconds after which a thread that nobody needs ends."""
 LEAVING = 2.0
 """Seconds that threads are waited for which have been told to end."""
-MOST_WAITS = 64
-"""Handlers whose times are known; a server has a few."""
 MOST_FAILURES = 20
 """Rounds in a row in which a thread that serves many may fail; with one more it gives up."""
 BREATHER = 0.1
 """Seconds without work after such a round."""
-
-
-class _Served:
-    """An association that is served: its coroutine, in a context of its own, and what it waits for.
-
-    Attributes:
-        go_on: Run it, with what has happened, until it waits for something; raises `StopIteration` when it has ended.
-        wanted: The events that it waits for.
-        deadline: Until when.
-        has_job: Does another thread do a job for it?
-    """
-
-    __slots__ = ("_abandoned", "_context", "_coroutine", "deadline", "go_on", "has_job", "wanted")
-
-    def __init__(self, coroutine: Coroutine[Any, Any, None], abandoned: Callable[[], None]) -> None:
-        self._context = copy_context()
-        self._context.run(_SERVED.set, self)
-        self._coroutine = coroutine
-        self._abandoned: Callable[[], None] | None = abandoned
-        self.go_on: Callable[[int | None], Awaited] = self._begin
-        self.wanted = 0
-        self.deadline: float | None = None
-        self.has_job = False
-
-    def _begin(self, event: int | None) -> Awaited:
-        self._abandoned = None
-        # What has happened is the argument that is missing here.
-        go_on = partial(self._context.run, self._coroutine.send)  # type: ignore[call-arg]
-        self.go_on = cast(Callable[[int | None], Awaited], go_on)
-        return self.go_on(event)
-
-    def close(self) -> bool:
-        """End the coroutine where it waits; return False if a thread is at work on it."""
-        if self.has_job:
-            return False
-        abandoned, self._abandoned = self._abandoned, None
-        try:
-            self._context.run(self._coroutine.close)
-        except (RuntimeError, ValueError):
-            if getattr(self._coroutine, "cr_frame", None) is not None:
-                # A thread runs it, or ran it when this was tried, and ends it.
-                return False
-        if abandoned is not None:
-            # It has not begun, so that nothing in it has been cleaned up.
-            abandoned()
-        return True
-
-
-_SERVED: ContextVar[_Served | None] = ContextVar("dimse.transport.crew._SERVED", default=None)
-"""The association that is served where this is asked for, in a thread or a task of a handler."""
-
-
-class _Mate(threading.Thread):
-    """A thread of a crew.
-
-    Attributes:
-        crew: Whose.
-        turn: Its place among those who take turns.
-        serving: What it goes on with, or does a job for, at the moment.
-        job: What it is to do.
-        called: A lock that is released when the thread is given the watch, or a job.
-    """
-
-    def __init__(self, crew: Crew, round_: Round) -> None:
-        super().__init__(name="dimse-server", daemon=True)
-        self.crew = crew
-        self.turn = _MatesTurn(round_, self)
-        self.serving: _Served | None = None
-        self.job: Job | None = None
-        self.called = threading.Lock()
-        self.called.acquire()
-
-    def run(self) -> None:
-        try:
-            self._serve()
-        except BaseException as error:
-            if self.serving is not None:
-                # Its job is not done, and will not be.
-                self.serving.has_job = False
-            self.crew.give_up(error)
-            self.crew.leave(self)
-
-    def _serve(self) -> None:
-        if self.crew.takes_turns:
-            turns.HERE.turn = self.turn
-        while True:
-            if self.job is not None:
-                self.crew.work(self, self.job)
-            self.crew.keep_watch(self)
-            if not self.crew.rest(self):
-                return
-
-
-class _MatesTurn(Turn):
-    """The turn of a thread of a crew: who steps aside hands the watch on too."""
-
-    __slots__ = ("mate",)
-
-    def __init__(self, round_: Round, mate: _Mate) -> None:
-        super().__init__(round_)
-        self.mate = mate
-
-    def step_aside(self) -> bool:
-        if not self.end():
-            return False
-        self.mate.crew.hand_on(self.mate)
-        return True
 
 
 class Crew:
@@ -162,6 +53,7 @@ class Crew:
     Attributes:
         is_shared: Is there more than one association?
         takes_turns: Does one thread at a time run? Else the watch goes on before each round of work.
+        waits: How long the handlers take.
         beat: When the last round of work began that a thread has ended, on `time.monotonic()`.
         is_beat_wanted: Is the one association that there is to give its thread back?
 
@@ -186,18 +78,18 @@ class Crew:
         # Held to change two things that must fit, here and among the descriptors.
         self._lock = threading.Lock()
         self._one_ended = threading.Condition(self._lock)
-        self._served: set[_Served] = set()
+        self._served: set[Served] = set()
         self.is_shared = False
-        self._waiting: dict[int, _Served] = {}  # by descriptor
+        self._waiting: dict[int, Served] = {}  # by descriptor
         self._interests: dict[int, int] = {}  # what is waited for, by descriptor
         self._soonest = math.inf  # none of those who wait has a deadline before
         self._happened: deque[tuple[int, int]] = deque()  # what they have said: descriptors, and the events of each
-        self._due: deque[tuple[_Served, int | None]] = deque()  # to go on with, whatever it says
-        self._waits: dict[Callable[..., object], Wait] = {}  # for handlers
+        self._due: deque[tuple[Served, int | None]] = deque()  # to go on with, whatever it says
+        self.waits = Waits()
         self._handlers = HandlerLoop()
-        self._threads: set[_Mate] = set()
-        self._idle: list[_Mate] = []
-        self._watch: _Mate | None = None
+        self._threads: set[Mate] = set()
+        self._idle: list[Mate] = []
+        self._watch: Mate | None = None
         self._is_aside = False  # who has the watch has stepped aside with it, for there was no other association
         self._is_closing = self._is_over = self._has_failed = False
         self._failed = failed
@@ -229,7 +121,7 @@ class Crew:
         """
         served = None
         try:
-            served = _Served(coroutine, abandoned)
+            served = Served(coroutine, abandoned)
             with self._lock:
                 if self._is_over:
                     raise RuntimeError("the threads of the server have ended")
@@ -247,7 +139,7 @@ class Crew:
 
     def wait(self, seconds: float | None) -> int:
         """Wait until every association has ended but the one that the caller serves, or for so long; return how many are left."""
-        mine = {_SERVED.get()}
+        mine = {SERVED.get()}
         with aside(), self._one_ended:
             self._one_ended.wait_for(lambda: self._served <= mine, seconds)
             return len(self._served - mine)
@@ -326,7 +218,7 @@ class Crew:
             What `wait` returns; None if it is not for the caller to wait.
         """
         turn = turns.HERE.turn
-        if not isinstance(turn, _MatesTurn) or self._watch is not turn.mate or self.is_shared:
+        if not isinstance(turn, MatesTurn) or self._watch is not turn.mate or self.is_shared:
             return None
         self._is_aside = False
         self._awake = math.inf
@@ -337,18 +229,6 @@ class Crew:
         self._awake = time.monotonic()
         turn.keep()
         return polled
-
-    def wait_of(self, handler: Callable[..., object]) -> Wait:
-        """What is known of how long a handler takes: nothing, if it cannot be a key."""
-        try:
-            wait = self._waits.get(handler)
-        except TypeError:
-            return Wait()
-        if wait is None:
-            if len(self._waits) >= MOST_WAITS:
-                self._waits.clear()
-            wait = self._waits[handler] = Wait()
-        return wait
 
     def to_its_end(self, function: Callable[..., T | Awaitable[T]], *args: Any) -> T:
         """Call a `def` here, and run an `async def` on the event loop of the server; return its answer."""
@@ -368,7 +248,7 @@ class Crew:
 
     # --- for a thread of the crew ---
 
-    def keep_watch(self, mate: _Mate) -> None:
+    def keep_watch(self, mate: Mate) -> None:
         """Wait for all connections and go on with those that are ready, until another thread has the watch.
 
         A round that fails is a line in the log, and the next one follows. What fails in one association ends that one alone.
@@ -408,7 +288,7 @@ class Crew:
                     say_failed("a round of the threads that serve associations failed", error)
                 time.sleep(BREATHER)
 
-    def hand_on(self, mate: _Mate) -> None:
+    def hand_on(self, mate: Mate) -> None:
         """Give the watch to another thread, if `mate` has it and there is something to watch."""
         with self._lock:
             if self._watch is not mate:
@@ -418,7 +298,7 @@ class Crew:
             else:
                 self._is_aside = True
 
-    def work(self, mate: _Mate, job: Job) -> None:
+    def work(self, mate: Mate, job: Job) -> None:
         """Do a job for an association, which then goes on."""
         served, mate.job = mate.serving, None
         assert served is not None
@@ -426,7 +306,7 @@ class Crew:
         mate.serving = None
         self._job_done(served)
 
-    def rest(self, mate: _Mate) -> bool:
+    def rest(self, mate: Mate) -> bool:
         """Wait to be given the watch, or a job; False if the thread is to end."""
         with self._lock:
             if self._is_over:
@@ -441,18 +321,18 @@ class Crew:
                     return False
         return True
 
-    def leave(self, mate: _Mate) -> None:
+    def leave(self, mate: Mate) -> None:
         """Note that a thread ends by an error."""
         with self._lock:
             self._leave(mate)
 
-    def _seconds_left(self, mate: _Mate) -> float | None:
+    def _seconds_left(self, mate: Mate) -> float | None:
         """How long it may be waited for descriptors."""
         if self._due or self._watch is not mate:
             return 0
         return None if self._soonest == math.inf else max(0.0, self._soonest - time.monotonic())
 
-    def _go_on(self, mate: _Mate) -> None:
+    def _go_on(self, mate: Mate) -> None:
         """With one after the other; who has lost the watch meanwhile leaves the rest to the one who has it."""
         if self._soonest <= self._awake:
             self._expire()
@@ -467,7 +347,7 @@ class Crew:
             if self.takes_turns and self._watch is not mate:
                 return
 
-    def _following(self) -> tuple[_Served, int | None] | None:
+    def _following(self) -> tuple[Served, int | None] | None:
         """The next one to go on with, and what has happened to it; None if there is none."""
         try:
             while self._happened:
@@ -483,7 +363,7 @@ class Crew:
         except IndexError:
             return None
 
-    def _step(self, mate: _Mate, served: _Served, event: int | None) -> None:
+    def _step(self, mate: Mate, served: Served, event: int | None) -> None:
         """Go on with one association until it waits again, or ends.
 
         Raises:
@@ -514,7 +394,7 @@ class Crew:
         finally:
             mate.serving = None
 
-    def _drop(self, served: _Served) -> None:
+    def _drop(self, served: Served) -> None:
         """End an association where it waits; if a thread is at work on it, that thread ends it afterwards."""
         try:
             if not served.close():
@@ -523,7 +403,7 @@ class Crew:
             say_failed("an association did not end in order", error)
         self._end(served)
 
-    def _await(self, served: _Served, transport: CrewTransport) -> None:
+    def _await(self, served: Served, transport: CrewTransport) -> None:
         """Have it go on when its transport is ready."""
         descriptor, wanted, deadline = transport.descriptor, transport.wanted, transport.deadline
         served.wanted, served.deadline = wanted, deadline
@@ -544,7 +424,7 @@ class Crew:
             if is_sooner:
                 self._wake()
 
-    def _give(self, served: _Served, job: Job) -> None:
+    def _give(self, served: Served, job: Job) -> None:
         """Have another thread do a job; where the system has none, this one."""
         served.has_job = True
         try:
@@ -556,7 +436,7 @@ class Crew:
             job.do()
             self._job_done(served)
 
-    def _job_done(self, served: _Served) -> None:
+    def _job_done(self, served: Served) -> None:
         """Go on with an association whose job is done."""
         served.has_job = False
         if self._is_over:
@@ -574,7 +454,7 @@ class Crew:
         for served in filter(None, late):
             self._make_due(served, 0)
 
-    def _make_due(self, served: _Served, event: int | None) -> None:
+    def _make_due(self, served: Served, event: int | None) -> None:
         self._due.append((served, event))
         self._wake()
 
@@ -588,7 +468,7 @@ class Crew:
             if descriptor not in self._waiting:
                 self._unregister(descriptor)
 
-    def _end(self, served: _Served) -> None:
+    def _end(self, served: Served) -> None:
         with self._lock:
             self._served.discard(served)
             self.is_shared = len(self._served) > 1
@@ -627,11 +507,11 @@ class Crew:
         else:
             self._is_aside = False
 
-    def _another(self) -> _Mate:
+    def _another(self) -> Mate:
         """A thread that has nothing to do, or has not been started."""
-        return self._idle.pop() if self._idle else _Mate(self, self._round)
+        return self._idle.pop() if self._idle else Mate(self, self._round)
 
-    def _call(self, mate: _Mate) -> None:
+    def _call(self, mate: Mate) -> None:
         """Have it do what was given to it.
 
         Raises:
@@ -659,7 +539,7 @@ class Crew:
             self._idle.pop().called.release()
         self._wake()
 
-    def _leave(self, mate: _Mate) -> None:
+    def _leave(self, mate: Mate) -> None:
         """The last one closes the door."""
         self._threads.discard(mate)
         if self._is_over and not self._threads:

@@ -71,7 +71,7 @@ class CrewTransport(BlockingTransport):
         run: Callable[..., T] = self._to_its_end
         if is_brief(function):
             return run(function, *args)
-        wait = self._crew.wait_of(function)
+        wait = self._crew.waits.of(function)
         if not (wait.is_long and self._crew.is_shared):
             return wait.call(run, function, *args)
         job = Job(wait.time, run, function, *args)
