@@ -219,4 +219,5 @@ def test_a_server_that_fails_ends_its_tool(what: str, workers: tuple[object, ...
         lines = listener.end(None, status=1)
         said = "E: the server has failed and listens no more: IndexError: pop from empty list"
         ended = ["E: a worker has ended (1): the others are ended too"] if workers else []
-        assert [line for line in lines if "round" not in line and "no answer" not in line] == [said, *ended]
+        # Of two workers the other one may fail too, before it is ended.
+        assert {line for line in lines if "round" not in line and "no answer" not in line} == {said, *ended}
