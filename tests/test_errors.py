@@ -34,6 +34,7 @@ TREE = {
     errors.FileError: errors.DimseError,
     errors.InaccessiblePath: errors.FileError,
     errors.NotSent: errors.DimseError,
+    errors.ServerFailed: errors.DimseError,
     errors.JournalError: errors.DimseError,
     errors.IdentityNotConfirmed: errors.NegotiationError,
 }

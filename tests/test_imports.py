@@ -30,6 +30,7 @@ LAYERS = (
     ("services",),
     ("handlers",),
     ("archive", "waiting_room"),
+    ("listener",),
     ("sending", "server"),
     ("aio", "blocking"),  # the faces
     ("dimse",),
@@ -72,13 +73,14 @@ AT_MODULE_LEVEL = {
 
 # What only these may import at all. To the association a transport is an interface: the faces choose the driver.
 ONLY_BY = {
-    "socket": ("audit", "transport", "server", "tools.listening", "tools.ready"),
+    "socket": ("audit", "transport", "listener", "server", "tools.processes", "tools.ready"),
     "ssl": ("audit", "tls", "transport"),
-    "select": ("transport", "server"),
-    "selectors": ("transport", "server"),
+    "select": ("transport",),
+    "selectors": ("transport", "listener"),
     "dimse.transport": (
         "transport",
         "waiting_room",
+        "listener",
         "sending",
         "server",
         "blocking",

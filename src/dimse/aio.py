@@ -7,24 +7,30 @@ async with aio.associate("127.0.0.1", 11112, contexts=[dimse.Verification]) as a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Generator
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Generator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial, wraps
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self
 
 from dimse import services
 from dimse.association import Open
+from dimse.errors import ServerFailed
+from dimse.listener import AT_ONCE, is_broken
 from dimse.sending import Sending
 from dimse.sending import send as outcomes_of
-from dimse.server import AT_ONCE, BREATHER, Reception
+from dimse.server import Reception
 from dimse.services import AsyncAssociation as Association
 from dimse.services.storage import Outcome
 from dimse.transport import READ
-from dimse.transport.asyncio import accept, connect
+from dimse.transport.asyncio import AsyncioTransport, accept, connect
+from dimse.transport.crew import BREATHER, LEAVING, MOST_FAILURES, say_failed
+from dimse.transport.daemons import DaemonExecutor
 from dimse.visitors import Visitor
 
-__all__ = ["Association", "Server", "associate", "send"]
+__all__ = ["Association", "Server", "ServerFailed", "associate", "send"]
+
 
 P = ParamSpec("P")
 
@@ -92,6 +98,8 @@ class Server(Reception):
     Use it with `async with`: it listens within the block. See `dimse.server.Reception` for the arguments.
     """
 
+    _tasks: dict[asyncio.Task[None], AsyncioTransport] | None = None
+
     async def __aenter__(self) -> Self:
         self.start()
         return self
@@ -109,55 +117,126 @@ class Server(Reception):
         """
         self._loop = asyncio.get_running_loop()
         self._stopped = asyncio.Event()
-        self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
+        self._executor = DaemonExecutor()
         self._room = self._waiting_room(self._watch, self._unwatch, self._run_in_task, self._keep_time)
-        self._loop.add_reader(self.listen(), self._accept)
+        self._accept_failures = self._time_failures = 0
+        self.failed = None
+        listener = self.listen()
+        try:
+            self._loop.add_reader(listener, self._accept)
+        except BaseException:
+            self._fall_silent()
+            raise
+        self._tasks = {}
 
     async def serve_forever(self) -> None:
-        """Wait until the server is shut down or the task is cancelled."""
+        """Wait until the server is shut down or the task is cancelled.
+
+        Raises:
+            ServerFailed: The server can serve no longer; it listens no more.
+        """
         await self._stopped.wait()
+        if self.failed is not None:
+            raise self.failed
 
     async def shutdown(self, drain: float = 0) -> None:
-        """Stop listening; let messages under way be answered for `drain` seconds, and abort every association."""
-        if self._listener is None:
+        """Stop listening; let messages under way be answered for `drain` seconds, and abort every association.
+
+        It returns some seconds later at the most: handlers that have not returned by then are left behind, which is an error in
+        the log, and do not keep the process from ending.
+        """
+        served, self._tasks = self._tasks, None
+        if served is None:
             return
-        self._loop.remove_reader(self._listener)
-        self._listener.close()
-        self._listener = None
-        self._room.clear()
-        if self._timer is not None:
-            self._timer.cancel()
+        self._fall_silent()
         mine = asyncio.current_task()  # a handler may end the server
-        tasks = {task for task in self._tasks if task is not mine}
+        tasks = {task: transport for task, transport in served.items() if task is not mine and not task.done()}
         if drain:
             self._end_all(Association.finish)
         if tasks and drain:
             await asyncio.wait(tasks, timeout=drain)
         self._end_all(Association.abort)
+        await self._cancel(tasks)
+        left = {task: transport for task, transport in tasks.items() if not task.done()}
+        self._say_left_behind(len(left))
+        for transport in left.values():
+            transport.abandon()
+        await self._cancel(left)
+        self._executor.shutdown()
+        self._stopped.set()
+
+    async def _cancel(self, tasks: Collection[asyncio.Task[None]]) -> None:
+        """Cancel tasks, and wait some seconds for their end."""
         for task in tasks:
             task.cancel()
         if tasks:
-            await asyncio.wait(tasks)
+            await asyncio.wait(tasks, timeout=LEAVING)
+
+    def _fail(self, error: BaseException) -> None:
+        """Note that the server can serve no longer: its listener is closed, and its associations are aborted."""
+        super()._fail(error)
+        self._fall_silent()
         self._stopped.set()
+
+    def _fall_silent(self) -> None:
+        """Accept no more connections, and close those that are no association; again does nothing, and nothing is raised."""
+        listener, self._listener = self._listener, None
+        if listener is None:
+            return
+        with suppress(Exception):
+            self._loop.remove_reader(listener)
+        with suppress(Exception):
+            listener.close()
+        self._room.clear()
+        if self._timer is not None:
+            self._timer.cancel()
 
     # --- callbacks of the event loop ---
 
     def _accept(self) -> None:
-        assert self._listener is not None
+        """Take new connections in. Where that fails it is tried again a moment later."""
         try:
-            for transport in accept(self._listener, AT_ONCE):
-                self._accepting = True
+            if self._listener is None:
+                return
+            for _ in range(AT_ONCE):
+                transport = accept(self._listener, self._executor)
+                if transport is None:
+                    break
+                self._note_accepting(None)
                 self._room.enter(transport)
-        except OSError as error:
-            self._cannot_accept(error)
-            self._loop.remove_reader(self._listener)
-            self._loop.call_later(BREATHER, self._accept_again)
+            self._accept_failures = 0
+        except Exception as error:
+            self._pause(error)
         self._keep_time()
 
+    def _pause(self, error: Exception) -> None:
+        """Accept nothing for a moment; where accepting fails again and again, the server fails."""
+        try:
+            if is_broken(error):
+                self._accept_failures = self._counted(self._accept_failures, error)
+            else:
+                self._note_accepting(error)
+            if self._listener is not None:
+                self._loop.remove_reader(self._listener)
+                self._loop.call_later(BREATHER, self._accept_again)
+        except Exception as last:
+            self._fail(last)
+
+    def _counted(self, failures: int, error: Exception) -> int:
+        """Count one more failure in a row, and say so at the first; raise the error of the last that is borne."""
+        if failures == MOST_FAILURES:
+            raise error
+        if failures == 0:
+            say_failed("a round of the listening loop failed", error)
+        return failures + 1
+
     def _accept_again(self) -> None:
-        if self._listener is not None:
-            self._loop.add_reader(self._listener, self._accept)
+        try:
+            if self._listener is not None:
+                self._loop.add_reader(self._listener, self._accept)
+        except Exception as error:
+            self._fail(error)
 
     def _watch(self, visitor: Visitor, events: int) -> None:
         descriptor = visitor.transport.fileno()
@@ -176,16 +255,47 @@ class Server(Reception):
 
     def _keep_time(self) -> None:
         """Call `expire` when the first visitor's time is over."""
-        nearest = self._room.expire()
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = None if nearest is None else self._loop.call_later(nearest, self._keep_time)
-
-    def _run_in_task(self, coroutine: Coroutine[Any, Any, None], abandon: Callable[[], None]) -> None:
         try:
-            task = self._loop.create_task(coroutine, name="dimse-association")
+            if self._timer is not None:
+                self._timer.cancel()
+            nearest = self._room.expire()
+            self._timer = None if nearest is None else self._loop.call_later(nearest, self._keep_time)
+            self._time_failures = 0
+        except Exception as error:
+            self._keep_time_later(error)
+
+    def _keep_time_later(self, error: Exception) -> None:
+        try:
+            self._time_failures = self._counted(self._time_failures, error)
+            self._timer = self._loop.call_later(BREATHER, self._keep_time)
+        except Exception as last:
+            self._fail(last)
+
+    def _run_in_task(self, visitor: Visitor, coroutine: Coroutine[Any, Any, None], abandon: Callable[[], None]) -> None:
+        """Run a coroutine of a visitor in a task; where it does not begin to run, `abandon` is called."""
+        transport = visitor.transport
+        assert isinstance(transport, AsyncioTransport) and self._tasks is not None
+        begun = False
+
+        async def run() -> None:
+            nonlocal begun
+            begun = True
+            await coroutine
+
+        def ended(task: asyncio.Task[None]) -> None:
+            if self._tasks is not None:
+                self._tasks.pop(task, None)
+            if not begun:
+                coroutine.close()
+                abandon()
+
+        running = run()
+        try:
+            task = self._loop.create_task(running, name="dimse-association")
         except BaseException:
+            running.close()
+            coroutine.close()
             abandon()
             raise
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks[task] = transport
+        task.add_done_callback(ended)

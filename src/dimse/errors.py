@@ -282,6 +282,10 @@ class JournalError(DimseError):
     """The journal of a sender cannot be used."""
 
 
+class ServerFailed(DimseError):
+    """A server can serve no longer: one of its threads has ended, by the error that is the cause (`__cause__`), or cannot start."""
+
+
 class RefusedContexts(NegotiationError, AssociationError):
     """The peer accepted none of the presentation contexts; the association was aborted.
 

@@ -21,8 +21,11 @@ class Handlers:
     A handler takes a typed request and returns a status, as an `int` or a `Status` (whose comment goes with it). One that raises is
     a failure status and a line in the log; the association lives on.
 
-    A `def` runs in a thread of the server's, or of the event loop's pool, not always in the same one; several run at a time, of one
-    association one at a time.
+    A `def` runs in a thread of the server's, not always in the same one; several run at a time, of one association one at a time.
+    An `async def` runs on the event loop of `dimse.aio`, or on one that lives as long as the blocking server.
+
+    A handler that has not returned when its server ends is left behind: the association is aborted, and the thread goes on
+    unheeded. An `async def` is cancelled.
 
     Attributes:
         echo: C-ECHO. Without it the answer is success.

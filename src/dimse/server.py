@@ -2,15 +2,16 @@
 
 A connection stays in the waiting room until its A-ASSOCIATE-RQ is complete; then the blocking face has a crew of threads serve it
 (here), the asyncio face gives it a task (`dimse.aio`). `Reception` is what both share.
+
+A server never goes deaf unnoticed. What fails while one connection is looked at closes that connection alone. Where the thread or
+the loop that accepts connections cannot go on, or the threads that serve them, the server fails: `Reception.failed`.
 """
 
 from __future__ import annotations
 
 import logging
-import selectors
 import socket
 import threading
-import time
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -20,10 +21,18 @@ from typing import TYPE_CHECKING, Any, Self
 
 from dimse import admission, arguments, uids
 from dimse.association import LOGGER
-from dimse.errors import AssociationAborted, ConnectionLost, DimseError, OperationTimeout, RemoteProtocolError
+from dimse.errors import (
+    AssociationAborted,
+    ConnectionLost,
+    DimseError,
+    OperationTimeout,
+    RemoteProtocolError,
+    ServerFailed,
+)
 from dimse.handlers import Handlers
 from dimse.happenings import Happening, Observe, ignore
 from dimse.identification import NOT_VERIFIED, NotIdentified, identify
+from dimse.listener import ListeningThread
 from dimse.logs import ABOUT, About
 from dimse.notices import notice
 from dimse.places import Places
@@ -39,10 +48,8 @@ from dimse.settings import (
     validate_ae_title,
 )
 from dimse.text import host_and_port, one_line
-from dimse.transport import READ
-from dimse.transport.base import Listener, tune
-from dimse.transport.crew import Crew
-from dimse.transport.suspending import CrewTransport
+from dimse.transport.base import Listener
+from dimse.transport.crew import LEAVING, say_failed
 from dimse.visitors import Visitor
 from dimse.waiting_room import WaitingRoom
 
@@ -51,12 +58,8 @@ if TYPE_CHECKING:
 
     from dimse.tls import TLS, Security
 
-Run = Callable[[Coroutine[Any, Any, None], Callable[[], None]], None]
-"""Runs a coroutine of a connection; where it cannot, it calls the second argument and raises."""
 
 BACKLOG = 1024
-AT_ONCE = 64  # connections that are accepted before the others get their turn
-BREATHER = 0.1  # seconds without accepting, when the system has no descriptors left
 
 
 @contextmanager
@@ -99,6 +102,11 @@ class Reception:
         observe: Called with what happens to connections and associations, in the thread or on the loop where it happens: it is
             to return soon.
         tls: How to speak TLS, a `dimse.TLS` or any context of `ssl`; None for plain connections.
+
+    Attributes:
+        failed: Why the server can serve no longer, chained to its cause; None while all is well. A server that has failed listens
+            no more, has aborted its associations, and is to be shut down.
+        when_failed: Called once, without arguments, when `failed` has been set; from any thread.
 
     Raises:
         TLSConfigurationError: `tls` cannot be used.
@@ -175,9 +183,12 @@ class Reception:
         self._observer = observe
         self._tls = tls
         self._security = self._secured()
+        self.failed: ServerFailed | None = None
+        self.when_failed: Callable[[], object] = lambda: None
         self._wanted_address = arguments.host_and_port("address", address, least=0)
         self._share_port = share_port
         self._listener: Listener | None = None
+        self._lock = threading.Lock()
         self._accepting = True  # but when the system has no descriptors left
         self._places = Places(limits.associations, limits.most_per_address)
         self._buffers = Buffers()
@@ -191,7 +202,7 @@ class Reception:
         Raises:
             RuntimeError: The server does not listen.
         """
-        if self._listener is None:
+        if self._listener is None or self._listener.fileno() < 0:
             raise RuntimeError("the server does not listen")
         host, port = self._listener.getsockname()[:2]
         return str(host), int(port)
@@ -221,7 +232,7 @@ class Reception:
         self,
         watch: Callable[[Visitor, int], None],
         unwatch: Callable[[Visitor], None],
-        run: Run,
+        run: Callable[[Visitor, Coroutine[Any, Any, None], Callable[[], None]], None],
         rouse: Callable[[], None],
     ) -> WaitingRoom:
         """Make the room for half-open connections.
@@ -229,15 +240,15 @@ class Reception:
         Args:
             watch: As of `WaitingRoom`.
             unwatch: As of `WaitingRoom`.
-            run: Run a coroutine of a connection beside the room; what comes second is called where it cannot be run.
+            run: Runs a coroutine of a visitor beside the room; what comes last is called where it does not begin to run.
             rouse: Have `WaitingRoom.expire` called; from within such a coroutine.
         """
 
         def check(visitor: Visitor) -> None:
-            run(self._check(room, visitor, rouse), partial(room.checked, visitor, NOT_VERIFIED))
+            run(visitor, self._check(room, visitor, rouse), partial(room.checked, visitor, NOT_VERIFIED))
 
         def welcome(visitor: Visitor) -> None:
-            run(self._serve(visitor), partial(self._places.give_back, visitor.address))
+            run(visitor, self._serve(visitor), partial(self._abandon, visitor))
 
         room = WaitingRoom(
             watch=watch,
@@ -254,11 +265,38 @@ class Reception:
         )
         return room
 
-    def _cannot_accept(self, error: OSError) -> None:
-        """Say so, once: it is tried again and again until it can."""
-        if self._accepting:
-            LOGGER.warning("cannot accept a connection: %s", error.strerror)
-        self._accepting = False
+    def _note_accepting(self, error: Exception | None) -> None:
+        """Say once why no connection can be accepted: it is tried again and again until one can, which None tells."""
+        if error is not None and self._accepting:
+            words = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
+            LOGGER.warning("cannot accept a connection: %s", words)
+        self._accepting = error is None
+
+    def _fail(self, error: BaseException) -> None:
+        """Note that the server can serve no longer, and abort its associations; nothing is raised."""
+        with self._lock:
+            if self.failed is not None:
+                return
+            words = one_line(f"{type(error).__name__}: {error}")
+            self.failed = ServerFailed(f"the server has failed and listens no more: {words}")
+            self.failed.__cause__ = error
+        with suppress(Exception):
+            LOGGER.error("%s", self.failed, exc_info=error if LOGGER.isEnabledFor(logging.DEBUG) else None)
+        self._end_all(AsyncAssociation.abort)
+        try:
+            self.when_failed()
+        except Exception as second:
+            say_failed("what is told of the failure of a server failed", second)
+
+    def _abandon(self, visitor: Visitor) -> None:
+        """Take back the place of an association that will not be served any more, and close its connection."""
+        self._places.give_back(visitor.address)
+        visitor.transport.close()
+
+    def _say_left_behind(self, count: int) -> None:
+        """Say that the server ends though handlers have not returned."""
+        if count:
+            LOGGER.error("%d associations are left behind, for their handlers have not returned", count)
 
     def _observe(self, happening: Happening) -> None:
         try:
@@ -300,20 +338,18 @@ class Reception:
 
     async def _serve(self, visitor: Visitor) -> None:
         """Serve one association to its end. Nothing that happens to it is raised: it is a line in the log."""
+        (host, port), association, why = visitor.peer, None, ""
         transport, request = visitor.transport, visitor.request
         assert request is not None
-        host, port = visitor.peer
-        ABOUT.set(
-            About((host, port), request.calling_ae_title, request.called_ae_title)
-        )  # to the end of the thread or task
-        happened = partial(
-            Happening,
-            peer=(host, port),
-            calling_ae_title=request.calling_ae_title,
-            called_ae_title=request.called_ae_title,
-        )
-        association, why = None, ""
         try:
+            # To the end of the thread or task.
+            ABOUT.set(About((host, port), request.calling_ae_title, request.called_ae_title))
+            happened = partial(
+                Happening,
+                peer=(host, port),
+                calling_ae_title=request.calling_ae_title,
+                called_ae_title=request.called_ae_title,
+            )
             association = await AsyncAssociation.accept(
                 transport,
                 visitor.upper_layer,
@@ -350,9 +386,11 @@ class Reception:
                 self._observe(happened("protocol", why=why))
             level = logging.WARNING if isinstance(error, ConnectionLost) else logging.ERROR
             LOGGER.log(level, "%s:%d: %s", host, port, one_line(str(error)))
+        except Exception as error:
+            why = f"{type(error).__name__}: {error}"
+            say_failed(f"{host_and_port(host, port)}: the association was ended, for the server failed", error)
         finally:
-            transport.close()
-            self._places.give_back(visitor.address)
+            self._abandon(visitor)
             if association is not None:
                 self._observe(happened("ended", why=why))
 
@@ -368,17 +406,20 @@ class Reception:
         """End every association, those too that are being accepted now."""
         self._ending = end
         for association in list(self._associations):
-            end(association)
+            try:
+                end(association)
+            except Exception as error:
+                say_failed("an association was not ended in order", error)
 
 
 class Server(Reception):
     """A server whose associations share a few threads; while a handler waits, others go on.
 
     Use it as a context manager: it listens within the block, in the background, and `serve_forever` waits. See `Reception` for the
-    arguments.
+    arguments. `async def` handlers run on one event loop, which lives as long as the server.
     """
 
-    _listening: threading.Thread | None = None
+    _thread: ListeningThread | None = None
 
     def __enter__(self) -> Self:
         self.start()
@@ -393,127 +434,87 @@ class Server(Reception):
         """Listen, and accept connections in a thread of its own.
 
         Raises:
-            OSError: The address cannot be bound.
+            OSError: The address cannot be bound, or the system has no descriptors.
+            ServerFailed: The system has no thread for it.
         """
         listener = self.listen()
+        self.failed = None
         self._stopped = threading.Event()
-        self._is_deaf = threading.Event()
-        self._is_ending = self._has_ended = False
-        self._waker, self._woken = socket.socketpair()
-        self._waker.setblocking(False)
-        self._selector = selectors.DefaultSelector()
-        self._room = self._waiting_room(self._watch, self._unwatch, self._run_by_the_crew, self._rouse)
-        self._selector.register(listener, selectors.EVENT_READ, self._accept)
-        self._selector.register(self._woken, selectors.EVENT_READ, None)
-        self._crew = Crew(self._rouse)
-        self._listening = threading.Thread(target=self._listen, name="dimse-listener", daemon=True)
-        self._listening.start()
+        try:
+            thread = self._thread = ListeningThread(
+                listener, furnish=self._waiting_room, note_accepting=self._note_accepting, fail=self._fail
+            )
+            thread.start()
+        except BaseException as error:
+            self._thread = self._listener = None
+            listener.close()
+            if isinstance(error, RuntimeError):
+                raise ServerFailed(f"the server cannot start: {error}") from error
+            raise
 
     def serve_forever(self) -> None:
-        """Wait until `shutdown` is called, from a signal handler or another thread."""
+        """Wait until `shutdown` is called, from a signal handler or another thread.
+
+        Raises:
+            ServerFailed: The server can serve no longer; it listens no more.
+        """
+        thread = self._thread
         self._stopped.wait()
+        if self.failed is not None:
+            if thread is not None:
+                thread.is_deaf.wait(LEAVING)
+            raise self.failed
+
+    def _fail(self, error: BaseException) -> None:
+        """Note that the server can serve no longer: its listener is closed, and its associations are aborted."""
+        thread = self._thread
+        if thread is not None:
+            thread.stop()
+        super()._fail(error)
+        self._stopped.set()
 
     def shutdown(self, drain: float = 0) -> None:
         """Stop listening; let messages under way be answered for `drain` seconds, and abort every association.
 
-        From any thread, that of a handler too: its own association then ends after it.
+        It returns some seconds later at the most: handlers that have not returned by then are left behind, which is an error in
+        the log, and do not keep the process from ending. From any thread, that of a handler too: its own association then ends
+        after it. Called in `observe` it returns before the server has ended.
         """
-        if self._listening is None:
+        thread, self._thread = self._thread, None
+        if thread is None:
             return
-        listening, self._listening = self._listening, None
-        self._is_ending = True
-        self._rouse()
-        self._is_deaf.wait()
+        if thread is threading.current_thread():
+            # In `observe`: the thread cannot wait for itself.
+            self._thread = thread
+            threading.Thread(target=self.shutdown, args=(drain,), name="dimse-shutdown").start()
+            return
+        thread.stop()
+        if not thread.is_deaf.wait(LEAVING):
+            LOGGER.error("the listening thread is left behind, for what observes the server has not returned")
         if drain:
             self._end_all(AsyncAssociation.finish)
-            self._crew.wait(drain)
+            thread.crew.wait(drain)
         self._end_all(AsyncAssociation.abort)
-        self._crew.wait(None)
-        self._crew.close()
-        self._has_ended = True
-        self._rouse()
-        listening.join()
-        self._waker.close()
-        self._woken.close()
+        thread.crew.cancel()
+        self._say_left_behind(thread.crew.wait(LEAVING))
+        thread.crew.close()
+        thread.end(LEAVING)
         self._listener = None
         self._stopped.set()
 
-    # --- the listening thread ---
+    @property
+    def heartbeat(self) -> float:
+        """When the server was last seen to be alive, on `time.monotonic()`.
 
-    def _listen(self) -> None:
-        """Accept connections, and look out for what hangs: until the last association has ended."""
-        with self._selector:
-            try:
-                self._receive_visitors()
-            finally:
-                self._is_deaf.set()
-            while not self._has_ended:
-                if self._selector.select(self._crew.look_out()):
-                    self._woken.recv(4096)
+        Since then the thread that listens has begun a round of its loop, and one of those that serve has been through its own. They
+        go round when there is work, and after `ask_for_heartbeat`.
+        """
+        thread = self._thread
+        return 0.0 if thread is None or self.failed is not None else min(thread.beat, thread.crew.beat)
 
-    def _receive_visitors(self) -> None:
-        assert self._listener is not None
-        pause = 0.0  # until when nothing is accepted
-        with self._listener:
-            while True:
-                wait = _least(self._room.expire(), self._crew.look_out(), BREATHER if pause else None)
-                for key, _ in self._selector.select(wait):
-                    if key.fileobj is self._woken:
-                        self._woken.recv(4096)
-                    elif isinstance(key.data, Visitor):
-                        self._room.ready(key.data)
-                    elif not self._accept():
-                        self._selector.unregister(self._listener)
-                        pause = time.monotonic() + BREATHER
-                if self._is_ending:
-                    self._room.clear()
-                    if not pause:
-                        self._selector.unregister(self._listener)
-                    return
-                if pause and time.monotonic() >= pause:
-                    pause = 0.0
-                    self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
-
-    def _rouse(self) -> None:
-        """End the listening thread's wait; from any thread."""
-        with suppress(BlockingIOError):  # it is awake already
-            self._waker.send(b"x")
-
-    def _accept(self) -> bool:
-        """Take new connections in; False if the system has no descriptors for them."""
-        assert self._listener is not None
-        for _ in range(AT_ONCE):
-            try:
-                connection, _ = self._listener.accept()
-            except (BlockingIOError, InterruptedError, ConnectionError):
-                return True
-            except OSError as error:
-                self._cannot_accept(error)
-                return False
-            self._accepting = True
-            with suppress(OSError):  # reset already: its first read will say so
-                tune(connection)
-            self._room.enter(CrewTransport(connection, self._crew))
-        return True
-
-    def _watch(self, visitor: Visitor, events: int) -> None:
-        wanted = selectors.EVENT_READ if events == READ else selectors.EVENT_WRITE
-        try:
-            self._selector.modify(visitor.transport, wanted, visitor)
-        except KeyError:
-            self._selector.register(visitor.transport, wanted, visitor)
-
-    def _unwatch(self, visitor: Visitor) -> None:
-        self._selector.unregister(visitor.transport)
-
-    def _run_by_the_crew(self, coroutine: Coroutine[Any, Any, None], abandon: Callable[[], None]) -> None:
-        try:
-            self._crew.serve(coroutine)
-        except BaseException:
-            abandon()
-            raise
-
-
-def _least(*waits: float | None) -> float | None:
-    """The shortest of some waits, where None has no end."""
-    return min((wait for wait in waits if wait is not None), default=None)
+    def ask_for_heartbeat(self) -> None:
+        """Wake the threads of the server: if they are alive, `heartbeat` is later than this call a moment afterwards."""
+        thread = self._thread
+        if thread is not None:
+            thread.rouse()
+            thread.crew.ask_for_beat()

@@ -27,6 +27,8 @@ PATIENCE = 0.02
 """Seconds that one may have its turn for, as far as the others go."""
 WORTH = 0.0002
 """Seconds of a wait that it is worth to step aside for: what handing on costs, twice."""
+MOST_WAITS = 64
+"""Handlers whose times are known; a server has a few."""
 
 
 class Round:
@@ -132,6 +134,27 @@ class Wait:
         finally:
             seconds, before = time.monotonic() - started, self._seconds
             self._seconds = seconds if before is None else before + (seconds - before) / 8
+
+
+class Waits:
+    """How long each of some handlers takes. A handler is known by itself, and not by its `id`, which another one may have later."""
+
+    __slots__ = ("_of",)
+
+    def __init__(self) -> None:
+        self._of: dict[Callable[..., object], Wait] = {}
+
+    def of(self, handler: Callable[..., object]) -> Wait:
+        """Return what is known of how long a handler takes: nothing, if it cannot be a key."""
+        try:
+            wait = self._of.get(handler)
+        except TypeError:
+            return Wait()
+        if wait is None:
+            if len(self._of) >= MOST_WAITS:
+                self._of.clear()
+            wait = self._of[handler] = Wait()
+        return wait
 
 
 def brief(handler: F) -> F:

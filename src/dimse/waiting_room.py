@@ -11,8 +11,9 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ParamSpec
 
 from dimse import admission
 from dimse.admission import Refusal
@@ -24,7 +25,7 @@ from dimse.notices import notice
 from dimse.places import DELAYS, Checks, Delays, Places
 from dimse.pump import LINGER, LOGGER, MOST_HEARD, dump_if_debugging
 from dimse.settings import Acceptor, Limits, Timeouts, UserIdentity
-from dimse.text import one_line
+from dimse.text import host_and_port, one_line
 from dimse.transport import READ
 from dimse.transport.base import Transport, is_a_breach
 from dimse.upper_layer import negotiation, pdu
@@ -33,6 +34,8 @@ from dimse.visitors import Crowd, Visitor
 
 if TYPE_CHECKING:
     from dimse.tls import Security
+
+P = ParamSpec("P")
 
 Network = IPv4Network | IPv6Network
 
@@ -98,20 +101,30 @@ class WaitingRoom:
         return len(self._crowd)
 
     def enter(self, transport: Transport) -> None:
-        """Take a new connection in; it may be turned away."""
-        upper = UpperLayer(requestor=False, maximum_length=self._acceptor.maximum_length)
-        upper.transport_opened()
-        visitor = Visitor(transport, upper, _after(self._timeouts.acse))
+        """Take a new connection in, or turn it away; nothing is raised."""
+        visitor: Visitor | None = None
+        try:
+            upper = UpperLayer(requestor=False, maximum_length=self._acceptor.maximum_length)
+            upper.transport_opened()
+            visitor = Visitor(transport, upper, _after(self._timeouts.acse))
+            self._take_in(visitor)
+        except Exception as error:
+            _say_failed(visitor.peer if visitor else ("", 0), error)
+            if visitor is not None:
+                self._close(visitor)
+            _close_transport(transport)
+
+    def _take_in(self, visitor: Visitor) -> None:
         host = visitor.peer[0]
         if not host:
             # Without an address of its other end the connection has been reset already.
             LOGGER.debug("a connection was reset before it was looked at")
-            transport.close()
+            visitor.transport.close()
             return
         if self._networks and not _is_in(host, self._networks):
             notice("turned away", host, "%s: not allowed to connect from there", visitor)
             self._observe(Happening("turned away", visitor.peer))
-            transport.close()
+            visitor.transport.close()
             return
         if self._crowd and len(self) >= self._limits.half_open:
             self._give_way(self._crowd.one_of_most(), f"{self._limits.half_open} connections")
@@ -121,9 +134,9 @@ class WaitingRoom:
         else:
             visitor.secured, visitor.deadline = False, _after(self._timeouts.connect)
             try:
-                transport.begin_tls(security)
+                visitor.transport.begin_tls(security)
             except TLSError:  # it is gone already
-                transport.close()
+                visitor.transport.close()
                 return
             self._shaking_hands[visitor] = None
         self._crowd.add(visitor)
@@ -142,9 +155,19 @@ class WaitingRoom:
         self._close(visitor)
 
     def ready(self, visitor: Visitor) -> None:
-        """Something can be read from a visitor, or written to it in its TLS handshake."""
-        if visitor not in self._crowd:
-            return  # it has given way to another one since that was seen
+        """Go on with a visitor that can be read from, or written to in its TLS handshake; nothing is raised."""
+        if visitor in self._crowd:  # else it has given way to another one since that was seen
+            self._guarded(visitor, self._look_at, visitor)
+
+    def _guarded(self, visitor: Visitor, act: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
+        """Do something with a visitor; where that fails, the visitor's connection is closed and nothing else notices."""
+        try:
+            act(*args, **kwargs)
+        except Exception as error:
+            _say_failed(visitor.peer, error)
+            self._close(visitor)
+
+    def _look_at(self, visitor: Visitor) -> None:
         try:
             if visitor.secured or self._shake_hands(visitor):
                 self._receive(visitor)
@@ -178,35 +201,39 @@ class WaitingRoom:
         return True
 
     def _receive(self, visitor: Visitor) -> None:
+        """Take in what has come; one look a turn, so that a visitor that never stops sending does not take the time of all."""
+        while self._receive_some(visitor) and visitor.transport.holds_data:
+            pass
+
+    def _receive_some(self, visitor: Visitor) -> bool:
+        """Take in what one call brings; return whether the visitor is to be looked at further."""
         upper = visitor.upper_layer
-        while True:
-            count = visitor.transport.receive_now(self._buffer)
-            if count is None:
-                return
+        count = visitor.transport.receive_now(self._buffer)
+        if not count or visitor.leaving:
             if count == 0:
                 self._close(visitor)
-                return
-            if visitor.leaving:
-                return
-            indications = upper.receive(self._buffer[:count])
-            if visitor.request is None:
-                self._hold(visitor, upper.held)
-            if visitor not in self._crowd:  # it has given way
-                return
-            request = indications[0] if indications else None
-            if isinstance(request, pdu.AssociateRQ) and upper.state == "Sta3":
-                self._decide(visitor, request)
-                return
-            if upper.owes:  # it spoke no DICOM, or out of turn
-                self._say_why(visitor)
-                self._see_off(visitor, LINGER)
-            elif upper.closing:
-                self._close(visitor)
-            if visitor.transport.closed:
-                return
-            visitor.transport.acknowledge()  # the rest of its request may wait for that
-            if not visitor.transport.holds_data:
-                return  # one look a turn: a visitor that never stops sending does not take the time of all
+            return False
+        indications = upper.receive(self._buffer[:count])
+        request = indications[0] if indications else None
+        if isinstance(request, pdu.AssociateRQ) and upper.state == "Sta3":
+            # What came behind the request is the association's, and counts here no more.
+            self._crowd.hold(visitor, 0)
+            self._decide(visitor, request)
+            return False
+        if visitor.request is None:
+            self._hold(visitor, upper.held)
+            if visitor not in self._crowd:
+                # It has given way to what it brought itself.
+                return False
+        if upper.owes:  # it spoke no DICOM, or out of turn
+            self._say_why(visitor)
+            self._see_off(visitor, LINGER)
+        elif upper.closing:
+            self._close(visitor)
+        if visitor.transport.closed:
+            return False
+        visitor.transport.acknowledge()  # the rest of its request may wait for that
+        return True
 
     def _hold(self, visitor: Visitor, held: int) -> None:
         """Count what has arrived of a visitor's request; the oldest give way when all of them are too much."""
@@ -280,7 +307,7 @@ class WaitingRoom:
 
     def _begin_checks(self) -> None:
         while (visitor := self._checks.begin()) is not None:
-            self._check(visitor)
+            self._guarded(visitor, self._check, visitor)
 
     def checked(self, visitor: Visitor, why: str) -> None:
         """Note that the check of a visitor's user identity has ended; from any thread. `expire` then goes on with the visitor.
@@ -292,8 +319,9 @@ class WaitingRoom:
         self._checked.append((visitor, why))
 
     def _settle(self, visitor: Visitor, why: str) -> None:
-        """Admit or refuse a visitor whose check has ended, and begin the next check."""
+        """Begin the next check, and admit or refuse a visitor whose check has ended."""
         self._checks.end(visitor.address)
+        self._begin_checks()
         identity = visitor.identity
         if identity is not None and why:
             self._verified.discard(identity)
@@ -305,7 +333,6 @@ class WaitingRoom:
                 self._not_identified(visitor, why, self._delays.failed(visitor.address))
             else:
                 self._admit(visitor)
-        self._begin_checks()
 
     def _not_identified(self, visitor: Visitor, why: str, delay: float = 0) -> None:
         """Refuse a visitor for its user identity; the answer goes out after a delay in seconds."""
@@ -355,7 +382,8 @@ class WaitingRoom:
             The seconds until the next has been here too long; None if none will have.
         """
         while self._checked:
-            self._settle(*self._checked.popleft())
+            visitor, why = self._checked.popleft()
+            self._guarded(visitor, self._settle, visitor, why)
         now = time.monotonic()
         nearest = float("inf")  # as the deadlines are where the timeout is unlimited
         for visitors in self._stages:
@@ -364,7 +392,7 @@ class WaitingRoom:
                 if visitor.deadline > now:
                     nearest = min(nearest, visitor.deadline - now)
                     break
-                self._time_is_up(visitor)
+                self._guarded(visitor, self._time_is_up, visitor)
         return nearest if nearest < float("inf") else None
 
     def _time_is_up(self, visitor: Visitor) -> None:
@@ -383,10 +411,15 @@ class WaitingRoom:
                 self._close(visitor)
 
     def _close(self, visitor: Visitor) -> None:
-        self._unwatch(visitor)
+        """Close a visitor's connection; again does nothing, and nothing is raised."""
         self._forget(visitor)
         self._crowd.hold(visitor, 0)
-        visitor.transport.close()
+        if visitor.transport.closed:
+            return
+        # The system forgets a descriptor when it is closed, and a loop finds out when the number is used again.
+        with suppress(Exception):
+            self._unwatch(visitor)
+        _close_transport(visitor.transport)
 
     def _forget(self, visitor: Visitor) -> None:
         """Take a visitor out of the room's tables."""
@@ -395,6 +428,27 @@ class WaitingRoom:
         self._crowd.remove(visitor)
         if visitor.identity is not None:
             self._checks.remove(visitor.address, visitor.identity.primary, visitor)
+
+
+def _close_transport(transport: Transport) -> None:
+    """Close a connection whose end interests nobody; nothing is raised."""
+    try:
+        transport.close()
+    except Exception as error:
+        _say_failed(("", 0), error)
+
+
+def _say_failed(peer: tuple[str, int], error: Exception) -> None:
+    """Log why a connection was closed that its peer has done nothing to; nothing is raised."""
+    with suppress(Exception):
+        where = f"{host_and_port(*peer)}: " if peer[0] else ""
+        words = one_line(f"{type(error).__name__}: {error}")
+        LOGGER.error(
+            "%sthe connection was closed, for the server failed: %s",
+            where,
+            words,
+            exc_info=LOGGER.isEnabledFor(logging.DEBUG),
+        )
 
 
 def _after(seconds: float) -> float:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import dimse
-from dimse.tools import audit, common, identity, listening, tls
+from dimse.tools import audit, common, identity, listening, processes, tls
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,10 +27,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     tls.settle(parser, options, logger)
     identity.settle_acceptor(parser, options, logger)
     audit.settle(parser, options, options.ae_title, sends=False)
-    return listening.run(options, logger, shared)
+    return processes.run(options, logger, shared)
 
 
 @contextmanager
-def shared(options: argparse.Namespace) -> Iterator[listening.Serving]:
+def shared(options: argparse.Namespace) -> Iterator[processes.Serving]:
     """Nothing but the options."""
     yield lambda: listening.make_server(options, dimse.Handlers())

@@ -54,6 +54,17 @@ def notify(state: str) -> None:
         LOGGER.warning("cannot notify the service manager: %s", error.strerror or error)
 
 
+def watchdog_seconds() -> float:
+    """Return within how many seconds the service manager wants to hear that all is well; 0 if it does not.
+
+    See sd_watchdog_enabled(3).
+    """
+    microseconds, process = os.environ.get("WATCHDOG_USEC", ""), os.environ.get("WATCHDOG_PID", "")
+    if not microseconds.isdecimal() or (process and process != str(os.getpid())):
+        return 0.0
+    return int(microseconds) / 1e6
+
+
 def _write(path: str, content: bytes) -> bool:
     """Put `content` under a name at once; False if the name stands for what cannot be replaced, and was written to."""
     with suppress(FileNotFoundError):

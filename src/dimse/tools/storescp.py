@@ -16,7 +16,7 @@ from dimse.archive.file_store import MOST_DUPLICATES, Durability, OnDuplicate
 from dimse.archive.layout import DEFAULT, FIELDS, Layout
 from dimse.archive.stored import Stored
 from dimse.sinks import DiscardSink
-from dimse.tools import audit, common, identity, listening, tls
+from dimse.tools import audit, common, identity, listening, processes, tls
 
 if TYPE_CHECKING:
     # They load much, and are for the options under "events".
@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     tls.settle(parser, options, logger)
     identity.settle_acceptor(parser, options, logger)
     audit.settle(parser, options, options.ae_title, sends=False)
-    return listening.run(options, logger, shared)
+    return processes.run(options, logger, shared)
 
 
 def make_parser(arguments: Sequence[str]) -> common.Parser:
@@ -171,7 +171,7 @@ def _command(text: str) -> Command:
 
 
 @contextmanager
-def shared(options: argparse.Namespace) -> Iterator[listening.Serving]:
+def shared(options: argparse.Namespace) -> Iterator[processes.Serving]:
     """The folder and the report, which are one for all workers; each has events of its own."""
     listeners: list[Events] = []  # of this process
 

@@ -6,7 +6,8 @@ import asyncio
 import inspect
 import socket
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Executor
 from contextlib import suppress
 from contextvars import copy_context
 from functools import partial
@@ -23,10 +24,17 @@ BREATH_BYTES, BREATH_SECONDS = 256 * 1024, 0.002
 
 
 class AsyncioTransport(Transport):
-    """A transport connection on the running event loop."""
+    """A transport connection on the running event loop.
 
-    def __init__(self, connection: socket.socket) -> None:
+    Args:
+        connection: A connected socket, or one about to be.
+        executor: Where `def` handlers run; None for the loop's own pool of threads.
+    """
+
+    def __init__(self, connection: socket.socket, executor: Executor | None = None) -> None:
         super().__init__(connection)
+        self._executor = executor
+        self._is_abandoned = False
         self._loop = asyncio.get_running_loop()
         self._descriptor = connection.fileno()
         self._moved = 0
@@ -66,7 +74,7 @@ class AsyncioTransport(Transport):
             self._moved, self._breathed = 0, time.monotonic()
 
     async def call(self, function: Callable[..., T | Awaitable[T]], *args: Any) -> T:
-        """Await an `async def`; run a `def` in the loop's bounded pool of threads."""
+        """Await an `async def`; run a `def` in another thread."""
         if inspect.iscoroutinefunction(function):
             awaited: T = await function(*args)
             return awaited
@@ -88,17 +96,24 @@ class AsyncioTransport(Transport):
 
     async def _in_thread(self, function: Callable[..., T], *args: Any) -> T:
         """Run it in a thread, to its end: a cancellation waits for that, since what it works on is let go afterwards."""
-        future = self._loop.run_in_executor(None, partial(copy_context().run, function, *args))
+        future = self._loop.run_in_executor(self._executor, partial(copy_context().run, function, *args))
         cancelled = False
         while not future.done():
             try:
                 await asyncio.wait([future])
             except asyncio.CancelledError:
+                if self._is_abandoned:
+                    future.cancel()
+                    raise
                 cancelled = True
         task = asyncio.current_task()
         if cancelled and task is not None:
             task.cancel()  # its result is taken in, and the next wait ends the task
         return future.result()
+
+    def abandon(self) -> None:
+        """Let a cancellation end the wait for a handler that does not return; its thread goes on, unheeded."""
+        self._is_abandoned = True
 
 
 async def resolve(host: str, port: int, deadline: float | None) -> list[tuple[int, Address]]:
@@ -111,20 +126,28 @@ async def resolve(host: str, port: int, deadline: float | None) -> list[tuple[in
     return [(family, address) for family, _, _, _, address in found]
 
 
-def accept(listener: Listener, most: int) -> Iterator[AsyncioTransport]:
-    """The connections that a listening socket has now, `most` of them at the most.
+def accept(listener: Listener, executor: Executor) -> AsyncioTransport | None:
+    """Accept the next connection of a listening socket; return None if there is none.
+
+    Args:
+        listener: Where connections come from.
+        executor: Where the handlers of this one run.
 
     Raises:
         OSError: Descriptors have run out.
     """
-    for _ in range(most):
-        try:
-            connection, _ = listener.accept()
-        except (BlockingIOError, InterruptedError, ConnectionError):
-            return
-        with suppress(OSError):  # reset already: its first read will say so
+    try:
+        connection, _ = listener.accept()
+    except (BlockingIOError, InterruptedError, ConnectionError):
+        return None
+    try:
+        # A connection that has been reset already says so at its first read.
+        with suppress(OSError):
             tune(connection)
-        yield AsyncioTransport(connection)
+        return AsyncioTransport(connection, executor)
+    except BaseException:
+        connection.close()
+        raise
 
 
 async def connect(host: str, port: int, timeout: float) -> Transport:

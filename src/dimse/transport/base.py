@@ -56,6 +56,7 @@ class Transport(ABC):
         self._socket: socket.socket | TLSSocket = connection
         self._tls: TLSSocket | None = None
         self._closed = False
+        self._peer: tuple[str, int] | None = None
 
     # --- what a driver decides ---
 
@@ -259,12 +260,14 @@ class Transport(ABC):
 
     @property
     def peer_address(self) -> tuple[str, int]:
-        """Host and port of the peer, as numbers."""
-        try:
-            name = self._plain.getpeername()
-        except OSError:
-            return "", 0
-        return str(name[0]), int(name[1])
+        """Host and port of the peer, as numbers; ("", 0) where the connection was reset before this was asked for."""
+        if self._peer is None:
+            try:
+                name = self._plain.getpeername()
+            except OSError:
+                return "", 0
+            self._peer = str(name[0]), int(name[1])
+        return self._peer
 
 
 def open_socket(family: int) -> socket.socket:

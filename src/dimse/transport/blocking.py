@@ -57,9 +57,11 @@ class BlockingTransport(Transport):
 
     def close(self) -> None:
         """Close the connection; again does nothing."""
-        if not self.closed:
-            self._attention.end()
-        super().close()
+        try:
+            if not self.closed:
+                self._attention.end()
+        finally:
+            super().close()
 
     def _want(self, events: int) -> None:
         if self._registered != events:
@@ -69,15 +71,19 @@ class BlockingTransport(Transport):
     async def call(self, function: Callable[..., T | Awaitable[T]], *args: Any) -> T:
         """Run it here; an `async def` gets an event loop of its own for the time."""
         if is_brief(function):
-            return to_its_end(function, *args)
+            return self._to_its_end(function, *args)
         with aside():
-            return to_its_end(function, *args)
+            return self._to_its_end(function, *args)
 
     async def call_within(self, seconds: float, function: Callable[..., T | Awaitable[T]], *args: Any) -> T:
         """As `call`, in a thread of its own."""
         with aside():
-            answer: T = call_in_thread(to_its_end, function, *args).result(seconds)
+            answer: T = call_in_thread(self._to_its_end, function, *args).result(seconds)
         return answer
+
+    def _to_its_end(self, function: Callable[..., T | Awaitable[T]], *args: Any) -> T:
+        """Call a `def` or an `async def` in the calling thread, and return its answer."""
+        return to_its_end(function, *args)
 
 
 def events_of(flags: int) -> int:

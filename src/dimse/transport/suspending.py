@@ -14,7 +14,7 @@ from contextvars import copy_context
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from dimse.transport.blocking import BREATH_BYTES, BlockingTransport, events_of, to_its_end
+from dimse.transport.blocking import BREATH_BYTES, BlockingTransport, events_of
 from dimse.turns import is_brief
 
 if TYPE_CHECKING:
@@ -62,16 +62,16 @@ class CrewTransport(BlockingTransport):
     async def breathe(self, count: int) -> None:
         """Let other associations have their turn after a MiB without a wait, or 32 small pieces."""
         self._moved += count + PIECE
-        if self._moved >= BREATH_BYTES and self._crew.is_shared:
+        if self._moved >= BREATH_BYTES and (self._crew.is_shared or self._crew.is_beat_wanted):
             self._moved = 0
             await suspended(None)
 
     async def call(self, function: Callable[..., T | Awaitable[T]], *args: Any) -> T:
         """As `BlockingTransport.call`; another thread calls it if it takes as long as to be worth that."""
-        run: Callable[..., T] = to_its_end
+        run: Callable[..., T] = self._to_its_end
         if is_brief(function):
             return run(function, *args)
-        wait = self._crew.wait_of(function)
+        wait = self._crew.waits.of(function)
         if not (wait.is_long and self._crew.is_shared):
             return wait.call(run, function, *args)
         job = Job(wait.time, run, function, *args)
@@ -79,11 +79,17 @@ class CrewTransport(BlockingTransport):
         answer: T = job.result()
         return answer
 
+    def _to_its_end(self, function: Callable[..., T | Awaitable[T]], *args: Any) -> T:
+        """Call a `def` here, and run an `async def` on the event loop of the server; return its answer."""
+        return self._crew.to_its_end(function, *args)
+
     def close(self) -> None:
         """Close the connection; again does nothing."""
-        if not self.closed:
-            self._crew.forget(self._descriptor)
-        super().close()
+        try:
+            if not self.closed:
+                self._crew.forget(self._descriptor)
+        finally:
+            super().close()
 
 
 class Job:
