@@ -35,8 +35,18 @@ def serving(echo: Echo | None = None, **options: Any) -> Iterator[dimse.Server]:
         yield server
 
 
+others: set[threading.Thread] = set()
+"""Threads that were there before the test: handlers of another test may have been left behind in them."""
+
+
+@pytest.fixture(autouse=True)
+def _know_the_others() -> None:
+    others.clear()
+    others.update(threading.enumerate())
+
+
 def threads_of_the_crew() -> list[threading.Thread]:
-    return [thread for thread in threading.enumerate() if thread.name == "dimse-server"]
+    return [thread for thread in threading.enumerate() if thread.name == "dimse-server" and thread not in others]
 
 
 def until(holds: Callable[[], bool]) -> None:
