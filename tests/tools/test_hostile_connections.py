@@ -138,7 +138,7 @@ TLS = ("--tls", "--tls-cert", "{server}", "--tls-key", "{server_key}", "--tls-ca
 ME = dimse.UserIdentity(2, b"me", b"secret")
 
 # The options that print something and end, and those of TLS that go with another one alone, whose values are there.
-NOT_FOR_A_SERVER = {"help", "version", "print_completion", "port"}
+NOT_FOR_A_SERVER = {"help", "version", "print_completion", "port", "pending_studies"}
 
 OPTIONS: dict[str, Given] = {
     "quiet": given("-q"),
@@ -159,6 +159,7 @@ OPTIONS: dict[str, Given] = {
     "allow_calling": given("--allow-calling", "FRIEND", calling_ae_title="FRIEND"),
     "allow_from": given("--allow-from", "127.0.0.0/8"),
     "max_associations": given("--max-associations", "50"),
+    "max_per_address": given("--max-per-address", "20"),
     "acse_timeout": given("-ta", "0.05"),
     "dimse_timeout": given("-td", "1"),
     "network_timeout": given("-tn", "1"),
@@ -180,11 +181,14 @@ OPTIONS: dict[str, Given] = {
     "implicit": given("-xi"),
     "accept_unknown": given("--accept-unknown"),
     "accept_only": given("--accept-only", "CTImageStorage"),
+    "accept_syntax": given("--accept-syntax", "any"),
+    "accept_cut_short": given("--accept-cut-short"),
     "no_echo": given("--no-echo", refused=True),
     "output_directory": given("-od", "{folder}/in"),
     "ignore": given("--ignore"),
     "layout": given("--layout", "{{StudyInstanceUID}}/{{SOPInstanceUID}}.dcm"),
     "on_duplicate": given("--on-duplicate", "reject"),
+    "max_duplicates": given("--max-duplicates", "1"),
     "durability": given("--durability", "none"),
     "mode": given("--mode", "640"),
     "exec": given("--exec", "true"),
