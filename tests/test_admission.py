@@ -471,3 +471,18 @@ def test_the_end_of_the_server_does_not_wait_for_those_that_wait(face: Face) -> 
         for scu in waiting:
             assert scu.read() == "closed"
     assert check.asked <= 5
+
+
+@on_both_faces
+def test_the_next_association_has_the_place_of_one_that_is_released_and_not_closed(face: Face) -> None:
+    with serving(face, limits=Limits(associations=1)) as port, HostileSCU(port) as first, HostileSCU(port) as second:
+        first.associate()
+        first.send(RELEASE_RQ)
+        assert first.read() == "A-RELEASE-RP"
+        second.associate()
+        second.send(RELEASE_RQ)
+        assert second.read() == "A-RELEASE-RP"
+        # Both connections stand, and no more than one may without a place.
+        with HostileSCU(port) as third:
+            third.send(associate_rq())
+            assert third.read() == "A-ASSOCIATE-RJ 2/3/2"

@@ -202,3 +202,15 @@ def test_so_many_addresses_are_remembered_and_no_more() -> None:
     assert len(delays) == MOST_REMEMBERED
     assert delays.failed("address 0") == DELAYS[0]
     assert delays.failed(f"address {MOST_REMEMBERED}") == DELAYS[1]
+
+
+def test_a_released_association_has_no_place_though_its_connection_stands() -> None:
+    places = Places(1, 1)
+    assert places.take(ONE) == ""
+    assert places.begin_closing(ONE)
+    assert (places.taken, places.take(ONE)) == (0, "")
+    # As many connections are being closed as there are places: this one counts until it is closed.
+    assert not places.begin_closing(ONE)
+    assert places.taken == 1
+    places.end_closing()
+    assert places.begin_closing(ONE)

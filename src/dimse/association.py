@@ -115,6 +115,7 @@ class Association(Pump):
         negotiated: What was agreed.
         connect_seconds: What opening the transport connection took; 0 for an acceptor.
         negotiate_seconds: From the A-ASSOCIATE-RQ to its answer.
+        when_released: Called by `serve` when the peer has released the association, before that is answered.
     """
 
     negotiated: Negotiated
@@ -141,6 +142,7 @@ class Association(Pump):
         self._accepted_for: dict[str, Mapping[str, PresentationContext]] = {}  # by abstract syntax, what was asked for
         self._refused = False  # has a message been refused?
         self._answering = self._finishing = False
+        self.when_released: Callable[[], object] = lambda: None
 
     # --- making one ---
 
@@ -545,6 +547,7 @@ class Association(Pump):
                     return
             if self._ended:  # by what came behind the A-RELEASE-RQ
                 raise self._ended
+            self.when_released()
             self._upper.release_response()
             await self._send_owed()
             await self._await_close()

@@ -58,6 +58,7 @@ class Places:
         self._lock = threading.Lock()
         self._holders: Counter[str] = Counter()
         self.taken = 0
+        self._closing = 0
 
     def why_none(self, address: str) -> str:
         """Return why an address cannot have a place now, in words; empty if it can."""
@@ -79,10 +80,34 @@ class Places:
     def give_back(self, address: str) -> None:
         """Free a place of an address."""
         with self._lock:
-            self.taken -= 1
-            self._holders[address] -= 1
-            if not self._holders[address]:
-                del self._holders[address]
+            self._free(address)
+
+    def begin_closing(self, address: str) -> bool:
+        """Free a place of an address whose association is released, though its connection is not closed yet.
+
+        So the next association of a peer is not rejected for want of the place of its last one.
+
+        Returns:
+            Whether the place is free, and `end_closing` is to be called. False if as many connections are being closed as there
+            are places: then the place is taken until `give_back`.
+        """
+        with self._lock:
+            if self._closing >= self._most:
+                return False
+            self._closing += 1
+            self._free(address)
+            return True
+
+    def end_closing(self) -> None:
+        """Note that a connection whose place was freed before is closed."""
+        with self._lock:
+            self._closing -= 1
+
+    def _free(self, address: str) -> None:
+        self.taken -= 1
+        self._holders[address] -= 1
+        if not self._holders[address]:
+            del self._holders[address]
 
 
 _Line = dict[str, dict[bytes, dict[T, None]]]

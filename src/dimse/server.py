@@ -290,8 +290,15 @@ class Reception:
 
     def _abandon(self, visitor: Visitor) -> None:
         """Take back the place of an association that will not be served any more, and close its connection."""
-        self._places.give_back(visitor.address)
+        if visitor.closing:
+            self._places.end_closing()
+        else:
+            self._places.give_back(visitor.address)
         visitor.transport.close()
+
+    def _release(self, visitor: Visitor) -> None:
+        """Free the place of an association that is being released: its peer may come again before its connection is closed."""
+        visitor.closing = self._places.begin_closing(visitor.address)
 
     def _say_left_behind(self, count: int) -> None:
         """Say that the server ends though handlers have not returned."""
@@ -365,6 +372,7 @@ class Reception:
                 self._say_accepted(visitor, association)
                 self._observe(happened("accepted", user=association.peer.user))
                 self._associations.add(association)
+                association.when_released = partial(self._release, visitor)
                 if self._ending is not None:  # it was not among them yet
                     self._ending(association)
                 try:

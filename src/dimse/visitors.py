@@ -25,6 +25,7 @@ class Visitor:
         upper_layer: What it has said so far.
         deadline: When it has to leave, on `time.monotonic()`.
         secured: Is it past the TLS handshake, or without one?
+        closing: Whether its association is released and its place is free, while its connection is being closed.
         leaving: Has it been answered, and is it waited for only so that it can read the answer?
         held: Bytes of its request that have arrived.
         address: The address under which it is counted.
@@ -36,6 +37,7 @@ class Visitor:
 
     __slots__ = (
         "address",
+        "closing",
         "deadline",
         "held",
         "identified",
@@ -53,6 +55,7 @@ class Visitor:
         self.transport, self.upper_layer, self.deadline = transport, upper_layer, deadline
         self.peer = transport.peer_address  # while it can be asked for
         self.secured, self.leaving, self.held = True, False, 0
+        self.closing = False
         self.address = address_of(self.peer[0])
         self.request: pdu.AssociateRQ | None = None
         self.identity: UserIdentity | None = None
