@@ -22,6 +22,7 @@ from dimse.text import one_line
 from dimse.transport import READ
 from dimse.transport.base import Transport
 from dimse.upper_layer import pdu
+from dimse.upper_layer.negotiation import identity_fault
 from dimse.upper_layer.provider import UpperLayer
 
 if TYPE_CHECKING:
@@ -201,6 +202,9 @@ class WaitingRoom:
         host, port = visitor.peer
         with within(About((host, port), request.calling_ae_title, request.called_ae_title)):
             LOGGER.info("Rejecting Association")
+            for fault in (*request.oddities, identity_fault(request)):
+                if fault:
+                    LOGGER.info("The request: %s", fault)
             LOGGER.warning(
                 "%s:%d: rejected %s", host, port, one_line(f"{request.calling_ae_title} -> {request.called_ae_title}")
             )
