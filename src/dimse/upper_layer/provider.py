@@ -55,7 +55,7 @@ def _fault(header: bytes | bytearray) -> tuple[int, str, bytes] | None:
     if least < lengths.stop and least + (1 << missing) > lengths.start:
         return None
     allowed = f"{lengths.start} to {lengths.stop - 1}" if len(lengths) > 1 else f"{lengths.start}"
-    return _INVALID_PARAMETER, f"a PDU of type {header[0]:02X}H has {allowed} bytes, and this one another number", b""
+    return _INVALID_PARAMETER, f"a PDU of type {header[0]:02X}H whose length is not {allowed} bytes", b""
 
 
 @value
