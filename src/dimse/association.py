@@ -273,6 +273,7 @@ class Association(Pump):
     async def _accept(self, acceptor: Acceptor, request: pdu.AssociateRQ, identified: bytes | None) -> bool:
         if self._dump:
             self._dump.pdu(request, outgoing=False)
+        _say_tolerated(request)
         self._answer = request
         answer = negotiation.answer(acceptor, request, identified)
         if isinstance(answer, pdu.AssociateRJ):
@@ -294,6 +295,7 @@ class Association(Pump):
         await self._send_owed()
 
     def _agree(self, negotiated: Negotiated) -> None:
+        _say_tolerated(negotiated)
         peer = replace(negotiated.peer, address=self._transport.peer_address)
         self.negotiated = replace(negotiated, peer=peer)
 
@@ -609,6 +611,7 @@ class Association(Pump):
             self._write(views)
 
     def _accepted(self, accept: pdu.AssociateAC) -> None:
+        _say_tolerated(accept)
         self._agree(self._conclude(accept))
 
     @property
@@ -698,3 +701,9 @@ class Association(Pump):
         for outstanding in self._outstanding.values():
             return outstanding.request.name[: -len("-RQ")]
         return "DIMSE"
+
+
+def _say_tolerated(said: pdu.AssociateRQ | pdu.AssociateAC | Negotiated) -> None:
+    """Log each fault of the peer that was tolerated; they are few, and escaped."""
+    for oddity in said.oddities:
+        LOGGER.info("Tolerated: %s", oddity)

@@ -204,10 +204,12 @@ def validate_identity(identity: UserIdentity) -> UserIdentity:
     """A user identity that can be proposed.
 
     Raises:
-        ValueError: It has another type than 1 to 5, or is too long to be sent.
+        ValueError: It has another type than 1 to 5, is empty, or is too long to be sent.
     """
     if not USER_NAME <= identity.identity_type <= JSON_WEB_TOKEN:
         raise ValueError(f"the type of a user identity is 1 to 5, not {identity.identity_type}")
+    if not identity.primary:
+        raise ValueError("a user identity has a user name, ticket, assertion or token that is not empty")
     if max(len(identity.primary), len(identity.secondary)) > LONGEST_IDENTITY:
         raise ValueError(f"a user name, passcode, ticket, assertion or token has at most {LONGEST_IDENTITY} bytes")
     return identity

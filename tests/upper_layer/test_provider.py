@@ -468,11 +468,11 @@ def test_what_is_no_dicom_is_answered_by_one_abort(heard: bytes) -> None:
     upper = upper_layer("Sta2")
     assert receive(upper, heard) == receive(upper, heard) == []
     assert (upper.state, upper.data_to_send(), upper.within_pdu) == ("Sta13", ABORT, False)
-    assert (upper.fault.reason, upper.fault.foreign) == (1, heard[:6])
+    assert (upper.fault.reason, upper.fault.foreign) == (1, heard[:1])
     requestor = upper_layer("Sta5")
     (abort,) = receive(requestor, heard)
     assert isinstance(abort, ProviderAbort)
-    assert (abort.reason, abort.foreign) == (1, heard[:6])
+    assert (abort.reason, abort.foreign) == (1, heard[:1])
     assert requestor.data_to_send() == aborted_by_provider(1)
 
 
@@ -491,19 +491,22 @@ PROBES = {
     "data before an association": ("Sta2", P_DATA, ABORT, 2),
     "answer before a request": ("Sta2", AC_BYTES, ABORT, 2),
     "no application context": ("Sta2", without(RQ_BYTES, APPLICATION_CONTEXT), ABORT, 6),
-    "no user information": ("Sta2", without(RQ_BYTES, RQ_BYTES[RQ_BYTES.index(b"\x50\0\0") :]), ABORT, 6),
     "no presentation context": (
         "Sta2",
         without(RQ_BYTES, RQ_BYTES[RQ_BYTES.index(b"\x20\0\0") : RQ_BYTES.index(b"\x50\0\0")]),
         ABORT,
         6,
     ),
-    "even context ID": ("Sta2", RQ_BYTES.replace(b"\x20\0\0\x2e\x01", b"\x20\0\0\x2e\x02"), ABORT, 6),
-    "context ID 0": ("Sta2", RQ_BYTES.replace(b"\x20\0\0\x2e\x01", b"\x20\0\0\x2e\0"), ABORT, 6),
-    "user identity longer than its item": ("Sta2", RQ_BYTES.replace(b"\0\x04user", b"\xff\xffuser"), ABORT, 6),
+    "context ID 0 alone": (
+        "Sta2",
+        RQ_BYTES.replace(b"\x20\0\0\x2e\x01", b"\x20\0\0\x2e\0").replace(b"\x20\0\0\x2e\x03", b"\x20\0\0\x2e\0"),
+        ABORT,
+        6,
+    ),
+    "sub-item longer than the user information": ("Sta2", RQ_BYTES.replace(b"\x58\0\0", b"\x58\0\1"), ABORT, 6),
     "request of 4 GiB": ("Sta2", b"\x01\0\xff\xff\xff\xff", ABORT, 6),
     "answer of 4 GiB": ("Sta5", b"\x02\0\xff\xff\xff\xff", aborted_by_provider(6), 6),
-    "answer cut short": ("Sta5", AC_BYTES[:5] + b"\x44" + AC_BYTES[6:74], aborted_by_provider(6), 6),
+    "answer cut short": ("Sta5", AC_BYTES[:5] + b"\x46" + AC_BYTES[6:76], aborted_by_provider(6), 6),
     "request in answer": ("Sta5", RQ_BYTES, aborted_by_provider(2), 2),
     "data before the answer": ("Sta5", P_DATA, aborted_by_provider(2), 2),
     "second request": ("Sta6", RQ_BYTES, aborted_by_provider(2), 2),
