@@ -29,6 +29,9 @@ _ARRIVALS = {
 }
 
 _UNLIMITED = (1 << 32) - 1  # bytes: no PDU can have more
+
+# Indications of one call of `receive`, after which it takes no further PDU: memory does not grow with the number of small PDVs.
+MOST_INDICATIONS = 1024
 _TAKES_DATA = frozenset(
     state for (event, state), action in TRANSITIONS.items() if event == "Evt10" and ACTIONS[action].indicates == "pdu"
 )
@@ -83,6 +86,7 @@ class UpperLayer:
         pdus: How many PDUs have begun to arrive.
         pdu_length: Bytes of the last of them, without its header.
         fault: Why the association was given up, if it was.
+        rest: The bytes that the last call of `receive` has left, to be passed to the next one.
     """
 
     def __init__(self, *, requestor: bool, maximum_length: int) -> None:
@@ -92,6 +96,7 @@ class UpperLayer:
         self.closing = False
         self.pdus = self.pdu_length = 0
         self.fault = ProviderAbort()
+        self.rest = memoryview(b"")
         self._requestor = requestor
         self._most = maximum_length or _UNLIMITED
         self._primitive: pdu.PDU | None = None
@@ -146,14 +151,16 @@ class UpperLayer:
     def receive(self, data: memoryview) -> list[Indication]:
         """Take bytes that arrived, however they are cut.
 
-        Fragments refer to `data`: use them before its memory is used again.
+        Fragments refer to `data`: use them before its memory is used again. After `MOST_INDICATIONS` the remaining bytes are left
+        in `rest`.
         """
         position, end = 0, len(data)
         try:
-            while position < end and not self._deaf:
+            while position < end and not self._deaf and len(self._indications) < MOST_INDICATIONS:
                 position = self._step(data, position)
         except RemoteProtocolError as error:
             self._invalid(error.abort_reason, str(error))
+        self.rest = data[end if self._deaf else position :]
         return self._take_indications()
 
     def data_to_send(self) -> bytes:
