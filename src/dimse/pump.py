@@ -40,6 +40,9 @@ MESSAGES = logging.getLogger("dimse.message")
 RECEIVE_BUFFER = 256 * 1024  # bytes; the most that one system call brings
 MOST_SPARE = 16  # of them that are kept
 
+# Indications that are looked at together. A flood of tiny PDVs behind a request that is being answered takes no more memory.
+MOST_INDICATIONS = 1024
+
 # After an A-ABORT the peer is given this many seconds to close: closing over its unread bytes would reset the connection,
 # and the reset can overtake the A-ABORT.
 LINGER = 0.5
@@ -368,7 +371,9 @@ class Pump(ABC):
             return None
         if self._answer is None and not self._heard:
             self._heard = bytes(buffer[: min(count, MOST_HEARD)])
-        await self._take_in(self._upper.receive(buffer[:count]) if count else self._upper.transport_closed())
+        await self._take_in(
+            self._upper.receive(buffer[:count], MOST_INDICATIONS) if count else self._upper.transport_closed()
+        )
         if self._held_back:
             self._kept_in = buffer
         if self._expecting or self._upper.within_pdu:
@@ -411,7 +416,7 @@ class Pump(ABC):
         """Hand on what has arrived, in order, up to a request whose turn has not come; what is behind it is kept."""
         self._kept = await self._hand_on(indications)
         while self._upper.rest and not self._held_back:
-            self._kept = await self._hand_on(self._upper.receive(self._upper.rest))
+            self._kept = await self._hand_on(self._upper.receive(self._upper.rest, MOST_INDICATIONS))
 
     async def _take_in_kept(self) -> None:
         """Go on with the request that was held back and with what is behind it: its turn has come."""
@@ -437,7 +442,7 @@ class Pump(ABC):
                     return self._without_end([*left, *indications[index:]])
                 fragments = []
             self._indicated(indication)
-        return await self._p_data(fragments) if fragments else []
+        return [*await self._p_data(fragments)] if fragments else []
 
     def _without_end(self, indications: list[Indication]) -> list[Indication]:
         """Return the indications; where the end of the association is among them it counts now, and nothing else does."""

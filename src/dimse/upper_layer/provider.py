@@ -29,9 +29,6 @@ _ARRIVALS = {
 }
 
 _UNLIMITED = (1 << 32) - 1  # bytes: no PDU can have more
-
-# Indications of one call of `receive`, after which it takes no further PDU: memory does not grow with the number of small PDVs.
-MOST_INDICATIONS = 1024
 _TAKES_DATA = frozenset(
     state for (event, state), action in TRANSITIONS.items() if event == "Evt10" and ACTIONS[action].indicates == "pdu"
 )
@@ -148,15 +145,18 @@ class UpperLayer:
         """The ARTIM timer ran out."""
         self._remote("Evt18", None)
 
-    def receive(self, data: memoryview) -> list[Indication]:
+    def receive(self, data: memoryview, most: int = _UNLIMITED) -> list[Indication]:
         """Take bytes that arrived, however they are cut.
 
-        Fragments refer to `data`: use them before its memory is used again. After `MOST_INDICATIONS` the remaining bytes are left
-        in `rest`.
+        Fragments refer to `data`: use them before its memory is used again.
+
+        Args:
+            data: The bytes.
+            most: The number of indications after which no further PDU is taken: the remaining bytes are left in `rest`.
         """
         position, end = 0, len(data)
         try:
-            while position < end and not self._deaf and len(self._indications) < MOST_INDICATIONS:
+            while position < end and not self._deaf and len(self._indications) < most:
                 position = self._step(data, position)
         except RemoteProtocolError as error:
             self._invalid(error.abort_reason, str(error))
