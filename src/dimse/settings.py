@@ -66,7 +66,7 @@ def validate_maximum_send_length(length: int) -> int:
 
 
 ASYNC_OPS = 4
-"""The asynchronous operations window of a sending and of `storescp`, where nobody says otherwise.
+"""The asynchronous operations window that the listening tools grant, where nobody says otherwise.
 
 More of them bring next to nothing, and all that are outstanding when a connection is lost are unknown.
 """
@@ -116,7 +116,8 @@ class Limits:
         associations: Established at one time; more are rejected (transient, local limit exceeded).
         half_open: Connections whose A-ASSOCIATE-RQ is not complete; more are closed, the oldest first.
         half_open_bytes: What has arrived of those requests, all together; beyond it connections are closed, the oldest first.
-        queued_requests: Requests of one association that wait for their handler while a message is being sent.
+        queued_requests: The largest window of asynchronous operations that a requestor is granted (PS3.7 D.3.3.3), and the C-CANCEL
+            requests of an association that wait. Of other requests one at a time is taken in: the rest waits in the connection.
     """
 
     associations: int = 100

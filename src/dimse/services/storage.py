@@ -162,7 +162,6 @@ async def store_many(
     priority: int = LOW,
     transcode: Transcode = "lossless",
     ahead: bool = False,
-    outstanding_bytes: int = 0,
     alone: Callable[[Source], bool] | None = None,
 ) -> AsyncIterator[Outcome]:
     """Send SOP instances one after the other; while the peer works on one, the next is opened and checked.
@@ -182,8 +181,6 @@ async def store_many(
         sources, priority, transcode: As for `store`. The next source is asked for when a request has gone out.
         ahead: Send an instance of `AHEAD` bytes or less before the outcome of the one before it is told, so that the peer need not
             wait for who asks; the association is then taken until the last outcome, as with a window.
-        outstanding_bytes: With a window, no other request goes out while the data sets of those outstanding have so many bytes;
-            0 is without limit.
         alone: With a window, asked for each source whose turn it is: is nothing else to be outstanding while it is? So that it is
             known which one an association dies of.
 
@@ -195,7 +192,7 @@ async def store_many(
         FileError: A file was cut short while it was sent, which ended the association.
     """
     prepared = _prepare_all(association, sources, transcode)
-    window = _Window(association, priority, outstanding_bytes, ahead, alone)
+    window = _Window(association, priority, ahead, alone)
     following = next(prepared, None)
     while following is not None:
         try:
@@ -234,7 +231,6 @@ class _Window:
 
     Attributes:
         size: How many requests may be outstanding.
-        size_bytes: From how many bytes of theirs on none is added; 0 is without limit.
         under_way: What was sent and not yet answered, by message ID.
         known: Outcomes that were not told yet; of what was answered, only what they are made of.
     """
@@ -243,7 +239,6 @@ class _Window:
         self,
         association: Association,
         priority: int,
-        size_bytes: int,
         ahead: bool,
         alone: Callable[[Source], bool] | None,
     ) -> None:
@@ -251,8 +246,6 @@ class _Window:
         self._is_taken = ahead or self.size > 1  # nobody else makes a request before the last outcome
         self.under_way: dict[int, Outgoing] = {}
         self.known: deque[Outcome | _Answered] = deque()
-        self.size_bytes = size_bytes
-        self._bytes = 0  # of the data sets that are under way
         self._goes_alone, self._lonely = alone, False
         self._association, self._priority = association, priority
 
@@ -264,7 +257,7 @@ class _Window:
             return False
         if isinstance(following, Outcome):
             return True
-        return not (self._lonely or 0 < self.size_bytes <= self._bytes or self._is_lonely(following))
+        return not (self._lonely or self._is_lonely(following))
 
     def _is_lonely(self, outgoing: Outgoing) -> bool:
         return self._goes_alone is not None and outgoing.source is not None and self._goes_alone(outgoing.source)
@@ -285,7 +278,6 @@ class _Window:
         request = outgoing.request or self._make_request(outgoing)
         self.under_way[request.message_id] = outgoing
         self._lonely = self.size > 1 and self._is_lonely(outgoing)
-        self._bytes += outgoing.size
         outgoing.begun = time.monotonic()
         await _send(self._association, outgoing, request)
 
@@ -309,7 +301,6 @@ class _Window:
         outgoing = self.under_way.pop(response.message_id_being_responded_to, None)
         if outgoing is None:
             raise InvalidResponse("C-STORE", "it is the second response to one request")
-        self._bytes -= outgoing.size
         self.known.append((outgoing, _status(response), time.monotonic() - outgoing.begun))
 
     def tell(self) -> Outcome:

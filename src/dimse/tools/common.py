@@ -281,7 +281,7 @@ def timeouts(arguments: argparse.Namespace) -> settings.Timeouts:
 
 def association_options(options: argparse.Namespace) -> AssociationOptions:
     """What the options of a requestor say of its associations: arguments of `dimse.associate`."""
-    asked: AssociationOptions = {
+    return {
         "calling_ae_title": options.calling_aet,
         "called_ae_title": options.called_aet,
         "timeouts": timeouts(options),
@@ -290,9 +290,6 @@ def association_options(options: argparse.Namespace) -> AssociationOptions:
         "tls": options.tls,
         "identity": options.identity,
     }
-    if getattr(options, "async_ops", None) is not None:
-        asked["async_ops"] = options.async_ops
-    return asked
 
 
 def associate(
