@@ -508,6 +508,15 @@ class Association(Pump):
         """Run a handler, `def` or `async def`, as the driver does it."""
         return self._transport.call(function, *args)
 
+    @property
+    def calls_in_threads(self) -> bool:
+        """Whether `call` runs a `def` in another thread, because an event loop must not wait for it."""
+        return self._transport.calls_in_threads
+
+    def begin_call(self, function: Callable[..., T], *args: object) -> Awaitable[T]:
+        """Begin a disk operation that may block, in a thread where `call` uses one; it is awaited later."""
+        return self._transport.begin_call(function, *args)
+
     async def send_response(
         self, context: PresentationContext, message: Message, data_set: Buffer | None = None
     ) -> None:

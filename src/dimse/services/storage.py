@@ -6,7 +6,7 @@ import logging
 import os
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any, Literal
 
@@ -20,7 +20,7 @@ from dimse.errors import (
     NoPresentationContext,
     NotSent,
 )
-from dimse.instances import InstanceFile
+from dimse.instances import MAPPED, InstanceFile
 from dimse.message.command import LOW, CStoreRQ, CStoreRSP, Response, encode
 from dimse.message.status import Status
 from dimse.services.handling import PROCESSING_FAILURE, as_status, ask, ask_status, send_status
@@ -35,6 +35,10 @@ from dimse.values import field, value
 MOST_OUTSTANDING = 64  # C-STORE requests of ours at one time, however many the peer allows
 
 AHEAD = 65_536  # bytes of a data set that the system takes at once, so that nothing waits for it
+
+# Sources that a thread makes ready together on an event loop, and the bytes of memory from which on it adds none.
+MOST_AT_ONCE = 16
+HELD = 262_144
 
 OUT_OF_RESOURCES = 0xA700
 DATA_SET_DOES_NOT_MATCH = 0xA900
@@ -146,7 +150,10 @@ async def store(
         AssociationError: The association ended.
         RemoteProtocolError: What came is no response; the association was aborted.
     """
-    outgoing = prepare(association, source, transcode)
+    if association.calls_in_threads:
+        outgoing = await association.call(prepare, association, source, transcode)
+    else:
+        outgoing = prepare(association, source, transcode)
     async with association.operation():
         request = _request(association, outgoing, priority)
         await _send(association, outgoing, request)
@@ -178,7 +185,8 @@ async def store_many(
     request after the other has it for each of them.
 
     Args:
-        sources, priority, transcode: As for `store`. The next source is asked for when a request has gone out.
+        sources, priority, transcode: As for `store`. The next source is asked for when a request has gone out; on an event loop
+            some files of a list or tuple are made ready ahead of their turn.
         ahead: Send an instance of `AHEAD` bytes or less before the outcome of the one before it is told, so that the peer need not
             wait for who asks; the association is then taken until the last outcome, as with a window.
         alone: With a window, asked for each source whose turn it is: is nothing else to be outstanding while it is? So that it is
@@ -191,9 +199,9 @@ async def store_many(
         AssociationError, OperationTimeout, RemoteProtocolError: The association ended; what was not yielded was not sent.
         FileError: A file was cut short while it was sent, which ended the association.
     """
-    prepared = _prepare_all(association, sources, transcode)
+    prepared = _Sources(association, sources, transcode)
     window = _Window(association, priority, ahead, alone)
-    following = next(prepared, None)
+    following = await prepared.next()
     while following is not None:
         try:
             async with association.operation():
@@ -204,12 +212,13 @@ async def store_many(
                             continue
                     elif isinstance(following, Outcome):
                         window.known.append(following)
-                        following = next(prepared, None)
+                        following = await prepared.next()
                     else:
                         await window.send(following)
                         while window.known:
                             yield window.tell()
-                        following = window.take(prepared)
+                        following = await prepared.next()
+                        window.foresee(following)
                         window.look()
                     if not window.under_way:
                         break  # the association is free while its user has the last outcome
@@ -262,12 +271,10 @@ class _Window:
     def _is_lonely(self, outgoing: Outgoing) -> bool:
         return self._goes_alone is not None and outgoing.source is not None and self._goes_alone(outgoing.source)
 
-    def take(self, prepared: Iterator[Outgoing | Outcome]) -> Outgoing | Outcome | None:
-        """The next one, with its request if that is sure to be the next: while the peer works on another one it costs no time."""
-        following = next(prepared, None)
+    def foresee(self, following: Outgoing | Outcome | None) -> None:
+        """Make the request of the next one if it is sure to be the next: while the peer works on another one it costs no time."""
         if self._is_taken and isinstance(following, Outgoing):
             self._make_request(following)
-        return following
 
     def _make_request(self, outgoing: Outgoing) -> CStoreRQ:
         outgoing.request = request = _request(self._association, outgoing, self._priority)
@@ -350,22 +357,101 @@ def _outcome(outgoing: Outgoing, status: Status | None, error: DimseError | None
     )
 
 
-def _prepare_all(
-    association: Association,
-    sources: Iterable[Source],
-    transcode: Transcode,
-) -> Iterator[Outgoing | Outcome]:
+_Prepared = Outgoing | Outcome
+
+
+class _Sources:
+    """The sources of `store_many`, opened, checked and converted one after the other.
+
+    On an event loop that is done in a thread. Of the files in a list or tuple some are made ready together, and the next ones while
+    these are sent: to change threads takes longer than to read a small file.
+    """
+
+    def __init__(self, association: Association, sources: Iterable[Source], transcode: Transcode) -> None:
+        self._association, self._transcode = association, transcode
+        self._sources = iter(sources)
+        self._at_once = MOST_AT_ONCE if isinstance(sources, (list, tuple)) else 1
+        self._given: deque[Source] = deque()
+        self._ready: deque[_Prepared] = deque()
+        self._preparing: Awaitable[tuple[list[_Prepared], Exception | None]] | None = None
+
+    async def next(self) -> _Prepared | None:
+        """Return the next source made ready, or the outcome of one that cannot be sent; None at the end."""
+        if not self._association.calls_in_threads:
+            for given in self._sources:
+                return _prepare_one(self._association, given, self._transcode)
+            return None
+        if not self._ready:
+            await self._prepare()
+        if not self._ready:
+            return None
+        following = self._ready.popleft()
+        if len(self._ready) < self._at_once // 2 and isinstance(following, Outgoing) and _held(following) <= AHEAD:
+            self._begin()
+        return following
+
+    def _begin(self) -> None:
+        """Have a thread make the next ones ready, unless one does."""
+        if self._preparing is not None:
+            return
+        while len(self._given) < self._at_once:
+            for given in self._sources:
+                self._given.append(given)
+                break
+            else:
+                break
+        if self._given:
+            together = tuple(self._given)
+            self._preparing = self._association.begin_call(_prepare_some, self._association, together, self._transcode)
+
+    async def _prepare(self) -> None:
+        self._begin()
+        if self._preparing is None:
+            return
+        preparing, self._preparing = self._preparing, None
+        prepared, error = await preparing
+        if error is not None:
+            raise error
+        for _ in prepared:
+            self._given.popleft()
+        self._ready.extend(prepared)
+
+
+def _held(outgoing: Outgoing) -> int:
+    """Return the bytes of memory that the data set takes: a map of a file takes none."""
+    return 0 if outgoing.file is not None and outgoing.size > MAPPED else outgoing.size
+
+
+def _prepare_some(
+    association: Association, sources: Sequence[Source], transcode: Transcode
+) -> tuple[list[_Prepared], Exception | None]:
+    """Make sources ready until they take `HELD` bytes of memory; return them, or the exception that the first one raised."""
+    prepared: list[_Prepared] = []
+    held = 0
     for given in sources:
-        source: Source = given
+        # What a caller may change before its turn comes is not encoded ahead of it.
+        if prepared and (held >= HELD or not isinstance(given, (str, os.PathLike, InstanceFile))):
+            break
         try:
-            if isinstance(source, (str, os.PathLike)):
-                source = InstanceFile.check(os.fspath(source))
-            outgoing = prepare(association, source, transcode)
-        except (FileError, NoPresentationContext) as error:
-            yield _not_sent(source, given, error)
-        else:
-            outgoing.source = given
-            yield outgoing
+            one = _prepare_one(association, given, transcode)
+        except Exception as error:
+            # It is raised when its turn comes.
+            return prepared, None if prepared else error
+        prepared.append(one)
+        held += _held(one) if isinstance(one, Outgoing) else 0
+    return prepared, None
+
+
+def _prepare_one(association: Association, given: Source, transcode: Transcode) -> _Prepared:
+    source: Source = given
+    try:
+        if isinstance(source, (str, os.PathLike)):
+            source = InstanceFile.check(os.fspath(source))
+        outgoing = prepare(association, source, transcode)
+    except (FileError, NoPresentationContext) as error:
+        return _not_sent(source, given, error)
+    outgoing.source = given
+    return outgoing
 
 
 def _not_sent(source: Source, given: Source, error: DimseError) -> Outcome:
