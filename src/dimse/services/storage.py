@@ -151,7 +151,7 @@ async def store(
         RemoteProtocolError: What came is no response; the association was aborted.
     """
     if association.calls_in_threads:
-        outgoing = await association.call(prepare, association, source, transcode)
+        outgoing = await association.begin_call(prepare, association, source, transcode)
     else:
         outgoing = prepare(association, source, transcode)
     async with association.operation():
