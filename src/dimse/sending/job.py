@@ -88,8 +88,8 @@ class Job:
         self._under_way: dict[int, Item] = {}  # by the identity of its file
         self._to_repeat: list[Item] = []
         self._failures = self._given_up = 0  # in a row
-        # Whether the peer has answered a request on the association under way.
-        self._answered = False
+        # Whether an instance was sent on the association under way, and whether the peer has answered one.
+        self._sent = self._answered = False
         self._ended = False
 
     async def run(self) -> AsyncIterator[Event]:
@@ -125,7 +125,8 @@ class Job:
             yield fault
             self._pause(fault)
             return
-        self.association, self.associated, self._answered = association, True, False
+        self.association, self.associated = association, True
+        self._sent = self._answered = False
         if self._feed.stopped:  # while it was being requested
             association.abort()
         try:
@@ -209,6 +210,7 @@ class Job:
             item.attempts -= 1
         if outcome.attempts != item.attempts:
             outcome = replace(outcome, attempts=item.attempts)
+        self._sent = self._sent or outcome.attempts > 0
         self._answered = self._answered or outcome.status is not None
         if not _is_passing(outcome):
             if outcome.status is not None:
@@ -242,7 +244,7 @@ class Job:
         self._failures += 1
         retry = self._manner.retry
         # Without retries nothing is sent twice, and an association that was lost does not keep what is left from being sent.
-        most = retry.times or (MOST_GIVEN_UP - 1 if stage == "transfer" else 0)
+        most = retry.times or (MOST_GIVEN_UP - 1 if stage == "transfer" and self._sent else 0)
         if self._failures > most or self._given_up >= MOST_GIVEN_UP or not is_passing(error) or self._feed.stopped:
             self._ended = True
             return AssociationFault(stage, error)
