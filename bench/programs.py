@@ -111,6 +111,7 @@ BIT_PRESERVING = Setting("+B", nodelay=True, dcmtk=LONG, receiver=("+B",))
 DURABLE = Setting("--durability full", nodelay=True, dcmtk=LONG, receiver=("--durability", "full"))
 NOT_DURABLE = Setting("--durability none", nodelay=True, dcmtk=LONG, receiver=("--durability", "none"))
 
+ONE_AT_A_TIME = Setting("--async-ops 1", nodelay=True, sender=("--async-ops", "1"))
 FOUR_AT_A_TIME = Setting("--async-ops 4", nodelay=True, sender=("--async-ops", "4"))
 
 Command = Callable[[Setting, str, str], list[str]]
@@ -231,6 +232,7 @@ PAIRS = (
     OUR_RECEIVER,
     DCMTK_BEST,
     LOOPBACK_LIMIT,
+    Pair("ours", "ours", DCMTK, ONE_AT_A_TIME),
     Pair("ours", "ours", DCMTK, FOUR_AT_A_TIME),
     Pair("ours", "storescp", DCMTK),
     Pair("storescu", "ours", DCMTK, works=UNCOMPRESSED),

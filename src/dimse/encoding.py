@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 # PS3.5 7.1.2: the VRs with 16 bits of length, and those with 32 bits after two reserved bytes.
 SHORT_FORM = frozenset(b"AE AS AT CS DA DS DT FL FD IS LO LT PN SH SL SS ST TM UI UL US".split())
@@ -34,17 +33,6 @@ def pieces(value: bytes | memoryview) -> Iterator[bytes | memoryview]:
     view = memoryview(value)
     for start in range(0, len(view), PIECE):
         yield view[start : start + PIECE]
-
-
-def join(buffers: Sequence[bytes | memoryview]) -> bytes:
-    """Return the bytes of all the buffers, copied in pieces."""
-    if sum(map(len, buffers)) <= PIECE:
-        return b"".join(buffers)
-    whole = io.BytesIO()
-    for buffer in buffers:
-        for piece in pieces(buffer):
-            whole.write(piece)
-    return whole.getvalue()
 
 
 def deflate(buffers: Iterable[bytes | memoryview]) -> bytes:
