@@ -385,19 +385,19 @@ class Pump(ABC):
                 self._pdu_deadline = time.monotonic() + allowed
         elif self._upper.within_pdu and self._pdu_deadline is not None and time.monotonic() > self._pdu_deadline:
             raise timed_out("network")
-        self._say_owed_now()
+        if self._upper.owes:
+            self._say_owed_now()
         if self._ended is None and self._answer is None and self._upper.state in ("Sta1", "Sta13"):
             self._provider_aborted(self._upper.fault)  # nothing is indicated before an association is asked for
         return count
 
     def _say_owed_now(self) -> None:
         """Send what the upper layer owes the peer, unless it would stand within a PDU of ours."""
-        if self._upper.owes:
-            owed = self._upper.data_to_send()
-            if not self._torn:
-                self._transport.send_now(owed)
-                if self._dump:
-                    self._dump.pdu(pdu.decode(owed[0], owed[6:]), outgoing=True)
+        owed = self._upper.data_to_send()
+        if not self._torn:
+            self._transport.send_now(owed)
+            if self._dump:
+                self._dump.pdu(pdu.decode(owed[0], owed[6:]), outgoing=True)
 
     def _put_off(self, since: float) -> None:
         """Do not count the time since then against the PDU that is arriving: nothing was read meanwhile."""
@@ -423,7 +423,8 @@ class Pump(ABC):
         kept, self._kept = self._kept, []
         await self._begin_held_back()
         await self._take_in(kept)
-        self._say_owed_now()
+        if self._upper.owes:
+            self._say_owed_now()
         if not self._held_back and self._kept_in is not None:
             self._buffers.give_back(self._kept_in)
             self._kept_in = None

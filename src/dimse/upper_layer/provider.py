@@ -28,6 +28,7 @@ _ARRIVALS = {
     0x07: ("Evt16", range(4, 5)),
 }
 
+_NOTHING = memoryview(b"")
 _UNLIMITED = (1 << 32) - 1  # bytes: no PDU can have more
 _TAKES_DATA = frozenset(
     state for (event, state), action in TRANSITIONS.items() if event == "Evt10" and ACTIONS[action].indicates == "pdu"
@@ -93,7 +94,7 @@ class UpperLayer:
         self.closing = False
         self.pdus = self.pdu_length = 0
         self.fault = ProviderAbort()
-        self.rest = memoryview(b"")
+        self.rest = _NOTHING
         self._requestor = requestor
         self._most = maximum_length or _UNLIMITED
         self._primitive: pdu.PDU | None = None
@@ -160,7 +161,7 @@ class UpperLayer:
                 position = self._step(data, position)
         except RemoteProtocolError as error:
             self._invalid(error.abort_reason, str(error))
-        self.rest = data[end if self._deaf else position :]
+        self.rest = data[position:] if position < end and not self._deaf else _NOTHING
         return self._take_indications()
 
     def data_to_send(self) -> bytes:
