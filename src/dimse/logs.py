@@ -93,6 +93,23 @@ class PrivateFormatter(logging.Formatter):
         return self._formatter.format(_revealed(record))
 
 
+def show_private() -> None:
+    """Have every handler of the root logger, of `dimse` and of the loggers below it show what is `Private`."""
+    names = [name for name in logging.root.manager.loggerDict if name == "dimse" or name.startswith("dimse.")]
+    for logger in (logging.root, *map(logging.getLogger, names)):
+        for handler in logger.handlers:
+            _show_by(handler)
+
+
+def _show_by(handler: logging.Handler) -> None:
+    """Give a handler, and the one that it passes records to, a formatter that shows what is private."""
+    if not isinstance(handler.formatter, PrivateFormatter):
+        handler.setFormatter(PrivateFormatter(handler.formatter))
+    target = getattr(handler, "target", None)
+    if isinstance(target, logging.Handler):
+        _show_by(target)
+
+
 def _revealed(record: logging.LogRecord) -> logging.LogRecord:
     """Return the record with its private arguments shown: a copy, where it has any."""
     args = record.args

@@ -6,9 +6,8 @@ import logging
 import os
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import suppress
-from typing import Any, Literal
 
 from dimse import uids
 from dimse.association import MESSAGES, Arrived, Association, Refusal
@@ -17,28 +16,32 @@ from dimse.errors import (
     DimseError,
     FileError,
     InvalidResponse,
-    NoPresentationContext,
-    NotSent,
 )
-from dimse.instances import MAPPED, InstanceFile
+from dimse.instances import InstanceFile
 from dimse.message.command import LOW, CStoreRQ, CStoreRSP, Response, encode
 from dimse.message.status import Status
 from dimse.services.handling import PROCESSING_FAILURE, as_status, ask, ask_status, send_status
-from dimse.services.outgoing import FALL_BACK, Outgoing, Source, Transcode, name_of, prepare
+from dimse.services.outcome import Outcome
+from dimse.services.outgoing import FALL_BACK, Outgoing, Source, Transcode, prepare
+from dimse.services.sources import AHEAD, Sources
 from dimse.services.store_request import StoreRequest
 from dimse.settings import ProposedContext
 from dimse.sinks import DiscardSink, Sink, SpooledSink
 from dimse.text import one_line
-from dimse.upper_layer.negotiation import PresentationContext
-from dimse.values import field, value
+
+__all__ = [
+    "MOST_OUTSTANDING",
+    "Outcome",
+    "StoreBeginHandler",
+    "StoreHandler",
+    "answer_store",
+    "begin_store",
+    "contexts_for",
+    "store",
+    "store_many",
+]
 
 MOST_OUTSTANDING = 64  # C-STORE requests of ours at one time, however many the peer allows
-
-AHEAD = 65_536  # bytes of a data set that the system takes at once, so that nothing waits for it
-
-# Sources that a thread makes ready together on an event loop, and the bytes of memory from which on it adds none.
-MOST_AT_ONCE = 16
-HELD = 262_144
 
 OUT_OF_RESOURCES = 0xA700
 DATA_SET_DOES_NOT_MATCH = 0xA900
@@ -65,62 +68,6 @@ def contexts_for(paths: Iterable[str | os.PathLike[str] | InstanceFile]) -> tupl
 
 
 # --- SCU ---
-
-
-State = Literal["stored", "warning", "refused", "unknown", "unsent", "invalid", "already"]
-
-
-@value
-class Outcome:
-    """What became of one instance that was to be stored.
-
-    Attributes:
-        path: Its file, as given.
-        status: The peer's answer; None if there is none.
-        error: Why there is no status: the file cannot be sent, no context fits it (the association stands), or the association
-            ended before the answer came, and it is unknown whether the peer has the instance.
-        sop_instance_uid: Its SOP instance UID; empty where the file was refused before it was known, as for the next two.
-        sop_class_uid: Its SOP class UID.
-        transfer_syntax_uid: The transfer syntax that it is stored in.
-        context: The presentation context that it was sent on, whose transfer syntax it was sent in; None if it was not sent.
-        size: Bytes of its data set: as sent, else as stored; 0 where that is not known.
-        seconds: From the first byte of its request to the peer's answer; 0 without one.
-        attempts: How often it was sent; 0 is never.
-        source: The very object that was given.
-    """
-
-    path: str
-    status: Status | None = None
-    error: DimseError | None = None
-    sop_instance_uid: str = ""
-    sop_class_uid: str = ""
-    transfer_syntax_uid: str = ""
-    context: PresentationContext | None = None
-    size: int = 0
-    seconds: float = 0.0
-    attempts: int = 0
-    source: Any = field(default=None, repr=False)
-
-    @property
-    def state(self) -> State:
-        """The outcome in one word.
-
-        "stored", "warning" (stored, and there is something to know about it), "refused" by the peer, "unknown" (it may or may not
-        have arrived), "unsent" (by no fault of its own), "invalid" (its file), or "already" acknowledged in an earlier run.
-        """
-        if self.status is None:
-            return next((state for errors, state in _STATES if isinstance(self.error, errors)), "unknown")
-        if not self.attempts:
-            return "already"
-        if self.status.is_success:
-            return "stored"
-        return "warning" if self.status.is_warning else "refused"
-
-
-_STATES: tuple[tuple[tuple[type[DimseError], ...], State], ...] = (
-    ((NoPresentationContext, NotSent), "unsent"),
-    ((FileError,), "invalid"),
-)
 
 
 async def store(
@@ -199,7 +146,7 @@ async def store_many(
         AssociationError, OperationTimeout, RemoteProtocolError: The association ended; what was not yielded was not sent.
         FileError: A file was cut short while it was sent, which ended the association.
     """
-    prepared = _Sources(association, sources, transcode)
+    prepared = Sources(association, sources, transcode)
     window = _Window(association, priority, ahead, alone)
     following = await prepared.next()
     while following is not None:
@@ -354,116 +301,6 @@ def _outcome(outgoing: Outgoing, status: Status | None, error: DimseError | None
         seconds,
         1,
         outgoing.source,
-    )
-
-
-_Prepared = Outgoing | Outcome
-
-
-class _Sources:
-    """The sources of `store_many`, opened, checked and converted one after the other.
-
-    On an event loop that is done in a thread. Of the files in a list or tuple some are made ready together, and the next ones while
-    these are sent: to change threads takes longer than to read a small file.
-    """
-
-    def __init__(self, association: Association, sources: Iterable[Source], transcode: Transcode) -> None:
-        self._association, self._transcode = association, transcode
-        self._sources = iter(sources)
-        self._at_once = MOST_AT_ONCE if isinstance(sources, (list, tuple)) else 1
-        self._given: deque[Source] = deque()
-        self._ready: deque[_Prepared] = deque()
-        self._preparing: Awaitable[tuple[list[_Prepared], Exception | None]] | None = None
-
-    async def next(self) -> _Prepared | None:
-        """Return the next source made ready, or the outcome of one that cannot be sent; None at the end."""
-        if not self._association.calls_in_threads:
-            for given in self._sources:
-                return _prepare_one(self._association, given, self._transcode)
-            return None
-        if not self._ready:
-            await self._prepare()
-        if not self._ready:
-            return None
-        following = self._ready.popleft()
-        if len(self._ready) < self._at_once // 2 and isinstance(following, Outgoing) and _held(following) <= AHEAD:
-            self._begin()
-        return following
-
-    def _begin(self) -> None:
-        """Have a thread make the next ones ready, unless one does."""
-        if self._preparing is not None:
-            return
-        while len(self._given) < self._at_once:
-            for given in self._sources:
-                self._given.append(given)
-                break
-            else:
-                break
-        if self._given:
-            together = tuple(self._given)
-            self._preparing = self._association.begin_call(_prepare_some, self._association, together, self._transcode)
-
-    async def _prepare(self) -> None:
-        self._begin()
-        if self._preparing is None:
-            return
-        preparing, self._preparing = self._preparing, None
-        prepared, error = await preparing
-        if error is not None:
-            raise error
-        for _ in prepared:
-            self._given.popleft()
-        self._ready.extend(prepared)
-
-
-def _held(outgoing: Outgoing) -> int:
-    """Return the bytes of memory that the data set takes: a map of a file takes none."""
-    return 0 if outgoing.file is not None and outgoing.size > MAPPED else outgoing.size
-
-
-def _prepare_some(
-    association: Association, sources: Sequence[Source], transcode: Transcode
-) -> tuple[list[_Prepared], Exception | None]:
-    """Make sources ready until they take `HELD` bytes of memory; return them, or the exception that the first one raised."""
-    prepared: list[_Prepared] = []
-    held = 0
-    for given in sources:
-        # What a caller may change before its turn comes is not encoded ahead of it.
-        if prepared and (held >= HELD or not isinstance(given, (str, os.PathLike, InstanceFile))):
-            break
-        try:
-            one = _prepare_one(association, given, transcode)
-        except Exception as error:
-            # It is raised when its turn comes.
-            return prepared, None if prepared else error
-        prepared.append(one)
-        held += _held(one) if isinstance(one, Outgoing) else 0
-    return prepared, None
-
-
-def _prepare_one(association: Association, given: Source, transcode: Transcode) -> _Prepared:
-    source: Source = given
-    try:
-        if isinstance(source, (str, os.PathLike)):
-            source = InstanceFile.check(os.fspath(source))
-        outgoing = prepare(association, source, transcode)
-    except (FileError, NoPresentationContext) as error:
-        return _not_sent(source, given, error)
-    outgoing.source = given
-    return outgoing
-
-
-def _not_sent(source: Source, given: Source, error: DimseError) -> Outcome:
-    """The outcome of what could not be prepared, as far as it is known."""
-    if isinstance(source, InstanceFile):
-        syntax, size = source.transfer_syntax_uid, source.data_set_size
-    elif isinstance(source, StoreRequest):
-        syntax, size = source.context.transfer_syntax, source.size
-    else:
-        return Outcome(name_of(source), None, error, source=given)
-    return Outcome(
-        name_of(source), None, error, source.sop_instance_uid, source.sop_class_uid, syntax, size=size, source=given
     )
 
 

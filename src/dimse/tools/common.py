@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import dimse
 from dimse import settings, uids
-from dimse.logs import PrivateFormatter
+from dimse.logs import show_private
 from dimse.message.command import HIGH, LOW, MEDIUM
 from dimse.notices import LOGGER as NOTICES
 from dimse.notices import OncePerMinute
@@ -328,8 +328,7 @@ def start_logging(parser: Parser, arguments: argparse.Namespace) -> logging.Logg
         handler.setFormatter(_formatter(arguments.log_format))
         logging.getLogger("dimse").addHandler(handler)
     if arguments.log_phi:
-        for each in _handlers():
-            _show_private(each)
+        show_private()
     level = logging.ERROR
     if arguments.log_level:
         level = logging.getLevelNamesMapping()[arguments.log_level.upper()]
@@ -351,21 +350,6 @@ def _formatter(log_format: str) -> logging.Formatter:
 
         return Formatter()
     return logging.Formatter("%(levelname).1s: %(message)s")
-
-
-def _handlers() -> list[logging.Handler]:
-    """Return the handlers of the root logger, of `dimse` and of every logger below it."""
-    names = [name for name in logging.root.manager.loggerDict if name == "dimse" or name.startswith("dimse.")]
-    return [handler for logger in (logging.root, *map(logging.getLogger, names)) for handler in logger.handlers]
-
-
-def _show_private(handler: logging.Handler) -> None:
-    """Have a handler, and the one that it passes records to, show what may identify patients."""
-    if not isinstance(handler.formatter, PrivateFormatter):
-        handler.setFormatter(PrivateFormatter(handler.formatter))
-    target = getattr(handler, "target", None)
-    if isinstance(target, logging.Handler):
-        _show_private(target)
 
 
 def start_notices(*, quiet: bool) -> OncePerMinute:
