@@ -581,12 +581,15 @@ def test_who_the_peer_hears(tmp_path: Path) -> None:
     assert heard == [("ME", "YOU"), ("STORESCU", "ANY-SCP")]
 
 
-def test_an_association_that_ends_names_what_is_unknown_and_what_was_not_sent(tmp_path: Path) -> None:
+def test_associations_that_end_name_what_is_unknown_and_what_was_not_sent(tmp_path: Path) -> None:
+    """After a lost association the rest goes on another one, and the peer is given up when two are lost in a row."""
     paths = write(tmp_path, *(Instance(f"1.2.{number}") for number in range(6)))
+    answered = iter([True, False, False])
 
     def aborts(connection: Connection) -> None:
         connection.accept()
-        connection.respond(connection.read_message())
+        while next(answered):
+            connection.respond(connection.read_message())
         connection.read_message()
         connection.send_abort()
 
@@ -595,6 +598,7 @@ def test_an_association_that_ends_names_what_is_unknown_and_what_was_not_sent(tm
     said = errors(process)
     assert said[0] == "Association Aborted"
     assert f"Store failed: {paths[1]}: it is unknown whether the peer has it" in said
-    assert said_of(said, "Not sent", str(paths[2]))
+    assert f"Store failed: {paths[2]}: it is unknown whether the peer has it" in said
+    assert said_of(said, "Not sent", str(paths[3]))
     assert said_of(said, "Not sent", str(paths[5]))
     assert not said_of(said, str(paths[0]))

@@ -17,7 +17,7 @@ from dimse.errors import LocalProtocolError
 from dimse.pdv import LAST
 from dimse.upper_layer import pdu
 from dimse.upper_layer.fsm import EVENTS, STATES, TRANSITIONS
-from dimse.upper_layer.pdata import Fragment, cut
+from dimse.upper_layer.pdata import MOST_PDVS_IN_A_PDU, Fragment, cut
 from dimse.upper_layer.provider import Indication, ProviderAbort, UpperLayer
 
 MAXIMUM_LENGTH = 16384
@@ -404,6 +404,27 @@ def test_what_is_held_is_what_has_arrived_of_a_request_and_never_data() -> None:
     receiving = upper_layer("Sta6")
     receive(receiving, P_DATA[:-1])
     assert receiving.held == 0
+
+
+def test_one_call_gives_a_bounded_number_of_indications_and_the_next_ones_the_rest() -> None:
+    upper = upper_layer("Sta6")
+    one_pdu = p_data(*((1, 0, bytes(2)),) * 500)
+    data = memoryview(one_pdu * 10 + RELEASE_RQ)
+    counts = []
+    indications: list[Indication] = []
+    while data:
+        came = upper.receive(data, 100)
+        counts.append(len(came))
+        indications += came
+        data = upper.rest
+    assert 100 <= counts[0] <= max(counts) <= 100 + MOST_PDVS_IN_A_PDU
+    assert indications == [Fragment(1, 0, memoryview(bytes(2)), True)] * 5000 + [pdu.ReleaseRQ()]
+
+
+def test_nothing_is_left_of_what_cannot_be_framed() -> None:
+    upper = upper_layer("Sta6")
+    receive(upper, P_DATA + UNRECOGNISED)
+    assert not upper.rest
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -13,16 +13,15 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
-from functools import partial
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, ParamSpec, Unpack
+from typing import TYPE_CHECKING, ParamSpec, Unpack
 
-from dimse import services
 from dimse.closing import Closing
 from dimse.errors import DimseError, NotSent
 from dimse.message.command import LOW
+from dimse.sending.associations import Associations
 from dimse.sending.feed import GLANCE, Counts, Feed, Ledger
 from dimse.sending.finding import LOGGER, Finder
 from dimse.sending.job import AssociationFault, Event, Job, Manner
@@ -30,8 +29,7 @@ from dimse.sending.proposal import Syntaxes
 from dimse.sending.retry import Retry
 from dimse.services.outgoing import Transcode
 from dimse.services.storage import Outcome
-from dimse.settings import ASYNC_OPS, ProposedContext
-from dimse.transport.blocking import connect, iterate
+from dimse.transport.blocking import iterate
 
 if TYPE_CHECKING:
     import logging
@@ -39,7 +37,6 @@ if TYPE_CHECKING:
 
     from dimse.instances import InstanceFile
     from dimse.sending.options import AssociationOptions
-    from dimse.services import AsyncAssociation
 
 P = ParamSpec("P")
 
@@ -47,11 +44,6 @@ __all__ = ["AssociationFault", "AssociationOptions", "Counts", "Event", "Retry",
 
 MOST_UNSEEN = 1000
 """Events that wait to be asked for; then the jobs wait too."""
-OUTSTANDING_BYTES = 1024**2
-"""Bytes of data sets that may be outstanding before another request goes out, where `async_ops` is not given.
-
-That is two CT images: the peer has one to work on while the next arrives, and what waits for it still fits the processor's caches.
-"""
 PATIENCE = 2.0
 """Seconds that the jobs have to end when they are aborted: one that waits for a disk, a name or a connection is left behind."""
 
@@ -83,8 +75,8 @@ class Sending(Closing):
         abort: End associations by A-ABORT, not by release.
         announce: Called with each file whose request is about to go out, in the thread of its job.
         logger: Where it is said what is skipped.
-        association: As for `dimse.associate`. But where `async_ops` is not given, `settings.ASYNC_OPS` are asked for, of which as
-            many go out as have `OUTSTANDING_BYTES`.
+        association: As for `dimse.associate`. Where `async_ops` proposes a window of asynchronous operations, and the peer closes,
+            aborts or rejects the association before it has answered anything, the following ones are requested without it.
 
     Attributes:
         counts: How far it has come; may be read from any thread.
@@ -139,11 +131,10 @@ class Sending(Closing):
                 )
             self._resources = resources.pop_all()
         self._feed = Feed(finder, syntaxes, ledger=ledger, repeat=repeat, keep_series=jobs > 1 and not any_order)
-        associate = partial(_associate, host, port, {"async_ops": ASYNC_OPS, **association})
+        associations = Associations(host, port, association)
         retry = retry if isinstance(retry, Retry) else Retry(retry)
-        outstanding_bytes = 0 if "async_ops" in association else OUTSTANDING_BYTES
-        manner = Manner(priority, transcode, retry, abort, announce, outstanding_bytes)
-        self._jobs = [Job(self._feed, associate, manner, ledger) for _ in range(jobs)]
+        manner = Manner(priority, transcode, retry, abort, announce)
+        self._jobs = [Job(self._feed, associations, manner, ledger) for _ in range(jobs)]
         self._threads: list[threading.Thread] = []
         self._unseen: deque[Outcome] = deque()  # that jobs still said after they were told to stop
         self._patient_until = 0.0  # with them
@@ -297,9 +288,3 @@ def _only_outcomes(make: Callable[P, Sending]) -> Callable[P, Iterator[Outcome]]
 
 
 send = _only_outcomes(Sending)
-
-
-def _associate(
-    host: str, port: int, options: AssociationOptions, contexts: Sequence[ProposedContext]
-) -> Coroutine[Any, Any, AsyncAssociation]:
-    return services.associate(connect, host, port, contexts=contexts, **options)

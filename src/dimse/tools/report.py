@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from typing import IO, Any, get_args
 
 from dimse.closing import Closing
-from dimse.services.storage import Outcome, State
+from dimse.services.outcome import Outcome, State
 from dimse.text import one_line
 
 Row = dict[str, Any]

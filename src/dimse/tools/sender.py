@@ -86,6 +86,8 @@ class Sender:
 
     def _make_sending(self, paths: Iterable[str | None]) -> Sending:
         options = self.options
+        association = common.association_options(options)
+        association["async_ops"] = options.async_ops
         return Sending(
             paths,
             (options.addr, options.port),
@@ -103,7 +105,7 @@ class Sender:
             abort=options.abort,
             announce=self._sent.begin if self._sent else None,
             logger=self.logger,
-            **common.association_options(options),
+            **association,
         )
 
     def _send(self, sending: Sending, report: Report | None) -> None:
@@ -245,7 +247,10 @@ class Sender:
             # The peer is named in the end, where no attempt has helped.
             lines = words(fault.error)
             what = ": ".join(lines[:-1] if fault.stage == "request" else lines)
-            self.logger.warning("%s; trying again in %.1f s", what, fault.again)
+            if self.options.retry:
+                self.logger.warning("%s; trying again in %.1f s", what, fault.again)
+            else:
+                self.logger.warning("%s; going on with another association", what)
         elif fault.stage == "request":
             self.refused = True
             self._refusals[tuple(words(fault.error))] = None

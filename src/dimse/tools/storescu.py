@@ -148,8 +148,8 @@ def add_sending(parser: common.Parser) -> None:
         "--async-ops",
         metavar="N",
         type=common.validated(settings.validate_async_ops, int),
-        help="propose that N requests may wait for their response at one time; 0 is unlimited"
-        f" ({settings.ASYNC_OPS}, but no further one while those that wait have 1 MiB)",
+        default=1,
+        help="propose that N requests may wait for their response at one time (%(default)s: propose nothing); 0 is unlimited",
     )
     group.add_argument(
         "--retry",

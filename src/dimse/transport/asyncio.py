@@ -25,6 +25,8 @@ BREATH_BYTES, BREATH_SECONDS = 256 * 1024, 0.002
 class AsyncioTransport(Transport):
     """A transport connection on the running event loop."""
 
+    calls_in_threads = True
+
     def __init__(self, connection: socket.socket) -> None:
         super().__init__(connection)
         self._loop = asyncio.get_running_loop()
@@ -74,6 +76,10 @@ class AsyncioTransport(Transport):
         if inspect.isawaitable(result):
             result = await result
         return cast(T, result)
+
+    def begin_call(self, function: Callable[..., T], *args: Any) -> Awaitable[T]:
+        """Begin a disk operation in the loop's pool of threads."""
+        return self._loop.run_in_executor(None, partial(copy_context().run, function, *args))
 
     async def call_within(self, seconds: float, function: Callable[..., T | Awaitable[T]], *args: Any) -> T:
         """As `call`; a `def` has a thread of its own, for one that hangs is not to take a place in the pool."""

@@ -28,6 +28,7 @@ _ARRIVALS = {
     0x07: ("Evt16", range(4, 5)),
 }
 
+_NOTHING = memoryview(b"")
 _UNLIMITED = (1 << 32) - 1  # bytes: no PDU can have more
 _TAKES_DATA = frozenset(
     state for (event, state), action in TRANSITIONS.items() if event == "Evt10" and ACTIONS[action].indicates == "pdu"
@@ -100,6 +101,7 @@ class UpperLayer:
         pdus: How many PDUs have begun to arrive.
         pdu_length: Bytes of the last of them, without its header.
         fault: Why the association was given up, if it was.
+        rest: The bytes that the last call of `receive` has left, to be passed to the next one.
     """
 
     def __init__(self, *, requestor: bool, maximum_length: int) -> None:
@@ -109,6 +111,7 @@ class UpperLayer:
         self.closing = False
         self.pdus = self.pdu_length = 0
         self.fault = ProviderAbort()
+        self.rest = _NOTHING
         self._requestor = requestor
         self._most = maximum_length or _UNLIMITED
         self._primitive: pdu.PDU | None = None
@@ -160,17 +163,22 @@ class UpperLayer:
         """The ARTIM timer ran out."""
         self._remote("Evt18", None)
 
-    def receive(self, data: memoryview) -> list[Indication]:
+    def receive(self, data: memoryview, most: int = _UNLIMITED) -> list[Indication]:
         """Take bytes that arrived, however they are cut.
 
         Fragments refer to `data`: use them before its memory is used again.
+
+        Args:
+            data: The bytes.
+            most: The number of indications after which no further PDU is taken: the remaining bytes are left in `rest`.
         """
         position, end = 0, len(data)
         try:
-            while position < end and not self._deaf:
+            while position < end and not self._deaf and len(self._indications) < most:
                 position = self._step(data, position)
         except RemoteProtocolError as error:
             self._invalid(error.abort_reason, str(error))
+        self.rest = data[position:] if position < end and not self._deaf else _NOTHING
         return self._take_indications()
 
     def data_to_send(self) -> bytes:
