@@ -19,6 +19,7 @@ from contextlib import suppress
 from struct import Struct
 from typing import NamedTuple
 
+from dimse import uids
 from dimse.encoding import LONG_FORM, SHORT_FORM, UNDEFINED_LENGTH, is_vr, tag_name
 from dimse.uids import TransferSyntax
 from dimse.values import value
@@ -39,20 +40,32 @@ _UNKNOWN_END = 1 << 62
 _SOP_CLASS_UID = 0x00080016
 _SOP_INSTANCE_UID = 0x00080018
 _SERIES_INSTANCE_UID = 0x0020000E
+_ROWS = 0x00280010
 _PIXEL_DATA = 0x7FE00010
+_BEFORE_PIXEL_DATA = 0x7FDF  # group
 _DELIMITERS = 0xFFFE  # group of the three below
 _ITEM, _ITEM_DELIMITATION, _SEQUENCE_DELIMITATION = 0xE000, 0xE00D, 0xE0DD
 _ITEM_TAG = b"\xfe\xff\x00\xe0"  # in Little Endian
 _UIDS = frozenset((_SOP_CLASS_UID, _SOP_INSTANCE_UID))
 _OUTLINED = _UIDS | {_SERIES_INSTANCE_UID}
-_NOT_IN_DATA_SETS = frozenset((0x0000, 0x0002))  # groups of the command set and the File Meta Information
+_FILE_META = 0x0002  # group of the File Meta Information
+_NOT_IN_DATA_SETS = frozenset((0x0000, _FILE_META))  # the former is that of the command set
+_LEAST_FILL = 8  # bytes of FFH, or of zero, that are taken for what was never written
 
 _SHORT_FORM = SHORT_FORM | {b"??"}  # what some programs write for a VR that they do not know
 _NO_VR = frozenset((b"", b"UN"))  # these do not tell a sequence from a value
 
 
 class MalformedDataSet(ValueError):
-    """The bytes are not a whole data set; the message says what is wrong and where, in one line."""
+    """The bytes are not a whole data set; the message says what is wrong and where, in one line.
+
+    Attributes:
+        position: Offset of the header that is wrong; None where the fault is not in a header.
+    """
+
+    def __init__(self, message: str, position: int | None = None) -> None:
+        super().__init__(message)
+        self.position = position
 
 
 class NestedTooDeep(MalformedDataSet):
@@ -69,6 +82,11 @@ class Outline:
         end: Offset where the data set ends: less than the end that was given if padding with zero bytes follows.
         warnings: What is amiss and no reason to refuse it, a line each.
         series_instance_uid: (0020,000E), likewise as the first two.
+        encoding: UID of the uncompressed transfer syntax that its elements are in, where that is not how the elements of its own
+            transfer syntax are encoded; else None.
+        compressed: It has encapsulated pixel data, or is deflated.
+        left_out: Where elements of group 0002 begin and end that stand before its UIDs, in the `head` that was given: a sender
+            leaves them out.
     """
 
     sop_class_uid: str | None
@@ -76,6 +94,9 @@ class Outline:
     end: int
     warnings: tuple[str, ...] = ()
     series_instance_uid: str | None = None
+    encoding: str | None = None
+    compressed: bool = False
+    left_out: tuple[tuple[int, int], ...] = ()
 
 
 Read = Callable[[int, int], bytes]
@@ -85,9 +106,10 @@ Read = Callable[[int, int], bytes]
 def walk(read: Read, start: int, end: int, transfer_syntax: TransferSyntax | None, head: bytes = b"") -> Outline:
     """Step over every element of a data set, from `start` to `end`.
 
-    Zero bytes after the last element, at most `WINDOW` of them, are padding: they cannot be elements of a data set,
-    and files that were padded to whole blocks have them. A deflated data set is inflated in bounded steps, all of it, if its UIDs
-    are in the first `UIDS_WITHIN` bytes.
+    Zero bytes after the last element are padding, however many: they cannot be elements of a data set, and files that were padded to
+    whole blocks have them. But where an image has Rows (0028,0010) and no pixel data, they stand in its place. A deflated data set
+    is inflated in bounded steps, all of it, if its UIDs are in the first `UIDS_WITHIN` bytes; one that is not deflated, though its
+    transfer syntax is, is told by its first element.
 
     Args:
         read: Gives the bytes; asked for `WINDOW` bytes at most.
@@ -99,18 +121,46 @@ def walk(read: Read, start: int, end: int, transfer_syntax: TransferSyntax | Non
     Raises:
         MalformedDataSet: It is cut short, or no data set in this transfer syntax.
     """
-    if transfer_syntax is not None and transfer_syntax.deflated:
+    deflated = transfer_syntax is not None and transfer_syntax.deflated
+    is_deflated = deflated and not _begins_data_set(read(start, 8))
+    if is_deflated:
         source = _Inflated(read, start, end)
-        steps = _Walk(source, transfer_syntax, _OUTLINED)
+        steps = _Walk(source, transfer_syntax, _OUTLINED, _BEFORE_PIXEL_DATA, whole=True)
         source.found = steps.values
         steps.run(0, _UNKNOWN_END)
     else:
-        steps = _Walk(_Plain(read, end, head), transfer_syntax, _OUTLINED)
-        end = steps.run(start, end)
+        as_said = None if deflated else transfer_syntax
+        steps = _Walk(_Plain(read, end, head), as_said, _OUTLINED, _BEFORE_PIXEL_DATA, whole=True)
+        limit, end = end, steps.run(start, end)
+        if end < limit and not steps.has_pixel_data and _has_rows(head[start:], steps.syntax):
+            raise MalformedDataSet(f"cut short: only zero bytes at offset {end:,}, where the image has its Pixel Data")
     get, warnings = steps.values.get, tuple(steps.warnings.values())
     return Outline(
-        get(_SOP_CLASS_UID) or None, get(_SOP_INSTANCE_UID) or None, end, warnings, get(_SERIES_INSTANCE_UID) or None
+        get(_SOP_CLASS_UID) or None,
+        get(_SOP_INSTANCE_UID) or None,
+        end,
+        warnings,
+        get(_SERIES_INSTANCE_UID) or None,
+        steps.syntax.uid if steps.mislabelled or (deflated and not is_deflated) else None,
+        steps.encapsulated or is_deflated,
+        tuple(steps.left_out),
     )
+
+
+def _begins_data_set(first: bytes) -> bool:
+    """Return whether the first bytes of a deflated data set are an element instead.
+
+    A stream that began with them would be a stored block, whose length is followed by its complement (RFC 1951 3.2.4). What stands
+    there in an element is no complement.
+    """
+    if first.startswith(b"\x08\0"):
+        return first[3:4] == b"\0"
+    return first.startswith(b"\0\x08\0") and is_vr(first[4:6])
+
+
+def _has_rows(head: bytes, syntax: TransferSyntax) -> bool:
+    """Return whether the data set that begins with `head` is that of an image."""
+    return _ROWS in peek(lambda offset, size: head[offset : offset + size], len(head), syntax, (_ROWS,))
 
 
 def peek(read: Read, end: int, transfer_syntax: TransferSyntax | None, tags: Collection[int] = _UIDS) -> dict[int, str]:
@@ -240,6 +290,15 @@ _IMPLICIT_LITTLE = _Encoding(True, Struct("<HH2sH"), Struct("<HHL"), Struct("<L"
 _EXPLICIT_LITTLE = _IMPLICIT_LITTLE._replace(implicit_vr=False)
 _EXPLICIT_BIG = _Encoding(False, Struct(">HH2sH"), Struct(">HHL"), Struct(">L"))
 
+_ENCODINGS = {  # by whether elements have no VR, and whether they are in Little Endian
+    (True, True): (_IMPLICIT_LITTLE, TransferSyntax(uids.ImplicitVRLittleEndian, implicit_vr=True)),
+    (False, True): (_EXPLICIT_LITTLE, TransferSyntax(uids.ExplicitVRLittleEndian)),
+    (False, False): (_EXPLICIT_BIG, TransferSyntax(uids.ExplicitVRBigEndian, little_endian=False)),
+}
+# Groups that data sets begin with, as they are in either byte order. The other way round they would be groups 0800 and 0200, which
+# the Standard does not have.
+_LITTLE, _BIG = frozenset((b"\x08\0", b"\x02\0")), frozenset((b"\0\x08", b"\0\x02"))
+
 
 _Frame = NamedTuple(
     "_Frame",
@@ -267,10 +326,15 @@ class _Walk:
         last_group: int = _DELIMITERS - 1,
         within: int = 0,
         enough: int = -1,
+        whole: bool = False,
     ) -> None:
         self.values: dict[int, str] = {}  # by tag; those within a sequence by their offsets
         self.warnings: dict[str, str] = {}  # one of a kind: a data set may hold any number of faults
-        self._source, self._transfer_syntax = source, transfer_syntax
+        self.left_out: list[tuple[int, int]] = []  # see `Outline`
+        self.encapsulated = self.mislabelled = self.has_pixel_data = False
+        self._whole = whole  # go on behind `last_group`, and remember that there was more
+        self._hollow: tuple[int, MalformedDataSet] | None = None  # end of a sequence with nothing written in it, and why
+        self.source, self._transfer_syntax = source, transfer_syntax
         self._wanted, self._within, self._last_group = wanted, within, last_group
         self._enough = enough  # when there are so many values, there is no need to go on
         self._looked_at = frozenset([tag & 0xFFFF for tag in wanted])  # element numbers, in whatever group
@@ -289,40 +353,66 @@ class _Walk:
                 raise
             except MalformedDataSet as error:
                 position = self._step_over(error)
+        if self._hollow is not None and self._hollow[0] == position:
+            raise self._hollow[1]
         return position
 
     def _encoding(self, start: int) -> _Encoding:
-        vr = self._bytes(start, 6)[4:]
-        syntax, implicit_vr = self._transfer_syntax, len(vr) == 2 and not is_vr(vr)
-        if syntax is None:
-            return _IMPLICIT_LITTLE if implicit_vr else _EXPLICIT_LITTLE
-        if syntax.implicit_vr:  # these letters may be a length
+        """Return how the data set is encoded, which its first element shows whatever its transfer syntax is said to be."""
+        first = self._bytes(start, 6)
+        group, vr = first[:2], first[4:]
+        said, implicit_vr = self._transfer_syntax, len(vr) == 2 and not is_vr(vr)
+        if said is not None and said.implicit_vr:
+            # These letters may be a length.
             implicit_vr = vr not in _SHORT_FORM and vr not in LONG_FORM
-        if implicit_vr is not syntax.implicit_vr:
-            words = ("Explicit VR", "Implicit VR")
-            self.warnings["vr"] = (
-                f"the data set is in {words[implicit_vr]}, its transfer syntax in {words[not implicit_vr]}"
-            )
-        if implicit_vr:
-            return _IMPLICIT_LITTLE
-        return _EXPLICIT_LITTLE if syntax.little_endian else _EXPLICIT_BIG
+        little_endian = group in _LITTLE or implicit_vr or (group not in _BIG and (said is None or said.little_endian))
+        if said is not None and (implicit_vr, little_endian) != (said.implicit_vr, said.little_endian):
+            self.mislabelled = True
+        encoding, self.syntax = _ENCODINGS[implicit_vr, little_endian]
+        return encoding
 
     def _bytes(self, position: int, size: int) -> bytes:
         """`size` bytes from `position` on; fewer only where there are no more."""
         index = position - self._base
         if not 0 <= index <= len(self._window) - size:
-            self._window, self._base, index = self._source.load(position, size), position, 0
+            self._window, self._base, index = self.source.load(position, size), position, 0
         return self._window[index : index + size]
 
     def _step_over(self, error: MalformedDataSet) -> int:
-        """Leave the innermost sequence of defined length, and go on at its end; `error` is raised if there is none."""
+        """Leave the innermost sequence of defined length, and go on at its end; `error` is raised if there is none.
+
+        It is raised too if nothing was written from there on to the end of the sequence. Where it may be no sequence at all, that
+        counts only if nothing comes after it: then the data set was cut short.
+        """
         while self._frames:
             frame = self._frames.pop()
             if frame.steps is _Walk._items and not frame.undefined:
+                if error.position is not None and self._is_fill(error.position + _LONGEST_HEADER, frame.limit):
+                    if not frame.presumed:
+                        raise error
+                    self._hollow = frame.limit, error
                 if not frame.presumed:
                     self.warnings.setdefault("sequence", f"within {tag_name(frame.tag)}: {error}")
                 return frame.limit
         raise error
+
+    def _is_fill(self, position: int, limit: int) -> bool:
+        """Return whether one and the same byte, FFH or zero, stands from `position` to `limit`."""
+        if position + _LEAST_FILL > limit:
+            return False
+        fill = self._bytes(position, 1)
+        return fill in (b"\xff", b"\0") and self._end_of(fill, position, limit) is not None
+
+    def _end_of(self, fill: bytes, position: int, limit: int) -> int | None:
+        """Return where the bytes end, at `limit` if that is known, if all of them from `position` on are `fill`; else None."""
+        while position < limit:
+            window = self._bytes(position, min(WINDOW, limit - position))
+            if window.count(fill) < len(window):
+                return None
+            position += len(window)
+            if not window:
+                return position if limit == _UNKNOWN_END else None
+        return position
 
     def _elements(self, frame: _Frame, position: int) -> int:
         """Walk the elements of the data set or of an Item."""
@@ -334,7 +424,7 @@ class _Walk:
         while index < most:
             if index > last:  # a header may not be all in the window
                 base += index
-                window = self._window = self._source.load(base, _LONGEST_HEADER)
+                window = self._window = self.source.load(base, _LONGEST_HEADER)
                 self._base, index, most, last = base, 0, limit - base, max(0, len(window) - _LONGEST_HEADER)
                 if len(window) < 8:
                     return self._rest(frame, base)
@@ -354,7 +444,7 @@ class _Walk:
             if not plain and not implicit_vr:
                 vr, value, length = self._long_form(frame, position, vr)
             if group > last_group or group in _NOT_IN_DATA_SETS:
-                return self._out_of_place(frame, position, group, element)
+                return self._out_of_place(frame, position, group, element, value + length)
             tag = group << 16 | element
             if element in looked_at and tag in self._wanted:
                 self._take(tag, position, value, length, limit)
@@ -410,6 +500,7 @@ class _Walk:
             raise _beyond(position, tag_name(tag), length, frame.limit - value)
         encoding = _IMPLICIT_LITTLE if vr == b"UN" else frame.encoding  # PS3.5 6.2.2
         if undefined and (vr in (b"OB", b"OW") or tag == _PIXEL_DATA):
+            self.encapsulated = True
             self._frames.append(_Frame(_Walk._fragments, limit, True, frame.encoding, tag, frame.depth, False))
             return value
         if undefined and vr not in (b"SQ", b"UN") and (vr in _SHORT_FORM or vr in LONG_FORM):
@@ -434,7 +525,8 @@ class _Walk:
         group, element, length = frame.encoding.implicit.unpack(header)
         if group != _DELIMITERS or element not in (_ITEM, _SEQUENCE_DELIMITATION):
             raise MalformedDataSet(
-                f"{tag_name(group << 16 | element)} at offset {position:,} where an Item of {tag_name(frame.tag)} is due"
+                f"{tag_name(group << 16 | element)} at offset {position:,} where an Item of {tag_name(frame.tag)} is due",
+                position,
             )
         return element, length
 
@@ -480,33 +572,42 @@ class _Walk:
         self._frames.pop()
         return position
 
-    def _out_of_place(self, frame: _Frame, position: int, group: int, element: int) -> int:
-        """What is no element of a data set: a delimiter, padding, the end of a peek, or a fault."""
+    def _out_of_place(self, frame: _Frame, position: int, group: int, element: int, after: int) -> int:
+        """Go on behind what is no element of a data set: a delimiter, padding, the end of a peek, stray File Meta, or a fault."""
         if group == _DELIMITERS and element == _ITEM_DELIMITATION and frame.tag and position + 8 <= frame.limit:
             if frame.undefined:  # else a delimiter that is not needed, and harmless
                 self._frames.pop()
             return position + 8
         if not frame.tag:
-            if group > self._last_group and group != _DELIMITERS:
-                self._frames.clear()
+            if self._last_group < group < _DELIMITERS:
+                if self._whole:
+                    self.has_pixel_data, self._last_group = True, _DELIMITERS - 1
+                else:
+                    self._frames.clear()
                 return position
             if group == 0 and element == 0:
                 return self._rest(frame, position)
-        raise MalformedDataSet(f"{tag_name(group << 16 | element)} at offset {position:,} is no element of a data set")
+            if group == _FILE_META and after <= len(self.source.head) and not self.values:
+                self.left_out.append((position, after))
+                return after
+        raise MalformedDataSet(
+            f"{tag_name(group << 16 | element)} at offset {position:,} is no element of a data set", position
+        )
 
     def _rest(self, frame: _Frame, position: int) -> int:
-        """The end of the data set's bytes, where it ends, or zero bytes, which are padding; else it is cut short."""
-        rest = self._bytes(position, WINDOW)
-        ended = len(rest) < WINDOW if frame.limit == _UNKNOWN_END else len(rest) == frame.limit - position
-        if frame.tag or not ended or any(rest):
+        """Leave the data set where its bytes end, or where only zero bytes follow, which are padding; else it is cut short."""
+        end = None if frame.tag else self._end_of(b"\0", position, frame.limit)
+        if end is None:
+            rest = self._bytes(position, WINDOW)
             raise MalformedDataSet(f"cut short: no element at offset {position:,}, and {len(rest):,} bytes")
         self._frames.pop()
-        if rest:
-            self.warnings["padding"] = f"{len(rest):,} zero bytes follow the data set"
+        if end > position:
+            self.warnings["padding"] = f"{end - position:,} zero bytes follow the data set"
         return position
 
 
 def _beyond(position: int, what: str, length: int, available: int) -> MalformedDataSet:
     return MalformedDataSet(
-        f"cut short: {what} at offset {position:,} is of {length:,} bytes, and {max(0, available):,} are there"
+        f"cut short: {what} at offset {position:,} is of {length:,} bytes, and {max(0, available):,} are there",
+        position,
     )

@@ -178,15 +178,16 @@ class Member:
         with self._reading() as stream:
             _skip(stream, file.data_set_offset)
             if mapped and file.data_set_size > MAPPED:
-                return self._copy(stream)[: file.data_set_size]
-            content = stream.read(file.data_set_size)
+                return self._copy(file.front, stream)[: file.data_set_size]
+            content = file.front + stream.read(file.data_set_size - len(file.front))
             _skip_all(stream)
             return memoryview(content)
 
-    def _copy(self, stream: IO[bytes]) -> memoryview:
-        """A map of a private copy of what is left of a stream."""
+    def _copy(self, front: bytes, stream: IO[bytes]) -> memoryview:
+        """A map of a private copy of what is left of a stream, behind what is to stand in front of it."""
         try:
             with tempfile.TemporaryFile() as copy:
+                copy.write(front)
                 shutil.copyfileobj(stream, copy, _PIECE)
                 copy.flush()
                 return memoryview(mmap.mmap(copy.fileno(), 0, access=mmap.ACCESS_READ))
