@@ -10,7 +10,7 @@ from __future__ import annotations
 import mmap
 import os
 import stat
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, TypeAlias
 
 from dimse import uids
 from dimse.data_set import walk
@@ -28,6 +28,7 @@ _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _MAXIMUM_UID = 64  # PS3.5 9.1
 
 
+Path: TypeAlias = "str | bytes | os.PathLike[str] | os.PathLike[bytes]"
 PATHS = (str, bytes, os.PathLike)
 """The types of one path."""
 
@@ -142,19 +143,18 @@ class InstanceFile:
         """As `check`, of a file that is read by `read`: what it raises passes through.
 
         Args:
-            read: Gives the bytes of the file; asked for offsets that only grow.
+            read: Gives the bytes of the file, as for `dimse.data_set.walk.walk`.
             path, identity, size, mtime_ns, container: As the attributes.
             raw_transfer_syntax_uid: As for `check`.
         """
         head = read(0, HEAD)
-        bare = raw_transfer_syntax_uid is not None and part10.start_of(head) is None
         meta = _file_meta(path, read, head, raw_transfer_syntax_uid)
         try:
             outline = _outline(path, read, head, size, meta)
             sop_class_uid = _required(path, "SOP Class UID (0008,0016)", outline.sop_class_uid)
             sop_instance_uid = _required(path, "SOP Instance UID (0008,0018)", outline.sop_instance_uid)
         except FileError as error:
-            if bare and not isinstance(error, IsDicomdir):
+            if part10.start_of(head) is None and not isinstance(error, IsDicomdir):
                 raise NotDicom(path, f"not DICOM: {error.reason}") from error
             raise
         instance = cls(
@@ -171,10 +171,10 @@ class InstanceFile:
             outline.series_instance_uid or "",
             container,
         )
-        uids_agree = (
-            meta.media_storage_sop_class_uid in (sop_class_uid, None)
-            and meta.media_storage_sop_instance_uid in (sop_instance_uid, None)
-        )
+        uids_agree = meta.media_storage_sop_class_uid in (
+            sop_class_uid,
+            None,
+        ) and meta.media_storage_sop_instance_uid in (sop_instance_uid, None)
         as_it_should = outline.encoding is None and meta.transfer_syntax_uid is not None
         if uids_agree and as_it_should and not outline.left_out and not meta.overlong:
             return instance
@@ -305,21 +305,21 @@ def _status(path: str, descriptor: int) -> os.stat_result:
 
 def _file_meta(path: str, read: walk.Read, head: bytes, raw_transfer_syntax_uid: str | None) -> part10.FileMeta:
     """Return what the File Meta Information of a file says, or what the user says where it is missing."""
-    start = part10.start_of(head)
     try:
-        if start is None and raw_transfer_syntax_uid is not None:
+        if raw_transfer_syntax_uid is not None and part10.start_of(head) is None:
             return part10.FileMeta(transfer_syntax_uid=raw_transfer_syntax_uid)
         meta = part10.parse(head)
         if meta is None and len(head) == HEAD:
             meta = part10.parse(read(0, part10.MAXIMUM_SIZE))
     except part10.NotPart10 as error:
+        start = part10.start_of(head)
         if start is None:
             raise NotDicom(path, str(error)) from error
         if raw_transfer_syntax_uid is None:
             raise FileError(path, str(error)) from error
         return part10.FileMeta(transfer_syntax_uid=raw_transfer_syntax_uid, data_set_offset=start)
     if meta is None:
-        if start is None:
+        if part10.start_of(head) is None:
             raise NotDicom(path, "not DICOM: shorter than preamble and prefix")
         raise FileError(path, "cut short: the file ends with its File Meta Information")
     if meta.media_storage_sop_class_uid == uids.MediaStorageDirectoryStorage:
@@ -373,9 +373,7 @@ def _amiss(instance: InstanceFile, meta: part10.FileMeta, outline: walk.Outline,
         begin, end = meta.data_set_offset, outline.left_out[-1][1]
         starts = (begin, *(stop for _, stop in outline.left_out))
         front = b"".join(head[start:stop] for start, (stop, _) in zip(starts, outline.left_out, strict=False))
-        instance = replace(
-            instance, data_set_offset=end, data_set_size=len(front) + outline.end - end, front=front
-        )
+        instance = replace(instance, data_set_offset=end, data_set_size=len(front) + outline.end - end, front=front)
     return replace(instance, warnings=warnings)
 
 

@@ -106,13 +106,14 @@ Read = Callable[[int, int], bytes]
 def walk(read: Read, start: int, end: int, transfer_syntax: TransferSyntax | None, head: bytes = b"") -> Outline:
     """Step over every element of a data set, from `start` to `end`.
 
-    Zero bytes after the last element are padding, however many: they cannot be elements of a data set, and files that were padded to
-    whole blocks have them. But where an image has Rows (0028,0010) and no pixel data, they stand in its place. A deflated data set
-    is inflated in bounded steps, all of it, if its UIDs are in the first `UIDS_WITHIN` bytes; one that is not deflated, though its
-    transfer syntax is, is told by its first element.
+    Zero bytes after the last element are padding, however many: they cannot be elements of a data set, and files that were
+    padded to whole blocks have them. But where an image has Rows (0028,0010) and no pixel data, they stand in its place.
+
+    A deflated data set is inflated in bounded steps, all of it, if its UIDs are in the first `UIDS_WITHIN` bytes. One that is not
+    deflated, though its transfer syntax is, is told by its first element.
 
     Args:
-        read: Gives the bytes; asked for `WINDOW` bytes at most.
+        read: Gives the bytes; asked for `WINDOW` bytes at most. The offsets grow, but that a padded data set is looked at twice.
         start: Offset of the first element.
         end: Offset after the last byte.
         transfer_syntax: None for a private or unknown one: taken as Little Endian, with VR if the first element has.
@@ -125,15 +126,14 @@ def walk(read: Read, start: int, end: int, transfer_syntax: TransferSyntax | Non
     is_deflated = deflated and not _begins_data_set(read(start, 8))
     if is_deflated:
         source = _Inflated(read, start, end)
-        steps = _Walk(source, transfer_syntax, _OUTLINED, _BEFORE_PIXEL_DATA, whole=True)
+        steps = _Walk(source, transfer_syntax, _OUTLINED)
         source.found = steps.values
         steps.run(0, _UNKNOWN_END)
     else:
-        as_said = None if deflated else transfer_syntax
-        steps = _Walk(_Plain(read, end, head), as_said, _OUTLINED, _BEFORE_PIXEL_DATA, whole=True)
+        steps = _Walk(_Plain(read, end, head), None if deflated else transfer_syntax, _OUTLINED)
         limit, end = end, steps.run(start, end)
-        if end < limit and not steps.has_pixel_data and _has_rows(head[start:], steps.syntax):
-            raise MalformedDataSet(f"cut short: only zero bytes at offset {end:,}, where the image has its Pixel Data")
+        if end < limit:
+            _verify_pixel_data(_Plain(read, end, head), start, end, steps.syntax)
     get, warnings = steps.values.get, tuple(steps.warnings.values())
     return Outline(
         get(_SOP_CLASS_UID) or None,
@@ -143,7 +143,7 @@ def walk(read: Read, start: int, end: int, transfer_syntax: TransferSyntax | Non
         get(_SERIES_INSTANCE_UID) or None,
         steps.syntax.uid if steps.mislabelled or (deflated and not is_deflated) else None,
         steps.encapsulated or is_deflated,
-        tuple(steps.left_out),
+        steps.left_out,
     )
 
 
@@ -158,9 +158,12 @@ def _begins_data_set(first: bytes) -> bool:
     return first.startswith(b"\0\x08\0") and is_vr(first[4:6])
 
 
-def _has_rows(head: bytes, syntax: TransferSyntax) -> bool:
-    """Return whether the data set that begins with `head` is that of an image."""
-    return _ROWS in peek(lambda offset, size: head[offset : offset + size], len(head), syntax, (_ROWS,))
+def _verify_pixel_data(source: _Plain, start: int, end: int, syntax: TransferSyntax) -> None:
+    """Raise `MalformedDataSet` if the zero bytes behind a data set stand where its pixel data should."""
+    # A second walk, for files with padding alone: to look out for pixel data in the first would cost every file its time.
+    steps = _Walk(source, syntax, (_ROWS,), _BEFORE_PIXEL_DATA)
+    if steps.run(start, end) == end and _ROWS in steps.values:
+        raise MalformedDataSet(f"cut short: only zero bytes from offset {end:,} on, where an image has its Pixel Data")
 
 
 def peek(read: Read, end: int, transfer_syntax: TransferSyntax | None, tags: Collection[int] = _UIDS) -> dict[int, str]:
@@ -316,7 +319,21 @@ _Frame = NamedTuple(
 
 
 class _Walk:
-    """The state of one walk: a stack of frames, and the window of bytes around the place where it is."""
+    """The state of one walk: a stack of frames, and the window of bytes around the place where it is.
+
+    Attributes:
+        values: By tag; those within a sequence by their offsets.
+        warnings: One of a kind: a data set may hold any number of faults.
+        syntax: An uncompressed transfer syntax whose elements are encoded as these.
+        mislabelled: Those of the transfer syntax that was given are encoded otherwise.
+        encapsulated: There is encapsulated pixel data.
+        left_out: See `Outline`.
+    """
+
+    # Nearly every walk leaves these as they are.
+    mislabelled = encapsulated = False
+    left_out: tuple[tuple[int, int], ...] = ()
+    _hollow: tuple[int, MalformedDataSet] | None = None  # end of a sequence with nothing written in it, and the fault
 
     def __init__(
         self,
@@ -326,14 +343,9 @@ class _Walk:
         last_group: int = _DELIMITERS - 1,
         within: int = 0,
         enough: int = -1,
-        whole: bool = False,
     ) -> None:
-        self.values: dict[int, str] = {}  # by tag; those within a sequence by their offsets
-        self.warnings: dict[str, str] = {}  # one of a kind: a data set may hold any number of faults
-        self.left_out: list[tuple[int, int]] = []  # see `Outline`
-        self.encapsulated = self.mislabelled = self.has_pixel_data = False
-        self._whole = whole  # go on behind `last_group`, and remember that there was more
-        self._hollow: tuple[int, MalformedDataSet] | None = None  # end of a sequence with nothing written in it, and why
+        self.values: dict[int, str] = {}
+        self.warnings: dict[str, str] = {}
         self.source, self._transfer_syntax = source, transfer_syntax
         self._wanted, self._within, self._last_group = wanted, within, last_group
         self._enough = enough  # when there are so many values, there is no need to go on
@@ -580,15 +592,12 @@ class _Walk:
             return position + 8
         if not frame.tag:
             if self._last_group < group < _DELIMITERS:
-                if self._whole:
-                    self.has_pixel_data, self._last_group = True, _DELIMITERS - 1
-                else:
-                    self._frames.clear()
+                self._frames.clear()
                 return position
             if group == 0 and element == 0:
                 return self._rest(frame, position)
             if group == _FILE_META and after <= len(self.source.head) and not self.values:
-                self.left_out.append((position, after))
+                self.left_out += ((position, after),)
                 return after
         raise MalformedDataSet(
             f"{tag_name(group << 16 | element)} at offset {position:,} is no element of a data set", position

@@ -114,15 +114,35 @@ def parse(head: bytes | memoryview) -> FileMeta | None:
         NotPart10: It is no head of a DICOM file, or its File Meta Information does not end within `MAXIMUM_SIZE`.
     """
     head = bytes(head[:MAXIMUM_SIZE])
-    begin = start_of(head)
+    begin = _START if head.startswith(PREFIX, len(PREAMBLE)) else start_of(head)
     if begin is None:
         if not PREFIX.startswith(head[len(PREAMBLE) : _START]):
             raise NotPart10("not DICOM: no DICM prefix after 128 bytes of preamble")
         return None
-    with_vr, long_length, without_vr = _FORMS.get(head[begin : begin + 2], _FORMS[b"\x02\0"])
-    is_explicit = is_vr(head[begin + 4 : begin + 6])
-    position, last, said_end = begin, len(head) - 8, 0  # the last place where a header may begin
     values: dict[str, Any] = {}
+    position, said_end = _read(head, begin, values)
+    if position > len(head) - 8:
+        if len(head) == MAXIMUM_SIZE:
+            raise NotPart10(f"not DICOM: the File Meta Information does not end within {MAXIMUM_SIZE:,} bytes")
+        return None
+    if position == begin:
+        raise NotPart10("not DICOM: no File Meta Information after the DICM prefix")
+    return FileMeta(**values, data_set_offset=position, overlong=begin + _LENGTH_SIZE < said_end < position)
+
+
+def _read(head: bytes, position: int, values: dict[str, Any]) -> tuple[int, int]:
+    """Read elements of group 0002 from `position` on, and add those of `_ELEMENTS` to `values`.
+
+    Returns:
+        Where they end, which may be behind the end of `head`; and where the group length says so, 0 if there is none.
+
+    Raises:
+        NotPart10: One is too long.
+    """
+    with_vr, long_length, without_vr = _FORMS.get(head[position : position + 2], _FORMS[b"\x02\0"])
+    first_vr = head[position + 4 : position + 6]
+    is_explicit = first_vr in SHORT_FORM or is_vr(first_vr)
+    last, said_end = len(head) - 8, 0  # the last place where a header may begin
     while position <= last:
         group, element, vr, length = with_vr.unpack_from(head, position)
         # A deflated data set may begin with any bytes, and one in Implicit VR with stray elements of this group.
@@ -142,13 +162,7 @@ def parse(head: bytes | memoryview) -> FileMeta | None:
                 values[known[0]] = head[start:position].decode("latin-1").strip("\0 ") or None
         elif element == _GROUP_LENGTH and length == 4 and position <= len(head):
             said_end = position + long_length.unpack_from(head, start)[0]
-    else:
-        if len(head) == MAXIMUM_SIZE:
-            raise NotPart10(f"not DICOM: the File Meta Information does not end within {MAXIMUM_SIZE:,} bytes")
-        return None
-    if position == begin:
-        raise NotPart10("not DICOM: no File Meta Information after the DICM prefix")
-    return FileMeta(**values, data_set_offset=position, overlong=begin + _LENGTH_SIZE < said_end < position)
+    return position, said_end
 
 
 class Encoder:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from dimse import uids
 from dimse.association import Association
 from dimse.encoding import deflate
 from dimse.errors import FileError
-from dimse.instances import MAPPED, PATHS, InstanceFile
+from dimse.instances import MAPPED, PATHS, InstanceFile, Path
 from dimse.message.command import CStoreRQ
 from dimse.message.status import Status
 from dimse.services.store_request import StoreRequest
@@ -28,7 +29,7 @@ FALL_BACK = (uids.ExplicitVRLittleEndian, uids.ImplicitVRLittleEndian)
 _WRITABLE = (*FALL_BACK, uids.DeflatedExplicitVRLittleEndian)
 
 Transcode = Literal["never", "lossless", "always"]
-Source: TypeAlias = "str | bytes | os.PathLike[str] | os.PathLike[bytes] | InstanceFile | StoreRequest | Dataset"
+Source: TypeAlias = "Path | InstanceFile | StoreRequest | Dataset"
 
 
 @record
@@ -81,6 +82,12 @@ class Outgoing:
             self.file.verify_unchanged()
         except FileError as error:
             raise FileError(self.path, f"{error.reason}: what the peer has stored may be damaged") from error
+
+
+def each_of(given: Any) -> Iterable[Any]:
+    """Return the sources that were given, where one may be given without a list: a path is never taken for its characters."""
+    is_one = isinstance(given, (*PATHS, InstanceFile, StoreRequest)) or hasattr(given, "SOPInstanceUID")
+    return (given,) if is_one else given
 
 
 def name_of(source: object) -> str:

@@ -20,11 +20,11 @@ from dimse.errors import (
     NoPresentationContext,
     NotSent,
 )
-from dimse.instances import InstanceFile
+from dimse.instances import PATHS, InstanceFile, Path
 from dimse.message.command import LOW, CStoreRQ, CStoreRSP, Response, encode
 from dimse.message.status import Status
 from dimse.services.handling import PROCESSING_FAILURE, as_status, ask, ask_status, send_status
-from dimse.services.outgoing import FALL_BACK, Outgoing, Source, Transcode, name_of, prepare
+from dimse.services.outgoing import FALL_BACK, Outgoing, Source, Transcode, each_of, name_of, prepare
 from dimse.services.store_request import StoreRequest
 from dimse.settings import ProposedContext
 from dimse.sinks import DiscardSink, Sink, SpooledSink
@@ -40,8 +40,8 @@ OUT_OF_RESOURCES = 0xA700
 DATA_SET_DOES_NOT_MATCH = 0xA900
 
 
-def contexts_for(paths: Iterable[str | os.PathLike[str] | InstanceFile]) -> tuple[ProposedContext, ...]:
-    """The presentation contexts that these files need.
+def contexts_for(paths: Path | InstanceFile | Iterable[Path | InstanceFile]) -> tuple[ProposedContext, ...]:
+    """Return the presentation contexts that these files need; one path stands for one file.
 
     For each SOP class one context for each transfer syntax of its files, and one more with Explicit and Implicit VR Little Endian
     as the fall-back. They may be more than the 128 that one association takes.
@@ -50,8 +50,8 @@ def contexts_for(paths: Iterable[str | os.PathLike[str] | InstanceFile]) -> tupl
         FileError: A file cannot be sent.
     """
     syntaxes: dict[str, dict[str, None]] = {}
-    for path in paths:
-        instance = path if isinstance(path, InstanceFile) else InstanceFile.check(os.fspath(path))
+    for path in each_of(paths):
+        instance = path if isinstance(path, InstanceFile) else InstanceFile.check(os.fsdecode(path))
         syntaxes.setdefault(instance.sop_class_uid, {})[instance.transfer_syntax_uid] = None
     return tuple(
         ProposedContext(sop_class, proposed)
@@ -157,7 +157,7 @@ async def store(
 
 async def store_many(
     association: Association,
-    sources: Iterable[Source],
+    sources: Source | Iterable[Source],
     *,
     priority: int = LOW,
     transcode: Transcode = "lossless",
@@ -179,7 +179,8 @@ async def store_many(
     request after the other has it for each of them.
 
     Args:
-        sources, priority, transcode: As for `store`. The next source is asked for when a request has gone out.
+        sources: One as for `store`, or several. The next source is asked for when a request has gone out.
+        priority, transcode: As for `store`.
         ahead: Send an instance of `AHEAD` bytes or less before the outcome of the one before it is told, so that the peer need not
             wait for who asks; the association is then taken until the last outcome, as with a window.
         outstanding_bytes: With a window, no other request goes out while the data sets of those outstanding have so many bytes;
@@ -194,7 +195,7 @@ async def store_many(
         AssociationError, OperationTimeout, RemoteProtocolError: The association ended; what was not yielded was not sent.
         FileError: A file was cut short while it was sent, which ended the association.
     """
-    prepared = _prepare_all(association, sources, transcode)
+    prepared = _prepare_all(association, each_of(sources), transcode)
     window = _Window(association, priority, outstanding_bytes, ahead, alone)
     following = next(prepared, None)
     while following is not None:
@@ -367,8 +368,8 @@ def _prepare_all(
     for given in sources:
         source: Source = given
         try:
-            if isinstance(source, (str, os.PathLike)):
-                source = InstanceFile.check(os.fspath(source))
+            if isinstance(source, PATHS):
+                source = InstanceFile.check(os.fsdecode(source))
             outgoing = prepare(association, source, transcode)
         except (FileError, NoPresentationContext) as error:
             yield _not_sent(source, given, error)
