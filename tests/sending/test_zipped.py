@@ -115,7 +115,7 @@ def test_an_archive_in_a_folder_is_skipped_with_a_word_how_to_send_it(tmp_path: 
     assert (found.items, found.warnings) == ([], [f"Skipped: {path}: a ZIP archive: name it to send what it holds"])
 
 
-def test_other_members_are_skipped_with_a_warning(tmp_path: Path) -> None:
+def test_other_members_are_skipped_and_counted(tmp_path: Path) -> None:
     inner = archive(tmp_path / "inner.zip", ("1", LARGE.content)).read_bytes()
     dicomdir = (TEST_FILES / "dicomdirtests" / "DICOMDIR").read_bytes()
     path = archive(
@@ -129,11 +129,28 @@ def test_other_members_are_skipped_with_a_warning(tmp_path: Path) -> None:
     found = find(path)
     assert (names(found), found.errors) == (["1"], [])
     assert found.warnings == [
-        f"Skipped: {path}:2.zip: a ZIP archive in a ZIP archive",
         f"Skipped: {path}:DICOMDIR: a DICOMDIR, which is no SOP instance",
+        "3 files skipped: not DICOM",
+    ]
+    assert found.infos == [
+        f"Skipped: {path}:2.zip: a ZIP archive in a ZIP archive",
         f"Skipped: {path}:empty: empty file",
         f"Skipped: {path}:text\\n: not DICOM: shorter than preamble and prefix",
     ]
+
+
+def test_a_member_named_as_a_dicom_file_is_sent_or_is_an_error(tmp_path: Path) -> None:
+    path = archive(tmp_path / "a.zip", ("a/empty.DCM", b""), ("b", SMALL.content), ("zero.dcm", bytes(1000)))
+    found = find(path)
+    assert names(found) == ["b"]
+    assert [error.path for error in found.errors] == [f"{path}:a/empty.DCM", f"{path}:zero.dcm"]
+
+
+def test_hidden_members_are_not_sent(tmp_path: Path) -> None:
+    members = ("__MACOSX/._a.dcm", ".incoming/b.dcm", "a.dcm", "../c.dcm")
+    found = find(archive(tmp_path / "a.zip", *((name, Instance(f"1.2.{name}").content) for name in members)))
+    assert names(found) == ["../c.dcm", "a.dcm"]
+    assert found.warnings[-1] == "2 hidden files skipped"
 
 
 def test_a_member_that_is_cut_short_is_an_error_and_the_others_are_found(tmp_path: Path) -> None:
@@ -148,7 +165,7 @@ def test_bare_data_sets_in_an_archive(tmp_path: Path) -> None:
     path = archive(tmp_path / "a.zip", ("1", SMALL.data_set), ("2", b"hello"), ("3", LARGE.data_set))
     found = find(path, raw_transfer_syntax_uid=uids.ExplicitVRLittleEndian)
     assert [file.data_set_offset for file in found.files] == [0, 0]
-    assert len(found.warnings) == 1
+    assert found.error.path == f"{path}:2"
 
 
 def test_the_same_instance_in_and_out_of_an_archive_is_sent_once(tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ class Skipped:
             below = _count(self.unread, "subfolder")
             lines.append(("unread", f"{below} not read: use {self.recurse_hint} to send what is in subfolders"))
         if self.hidden:
-            lines.append(("hidden", f"{_count(self.hidden, 'hidden file')} skipped: names that begin with a dot"))
+            lines.append(("hidden", f"{_count(self.hidden, 'hidden file')} skipped"))
         return lines + [("empty", one_line(f"{folder}: the folder is empty")) for folder in self.empty]
 
 
