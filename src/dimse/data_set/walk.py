@@ -131,9 +131,10 @@ def walk(read: Read, start: int, end: int, transfer_syntax: TransferSyntax | Non
         steps.run(0, _UNKNOWN_END)
     else:
         steps = _Walk(_Plain(read, end, head), None if deflated else transfer_syntax, _OUTLINED)
+        steps.front = len(head)
         limit, end = end, steps.run(start, end)
         if end < limit:
-            _verify_pixel_data(_Plain(read, end, head), start, end, steps.syntax)
+            _verify_pixel_data(_Plain(read, end, head), start, end, steps)
     get, warnings = steps.values.get, tuple(steps.warnings.values())
     return Outline(
         get(_SOP_CLASS_UID) or None,
@@ -158,10 +159,11 @@ def _begins_data_set(first: bytes) -> bool:
     return first.startswith(b"\0\x08\0") and is_vr(first[4:6])
 
 
-def _verify_pixel_data(source: _Plain, start: int, end: int, syntax: TransferSyntax) -> None:
+def _verify_pixel_data(source: _Plain, start: int, end: int, first: _Walk) -> None:
     """Raise `MalformedDataSet` if the zero bytes behind a data set stand where its pixel data should."""
     # A second walk, for files with padding alone: to look out for pixel data in the first would cost every file its time.
-    steps = _Walk(source, syntax, (_ROWS,), _BEFORE_PIXEL_DATA)
+    steps = _Walk(source, first.syntax, (_ROWS,), _BEFORE_PIXEL_DATA)
+    steps.front = first.front
     if steps.run(start, end) == end and _ROWS in steps.values:
         raise MalformedDataSet(f"cut short: only zero bytes from offset {end:,} on, where an image has its Pixel Data")
 
@@ -327,11 +329,13 @@ class _Walk:
         syntax: An uncompressed transfer syntax whose elements are encoded as these.
         mislabelled: Those of the transfer syntax that was given are encoded otherwise.
         encapsulated: There is encapsulated pixel data.
+        front: Offset before which elements of group 0002 are left out, if no UID comes before them.
         left_out: See `Outline`.
     """
 
     # Nearly every walk leaves these as they are.
     mislabelled = encapsulated = False
+    front = 0
     left_out: tuple[tuple[int, int], ...] = ()
     _hollow: tuple[int, MalformedDataSet] | None = None  # end of a sequence with nothing written in it, and the fault
 
@@ -346,7 +350,7 @@ class _Walk:
     ) -> None:
         self.values: dict[int, str] = {}
         self.warnings: dict[str, str] = {}
-        self.source, self._transfer_syntax = source, transfer_syntax
+        self._source, self._transfer_syntax = source, transfer_syntax
         self._wanted, self._within, self._last_group = wanted, within, last_group
         self._enough = enough  # when there are so many values, there is no need to go on
         self._looked_at = frozenset([tag & 0xFFFF for tag in wanted])  # element numbers, in whatever group
@@ -387,7 +391,7 @@ class _Walk:
         """`size` bytes from `position` on; fewer only where there are no more."""
         index = position - self._base
         if not 0 <= index <= len(self._window) - size:
-            self._window, self._base, index = self.source.load(position, size), position, 0
+            self._window, self._base, index = self._source.load(position, size), position, 0
         return self._window[index : index + size]
 
     def _step_over(self, error: MalformedDataSet) -> int:
@@ -436,7 +440,7 @@ class _Walk:
         while index < most:
             if index > last:  # a header may not be all in the window
                 base += index
-                window = self._window = self.source.load(base, _LONGEST_HEADER)
+                window = self._window = self._source.load(base, _LONGEST_HEADER)
                 self._base, index, most, last = base, 0, limit - base, max(0, len(window) - _LONGEST_HEADER)
                 if len(window) < 8:
                     return self._rest(frame, base)
@@ -455,8 +459,9 @@ class _Walk:
             value = position + 8
             if not plain and not implicit_vr:
                 vr, value, length = self._long_form(frame, position, vr)
-            if group > last_group or group in _NOT_IN_DATA_SETS:
-                return self._out_of_place(frame, position, group, element, value + length)
+            is_strange = group > last_group or group in _NOT_IN_DATA_SETS
+            if is_strange and not self._leaves_out(group, position, value + length):
+                return self._out_of_place(frame, position, group, element)
             tag = group << 16 | element
             if element in looked_at and tag in self._wanted:
                 self._take(tag, position, value, length, limit)
@@ -469,6 +474,13 @@ class _Walk:
                 raise _beyond(position, tag_name(tag), length, limit - value)
             index = value + length - base
         return self._close(frame, base + index)
+
+    def _leaves_out(self, group: int, position: int, after: int) -> bool:
+        """Return whether an element is stray File Meta Information at the front of the data set, and remember it then."""
+        if group != _FILE_META or self.values or after > self.front:
+            return False
+        self.left_out += ((position, after),)
+        return True
 
     def _is_entered(self, vr: bytes, value: int, length: int) -> bool:
         """Whether an element holds Items; where that is not known, whether its value begins with one."""
@@ -584,8 +596,8 @@ class _Walk:
         self._frames.pop()
         return position
 
-    def _out_of_place(self, frame: _Frame, position: int, group: int, element: int, after: int) -> int:
-        """Go on behind what is no element of a data set: a delimiter, padding, the end of a peek, stray File Meta, or a fault."""
+    def _out_of_place(self, frame: _Frame, position: int, group: int, element: int) -> int:
+        """What is no element of a data set: a delimiter, padding, the end of a peek, or a fault."""
         if group == _DELIMITERS and element == _ITEM_DELIMITATION and frame.tag and position + 8 <= frame.limit:
             if frame.undefined:  # else a delimiter that is not needed, and harmless
                 self._frames.pop()
@@ -596,9 +608,6 @@ class _Walk:
                 return position
             if group == 0 and element == 0:
                 return self._rest(frame, position)
-            if group == _FILE_META and after <= len(self.source.head) and not self.values:
-                self.left_out += ((position, after),)
-                return after
         raise MalformedDataSet(
             f"{tag_name(group << 16 | element)} at offset {position:,} is no element of a data set", position
         )
@@ -607,8 +616,8 @@ class _Walk:
         """Leave the data set where its bytes end, or where only zero bytes follow, which are padding; else it is cut short."""
         end = None if frame.tag else self._end_of(b"\0", position, frame.limit)
         if end is None:
-            rest = self._bytes(position, WINDOW)
-            raise MalformedDataSet(f"cut short: no element at offset {position:,}, and {len(rest):,} bytes")
+            left = f", and {frame.limit - position:,} bytes" if frame.limit != _UNKNOWN_END else ""
+            raise MalformedDataSet(f"cut short: no element at offset {position:,}{left}")
         self._frames.pop()
         if end > position:
             self.warnings["padding"] = f"{end - position:,} zero bytes follow the data set"
