@@ -166,7 +166,7 @@ def test_file_meta_without_a_preamble_is_read(write: Write, start: bytes, encodi
 
 
 @ENCODINGS
-@pytest.mark.parametrize("head", [PREAMBLE + group_two(None), group_two(None), b"DICM" + group_two(None)])
+@pytest.mark.parametrize("head", [PREAMBLE + group_two(None), group_two(None), b"DICM" + group_two(None), PREAMBLE])
 def test_a_transfer_syntax_that_is_not_said_is_seen_from_the_data_set(
     write: Write, head: bytes, encoding: TransferSyntax
 ) -> None:
@@ -217,8 +217,60 @@ def test_what_no_transfer_syntax_is_like_is_written_anew(write: Write, kind: str
     assert len(written) % 2 == 0
 
 
-def test_compressed_pixel_data_in_an_uncompressed_transfer_syntax_of_another_vr_is_refused(write: Write) -> None:
-    assert "its Pixel Data is compressed" in refused(write(file_of(compressed(), IMPLICIT.uid)))
+@ENCODINGS
+@pytest.mark.parametrize("said", [IMPLICIT.uid, EXPLICIT.uid, BIG.uid], ids=uids.name)
+def test_compressed_pixel_data_in_an_uncompressed_transfer_syntax_is_refused(
+    write: Write, encoding: TransferSyntax, said: str
+) -> None:
+    assert "its Pixel Data is compressed" in refused(write(file_of(compressed(encoding), said)))
+
+
+@pytest.mark.parametrize("where", ["element", "in a sequence", "pixel data", "all but the first"])
+def test_elements_without_vr_among_others_with_one_are_written_anew(write: Write, where: str) -> None:
+    without = element(0x00100020, b"LO", b"4711", IMPLICIT)
+    parts = elements()
+    data_set, said = {
+        "element": (b"".join([*parts[:4], without, *parts[4:]]) + pixel_data(), EXPLICIT.uid),
+        "in a sequence": (
+            b"".join([*parts, element(SEQUENCE, b"SQ", element(0xFFFEE000, b"", without, IMPLICIT))]) + pixel_data(),
+            EXPLICIT.uid,
+        ),
+        "pixel data": (b"".join(parts) + pixel_data(IMPLICIT), EXPLICIT.uid),
+        "all but the first": (CHARACTER_SET[EXPLICIT] + image(IMPLICIT), IMPLICIT.uid),
+    }[where]
+    instance = InstanceFile.check(write(file_of(data_set, said)))
+    assert (instance.transfer_syntax_uid, instance.mislabelled) == (EXPLICIT.uid, True)
+    written = transcode(instance.data_set(mapped=False), EXPLICIT.uid, EXPLICIT.uid, path="file")
+    assert InstanceFile.check(write(file_of(written))).warnings == ()
+    read = pydicom.dcmread(io.BytesIO(file_of(written)))
+    assert (read.PatientName, read.PixelData[:16]) == ("Doe^Jane", bytes(15) + b"\1")
+
+
+# ---- what does not belong in a data set
+
+
+@ENCODINGS
+def test_elements_of_a_command_at_the_front_are_sent_as_they_are(write: Write, encoding: TransferSyntax) -> None:
+    length = struct.pack("<L" if encoding.little_endian else ">L", 10)
+    command = element(0x00000000, b"UL", length, encoding) + element(0x00000002, b"UI", b"1.2\0", encoding)
+    instance = InstanceFile.check(write(file_of(command + image(encoding), encoding.uid)))
+    assert instance.data_set() == command + image(encoding)
+    assert instance.warnings == ("elements of a command (group 0000) stand in the data set",)
+    assert "(0000,0002)" in refused(write(file_of(image(encoding) + command[12:], encoding.uid)))
+
+
+@ENCODINGS
+@pytest.mark.parametrize("tag", [0xFFFEE00D, 0xFFFEE0DD])
+def test_a_delimiter_at_the_end_is_sent_as_it_is_and_elsewhere_refused(
+    write: Write, encoding: TransferSyntax, tag: int
+) -> None:
+    delimiter = element(tag, b"", b"", BARE[encoding])
+    instance = InstanceFile.check(write(file_of(image(encoding) + delimiter, encoding.uid)))
+    assert instance.data_set() == image(encoding) + delimiter
+    assert instance.warnings == ("a delimiter that closes nothing ends the data set",)
+    # There some programs stop to read.
+    within = b"".join(elements(encoding)) + delimiter + pixel_data(encoding)
+    assert "FFFE" in refused(write(file_of(within, encoding.uid)))
 
 
 # ---- elements of group 0002 in the data set
@@ -254,7 +306,7 @@ def test_elements_of_group_0002_are_left_out(tmp_path: Path, encoding: TransferS
             (instance,) = finder
             assert isinstance(instance, InstanceFile)
             assert (instance.transfer_syntax_uid, instance.data_set_size) == (encoding.uid, len(expected))
-            assert instance.warnings == ("elements of group 0002 stand before the data set or in it, and are not sent",)
+            assert instance.warnings == ("elements of group 0002 follow its File Meta Information, and are not sent",)
             for mapped in (True, False):
                 view = instance.data_set(mapped=mapped)
                 assert view == expected
@@ -262,6 +314,21 @@ def test_elements_of_group_0002_are_left_out(tmp_path: Path, encoding: TransferS
             with instance.open() as stream:
                 assert instance.front + stream.read() == expected
     assert (tmp_path / "file").read_bytes() == content
+
+
+def test_they_are_left_out_behind_large_file_meta_too(tmp_path: Path) -> None:
+    private = element(0x00020102, b"OB", bytes(40_000))
+    content = (
+        PREAMBLE + group_two(EXPLICIT.uid) + private + CHARACTER_SET[EXPLICIT] + STRAY[EXPLICIT] + image(size=100_000)
+    )
+    (tmp_path / "file").write_bytes(content)
+    with zipfile.ZipFile(tmp_path / "file.zip", "w") as archive:
+        archive.writestr("member", content)
+    for name in ("file", "file.zip"):
+        with closing(Finder(tmp_path / name, recurse=False)) as finder:
+            (instance,) = finder
+            assert isinstance(instance, InstanceFile)
+            assert instance.data_set() == CHARACTER_SET[EXPLICIT] + image(size=100_000)
 
 
 def test_the_same_instance_with_and_without_them_is_sent_once(tmp_path: Path) -> None:

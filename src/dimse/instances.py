@@ -78,8 +78,8 @@ class InstanceFile:
         series_instance_uid: (0020,000E) of the data set; empty if it has none.
         container: What holds the file, where `path` is only what it is called by.
         front: First bytes of the data set, where elements of group 0002 that stand behind them in the file are left out.
-        mislabelled: No transfer syntax is like the data set: it has compressed pixel data, or is deflated, and its elements have no
-            VR. It has to be re-encoded in its own transfer syntax to be sent.
+        mislabelled: No transfer syntax is like the data set, for elements of it have no VR though it has compressed pixel data, is
+            deflated, or has other elements with one. It has to be re-encoded in its own transfer syntax to be sent.
     """
 
     path: str
@@ -175,10 +175,10 @@ class InstanceFile:
             sop_class_uid,
             None,
         ) and meta.media_storage_sop_instance_uid in (sop_instance_uid, None)
-        as_it_should = outline.encoding is None and meta.transfer_syntax_uid is not None
+        as_it_should = outline.encoding is None and meta.transfer_syntax_uid is not None and not outline.mixed
         if uids_agree and as_it_should and not outline.left_out and not meta.overlong:
             return instance
-        return _amiss(instance, meta, outline, head)
+        return _amiss(instance, meta, outline, read)
 
     def data_set(self, *, mapped: bool = True) -> memoryview:
         """The bytes of the data set, read-only.
@@ -315,8 +315,7 @@ def _file_meta(path: str, read: walk.Read, head: bytes, raw_transfer_syntax_uid:
         start = part10.start_of(head)
         if start is None:
             raise NotDicom(path, str(error)) from error
-        if raw_transfer_syntax_uid is None:
-            raise FileError(path, str(error)) from error
+        # Behind the prefix the data set may begin at once; if it does not, that is seen in the walk.
         return part10.FileMeta(transfer_syntax_uid=raw_transfer_syntax_uid, data_set_offset=start)
     if meta is None:
         if part10.start_of(head) is None:
@@ -338,20 +337,20 @@ def _outline(path: str, read: walk.Read, head: bytes, size: int, meta: part10.Fi
         raise FileError(path, str(error)) from error
     if outline.sop_class_uid == uids.MediaStorageDirectoryStorage:
         raise IsDicomdir(path, _DICOMDIR)
-    if meta.transfer_syntax_uid is None and outline.compressed:
+    if outline.compressed and meta.transfer_syntax_uid is None:
         raise FileError(path, "no Transfer Syntax UID in its File Meta Information, and its Pixel Data is compressed")
+    if outline.compressed and syntax is not None and not syntax.encapsulated and not syntax.deflated:
+        raise FileError(
+            path, f"its Pixel Data is compressed, and its transfer syntax is said to be {uids.name(syntax.uid)}"
+        )
     return outline
 
 
 _UNCOMPRESSED = TransferSyntax(uids.ExplicitVRLittleEndian)
 
 
-def _amiss(instance: InstanceFile, meta: part10.FileMeta, outline: walk.Outline, head: bytes) -> InstanceFile:
-    """Return an instance as it is to be sent, whose file says of it what is not so; its warnings say what.
-
-    Raises:
-        FileError: It is not to be known how it is encoded.
-    """
+def _amiss(instance: InstanceFile, meta: part10.FileMeta, outline: walk.Outline, read: walk.Read) -> InstanceFile:
+    """Return an instance as it is to be sent, whose file says of it what is not so; its warnings say what."""
     warnings = outline.warnings
     for name, theirs, ours in (
         ("SOP Class UID", meta.media_storage_sop_class_uid, instance.sop_class_uid),
@@ -365,28 +364,28 @@ def _amiss(instance: InstanceFile, meta: part10.FileMeta, outline: walk.Outline,
         instance = replace(instance, transfer_syntax_uid=outline.encoding or uids.ExplicitVRLittleEndian)
         warnings += (f"no Transfer Syntax UID: the data set is in {uids.name(instance.transfer_syntax_uid)}",)
     elif outline.encoding is not None:
-        instance, what = _as_encoded(instance, outline.encoding, compressed=outline.compressed)
-        warnings += (what,)
+        what = (
+            f"the data set is in {uids.name(outline.encoding)}, and its transfer syntax is said to be {uids.name(said)}"
+        )
+        if outline.compressed:
+            instance = replace(instance, mislabelled=True)
+            warnings += (f"{what}: it is re-encoded",)
+        else:
+            instance = replace(instance, transfer_syntax_uid=outline.encoding)
+            warnings += (f"{what}: it is sent as what it is",)
+    if outline.mixed:
+        instance = replace(instance, mislabelled=True)
+        warnings += ("some elements of the data set have a VR and others have none: it is re-encoded",)
     if outline.left_out or meta.overlong:
-        warnings += ("elements of group 0002 stand before the data set or in it, and are not sent",)
+        warnings += ("elements of group 0002 follow its File Meta Information, and are not sent",)
     if outline.left_out:
         begin, end = meta.data_set_offset, outline.left_out[-1][1]
-        starts = (begin, *(stop for _, stop in outline.left_out))
-        front = b"".join(head[start:stop] for start, (stop, _) in zip(starts, outline.left_out, strict=False))
-        instance = replace(instance, data_set_offset=end, data_set_size=len(front) + outline.end - end, front=front)
+        content, front, kept_from = read(begin, end - begin), b"", begin
+        for start, stop in outline.left_out:
+            front, kept_from = front + content[kept_from - begin : start - begin], stop
+        size = len(front) + outline.end - end
+        instance = replace(instance, data_set_offset=end, data_set_size=size, front=front)
     return replace(instance, warnings=warnings)
-
-
-def _as_encoded(instance: InstanceFile, encoding: str, *, compressed: bool) -> tuple[InstanceFile, str]:
-    """Return an instance whose elements are not encoded as its transfer syntax says, and what is done about it."""
-    said = uids.transfer_syntax(instance.transfer_syntax_uid)
-    assert said is not None
-    what = f"the data set is in {uids.name(encoding)}, and its transfer syntax is said to be {uids.name(said.uid)}"
-    if not compressed:
-        return replace(instance, transfer_syntax_uid=encoding), f"{what}: it is sent as what it is"
-    if not said.encapsulated and not said.deflated:
-        raise FileError(instance.path, f"{what}, but its Pixel Data is compressed")
-    return replace(instance, mislabelled=True), f"{what}: it is re-encoded"
 
 
 def _required(path: str, what: str, uid: str | None) -> str:

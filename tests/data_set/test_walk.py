@@ -284,7 +284,7 @@ SEQUENCE = 0x00081140
         (element(0x00091001, b"UT", b"text", length=UNDEFINED), "is of undefined length, which UT may not be"),
         (element(0x00091001, b"OB", b"")[:10], "the header of an element at offset .* is not complete"),
         (item(b""), r"\(FFFE,E000\) at offset \d+ is no element of a data set"),
-        (item(b"", number=0xE00D), r"\(FFFE,E00D\) at offset \d+ is no element of a data set"),
+        (item(b"", number=0xE00D) + ENTRY, r"\(FFFE,E00D\) at offset \d+ is no element of a data set"),
         (element(0x00020010, b"UI", b"1.2\0"), r"\(0002,0010\) at offset \d+ is no element of a data set"),
         (element(0x00000100, b"US", b"\1\0"), r"\(0000,0100\) at offset \d+ is no element of a data set"),
         (bytes(WINDOW + 1) + b"\1", "no element at offset"),
@@ -315,7 +315,6 @@ def test_a_uid_without_end_is_refused(size: int) -> None:
         struct.pack("<HH2sHL", 9, 0x1001, b"XX", 0, 4) + b"ABCD",
         struct.pack("<HH2sHL", 9, 0x1001, b"XX", 0, UNDEFINED) + closed(item(ENTRY)),
         element(0x00091001, b"??", b"AB"),
-        element(0x00091001, b"", b"AB", IMPLICIT),
         element(0x00091001, b"LO", b"odd"),
         element(0x00081140, b"SQ", closed(item(ENTRY))),
         element(0x00081140, b"SQ", item(closed(ENTRY, number=0xE00D))),
@@ -338,6 +337,11 @@ def test_oddities_of_real_programs_pass(data: bytes) -> None:
     assert outline(whole) == Outline(CT, "1.2.34", len(whole))
     whole += element(0xFFFCFFFC, b"OB", b"\0\0")
     assert outline(whole) == Outline(CT, "1.2.34", len(whole))
+
+
+def test_an_element_without_vr_among_others_with_one_passes_and_is_told() -> None:
+    whole = head() + element(0x00091001, b"", b"AB", IMPLICIT)
+    assert outline(whole) == Outline(CT, "1.2.34", len(whole), mixed=True)
 
 
 def test_of_an_element_that_comes_twice_the_first_counts_for_sender_and_receiver() -> None:

@@ -22,7 +22,6 @@ from tests.test_imperfect_files import (
     STRAY,
     compressed,
     deflate,
-    elements,
     file_of,
     group_two,
     image,
@@ -38,6 +37,8 @@ def as_pydicom_reads(stored: Stored) -> pydicom.Dataset:
     return pydicom.dcmread(io.BytesIO(file_of(stored.data_set, stored.transfer_syntax)))
 
 
+NAME = struct.pack("<HH2sH", 0x0010, 0x0010, b"PN", 8) + b"Doe^Jane"
+NAME_WITHOUT_VR = struct.pack("<HHL", 0x0010, 0x0010, 8) + b"Doe^Jane"
 IMPERFECT: dict[str, bytes] = {
     "File Meta in Implicit VR": PREAMBLE + group_two(EXPLICIT.uid, IMPLICIT) + image(),
     "File Meta in Big Endian": PREAMBLE + group_two(EXPLICIT.uid, BIG) + image(),
@@ -51,6 +52,8 @@ IMPERFECT: dict[str, bytes] = {
     "big endian said to be little": file_of(image(BIG), EXPLICIT.uid),
     "not deflated": file_of(image(), DEFLATED),
     "deflated, and implicit": file_of(deflate(image(IMPLICIT)), DEFLATED),
+    "one element without VR": file_of(image().replace(NAME, NAME_WITHOUT_VR)),
+    "no File Meta": PREAMBLE + image(),
     "compressed, and implicit": file_of(compressed(IMPLICIT), JPEG),
     "padded": file_of(image() + bytes(200_000)),
 }
@@ -88,7 +91,7 @@ def test_what_would_have_to_be_re_encoded_is_refused_where_that_is_not_wanted(
 @pytest.mark.parametrize(
     ("kind", "words"),
     [
-        ("group 0002 in front", "elements of group 0002 stand before the data set or in it, and are not sent"),
+        ("group 0002 in front", "elements of group 0002 follow its File Meta Information, and are not sent"),
         (
             "implicit said to be explicit",
             "the data set is in Implicit VR Little Endian, and its transfer syntax is said",
@@ -127,7 +130,7 @@ def test_the_report_has_each_file_that_is_not_sent_and_counts_the_skipped(tmp_pa
     GOOD.write(folder / "good")
     (folder / "empty.dcm").touch()
     (folder / "zero.DCM").write_bytes(bytes(1000))
-    (folder / "IM1").write_bytes(PREAMBLE + b"".join(elements()))
+    (folder / "IM1").write_bytes(PREAMBLE + b"\xff" * 500)
     (folder / "index.html").write_text("hello")
     (folder / ".incoming").mkdir()
     Instance("1.2.5").write(folder / ".incoming" / "part.dcm")

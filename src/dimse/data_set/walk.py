@@ -28,6 +28,8 @@ MAXIMUM_NESTING = 64
 """Sequences within sequences: far beyond any real data set, and a limit of parsers in the field."""
 WINDOW = 65_536
 """Bytes that are looked at in one piece, at most; also the most that `peek` inflates."""
+FRONT = 16_384
+"""Bytes at the front of a data set in which elements of groups 0000 and 0002 are tolerated, if its UIDs are behind them."""
 UIDS_WITHIN = 4 * 1024 * 1024
 """Inflated bytes of a deflated data set in which its UIDs have to be: a few hundred are in front of them in any real one."""
 
@@ -84,8 +86,9 @@ class Outline:
         series_instance_uid: (0020,000E), likewise as the first two.
         encoding: UID of the uncompressed transfer syntax that its elements are in, where that is not how the elements of its own
             transfer syntax are encoded; else None.
-        compressed: It has encapsulated pixel data, or is deflated.
-        left_out: Where elements of group 0002 begin and end that stand before its UIDs, in the `head` that was given: a sender
+        compressed: Its pixel data is encapsulated, or all of it is deflated.
+        mixed: Some of its elements have a VR, and others have none.
+        left_out: Where elements of group 0002 begin and end that stand before its UIDs and in its first `FRONT` bytes: a sender
             leaves them out.
     """
 
@@ -96,6 +99,7 @@ class Outline:
     series_instance_uid: str | None = None
     encoding: str | None = None
     compressed: bool = False
+    mixed: bool = False
     left_out: tuple[tuple[int, int], ...] = ()
 
 
@@ -131,7 +135,7 @@ def walk(read: Read, start: int, end: int, transfer_syntax: TransferSyntax | Non
         steps.run(0, _UNKNOWN_END)
     else:
         steps = _Walk(_Plain(read, end, head), None if deflated else transfer_syntax, _OUTLINED)
-        steps.front = len(head)
+        steps.front = start + FRONT
         limit, end = end, steps.run(start, end)
         if end < limit:
             _verify_pixel_data(_Plain(read, end, head), start, end, steps)
@@ -144,6 +148,7 @@ def walk(read: Read, start: int, end: int, transfer_syntax: TransferSyntax | Non
         get(_SERIES_INSTANCE_UID) or None,
         steps.syntax.uid if steps.mislabelled or (deflated and not is_deflated) else None,
         steps.encapsulated or is_deflated,
+        steps.mixed,
         steps.left_out,
     )
 
@@ -328,13 +333,13 @@ class _Walk:
         warnings: One of a kind: a data set may hold any number of faults.
         syntax: An uncompressed transfer syntax whose elements are encoded as these.
         mislabelled: Those of the transfer syntax that was given are encoded otherwise.
-        encapsulated: There is encapsulated pixel data.
+        encapsulated: The pixel data is encapsulated.
+        mixed: See `Outline`; so is `left_out`.
         front: Offset before which elements of group 0002 are left out, if no UID comes before them.
-        left_out: See `Outline`.
     """
 
     # Nearly every walk leaves these as they are.
-    mislabelled = encapsulated = False
+    mislabelled = encapsulated = mixed = False
     front = 0
     left_out: tuple[tuple[int, int], ...] = ()
     _hollow: tuple[int, MalformedDataSet] | None = None  # end of a sequence with nothing written in it, and the fault
@@ -476,10 +481,13 @@ class _Walk:
         return self._close(frame, base + index)
 
     def _leaves_out(self, group: int, position: int, after: int) -> bool:
-        """Return whether an element is stray File Meta Information at the front of the data set, and remember it then."""
-        if group != _FILE_META or self.values or after > self.front:
+        """Return whether an element at the front is one of File Meta Information, which is left out, or of a command."""
+        if group > _FILE_META or self.values or after > self.front or not any(self._bytes(position, 8)):
             return False
-        self.left_out += ((position, after),)
+        if group == _FILE_META:
+            self.left_out += ((position, after),)
+        else:
+            self.warnings["command"] = "elements of a command (group 0000) stand in the data set"
         return True
 
     def _is_entered(self, vr: bytes, value: int, length: int) -> bool:
@@ -492,6 +500,7 @@ class _Walk:
         """VR, offset of the value and its length, for an element whose VR is not one of the short form."""
         header = self._bytes(position, _LONGEST_HEADER)
         if not is_vr(vr):  # Items and delimiters have none; some programs leave it out elsewhere
+            self.mixed = self.mixed or 0 < frame.encoding.implicit.unpack_from(header)[0] < _DELIMITERS
             return b"", position + 8, frame.encoding.implicit.unpack_from(header)[2]
         if len(header) == _LONGEST_HEADER:
             (length,) = frame.encoding.length.unpack_from(header, 8)
@@ -524,7 +533,7 @@ class _Walk:
             raise _beyond(position, tag_name(tag), length, frame.limit - value)
         encoding = _IMPLICIT_LITTLE if vr == b"UN" else frame.encoding  # PS3.5 6.2.2
         if undefined and (vr in (b"OB", b"OW") or tag == _PIXEL_DATA):
-            self.encapsulated = True
+            self.encapsulated = self.encapsulated or frame.depth == 0
             self._frames.append(_Frame(_Walk._fragments, limit, True, frame.encoding, tag, frame.depth, False))
             return value
         if undefined and vr not in (b"SQ", b"UN") and (vr in _SHORT_FORM or vr in LONG_FORM):
@@ -603,6 +612,9 @@ class _Walk:
                 self._frames.pop()
             return position + 8
         if not frame.tag:
+            if group == _DELIMITERS and element != _ITEM and position + 8 == frame.limit:
+                self.warnings["delimiter"] = "a delimiter that closes nothing ends the data set"
+                return position + 8
             if self._last_group < group < _DELIMITERS:
                 self._frames.clear()
                 return position
