@@ -432,3 +432,9 @@ def test_a_padded_file_in_an_archive_is_known_too(tmp_path: Path) -> None:
         assert outcome is not None
         assert not isinstance(outcome, InstanceFile)
         assert "where an image has its Pixel Data" in str(outcome.error)
+
+
+def test_a_private_transfer_syntax_is_left_as_it_is(write: Write) -> None:
+    data_set = b"".join(elements()) + element(0x00290011, b"LO", b"AB", IMPLICIT) + pixel_data()
+    instance = InstanceFile.check(write(file_of(data_set, "1.2.3.4.5")))
+    assert (instance.transfer_syntax_uid, instance.mislabelled, instance.warnings) == ("1.2.3.4.5", False, ())

@@ -162,7 +162,8 @@ COMPRESSED = struct.pack("<HH2sHL", 0x7FE0, 0x0010, b"OB", 0, 0xFFFFFFFF) + stru
         pytest.param(
             WITHOUT_SYNTAX + COMPRESSED,
             FileError,
-            "no Transfer Syntax UID in its File Meta Information, and its Pixel Data is compressed",
+            "no Transfer Syntax UID in its File Meta Information, and its Pixel Data is compressed, which it may not be in "
+            "Explicit VR Little Endian",
             id="no syntax, and compressed",
         ),
         pytest.param(

@@ -175,8 +175,7 @@ class InstanceFile:
             sop_class_uid,
             None,
         ) and meta.media_storage_sop_instance_uid in (sop_instance_uid, None)
-        as_it_should = outline.encoding is None and meta.transfer_syntax_uid is not None and not outline.mixed
-        if uids_agree and as_it_should and not outline.left_out and not meta.overlong:
+        if uids_agree and outline.amiss is None and meta.transfer_syntax_uid is not None and not meta.overlong:
             return instance
         return _amiss(instance, meta, outline, read)
 
@@ -334,15 +333,10 @@ def _outline(path: str, read: walk.Read, head: bytes, size: int, meta: part10.Fi
     try:
         outline = walk.walk(read, meta.data_set_offset, size, syntax, head)
     except walk.MalformedDataSet as error:
-        raise FileError(path, str(error)) from error
+        unsaid = "" if meta.transfer_syntax_uid else "no Transfer Syntax UID in its File Meta Information, and "
+        raise FileError(path, f"{unsaid}{error}") from error
     if outline.sop_class_uid == uids.MediaStorageDirectoryStorage:
         raise IsDicomdir(path, _DICOMDIR)
-    if outline.compressed and meta.transfer_syntax_uid is None:
-        raise FileError(path, "no Transfer Syntax UID in its File Meta Information, and its Pixel Data is compressed")
-    if outline.compressed and syntax is not None and not syntax.encapsulated and not syntax.deflated:
-        raise FileError(
-            path, f"its Pixel Data is compressed, and its transfer syntax is said to be {uids.name(syntax.uid)}"
-        )
     return outline
 
 
@@ -351,7 +345,7 @@ _UNCOMPRESSED = TransferSyntax(uids.ExplicitVRLittleEndian)
 
 def _amiss(instance: InstanceFile, meta: part10.FileMeta, outline: walk.Outline, read: walk.Read) -> InstanceFile:
     """Return an instance as it is to be sent, whose file says of it what is not so; its warnings say what."""
-    warnings = outline.warnings
+    warnings, amiss = outline.warnings, outline.amiss or walk.Amiss()
     for name, theirs, ours in (
         ("SOP Class UID", meta.media_storage_sop_class_uid, instance.sop_class_uid),
         ("SOP Instance UID", meta.media_storage_sop_instance_uid, instance.sop_instance_uid),
@@ -361,27 +355,27 @@ def _amiss(instance: InstanceFile, meta: part10.FileMeta, outline: walk.Outline,
             warnings += (what,)
     said = meta.transfer_syntax_uid
     if said is None:
-        instance = replace(instance, transfer_syntax_uid=outline.encoding or uids.ExplicitVRLittleEndian)
+        instance = replace(instance, transfer_syntax_uid=amiss.encoding or uids.ExplicitVRLittleEndian)
         warnings += (f"no Transfer Syntax UID: the data set is in {uids.name(instance.transfer_syntax_uid)}",)
-    elif outline.encoding is not None:
+    elif amiss.encoding is not None:
         what = (
-            f"the data set is in {uids.name(outline.encoding)}, and its transfer syntax is said to be {uids.name(said)}"
+            f"the data set is in {uids.name(amiss.encoding)}, and its transfer syntax is said to be {uids.name(said)}"
         )
-        if outline.compressed:
+        if amiss.compressed:
             instance = replace(instance, mislabelled=True)
             warnings += (f"{what}: it is re-encoded",)
         else:
-            instance = replace(instance, transfer_syntax_uid=outline.encoding)
+            instance = replace(instance, transfer_syntax_uid=amiss.encoding)
             warnings += (f"{what}: it is sent as what it is",)
-    if outline.mixed:
+    if amiss.mixed and uids.transfer_syntax(instance.transfer_syntax_uid) is not None:
         instance = replace(instance, mislabelled=True)
         warnings += ("some elements of the data set have a VR and others have none: it is re-encoded",)
-    if outline.left_out or meta.overlong:
+    if amiss.left_out or meta.overlong:
         warnings += ("elements of group 0002 follow its File Meta Information, and are not sent",)
-    if outline.left_out:
-        begin, end = meta.data_set_offset, outline.left_out[-1][1]
+    if amiss.left_out:
+        begin, end = meta.data_set_offset, amiss.left_out[-1][1]
         content, front, kept_from = read(begin, end - begin), b"", begin
-        for start, stop in outline.left_out:
+        for start, stop in amiss.left_out:
             front, kept_from = front + content[kept_from - begin : start - begin], stop
         size = len(front) + outline.end - end
         instance = replace(instance, data_set_offset=end, data_set_size=size, front=front)

@@ -75,6 +75,25 @@ class NestedTooDeep(MalformedDataSet):
 
 
 @value
+class Amiss:
+    """What about the encoding of a data set is not as it should be, and no reason to refuse it.
+
+    Attributes:
+        encoding: UID of the uncompressed transfer syntax that its elements are in, where that is not how the elements of its own
+            transfer syntax are encoded; else None.
+        compressed: Its pixel data is encapsulated, or all of it is deflated.
+        mixed: Some of its elements have a VR, and others have none.
+        left_out: Where elements of group 0002 begin and end that stand before its UIDs and in its first `FRONT` bytes: a sender
+            leaves them out.
+    """
+
+    encoding: str | None = None
+    compressed: bool = False
+    mixed: bool = False
+    left_out: tuple[tuple[int, int], ...] = ()
+
+
+@value
 class Outline:
     """What a walk finds.
 
@@ -84,12 +103,7 @@ class Outline:
         end: Offset where the data set ends: less than the end that was given if padding with zero bytes follows.
         warnings: What is amiss and no reason to refuse it, a line each.
         series_instance_uid: (0020,000E), likewise as the first two.
-        encoding: UID of the uncompressed transfer syntax that its elements are in, where that is not how the elements of its own
-            transfer syntax are encoded; else None.
-        compressed: Its pixel data is encapsulated, or all of it is deflated.
-        mixed: Some of its elements have a VR, and others have none.
-        left_out: Where elements of group 0002 begin and end that stand before its UIDs and in its first `FRONT` bytes: a sender
-            leaves them out.
+        amiss: What is wrong with its encoding; None if nothing is.
     """
 
     sop_class_uid: str | None
@@ -97,10 +111,7 @@ class Outline:
     end: int
     warnings: tuple[str, ...] = ()
     series_instance_uid: str | None = None
-    encoding: str | None = None
-    compressed: bool = False
-    mixed: bool = False
-    left_out: tuple[tuple[int, int], ...] = ()
+    amiss: Amiss | None = None
 
 
 Read = Callable[[int, int], bytes]
@@ -124,7 +135,7 @@ def walk(read: Read, start: int, end: int, transfer_syntax: TransferSyntax | Non
         head: What is at hand of the bytes from offset 0 on: of a data set that is not deflated it is not read again.
 
     Raises:
-        MalformedDataSet: It is cut short, or no data set in this transfer syntax.
+        MalformedDataSet: It is cut short, or not a data set in any transfer syntax that this one may be mistaken for.
     """
     deflated = transfer_syntax is not None and transfer_syntax.deflated
     is_deflated = deflated and not _begins_data_set(read(start, 8))
@@ -139,6 +150,13 @@ def walk(read: Read, start: int, end: int, transfer_syntax: TransferSyntax | Non
         limit, end = end, steps.run(start, end)
         if end < limit:
             _verify_pixel_data(_Plain(read, end, head), start, end, steps)
+    amiss = None
+    if steps.mislabelled or steps.mixed or steps.left_out or deflated is not is_deflated:
+        is_other = steps.mislabelled or deflated is not is_deflated
+        encoding = steps.syntax.uid if is_other else None
+        amiss = Amiss(encoding, steps.encapsulated or is_deflated, steps.mixed, steps.left_out)
+    if steps.encapsulated and transfer_syntax is not None and not (transfer_syntax.encapsulated or deflated):
+        raise MalformedDataSet(f"its Pixel Data is compressed, which it may not be in {uids.name(transfer_syntax.uid)}")
     get, warnings = steps.values.get, tuple(steps.warnings.values())
     return Outline(
         get(_SOP_CLASS_UID) or None,
@@ -146,10 +164,7 @@ def walk(read: Read, start: int, end: int, transfer_syntax: TransferSyntax | Non
         end,
         warnings,
         get(_SERIES_INSTANCE_UID) or None,
-        steps.syntax.uid if steps.mislabelled or (deflated and not is_deflated) else None,
-        steps.encapsulated or is_deflated,
-        steps.mixed,
-        steps.left_out,
+        amiss,
     )
 
 
@@ -334,7 +349,7 @@ class _Walk:
         syntax: An uncompressed transfer syntax whose elements are encoded as these.
         mislabelled: Those of the transfer syntax that was given are encoded otherwise.
         encapsulated: The pixel data is encapsulated.
-        mixed: See `Outline`; so is `left_out`.
+        mixed: See `Amiss`; so is `left_out`.
         front: Offset before which elements of group 0002 are left out, if no UID comes before them.
     """
 
@@ -463,9 +478,10 @@ class _Walk:
             position = base + index
             value = position + 8
             if not plain and not implicit_vr:
-                vr, value, length = self._long_form(frame, position, vr)
-            is_strange = group > last_group or group in _NOT_IN_DATA_SETS
-            if is_strange and not self._leaves_out(group, position, value + length):
+                vr, value, length = self._long_form(frame, position, vr, group)
+            if (group > last_group or group in _NOT_IN_DATA_SETS) and not self._leaves_out(
+                group, position, value + length
+            ):
                 return self._out_of_place(frame, position, group, element)
             tag = group << 16 | element
             if element in looked_at and tag in self._wanted:
@@ -496,11 +512,12 @@ class _Walk:
             return True
         return vr in _NO_VR and length >= 8 and self._bytes(value, 4) == _ITEM_TAG
 
-    def _long_form(self, frame: _Frame, position: int, vr: bytes) -> tuple[bytes, int, int]:
+    def _long_form(self, frame: _Frame, position: int, vr: bytes, group: int = 0) -> tuple[bytes, int, int]:
         """VR, offset of the value and its length, for an element whose VR is not one of the short form."""
         header = self._bytes(position, _LONGEST_HEADER)
         if not is_vr(vr):  # Items and delimiters have none; some programs leave it out elsewhere
-            self.mixed = self.mixed or 0 < frame.encoding.implicit.unpack_from(header)[0] < _DELIMITERS
+            if 0 < group < _DELIMITERS:
+                self.mixed = True
             return b"", position + 8, frame.encoding.implicit.unpack_from(header)[2]
         if len(header) == _LONGEST_HEADER:
             (length,) = frame.encoding.length.unpack_from(header, 8)
