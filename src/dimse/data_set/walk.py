@@ -479,8 +479,8 @@ class _Walk:
             value = position + 8
             if not plain and not implicit_vr:
                 vr, value, length = self._long_form(frame, position, vr, group)
-            if (group > last_group or group in _NOT_IN_DATA_SETS) and not self._leaves_out(
-                group, position, value + length
+            if group > last_group or (
+                group in _NOT_IN_DATA_SETS and not self._leaves_out(group, position, value + length)
             ):
                 return self._out_of_place(frame, position, group, element)
             tag = group << 16 | element
