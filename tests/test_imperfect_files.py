@@ -438,3 +438,10 @@ def test_a_private_transfer_syntax_is_left_as_it_is(write: Write) -> None:
     data_set = b"".join(elements()) + element(0x00290011, b"LO", b"AB", IMPLICIT) + pixel_data()
     instance = InstanceFile.check(write(file_of(data_set, "1.2.3.4.5")))
     assert (instance.transfer_syntax_uid, instance.mislabelled, instance.warnings) == ("1.2.3.4.5", False, ())
+
+
+def test_a_group_that_is_0002_in_the_other_byte_order_is_read_as_it_stands(write: Write) -> None:
+    data_set = element(0x02000010, b"UI", b"1.2\0") + image()
+    instance = InstanceFile.check(write(file_of(data_set)))
+    assert (instance.transfer_syntax_uid, instance.warnings) == (EXPLICIT.uid, ())
+    assert instance.data_set() == data_set

@@ -174,9 +174,9 @@ def _begins_data_set(first: bytes) -> bool:
     A stream that began with them would be a stored block, whose length is followed by its complement (RFC 1951 3.2.4). What stands
     there in an element is no complement.
     """
-    if first.startswith(b"\x08\0"):
+    if first.startswith(_LITTLE):
         return first[3:4] == b"\0"
-    return first.startswith(b"\0\x08\0") and is_vr(first[4:6])
+    return first.startswith(_BIG + b"\0") and is_vr(first[4:6])
 
 
 def _verify_pixel_data(source: _Plain, start: int, end: int, first: _Walk) -> None:
@@ -320,9 +320,10 @@ _ENCODINGS = {  # by whether elements have no VR, and whether they are in Little
     (False, True): (_EXPLICIT_LITTLE, TransferSyntax(uids.ExplicitVRLittleEndian)),
     (False, False): (_EXPLICIT_BIG, TransferSyntax(uids.ExplicitVRBigEndian, little_endian=False)),
 }
-# Groups that data sets begin with, as they are in either byte order. The other way round they would be groups 0800 and 0200, which
-# the Standard does not have.
-_LITTLE, _BIG = frozenset((b"\x08\0", b"\x02\0")), frozenset((b"\0\x08", b"\0\x02"))
+_LITTLE, _BIG = (
+    b"\x08\0",
+    b"\0\x08",
+)  # the group that data sets begin with; the other way round it is none of the Standard's
 
 
 _Frame = NamedTuple(
@@ -401,7 +402,7 @@ class _Walk:
         if said is not None and said.implicit_vr:
             # These letters may be a length.
             implicit_vr = vr not in _SHORT_FORM and vr not in LONG_FORM
-        little_endian = group in _LITTLE or implicit_vr or (group not in _BIG and (said is None or said.little_endian))
+        little_endian = implicit_vr or group == _LITTLE or (group != _BIG and (said is None or said.little_endian))
         if said is not None and (implicit_vr, little_endian) != (said.implicit_vr, said.little_endian):
             self.mislabelled = True
         encoding, self.syntax = _ENCODINGS[implicit_vr, little_endian]
