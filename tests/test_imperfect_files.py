@@ -306,7 +306,7 @@ def test_elements_of_group_0002_are_left_out(tmp_path: Path, encoding: TransferS
             (instance,) = finder
             assert isinstance(instance, InstanceFile)
             assert (instance.transfer_syntax_uid, instance.data_set_size) == (encoding.uid, len(expected))
-            assert instance.warnings == ("elements of group 0002 follow its File Meta Information, and are not sent",)
+            assert instance.warnings == ("elements of group 0002 stand in the data set, and are left out",)
             for mapped in (True, False):
                 view = instance.data_set(mapped=mapped)
                 assert view == expected

@@ -278,6 +278,8 @@ class InstanceFile:
             raise _unreadable(self.path, error) from error
 
 
+LEFT_OUT = "elements of group 0002 stand in the data set, and are left out"
+"""A warning: what is sent is not the data set byte for byte."""
 CHANGED = "changed while being read"
 """Why a file is refused that is not the one that was checked."""
 _DICOMDIR = "a DICOMDIR, which is no SOP instance"
@@ -370,9 +372,10 @@ def _amiss(instance: InstanceFile, meta: part10.FileMeta, outline: walk.Outline,
     if amiss.mixed and uids.transfer_syntax(instance.transfer_syntax_uid) is not None:
         instance = replace(instance, mislabelled=True)
         warnings += ("some elements of the data set have a VR and others have none: it is re-encoded",)
-    if amiss.left_out or meta.overlong:
-        warnings += ("elements of group 0002 follow its File Meta Information, and are not sent",)
+    if meta.overlong:
+        warnings += ("its File Meta Information is longer than it says, and group 0002 is not sent",)
     if amiss.left_out:
+        warnings += (LEFT_OUT,)
         begin, end = meta.data_set_offset, amiss.left_out[-1][1]
         content, front, kept_from = read(begin, end - begin), b"", begin
         for start, stop in amiss.left_out:

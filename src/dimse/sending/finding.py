@@ -11,7 +11,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
 from dimse.errors import FileError, InaccessiblePath
-from dimse.instances import PATHS, Container, InstanceFile, IsDicomdir, NotDicom, Path
+from dimse.instances import LEFT_OUT, PATHS, Container, InstanceFile, IsDicomdir, NotDicom, Path
+from dimse.notices import notice
 from dimse.sending.file_sets import FileSet
 from dimse.sending.skipped import Skipped
 from dimse.services.storage import Outcome
@@ -231,7 +232,11 @@ class Finder:
     def _wanted(self, instance: InstanceFile) -> InstanceFile | None:
         """Two files with one SOP instance UID: the same bytes are sent once, other bytes are both sent."""
         for warning in instance.warnings:
-            self._warn(f"{instance.path}: {warning}")
+            line = f"{instance.path}: {warning}"
+            if warning == LEFT_OUT:
+                notice("group 0002", "", "%s", one_line(line))
+            else:
+                self._warn(line)
         uid, place = instance.sop_instance_uid, instance.path if instance.container is None else instance.container
         first = self._first.setdefault(uid, place)
         if first is not place:
