@@ -372,10 +372,9 @@ def _amiss(instance: InstanceFile, meta: part10.FileMeta, outline: walk.Outline,
     if amiss.mixed and uids.transfer_syntax(instance.transfer_syntax_uid) is not None:
         instance = replace(instance, mislabelled=True)
         warnings += ("some elements of the data set have a VR and others have none: it is re-encoded",)
-    if meta.overlong:
-        warnings += ("its File Meta Information is longer than it says, and group 0002 is not sent",)
-    if amiss.left_out:
+    if amiss.left_out or meta.overlong:
         warnings += (LEFT_OUT,)
+    if amiss.left_out:
         begin, end = meta.data_set_offset, amiss.left_out[-1][1]
         content, front, kept_from = read(begin, end - begin), b"", begin
         for start, stop in amiss.left_out:

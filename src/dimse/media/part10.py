@@ -30,7 +30,7 @@ _ELEMENTS = {  # element number in group 0002: attribute of FileMeta, VR (PS3.10
 _REQUIRED = (0x0002, 0x0003, 0x0010, 0x0012)
 
 _START = len(PREAMBLE) + len(PREFIX)
-_GROUP_LENGTH, _LENGTH_SIZE = 0x0000, 12  # the first element, and its bytes
+_GROUP_LENGTH = 0x0000
 _header = Struct("<HH2sH")
 _long_length = Struct("<L")
 _GROUP = 0x0002
@@ -69,7 +69,7 @@ class FileMeta:
         sending_application_entity_title: (0002,0017), who sent the instance.
         receiving_application_entity_title: (0002,0018), who received it.
         data_set_offset: Bytes before the data set, in the file that was parsed.
-        overlong: More elements of group 0002 follow than the group length (0002,0000) says.
+        overlong: More elements of group 0002 follow where it ends by its group length (0002,0000): they are the data set's.
     """
 
     media_storage_sop_class_uid: str | None = None
@@ -120,21 +120,21 @@ def parse(head: bytes | memoryview) -> FileMeta | None:
             raise NotPart10("not DICOM: no DICM prefix after 128 bytes of preamble")
         return None
     values: dict[str, Any] = {}
-    position, said_end = _read(head, begin, values)
+    position, overlong = _read(head, begin, values)
     if position > len(head) - 8:
         if len(head) == MAXIMUM_SIZE:
             raise NotPart10(f"not DICOM: the File Meta Information does not end within {MAXIMUM_SIZE:,} bytes")
         return None
     if position == begin:
         raise NotPart10("not DICOM: no File Meta Information after the DICM prefix")
-    return FileMeta(**values, data_set_offset=position, overlong=begin + _LENGTH_SIZE < said_end < position)
+    return FileMeta(**values, data_set_offset=position, overlong=overlong)
 
 
-def _read(head: bytes, position: int, values: dict[str, Any]) -> tuple[int, int]:
+def _read(head: bytes, position: int, values: dict[str, Any]) -> tuple[int, bool]:
     """Read elements of group 0002 from `position` on, and add those of `_ELEMENTS` to `values`.
 
     Returns:
-        Where they end, which may be behind the end of `head`; and where the group length says so, 0 if there is none.
+        Where they end, which may be behind the end of `head`; and whether one begins where they should end by the group length.
 
     Raises:
         NotPart10: One is too long.
@@ -142,12 +142,14 @@ def _read(head: bytes, position: int, values: dict[str, Any]) -> tuple[int, int]
     with_vr, long_length, without_vr = _FORMS.get(head[position : position + 2], _FORMS[b"\x02\0"])
     first_vr = head[position + 4 : position + 6]
     is_explicit = first_vr in SHORT_FORM or is_vr(first_vr)
-    last, said_end = len(head) - 8, 0  # the last place where a header may begin
+    last, said_end, overlong = len(head) - 8, -1, False  # the last place where a header may begin
     while position <= last:
         group, element, vr, length = with_vr.unpack_from(head, position)
         # A deflated data set may begin with any bytes, and one in Implicit VR with stray elements of this group.
         if group != _GROUP or (vr in SHORT_FORM or is_vr(vr)) is not is_explicit:
             break
+        if position == said_end:
+            overlong = True
         start = position + 8
         if not is_explicit:
             length = without_vr.unpack_from(head, position)[2]
@@ -161,8 +163,8 @@ def _read(head: bytes, position: int, values: dict[str, Any]) -> tuple[int, int]
             if known[0] not in values:
                 values[known[0]] = head[start:position].decode("latin-1").strip("\0 ") or None
         elif element == _GROUP_LENGTH and length == 4 and position <= len(head):
-            said_end = position + long_length.unpack_from(head, start)[0]
-    return position, said_end
+            said_end = position + (long_length.unpack_from(head, start)[0] or -1)
+    return position, overlong
 
 
 class Encoder:
