@@ -20,12 +20,12 @@ from dimse.archive import FileStore
 from dimse.errors import (
     AssociationAborted,
     AssociationReleased,
+    AssociationTimeout,
     ConnectionLost,
     DimseError,
     FileError,
     InvalidResponse,
     LocalProtocolError,
-    AssociationTimeout,
 )
 from dimse.instances import InstanceFile
 from dimse.services import AsyncAssociation

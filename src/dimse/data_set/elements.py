@@ -273,6 +273,9 @@ class _Writer:
 
     def _plain(self, element: Element, context: Mapping[int, int]) -> None:
         tag, value = element.tag, element.value
+        if isinstance(value, tuple) and self.encoding.encapsulated:
+            self._fragments(tag, value)
+            return
         if not isinstance(value, memoryview):
             raise Unfit("Pixel Data of an uncompressed transfer syntax is encapsulated")
         vr = _explicit_vr(element, value, context)
@@ -292,6 +295,13 @@ class _Writer:
         self.out.append(out)
         if len(value) % 2:
             self.out.append(b" " if vr in _SPACE_PADDED else b"\0")
+
+    def _fragments(self, tag: int, fragments: tuple[memoryview, ...]) -> None:
+        self._header(tag, "OB", UNDEFINED_LENGTH)
+        for fragment in fragments:
+            self._header(_ITEM, "", len(fragment) + len(fragment) % 2)
+            self.out += [fragment, b"\0" * (len(fragment) % 2)]
+        self._header(_SEQUENCE_DELIMITATION, "", 0)
 
     def _header(self, tag: int, vr: str, length: int) -> None:
         group, number = tag >> 16, tag & 0xFFFF

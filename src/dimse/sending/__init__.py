@@ -1,6 +1,6 @@
 """Sending files: found, sent over as many associations as are wanted, tried again where that helps, and none lost count of.
 
-    with Sending(["study/"], ("pacs.example.org", 104), jobs=4, retry=3, journal="sent.db") as sending:
+    with Sending("study/", ("pacs.example.org", 104), jobs=4, retry=3, journal="sent.db") as sending:
         for event in sending.events(): ...
 
 A `Job` sends over one association at a time what it is given by the `Feed`, which all jobs share. A single job runs where its
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     import logging
     from queue import Queue
 
-    from dimse.instances import InstanceFile
+    from dimse.instances import InstanceFile, Path
     from dimse.sending.options import AssociationOptions
 
 P = ParamSpec("P")
@@ -59,14 +59,16 @@ class Sending(Closing):
     """Files on their way to a peer. Use it with `with`: leaving the block aborts what is still under way.
 
     Args:
-        paths: Files, folders, DICOMDIRs and ZIP archives; asked for one by one. None: there is nothing for the moment.
+        paths: Files, folders, DICOMDIRs and ZIP archives; asked for one by one. One path needs no list. None: there is nothing for
+            the moment.
         peer: Host and port.
         jobs: Associations at one time.
         retry: How often an instance is tried again when its connection fails or the peer is out of resources; or a `Retry`.
         journal: A file that remembers what was acknowledged: that is not sent again. See `dimse.sending.journal`.
         any_order: With several jobs, let the instances of a series go over different associations.
         recurse: Read folders all the way down, not one level only.
-        raw_transfer_syntax_uid: How files without File Meta Information are encoded; without it they are no DICOM.
+        recurse_hint: What a user is told to say where folders below are not read.
+        raw_transfer_syntax_uid: How files are encoded that do not say it themselves.
         skip_invalid: Files that were named and cannot be sent are skipped like those met in folders.
         syntaxes: What transfer syntaxes are proposed.
         priority: 0 medium, 1 high, 2 low.
@@ -80,6 +82,7 @@ class Sending(Closing):
 
     Attributes:
         counts: How far it has come; may be read from any thread.
+        skipped: What was passed over in folders and archives so far.
 
     Raises:
         ValueError: The arguments do not go together.
@@ -88,14 +91,15 @@ class Sending(Closing):
 
     def __init__(
         self,
-        paths: Iterable[str | os.PathLike[str] | None],
+        paths: Path | Iterable[Path | None],
         peer: tuple[str, int],
         *,
         jobs: int = 1,
         retry: int | Retry = 0,
         journal: str | os.PathLike[str] | None = None,
         any_order: bool = False,
-        recurse: bool = False,
+        recurse: bool = True,
+        recurse_hint: str = "recurse=True",
         raw_transfer_syntax_uid: str | None = None,
         skip_invalid: bool = False,
         syntaxes: Syntaxes = Syntaxes(),  # noqa: B008  (a value)
@@ -116,6 +120,7 @@ class Sending(Closing):
             finder = Finder(
                 paths,
                 recurse=recurse,
+                recurse_hint=recurse_hint,
                 raw_transfer_syntax_uid=raw_transfer_syntax_uid,
                 skip_invalid=skip_invalid,
                 logger=logger,
@@ -130,6 +135,7 @@ class Sending(Closing):
                     Journal(os.fspath(journal), host=host, port=port, called_ae_title=called)
                 )
             self._resources = resources.pop_all()
+        self.skipped = finder.skipped
         self._feed = Feed(finder, syntaxes, ledger=ledger, repeat=repeat, keep_series=jobs > 1 and not any_order)
         associations = Associations(host, port, association)
         retry = retry if isinstance(retry, Retry) else Retry(retry)

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Iterable, Sequence
 
 from dimse.association import Association
 from dimse.errors import DimseError, FileError, NoPresentationContext
-from dimse.instances import MAPPED, InstanceFile
+from dimse.instances import MAPPED, PATHS, InstanceFile
 from dimse.services.outcome import Outcome
 from dimse.services.outgoing import Outgoing, Source, Transcode, name_of, prepare
 from dimse.services.store_request import StoreRequest
@@ -93,7 +93,7 @@ def _prepare_some(
     held = 0
     for given in sources:
         # What a caller may change before its turn comes is not encoded ahead of it.
-        if prepared and (held >= HELD or not isinstance(given, (str, os.PathLike, InstanceFile))):
+        if prepared and (held >= HELD or not isinstance(given, (*PATHS, InstanceFile))):
             break
         try:
             one = _prepare_one(association, given, transcode)
@@ -108,8 +108,8 @@ def _prepare_some(
 def _prepare_one(association: Association, given: Source, transcode: Transcode) -> Prepared:
     source: Source = given
     try:
-        if isinstance(source, (str, os.PathLike)):
-            source = InstanceFile.check(os.fspath(source))
+        if isinstance(source, PATHS):
+            source = InstanceFile.check(os.fsdecode(source))
         outgoing = prepare(association, source, transcode)
     except (FileError, NoPresentationContext) as error:
         return _not_sent(source, given, error)

@@ -17,12 +17,12 @@ from dimse.errors import (
     FileError,
     InvalidResponse,
 )
-from dimse.instances import InstanceFile
+from dimse.instances import InstanceFile, Path
 from dimse.message.command import LOW, CStoreRQ, CStoreRSP, Response, encode
 from dimse.message.status import Status
 from dimse.services.handling import PROCESSING_FAILURE, as_status, ask, ask_status, send_status
 from dimse.services.outcome import Outcome
-from dimse.services.outgoing import FALL_BACK, Outgoing, Source, Transcode, prepare
+from dimse.services.outgoing import FALL_BACK, Outgoing, Source, Transcode, each_of, prepare
 from dimse.services.receiving import LeadingGroupTwo, dropping_group_two
 from dimse.services.sources import AHEAD, Sources
 from dimse.services.store_request import StoreRequest
@@ -49,8 +49,8 @@ DATA_SET_DOES_NOT_MATCH = 0xA900
 CANNOT_UNDERSTAND = 0xC000
 
 
-def contexts_for(paths: Iterable[str | os.PathLike[str] | InstanceFile]) -> tuple[ProposedContext, ...]:
-    """The presentation contexts that these files need.
+def contexts_for(paths: Path | InstanceFile | Iterable[Path | InstanceFile]) -> tuple[ProposedContext, ...]:
+    """Return the presentation contexts that these files need; one path stands for one file.
 
     For each SOP class one context for each transfer syntax of its files, and one more with Explicit and Implicit VR Little Endian
     as the fall-back. They may be more than the 128 that one association takes.
@@ -59,8 +59,8 @@ def contexts_for(paths: Iterable[str | os.PathLike[str] | InstanceFile]) -> tupl
         FileError: A file cannot be sent.
     """
     syntaxes: dict[str, dict[str, None]] = {}
-    for path in paths:
-        instance = path if isinstance(path, InstanceFile) else InstanceFile.check(os.fspath(path))
+    for path in each_of(paths):
+        instance = path if isinstance(path, InstanceFile) else InstanceFile.check(os.fsdecode(path))
         syntaxes.setdefault(instance.sop_class_uid, {})[instance.transfer_syntax_uid] = None
     return tuple(
         ProposedContext(sop_class, proposed)
@@ -113,7 +113,7 @@ async def store(
 
 async def store_many(
     association: Association,
-    sources: Iterable[Source],
+    sources: Source | Iterable[Source],
     *,
     priority: int = LOW,
     transcode: Transcode = "lossless",
@@ -134,8 +134,9 @@ async def store_many(
     request after the other has it for each of them.
 
     Args:
-        sources, priority, transcode: As for `store`. The next source is asked for when a request has gone out; on an event loop
+        sources: One as for `store`, or several. The next source is asked for when a request has gone out; on an event loop
             some files of a list or tuple are made ready ahead of their turn.
+        priority, transcode: As for `store`.
         ahead: Send an instance of `AHEAD` bytes or less before the outcome of the one before it is told, so that the peer need not
             wait for who asks; the association is then taken until the last outcome, as with a window.
         alone: With a window, asked for each source whose turn it is: is nothing else to be outstanding while it is? So that it is
@@ -148,7 +149,7 @@ async def store_many(
         AssociationError, OperationTimeout, RemoteProtocolError: The association ended; what was not yielded was not sent.
         FileError: A file was cut short while it was sent, which ended the association.
     """
-    prepared = Sources(association, sources, transcode)
+    prepared = Sources(association, each_of(sources), transcode)
     window = _Window(association, priority, ahead, alone)
     following = await prepared.next()
     while following is not None:

@@ -82,7 +82,7 @@ class Sender:
             self._sum_up(sending, seconds)
             committed = self._verify()
             if report is not None:
-                self._finish(report, committed, complete, seconds)
+                self._finish(report, committed, complete, seconds, sending.skipped.not_dicom)
 
     def _make_sending(self, paths: Iterable[str | None]) -> Sending:
         options = self.options
@@ -96,6 +96,7 @@ class Sender:
             journal=options.journal,
             any_order=options.any_order,
             recurse=options.recurse,
+            recurse_hint="-r",
             raw_transfer_syntax_uid=options.raw_ts,
             skip_invalid=options.skip_invalid,
             syntaxes=common.syntaxes(options),
@@ -311,9 +312,9 @@ class Sender:
         except OSError as error:
             self.parser.error(f"cannot write the report {self.options.report}: {error.strerror or error}")
 
-    def _finish(self, report: Report, committed: dict[str, bool], complete: bool, seconds: float) -> None:
+    def _finish(self, report: Report, committed: dict[str, bool], complete: bool, seconds: float, skipped: int) -> None:
         try:
-            report.finish(committed=committed, complete=complete, seconds=seconds)
+            report.finish(committed=committed, complete=complete, seconds=seconds, skipped=skipped)
         except OSError as error:
             self.fell_short = True
             path = one_line(self.options.report)
