@@ -129,6 +129,7 @@ DURABLE = Setting("--durability full", nodelay=True, dcmtk=LONG, receiver=("--du
 NOT_DURABLE = Setting("--durability none", nodelay=True, dcmtk=LONG, receiver=("--durability", "none"))
 
 ONE_AT_A_TIME = Setting("--async-ops 1", nodelay=True, sender=("--async-ops", "1"))
+FOUR_AT_A_TIME = Setting("--async-ops 4", nodelay=True, sender=("--async-ops", "4"))
 
 # Both sides show one certificate and trust it, so that both sides verify as much.
 TLS = Setting(
@@ -269,6 +270,7 @@ PAIRS = (
     DCMTK_BEST,
     LOOPBACK_LIMIT,
     Pair("ours", "ours", DCMTK, ONE_AT_A_TIME),
+    Pair("ours", "ours", DCMTK, FOUR_AT_A_TIME),
     Pair("ours", "storescp", DCMTK),
     Pair("storescu", "ours", DCMTK, works=UNCOMPRESSED),
     Pair("storescu", "storescp", DCMTK, works=UNCOMPRESSED),

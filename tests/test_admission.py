@@ -69,6 +69,10 @@ WRONG = [
     ({"calling": b"FOE"}, "FOE -> ARCHIVE: the calling AE title 'FOE' is not among those that may associate"),
     ({"calling": b""}, " -> ARCHIVE: its calling AE title is empty"),
     ({"called": b"archive"}, "FRIEND -> archive: the called AE title 'archive' is not ours, which is 'ARCHIVE'"),
+    (
+        {"user_information": item(0x58, b"")},
+        "FRIEND -> ARCHIVE: its user identity (58H) is empty or cannot be read",
+    ),
     ({"application_context": "1.2.3"}, "FRIEND -> ARCHIVE: its application context name '1.2.3' is not that of DICOM"),
 ]
 
@@ -135,6 +139,13 @@ def test_many_refused_contexts_are_still_one_short_line() -> None:
         "Transfer Syntax Not Supported: 1.2 (1.3.0, 1.3.1, 1.3.2, 1.3.3, 1.3.4 and 2 more)"
     )
     assert refused_contexts([PresentationContext(1, "1.2", 0, IMPLICIT)]) == ""
+
+
+def test_a_refused_context_that_lacks_its_syntaxes_is_told_so() -> None:
+    contexts = [PresentationContext(1, "", 3, "", (IMPLICIT,)), PresentationContext(3, "1.2", 4, "", ())]
+    assert refused_contexts(contexts) == (
+        "Abstract Syntax Not Supported: no abstract syntax; Transfer Syntax Not Supported: 1.2 (no transfer syntax)"
+    )
 
 
 @on_both_faces

@@ -191,6 +191,7 @@ def test_a_verification_has_its_time_and_others_do_not_wait_for_it(
         (dimse.UserIdentity(0, b"me"), "type of a user identity is 1 to 5, not 0"),
         (dimse.UserIdentity(6, b"me"), "type of a user identity is 1 to 5, not 6"),
         (dimse.UserIdentity(5, b"x" * 65536), "at most 65535 bytes"),
+        (dimse.UserIdentity(1, b""), "not empty"),
         (dimse.UserIdentity(2, b"me", b"x" * 65536), "at most 65535 bytes"),
     ],
 )

@@ -136,7 +136,8 @@ def test_file_meta_without_uids_is_no_fault(write: Callable[[bytes], str]) -> No
     assert instance.warnings == ()
 
 
-WITHOUT_SYNTAX = bytes(128) + b"DICM" + element(0x00020012, b"UI", b"1.2\0") + data_set()
+WITHOUT_SYNTAX = bytes(128) + b"DICM" + element(0x00020012, b"UI", b"1.2\0") + data_set()[:-28]
+COMPRESSED = struct.pack("<HH2sHL", 0x7FE0, 0x0010, b"OB", 0, 0xFFFFFFFF) + struct.pack("<HHL", 0xFFFE, 0xE0DD, 0)
 
 
 @pytest.mark.parametrize(
@@ -158,7 +159,13 @@ WITHOUT_SYNTAX = bytes(128) + b"DICM" + element(0x00020012, b"UI", b"1.2\0") + d
             "cut short: (7FE0,0010) at offset 298 is of 16 bytes, and 15 are there",
             id="cut short",
         ),
-        pytest.param(WITHOUT_SYNTAX, FileError, "no Transfer Syntax UID in its File Meta Information", id="no syntax"),
+        pytest.param(
+            WITHOUT_SYNTAX + COMPRESSED,
+            FileError,
+            "no Transfer Syntax UID in its File Meta Information, and its Pixel Data is compressed, which it may not be in "
+            "Explicit VR Little Endian",
+            id="no syntax, and compressed",
+        ),
         pytest.param(
             file_meta() + element(0x00080018, b"UI", b"1.2\0"),
             FileError,

@@ -269,9 +269,37 @@ def test_nothing_of_a_patient_is_logged(level: int, tmp_path: Path) -> None:
 
 def test_it_is_logged_where_that_is_asked_for(tmp_path: Path) -> None:
     with logged(TEXT, logging.INFO) as stream:
-        logging.getLogger("dimse").handlers[-1].addFilter(logs.show_private)
+        handler = logging.getLogger("dimse").handlers[-1]
+        handler.setFormatter(logs.PrivateFormatter(handler.formatter))
         files = store_three(tmp_path)
     assert f"I: Storing DICOM file: {files[0]}" in stream.getvalue()
+
+
+PRIVATE = logs.Private("Doe^Jane", "{PatientName}")
+
+
+@pytest.mark.parametrize(
+    ("message", "args"),
+    [("%s", (PRIVATE,)), ("%s of %d", (PRIVATE, 3)), ("%(who)s", ({"who": PRIVATE, "number": 3},))],
+    ids=["alone", "among others", "by name"],
+)
+@pytest.mark.parametrize(
+    "formatter", [None, logging.Formatter("%(message)s"), json_log.Formatter()], ids=["none", "text", "JSON"]
+)
+def test_a_handler_that_shows_what_is_private_leaves_the_record_as_it_was(
+    message: str, args: tuple[object, ...], formatter: logging.Formatter | None
+) -> None:
+    logger = logging.Logger("patients")
+    streams = [io.StringIO() for _ in range(3)]
+    for stream, shows in zip(streams, (False, True, False), strict=True):
+        handler = logging.StreamHandler(stream)
+        handler.setFormatter(logs.PrivateFormatter(formatter) if shows else formatter)
+        logger.addHandler(handler)
+    logger.info(message, *args)
+    before, showing, behind = (stream.getvalue() for stream in streams)
+    assert "Doe^Jane" in showing and "{PatientName}" not in showing
+    assert "{PatientName}" in before and "Doe^Jane" not in before
+    assert behind == before
 
 
 def test_a_layout_without_patients_is_shown_as_it_is(tmp_path: Path) -> None:

@@ -56,6 +56,8 @@ def judge(acceptor: Acceptor, places: Places, request: pdu.AssociateRQ, address:
 
 def _why(acceptor: Acceptor, request: pdu.AssociateRQ, rejection: pdu.AssociateRJ) -> str:
     match rejection.source, rejection.reason:
+        case 1, 1:
+            return negotiation.identity_fault(request)
         case 1, 2:
             return f"its application context name '{request.application_context}' is not that of DICOM"
         case 1, 3 if not request.calling_ae_title:
@@ -77,9 +79,10 @@ def refused_contexts(contexts: Iterable[PresentationContext]) -> str:
     by_result: dict[int, dict[str, None]] = {}
     for context in contexts:
         if not context.accepted:
-            named = uids.name(context.abstract_syntax)
+            named = uids.name(context.abstract_syntax) or "no abstract syntax"
             if context.result != ABSTRACT_SYNTAX_NOT_SUPPORTED:
-                named += f" ({_list([uids.name(uid) for uid in context.proposed_transfer_syntaxes])})"
+                proposed = [uids.name(uid) for uid in context.proposed_transfer_syntaxes if uid]
+                named += f" ({_list(proposed) or 'no transfer syntax'})"
             by_result.setdefault(context.result, {})[named] = None
     return one_line("; ".join(f"{_kind(result)}: {_list(list(named))}" for result, named in sorted(by_result.items())))
 

@@ -1,7 +1,8 @@
 """An association from its request or acceptance to its release, and the messages that cross it.
 
-Responses meet their request in the table of outstanding ones by message ID; the peer's own requests wait, bounded, for the next
-moment between messages. The PDUs below are `dimse.pump`'s affair, what a service makes of the messages is in `dimse.services`.
+Responses meet their request in the table of outstanding ones by message ID. Of the peer's own requests one at a time is taken in,
+in the next moment between messages; those behind it wait in the receive buffer and in the connection. `dimse.pump` moves the
+PDUs, and `dimse.services` has what the messages mean.
 """
 
 from __future__ import annotations
@@ -136,12 +137,16 @@ class Association(Pump):
         self._assembler = Assembler()
         self._current: Arrived | None = None  # its data set is arriving
         self._requests: deque[Arrived] = deque()
+        # The command set of a request that is not taken in before those ahead of it are answered.
+        self._next: CommandSet | None = None
         self._outstanding: dict[int, Outstanding] = {}
         self._responded: deque[int] = deque()  # those whose response has come, in that order, and was not fetched
         self._last_message_id = 0
         self._accepted_for: dict[str, Mapping[str, PresentationContext]] = {}  # by abstract syntax, what was asked for
         self._refused = False  # has a message been refused?
-        self._answering = self._finishing = False
+        # Answers under way: a handler that awaits a response of the peer's answers its requests meanwhile.
+        self._answering = 0
+        self._finishing = self._leaving = False
         self.when_released: Callable[[], object] = lambda: None
 
     # --- making one ---
@@ -275,6 +280,7 @@ class Association(Pump):
     async def _accept(self, acceptor: Acceptor, request: pdu.AssociateRQ, identified: bytes | None) -> bool:
         if self._dump:
             self._dump.pdu(request, outgoing=False)
+        _say_tolerated(request)
         self._answer = request
         answer = negotiation.answer(acceptor, request, identified)
         if isinstance(answer, pdu.AssociateRJ):
@@ -296,6 +302,7 @@ class Association(Pump):
         await self._send_owed()
 
     def _agree(self, negotiated: Negotiated) -> None:
+        _say_tolerated(negotiated)
         peer = replace(negotiated.peer, address=self._transport.peer_address)
         self.negotiated = replace(negotiated, peer=peer)
 
@@ -370,6 +377,7 @@ class Association(Pump):
         self._close()
 
     async def _release(self) -> None:
+        await self._answer_no_more()
         if not self._release_asked:  # else the peer was first
             self._upper.release_request()
             await self._send_owed()
@@ -476,8 +484,10 @@ class Association(Pump):
 
     async def _await_response(self, deadline: float | None) -> None:
         """Let something arrive."""
-        if self._requests:
+        if self._requests or self._next is not None:
             await self._answer_waiting()
+            if self._responded:  # it came behind a request that was held back
+                return
         if self._release_asked:
             raise await self._released_by_peer()
         await self._receive(deadline, "dimse")
@@ -504,6 +514,15 @@ class Association(Pump):
     def call(self, function: Callable[..., T | Awaitable[T]], *args: object) -> Coroutine[Any, Any, T]:
         """Run a handler, `def` or `async def`, as the driver does it."""
         return self._transport.call(function, *args)
+
+    @property
+    def calls_in_threads(self) -> bool:
+        """Whether `call` runs a `def` in another thread, because an event loop must not wait for it."""
+        return self._transport.calls_in_threads
+
+    def begin_call(self, function: Callable[..., T], *args: object) -> Awaitable[T]:
+        """Begin a disk operation that may block, in a thread where `call` uses one; it is awaited later."""
+        return self._transport.begin_call(function, *args)
 
     async def send_response(
         self, context: PresentationContext, message: Message, data_set: Buffer | None = None
@@ -561,22 +580,32 @@ class Association(Pump):
             self.abort()
 
     async def _answer_waiting(self) -> None:
-        while self._requests:
-            self._answering = True
-            arrived = self._requests.popleft()
-            try:
-                if isinstance(arrived.message, InvalidCommand):
-                    await self._refuse(arrived)
-                elif self._dispatcher is not None:
-                    await self._dispatcher.answer(self, arrived)
-                elif isinstance(arrived.message, command.Request):
-                    await self.send_response(
-                        arrived.context, command.respond(arrived.message, command.UNRECOGNIZED_OPERATION)
-                    )
-            finally:
-                self._answering = False
-                if arrived.sink is not None:
-                    arrived.sink.discard()
+        """Answer the requests that wait, and after each of them take in what was held back behind it."""
+        while True:
+            if self._requests:
+                await self._answer_one(self._requests.popleft())
+            elif self._next is not None:
+                await self._take_in_kept()
+            else:
+                return
+
+    async def _answer_one(self, arrived: Arrived) -> None:
+        begun = time.monotonic()
+        self._answering += 1
+        try:
+            if isinstance(arrived.message, InvalidCommand):
+                await self._refuse(arrived)
+            elif self._dispatcher is not None:
+                await self._dispatcher.answer(self, arrived)
+            elif isinstance(arrived.message, command.Request):
+                await self.send_response(
+                    arrived.context, command.respond(arrived.message, command.UNRECOGNIZED_OPERATION)
+                )
+        finally:
+            self._answering -= 1
+            self._put_off(begun)
+            if arrived.sink is not None:
+                arrived.sink.discard()
 
     async def _refuse(self, arrived: Arrived) -> None:
         """Answer a command set that is no message we know, where it says enough to be answered."""
@@ -591,9 +620,10 @@ class Association(Pump):
 
     # --- messages that arrive ---
 
-    async def _p_data(self, fragments: list[Fragment]) -> None:
+    async def _p_data(self, fragments: list[Fragment]) -> list[Fragment]:
         views: list[memoryview] = []  # of the data set that is arriving
-        for fragment in fragments:
+        following = iter(fragments)
+        for fragment in following:
             try:
                 assembled = self._assembler.feed(*fragment)
             except RemoteProtocolError as error:
@@ -601,6 +631,9 @@ class Association(Pump):
             if assembled is None:
                 continue
             if isinstance(assembled, CommandSet):
+                if (self._requests or self._answering) and self._must_wait(assembled):
+                    self._next = assembled
+                    return list(following)
                 await self._command_arrived(assembled)
                 continue
             views.append(fragment.data)
@@ -610,8 +643,34 @@ class Association(Pump):
                 self._message_arrived()
         if views:
             self._write(views)
+        return []
+
+    def _must_wait(self, assembled: CommandSet) -> bool:
+        """Return whether a message, where requests wait or are being answered, is held back until they are answered.
+
+        A response is not; nor is a C-CANCEL, which is about one of those requests.
+        """
+        message = assembled.message
+        if self._leaving or isinstance(message, command.Response):
+            return False
+        return not isinstance(message, command.CCancelRQ) or len(self._requests) >= self._limits.queued_requests
+
+    async def _begin_held_back(self) -> None:
+        held_back, self._next = self._next, None
+        if held_back is not None:
+            await self._command_arrived(held_back)
+
+    async def _answer_no_more(self) -> None:
+        self._leaving = True
+        for arrived in self._requests:
+            if arrived.sink is not None:
+                arrived.sink.discard()
+        self._requests.clear()
+        if self._next is not None:
+            await self._take_in_kept()
 
     def _accepted(self, accept: pdu.AssociateAC) -> None:
+        _say_tolerated(accept)
         self._agree(self._conclude(accept))
 
     @property
@@ -624,18 +683,21 @@ class Association(Pump):
 
     @property
     def _expecting(self) -> bool:
+        if self._next is not None:
+            return False
         return not self._assembler.between_messages or len(self._outstanding) > len(self._responded)
 
     @property
-    def _full(self) -> bool:
-        return len(self._requests) >= self._limits.queued_requests
+    def _held_back(self) -> bool:
+        return self._next is not None
 
     def _let_go(self) -> None:
         for arrived in (*self._requests, self._current):
             if arrived is not None and arrived.sink is not None:
                 arrived.sink.discard()
         self._requests.clear()
-        self._current = None
+        self._current = self._next = None
+        self._kept.clear()
 
     def _misplaced(self, why: str) -> RemoteProtocolError:
         """A message that is none here; while a response is awaited, that is what it should have been."""
@@ -654,7 +716,7 @@ class Association(Pump):
         self._current = arrived = Arrived(context, assembled.message)
         if not assembled.has_data_set:
             self._message_arrived()
-        elif self._dispatcher is not None and isinstance(arrived.message, command.Request):
+        elif self._dispatcher is not None and not self._leaving and isinstance(arrived.message, command.Request):
             arrived.sink = await self._dispatcher.begin(self, arrived)
         else:
             arrived.sink = DiscardSink()
@@ -668,9 +730,8 @@ class Association(Pump):
         if isinstance(message, InvalidCommand) and (self._outstanding or self._dispatcher is None):
             raise InvalidResponse(self._awaited(), str(message)) from message
         if isinstance(message, InvalidCommand) or message.is_request:
-            if len(self._requests) >= 2 * self._limits.queued_requests:
-                raise RemoteProtocolError("too many requests wait for their response", abort_source=0)
-            self._requests.append(arrived)
+            if not self._leaving:
+                self._requests.append(arrived)
         elif isinstance(message, command.Response):
             self._response_arrived(arrived.context, message)
 
@@ -701,3 +762,9 @@ class Association(Pump):
         for outstanding in self._outstanding.values():
             return outstanding.request.name[: -len("-RQ")]
         return "DIMSE"
+
+
+def _say_tolerated(said: pdu.AssociateRQ | pdu.AssociateAC | Negotiated) -> None:
+    """Log each fault of the peer that was tolerated; they are few, and escaped."""
+    for oddity in said.oddities:
+        LOGGER.info("Tolerated: %s", oddity)

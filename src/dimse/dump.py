@@ -15,7 +15,8 @@ from dimse.message.command import HIGH, LOW, MEDIUM, CEchoRQ, CStoreRQ, CStoreRS
 from dimse.message.status import Status
 from dimse.text import one_line
 from dimse.upper_layer import pdu
-from dimse.upper_layer.negotiation import CONTEXT_RESULTS, find, find_all
+from dimse.upper_layer.negotiation import CONTEXT_RESULTS
+from dimse.upper_layer.user_information import find, find_all
 
 PDUS = logging.getLogger("dimse.association")
 MESSAGES = logging.getLogger("dimse.message")

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 # PS3.5 7.1.2: the VRs with 16 bits of length, and those with 32 bits after two reserved bytes.
 SHORT_FORM = frozenset(b"AE AS AT CS DA DS DT FL FD IS LO LT PN SH SL SS ST TM UI UL US".split())
 LONG_FORM = frozenset(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())
 
 UNDEFINED_LENGTH = 0xFFFFFFFF
+
+# Bytes of a large value that are worked on at once: Python runs no other thread, and no event loop, meanwhile.
+PIECE = 1024 * 1024
 
 
 def is_vr(letters: bytes) -> bool:
@@ -22,8 +25,20 @@ def tag_name(tag: int) -> str:
     return f"({tag >> 16:04X},{tag & 0xFFFF:04X})"
 
 
+def pieces(value: bytes | memoryview) -> Iterator[bytes | memoryview]:
+    """Yield a value in pieces of at most `PIECE` bytes."""
+    if len(value) <= PIECE:
+        yield value
+        return
+    view = memoryview(value)
+    for start in range(0, len(view), PIECE):
+        yield view[start : start + PIECE]
+
+
 def deflate(buffers: Iterable[bytes | memoryview]) -> bytes:
     """A data set in Explicit VR Little Endian, in pieces, as a deflated one of even length (PS3.5 A.5)."""
     compressor = zlib.compressobj(wbits=-zlib.MAX_WBITS)
-    deflated = b"".join([*map(compressor.compress, buffers), compressor.flush()])
+    deflated = b"".join(
+        [*(compressor.compress(piece) for buffer in buffers for piece in pieces(buffer)), compressor.flush()]
+    )
     return deflated + b"\0" * (len(deflated) % 2)

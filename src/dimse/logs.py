@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from itertools import count
@@ -62,8 +62,8 @@ class Private:
     """An argument of a log record that may identify a patient: it shows as something that does not.
 
     Args:
-        words: What it is.
-        shown: What is shown, unless a handler has the filter `show_private`.
+        words: The private words.
+        shown: The text that is logged instead, unless the handler's formatter is a `PrivateFormatter`.
     """
 
     __slots__ = ("shown", "words")
@@ -75,8 +75,52 @@ class Private:
         return self.shown
 
 
-def show_private(record: logging.LogRecord) -> bool:
-    """A filter for a handler whose log may hold patient data: what is `Private` shows as it is."""
-    if isinstance(record.args, tuple):
-        record.args = tuple(item.words if isinstance(item, Private) else item for item in record.args)
-    return True
+class PrivateFormatter(logging.Formatter):
+    """A formatter for a log that may hold patient data: what is `Private` shows as it is.
+
+    Other handlers of the same record do not see it: the record itself is left as it was.
+
+    Args:
+        formatter: Formats the record; None for the default of the `logging` package.
+    """
+
+    def __init__(self, formatter: logging.Formatter | None = None) -> None:
+        super().__init__()
+        self._formatter = formatter or logging.Formatter()
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Format a copy of the record, in which what is private shows."""
+        return self._formatter.format(_revealed(record))
+
+
+def show_private() -> None:
+    """Have every handler of the root logger, of `dimse` and of the loggers below it show what is `Private`."""
+    names = [name for name in logging.root.manager.loggerDict if name == "dimse" or name.startswith("dimse.")]
+    for logger in (logging.root, *map(logging.getLogger, names)):
+        for handler in logger.handlers:
+            _show_by(handler)
+
+
+def _show_by(handler: logging.Handler) -> None:
+    """Give a handler, and the one that it passes records to, a formatter that shows what is private."""
+    if not isinstance(handler.formatter, PrivateFormatter):
+        handler.setFormatter(PrivateFormatter(handler.formatter))
+    target = getattr(handler, "target", None)
+    if isinstance(target, logging.Handler):
+        _show_by(target)
+
+
+def _revealed(record: logging.LogRecord) -> logging.LogRecord:
+    """Return the record with its private arguments shown: a copy, where it has any."""
+    args = record.args
+    if isinstance(args, tuple) and any(isinstance(item, Private) for item in args):
+        revealed: tuple[object, ...] | dict[str, object] = tuple(map(_words, args))
+    elif isinstance(args, Mapping) and any(isinstance(item, Private) for item in args.values()):
+        revealed = {name: _words(item) for name, item in args.items()}
+    else:
+        return record
+    return logging.makeLogRecord({**record.__dict__, "args": revealed})
+
+
+def _words(item: object) -> object:
+    return item.words if isinstance(item, Private) else item

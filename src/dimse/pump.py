@@ -40,6 +40,9 @@ MESSAGES = logging.getLogger("dimse.message")
 RECEIVE_BUFFER = 256 * 1024  # bytes; the most that one system call brings
 MOST_SPARE = 16  # of them that are kept
 
+# Indications that are looked at together. A flood of tiny PDVs behind a request that is being answered takes no more memory.
+MOST_INDICATIONS = 1024
+
 # After an A-ABORT the peer is given this many seconds to close: closing over its unread bytes would reset the connection,
 # and the reset can overtake the A-ABORT.
 LINGER = 0.5
@@ -95,6 +98,9 @@ class Pump(ABC):
         self._torn = False  # a PDU has gone out in part
         self._abort_wanted = False
         self.sent_bytes = 0
+        # What arrived behind a request whose turn has not come, and the receive buffer that it refers to.
+        self._kept: list[Indication] = []
+        self._kept_in: memoryview | None = None
         self._pdus = 0  # that have begun to arrive
         self._pdu_deadline: float | None = None  # for the last of them
         self._dump = dump_if_debugging()
@@ -103,8 +109,11 @@ class Pump(ABC):
     # --- what is above: messages ---
 
     @abstractmethod
-    async def _p_data(self, fragments: list[Fragment]) -> None:
-        """Fragments of messages have arrived; their bytes are valid until this returns."""
+    async def _p_data(self, fragments: list[Fragment]) -> list[Fragment]:
+        """Take fragments of messages that have arrived, and return those behind a request whose turn has not come.
+
+        The bytes of those that are taken are valid until this returns.
+        """
 
     @abstractmethod
     def _accepted(self, accept: pdu.AssociateAC) -> None:
@@ -127,8 +136,16 @@ class Pump(ABC):
 
     @property
     @abstractmethod
-    def _full(self) -> bool:
-        """Do as many requests wait as may: is nothing more to be taken in while something goes out?"""
+    def _held_back(self) -> bool:
+        """Has a request arrived whose turn has not come? Until then nothing more is read."""
+
+    @abstractmethod
+    async def _begin_held_back(self) -> None:
+        """Take the request that was held back: its turn has come."""
+
+    @abstractmethod
+    async def _answer_no_more(self) -> None:
+        """Drop the requests that wait, and those that arrive from now on."""
 
     @abstractmethod
     def _let_go(self) -> None:
@@ -259,7 +276,7 @@ class Pump(ABC):
                     break
                 buffers = _after(buffers, sent)
                 deadline = deadline_after(self.timeouts.network)  # what arrives meanwhile does not put it off
-            events = await self._transport.ready(WRITE if self._full else WRITE | READ, deadline)
+            events = await self._transport.ready(WRITE if self._held_back else WRITE | READ, deadline)
             if not events:
                 raise timed_out("network")
             if events & READ:
@@ -272,6 +289,7 @@ class Pump(ABC):
     async def _last_words(self) -> None:
         """Sending failed: what the peer said before it closed tells more than the failure does."""
         try:
+            await self._answer_no_more()
             while not self._ended and not self._upper.closing and await self._receive_once():
                 pass
         except DimseError:
@@ -334,7 +352,7 @@ class Pump(ABC):
             DimseError: The association has ended.
         """
         deadline = deadline_after(self.timeouts.network)
-        while not self._ended and await self._receive_once():
+        while not self._ended and not self._held_back and await self._receive_once():
             if deadline is not None and time.monotonic() > deadline:
                 break  # a peer that never stops sending
         if self._ended:
@@ -346,7 +364,8 @@ class Pump(ABC):
         try:
             count = await self._receive_into(buffer)
         finally:
-            self._buffers.give_back(buffer)
+            if self._kept_in is not buffer:
+                self._buffers.give_back(buffer)
         if count:
             await self._transport.breathe(count)
         return count is not None
@@ -365,7 +384,11 @@ class Pump(ABC):
             return None
         if self._answer is None and not self._heard:
             self._heard = bytes(buffer[: min(count, MOST_HEARD)])
-        await self._take_in(self._upper.receive(buffer[:count]) if count else self._upper.transport_closed())
+        await self._take_in(
+            self._upper.receive(buffer[:count], MOST_INDICATIONS) if count else self._upper.transport_closed()
+        )
+        if self._held_back:
+            self._kept_in = buffer
         if self._expecting or self._upper.within_pdu:
             self._transport.acknowledge()
         if self._upper.pdus != self._pdus:
@@ -376,14 +399,23 @@ class Pump(ABC):
         elif self._upper.within_pdu and self._pdu_deadline is not None and time.monotonic() > self._pdu_deadline:
             raise timed_out("network")
         if self._upper.owes:
-            owed = self._upper.data_to_send()
-            if not self._torn:  # else it would stand within a PDU of ours
-                self._transport.send_now(owed)
-                if self._dump:
-                    self._dump.pdu(pdu.decode(owed[0], owed[6:]), outgoing=True)
+            self._say_owed_now()
         if self._ended is None and self._answer is None and self._upper.state in ("Sta1", "Sta13"):
             self._provider_aborted(self._upper.fault)  # nothing is indicated before an association is asked for
         return count
+
+    def _say_owed_now(self) -> None:
+        """Send what the upper layer owes the peer, unless it would stand within a PDU of ours."""
+        owed = self._upper.data_to_send()
+        if not self._torn:
+            self._transport.send_now(owed)
+            if self._dump:
+                self._dump.pdu(pdu.decode(owed[0], owed[6:]), outgoing=True)
+
+    def _put_off(self, since: float) -> None:
+        """Do not count the time since then against the PDU that is arriving: nothing was read meanwhile."""
+        if self._pdu_deadline is not None:
+            self._pdu_deadline += time.monotonic() - since
 
     async def _pull_until(self, end: float) -> bool:
         if self._ended:
@@ -394,17 +426,45 @@ class Pump(ABC):
         return True
 
     async def _take_in(self, indications: list[Indication]) -> None:
+        """Hand on what has arrived, in order, up to a request whose turn has not come; what is behind it is kept."""
+        self._kept = await self._hand_on(indications)
+        while self._upper.rest and not self._held_back:
+            self._kept = await self._hand_on(self._upper.receive(self._upper.rest, MOST_INDICATIONS))
+
+    async def _take_in_kept(self) -> None:
+        """Go on with the request that was held back and with what is behind it: its turn has come."""
+        kept, self._kept = self._kept, []
+        await self._begin_held_back()
+        await self._take_in(kept)
+        if self._upper.owes:
+            self._say_owed_now()
+        if not self._held_back and self._kept_in is not None:
+            self._buffers.give_back(self._kept_in)
+            self._kept_in = None
+        await self._transport.breathe(0)
+
+    async def _hand_on(self, indications: list[Indication]) -> list[Indication]:
+        """Hand on indications in order, and return those behind a request whose turn has not come."""
         fragments: list[Fragment] = []
-        for indication in indications:
+        for index, indication in enumerate(indications):
             if type(indication) is Fragment:
                 fragments.append(indication)
                 continue
             if fragments:
-                await self._p_data(fragments)
+                left = await self._p_data(fragments)
+                if self._held_back:
+                    return self._without_end([*left, *indications[index:]])
                 fragments = []
             self._indicated(indication)
-        if fragments:
-            await self._p_data(fragments)
+        return [*await self._p_data(fragments)] if fragments else []
+
+    def _without_end(self, indications: list[Indication]) -> list[Indication]:
+        """Return the indications; where the end of the association is among them it counts now, and nothing else does."""
+        for indication in indications:
+            if isinstance(indication, (pdu.Abort, ProviderAbort)):
+                self._indicated(indication)
+                return []
+        return indications
 
     def _indicated(self, indication: Indication) -> None:
         """Everything that the upper layer says but data."""

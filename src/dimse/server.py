@@ -170,7 +170,6 @@ class Reception:
             accept_unknown=accept_unknown,
             # Who reports is the SCP; who stores needs no role selection.
             roles=(Role(uids.StorageCommitmentPushModel, scu=False, scp=True),) if self.handlers.commitment else (),
-            # More than wait for their turn without the association being aborted are never allowed.
             async_ops=min(async_ops or limits.queued_requests, limits.queued_requests),
             identify=identify,
             allow_anonymous=allow_anonymous,

@@ -68,7 +68,7 @@ def validate_maximum_send_length(length: int) -> int:
 
 
 ASYNC_OPS = 4
-"""The asynchronous operations window of a sending and of `storescp`, where nobody says otherwise.
+"""The asynchronous operations window that the listening tools grant, where nobody says otherwise.
 
 More of them bring next to nothing, and all that are outstanding when a connection is lost are unknown.
 """
@@ -124,7 +124,8 @@ class Limits:
         half_open_bytes: What has arrived of their requests, all together; beyond it connections are closed in the same way.
         identity_checks: Checks of user identities that run at one time; one address has half of them, at least 1. Other
             requests wait for theirs, and hold no place of an association meanwhile.
-        queued_requests: Requests of one association that wait for their handler while a message is being sent.
+        queued_requests: The largest window of asynchronous operations that a requestor is granted (PS3.7 D.3.3.3), and the C-CANCEL
+            requests of an association that wait. Of other requests one at a time is taken in: the rest waits in the connection.
     """
 
     associations: int = 100
@@ -204,10 +205,12 @@ def validate_identity(identity: UserIdentity) -> UserIdentity:
     """A user identity that can be proposed.
 
     Raises:
-        ValueError: It has another type than 1 to 5, or is too long to be sent.
+        ValueError: It has another type than 1 to 5, is empty, or is too long to be sent.
     """
     if not USER_NAME <= identity.identity_type <= JSON_WEB_TOKEN:
         raise ValueError(f"the type of a user identity is 1 to 5, not {identity.identity_type}")
+    if not identity.primary:
+        raise ValueError("a user identity has a user name, ticket, assertion or token that is not empty")
     if max(len(identity.primary), len(identity.secondary)) > LONGEST_IDENTITY:
         raise ValueError(f"a user name, passcode, ticket, assertion or token has at most {LONGEST_IDENTITY} bytes")
     return identity

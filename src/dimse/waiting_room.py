@@ -279,7 +279,8 @@ class WaitingRoom:
         request = visitor.request
         assert request is not None
         with within(About(visitor.peer, request.calling_ae_title, request.called_ae_title)):
-            for line in (*lines, "Rejecting Association"):
+            tolerated = [f"The request: {oddity}" for oddity in request.oddities]
+            for line in (*tolerated, *lines, "Rejecting Association"):
                 LOGGER.info("%s", line)
             if dump := dump_if_debugging():
                 dump.pdu(request, outgoing=False)

@@ -7,7 +7,7 @@ from itertools import product
 from struct import pack
 
 from dimse.pdv import COMMAND
-from dimse.upper_layer.codec import MAXIMUM_ITEMS
+from dimse.upper_layer.structure import MAXIMUM_ITEMS
 from fuzz.pdu_stream import MAXIMUM_LENGTH
 from tests.corpus.case import ANSWERED, Case, Outcome, only
 from tests.corpus.messages import STORE, STORE_ON, pdvs
@@ -17,7 +17,6 @@ from tests.upper_layer.samples import (
     APPLICATION_CONTEXT,
     CONTEXT_AC,
     FIXED,
-    ONCE_A_SOP_CLASS,
     RQ,
     SUB_ITEMS,
     USER_INFORMATION,
@@ -29,8 +28,9 @@ from tests.upper_layer.samples import (
     rq,
     transfer_syntax,
 )
-from tests.upper_layer.test_pdu_hostile import length_fields
+from tests.upper_layer.test_pdu_hostile import framing_lengths, length_fields
 from tests.upper_layer.test_provider import AWAITED, CUT, LENGTHS, p_data, reason_to_abort
+from tests.upper_layer.tolerance import FAULTS
 
 ABORTED, REJECTED, TAKEN = only(Outcome.ABORTED), only(Outcome.REJECTED), only(Outcome.TAKEN)
 WAITING = only(Outcome.WAITING)
@@ -95,7 +95,8 @@ def lengths() -> Iterator[Case]:
             }
             for length in sorted(others - {true}):
                 changed = body[:offset] + pack(">H", length) + body[offset + 2 :]
-                may = ABORTED if length > len(body) else ANSWERED
+                framing = offset in set(framing_lengths(body))
+                may = ABORTED if length > len(body) and framing else ANSWERED
                 yield associate(f"length {length} for {true} at {offset} in {state}", changed, may, state)
 
 
@@ -135,38 +136,39 @@ def contexts() -> Iterator[Case]:
     abstract, transfer = abstract_syntax(b"1.2"), transfer_syntax(b"1.3")
     one = abstract + transfer
     for context_id in range(256):
-        yield associate(
-            f"context ID {context_id}", rq(context_rq(context_id, one)), TAKEN if context_id % 2 else ABORTED
-        )
+        yield associate(f"context ID {context_id}", rq(context_rq(context_id, one)), TAKEN if context_id else ABORTED)
     for count in (0, 1, 2, 127, 128, 129, 200, 255, 256, 257, 1000):
         ids = [(2 * number + 1) % 256 for number in range(count)]
         may = ABORTED if count in (0, 257, 1000) else TAKEN if count <= 128 else REJECTED
         yield associate(f"{count} contexts", rq(b"".join(context_rq(context_id, one) for context_id in ids)), may)
-    yield associate("an ID twice", rq(context_rq(1, one) * 2), REJECTED)
+    yield associate("an ID twice in the same words", rq(context_rq(1, one) * 2), TAKEN)
+    yield associate("an ID twice", rq(context_rq(1, one) + context_rq(1, one, transfer)), REJECTED)
     for abstracts, transfers in product((0, 1, 2), (0, 1, 2, 64, 65, 1000)):
-        may = TAKEN if abstracts == 1 and transfers in (1, 2, 64) else ABORTED
+        may = TAKEN if transfers <= 64 else ABORTED  # a context that cannot be used is refused alone
         name = f"{abstracts} abstract and {transfers} transfer syntaxes"
         yield associate(name, rq(context_rq(1, abstract * abstracts + transfer * transfers)), may)
     for length, padding in product((0, 1, 2, 63, 64, 65, 66, 255, 60000), (b"", b"\0", b" ", b"\0\0 ")):
         uid = b"1" * length + padding
         for name, pair in (("abstract", (uid, b"1.3")), ("transfer", (b"1.2", uid))):
             context = context_rq(1, abstract_syntax(pair[0]), transfer_syntax(pair[1]))
-            may = TAKEN if 1 <= length <= 64 else ABORTED
-            yield associate(f"{name} syntax of {length} characters and {padding!r}", rq(context), may)
+            yield associate(f"{name} syntax of {length} characters and {padding!r}", rq(context), TAKEN)
     for text in (b"1.2.x", b"../../x", b"1..2", b".", b"1.2\n3", b"%s%n", b"\xff\xfe", b"1.\x002", b"\x1b[2J", b"{0}"):
         yield associate(f"{text!r} for UIDs", rq(context_rq(1, abstract_syntax(text), transfer_syntax(text))), TAKEN)
 
 
 def sub_items() -> Iterator[Case]:
-    """C6: each user information sub-item with lengths that are wrong, once, twice and a thousand times; user identities."""
+    """C6: each user information sub-item with lengths that are wrong, once, twice and a thousand times; user identities.
+
+    Whether one is repeated or cannot be read, the association is not lost for it; a user identity is the exception.
+    """
     for item_type, (_, whole) in SUB_ITEMS.items():
         content = whole[4:]
         for length, times in product((0, 1, len(content) - 1, len(content) + 1, 65535), (1, 2, 1000)):
-            most = 128 if item_type in ONCE_A_SOP_CLASS else 1
             name = f"{times} sub-items {item_type:02X}H of {length} bytes"
             # It says this length and has the content that it had; and it has as much as it says.
             for carried in (content, content[:length].ljust(length, b"\0")):
-                may = ABORTED if times > most and carried is not content else ANSWERED
+                unread = REJECTED if item_type == 0x58 else TAKEN
+                may = ANSWERED if carried is content else ABORTED if times > 128 else unread
                 if times * (4 + len(carried)) <= 65535:
                     information = item(0x50, item(item_type, carried, length) * times)
                     yield associate(name, rq(user_information=information), may)
@@ -176,4 +178,21 @@ def sub_items() -> Iterator[Case]:
     for first, second in product((0, 3, 5, 255, 65535), repeat=2):
         content = b"\2\1" + pack(">H", first) + b"user" + pack(">H", second) + b"word"
         identity = item(0x50, item(0x58, content))
-        yield associate(f"user identity of {first} and {second} bytes", rq(user_information=identity))
+        yield associate(f"user identity of {first} and {second} bytes", rq(user_information=identity), REJECTED)
+
+
+def tolerated() -> Iterator[Case]:
+    """C13: the table of docs/design.md, field by field.
+
+    The answers here are those of another acceptor and requestor, to which every AE title is one and which want an identity.
+    """
+    for fault in FAULTS:
+        state = REQUEST if fault.pdu == "RQ" else ACCEPT
+        may = ANSWERED
+        if fault.like:
+            may = TAKEN if state == REQUEST else ANSWERED
+        elif fault.answer in ("A-ABORT 0/0", "A-ABORT 2/6") and "1 to 7" not in fault.what:
+            may = ABORTED
+        elif "another than" not in fault.what:
+            may = REJECTED
+        yield associate(fault.name, fault.said, may, state)

@@ -14,6 +14,8 @@ What holds for each of them (`test_corpus.py`):
 - It takes less than a second of CPU time, and of memory no more than a few times the bytes that arrived.
 - C12: whole, byte by byte and cut at random places it has the same indications, state and faults.
 
+What of a peer's faults is tolerated in an association request or its answer is C13: the table of docs/design.md.
+
 Whether a presentation context was accepted is for `dimse.association` to say, which is tested with real connections. Names and log
 lines (C11) are in tests/archive/test_names.py and tests/test_logs.py.
 """
@@ -65,6 +67,7 @@ CATEGORIES = {
     "C7": Category("P-DATA: lengths, contexts, control headers", 9_100, messages.values),
     "C8": Category("command sets: 23 messages, 40 defects", 690, messages.commands),
     "C9": Category("data sets", 1_500, data_sets.data_sets),
+    "C13": Category("what peers say wrong, field by field", 150, associations.tolerated),
 }
 
 

@@ -425,3 +425,22 @@ def test_a_damaged_data_set_raises_nothing_but_a_file_error(name: str, data: st.
             transcode(bytes(damaged), file.transfer_syntax, target, path=name, lossy=True)
         except FileError as error:
             assert error.reason and "\n" not in error.reason
+
+
+# --- Data sets whose elements are not encoded as their transfer syntax says -------------------------------------------
+
+
+def test_compressed_pixel_data_stays_as_it_is_where_only_the_elements_are_written_anew() -> None:
+    items = implicit(0xFFFEE000, b"") + implicit(0xFFFEE000, b"odd") + implicit(0xFFFEE000, b"\xff\xd8\xff\xd9")
+    pixels = implicit(0x7FE00010, items + implicit(0xFFFEE0DD, b""), length=0xFFFFFFFF)
+    rows = struct.pack("<H", 4)
+    written = convert(implicit(0x00280010, rows) + pixels, JPEG, JPEG)
+    fragments = implicit(0xFFFEE000, b"") + implicit(0xFFFEE000, b"odd\0") + implicit(0xFFFEE000, b"\xff\xd8\xff\xd9")
+    end = implicit(0xFFFEE0DD, b"")
+    assert written == explicit(0x00280010, "US", rows) + explicit(0x7FE00010, "OB", fragments + end, length=0xFFFFFFFF)
+    assert convert(written, JPEG, JPEG) == written
+
+
+def test_a_transfer_syntax_that_is_not_known_is_not_written() -> None:
+    with pytest.raises(ValueError, match="cannot write transfer syntax"):
+        convert(implicit(0x00280010, b"\4\0"), "1.2.3", "1.2.3")

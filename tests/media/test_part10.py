@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import os
 import struct
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pydicom
@@ -129,6 +131,56 @@ def test_file_meta_is_read_whatever_its_group_length_says(elements: tuple[bytes,
     meta = part10.parse(head(*elements))
     expected = FileMeta(transfer_syntax_uid="1.2.840.10008.1.2", data_set_offset=132 + sum(map(len, elements)))
     assert meta == expected
+
+
+FORMS: dict[str, Callable[[int, bytes, bytes], bytes]] = {
+    "implicit": lambda number, vr, value: struct.pack("<HHL", 2, number, len(value)) + value,
+    "big endian": lambda number, vr, value: (
+        struct.pack(">HH2sHL", 2, number, vr, 0, len(value)) + value
+        if vr == b"OB"
+        else struct.pack(">HH2sH", 2, number, vr, len(value)) + value
+    ),
+    "implicit big endian": lambda number, vr, value: struct.pack(">HHL", 2, number, len(value)) + value,
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("start", [bytes(128) + b"DICM", b"DICM", b""], ids=["preamble", "prefix", "neither"])
+def test_file_meta_in_another_encoding_is_read(form: str, start: bytes) -> None:
+    encode = FORMS[form]
+    elements = encode(1, b"OB", b"\0\1") + encode(3, b"UI", b"1.2.3\0") + encode(0x10, b"UI", b"1.2\0")
+    content = start + encode(0, b"UL", len(elements).to_bytes(4, "little" if form == "implicit" else "big")) + elements
+    if "implicit" in form and not start:
+        # Any file may begin with such numbers.
+        assert part10.start_of(content) is None
+        return
+    assert part10.start_of(content) == len(start)
+    meta = part10.parse(content + DATA_SET)
+    assert meta == FileMeta(
+        media_storage_sop_instance_uid="1.2.3", transfer_syntax_uid="1.2", data_set_offset=len(content)
+    )
+    for size in range(len(content) + 8):
+        if size >= 132 or start != bytes(128) + b"DICM":
+            with suppress(NotPart10):
+                assert part10.parse((content + DATA_SET)[:size]) is None
+
+
+def test_of_elements_behind_the_file_meta_the_first_counts_and_they_are_told() -> None:
+    group = SYNTAX + element(0x0003, b"UI", b"1.2\0")
+    length = element(0, b"UL", struct.pack("<L", len(group)))
+    stray = element(0x0010, b"UI", b"9.9\0") + element(0x0012, b"UI", b"1.2\0")
+    assert part10.parse(head(length, group, stray)) == FileMeta(
+        media_storage_sop_instance_uid="1.2",
+        transfer_syntax_uid="1.2.840.10008.1.2",
+        implementation_class_uid="1.2",
+        data_set_offset=132 + len(length + group + stray),
+        overlong=True,
+    )
+
+
+def test_stray_elements_in_implicit_vr_belong_to_the_data_set() -> None:
+    meta = part10.parse(head(SYNTAX, struct.pack("<HHL", 2, 0x10, 4) + b"9.9\0"))
+    assert meta == FileMeta(transfer_syntax_uid="1.2.840.10008.1.2", data_set_offset=132 + len(SYNTAX))
 
 
 def test_missing_elements_are_none() -> None:

@@ -58,6 +58,9 @@ FORGIVEN: dict[str, Callable[[Elements], Elements]] = {
     "padding of the other kind": lambda elements: [
         (tag, value.rstrip(b"\0 ") + b" \0" if tag in TEXTS else value) for tag, value in elements
     ],
+    "much padding": lambda elements: [
+        (tag, b" " + value.rstrip(b"\0 ") + b" \0" * 40 if tag in TEXTS else value) for tag, value in elements
+    ],
     "empty optional elements": lambda elements: [*elements, *((tag, b"") for tag in UNUSED)],
     "blank optional texts": lambda elements: [*elements, *((tag, b"  ") for tag in UNUSED if tag in TEXTS)],
     "another message's element": lambda elements: with_value(elements, 0x00000903, b"\1\0"),
@@ -86,6 +89,16 @@ def test_a_long_comment_of_a_peer_is_kept() -> None:
     message = decode(joined(with_value(elements_of(sample(command.CEchoRSP)), 0x00000902, b"why " * 100)))
     assert isinstance(message, command.CEchoRSP)
     assert message.error_comment == ("why " * 100).rstrip()
+
+
+@pytest.mark.parametrize("padding", [b"", b" ", b" " * 6, b" " * 48, b"\0" * 50, b" \0" * 500])
+@pytest.mark.parametrize("title", ["A", "SIXTEENCHARACTER"])
+def test_the_title_of_a_move_originator_has_any_number_of_blanks(title: str, padding: bytes) -> None:
+    """Some archives pad it to more than 16: what counts is the title."""
+    elements = with_value(elements_of(sample(command.CStoreRQ)), 0x00001030, title.encode() + padding)
+    message = decode(joined(elements))
+    assert isinstance(message, command.CStoreRQ)
+    assert message.move_originator_application_entity_title == title
 
 
 def test_text_is_data() -> None:
@@ -161,7 +174,7 @@ DEFECTS: dict[str, tuple[int, Callable[[Elements], bytes]]] = {
     "group length of 2 bytes": (MISTYPED, lambda elements: joined(with_value(elements, 0x00000000, bytes(2)))),
     "UID of 4000 bytes": (MISTYPED, lambda elements: joined(with_value(elements, 0x00000002, b"1" * 4000))),
     "UID of 65 characters": (MISTYPED, lambda elements: joined(with_value(elements, 0x00001000, b"1" * 65))),
-    "UID with much padding": (MISTYPED, lambda elements: joined(with_value(elements, 0x00001000, b"1" + bytes(65)))),
+    "UID of 66 characters": (MISTYPED, lambda elements: joined(with_value(elements, 0x00001000, b"1" * 64 + b" 1"))),
     "AE title of 18 bytes": (MISTYPED, lambda elements: joined(with_value(elements, 0x00000600, b"A" * 18))),
     "tag of 6 bytes": (MISTYPED, lambda elements: joined(with_value(elements, 0x00000901, bytes(6)))),
     "status of 4 bytes": (MISTYPED, lambda elements: joined(with_value(elements, 0x00000900, bytes(4)))),

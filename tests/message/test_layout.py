@@ -115,7 +115,7 @@ def test_a_uid_of_64_characters_and_padding_is_not_one_of_65(padding: bytes) -> 
         whole = decoder.decode(joined(with_value(elements, 0x00001000, b"1" * 64 + padding)))
         assert isinstance(whole, command.CStoreRQ)
         assert whole.affected_sop_instance_uid == "1" * 64
-        with pytest.raises(InvalidCommand, match="65 bytes where 64 are the most"):
+        with pytest.raises(InvalidCommand, match="65 characters where 64 are the most"):
             decoder.decode(joined(with_value(elements, 0x00001000, b"1" * 65)))
 
 

@@ -14,6 +14,7 @@ import pydicom
 
 from dimse.errors import FileError
 from dimse.instances import InstanceFile
+from dimse.notices import LOGGER as NOTICES
 from dimse.sending.finding import Finder
 
 TEST_FILES = Path(pydicom.__file__).parent / "data" / "test_files"
@@ -25,11 +26,15 @@ class Found:
 
     Attributes:
         items: All of it, in order.
-        warnings: What was logged, all of it as warnings.
+        warnings: What was logged as warnings.
+        infos: What was logged as INFO: each file that is skipped and counted.
+        notices: What the user is told even if no warnings are shown.
     """
 
     items: list[Any] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    infos: list[str] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
 
     @property
     def files(self) -> list[InstanceFile]:
@@ -53,13 +58,13 @@ class Found:
 
 
 class _Kept(logging.Handler):
-    def __init__(self, kept: list[str]) -> None:
-        super().__init__()
+    def __init__(self, level: int, kept: list[str]) -> None:
+        super().__init__(level)
         self.kept = kept
 
     def emit(self, record: logging.LogRecord) -> None:
-        assert record.levelno == logging.WARNING
-        self.kept.append(record.getMessage())
+        if record.levelno == self.level:
+            self.kept.append(record.getMessage())
 
 
 @contextmanager
@@ -69,10 +74,16 @@ def finding(
     """A Finder, and what there is of it so far."""
     found = Found()
     logger = logging.Logger("finding")
-    logger.addHandler(_Kept(found.warnings))
-    finder = Finder(paths, recurse=recurse, logger=logger, **options)
-    yield finder, found
-    finder.close()
+    logger.addHandler(_Kept(logging.WARNING, found.warnings))
+    logger.addHandler(_Kept(logging.INFO, found.infos))
+    notices = _Kept(logging.WARNING, found.notices)
+    NOTICES.addHandler(notices)
+    try:
+        finder = Finder(paths, recurse=recurse, logger=logger, **options)
+        yield finder, found
+        finder.close()
+    finally:
+        NOTICES.removeHandler(notices)
 
 
 def find(*paths: str | os.PathLike[str], recurse: bool = False, **options: Any) -> Found:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import subprocess
 import sys
 import threading
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -16,7 +18,7 @@ import pytest
 from dimse import uids
 from dimse.errors import FileError, InaccessiblePath
 from dimse.instances import NotDicom
-from dimse.sending.finding import as_they_come, listed_paths
+from dimse.sending.finding import Finder, as_they_come, listed_paths
 from tests.files import pydicom_files
 from tests.sending.looking import TEST_FILES, find, finding
 from tests.tools.running import Instance, pixel_data
@@ -61,18 +63,126 @@ def test_a_file_with_several_names_is_found_once(tmp_path: Path) -> None:
     assert (found.paths, found.errors, found.warnings) == ([path], [], [])
 
 
-def test_other_files_in_a_folder_are_skipped_with_a_warning(tmp_path: Path) -> None:
+def test_other_files_in_a_folder_are_skipped_and_counted(tmp_path: Path) -> None:
+    # A line a file at WARNING hid the line about the one file that mattered: they are INFO, and one line counts them.
     (path,) = write(tmp_path, "image")
     (tmp_path / "DICOMDIR").write_bytes((TEST_FILES / "dicomdirtests" / "DICOMDIR").read_bytes())
     (tmp_path / "empty").touch()
     (tmp_path / "read\nme").write_text("not DICOM " * 100)
     found = find(tmp_path)
-    assert (found.paths, found.errors) == ([path], [])
+    assert (found.paths, found.errors, found.notices) == ([path], [], [])
     assert found.warnings == [
         f"Skipped: {tmp_path}/DICOMDIR: a DICOMDIR, which is no SOP instance",
+        "2 files skipped: not DICOM",
+    ]
+    assert found.infos == [
         f"Skipped: {tmp_path}/empty: empty file",
         f"Skipped: {tmp_path}/read\\nme: not DICOM: no DICM prefix after 128 bytes of preamble",
     ]
+
+
+@pytest.mark.parametrize("name", ["a.dcm", "A.DCM"])
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "empty file"),
+        (bytes(5000), "no DICM prefix"),
+        (b"\xff" * 5000, "no DICM prefix"),
+        (b"PK\3\4 and no more of an archive", "shorter than preamble and prefix"),
+        (Instance("1.2.9").data_set, "no DICM prefix|shorter than preamble"),
+    ],
+    ids=["empty", "zero bytes", "erased", "archive", "bare data set"],
+)
+def test_a_file_named_as_a_dicom_file_is_sent_or_is_an_error(
+    tmp_path: Path, name: str, content: bytes, reason: str
+) -> None:
+    (good,) = write(tmp_path, "image")
+    (tmp_path / name).write_bytes(content)
+    found = find(tmp_path)
+    assert found.paths == [good]
+    assert found.error.path == str(tmp_path / name)
+    assert re.search(reason, found.error.reason)
+    skipped = find(tmp_path, skip_invalid=True)
+    assert (skipped.errors, len(skipped.warnings)) == ([], 1)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        bytes(128) + b"DICM",
+        bytes(128) + b"DICM" + b"\xff" * 500,
+        bytes(128) + b"DICM" + bytes(500),
+        Instance("1.2.9").content[:150],
+        Instance("", "").content,
+    ],
+    ids=["prefix alone", "erased", "zero bytes", "cut short", "no UIDs"],
+)
+def test_what_begins_as_a_dicom_file_is_sent_or_is_an_error_whatever_its_name(tmp_path: Path, content: bytes) -> None:
+    (good,) = write(tmp_path, "a/image")
+    (tmp_path / "a" / "IM1").write_bytes(content)
+    found = find(tmp_path, recurse=True)
+    assert found.paths == [good]
+    assert found.error.path == str(tmp_path / "a" / "IM1")
+
+
+def test_hidden_files_and_folders_are_sent_only_if_named(tmp_path: Path) -> None:
+    shown, partial, thumbnail, below = write(tmp_path, "1", ".incoming/2.dcm", "._1.dcm", "a/.b/3")
+    found = find(tmp_path, recurse=True)
+    assert (found.paths, found.errors) == ([shown], [])
+    assert found.warnings == ["3 hidden files skipped"]
+    assert find(tmp_path / ".incoming", thumbnail, tmp_path / "a" / ".b").paths == [partial, thumbnail, below]
+
+
+# ---- where nothing is found
+
+
+def test_a_tree_whose_folders_are_not_read_says_how_they_are(tmp_path: Path) -> None:
+    write(tmp_path, "a/1", "b/2")
+    found = find(tmp_path, recurse_hint="-r")
+    assert (found.items, found.warnings) == ([], [])
+    assert found.notices == ["2 subfolders not read: use -r to send what is in subfolders"]
+    (top,) = write(tmp_path, "3")
+    found = find(tmp_path)
+    assert (found.paths, found.notices) == ([top], [])
+    assert found.warnings == ["2 subfolders not read: use recurse=True to send what is in subfolders"]
+
+
+@pytest.mark.parametrize("recurse", [False, True])
+def test_an_empty_folder_is_said_to_be_empty(tmp_path: Path, recurse: bool) -> None:
+    (tmp_path / "a\nb").mkdir()
+    assert find(tmp_path / "a\nb", recurse=recurse).notices == [f"{tmp_path}/a\\nb: the folder is empty"]
+    (path,) = write(tmp_path, "1")
+    found = find(path, tmp_path / "a\nb")
+    assert (found.notices, found.warnings) == ([], [f"{tmp_path}/a\\nb: the folder is empty"])
+
+
+def test_a_tree_of_empty_folders_is_empty(tmp_path: Path) -> None:
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    assert find(tmp_path, recurse=True).notices == [f"{tmp_path}: the folder is empty"]
+
+
+def test_a_folder_without_dicom_says_how_much_it_holds(tmp_path: Path) -> None:
+    for name in ("1", "2", "a/3"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("hello")
+    (tmp_path / ".DS_Store").touch()
+    assert find(tmp_path, recurse=True).notices == ["3 files skipped: not DICOM", "1 hidden file skipped"]
+    assert find(tmp_path).notices == [
+        "2 files skipped: not DICOM",
+        "1 subfolder not read: use recurse=True to send what is in subfolders",
+        "1 hidden file skipped",
+    ]
+
+
+# ---- one path
+
+
+@pytest.mark.parametrize("kind", [str, os.fsencode, Path])
+def test_one_path_is_one_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: Callable[[str], Path]) -> None:
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path, "a", "b", "ab.dcm")
+    with closing(Finder(kind("ab.dcm"), recurse=True)) as finder:
+        assert [found and found.path for found in finder] == ["ab.dcm"]
 
 
 def test_a_bad_instance_in_a_folder_is_an_error_where_it_stands(tmp_path: Path) -> None:
@@ -103,8 +213,12 @@ def test_every_file_that_pydicom_ships_is_found_or_said() -> None:
     found = find(folder, recurse=True)
     paths = {Path(path) for path in found.paths}
     assert {file.path for file in expected.sendable} <= paths | {file.path for file in expected.repeated}
-    assert {Path(error.path) for error in found.errors} == {file.path for file in expected.refused}
+    # Their names say that they are DICOM files, and they have no File Meta Information: that is told, as for any other `.dcm`.
+    bare = {"ExplVR_BigEndNoMeta.dcm", "ExplVR_LitEndNoMeta.dcm", "no_meta.dcm", "rtstruct.dcm"}
+    named = {TEST_FILES / name for name in bare}
+    assert {Path(error.path) for error in found.errors} == {file.path for file in expected.refused} | named
     skipped = [line for line in found.warnings if line.startswith("Skipped: ")]
+    assert found.infos
     assert len([line for line in skipped if "a DICOMDIR" in line]) == len(expected.directories)
 
 
@@ -322,14 +436,14 @@ NO_DATA_SETS = {
 
 
 @pytest.mark.parametrize("kind", NO_DATA_SETS)
-def test_what_is_no_data_set_either_is_skipped_in_a_folder_and_an_error_if_named(tmp_path: Path, kind: str) -> None:
+def test_what_is_no_data_set_either_is_an_error(tmp_path: Path, kind: str) -> None:
+    # In a folder too: whoever says that files there are data sets wants to know of those that are not.
     path = tmp_path / "file"
     path.write_bytes(NO_DATA_SETS[kind])
-    found = find(tmp_path, raw_transfer_syntax_uid=EXPLICIT)
-    (warning,) = found.warnings
-    assert found.items == []
-    assert warning.startswith(f"Skipped: {path}: not DICOM: ")
-    assert isinstance(find(path, raw_transfer_syntax_uid=EXPLICIT).error, NotDicom)
+    for where in (path, tmp_path):
+        error = find(where, raw_transfer_syntax_uid=EXPLICIT).error
+        assert isinstance(error, NotDicom)
+        assert (error.path, error.reason[:11]) == (str(path), "not DICOM: ")
 
 
 def test_a_dicomdir_is_told_from_bare_data_sets() -> None:

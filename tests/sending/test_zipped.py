@@ -8,6 +8,7 @@ import resource
 import struct
 import tempfile
 import threading
+import time
 import warnings
 import zipfile
 import zlib
@@ -115,7 +116,7 @@ def test_an_archive_in_a_folder_is_skipped_with_a_word_how_to_send_it(tmp_path: 
     assert (found.items, found.warnings) == ([], [f"Skipped: {path}: a ZIP archive: name it to send what it holds"])
 
 
-def test_other_members_are_skipped_with_a_warning(tmp_path: Path) -> None:
+def test_other_members_are_skipped_and_counted(tmp_path: Path) -> None:
     inner = archive(tmp_path / "inner.zip", ("1", LARGE.content)).read_bytes()
     dicomdir = (TEST_FILES / "dicomdirtests" / "DICOMDIR").read_bytes()
     path = archive(
@@ -129,11 +130,28 @@ def test_other_members_are_skipped_with_a_warning(tmp_path: Path) -> None:
     found = find(path)
     assert (names(found), found.errors) == (["1"], [])
     assert found.warnings == [
-        f"Skipped: {path}:2.zip: a ZIP archive in a ZIP archive",
         f"Skipped: {path}:DICOMDIR: a DICOMDIR, which is no SOP instance",
+        "3 files skipped: not DICOM",
+    ]
+    assert found.infos == [
+        f"Skipped: {path}:2.zip: a ZIP archive in a ZIP archive",
         f"Skipped: {path}:empty: empty file",
         f"Skipped: {path}:text\\n: not DICOM: shorter than preamble and prefix",
     ]
+
+
+def test_a_member_named_as_a_dicom_file_is_sent_or_is_an_error(tmp_path: Path) -> None:
+    path = archive(tmp_path / "a.zip", ("a/empty.DCM", b""), ("b", SMALL.content), ("zero.dcm", bytes(1000)))
+    found = find(path)
+    assert names(found) == ["b"]
+    assert [error.path for error in found.errors] == [f"{path}:a/empty.DCM", f"{path}:zero.dcm"]
+
+
+def test_hidden_members_are_not_sent(tmp_path: Path) -> None:
+    members = ("__MACOSX/._a.dcm", ".incoming/b.dcm", "a.dcm", "../c.dcm")
+    found = find(archive(tmp_path / "a.zip", *((name, Instance(f"1.2.{name}").content) for name in members)))
+    assert names(found) == ["../c.dcm", "a.dcm"]
+    assert found.warnings[-1] == "2 hidden files skipped"
 
 
 def test_a_member_that_is_cut_short_is_an_error_and_the_others_are_found(tmp_path: Path) -> None:
@@ -148,7 +166,7 @@ def test_bare_data_sets_in_an_archive(tmp_path: Path) -> None:
     path = archive(tmp_path / "a.zip", ("1", SMALL.data_set), ("2", b"hello"), ("3", LARGE.data_set))
     found = find(path, raw_transfer_syntax_uid=uids.ExplicitVRLittleEndian)
     assert [file.data_set_offset for file in found.files] == [0, 0]
-    assert len(found.warnings) == 1
+    assert found.error.path == f"{path}:2"
 
 
 def test_the_same_instance_in_and_out_of_an_archive_is_sent_once(tmp_path: Path) -> None:
@@ -416,3 +434,113 @@ def test_an_archive_that_is_gone_is_an_error_of_the_file(tmp_path: Path) -> None
 
 def test_what_cannot_be_opened_is_no_archive(tmp_path: Path) -> None:
     assert not is_archive(str(tmp_path / "missing"))
+
+
+# ---- members that overlap
+
+
+def local(name: str, size: int, packed: bytes, *, extra: bytes = b"") -> bytes:
+    """A local file header, and the deflated bytes that follow it."""
+    return (
+        struct.pack("<IHHHHHIIIHH", 0x04034B50, 20, 0, 8, 0, 0, 0, len(packed), size, len(name), len(extra))
+        + name.encode()
+        + extra
+        + packed
+    )
+
+
+def with_directory(content: bytes, *entries: tuple[str, int, int, int, int], start: int | None = None) -> bytes:
+    """An archive of these entries: name, CRC, deflated and inflated size, offset of the local header."""
+    central = b"".join(
+        struct.pack(
+            "<IHHHHHHIIIHHHHHII", 0x02014B50, 20, 20, 0, 8, 0, 0, crc, packed, size, len(name), 0, 0, 0, 0, 0, offset
+        )
+        + name.encode()
+        for name, crc, packed, size, offset in entries
+    )
+    at = len(content) if start is None else start
+    end = struct.pack("<IHHHHIIH", 0x06054B50, 0, 0, len(entries), len(entries), len(central), at, 0)
+    return content[:at] + central + end
+
+
+def deflated(content: bytes) -> bytes:
+    compressor = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    return compressor.compress(content) + compressor.flush()
+
+
+def one_header(count: int) -> bytes:
+    """Many members that have one local header."""
+    content = Instance("1.2.1", rest=pixel_data(10_000_000)).content
+    packed = deflated(content)
+    whole = local("x", len(content), packed)
+    sizes = zlib.crc32(content), len(packed), len(content)
+    return with_directory(whole, *((f"{number:03}", *sizes, 0) for number in range(count)))
+
+
+def quoted() -> bytes:
+    """A member whose first deflated bytes are, as a stored block, the local header of the next; so it has that one's bytes too."""
+    packed = deflated(SMALL.content)
+    inner = local("b", len(SMALL.content), packed)
+    header = inner[: len(inner) - len(packed)]
+    block = struct.pack("<BHH", 0, len(header), len(header) ^ 0xFFFF)
+    size = len(header) + len(SMALL.content)
+    outer = local("a", size, block + inner)
+    return with_directory(
+        outer,
+        ("a", zlib.crc32(header + SMALL.content), len(block + inner), size, 0),
+        ("b", zlib.crc32(SMALL.content), len(packed), len(SMALL.content), len(outer) - len(inner)),
+    )
+
+
+def into_the_directory() -> bytes:
+    packed = deflated(SMALL.content)
+    whole = local("a", len(SMALL.content), packed)
+    return with_directory(whole, ("a", zlib.crc32(SMALL.content), len(packed) + 20, len(SMALL.content), 0))
+
+
+def by_a_long_extra_field() -> bytes:
+    packed = deflated(SMALL.content)
+    first = local("a", len(SMALL.content), packed)
+    first = first[:28] + struct.pack("<H", 100) + first[30:]
+    second = local("b", len(SMALL.content), packed)
+    sizes = zlib.crc32(SMALL.content), len(packed), len(SMALL.content)
+    return with_directory(first + second, ("a", *sizes, 0), ("b", *sizes, len(first)))
+
+
+OVERLAPPING: dict[str, Callable[[], bytes]] = {
+    "one local header for two": lambda: one_header(2),
+    "one local header for 400": lambda: one_header(400),
+    "quoted": quoted,
+    "a member in the directory": into_the_directory,
+    "a long extra field": by_a_long_extra_field,
+}
+
+
+@pytest.mark.parametrize("kind", OVERLAPPING)
+def test_members_that_overlap_are_refused_before_anything_is_inflated(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "a.zip"
+    path.write_bytes(OVERLAPPING[kind]())
+    before = time.process_time()
+    error = find(path).error
+    assert time.process_time() - before < 1
+    assert error.path == str(path)
+    assert "overlap" in error.reason
+    skipped = find(path, skip_invalid=True)
+    assert (skipped.items, len(skipped.warnings)) == ([], 1)
+
+
+def test_members_with_gaps_between_them_are_read(tmp_path: Path) -> None:
+    packed = deflated(SMALL.content)
+    first, second = (
+        local("a", len(SMALL.content), packed) + bytes(40),
+        local("b", len(LARGE.content), deflated(LARGE.content)),
+    )
+    sizes = zlib.crc32(LARGE.content), len(deflated(LARGE.content)), len(LARGE.content)
+    whole = with_directory(
+        first + second + bytes(9),
+        ("b", *sizes, len(first)),
+        ("a", zlib.crc32(SMALL.content), len(packed), len(SMALL.content), 0),
+    )
+    (tmp_path / "a.zip").write_bytes(whole)
+    found = find(tmp_path / "a.zip")
+    assert (names(found), found.errors) == (["a", "b"], [])

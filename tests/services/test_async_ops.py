@@ -20,12 +20,12 @@ from dimse.archive import FileStore
 from dimse.errors import (
     AssociationAborted,
     AssociationReleased,
+    AssociationTimeout,
     ConnectionLost,
     DimseError,
     FileError,
     InvalidResponse,
     LocalProtocolError,
-    OperationTimeout,
 )
 from dimse.instances import InstanceFile
 from dimse.services import AsyncAssociation
@@ -277,20 +277,23 @@ async def test_a_bad_source_is_an_outcome_meanwhile_and_the_others_go(driver: Dr
 @pytest.mark.parametrize(
     ("options", "pixels", "outstanding"),
     [
-        ({}, 100, ASYNC_OPS),
-        ({}, 600_000, 2),
-        ({}, 1_100_000, 1),
-        ({"async_ops": 5}, 600_000, 5),
+        # Nothing is proposed but what is asked for: there are peers that break on the proposal.
+        ({}, 100, 1),
         ({"async_ops": 1}, 100, 1),
+        ({"async_ops": ASYNC_OPS}, 100, ASYNC_OPS),
+        ({"async_ops": 5}, 600_000, 5),
     ],
 )
-def test_a_sending_has_a_few_small_instances_outstanding_and_fewer_large_ones(
+def test_a_sending_has_as_many_instances_outstanding_as_were_asked_for(
     options: dict[str, Any], pixels: int, outstanding: int, tmp_path: Path
 ) -> None:
     seen: list[int] = []
 
     def holds_back(connection: Connection) -> None:
-        accept(connection, 64)
+        if options.get("async_ops", 1) == 1:
+            connection.accept()
+        else:
+            accept(connection, 64)
         messages = [connection.read_message()]
         while not nothing_more_comes(connection):
             messages.append(connection.read_message())
@@ -339,7 +342,7 @@ def abort(connection: Connection, messages: list[Message]) -> None:
         (lambda connection, _: connection.reset(), ConnectionLost),
         (lambda connection, _: connection.close(), ConnectionLost),
         (release, AssociationReleased),
-        (lambda connection, _: until_it_ends(connection), OperationTimeout),
+        (lambda connection, _: until_it_ends(connection), AssociationTimeout),
         (lambda connection, messages: connection.respond(messages[2]), InvalidResponse),
         (lambda connection, messages: connection.respond(messages[0], changes={0x0120: b"\x99\x00"}), InvalidResponse),
     ],

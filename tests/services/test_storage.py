@@ -26,7 +26,8 @@ from dimse.errors import (
 )
 from dimse.instances import InstanceFile
 from dimse.message.command import CStoreRQ
-from dimse.services.storage import AHEAD, contexts_for
+from dimse.services.sources import AHEAD
+from dimse.services.storage import contexts_for
 from dimse.settings import ProposedContext
 from dimse.sinks import SPOOL_MEMORY, SpooledSink
 from dimse.transport import READ

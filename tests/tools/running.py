@@ -380,6 +380,13 @@ def pixel_data(size: int) -> bytes:
     return element(0x7FE0, 0x0010, "OB", bytes(size))
 
 
+def fragments(*content: bytes) -> bytes:
+    """Pixel Data (7FE0,0010) of these fragments, with an empty Basic Offset Table (PS3.5 A.4)."""
+    items = b"".join(struct.pack("<HHI", 0xFFFE, 0xE000, len(one)) + one for one in (b"", *content))
+    header = struct.pack("<HH2sHI", 0x7FE0, 0x0010, b"OB", 0, 0xFFFFFFFF)
+    return header + items + struct.pack("<HHI", 0xFFFE, 0xE0DD, 0)
+
+
 def unprivileged() -> tuple[str, ...]:
     """What to put before a command for which the mode of a file counts: as root it does not, unless that privilege is given up."""
     if os.geteuid() != 0:

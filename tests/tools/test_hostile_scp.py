@@ -65,6 +65,8 @@ class Case:
         file: The file to store.
         received: How many whole requests the SCP gets; None where that is a matter of timing.
         waits: The tool takes its time-out, not less.
+        goes_on: The association may end before the second file has gone out. A lost association costs no file that had not gone out
+            (this used to be a failure): the file then goes on another one, and all is well.
     """
 
     name: str
@@ -78,6 +80,7 @@ class Case:
     file: str = "ct"
     received: int | None = None
     waits: bool = False
+    goes_on: bool = False
 
 
 # ---- behaviours, put together of steps
@@ -269,11 +272,18 @@ invalid_ac = partial(Case, status=1, errors=INVALID_AC, abort=ABORT)
 unexpected = partial(Case, status=1, errors=INVALID_AC, abort=PROVIDER)
 UNKNOWN_CONTEXT = [(99, 0, "1.2.840.10008.1.2")]
 ACCEPTANCES = [
-    invalid_ac("accepts context 99 alone", accepts(lambda connection: UNKNOWN_CONTEXT), "99"),
-    invalid_ac("accepts context 99 too", accepts(lambda connection: connection.each(0) + UNKNOWN_CONTEXT), "99"),
-    invalid_ac("accepts contexts twice", accepts(lambda connection: connection.each(0) * 2), "twice"),
+    # Peers as they are (docs/design.md): these four lost the association once. Now the answer that is wrong costs what it is
+    # about, and the exit status stays 1 where no context is left.
+    no_context("accepts context 99 alone", accepts(lambda connection: UNKNOWN_CONTEXT), "No Reason Given"),
+    Case("accepts context 99 too", accepts(lambda connection: connection.each(0) + UNKNOWN_CONTEXT), received=1),
+    Case("accepts contexts twice", accepts(lambda connection: connection.each(0) * 2), received=1),
+    no_context(
+        "accepts a foreign syntax",
+        accepts(lambda connection: connection.each(0, JPEG_BASELINE)),
+        "Accepted, but not with one of these",
+    ),
     invalid_ac(
-        "accepts a foreign syntax", accepts(lambda connection: connection.each(0, JPEG_BASELINE)), "not proposed"
+        "accepts and refuses a context", accepts(lambda connection: connection.each(0) + connection.each(3)), "twice"
     ),
     invalid_ac("accepts in 300 KiB", accepts(padding=UNKNOWN_ITEM * 5)),
     invalid_ac("accepts with an item longer than the PDU", accepts(padding=item(0x21, b"", 99))),
@@ -350,8 +360,8 @@ lost = partial(Case, status=3, errors=BROKEN, abort=WHATEVER)
 within = partial(Case, status=3, tools=STORE, file="long", received=0)
 RELEASED = instead(Connection.send_release_request)
 LOSSES = [
-    aborted("aborts between objects, as user", between(aborts(0, 0)), objects=2),
-    aborted("aborts between objects, as provider", between(aborts(2, 6)), objects=2),
+    aborted("aborts between objects, as user", between(aborts(0, 0)), objects=2, goes_on=True),
+    aborted("aborts between objects, as provider", between(aborts(2, 6)), objects=2, goes_on=True),
     aborted("aborts instead of a response, as user", instead(aborts(0, 0)), received=1),
     aborted("aborts instead of a response, as provider", instead(aborts(2, 0)), received=1),
     lost("closes after its acceptance", steps(ACCEPT, CLOSE)),
@@ -361,9 +371,9 @@ LOSSES = [
     lost("resets instead of a response", instead(RESET), errors=CLOSED),
     lost("half-closes instead of a response", instead(HALF_CLOSE), errors=CLOSED),
     lost("closes within a response", instead(sends(pdu(4, pdv(1, 3, NONSENSE, 190), 200)), CLOSE), errors=CLOSED),
-    lost("closes between objects", between(CLOSE), objects=2),
-    lost("resets between objects", between(RESET), objects=2),
-    lost("half-closes between objects", between(HALF_CLOSE), objects=2),
+    lost("closes between objects", between(CLOSE), objects=2, goes_on=True),
+    lost("resets between objects", between(RESET), objects=2, goes_on=True),
+    lost("half-closes between objects", between(HALF_CLOSE), objects=2, goes_on=True),
     Case("asks for release instead of a response", RELEASED, "release", 3, SOMETHING, WHATEVER, received=1),
     within("aborts within a data set", stops_reading(aborts(0, 0)), "abort", errors=SOMETHING),
     within("closes within a data set", steps(ACCEPT, *[Connection.read_pdu] * 20, CLOSE), errors=BROKEN),
@@ -473,6 +483,10 @@ def outcomes(request: pytest.FixtureRequest, files: dict[str, str]) -> Iterator[
 def test_a_faulty_scp(key: str, outcomes: dict[str, Future[Outcome]]) -> None:
     tool, case = CASES[key]
     outcome = outcomes[key].result()
+    if tool == "storescu" and case.goes_on and outcome.status == 0:
+        assert outcome.stderr == ""
+        assert [len(connection.messages) for connection in outcome.connections] == [1, 1]
+        return
     check_tool(tool, case, outcome)
     assert len(outcome.connections) == 1, "it tried again without being asked to"
     check_record(case, outcome.connections[0])

@@ -67,7 +67,10 @@ BAD_FILES: dict[str, tuple[bytes, str]] = {
     "empty": (b"", "empty"),
     "a program": (b"\x7fELF" + bytes(1000), "not DICOM"),
     "a data set without preamble and File Meta Information": (Instance().data_set, "not DICOM"),
-    "no transfer syntax": (Instance(transfer_syntax="").content, "no Transfer Syntax UID"),
+    "no transfer syntax, and compressed": (
+        Instance(transfer_syntax="", rest=running.fragments(b"\xff\xd8\xff\xd9")).content,
+        "no Transfer Syntax UID",
+    ),
     "no UIDs at all": (Instance("", "").content, "no SOP Class UID"),
     "no SOP class UID in the data set": (Instance("1.2.3", "", meta=("1.2", "1.2.3")).content, "no SOP Class UID"),
     "no SOP instance UID in the data set": (

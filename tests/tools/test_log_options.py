@@ -79,6 +79,28 @@ def test_storescp_logs_nothing_of_a_patient_unless_asked_to(level: str, tmp_path
         assert ("{PatientID}/{StudyInstanceUID}/1.2.3" in said) != shown
 
 
+def test_log_phi_reaches_every_handler_of_a_configuration(tmp_path: Path) -> None:
+    lines = {"class": "logging.FileHandler", "formatter": "lines"}
+    configuration = {
+        "formatters": {"lines": {"()": "dimse.tools.json_log.Formatter"}},
+        "handlers": {
+            "below": {**lines, "filename": str(tmp_path / "below")},
+            "behind": {**lines, "filename": str(tmp_path / "behind")},
+            "late": {"class": "logging.handlers.MemoryHandler", "capacity": 1, "target": "behind"},
+        },
+        "loggers": {"dimse": {"handlers": ["late"], "level": "INFO"}, "dimse.archive": {"handlers": ["below"]}},
+    }
+    (tmp_path / "log.json").write_text(json.dumps(configuration))
+    options = ("-od", tmp_path / "in", "--layout", LAYOUT, "-lc", tmp_path / "log.json")
+    for more, shown in (([], False), (["--log-phi"], True)):
+        with listeners.listening("storescp", *options, *more) as listener:
+            listener.run("storescu", image(tmp_path / "a.dcm"))
+            listener.end()
+        for name in ("below", "behind"):
+            said = [json.loads(line)["message"] for line in (tmp_path / name).read_text().splitlines()]
+            assert any(PATIENT in message for message in said) == shown, name
+
+
 def test_a_logging_configuration_says_itself_what_the_log_looks_like(tmp_path: Path) -> None:
     configuration = tmp_path / "log.json"
     configuration.write_text(

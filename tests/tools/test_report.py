@@ -116,6 +116,7 @@ def test_the_summary_counts_every_outcome(tmp_path: Path) -> None:
         "complete": False,
         "seconds": 2.5,
         "files": 8,
+        "skipped": 0,
         "bytes": 3000,
         "outcomes": dict.fromkeys(STATES, 1) | {"stored": 2},
     }

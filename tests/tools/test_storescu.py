@@ -263,11 +263,28 @@ def test_no_association_outweighs_a_file_that_cannot_be_sent(tmp_path: Path) -> 
     ]
 
 
-def test_nothing_to_send_is_exit_status_3_without_an_association(tmp_path: Path) -> None:
+def test_nothing_to_send_is_exit_status_3_without_an_association_and_says_why(tmp_path: Path) -> None:
+    # It said so in a warning alone, which nobody sees without -ll: what there is to do is told at the default level.
     (tmp_path / "empty").mkdir()
+    empty = f"W: {tmp_path / 'empty'}: the folder is empty"
+    process = running.tool("storescu", "127.0.0.1", 1, tmp_path / "empty")
+    assert (process.returncode, process.stderr.splitlines()) == (3, [empty])
     process = running.tool("storescu", "127.0.0.1", 1, tmp_path / "empty", "-ll", "warn")
+    assert process.stderr.splitlines() == [empty, "W: No suitable DICOM files found"]
+    process = running.tool("storescu", "127.0.0.1", 1, tmp_path / "empty", "-q")
+    assert (process.returncode, process.stderr) == (3, "")
+
+
+@pytest.mark.parametrize("dry", [(), ("--dry-run",)], ids=["", "dry run"])
+def test_a_tree_without_r_says_to_use_it(tmp_path: Path, dry: tuple[str, ...]) -> None:
+    write(tmp_path / "study" / "series", Instance())
+    (tmp_path / "study" / "index.html").write_text("hello")
+    process = running.tool("storescu", "127.0.0.1", 1, tmp_path / "study", *dry)
     assert process.returncode == 3
-    assert process.stderr.splitlines() == ["W: No suitable DICOM files found"]
+    assert process.stderr.splitlines() == [
+        "W: 1 file skipped: not DICOM",
+        "W: 1 subfolder not read: use -r to send what is in subfolders",
+    ]
 
 
 # ---- many
@@ -532,18 +549,19 @@ def test_a_loop_of_folders_ends(tree: Path) -> None:
     assert len(receiver.uids) == 7
 
 
-def test_what_is_no_dicom_file_is_skipped_in_a_folder_with_a_warning(tree: Path) -> None:
+def test_what_is_no_dicom_file_is_skipped_in_a_folder_and_counted(tree: Path) -> None:
     (tree / "note.txt").write_text("hello")
     (tree / "empty").touch()
     (tree / "DICOMDIR").write_bytes(shipped("DICOMDIR").read_bytes())
     with Receiver() as receiver:
-        process = receiver.storescu(tree, "-ll", "warn")
-    assert process.returncode == 0
-    assert len(receiver.stored) == 3
-    skipped = process.stderr.splitlines()
-    assert len(skipped) == 3
-    for name in ("note.txt", "empty", "DICOMDIR"):
-        assert said_of(skipped, "W: Skipped", str(tree / name))
+        process = receiver.storescu(tree, "-r", "-v")
+        silent = receiver.storescu(tree, "-r")
+    assert (process.returncode, silent.returncode, silent.stderr) == (0, 0, "")
+    said = process.stderr.splitlines()
+    assert said_of(said, "W: Skipped", str(tree / "DICOMDIR"))
+    for name in ("note.txt", "empty"):
+        assert said_of(said, "I: Skipped", str(tree / name))
+    assert "W: 2 files skipped: not DICOM" in said
 
 
 @pytest.mark.parametrize("name", ["note.txt", "empty"])
@@ -581,12 +599,15 @@ def test_who_the_peer_hears(tmp_path: Path) -> None:
     assert heard == [("ME", "YOU"), ("STORESCU", "ANY-SCP")]
 
 
-def test_an_association_that_ends_names_what_is_unknown_and_what_was_not_sent(tmp_path: Path) -> None:
+def test_associations_that_end_name_what_is_unknown_and_what_was_not_sent(tmp_path: Path) -> None:
+    """After a lost association the rest goes on another one, and the peer is given up when two are lost in a row."""
     paths = write(tmp_path, *(Instance(f"1.2.{number}") for number in range(6)))
+    answered = iter([True, False, False])
 
     def aborts(connection: Connection) -> None:
         connection.accept()
-        connection.respond(connection.read_message())
+        while next(answered):
+            connection.respond(connection.read_message())
         connection.read_message()
         connection.send_abort()
 
@@ -595,6 +616,7 @@ def test_an_association_that_ends_names_what_is_unknown_and_what_was_not_sent(tm
     said = errors(process)
     assert said[0] == "Association Aborted"
     assert f"Store failed: {paths[1]}: it is unknown whether the peer has it" in said
-    assert said_of(said, "Not sent", str(paths[2]))
+    assert f"Store failed: {paths[2]}: it is unknown whether the peer has it" in said
+    assert said_of(said, "Not sent", str(paths[3]))
     assert said_of(said, "Not sent", str(paths[5]))
     assert not said_of(said, str(paths[0]))

@@ -45,7 +45,6 @@ SUB_ITEMS: dict[int, tuple[pdu.UserInformationItem, bytes]] = {
     0x58: (pdu.UserIdentityRQ(2, 1, b"me", b"secret"), b"\x58\x00\x00\x0e\x02\x01\x00\x02me\x00\x06secret"),
     0x59: (pdu.UserIdentityAC(b"yes"), b"\x59\x00\x00\x05\x00\x03yes"),
 }
-ONCE_A_SOP_CLASS = {0x54, 0x56, 0x57}
 
 USER_INFORMATION = item(0x50, b"".join(data for _, data in SUB_ITEMS.values()))
 MAXIMUM_LENGTH = item(0x50, SUB_ITEMS[0x51][1])
@@ -116,7 +115,7 @@ LATIN_1 = st.characters(max_codepoint=255)
 UIDS = st.one_of(
     st.from_regex(r"[0-2](\.[0-9]{1,9}){1,5}", fullmatch=True), st.text(LATIN_1, min_size=1, max_size=64)
 ).map(
-    lambda text: text[:-1] + "1"  # padding at the end is no part of a UID
+    lambda text: "1" + text[1:-1] + "1"  # padding around it is no part of a UID
 )
 OPTIONAL_UIDS = st.one_of(st.just(""), UIDS)
 AE_TITLES = st.text(
@@ -133,7 +132,7 @@ def several(element: st.SearchStrategy[str], minimum: int, maximum: int) -> st.S
 
 SINGLE_ITEMS: list[st.SearchStrategy[pdu.UserInformationItem]] = [
     st.builds(pdu.MaximumLength, U32),
-    st.builds(pdu.ImplementationClassUID, OPTIONAL_UIDS),
+    st.builds(pdu.ImplementationClassUID, UIDS),
     st.builds(pdu.AsynchronousOperationsWindow, U16, U16),
     st.builds(pdu.ImplementationVersionName, UIDS.map(lambda text: text[-16:])),
     st.builds(pdu.UserIdentityRQ, U8, U8, OCTETS, OCTETS),

@@ -10,7 +10,6 @@ import pytest
 
 from dimse.errors import LocalProtocolError, RemoteProtocolError
 from dimse.upper_layer.codec import (
-    MAXIMUM_ITEMS,
     OCTETS,
     OPTIONAL_UID,
     U8,
@@ -18,21 +17,30 @@ from dimse.upper_layer.codec import (
     U32,
     UID,
     AETitle,
-    Choice,
     Codec,
+    ContextID,
     Cursor,
-    Item,
+    LimitPassed,
     Prefixed,
     Repeated,
-    Structure,
     Text,
-    Unsigned,
+    Trailing,
+)
+from dimse.upper_layer.structure import (
+    DROPPED,
+    FIRST,
+    JOINED,
+    MAXIMUM_ITEMS,
+    MAXIMUM_REPETITIONS,
+    Choice,
+    Item,
+    Structure,
     structure,
     wire,
 )
 from dimse.values import FrozenInstanceError, fields, replace
 
-ODD = Unsigned(1, odd=True)
+OURS, THEIRS = ContextID(proposed=True), ContextID(proposed=False)
 NAME = Text("name", 1, 4, tested=False)
 
 
@@ -51,7 +59,7 @@ class Line(Structure):
     """A structure of items."""
 
     points: tuple[Point, ...] = wire(Item(0x71, Point, minimum=2, maximum=3))
-    name: str = wire(Item(0x10, OPTIONAL_UID, minimum=0), default="")
+    name: str = wire(Item(0x10, OPTIONAL_UID, minimum=0, missing=""), default="")
     colour: str = wire(Item(0x11, UID), default="black")
 
 
@@ -95,8 +103,9 @@ class TestCursor:
         (U8, 255, b"\xff"),
         (U16, 0x0102, b"\x01\x02"),
         (U32, 0xFFFFFFFF, b"\xff\xff\xff\xff"),
-        (ODD, 1, b"\x01"),
-        (ODD, 255, b"\xff"),
+        (OURS, 1, b"\x01"),
+        (OURS, 255, b"\xff"),
+        (THEIRS, 2, b"\x02"),
         (OCTETS, b"", b""),
         (OCTETS, b"\x00 \x00", b"\x00 \x00"),
         (UID, "1", b"1"),
@@ -130,7 +139,10 @@ def test_a_value_and_its_bytes(codec: Codec, value: Any, data: bytes) -> None:
     [
         (UID, b"1.2\0", "1.2"),
         (UID, b"1.2 \0 \0", "1.2"),
-        (UID, b" 1.2", " 1.2"),
+        (UID, b" 1.2", "1.2"),
+        (OURS, b"\xfe", 254),
+        (Trailing(U8, 7, "it"), b"", 7),
+        (Trailing(U8, 7, "it"), b"\1", 1),
         (UID, b"9" * 64 + bytes(65471), "9" * 64),
         (OPTIONAL_UID, b"\0", ""),
         (NAME, b"", ""),
@@ -158,9 +170,11 @@ def test_bytes_that_mean_a_value_which_we_would_write_otherwise(codec: Codec, da
         (U16, -1, "-1 is no unsigned integer of 2 bytes"),
         (U16, 65536, "65536 is no"),
         (U32, 2**32, "4294967296 is no"),
-        (ODD, 0, "0 is no odd integer"),
-        (ODD, 2, "2 is no odd"),
-        (ODD, 257, "257 is no odd"),
+        (OURS, 0, "0 is not a presentation context ID"),
+        (OURS, 2, "2 is not a"),
+        (OURS, 257, "257 is not a"),
+        (THEIRS, 0, "0 is not a"),
+        (THEIRS, 256, "256 is not a"),
         (UID, "", "UID of 0 characters, not 1 to 64"),
         (UID, "9" * 65, "UID of 65 characters"),
         (OPTIONAL_UID, "9" * 65, "not 0 to 64"),
@@ -202,8 +216,8 @@ def test_text_outside_latin_1_is_a_value_error() -> None:
     [
         (U8, b"", "1 bytes are due and 0 are there"),
         (U32, b"\x00\x00\x00", "4 bytes are due and 3"),
-        (ODD, b"\x00", "0 is not odd"),
-        (ODD, b"\xfe", "254 is not odd"),
+        (OURS, b"\x00", "its ID is 0"),
+        (THEIRS, b"\x00", "its ID is 0"),
         (UID, b"", "UID of 0 characters"),
         (UID, b"\0 ", "UID of 0 characters"),
         (UID, b"9" * 65, "UID of 65 characters"),
@@ -223,12 +237,12 @@ def test_text_outside_latin_1_is_a_value_error() -> None:
         (Line, LINE + b"\x99\x00\x00", "Line: 2 bytes are due"),
         (Line, LINE + b"\x99\x00\x00\x01", "Line: 1 bytes are due"),
         (Line, LINE + b"\x71\x00\x00\x0f" + POINT + b"\0", "Line: Point: 1 bytes too many"),
-        (Line, LINE + POINT_ITEM * 2, "4 items of type 71H, not 2 to 3"),
-        (Line, LINE + b"\x11\x00\x00\x05white", "2 items of type 11H, not 1 to 1"),
-        (Line, LINE + b"\x10\x00\x00\x01L", "2 items of type 10H, not 0 to 1"),
-        (Line, LINE[:-9], "0 items of type 11H"),
-        (Line, LINE[len(POINT_ITEM) :], "1 items of type 71H"),
-        (Choice(Item(0x73, Open)), b"", "0 items of type 73H"),
+        (Line, LINE + POINT_ITEM * 2, "more than 3 items of type 71H"),
+        (Line, LINE + b"\x10\x00\x00\x01L" * 128, "more than 128 items of type 10H"),
+        (Line, LINE + b"\x11\x00\x00\x05white", "2 items of type 11H that contradict each other"),
+        (Line, LINE + b"\x10\x00\x00\x01M", "2 items of type 10H that contradict each other"),
+        (Line, LINE[:-9], "0 items of type 11H, not 1"),
+        (Line, LINE[len(POINT_ITEM) :], "1 items of type 71H, not 2"),
         (Choice(Item(0x73, U8)), b"\x73\x00\x00\x02\x01\x02", "1 bytes too many"),
         (Open, b"", "Open: 1 bytes are due"),
     ],
@@ -245,6 +259,79 @@ def test_no_more_items_are_looked_at_than_the_limit() -> None:
     assert choice.decode(Cursor(unknown * MAXIMUM_ITEMS)) == ()
     with pytest.raises(RemoteProtocolError, match="more than 1024 items"):
         choice.decode(Cursor(unknown * (MAXIMUM_ITEMS + 1)))
+
+
+@structure(0x74, forgiving=True)
+class Tolerant(Structure):
+    """A structure whose items are tolerated, each in another way."""
+
+    first: str = wire(Item(0x10, UID, "First", missing="none", unreadable="bad", contradictory=FIRST))
+    several: tuple[str, ...] = wire(Item(0x11, UID, "Several", maximum=3, missing=(), unreadable=DROPPED))
+    joined: tuple[int, ...] = wire(Item(0x12, Repeated(U8, 2), "Joined", missing=(), contradictory=JOINED, limit=2))
+    quiet: str = wire(Item(0x13, OPTIONAL_UID, missing="", unreadable="", contradictory="contradicted"))
+
+
+def nested(*items: tuple[int, bytes]) -> bytes:
+    return b"".join(bytes((item_type, 0, 0, len(content))) + content for item_type, content in items)
+
+
+@pytest.mark.parametrize(
+    ("data", "value", "told"),
+    [
+        (
+            b"",
+            Tolerant("none", (), (), ""),
+            ["First (10H) is missing", "Several (11H) is missing", "Joined (12H) is missing"],
+        ),
+        (
+            nested((0x10, b"1"), (0x10, b"2"), (0x11, b"3"), (0x12, b"\4"), (0x13, b"5")),
+            Tolerant("1", ("3",), (4,), "5"),
+            ["First (10H) comes 2 times"],
+        ),
+        (
+            nested((0x10, b"1"), (0x11, b""), (0x11, b"3"), (0x12, b"\4\5"), (0x12, b"\6")),
+            Tolerant("1", ("3",), (4, 5, 6), ""),
+            [
+                "Several (11H) cannot be read: UID of 0 characters, not 1 to 64; it is ignored",
+                "Joined (12H) comes 2 times",
+            ],
+        ),
+        (
+            nested((0x10, b""), (0x11, b"3"), (0x12, b"\4"), (0x12, b"\4"), (0x13, b"5"), (0x13, b"6"), (0x7F, b"")),
+            Tolerant("bad", ("3",), (4,), "contradicted"),
+            [
+                "First (10H) cannot be read: UID of 0 characters, not 1 to 64",
+                "an item of type 7FH does not belong here: it is ignored",
+                "Joined (12H) comes 2 times",
+            ],
+        ),
+        (
+            nested((0x10, b"1"), (0x11, b"3")) + b"\x12\0\0\5",
+            Tolerant("none", (), (), ""),
+            ["Tolerant: what is in it cannot be read: 5 bytes are due and 0 are there"],
+        ),
+    ],
+)
+def test_items_that_are_tolerated(data: bytes, value: Tolerant, told: list[str]) -> None:
+    cursor = Cursor(data)
+    assert Tolerant.decode(cursor) == value
+    assert cursor.remaining == 0
+    assert sorted(cursor.oddities.lines()) == sorted(told)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (nested(*[(0x11, b"1")] * 4), "more than 3 items of type 11H"),
+        (nested(*[(0x12, b"1")] * 3), "more than 2 items of type 12H"),
+        (nested((0x12, b"\1\2\3")), "more than 2 values"),
+        (nested(*[(0x10, b"1")] * (MAXIMUM_REPETITIONS + 1)), "more than 128 items of type 10H"),
+        (nested(*[(0x7F, b"")] * (MAXIMUM_ITEMS + 1)), "more than 1024 items"),
+    ],
+)
+def test_a_limit_is_never_tolerated(data: bytes, message: str) -> None:
+    with pytest.raises(LimitPassed, match=f"^Tolerant: {message}"):
+        Tolerant.decode(Cursor(data))
 
 
 class TestStructure:

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from dimse.errors import LocalProtocolError, RemoteProtocolError
 from dimse.upper_layer import pdu
-from dimse.upper_layer.codec import Cursor, Structure
+from dimse.upper_layer.codec import Cursor
+from dimse.upper_layer.structure import Structure
 from tests.upper_layer.samples import (
     APPLICATION_CONTEXT,
     CONTEXT_AC,
@@ -124,7 +125,8 @@ def test_an_accept_echoes_titles_that_are_none() -> None:
         (item(0x40, b""), ""),
         (item(0x40, b"\0"), ""),
         (item(0x40, IMPLICIT.encode()), IMPLICIT),
-        (item(0x40, b"1.2") * 3, ""),
+        (item(0x40, b"1.2") * 3, "1.2"),
+        (item(0x40, b"1.2") + item(0x40, b"1.3"), ""),
         (item(0x40, b"9" * 65), ""),
         (item(0x40, b"1.2", 400), ""),
         (b"\x40", ""),
@@ -178,8 +180,11 @@ def test_each_item_decodes_to_the_same(value: Structure) -> None:
         (pdu.AssociateRQ("A", "B", CONTEXTS_RQ * 257, ()), "257 items of type 20H"),
         (pdu.AssociateRQ("A", "B", CONTEXTS_RQ, (), application_context=""), "UID of 0"),
         (pdu.AssociateRQ("A", "B", CONTEXTS_RQ, (), protocol_version=65536), "65536 is no"),
-        (pdu.AssociateRQ("A", "B", (pdu.PresentationContextRQ(2, "1", ("1",)),), ()), "2 is no odd"),
-        (pdu.AssociateRQ("A", "B", (pdu.PresentationContextRQ(257, "1", ("1",)),), ()), "257 is no odd"),
+        (
+            pdu.AssociateRQ("A", "B", (pdu.PresentationContextRQ(2, "1", ("1",)),), ()),
+            "2 is not a presentation context ID",
+        ),
+        (pdu.AssociateRQ("A", "B", (pdu.PresentationContextRQ(257, "1", ("1",)),), ()), "257 is not a"),
         (pdu.AssociateRQ("A", "B", (pdu.PresentationContextRQ(1, "", ("1",)),), ()), "UID of 0"),
         (pdu.AssociateRQ("A", "B", (pdu.PresentationContextRQ(1, "1" * 65, ("1",)),), ()), "UID of 65"),
         (pdu.AssociateRQ("A", "B", (pdu.PresentationContextRQ(1, "1", ()),), ()), "0 items of type 40H"),
@@ -199,7 +204,7 @@ def test_each_item_decodes_to_the_same(value: Structure) -> None:
         ),
         (pdu.AssociateAC("A" * 17, "B", CONTEXTS_AC, ()), "more than 16 characters"),
         (pdu.AssociateAC("A", "B", (pdu.PresentationContextAC(1, 0, ""),), ()), "accepted without one transfer syntax"),
-        (pdu.AssociateAC("A", "B", (pdu.PresentationContextAC(0, 0, "1"),), ()), "0 is no odd"),
+        (pdu.AssociateAC("A", "B", (pdu.PresentationContextAC(0, 0, "1"),), ()), "0 is not a presentation context ID"),
         (pdu.AssociateAC("A", "B", (pdu.PresentationContextAC(1, 256, "1"),), ()), "256 is no"),
         (pdu.AssociateAC("A", "B", CONTEXTS_AC * 257, ()), "257 items of type 21H"),
         (pdu.AssociateRJ(256, 1, 1), "AssociateRJ: 256 is no"),

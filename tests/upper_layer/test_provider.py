@@ -17,7 +17,7 @@ from dimse.errors import LocalProtocolError
 from dimse.pdv import LAST
 from dimse.upper_layer import pdu
 from dimse.upper_layer.fsm import EVENTS, STATES, TRANSITIONS
-from dimse.upper_layer.pdata import Fragment, cut
+from dimse.upper_layer.pdata import MOST_PDVS_IN_A_PDU, Fragment, cut
 from dimse.upper_layer.provider import Indication, ProviderAbort, UpperLayer
 
 MAXIMUM_LENGTH = 16384
@@ -406,6 +406,27 @@ def test_what_is_held_is_what_has_arrived_of_a_request_and_never_data() -> None:
     assert receiving.held == 0
 
 
+def test_one_call_gives_a_bounded_number_of_indications_and_the_next_ones_the_rest() -> None:
+    upper = upper_layer("Sta6")
+    one_pdu = p_data(*((1, 0, bytes(2)),) * 500)
+    data = memoryview(one_pdu * 10 + RELEASE_RQ)
+    counts = []
+    indications: list[Indication] = []
+    while data:
+        came = upper.receive(data, 100)
+        counts.append(len(came))
+        indications += came
+        data = upper.rest
+    assert 100 <= counts[0] <= max(counts) <= 100 + MOST_PDVS_IN_A_PDU
+    assert indications == [Fragment(1, 0, memoryview(bytes(2)), True)] * 5000 + [pdu.ReleaseRQ()]
+
+
+def test_nothing_is_left_of_what_cannot_be_framed() -> None:
+    upper = upper_layer("Sta6")
+    receive(upper, P_DATA + UNRECOGNISED)
+    assert not upper.rest
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # Hostile bytes
 
@@ -468,11 +489,11 @@ def test_what_is_no_dicom_is_answered_by_one_abort(heard: bytes) -> None:
     upper = upper_layer("Sta2")
     assert receive(upper, heard) == receive(upper, heard) == []
     assert (upper.state, upper.data_to_send(), upper.within_pdu) == ("Sta13", ABORT, False)
-    assert (upper.fault.reason, upper.fault.foreign) == (1, heard[:6])
+    assert (upper.fault.reason, upper.fault.foreign) == (1, heard[:1])
     requestor = upper_layer("Sta5")
     (abort,) = receive(requestor, heard)
     assert isinstance(abort, ProviderAbort)
-    assert (abort.reason, abort.foreign) == (1, heard[:6])
+    assert (abort.reason, abort.foreign) == (1, heard[:1])
     assert requestor.data_to_send() == aborted_by_provider(1)
 
 
@@ -491,19 +512,22 @@ PROBES = {
     "data before an association": ("Sta2", P_DATA, ABORT, 2),
     "answer before a request": ("Sta2", AC_BYTES, ABORT, 2),
     "no application context": ("Sta2", without(RQ_BYTES, APPLICATION_CONTEXT), ABORT, 6),
-    "no user information": ("Sta2", without(RQ_BYTES, RQ_BYTES[RQ_BYTES.index(b"\x50\0\0") :]), ABORT, 6),
     "no presentation context": (
         "Sta2",
         without(RQ_BYTES, RQ_BYTES[RQ_BYTES.index(b"\x20\0\0") : RQ_BYTES.index(b"\x50\0\0")]),
         ABORT,
         6,
     ),
-    "even context ID": ("Sta2", RQ_BYTES.replace(b"\x20\0\0\x2e\x01", b"\x20\0\0\x2e\x02"), ABORT, 6),
-    "context ID 0": ("Sta2", RQ_BYTES.replace(b"\x20\0\0\x2e\x01", b"\x20\0\0\x2e\0"), ABORT, 6),
-    "user identity longer than its item": ("Sta2", RQ_BYTES.replace(b"\0\x04user", b"\xff\xffuser"), ABORT, 6),
+    "context ID 0 alone": (
+        "Sta2",
+        RQ_BYTES.replace(b"\x20\0\0\x2e\x01", b"\x20\0\0\x2e\0").replace(b"\x20\0\0\x2e\x03", b"\x20\0\0\x2e\0"),
+        ABORT,
+        6,
+    ),
+    "sub-item longer than the user information": ("Sta2", RQ_BYTES.replace(b"\x58\0\0", b"\x58\0\1"), ABORT, 6),
     "request of 4 GiB": ("Sta2", b"\x01\0\xff\xff\xff\xff", ABORT, 6),
     "answer of 4 GiB": ("Sta5", b"\x02\0\xff\xff\xff\xff", aborted_by_provider(6), 6),
-    "answer cut short": ("Sta5", AC_BYTES[:5] + b"\x44" + AC_BYTES[6:74], aborted_by_provider(6), 6),
+    "answer cut short": ("Sta5", AC_BYTES[:5] + b"\x46" + AC_BYTES[6:76], aborted_by_provider(6), 6),
     "request in answer": ("Sta5", RQ_BYTES, aborted_by_provider(2), 2),
     "data before the answer": ("Sta5", P_DATA, aborted_by_provider(2), 2),
     "second request": ("Sta6", RQ_BYTES, aborted_by_provider(2), 2),

@@ -36,12 +36,13 @@ AC = pdu.AssociateAC("A", "B", (pdu.PresentationContextAC(1, 0, "1.2.4"),), (pdu
 
 
 class Wire(NamedTuple):
-    """A PDU on its way, and what it is for Table 9-10."""
+    """A PDU on its way, and what it is for Table 9-10; with so many of its bytes it is decided on."""
 
     event: str
     data: bytes
     content: object = None
     reason: int = 2
+    decided_by: int = 6
 
 
 def control(event: str, value: pdu.PDU) -> Wire:
@@ -58,7 +59,11 @@ ASSOCIATE_RQ, ASSOCIATE_AC = control("Evt6", RQ), control("Evt3", AC)
 RELEASE_RQ, RELEASE_RP = control("Evt12", pdu.ReleaseRQ()), control("Evt13", pdu.ReleaseRP())
 REJECTIONS = [control("Evt4", pdu.AssociateRJ(1, 1, reason)) for reason in (1, 7)]
 ABORTS = [control("Evt16", pdu.Abort()), control("Evt16", pdu.Abort(2, 6))]
-INVALID = [Wire("Evt19", b"GET / HTTP/1.1\r\n\r\n", reason=1), Wire("Evt19", b"\x05\0\0\0\0\x05\0\0\0\0\0", reason=6)]
+INVALID = [
+    Wire("Evt19", b"GET / HTTP/1.1\r\n\r\n", reason=1, decided_by=1),
+    Wire("Evt19", b"\x05\0\0\1\0\0", reason=6, decided_by=4),
+    Wire("Evt19", b"\x05\0\0\0\0\x05\0\0\0\0\0", reason=6),
+]
 P_DATA = [p_data(size) for size in (0, 2, 40)]
 
 # Local primitives by event: what each is called with, and the PDU that it sends where the table lets it.
@@ -99,7 +104,7 @@ class Disturb(NamedTuple):
 
 
 ASK = st.sampled_from([Ask(*move) for move in product(range(2), range(2), range(3))])
-DELIVER = st.sampled_from([Deliver(*move) for move in product(range(2), (1000, 1000, 11, 7, 6, 5, 1))])
+DELIVER = st.sampled_from([Deliver(*move) for move in product(range(2), (1000, 1000, 11, 7, 6, 5, 4, 1))])
 DISTURB = st.sampled_from([Disturb(*move) for move in product(range(2), range(7), range(len(ANYTHING)))])
 MOVES = st.one_of(ASK, DELIVER, ASK, DELIVER, DELIVER, DISTURB)
 
@@ -170,7 +175,7 @@ class Side:
             piece = wire.data[self.arrived : self.arrived + count - len(data)]
             data += piece
             self.arrived += len(piece)
-            if self.arrived >= 6 and not self.decided:
+            if self.arrived >= wire.decided_by and not self.decided:
                 self.decided = True
                 self.decide(wire)
             if self.arrived == len(wire.data):

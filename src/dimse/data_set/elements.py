@@ -6,10 +6,11 @@ is decoded and no number is printed anew. pydicom gives the data dictionary, whi
 
 from __future__ import annotations
 
+import io
 import struct
 import zlib
 from array import array
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -17,7 +18,7 @@ from pydicom.datadict import dictionary_VR
 
 from dimse import uids
 from dimse.data_set.walk import MAXIMUM_NESTING
-from dimse.encoding import LONG_FORM, SHORT_FORM, UNDEFINED_LENGTH, deflate, is_vr, tag_name
+from dimse.encoding import LONG_FORM, PIECE, SHORT_FORM, UNDEFINED_LENGTH, deflate, is_vr, pieces, tag_name
 from dimse.uids import TransferSyntax
 
 IMPLICIT_VR_LITTLE_ENDIAN = TransferSyntax(uids.ImplicitVRLittleEndian, implicit_vr=True)
@@ -228,7 +229,18 @@ def write(data_set: DataSet, syntax: TransferSyntax) -> bytes:
     """
     writer = _Writer(syntax)
     writer.data_set(data_set, {})
-    return deflate(writer.out) if syntax.deflated else b"".join(writer.out)
+    return deflate(writer.out) if syntax.deflated else _join(writer.out)
+
+
+def _join(buffers: Sequence[bytes | memoryview]) -> bytes:
+    """Return the bytes of all the buffers, copied in pieces."""
+    if sum(map(len, buffers)) <= PIECE:
+        return b"".join(buffers)
+    whole = io.BytesIO()
+    for buffer in buffers:
+        for piece in pieces(buffer):
+            whole.write(piece)
+    return whole.getvalue()
 
 
 class _Writer:
@@ -261,6 +273,9 @@ class _Writer:
 
     def _plain(self, element: Element, context: Mapping[int, int]) -> None:
         tag, value = element.tag, element.value
+        if isinstance(value, tuple) and self.encoding.encapsulated:
+            self._fragments(tag, value)
+            return
         if not isinstance(value, memoryview):
             raise Unfit("Pixel Data of an uncompressed transfer syntax is encapsulated")
         vr = _explicit_vr(element, value, context)
@@ -280,6 +295,13 @@ class _Writer:
         self.out.append(out)
         if len(value) % 2:
             self.out.append(b" " if vr in _SPACE_PADDED else b"\0")
+
+    def _fragments(self, tag: int, fragments: tuple[memoryview, ...]) -> None:
+        self._header(tag, "OB", UNDEFINED_LENGTH)
+        for fragment in fragments:
+            self._header(_ITEM, "", len(fragment) + len(fragment) % 2)
+            self.out += [fragment, b"\0" * (len(fragment) % 2)]
+        self._header(_SEQUENCE_DELIMITATION, "", 0)
 
     def _header(self, tag: int, vr: str, length: int) -> None:
         group, number = tag >> 16, tag & 0xFFFF
@@ -301,10 +323,14 @@ def _swap(value: memoryview, vr: str, tag: int) -> bytes | memoryview:
         return value
     if len(value) % width:
         raise Unfit(f"{tag_name(tag)} has {len(value)} bytes, no whole number of {vr} values")
-    words = array({2: "H", 4: "I", 8: "Q"}[width])
-    words.frombytes(value)
-    words.byteswap()
-    return words.tobytes()
+    code = {2: "H", 4: "I", 8: "Q"}[width]
+    swapped = []
+    for piece in pieces(value):
+        words = array(code)
+        words.frombytes(piece)
+        words.byteswap()
+        swapped.append(words.tobytes())
+    return _join(swapped)
 
 
 def _explicit_vr(element: Element, value: memoryview, context: Mapping[int, int]) -> str:

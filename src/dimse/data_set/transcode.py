@@ -56,7 +56,8 @@ def transcode(data_set: bytes | memoryview, source: str, target: str, *, path: s
     Args:
         data_set: Its bytes, in memory: of a map whose file is cut short meanwhile no byte can be read.
         source: Transfer Syntax UID that it is in.
-        target: The syntax to write, one of those that `targets` gives.
+        target: The syntax to write, one of those that `targets` gives; or `source` itself, for a data set whose elements are not
+            encoded as they are in it.
         path: Its file, for what is said of errors.
         lossy: May lossy compressed pixel data be decompressed? If not, a syntax that can be lossy counts as lossy
             unless Lossy Image Compression (0028,2110) says 00; JPEG Baseline and Extended always do.
@@ -68,15 +69,18 @@ def transcode(data_set: bytes | memoryview, source: str, target: str, *, path: s
         FileError: It cannot be re-encoded without loss; says why.
         ValueError: `target` is not one that can be written.
     """
-    if target not in _UNCOMPRESSED:
+    encoding = _UNCOMPRESSED.get(source)
+    if target == source and not encoding:
+        encoding = uids.transfer_syntax(source)
+    written = encoding if target == source else _UNCOMPRESSED.get(target)
+    if written is None:
         raise ValueError(f"cannot write transfer syntax {target!r}")
     try:
-        encoding = _UNCOMPRESSED.get(source)
         if not encoding and source not in COMPRESSED:
             raise Unfit(f"a data set in {uids.name(source)} cannot be re-encoded")
         elements = read(memoryview(data_set), encoding or EXPLICIT_VR_LITTLE_ENDIAN)
         if not encoding:
             elements = decompress(elements, source, lossy=lossy)
-        return write(elements, _UNCOMPRESSED[target])
+        return write(elements, written)
     except Unfit as error:
         raise FileError(path, str(error)) from error

@@ -19,6 +19,7 @@ from contextlib import suppress
 from struct import Struct
 from typing import NamedTuple
 
+from dimse import uids
 from dimse.encoding import LONG_FORM, SHORT_FORM, UNDEFINED_LENGTH, is_vr, tag_name
 from dimse.uids import TransferSyntax
 from dimse.values import value
@@ -27,6 +28,8 @@ MAXIMUM_NESTING = 64
 """Sequences within sequences: far beyond any real data set, and a limit of parsers in the field."""
 WINDOW = 65_536
 """Bytes that are looked at in one piece, at most; also the most that `peek` inflates."""
+FRONT = 16_384
+"""Bytes at the front of a data set in which elements of groups 0000 and 0002 are tolerated, if its UIDs are behind them."""
 UIDS_WITHIN = 4 * 1024 * 1024
 """Inflated bytes of a deflated data set in which its UIDs have to be: a few hundred are in front of them in any real one."""
 
@@ -39,20 +42,32 @@ _UNKNOWN_END = 1 << 62
 _SOP_CLASS_UID = 0x00080016
 _SOP_INSTANCE_UID = 0x00080018
 _SERIES_INSTANCE_UID = 0x0020000E
+_ROWS = 0x00280010
 _PIXEL_DATA = 0x7FE00010
+_BEFORE_PIXEL_DATA = 0x7FDF  # group
 _DELIMITERS = 0xFFFE  # group of the three below
 _ITEM, _ITEM_DELIMITATION, _SEQUENCE_DELIMITATION = 0xE000, 0xE00D, 0xE0DD
 _ITEM_TAG = b"\xfe\xff\x00\xe0"  # in Little Endian
 _UIDS = frozenset((_SOP_CLASS_UID, _SOP_INSTANCE_UID))
 _OUTLINED = _UIDS | {_SERIES_INSTANCE_UID}
-_NOT_IN_DATA_SETS = frozenset((0x0000, 0x0002))  # groups of the command set and the File Meta Information
+_FILE_META = 0x0002  # group of the File Meta Information
+_NOT_IN_DATA_SETS = frozenset((0x0000, _FILE_META))  # the former is that of the command set
+_LEAST_FILL = 8  # bytes of FFH, or of zero, that are taken for what was never written
 
 _SHORT_FORM = SHORT_FORM | {b"??"}  # what some programs write for a VR that they do not know
 _NO_VR = frozenset((b"", b"UN"))  # these do not tell a sequence from a value
 
 
 class MalformedDataSet(ValueError):
-    """The bytes are not a whole data set; the message says what is wrong and where, in one line."""
+    """The bytes are not a whole data set; the message says what is wrong and where, in one line.
+
+    Attributes:
+        position: Offset of the header that is wrong; None where the fault is not in a header.
+    """
+
+    def __init__(self, message: str, position: int | None = None) -> None:
+        super().__init__(message)
+        self.position = position
 
 
 class CutShort(MalformedDataSet):
@@ -61,6 +76,25 @@ class CutShort(MalformedDataSet):
 
 class NestedTooDeep(MalformedDataSet):
     """More than `MAXIMUM_NESTING` sequences within each other."""
+
+
+@value
+class Amiss:
+    """What about the encoding of a data set is not as it should be, and no reason to refuse it.
+
+    Attributes:
+        encoding: UID of the uncompressed transfer syntax that its elements are in, where that is not how the elements of its own
+            transfer syntax are encoded; else None.
+        compressed: Its pixel data is encapsulated, or all of it is deflated.
+        mixed: Some of its elements have a VR, and others have none.
+        left_out: Where elements of group 0002 begin and end that stand before its UIDs and in its first `FRONT` bytes: a sender
+            leaves them out.
+    """
+
+    encoding: str | None = None
+    compressed: bool = False
+    mixed: bool = False
+    left_out: tuple[tuple[int, int], ...] = ()
 
 
 @value
@@ -73,6 +107,7 @@ class Outline:
         end: Offset where the data set ends: less than the end that was given if padding with zero bytes follows.
         warnings: What is amiss and no reason to refuse it, a line each.
         series_instance_uid: (0020,000E), likewise as the first two.
+        amiss: What is wrong with its encoding; None if nothing is.
     """
 
     sop_class_uid: str | None
@@ -80,6 +115,7 @@ class Outline:
     end: int
     warnings: tuple[str, ...] = ()
     series_instance_uid: str | None = None
+    amiss: Amiss | None = None
 
 
 Read = Callable[[int, int], bytes]
@@ -89,32 +125,71 @@ Read = Callable[[int, int], bytes]
 def walk(read: Read, start: int, end: int, transfer_syntax: TransferSyntax | None, head: bytes = b"") -> Outline:
     """Step over every element of a data set, from `start` to `end`.
 
-    Zero bytes after the last element, at most `WINDOW` of them, are padding: they cannot be elements of a data set,
-    and files that were padded to whole blocks have them. A deflated data set is inflated in bounded steps, all of it, if its UIDs
-    are in the first `UIDS_WITHIN` bytes.
+    Zero bytes after the last element are padding, however many: they cannot be elements of a data set, and files that were
+    padded to whole blocks have them. But where an image has Rows (0028,0010) and no pixel data, they stand in its place.
+
+    A deflated data set is inflated in bounded steps, all of it, if its UIDs are in the first `UIDS_WITHIN` bytes. One that is not
+    deflated, though its transfer syntax is, is told by its first element.
 
     Args:
-        read: Gives the bytes; asked for `WINDOW` bytes at most.
+        read: Gives the bytes; asked for `WINDOW` bytes at most. The offsets grow, but that a padded data set is looked at twice.
         start: Offset of the first element.
         end: Offset after the last byte.
         transfer_syntax: None for a private or unknown one: taken as Little Endian, with VR if the first element has.
         head: What is at hand of the bytes from offset 0 on: of a data set that is not deflated it is not read again.
 
     Raises:
-        MalformedDataSet: It is cut short, or no data set in this transfer syntax.
+        MalformedDataSet: It is cut short, or not a data set in any transfer syntax that this one may be mistaken for.
     """
-    if transfer_syntax is not None and transfer_syntax.deflated:
+    deflated = transfer_syntax is not None and transfer_syntax.deflated
+    is_deflated = deflated and not _begins_data_set(read(start, 8))
+    if is_deflated:
         source = _Inflated(read, start, end)
         steps = _Walk(source, transfer_syntax, _OUTLINED)
         source.found = steps.values
         steps.run(0, _UNKNOWN_END)
     else:
-        steps = _Walk(_Plain(read, end, head), transfer_syntax, _OUTLINED)
-        end = steps.run(start, end)
+        steps = _Walk(_Plain(read, end, head), None if deflated else transfer_syntax, _OUTLINED)
+        steps.front = start + FRONT
+        limit, end = end, steps.run(start, end)
+        if end < limit:
+            _verify_pixel_data(_Plain(read, end, head), start, end, steps)
+    amiss = None
+    if steps.mislabelled or steps.mixed or steps.left_out or deflated is not is_deflated:
+        is_other = steps.mislabelled or deflated is not is_deflated
+        encoding = steps.syntax.uid if is_other else None
+        amiss = Amiss(encoding, steps.encapsulated or is_deflated, steps.mixed, steps.left_out)
+    if steps.encapsulated and transfer_syntax is not None and not (transfer_syntax.encapsulated or deflated):
+        raise MalformedDataSet(f"its Pixel Data is compressed, which it may not be in {uids.name(transfer_syntax.uid)}")
     get, warnings = steps.values.get, tuple(steps.warnings.values())
     return Outline(
-        get(_SOP_CLASS_UID) or None, get(_SOP_INSTANCE_UID) or None, end, warnings, get(_SERIES_INSTANCE_UID) or None
+        get(_SOP_CLASS_UID) or None,
+        get(_SOP_INSTANCE_UID) or None,
+        end,
+        warnings,
+        get(_SERIES_INSTANCE_UID) or None,
+        amiss,
     )
+
+
+def _begins_data_set(first: bytes) -> bool:
+    """Return whether the first bytes of a deflated data set are an element instead.
+
+    A stream that began with them would be a stored block, whose length is followed by its complement (RFC 1951 3.2.4). What stands
+    there in an element is no complement.
+    """
+    if first.startswith(_LITTLE):
+        return first[3:4] == b"\0"
+    return first.startswith(_BIG + b"\0") and is_vr(first[4:6])
+
+
+def _verify_pixel_data(source: _Plain, start: int, end: int, first: _Walk) -> None:
+    """Raise `MalformedDataSet` if the zero bytes behind a data set stand where its pixel data should."""
+    # A second walk, for files with padding alone: to look out for pixel data in the first would cost every file its time.
+    steps = _Walk(source, first.syntax, (_ROWS,), _BEFORE_PIXEL_DATA)
+    steps.front = first.front
+    if steps.run(start, end) == end and _ROWS in steps.values:
+        raise MalformedDataSet(f"cut short: only zero bytes from offset {end:,} on, where an image has its Pixel Data")
 
 
 def peek(read: Read, end: int, transfer_syntax: TransferSyntax | None, tags: Collection[int] = _UIDS) -> dict[int, str]:
@@ -248,6 +323,16 @@ _IMPLICIT_LITTLE = _Encoding(True, Struct("<HH2sH"), Struct("<HHL"), Struct("<L"
 _EXPLICIT_LITTLE = _IMPLICIT_LITTLE._replace(implicit_vr=False)
 _EXPLICIT_BIG = _Encoding(False, Struct(">HH2sH"), Struct(">HHL"), Struct(">L"))
 
+_ENCODINGS = {  # by whether elements have no VR, and whether they are in Little Endian
+    (True, True): (_IMPLICIT_LITTLE, TransferSyntax(uids.ImplicitVRLittleEndian, implicit_vr=True)),
+    (False, True): (_EXPLICIT_LITTLE, TransferSyntax(uids.ExplicitVRLittleEndian)),
+    (False, False): (_EXPLICIT_BIG, TransferSyntax(uids.ExplicitVRBigEndian, little_endian=False)),
+}
+_LITTLE, _BIG = (
+    b"\x08\0",
+    b"\0\x08",
+)  # the group that data sets begin with; the other way round it is none of the Standard's
+
 
 _Frame = NamedTuple(
     "_Frame",
@@ -269,9 +354,21 @@ class _Walk:
 
     Attributes:
         enters_all: Sequences and Items of defined length are entered too, to find what is amiss in them.
+        values: By tag; those within a sequence by their offsets.
+        warnings: One of a kind: a data set may hold any number of faults.
+        syntax: An uncompressed transfer syntax whose elements are encoded as these.
+        mislabelled: Those of the transfer syntax that was given are encoded otherwise.
+        encapsulated: The pixel data is encapsulated.
+        mixed: See `Amiss`; so is `left_out`.
+        front: Offset before which elements of group 0002 are left out, if no UID comes before them.
     """
 
     enters_all = True
+    # Nearly every walk leaves these as they are.
+    mislabelled = encapsulated = mixed = False
+    front = 0
+    left_out: tuple[tuple[int, int], ...] = ()
+    _hollow: tuple[int, MalformedDataSet] | None = None  # end of a sequence with nothing written in it, and the fault
 
     def __init__(
         self,
@@ -282,8 +379,8 @@ class _Walk:
         within: int = 0,
         enough: int = -1,
     ) -> None:
-        self.values: dict[int, str] = {}  # by tag; those within a sequence by their offsets
-        self.warnings: dict[str, str] = {}  # one of a kind: a data set may hold any number of faults
+        self.values: dict[int, str] = {}
+        self.warnings: dict[str, str] = {}
         self._source, self._transfer_syntax = source, transfer_syntax
         self._wanted, self._within, self._last_group = wanted, within, last_group
         self._enough = enough  # when there are so many values, there is no need to go on
@@ -303,23 +400,23 @@ class _Walk:
                 raise
             except MalformedDataSet as error:
                 position = self._step_over(error)
+        if self._hollow is not None and self._hollow[0] == position:
+            raise self._hollow[1]
         return position
 
     def _encoding(self, start: int) -> _Encoding:
-        vr = self._bytes(start, 6)[4:]
-        syntax, implicit_vr = self._transfer_syntax, len(vr) == 2 and not is_vr(vr)
-        if syntax is None:
-            return _IMPLICIT_LITTLE if implicit_vr else _EXPLICIT_LITTLE
-        if syntax.implicit_vr:  # these letters may be a length
+        """Return how the data set is encoded, which its first element shows whatever its transfer syntax is said to be."""
+        first = self._bytes(start, 6)
+        group, vr = first[:2], first[4:]
+        said, implicit_vr = self._transfer_syntax, len(vr) == 2 and not is_vr(vr)
+        if said is not None and said.implicit_vr:
+            # These letters may be a length.
             implicit_vr = vr not in _SHORT_FORM and vr not in LONG_FORM
-        if implicit_vr is not syntax.implicit_vr:
-            words = ("Explicit VR", "Implicit VR")
-            self.warnings["vr"] = (
-                f"the data set is in {words[implicit_vr]}, its transfer syntax in {words[not implicit_vr]}"
-            )
-        if implicit_vr:
-            return _IMPLICIT_LITTLE
-        return _EXPLICIT_LITTLE if syntax.little_endian else _EXPLICIT_BIG
+        little_endian = implicit_vr or group == _LITTLE or (group != _BIG and (said is None or said.little_endian))
+        if said is not None and (implicit_vr, little_endian) != (said.implicit_vr, said.little_endian):
+            self.mislabelled = True
+        encoding, self.syntax = _ENCODINGS[implicit_vr, little_endian]
+        return encoding
 
     def _bytes(self, position: int, size: int) -> bytes:
         """`size` bytes from `position` on; fewer only where there are no more."""
@@ -329,14 +426,40 @@ class _Walk:
         return self._window[index : index + size]
 
     def _step_over(self, error: MalformedDataSet) -> int:
-        """Leave the innermost sequence of defined length, and go on at its end; `error` is raised if there is none."""
+        """Leave the innermost sequence of defined length, and go on at its end; `error` is raised if there is none.
+
+        It is raised too if nothing was written from there on to the end of the sequence. Where it may be no sequence at all, that
+        counts only if nothing comes after it: then the data set was cut short.
+        """
         while self._frames:
             frame = self._frames.pop()
             if frame.steps is _Walk._items and not frame.undefined:
+                if error.position is not None and self._is_fill(error.position + _LONGEST_HEADER, frame.limit):
+                    if not frame.presumed:
+                        raise error
+                    self._hollow = frame.limit, error
                 if not frame.presumed:
                     self.warnings.setdefault("sequence", f"within {tag_name(frame.tag)}: {error}")
                 return frame.limit
         raise error
+
+    def _is_fill(self, position: int, limit: int) -> bool:
+        """Return whether one and the same byte, FFH or zero, stands from `position` to `limit`."""
+        if position + _LEAST_FILL > limit:
+            return False
+        fill = self._bytes(position, 1)
+        return fill in (b"\xff", b"\0") and self._end_of(fill, position, limit) is not None
+
+    def _end_of(self, fill: bytes, position: int, limit: int) -> int | None:
+        """Return where the bytes end, at `limit` if that is known, if all of them from `position` on are `fill`; else None."""
+        while position < limit:
+            window = self._bytes(position, min(WINDOW, limit - position))
+            if window.count(fill) < len(window):
+                return None
+            position += len(window)
+            if not window:
+                return position if limit == _UNKNOWN_END else None
+        return position
 
     def _elements(self, frame: _Frame, position: int) -> int:
         """Walk the elements of the data set or of an Item."""
@@ -366,8 +489,10 @@ class _Walk:
             position = base + index
             value = position + 8
             if not plain and not implicit_vr:
-                vr, value, length = self._long_form(frame, position, vr)
-            if group > last_group or group in _NOT_IN_DATA_SETS:
+                vr, value, length = self._long_form(frame, position, vr, group)
+            if group > last_group or (
+                group in _NOT_IN_DATA_SETS and not self._leaves_out(group, position, value + length)
+            ):
                 return self._out_of_place(frame, position, group, element)
             tag = group << 16 | element
             if element in looked_at and tag in self._wanted:
@@ -382,6 +507,16 @@ class _Walk:
             index = value + length - base
         return self._close(frame, base + index)
 
+    def _leaves_out(self, group: int, position: int, after: int) -> bool:
+        """Return whether an element at the front is one of File Meta Information, which is left out, or of a command."""
+        if group > _FILE_META or self.values or after > self.front or not any(self._bytes(position, 8)):
+            return False
+        if group == _FILE_META:
+            self.left_out += ((position, after),)
+        else:
+            self.warnings["command"] = "elements of a command (group 0000) stand in the data set"
+        return True
+
     def _is_entered(self, vr: bytes, value: int, length: int) -> bool:
         """Whether an element holds Items; where that is not known, whether its value begins with one."""
         if length == UNDEFINED_LENGTH or not self.enters_all:
@@ -390,10 +525,12 @@ class _Walk:
             return True
         return vr in _NO_VR and length >= 8 and self._bytes(value, 4) == _ITEM_TAG
 
-    def _long_form(self, frame: _Frame, position: int, vr: bytes) -> tuple[bytes, int, int]:
+    def _long_form(self, frame: _Frame, position: int, vr: bytes, group: int = 0) -> tuple[bytes, int, int]:
         """VR, offset of the value and its length, for an element whose VR is not one of the short form."""
         header = self._bytes(position, _LONGEST_HEADER)
         if not is_vr(vr):  # Items and delimiters have none; some programs leave it out elsewhere
+            if 0 < group < _DELIMITERS:
+                self.mixed = True
             return b"", position + 8, frame.encoding.implicit.unpack_from(header)[2]
         if len(header) == _LONGEST_HEADER:
             (length,) = frame.encoding.length.unpack_from(header, 8)
@@ -426,6 +563,7 @@ class _Walk:
             raise _beyond(position, tag_name(tag), length, frame.limit - value)
         encoding = _IMPLICIT_LITTLE if vr == b"UN" else frame.encoding  # PS3.5 6.2.2
         if undefined and (vr in (b"OB", b"OW") or tag == _PIXEL_DATA):
+            self.encapsulated = self.encapsulated or frame.depth == 0
             self._frames.append(_Frame(_Walk._fragments, limit, True, frame.encoding, tag, frame.depth, False))
             return value
         if undefined and vr not in (b"SQ", b"UN") and (vr in _SHORT_FORM or vr in LONG_FORM):
@@ -450,7 +588,8 @@ class _Walk:
         group, element, length = frame.encoding.implicit.unpack(header)
         if group != _DELIMITERS or element not in (_ITEM, _SEQUENCE_DELIMITATION):
             raise MalformedDataSet(
-                f"{tag_name(group << 16 | element)} at offset {position:,} where an Item of {tag_name(frame.tag)} is due"
+                f"{tag_name(group << 16 | element)} at offset {position:,} where an Item of {tag_name(frame.tag)} is due",
+                position,
             )
         return element, length
 
@@ -506,26 +645,32 @@ class _Walk:
                 self._frames.pop()
             return position + 8
         if not frame.tag:
-            if group > self._last_group and group != _DELIMITERS:
+            if group == _DELIMITERS and element != _ITEM and position + 8 == frame.limit:
+                self.warnings["delimiter"] = "a delimiter that closes nothing ends the data set"
+                return position + 8
+            if self._last_group < group < _DELIMITERS:
                 self._frames.clear()
                 return position
             if group == 0 and element == 0:
                 return self._rest(frame, position)
-        raise MalformedDataSet(f"{tag_name(group << 16 | element)} at offset {position:,} is no element of a data set")
+        raise MalformedDataSet(
+            f"{tag_name(group << 16 | element)} at offset {position:,} is no element of a data set", position
+        )
 
     def _rest(self, frame: _Frame, position: int) -> int:
-        """The end of the data set's bytes, where it ends, or zero bytes, which are padding; else it is cut short."""
-        rest = self._bytes(position, WINDOW)
-        ended = len(rest) < WINDOW if frame.limit == _UNKNOWN_END else len(rest) == frame.limit - position
-        if frame.tag or not ended or any(rest):
-            raise CutShort(f"cut short: no element at offset {position:,}, and {len(rest):,} bytes")
+        """Leave the data set where its bytes end, or where only zero bytes follow, which are padding; else it is cut short."""
+        end = None if frame.tag else self._end_of(b"\0", position, frame.limit)
+        if end is None:
+            left = f", and {frame.limit - position:,} bytes" if frame.limit != _UNKNOWN_END else ""
+            raise CutShort(f"cut short: no element at offset {position:,}{left}")
         self._frames.pop()
-        if rest:
-            self.warnings["padding"] = f"{len(rest):,} zero bytes follow the data set"
+        if end > position:
+            self.warnings["padding"] = f"{end - position:,} zero bytes follow the data set"
         return position
 
 
 def _beyond(position: int, what: str, length: int, available: int) -> CutShort:
     return CutShort(
-        f"cut short: {what} at offset {position:,} is of {length:,} bytes, and {max(0, available):,} are there"
+        f"cut short: {what} at offset {position:,} is of {length:,} bytes, and {max(0, available):,} are there",
+        position,
     )

@@ -30,8 +30,18 @@ _ELEMENTS = {  # element number in group 0002: attribute of FileMeta, VR (PS3.10
 _REQUIRED = (0x0002, 0x0003, 0x0010, 0x0012)
 
 _START = len(PREAMBLE) + len(PREFIX)
+_GROUP_LENGTH = 0x0000
 _header = Struct("<HH2sH")
 _long_length = Struct("<L")
+_GROUP = 0x0002
+
+# How programs have written File Meta Information: by the bytes of its group, the headers of elements with a VR, their long lengths,
+# and the headers of elements without one. The first is what the Standard says.
+_FORMS = {
+    b"\x02\0": (_header, _long_length, Struct("<HHL")),
+    b"\0\x02": (Struct(">HH2sH"), Struct(">L"), Struct(">HHL")),
+}
+_FIRST_VRS = frozenset((b"UL", b"OB", b"UI"))  # of the elements that File Meta Information begins with
 
 # What is written: these elements first, then those of `_ELEMENTS`, whose VRs all have 16 bits of length.
 _HEAD = PREAMBLE + PREFIX + _header.pack(0x0002, 0x0000, b"UL", 4)  # and the group length
@@ -59,6 +69,7 @@ class FileMeta:
         sending_application_entity_title: (0002,0017), who sent the instance.
         receiving_application_entity_title: (0002,0018), who received it.
         data_set_offset: Bytes before the data set, in the file that was parsed.
+        overlong: More elements of group 0002 follow where it ends by its group length (0002,0000): they are the data set's.
     """
 
     media_storage_sop_class_uid: str | None = None
@@ -70,13 +81,28 @@ class FileMeta:
     sending_application_entity_title: str | None = None
     receiving_application_entity_title: str | None = None
     data_set_offset: int = 0
+    overlong: bool = False
+
+
+def start_of(head: bytes | memoryview) -> int | None:
+    """Return where the File Meta Information begins, of which `head` is the first bytes of the file; None if there is none.
+
+    That is behind preamble and prefix. Files exist that have the prefix without the preamble, or neither.
+    """
+    head = bytes(head[:_START])
+    if head.startswith(PREFIX, len(PREAMBLE)):
+        return _START
+    if head.startswith(PREFIX):
+        return len(PREFIX)
+    return 0 if head[:2] in _FORMS and head[4:6] in _FIRST_VRS else None
 
 
 def parse(head: bytes | memoryview) -> FileMeta | None:
     """Read the head of a DICOM file.
 
     The group length (0002,0000) is not trusted, since files exist without it and with a wrong one: the File Meta
-    Information ends where no further element of group 0002 in Explicit VR follows.
+    Information ends where no further element of group 0002 follows. Of an element that comes twice the first counts. It is in
+    Explicit VR Little Endian (PS3.10 7.1), but files exist where it is in Implicit VR or in Big Endian: its first element tells.
 
     Args:
         head: The first bytes of the file; `MAXIMUM_SIZE` of them always suffice.
@@ -88,30 +114,57 @@ def parse(head: bytes | memoryview) -> FileMeta | None:
         NotPart10: It is no head of a DICOM file, or its File Meta Information does not end within `MAXIMUM_SIZE`.
     """
     head = bytes(head[:MAXIMUM_SIZE])
-    if not PREFIX.startswith(head[len(PREAMBLE) : _START]):
-        raise NotPart10("not DICOM: no DICM prefix after 128 bytes of preamble")
-    position, last = _START, len(head) - 8  # where a header may begin
+    begin = _START if head.startswith(PREFIX, len(PREAMBLE)) else start_of(head)
+    if begin is None:
+        if not PREFIX.startswith(head[len(PREAMBLE) : _START]):
+            raise NotPart10("not DICOM: no DICM prefix after 128 bytes of preamble")
+        return None
     values: dict[str, Any] = {}
+    position, overlong = _read(head, begin, values)
+    if position > len(head) - 8:
+        if len(head) == MAXIMUM_SIZE:
+            raise NotPart10(f"not DICOM: the File Meta Information does not end within {MAXIMUM_SIZE:,} bytes")
+        return None
+    if position == begin:
+        raise NotPart10("not DICOM: no File Meta Information after the DICM prefix")
+    return FileMeta(**values, data_set_offset=position, overlong=overlong)
+
+
+def _read(head: bytes, position: int, values: dict[str, Any]) -> tuple[int, bool]:
+    """Read elements of group 0002 from `position` on, and add those of `_ELEMENTS` to `values`.
+
+    Returns:
+        Where they end, which may be behind the end of `head`; and whether one begins where they should end by the group length.
+
+    Raises:
+        NotPart10: One is too long.
+    """
+    with_vr, long_length, without_vr = _FORMS.get(head[position : position + 2], _FORMS[b"\x02\0"])
+    first_vr = head[position + 4 : position + 6]
+    is_explicit = first_vr in SHORT_FORM or is_vr(first_vr)
+    last, said_end, overlong = len(head) - 8, -1, False  # the last place where a header may begin
     while position <= last:
-        group, element, vr, length = _header.unpack_from(head, position)
-        if group != 0x0002 or (vr not in SHORT_FORM and not is_vr(vr)):  # a deflated data set may begin with any bytes
+        group, element, vr, length = with_vr.unpack_from(head, position)
+        # A deflated data set may begin with any bytes, and one in Implicit VR with stray elements of this group.
+        if group != _GROUP or (vr in SHORT_FORM or is_vr(vr)) is not is_explicit:
             break
+        if position == said_end:
+            overlong = True
         start = position + 8
-        if vr in LONG_FORM:
+        if not is_explicit:
+            length = without_vr.unpack_from(head, position)[2]
+        elif vr in LONG_FORM:
             start += 4
-            length = _long_length.unpack_from(head, position + 8)[0] if position <= last - 4 else 0
+            length = long_length.unpack_from(head, position + 8)[0] if position <= last - 4 else 0
         position = start + length
         if position > MAXIMUM_SIZE:
             raise NotPart10(f"not DICOM: File Meta element (0002,{element:04X}) of {length:,} bytes")
         if known := _ELEMENTS.get(element):
-            values[known[0]] = head[start:position].decode("latin-1").strip("\0 ") or None
-    else:
-        if len(head) == MAXIMUM_SIZE:
-            raise NotPart10(f"not DICOM: the File Meta Information does not end within {MAXIMUM_SIZE:,} bytes")
-        return None
-    if position == _START:
-        raise NotPart10("not DICOM: no File Meta Information after the DICM prefix")
-    return FileMeta(**values, data_set_offset=position)
+            if known[0] not in values:
+                values[known[0]] = head[start:position].decode("latin-1").strip("\0 ") or None
+        elif element == _GROUP_LENGTH and length == 4 and position <= len(head):
+            said_end = position + (long_length.unpack_from(head, start)[0] or -1)
+    return position, overlong
 
 
 class Encoder:

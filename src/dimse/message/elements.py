@@ -134,10 +134,10 @@ def _read_number(number: struct.Struct, data: bytes | memoryview, _text: str, st
 
 
 def _read_text(limit: int, _data: bytes | memoryview, text: str, start: int, length: int) -> str:
+    # Blanks and NULs around a text are padding, of which some peers send more than the one byte that makes its length even.
     value = text[start : start + length].strip("\0 ")
-    # One byte more may be padding.
-    if length > limit and (length > limit + 1 or len(value) > limit):
-        raise ValueError(f"{length} bytes where {limit} are the most")
+    if len(value) > limit:
+        raise ValueError(f"{len(value)} characters where {limit} are the most")
     return value
 
 

@@ -1,6 +1,6 @@
 """Sending files: found, sent over as many associations as are wanted, tried again where that helps, and none lost count of.
 
-    with Sending(["study/"], ("pacs.example.org", 104), jobs=4, retry=3, journal="sent.db") as sending:
+    with Sending("study/", ("pacs.example.org", 104), jobs=4, retry=3, journal="sent.db") as sending:
         for event in sending.events(): ...
 
 A `Job` sends over one association at a time what it is given by the `Feed`, which all jobs share. A single job runs where its
@@ -13,16 +13,15 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
-from functools import partial
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, ParamSpec, Unpack
+from typing import TYPE_CHECKING, ParamSpec, Unpack
 
-from dimse import services
 from dimse.closing import Closing
 from dimse.errors import DimseError, NotSent
 from dimse.message.command import LOW
+from dimse.sending.associations import Associations
 from dimse.sending.feed import GLANCE, Counts, Feed, Ledger
 from dimse.sending.finding import LOGGER, Finder
 from dimse.sending.job import AssociationFault, Event, Job, Manner
@@ -30,16 +29,14 @@ from dimse.sending.proposal import Syntaxes
 from dimse.sending.retry import Retry
 from dimse.services.outgoing import Transcode
 from dimse.services.storage import Outcome
-from dimse.settings import ASYNC_OPS, ProposedContext
-from dimse.transport.blocking import connect, iterate
+from dimse.transport.blocking import iterate
 
 if TYPE_CHECKING:
     import logging
     from queue import Queue
 
-    from dimse.instances import InstanceFile
+    from dimse.instances import InstanceFile, Path
     from dimse.sending.options import AssociationOptions
-    from dimse.services import AsyncAssociation
 
 P = ParamSpec("P")
 
@@ -47,11 +44,6 @@ __all__ = ["AssociationFault", "AssociationOptions", "Counts", "Event", "Retry",
 
 MOST_UNSEEN = 1000
 """Events that wait to be asked for; then the jobs wait too."""
-OUTSTANDING_BYTES = 1024**2
-"""Bytes of data sets that may be outstanding before another request goes out, where `async_ops` is not given.
-
-That is two CT images: the peer has one to work on while the next arrives, and what waits for it still fits the processor's caches.
-"""
 PATIENCE = 2.0
 """Seconds that the jobs have to end when they are aborted: one that waits for a disk, a name or a connection is left behind."""
 
@@ -67,14 +59,16 @@ class Sending(Closing):
     """Files on their way to a peer. Use it with `with`: leaving the block aborts what is still under way.
 
     Args:
-        paths: Files, folders, DICOMDIRs and ZIP archives; asked for one by one. None: there is nothing for the moment.
+        paths: Files, folders, DICOMDIRs and ZIP archives; asked for one by one. One path needs no list. None: there is nothing for
+            the moment.
         peer: Host and port.
         jobs: Associations at one time.
         retry: How often an instance is tried again when its connection fails or the peer is out of resources; or a `Retry`.
         journal: A file that remembers what was acknowledged: that is not sent again. See `dimse.sending.journal`.
         any_order: With several jobs, let the instances of a series go over different associations.
         recurse: Read folders all the way down, not one level only.
-        raw_transfer_syntax_uid: How files without File Meta Information are encoded; without it they are no DICOM.
+        recurse_hint: What a user is told to say where folders below are not read.
+        raw_transfer_syntax_uid: How files are encoded that do not say it themselves.
         skip_invalid: Files that were named and cannot be sent are skipped like those met in folders.
         syntaxes: What transfer syntaxes are proposed.
         priority: 0 medium, 1 high, 2 low.
@@ -83,11 +77,12 @@ class Sending(Closing):
         abort: End associations by A-ABORT, not by release.
         announce: Called with each file whose request is about to go out, in the thread of its job.
         logger: Where it is said what is skipped.
-        association: As for `dimse.associate`. But where `async_ops` is not given, `settings.ASYNC_OPS` are asked for, of which as
-            many go out as have `OUTSTANDING_BYTES`.
+        association: As for `dimse.associate`. Where `async_ops` proposes a window of asynchronous operations, and the peer closes,
+            aborts or rejects the association before it has answered anything, the following ones are requested without it.
 
     Attributes:
         counts: How far it has come; may be read from any thread.
+        skipped: What was passed over in folders and archives so far.
 
     Raises:
         ValueError: The arguments do not go together.
@@ -96,14 +91,15 @@ class Sending(Closing):
 
     def __init__(
         self,
-        paths: Iterable[str | os.PathLike[str] | None],
+        paths: Path | Iterable[Path | None],
         peer: tuple[str, int],
         *,
         jobs: int = 1,
         retry: int | Retry = 0,
         journal: str | os.PathLike[str] | None = None,
         any_order: bool = False,
-        recurse: bool = False,
+        recurse: bool = True,
+        recurse_hint: str = "recurse=True",
         raw_transfer_syntax_uid: str | None = None,
         skip_invalid: bool = False,
         syntaxes: Syntaxes = Syntaxes(),  # noqa: B008  (a value)
@@ -124,6 +120,7 @@ class Sending(Closing):
             finder = Finder(
                 paths,
                 recurse=recurse,
+                recurse_hint=recurse_hint,
                 raw_transfer_syntax_uid=raw_transfer_syntax_uid,
                 skip_invalid=skip_invalid,
                 logger=logger,
@@ -138,12 +135,12 @@ class Sending(Closing):
                     Journal(os.fspath(journal), host=host, port=port, called_ae_title=called)
                 )
             self._resources = resources.pop_all()
+        self.skipped = finder.skipped
         self._feed = Feed(finder, syntaxes, ledger=ledger, repeat=repeat, keep_series=jobs > 1 and not any_order)
-        associate = partial(_associate, host, port, {"async_ops": ASYNC_OPS, **association})
+        associations = Associations(host, port, association)
         retry = retry if isinstance(retry, Retry) else Retry(retry)
-        outstanding_bytes = 0 if "async_ops" in association else OUTSTANDING_BYTES
-        manner = Manner(priority, transcode, retry, abort, announce, outstanding_bytes)
-        self._jobs = [Job(self._feed, associate, manner, ledger) for _ in range(jobs)]
+        manner = Manner(priority, transcode, retry, abort, announce)
+        self._jobs = [Job(self._feed, associations, manner, ledger) for _ in range(jobs)]
         self._threads: list[threading.Thread] = []
         self._unseen: deque[Outcome] = deque()  # that jobs still said after they were told to stop
         self._patient_until = 0.0  # with them
@@ -297,9 +294,3 @@ def _only_outcomes(make: Callable[P, Sending]) -> Callable[P, Iterator[Outcome]]
 
 
 send = _only_outcomes(Sending)
-
-
-def _associate(
-    host: str, port: int, options: AssociationOptions, contexts: Sequence[ProposedContext]
-) -> Coroutine[Any, Any, AsyncAssociation]:
-    return services.associate(connect, host, port, contexts=contexts, **options)

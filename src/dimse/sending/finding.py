@@ -11,8 +11,10 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
 from dimse.errors import FileError, InaccessiblePath
-from dimse.instances import Container, InstanceFile, IsDicomdir, NotDicom
+from dimse.instances import LEFT_OUT, PATHS, Container, InstanceFile, IsDicomdir, NotDicom, Path
+from dimse.notices import notice
 from dimse.sending.file_sets import FileSet
+from dimse.sending.skipped import Skipped
 from dimse.services.storage import Outcome
 from dimse.text import one_line
 
@@ -26,37 +28,44 @@ Place: TypeAlias = str | Container  # where a file is: its path, or what holds i
 
 
 class Finder:
-    """Finds the files to send, one by one as it is iterated, and says of others why they are none. It can be iterated once.
+    """Finds the files to send, one by one as it is iterated, and says why others cannot be sent. It can be iterated once.
 
     Yields `InstanceFile` for what is to be sent, and `Outcome` with an `InaccessiblePath` or another `FileError` for what was
-    asked for and cannot be. Folders hold other files too on real media: these are skipped, and logged as warnings. It yields None
-    where `paths` has nothing for the moment.
+    asked for and cannot be sent. Folders hold other files too on real media. What neither begins as a DICOM file nor is named
+    `.dcm` is skipped, and counted in one line at the end; so is what has a name that begins with a dot. It yields None where
+    `paths` has nothing for the moment.
 
     Args:
         paths: Files; folders, which are read sorted; DICOMDIRs, which stand for what they list; ZIP archives, which stand for what
-            they hold. In a folder the last two are skipped.
+            they hold. In a folder the last two are skipped. One path needs no list.
         recurse: Read folders all the way down, not only one level.
-        raw_transfer_syntax_uid: Take files without File Meta Information as bare data sets in this transfer syntax.
+        raw_transfer_syntax_uid: Take files that do not say their transfer syntax as data sets in this one.
         skip_invalid: Skip what cannot be sent for what is in it, though it was asked for.
-        logger: Where it is said what is skipped, and what is amiss with what is sent.
+        logger: Gets the lines about what is skipped, and what is amiss with what is sent.
+        recurse_hint: What a user is told to say so that folders are read all the way down.
+
+    Attributes:
+        skipped: What was passed over so far.
     """
 
     def __init__(
         self,
-        paths: Iterable[str | os.PathLike[str] | None],
+        paths: Path | Iterable[Path | None],
         *,
         recurse: bool,
         raw_transfer_syntax_uid: str | None = None,
         skip_invalid: bool = False,
         logger: logging.Logger = LOGGER,
+        recurse_hint: str = "recurse=True",
     ) -> None:
+        self.skipped = Skipped(recurse_hint)
         self._recurse, self._skip_invalid, self._logger = recurse, skip_invalid, logger
         self._raw_transfer_syntax_uid = raw_transfer_syntax_uid
         self._seen: set[int] = set()  # files and folders by device and inode: no loop, no file twice
         self._first: dict[str, Place] = {}  # SOP instance UID: the first file that has it
         self._further: dict[str, list[Place]] = {}  # and others, with other bytes
         self._archives: Archives | None = None
-        self._found = self._find(paths)
+        self._found = self._find(iter((paths,) if isinstance(paths, PATHS) else paths))
 
     def __iter__(self) -> Iterator[Found | None]:
         return self._found
@@ -68,12 +77,17 @@ class Finder:
         if self._archives is not None:
             self._archives.close()
 
-    def _find(self, paths: Iterable[str | os.PathLike[str] | None]) -> Generator[Found | None, None, None]:
+    def _find(self, paths: Iterator[Path | None]) -> Generator[Found | None, None, None]:
+        found_any = False
         for path in paths:
             if path is None:
                 yield None
-            else:
-                yield from filter(None, self._asked_for(os.fspath(path)))
+                continue
+            for found in self._asked_for(os.fsdecode(path)):
+                if found is not None:
+                    found_any = True
+                    yield found
+        self.skipped.tell(self._logger, found_any=found_any)
 
     # What one thing asked for leads to; None for what is skipped.
 
@@ -121,23 +135,29 @@ class Finder:
         self._archives = self._archives or Archives()
         try:
             for member in self._archives.members(path):
-                yield self._met(member)
+                if _is_hidden(member.name):
+                    self.skipped.hidden += 1
+                else:
+                    yield self._met(member)
         except FileError as error:
             yield self._refuse(error)
 
     def _walk(self, folder: str, identity: int) -> Iterator[Found | None]:
         """The files of a folder, sorted; those of the folders in it, if asked for, where their names stand."""
-        folders = [(folder, identity)]
+        asked_for, folders, content = folder, [(folder, identity)], 0
         while folders:
             folder, identity = folders.pop()
             if not self._is_new(identity):
+                content += 1
                 continue
             try:
-                names = sorted(os.listdir(folder), reverse=True)
+                names = self._names(folder)
             except OSError as error:
                 yield self._refuse(_inaccessible(folder, error))
+                content += 1
                 continue
             prefix, below = os.path.join(folder, ""), []
+            content += len(names)
             while names:
                 path = prefix + names.pop()
                 try:
@@ -152,16 +172,34 @@ class Finder:
                     yield self._met(path)
             if self._recurse:
                 folders += reversed(below)
+                content -= len(below)
+            else:
+                self.skipped.unread += len(below)
+        if not content:
+            self.skipped.empty.append(asked_for)
+
+    def _names(self, folder: str) -> list[str]:
+        """Return the names in a folder, the last first; those that begin with a dot are skipped."""
+        names = os.listdir(folder)
+        shown = [name for name in names if name[0] != "."]
+        self.skipped.hidden += len(names) - len(shown)
+        return sorted(shown, reverse=True)
 
     def _met(self, place: Place) -> Found | None:
         """What a folder or an archive holds."""
         try:
             return self._wanted(self._check(place))
-        except (NotDicom, IsDicomdir) as error:
+        except IsDicomdir as error:
+            self._skip(error)
+            return None
+        except NotDicom as error:
+            if self._raw_transfer_syntax_uid is not None or _name(place).lower().endswith(_SUFFIX):
+                return self._refuse(error)
+            self.skipped.not_dicom += 1
             if isinstance(place, str) and _is_archive(place):
                 self._warn(f"Skipped: {place}: a ZIP archive: name it to send what it holds")
             else:
-                self._skip(error)
+                self._logger.info("%s", one_line(f"Skipped: {error}"))
             return None
         except FileError as error:
             return self._refuse(error)
@@ -194,7 +232,11 @@ class Finder:
     def _wanted(self, instance: InstanceFile) -> InstanceFile | None:
         """Two files with one SOP instance UID: the same bytes are sent once, other bytes are both sent."""
         for warning in instance.warnings:
-            self._warn(f"{instance.path}: {warning}")
+            line = f"{instance.path}: {warning}"
+            if warning == LEFT_OUT:
+                notice("group 0002", "", "%s", one_line(line))
+            else:
+                self._warn(line)
         uid, place = instance.sop_instance_uid, instance.path if instance.container is None else instance.container
         first = self._first.setdefault(uid, place)
         if first is not place:
@@ -218,7 +260,7 @@ class Finder:
             if _encoding(one) != _encoding(other):
                 return False
             with one.open() as first, other.open() as second:
-                left = one.data_set_size
+                left = one.data_set_size - len(one.front)
                 while left > 0:
                     piece = min(left, _COMPARED)
                     if first.read(piece) != second.read(piece):
@@ -230,6 +272,8 @@ class Finder:
 
 
 _COMPARED = 1024 * 1024  # bytes of two files that are looked at together
+_SUFFIX = ".dcm"
+"""A file of this name in a folder is sent, or it is said why not (in any case of letters)."""
 
 
 def _is_archive(path: str) -> bool:
@@ -238,8 +282,14 @@ def _is_archive(path: str) -> bool:
     return is_archive(path)
 
 
-def _encoding(instance: InstanceFile) -> tuple[str, str, int]:
-    return instance.sop_instance_uid, instance.transfer_syntax_uid, instance.data_set_size
+def _encoding(instance: InstanceFile) -> tuple[str, str, int, bytes]:
+    return instance.sop_instance_uid, instance.transfer_syntax_uid, instance.data_set_size, instance.front
+
+
+def _is_hidden(member: str) -> bool:
+    """Return whether a member of an archive, or a folder that it is in, has a name that begins with a dot."""
+    parts = member.replace("\\", "/").split("/")
+    return any(part.startswith(".") and part not in (os.curdir, os.pardir) for part in parts)
 
 
 def _name(place: Place) -> str:

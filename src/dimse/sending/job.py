@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Literal
 
 from dimse.errors import DimseError, FileError, JournalError, RefusedContexts, StatusError
 from dimse.instances import InstanceFile
 from dimse.message.command import LOW
+from dimse.sending.associations import Associations
 from dimse.sending.feed import GLANCE, Feed, Item, Ledger
 from dimse.sending.proposal import Proposal
 from dimse.sending.retry import Retry, is_passing, is_passing_status
 from dimse.services import AsyncAssociation
 from dimse.services.outgoing import Source, Transcode
 from dimse.services.storage import Outcome
-from dimse.settings import ProposedContext
 from dimse.values import replace, value
 
 MOST_GIVEN_UP = 2
-"""Instances in a row that were tried as often as they may, after which it is the peer that is at fault, not they."""
+"""Instances in a row that were tried as often as they may, after which it is the peer that is at fault, not they.
 
-Associate = Callable[[Sequence[ProposedContext]], Awaitable[AsyncAssociation]]
+Without retries: associations in a row that were lost before the peer had answered a request.
+"""
 
 Stage = Literal["request", "transfer", "release"]
 
@@ -34,7 +35,7 @@ class AssociationFault:
     Attributes:
         stage: While what: "request", "transfer" or "release".
         error: What happened; a `StatusError` where the peer is out of resources.
-        again: Seconds until the next attempt; None if there is none.
+        again: Seconds until another association is requested; None if none is.
     """
 
     stage: Stage
@@ -55,7 +56,6 @@ class Manner:
         retry: What is tried again.
         abort: End an association by A-ABORT, not by release.
         announce: Called with each file whose request is about to go out, in the job's thread.
-        outstanding_bytes: See `dimse.Association.store_many`.
     """
 
     priority: int = LOW
@@ -63,7 +63,6 @@ class Manner:
     retry: Retry = Retry()
     abort: bool = False
     announce: Callable[[InstanceFile], object] | None = None
-    outstanding_bytes: int = 0
 
 
 class Job:
@@ -71,7 +70,7 @@ class Job:
 
     Args:
         feed: Where it comes from.
-        associate: Requests an association with these contexts.
+        associations: Requests them.
         manner: How it is sent.
         ledger: What is told of each attempt.
 
@@ -81,14 +80,16 @@ class Job:
         sent_bytes: Bytes that went out on those that have ended.
     """
 
-    def __init__(self, feed: Feed, associate: Associate, manner: Manner, ledger: Ledger | None = None) -> None:
+    def __init__(self, feed: Feed, associations: Associations, manner: Manner, ledger: Ledger | None = None) -> None:
         self.association: AsyncAssociation | None = None
         self.associated = False
         self.sent_bytes = 0
-        self._feed, self._associate, self._manner, self._ledger = feed, associate, manner, ledger
+        self._feed, self._associations, self._manner, self._ledger = feed, associations, manner, ledger
         self._under_way: dict[int, Item] = {}  # by the identity of its file
         self._to_repeat: list[Item] = []
         self._failures = self._given_up = 0  # in a row
+        # Whether an instance was sent on the association under way, and whether the peer has answered one.
+        self._sent = self._answered = False
         self._ended = False
 
     async def run(self) -> AsyncIterator[Event]:
@@ -114,7 +115,7 @@ class Job:
 
     async def _over_one_association(self, proposal: Proposal) -> AsyncIterator[Event]:
         try:
-            association = await self._associate(proposal.contexts)
+            association = await self._associations.request(proposal.contexts)
         except RefusedContexts as error:
             self._feed.refuse(proposal, error)
             yield AssociationFault("request", error)
@@ -125,6 +126,7 @@ class Job:
             self._pause(fault)
             return
         self.association, self.associated = association, True
+        self._sent = self._answered = False
         if self._feed.stopped:  # while it was being requested
             association.abort()
         try:
@@ -144,7 +146,6 @@ class Job:
             priority=self._manner.priority,
             transcode=self._manner.transcode,
             ahead=True,
-            outstanding_bytes=self._manner.outstanding_bytes,
             alone=self._is_sent_again,
         )
         try:
@@ -209,15 +210,19 @@ class Job:
             item.attempts -= 1
         if outcome.attempts != item.attempts:
             outcome = replace(outcome, attempts=item.attempts)
-        if outcome.state in ("stored", "warning"):
-            self._failures = self._given_up = 0
-        elif _is_passing(outcome):
+        self._sent = self._sent or outcome.attempts > 0
+        self._answered = self._answered or outcome.status is not None
+        if not _is_passing(outcome):
+            if outcome.status is not None:
+                self._failures = self._given_up = 0
+        elif self._manner.retry.times:
             if item.attempts <= self._manner.retry.times and not self._feed.stopped:
                 item.last = outcome
                 self._to_repeat.append(item)
                 return None
             self._given_up += 1
-            self._failures = -1  # the association that may end with it was the last one for its sake
+            # The association that may end with it was the last one for its sake.
+            self._failures = -1
         self._feed.settle(item, outcome)
         return outcome
 
@@ -232,14 +237,19 @@ class Job:
     # --- faults ---
 
     def _fail(self, stage: Stage, error: DimseError) -> AssociationFault:
-        """Decide whether there is another attempt."""
+        """Decide whether another association is requested."""
+        unanswered = stage == "transfer" and not self._answered and not self._feed.stopped
+        if unanswered and self._associations.withdraw_window(error):
+            return AssociationFault(stage, error, 0.0)
         self._failures += 1
         retry = self._manner.retry
-        tried_enough = not retry.times or self._failures > retry.times or self._given_up >= MOST_GIVEN_UP
-        if tried_enough or not is_passing(error) or self._feed.stopped:
+        # Without retries nothing is sent twice, and an association that was lost does not keep what is left from being sent.
+        most = retry.times or (MOST_GIVEN_UP - 1 if stage == "transfer" and self._sent else 0)
+        if self._failures > most or self._given_up >= MOST_GIVEN_UP or not is_passing(error) or self._feed.stopped:
             self._ended = True
             return AssociationFault(stage, error)
-        return AssociationFault(stage, error, retry.pause(self._failures, os.urandom(1)[0] / 255))
+        pause = retry.pause(self._failures, os.urandom(1)[0] / 255) if retry.times else 0.0
+        return AssociationFault(stage, error, pause)
 
     def _pause(self, fault: AssociationFault) -> None:
         """Wait for the next attempt, for as long as there is anything to be tried."""

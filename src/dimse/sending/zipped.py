@@ -15,8 +15,9 @@ import threading
 import zipfile
 import zlib
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from struct import Struct
 from typing import IO, BinaryIO, cast
 
 from dimse.errors import FileError
@@ -27,6 +28,7 @@ from dimse.values import value
 _SIGNATURES = (b"PK\x03\x04", b"PK\x05\x06")  # of an archive's first member, and of an archive without any
 _MOST_OPEN = 8  # archives
 _PIECE = 1024 * 1024
+_local_header = Struct("<26xHH")  # and how long the name and the extra field are that follow
 
 # Other methods inflate without bounds, or take memory as the archive demands: DEFLATE gives 1,032 bytes a byte at most.
 _METHODS = {zipfile.ZIP_STORED: "Stored", zipfile.ZIP_DEFLATED: "Deflate"}
@@ -86,8 +88,10 @@ class Archives:
             FileError: It cannot be read.
         """
         with self._lock, _faults_of(path):
-            archive = _as_it_is(path, self._opened(path))
-            infos = sorted(self._open[path].infolist(), key=lambda info: info.filename)
+            opened = self._opened(path)
+            archive = _as_it_is(path, opened)
+            _verify_apart(opened)
+            infos = sorted(opened.infolist(), key=lambda info: info.filename)
         for info in infos:
             if not info.filename.endswith("/"):
                 yield Member(self, archive, info)
@@ -124,6 +128,25 @@ def _as_it_is(path: str, opened: zipfile.ZipFile) -> Archive:
     return Archive(path, (status.st_dev, status.st_ino), status.st_size, status.st_mtime_ns)
 
 
+def _verify_apart(opened: zipfile.ZipFile) -> None:
+    """Raise `BadZipFile` if any two members have a byte in common, or one has a byte of the directory.
+
+    Otherwise few bytes could be inflated any number of times: members may have one local header, or a stored one may hold others.
+    """
+    file = cast(IO[bytes], opened.fp).fileno()
+    end, before = 0, ""
+    for info in sorted(opened.infolist(), key=lambda info: info.header_offset):
+        if info.header_offset < end:
+            raise zipfile.BadZipFile(f"its members {before} and {info.filename} overlap")
+        header = os.pread(file, _local_header.size, info.header_offset)
+        if len(header) < _local_header.size:
+            raise zipfile.BadZipFile(f"it is cut short in its member {info.filename}")
+        name, extra = _local_header.unpack(header)
+        end, before = info.header_offset + len(header) + name + extra + info.compress_size, info.filename
+    if end > opened.start_dir:
+        raise zipfile.BadZipFile(f"its member {before} overlaps its directory")
+
+
 class Member:
     """A member of an archive: a `dimse.instances.Container`.
 
@@ -138,13 +161,18 @@ class Member:
 
     @property
     def path(self) -> str:
-        return f"{self._archive.path}:{self._info.filename}"
+        return f"{self._archive.path}:{self.name}"
+
+    @property
+    def name(self) -> str:
+        """Its name in the archive, as it stands there."""
+        return self._info.filename
 
     def check(self, *, raw_transfer_syntax_uid: str | None = None) -> InstanceFile:
         """As `InstanceFile.check`."""
         archive, size = self._archive, self._info.file_size
         with self._reading() as stream:
-            window = _Window(stream)
+            window = _Window(stream, self._stream)
             if window.read(0, 4) in _SIGNATURES:
                 raise NotDicom(self.path, "a ZIP archive in a ZIP archive")
             if not size:
@@ -178,15 +206,16 @@ class Member:
         with self._reading() as stream:
             _skip(stream, file.data_set_offset)
             if mapped and file.data_set_size > MAPPED:
-                return self._copy(stream)[: file.data_set_size]
-            content = stream.read(file.data_set_size)
+                return self._copy(file.front, stream)[: file.data_set_size]
+            content = file.front + stream.read(file.data_set_size - len(file.front))
             _skip_all(stream)
             return memoryview(content)
 
-    def _copy(self, stream: IO[bytes]) -> memoryview:
-        """A map of a private copy of what is left of a stream."""
+    def _copy(self, front: bytes, stream: IO[bytes]) -> memoryview:
+        """A map of a private copy of what is left of a stream, behind what is to stand in front of it."""
         try:
             with tempfile.TemporaryFile() as copy:
+                copy.write(front)
                 shutil.copyfileobj(stream, copy, _PIECE)
                 copy.flush()
                 return memoryview(mmap.mmap(copy.fileno(), 0, access=mmap.ACCESS_READ))
@@ -211,13 +240,21 @@ class Member:
 
 
 class _Window:
-    """Reads a stream at offsets that only grow, and keeps no more of it than that takes."""
+    """Reads a stream at offsets that grow, and keeps no more of it than that takes; for another it begins anew.
 
-    def __init__(self, stream: IO[bytes]) -> None:
-        self._stream, self._base, self._bytes = stream, 0, b""
+    Args:
+        stream: The stream.
+        again: Opens it again, from its first byte.
+    """
+
+    def __init__(self, stream: IO[bytes], again: Callable[[], IO[bytes]]) -> None:
+        self._stream, self._again, self._base, self._bytes = stream, again, 0, b""
 
     def read(self, offset: int, size: int) -> bytes:
         """Up to `size` bytes from `offset` on; fewer only where there are no more."""
+        if offset < self._base:
+            self._stream.close()
+            self._stream, self._base, self._bytes = self._again(), 0, b""
         kept = self._bytes[offset - self._base :]
         self._base += len(self._bytes) - len(kept)
         if self._base < offset:

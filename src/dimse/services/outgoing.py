@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from dimse import uids
 from dimse.association import Association
 from dimse.encoding import deflate
 from dimse.errors import FileError
-from dimse.instances import MAPPED, InstanceFile
+from dimse.instances import MAPPED, PATHS, InstanceFile, Path
 from dimse.message.command import CStoreRQ
 from dimse.message.status import Status
 from dimse.services.store_request import StoreRequest
@@ -28,7 +29,7 @@ FALL_BACK = (uids.ExplicitVRLittleEndian, uids.ImplicitVRLittleEndian)
 _WRITABLE = (*FALL_BACK, uids.DeflatedExplicitVRLittleEndian)
 
 Transcode = Literal["never", "lossless", "always"]
-Source: TypeAlias = "str | os.PathLike[str] | InstanceFile | StoreRequest | Dataset"
+Source: TypeAlias = "Path | InstanceFile | StoreRequest | Dataset"
 
 
 @record
@@ -83,10 +84,16 @@ class Outgoing:
             raise FileError(self.path, f"{error.reason}: what the peer has stored may be damaged") from error
 
 
+def each_of(given: Any) -> Iterable[Any]:
+    """Return the sources that were given, where one may be given without a list: a path is never taken for its characters."""
+    is_one = isinstance(given, (*PATHS, InstanceFile, StoreRequest)) or hasattr(given, "SOPInstanceUID")
+    return (given,) if is_one else given
+
+
 def name_of(source: object) -> str:
     """What a source is called: its path, else its SOP instance UID."""
-    if isinstance(source, (str, os.PathLike)):
-        return os.fspath(source)
+    if isinstance(source, PATHS):
+        return os.fsdecode(source)
     return str(getattr(source, "path", "") or getattr(source, "sop_instance_uid", ""))
 
 
@@ -111,8 +118,8 @@ def prepare(
             source.view(),
             context.transfer_syntax,
         )
-    if isinstance(source, (str, os.PathLike)):
-        source = InstanceFile.check(os.fspath(source))
+    if isinstance(source, PATHS):
+        source = InstanceFile.check(os.fsdecode(source))
     if isinstance(source, InstanceFile):
         context, convert = _choose(association, source, transcode)
         data_set = _converted(source, context, lossy=transcode == "always") if convert else source.data_set()
@@ -134,7 +141,9 @@ def _choose(association: Association, instance: InstanceFile, transcode: Transco
     own = instance.transfer_syntax_uid
     accepted = association.accepted(instance.sop_class_uid)
     if own in accepted:
-        return accepted[own], False
+        if instance.mislabelled and transcode == "never":
+            raise FileError(instance.path, "its data set would have to be re-encoded, which is not asked for")
+        return accepted[own], instance.mislabelled
     if accepted and transcode != "never":
         from dimse.data_set.transcode import targets
 

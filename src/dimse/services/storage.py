@@ -8,7 +8,6 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import suppress
-from typing import Any, Literal
 
 from dimse import uids
 from dimse.association import MESSAGES, Arrived, Association, Refusal
@@ -17,33 +16,41 @@ from dimse.errors import (
     DimseError,
     FileError,
     InvalidResponse,
-    NoPresentationContext,
-    NotSent,
 )
-from dimse.instances import InstanceFile
+from dimse.instances import InstanceFile, Path
 from dimse.message.command import LOW, CStoreRQ, CStoreRSP, Response, encode
 from dimse.message.status import Status
 from dimse.services.handling import PROCESSING_FAILURE, as_status, ask, ask_status, send_status
-from dimse.services.outgoing import FALL_BACK, Outgoing, Source, Transcode, name_of, prepare
+from dimse.services.outcome import Outcome
+from dimse.services.outgoing import FALL_BACK, Outgoing, Source, Transcode, each_of, prepare
 from dimse.services.receiving import LeadingGroupTwo, dropping_group_two
+from dimse.services.sources import AHEAD, Sources
 from dimse.services.store_request import StoreRequest
 from dimse.settings import ProposedContext
 from dimse.sinks import DiscardSink, Sink, SpooledSink
 from dimse.text import one_line
-from dimse.upper_layer.negotiation import PresentationContext
-from dimse.values import field, value
+
+__all__ = [
+    "MOST_OUTSTANDING",
+    "Outcome",
+    "StoreBeginHandler",
+    "StoreHandler",
+    "answer_store",
+    "begin_store",
+    "contexts_for",
+    "store",
+    "store_many",
+]
 
 MOST_OUTSTANDING = 64  # C-STORE requests of ours at one time, however many the peer allows
-
-AHEAD = 65_536  # bytes of a data set that the system takes at once, so that nothing waits for it
 
 OUT_OF_RESOURCES = 0xA700
 DATA_SET_DOES_NOT_MATCH = 0xA900
 CANNOT_UNDERSTAND = 0xC000
 
 
-def contexts_for(paths: Iterable[str | os.PathLike[str] | InstanceFile]) -> tuple[ProposedContext, ...]:
-    """The presentation contexts that these files need.
+def contexts_for(paths: Path | InstanceFile | Iterable[Path | InstanceFile]) -> tuple[ProposedContext, ...]:
+    """Return the presentation contexts that these files need; one path stands for one file.
 
     For each SOP class one context for each transfer syntax of its files, and one more with Explicit and Implicit VR Little Endian
     as the fall-back. They may be more than the 128 that one association takes.
@@ -52,8 +59,8 @@ def contexts_for(paths: Iterable[str | os.PathLike[str] | InstanceFile]) -> tupl
         FileError: A file cannot be sent.
     """
     syntaxes: dict[str, dict[str, None]] = {}
-    for path in paths:
-        instance = path if isinstance(path, InstanceFile) else InstanceFile.check(os.fspath(path))
+    for path in each_of(paths):
+        instance = path if isinstance(path, InstanceFile) else InstanceFile.check(os.fsdecode(path))
         syntaxes.setdefault(instance.sop_class_uid, {})[instance.transfer_syntax_uid] = None
     return tuple(
         ProposedContext(sop_class, proposed)
@@ -63,62 +70,6 @@ def contexts_for(paths: Iterable[str | os.PathLike[str] | InstanceFile]) -> tupl
 
 
 # --- SCU ---
-
-
-State = Literal["stored", "warning", "refused", "unknown", "unsent", "invalid", "already"]
-
-
-@value
-class Outcome:
-    """What became of one instance that was to be stored.
-
-    Attributes:
-        path: Its file, as given.
-        status: The peer's answer; None if there is none.
-        error: Why there is no status: the file cannot be sent, no context fits it (the association stands), or the association
-            ended before the answer came, and it is unknown whether the peer has the instance.
-        sop_instance_uid: Its SOP instance UID; empty where the file was refused before it was known, as for the next two.
-        sop_class_uid: Its SOP class UID.
-        transfer_syntax_uid: The transfer syntax that it is stored in.
-        context: The presentation context that it was sent on, whose transfer syntax it was sent in; None if it was not sent.
-        size: Bytes of its data set: as sent, else as stored; 0 where that is not known.
-        seconds: From the first byte of its request to the peer's answer; 0 without one.
-        attempts: How often it was sent; 0 is never.
-        source: The very object that was given.
-    """
-
-    path: str
-    status: Status | None = None
-    error: DimseError | None = None
-    sop_instance_uid: str = ""
-    sop_class_uid: str = ""
-    transfer_syntax_uid: str = ""
-    context: PresentationContext | None = None
-    size: int = 0
-    seconds: float = 0.0
-    attempts: int = 0
-    source: Any = field(default=None, repr=False)
-
-    @property
-    def state(self) -> State:
-        """The outcome in one word.
-
-        "stored", "warning" (stored, and there is something to know about it), "refused" by the peer, "unknown" (it may or may not
-        have arrived), "unsent" (by no fault of its own), "invalid" (its file), or "already" acknowledged in an earlier run.
-        """
-        if self.status is None:
-            return next((state for errors, state in _STATES if isinstance(self.error, errors)), "unknown")
-        if not self.attempts:
-            return "already"
-        if self.status.is_success:
-            return "stored"
-        return "warning" if self.status.is_warning else "refused"
-
-
-_STATES: tuple[tuple[tuple[type[DimseError], ...], State], ...] = (
-    ((NoPresentationContext, NotSent), "unsent"),
-    ((FileError,), "invalid"),
-)
 
 
 async def store(
@@ -148,7 +99,10 @@ async def store(
         AssociationError: The association ended.
         RemoteProtocolError: What came is no response; the association was aborted.
     """
-    outgoing = prepare(association, source, transcode)
+    if association.calls_in_threads:
+        outgoing = await association.begin_call(prepare, association, source, transcode)
+    else:
+        outgoing = prepare(association, source, transcode)
     async with association.operation():
         request = _request(association, outgoing, priority)
         await _send(association, outgoing, request)
@@ -159,12 +113,11 @@ async def store(
 
 async def store_many(
     association: Association,
-    sources: Iterable[Source],
+    sources: Source | Iterable[Source],
     *,
     priority: int = LOW,
     transcode: Transcode = "lossless",
     ahead: bool = False,
-    outstanding_bytes: int = 0,
     alone: Callable[[Source], bool] | None = None,
 ) -> AsyncIterator[Outcome]:
     """Send SOP instances one after the other; while the peer works on one, the next is opened and checked.
@@ -181,11 +134,11 @@ async def store_many(
     request after the other has it for each of them.
 
     Args:
-        sources, priority, transcode: As for `store`. The next source is asked for when a request has gone out.
+        sources: One as for `store`, or several. The next source is asked for when a request has gone out; on an event loop
+            some files of a list or tuple are made ready ahead of their turn.
+        priority, transcode: As for `store`.
         ahead: Send an instance of `AHEAD` bytes or less before the outcome of the one before it is told, so that the peer need not
             wait for who asks; the association is then taken until the last outcome, as with a window.
-        outstanding_bytes: With a window, no other request goes out while the data sets of those outstanding have so many bytes;
-            0 is without limit.
         alone: With a window, asked for each source whose turn it is: is nothing else to be outstanding while it is? So that it is
             known which one an association dies of.
 
@@ -196,9 +149,9 @@ async def store_many(
         AssociationError, OperationTimeout, RemoteProtocolError: The association ended; what was not yielded was not sent.
         FileError: A file was cut short while it was sent, which ended the association.
     """
-    prepared = _prepare_all(association, sources, transcode)
-    window = _Window(association, priority, outstanding_bytes, ahead, alone)
-    following = next(prepared, None)
+    prepared = Sources(association, each_of(sources), transcode)
+    window = _Window(association, priority, ahead, alone)
+    following = await prepared.next()
     while following is not None:
         try:
             async with association.operation():
@@ -209,12 +162,13 @@ async def store_many(
                             continue
                     elif isinstance(following, Outcome):
                         window.known.append(following)
-                        following = next(prepared, None)
+                        following = await prepared.next()
                     else:
                         await window.send(following)
                         while window.known:
                             yield window.tell()
-                        following = window.take(prepared)
+                        following = await prepared.next()
+                        window.foresee(following)
                         window.look()
                     if not window.under_way:
                         break  # the association is free while its user has the last outcome
@@ -236,7 +190,6 @@ class _Window:
 
     Attributes:
         size: How many requests may be outstanding.
-        size_bytes: From how many bytes of theirs on none is added; 0 is without limit.
         under_way: What was sent and not yet answered, by message ID.
         known: Outcomes that were not told yet; of what was answered, only what they are made of.
     """
@@ -245,7 +198,6 @@ class _Window:
         self,
         association: Association,
         priority: int,
-        size_bytes: int,
         ahead: bool,
         alone: Callable[[Source], bool] | None,
     ) -> None:
@@ -253,8 +205,6 @@ class _Window:
         self._is_taken = ahead or self.size > 1  # nobody else makes a request before the last outcome
         self.under_way: dict[int, Outgoing] = {}
         self.known: deque[Outcome | _Answered] = deque()
-        self.size_bytes = size_bytes
-        self._bytes = 0  # of the data sets that are under way
         self._goes_alone, self._lonely = alone, False
         self._association, self._priority = association, priority
 
@@ -266,17 +216,15 @@ class _Window:
             return False
         if isinstance(following, Outcome):
             return True
-        return not (self._lonely or 0 < self.size_bytes <= self._bytes or self._is_lonely(following))
+        return not (self._lonely or self._is_lonely(following))
 
     def _is_lonely(self, outgoing: Outgoing) -> bool:
         return self._goes_alone is not None and outgoing.source is not None and self._goes_alone(outgoing.source)
 
-    def take(self, prepared: Iterator[Outgoing | Outcome]) -> Outgoing | Outcome | None:
-        """The next one, with its request if that is sure to be the next: while the peer works on another one it costs no time."""
-        following = next(prepared, None)
+    def foresee(self, following: Outgoing | Outcome | None) -> None:
+        """Make the request of the next one if it is sure to be the next: while the peer works on another one it costs no time."""
         if self._is_taken and isinstance(following, Outgoing):
             self._make_request(following)
-        return following
 
     def _make_request(self, outgoing: Outgoing) -> CStoreRQ:
         outgoing.request = request = _request(self._association, outgoing, self._priority)
@@ -287,7 +235,6 @@ class _Window:
         request = outgoing.request or self._make_request(outgoing)
         self.under_way[request.message_id] = outgoing
         self._lonely = self.size > 1 and self._is_lonely(outgoing)
-        self._bytes += outgoing.size
         outgoing.begun = time.monotonic()
         await _send(self._association, outgoing, request)
 
@@ -311,7 +258,6 @@ class _Window:
         outgoing = self.under_way.pop(response.message_id_being_responded_to, None)
         if outgoing is None:
             raise InvalidResponse("C-STORE", "it is the second response to one request")
-        self._bytes -= outgoing.size
         self.known.append((outgoing, _status(response), time.monotonic() - outgoing.begun))
 
     def tell(self) -> Outcome:
@@ -358,37 +304,6 @@ def _outcome(outgoing: Outgoing, status: Status | None, error: DimseError | None
         seconds,
         1,
         outgoing.source,
-    )
-
-
-def _prepare_all(
-    association: Association,
-    sources: Iterable[Source],
-    transcode: Transcode,
-) -> Iterator[Outgoing | Outcome]:
-    for given in sources:
-        source: Source = given
-        try:
-            if isinstance(source, (str, os.PathLike)):
-                source = InstanceFile.check(os.fspath(source))
-            outgoing = prepare(association, source, transcode)
-        except (FileError, NoPresentationContext) as error:
-            yield _not_sent(source, given, error)
-        else:
-            outgoing.source = given
-            yield outgoing
-
-
-def _not_sent(source: Source, given: Source, error: DimseError) -> Outcome:
-    """The outcome of what could not be prepared, as far as it is known."""
-    if isinstance(source, InstanceFile):
-        syntax, size = source.transfer_syntax_uid, source.data_set_size
-    elif isinstance(source, StoreRequest):
-        syntax, size = source.context.transfer_syntax, source.size
-    else:
-        return Outcome(name_of(source), None, error, source=given)
-    return Outcome(
-        name_of(source), None, error, source.sop_instance_uid, source.sop_class_uid, syntax, size=size, source=given
     )
 
 

@@ -198,7 +198,7 @@ def timeouts(arguments: argparse.Namespace) -> settings.Timeouts:
 
 def association_options(options: argparse.Namespace) -> AssociationOptions:
     """What the options of a requestor say of its associations: arguments of `dimse.associate`."""
-    asked: AssociationOptions = {
+    return {
         "calling_ae_title": options.calling_aet,
         "called_ae_title": options.called_aet,
         "timeouts": timeouts(options),
@@ -207,9 +207,6 @@ def association_options(options: argparse.Namespace) -> AssociationOptions:
         "tls": options.tls,
         "identity": options.identity,
     }
-    if getattr(options, "async_ops", None) is not None:
-        asked["async_ops"] = options.async_ops
-    return asked
 
 
 def associate(
@@ -248,8 +245,7 @@ def start_logging(parser: Parser, arguments: argparse.Namespace) -> logging.Logg
         handler.setFormatter(_formatter(arguments.log_format))
         logging.getLogger("dimse").addHandler(handler)
     if arguments.log_phi:
-        for each in (*logging.getLogger("dimse").handlers, *logging.getLogger().handlers):
-            each.addFilter(show_private)
+        show_private()
     level = logging.ERROR
     if arguments.log_level:
         level = logging.getLevelNamesMapping()[arguments.log_level.upper()]

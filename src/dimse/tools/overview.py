@@ -39,6 +39,7 @@ def show_what_would_be_sent(options: argparse.Namespace, paths: Iterable[str | N
                     Finder(
                         paths,
                         recurse=options.recurse,
+                        recurse_hint="-r",
                         raw_transfer_syntax_uid=options.raw_ts,
                         skip_invalid=options.skip_invalid,
                         logger=logger,

@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from typing import IO, Any, get_args
 
 from dimse.closing import Closing
-from dimse.services.storage import Outcome, State
+from dimse.services.outcome import Outcome, State
 from dimse.text import one_line
 
 Row = dict[str, Any]
@@ -63,13 +63,16 @@ class Report(Closing):
         except OSError as error:
             self._failure = error
 
-    def finish(self, *, committed: Mapping[str, bool] | None = None, complete: bool, seconds: float) -> None:
+    def finish(
+        self, *, committed: Mapping[str, bool] | None = None, complete: bool, seconds: float, skipped: int = 0
+    ) -> None:
         """Write the report, all of it or nothing, and wait for the disk. Nothing is added any more.
 
         Args:
             committed: By SOP instance UID: whether the peer committed to keep it (PS3.4 Annex J). Others were not asked for.
             complete: Whether the sending came to its end, and was not broken off.
             seconds: That it took.
+            skipped: Files in folders and archives that are not DICOM.
 
         Raises:
             OSError: It cannot be written; an earlier one stands.
@@ -78,6 +81,7 @@ class Report(Closing):
             "complete": complete,
             "seconds": round(seconds, 3),
             "files": self._count,
+            "skipped": skipped,
             "bytes": self._bytes,
             "outcomes": dict(self._states),
         }

@@ -82,10 +82,12 @@ class Sender:
             self._sum_up(sending, seconds)
             committed = self._verify()
             if report is not None:
-                self._finish(report, committed, complete, seconds)
+                self._finish(report, committed, complete, seconds, sending.skipped.not_dicom)
 
     def _make_sending(self, paths: Iterable[str | None]) -> Sending:
         options = self.options
+        association = common.association_options(options)
+        association["async_ops"] = options.async_ops
         return Sending(
             paths,
             (options.addr, options.port),
@@ -94,6 +96,7 @@ class Sender:
             journal=options.journal,
             any_order=options.any_order,
             recurse=options.recurse,
+            recurse_hint="-r",
             raw_transfer_syntax_uid=options.raw_ts,
             skip_invalid=options.skip_invalid,
             syntaxes=common.syntaxes(options),
@@ -103,7 +106,7 @@ class Sender:
             abort=options.abort,
             announce=self._sent.begin if self._sent else None,
             logger=self.logger,
-            **common.association_options(options),
+            **association,
         )
 
     def _send(self, sending: Sending, report: Report | None) -> None:
@@ -245,7 +248,10 @@ class Sender:
             # The peer is named in the end, where no attempt has helped.
             lines = words(fault.error)
             what = ": ".join(lines[:-1] if fault.stage == "request" else lines)
-            self.logger.warning("%s; trying again in %.1f s", what, fault.again)
+            if self.options.retry:
+                self.logger.warning("%s; trying again in %.1f s", what, fault.again)
+            else:
+                self.logger.warning("%s; going on with another association", what)
         elif fault.stage == "request":
             self.refused = True
             self._refusals[tuple(words(fault.error))] = None
@@ -306,9 +312,9 @@ class Sender:
         except OSError as error:
             self.parser.error(f"cannot write the report {self.options.report}: {error.strerror or error}")
 
-    def _finish(self, report: Report, committed: dict[str, bool], complete: bool, seconds: float) -> None:
+    def _finish(self, report: Report, committed: dict[str, bool], complete: bool, seconds: float, skipped: int) -> None:
         try:
-            report.finish(committed=committed, complete=complete, seconds=seconds)
+            report.finish(committed=committed, complete=complete, seconds=seconds, skipped=skipped)
         except OSError as error:
             self.fell_short = True
             path = one_line(self.options.report)

@@ -113,10 +113,10 @@ def add_files(parser: common.Parser) -> None:
         "--raw-ts",
         metavar="UID",
         type=common.validated(transfer_syntax),
-        help="take files without File Meta Information as data sets in this transfer syntax (UID or keyword)",
+        help="take files that do not say their transfer syntax as data sets in this one (UID or keyword)",
     )
     group.add_argument(
-        "--skip-invalid", action="store_true", help="skip named files that cannot be sent, as in folders"
+        "--skip-invalid", action="store_true", help="skip files that cannot be sent, with a warning for each"
     )
     group.add_argument(
         "--dry-run", action="store_true", help="show what would be proposed and sent, and do not connect"
@@ -148,8 +148,8 @@ def add_sending(parser: common.Parser) -> None:
         "--async-ops",
         metavar="N",
         type=common.validated(settings.validate_async_ops, int),
-        help="propose that N requests may wait for their response at one time; 0 is unlimited"
-        f" ({settings.ASYNC_OPS}, but no further one while those that wait have 1 MiB)",
+        default=1,
+        help="propose that N requests may wait for their response at one time (%(default)s: propose nothing); 0 is unlimited",
     )
     group.add_argument(
         "--retry",

@@ -31,6 +31,8 @@ class AsyncioTransport(Transport):
         executor: Where `def` handlers run; None for the loop's own pool of threads.
     """
 
+    calls_in_threads = True
+
     def __init__(self, connection: socket.socket, executor: Executor | None = None) -> None:
         super().__init__(connection)
         self._executor = executor
@@ -82,6 +84,10 @@ class AsyncioTransport(Transport):
         if inspect.isawaitable(result):
             result = await result
         return cast(T, result)
+
+    def begin_call(self, function: Callable[..., T], *args: Any) -> Awaitable[T]:
+        """Begin a disk operation in the loop's pool of threads."""
+        return self._loop.run_in_executor(None, partial(copy_context().run, function, *args))
 
     async def call_within(self, seconds: float, function: Callable[..., T | Awaitable[T]], *args: Any) -> T:
         """As `call`; a `def` has a thread of its own, for one that hangs is not to take a place in the pool."""

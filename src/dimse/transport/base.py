@@ -48,7 +48,12 @@ class Transport(ABC):
 
     Args:
         connection: A connected socket, or one about to be.
+
+    Attributes:
+        calls_in_threads: Whether `call` runs a `def` in another thread, because an event loop must not wait for it.
     """
+
+    calls_in_threads = False
 
     def __init__(self, connection: socket.socket) -> None:
         connection.setblocking(False)
@@ -67,6 +72,10 @@ class Transport(ABC):
     @abstractmethod
     async def call(self, function: Callable[..., T | Awaitable[T]], *args: Any) -> T:
         """Run a user's handler, `def` or `async def`, or a disk operation that may block."""
+
+    def begin_call(self, function: Callable[..., T], *args: Any) -> Awaitable[T]:
+        """Begin a disk operation that may block, to be awaited later; where it is not run in a thread it begins then."""
+        return self.call(function, *args)
 
     @abstractmethod
     async def call_within(self, seconds: float, function: Callable[..., T | Awaitable[T]], *args: Any) -> T:

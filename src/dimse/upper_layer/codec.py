@@ -1,33 +1,50 @@
-"""Field codecs: an annotated class is a wire structure.
+"""Field codecs: how one field of a PDU or an item stands on the wire (PS3.8 9.3).
 
-A structure of PS3.8 section 9.3 is declared once, its fields in the order of the wire:
-
-    @structure(0x54)
-    class RoleSelection(Structure):
-        sop_class_uid: str = wire(Prefixed(UID))
-        scu_role: int = wire(U8)
-        scp_role: int = wire(U8)
-
-That is a value, its encoder and its decoder. A codec has two methods: `encode(value)` gives bytes, and
-`decode(cursor)` takes them from a `Cursor`, which ends where the structure around it says that it ends. A structure
-class is the codec of its own instances, so structures nest. Numbers are big endian; reserved bytes are sent as zero
-and not tested (PS3.8 9.3.1).
+A codec has two methods: `encode(value)` gives bytes, and `decode(cursor)` takes them from a `Cursor`, which ends where the
+structure around it says that it ends. Numbers are big endian.
 
 What a peer sent wrong is a `RemoteProtocolError`; a value that has no encoding is a `LocalProtocolError` (characters
-outside Latin-1: a `UnicodeEncodeError`, which is a `ValueError`).
+outside Latin-1: a `UnicodeEncodeError`, which is a `ValueError`). Some faults of a peer are tolerated: `Cursor.oddities` collects
+them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, ClassVar, Protocol, Self, TypeVar, dataclass_transform
+from typing import Any, Protocol
 
 from dimse.errors import LocalProtocolError, RemoteProtocolError
-from dimse.values import MISSING, Field, Value, fields, value
+from dimse.text import one_line
 
-# The items of one variable field that are looked at, those that are skipped included: room for every user-information
-# sub-item that makes sense, and an end to the work that a peer can ask for.
-MAXIMUM_ITEMS = 1024
+MOST_ODDITIES = 16  # that are put into words for one PDU
+LONGEST_ODDITY = 200  # characters
+
+
+class LimitPassed(RemoteProtocolError):
+    """A PDU asks for more memory or time than one may: it is refused as a whole, whatever its items tolerate."""
+
+
+class Oddities:
+    """The faults of a peer that are tolerated, each in one line: the first `MOST_ODDITIES`, and a count of the others."""
+
+    __slots__ = ("_more", "_words")
+
+    def __init__(self) -> None:
+        self._words: dict[str, None] = {}
+        self._more = 0
+
+    def add(self, words: str) -> None:
+        """Add a fault. Words that have been added before are not added again."""
+        words = one_line(words, LONGEST_ODDITY)
+        if words in self._words:
+            return
+        if len(self._words) < MOST_ODDITIES:
+            self._words[words] = None
+        else:
+            self._more += 1
+
+    def lines(self) -> tuple[str, ...]:
+        """Return the faults, a line each."""
+        return (*self._words, f"and {self._more} more") if self._more else tuple(self._words)
 
 
 class Cursor:
@@ -35,13 +52,15 @@ class Cursor:
 
     Attributes:
         remaining: Bytes that are left.
+        oddities: The faults that were tolerated, of the whole PDU.
     """
 
-    __slots__ = ("_data", "remaining")
+    __slots__ = ("_data", "oddities", "remaining")
 
-    def __init__(self, data: bytes | memoryview) -> None:
+    def __init__(self, data: bytes | memoryview, oddities: Oddities | None = None) -> None:
         self._data = memoryview(data)
         self.remaining = len(self._data)
+        self.oddities = Oddities() if oddities is None else oddities
 
     def take(self, length: int) -> memoryview:
         """The next `length` bytes.
@@ -54,6 +73,14 @@ class Cursor:
         start = len(self._data) - self.remaining
         self.remaining -= length
         return self._data[start : start + length]
+
+    def part(self, length: int) -> Cursor:
+        """Take the next `length` bytes as a cursor of their own.
+
+        Raises:
+            RemoteProtocolError: There are fewer.
+        """
+        return Cursor(self.take(length), self.oddities)
 
     def rest(self) -> memoryview:
         """All that is left."""
@@ -76,20 +103,37 @@ class Codec(Protocol):
 
 
 class Unsigned:
-    """An unsigned integer of `size` bytes; odd, if so declared."""
+    """An unsigned integer of `size` bytes."""
 
-    def __init__(self, size: int, *, odd: bool = False) -> None:
-        self.size, self.odd = size, odd
+    def __init__(self, size: int) -> None:
+        self.size = size
 
     def encode(self, value: int, /) -> bytes:
-        if not 0 <= value < 256**self.size or (self.odd and value % 2 == 0):
-            raise LocalProtocolError(f"{value} is no {'odd' if self.odd else 'unsigned'} integer of {self.size} bytes")
+        if not 0 <= value < 256**self.size:
+            raise LocalProtocolError(f"{value} is no unsigned integer of {self.size} bytes")
         return value.to_bytes(self.size, "big")
 
     def decode(self, cursor: Cursor, /) -> int:
-        value = int.from_bytes(cursor.take(self.size), "big")
-        if self.odd and value % 2 == 0:
-            raise RemoteProtocolError(f"{value} is not odd")
+        return int.from_bytes(cursor.take(self.size), "big")
+
+
+class ContextID:
+    """A presentation context ID, 1 to 255 (PS3.8 9.3.2.2): odd where we propose it, and any that a peer proposes."""
+
+    def __init__(self, *, proposed: bool) -> None:
+        self.proposed = proposed
+
+    def encode(self, value: int, /) -> bytes:
+        if not 1 <= value <= 255 or (self.proposed and value % 2 == 0):
+            raise LocalProtocolError(f"{value} is not a presentation context ID")
+        return bytes((value,))
+
+    def decode(self, cursor: Cursor, /) -> int:
+        value = U8.decode(cursor)
+        if value == 0:
+            raise RemoteProtocolError("its ID is 0")
+        if self.proposed and value % 2 == 0:
+            cursor.oddities.add(f"Presentation Context {value} has an even ID: it is answered as any other")
         return value
 
 
@@ -106,7 +150,7 @@ class Octets:
 class Text:
     """Characters to the end of the item or field, `minimum` to `maximum` of them.
 
-    Spaces and NULs at the end are dropped: the Standard knows no padding here (PS3.8 Annex F), peers do.
+    Spaces and NULs around them are dropped: the Standard knows no padding here (PS3.8 Annex F), peers do.
 
     Args:
         name: What it is, for the errors.
@@ -123,9 +167,12 @@ class Text:
         return value.encode("latin-1")
 
     def decode(self, cursor: Cursor, /) -> str:
-        value = str(cursor.rest(), "latin-1").rstrip("\0 ")
+        padded = str(cursor.rest(), "latin-1")
+        value = padded.strip("\0 ")
         if self.tested:
             self._test(value, RemoteProtocolError)
+        if value != padded:
+            cursor.oddities.add(f"{self.name} with padding around it: it is dropped")
         return value
 
     def _test(self, value: str, error: type[Exception]) -> None:
@@ -165,10 +212,32 @@ class Prefixed:
         return U16.encode(len(content)) + content
 
     def decode(self, cursor: Cursor, /) -> Any:
-        content = Cursor(cursor.take(U16.decode(cursor)))
+        content = cursor.part(U16.decode(cursor))
         value = self.content.decode(content)
         content.end()
         return value
+
+
+class Trailing:
+    """The last field of a structure, which a peer may leave out.
+
+    Args:
+        content: The codec of the field.
+        absent: Its value where a peer left it out.
+        name: Its name, for what is said of that.
+    """
+
+    def __init__(self, content: Codec, absent: Any, name: str) -> None:
+        self.content, self.absent, self.name = content, absent, name
+
+    def encode(self, value: Any, /) -> bytes:
+        return self.content.encode(value)
+
+    def decode(self, cursor: Cursor, /) -> Any:
+        if cursor.remaining:
+            return self.content.decode(cursor)
+        cursor.oddities.add(f"{self.name} is left out: it is taken as empty")
+        return self.absent
 
 
 class Repeated:
@@ -186,7 +255,7 @@ class Repeated:
         values: list[Any] = []
         while cursor.remaining:
             if len(values) == self.maximum:
-                raise RemoteProtocolError(f"more than {self.maximum} values in one field")
+                raise LimitPassed(f"more than {self.maximum} values in one field")
             values.append(self.element.decode(cursor))
         return tuple(values)
 
@@ -195,208 +264,3 @@ U8, U16, U32 = Unsigned(1), Unsigned(2), Unsigned(4)
 OCTETS = Octets()
 UID = Text("UID", 1, 64)
 OPTIONAL_UID = Text("UID", 0, 64)
-
-
-class Item:
-    """The items of one type in a variable field: one value if there may be one at most, else a tuple.
-
-    Args:
-        item_type: The first byte of the item.
-        content: The codec of what follows the item's length.
-        minimum: How many there are at least. A single item that need not be there is read as an empty one.
-        maximum: How many there are at most.
-    """
-
-    def __init__(self, item_type: int, content: Codec, *, minimum: int = 1, maximum: int = 1) -> None:
-        self.item_type, self.content, self.minimum, self.maximum = item_type, content, minimum, maximum
-
-    def encode(self, value: Any, /) -> bytes:
-        """The items of a field whose value is `value`."""
-        values = (value,) if self.maximum == 1 else value
-        self.test(len(values), LocalProtocolError)
-        return b"".join(map(self.encode_one, values))
-
-    def encode_one(self, value: Any) -> bytes:
-        """One item: type, a reserved byte, length, content (PS3.8 9.3.2)."""
-        content = self.content.encode(value)
-        return bytes((self.item_type, 0)) + U16.encode(len(content)) + content
-
-    def gather(self, values: list[Any]) -> Any:
-        """The value of the field whose items have `values`."""
-        if self.maximum > 1:
-            return tuple(values)
-        return values[0] if values else self.content.decode(Cursor(b""))
-
-    def test(self, count: int, error: type[Exception]) -> None:
-        """Raise `error` if there may not be `count` of them."""
-        if not self.minimum <= count <= self.maximum:
-            raise error(f"{count} items of type {self.item_type:02X}H, not {self.minimum} to {self.maximum}")
-
-
-def read_items(cursor: Cursor, items: Mapping[int, Item]) -> Iterator[tuple[int, Any]]:
-    """The type and value of each of `items` that comes, in any order, until the cursor ends.
-
-    Items of other types are skipped: a receiver ignores what it does not recognize (PS3.8 9.3.1, D.2).
-
-    Raises:
-        RemoteProtocolError: An item is malformed, or there are too few or too many of them.
-    """
-    counts = dict.fromkeys(items, 0)
-    seen = 0
-    while cursor.remaining:
-        seen += 1
-        if seen > MAXIMUM_ITEMS:
-            raise RemoteProtocolError(f"more than {MAXIMUM_ITEMS} items")
-        item_type, _ = cursor.take(2)
-        content = Cursor(cursor.take(U16.decode(cursor)))
-        item = items.get(item_type)
-        if item is None:
-            continue
-        counts[item_type] += 1
-        if counts[item_type] > item.maximum:
-            break  # what has been counted so far is refused below
-        yield item_type, item.content.decode(content)
-        content.end()
-    for item_type, item in items.items():
-        item.test(counts[item_type], RemoteProtocolError)
-
-
-def read_variable_field(cursor: Cursor, items: Mapping[str, Item]) -> dict[str, Any]:
-    """The values of the fields whose names and items are `items`, from all that is left."""
-    found: dict[int, list[Any]] = {item.item_type: [] for item in items.values()}
-    for item_type, content in read_items(cursor, {item.item_type: item for item in items.values()}):
-        found[item_type].append(content)
-    return {name: item.gather(found[item.item_type]) for name, item in items.items()}
-
-
-class Choice:
-    """A variable field with structures of several types as its items: a tuple of them, in their order."""
-
-    def __init__(self, *items: Item) -> None:
-        self.items = {item.item_type: item for item in items}
-
-    def encode(self, values: tuple[Structure, ...], /) -> bytes:
-        types = [value.wire_type for value in values]
-        if not self.items.keys() >= set(types):
-            raise LocalProtocolError("an item that does not belong here")
-        for item_type, item in self.items.items():
-            item.test(types.count(item_type), LocalProtocolError)
-        return b"".join(self.items[value.wire_type].encode_one(value) for value in values)
-
-    def decode(self, cursor: Cursor, /) -> tuple[Any, ...]:
-        return tuple(value for _, value in read_items(cursor, self.items))
-
-
-class Wire(Field):
-    """What is declared of a structure's field; see `wire`."""
-
-    __slots__ = ("codec", "reserved")
-
-    def __init__(self, codec: Codec | Item, reserved: int, default: Any, kw_only: bool, secret: bool) -> None:
-        Field.__init__(self, default, None, not secret, kw_only)
-        self.codec, self.reserved = codec, reserved
-
-
-def wire(
-    codec: Codec | Item, *, reserved: int = 0, default: Any = MISSING, kw_only: bool = False, secret: bool = False
-) -> Any:
-    """The field of a structure.
-
-    Args:
-        codec: How it stands on the wire. Items come after all other fields.
-        reserved: How many reserved bytes follow it.
-        default: Its value where none is given.
-        kw_only: Whether it is given by name only: the arguments need not have the order of the wire.
-        secret: Whether it is kept out of `repr`.
-    """
-    return Wire(codec, reserved, default, kw_only, secret)
-
-
-class Structure(Value):
-    """The base of what `structure` makes: values, and their bytes.
-
-    Attributes:
-        wire_type: The PDU type or item type.
-    """
-
-    __slots__ = ()
-
-    wire_type: ClassVar[int]
-    _reserved: ClassVar[int]
-    _extensible: ClassVar[bool]
-    _plain: ClassVar[Mapping[str, tuple[Codec, int]]]  # the fields that are no items, and the reserved bytes after each
-    _items: ClassVar[Mapping[str, Item]]
-
-    def encode(self) -> bytes:
-        """The bytes after the length field.
-
-        Raises:
-            LocalProtocolError: A value has no encoding.
-        """
-        try:
-            parts = [bytes(self._reserved)]
-            for name, (codec, reserved) in self._plain.items():
-                parts += codec.encode(getattr(self, name)), bytes(reserved)
-            parts += [item.encode(getattr(self, name)) for name, item in self._items.items()]
-            self._test(LocalProtocolError)
-        except LocalProtocolError as error:
-            raise LocalProtocolError(f"{type(self).__name__}: {error}") from error
-        return b"".join(parts)
-
-    @classmethod
-    def decode(cls, cursor: Cursor, /) -> Self:
-        """The structure whose bytes after the length field are in `cursor`, to its end.
-
-        Raises:
-            RemoteProtocolError: They are not one.
-        """
-        try:
-            cursor.take(cls._reserved)
-            values: dict[str, Any] = {}
-            for name, (codec, reserved) in cls._plain.items():
-                values[name] = codec.decode(cursor)
-                cursor.take(reserved)
-            if cls._items:
-                values |= cls._decode_items(cursor)
-            if cls._extensible:
-                cursor.rest()
-            cursor.end()
-            decoded = cls(**values)
-            decoded._test(RemoteProtocolError)
-        except RemoteProtocolError as error:
-            raise RemoteProtocolError(f"{cls.__name__}: {error}") from error
-        return decoded
-
-    @classmethod
-    def _decode_items(cls, cursor: Cursor) -> dict[str, Any]:
-        """The fields that are items, by name."""
-        return read_variable_field(cursor, cls._items)
-
-    def _test(self, error: type[Exception]) -> None:
-        """Raise `error` if the values do not go together."""
-
-
-S = TypeVar("S", bound=Structure)
-
-
-@dataclass_transform(frozen_default=True, field_specifiers=(wire,))
-def structure(wire_type: int, *, reserved: int = 0, extensible: bool = False) -> Callable[[type[S]], type[S]]:
-    """Make a class whose annotated fields are given by `wire` a structure.
-
-    Args:
-        wire_type: The PDU type or item type.
-        reserved: How many reserved bytes precede the first field.
-        extensible: Whether more may follow that a later version of the Standard adds; it is ignored.
-    """
-
-    def make(cls: type[S]) -> type[S]:
-        made = value(cls)
-        made.wire_type, made._reserved, made._extensible = wire_type, reserved, extensible
-        declared = {name: field for name, field in fields(made).items() if isinstance(field, Wire)}
-        made._items = {name: field.codec for name, field in declared.items() if isinstance(field.codec, Item)}
-        made._plain = {
-            name: (field.codec, field.reserved) for name, field in declared.items() if not isinstance(field.codec, Item)
-        }
-        return made
-
-    return make

@@ -1,19 +1,18 @@
 """What two AEs agree on when an association is made (PS3.8 7.1, PS3.7 Annex D): pure functions, one side each.
 
 The requestor builds its A-ASSOCIATE-RQ with `propose` and reads the answer with `conclude`; the acceptor does both with `answer`.
+What a peer says wrong in one place is tolerated as docs/design.md has it, and noted in `Negotiated.oddities`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TypeVar
+from collections.abc import Sequence
 
 from dimse import uids
-from dimse.errors import IdentityNotConfirmed, RefusedContexts, RemoteProtocolError, UnusableMaximumLength
+from dimse.errors import IdentityNotConfirmed, RefusedContexts, RemoteProtocolError
 from dimse.settings import (
     IMPLEMENTATION_CLASS_UID,
     IMPLEMENTATION_VERSION_NAME,
-    LEAST_SEND_LENGTH,
     MOST_CONTEXTS,
     Acceptor,
     ExtendedNegotiation,
@@ -22,7 +21,18 @@ from dimse.settings import (
     UserIdentity,
 )
 from dimse.upper_layer import pdu
-from dimse.values import value
+from dimse.upper_layer.codec import Oddities
+from dimse.upper_layer.user_information import (
+    extended,
+    find,
+    find_all,
+    first,
+    narrower,
+    selected_roles,
+    send_length,
+    window_of,
+)
+from dimse.values import replace, value
 
 # Result/Reason of a presentation context in an A-ASSOCIATE-AC (PS3.8 Table 9-18)
 ACCEPTANCE, USER_REJECTION, NO_REASON, ABSTRACT_SYNTAX_NOT_SUPPORTED, TRANSFER_SYNTAXES_NOT_SUPPORTED = range(5)
@@ -33,6 +43,9 @@ CONTEXT_RESULTS = (
     "Rejected - Abstract Syntax Not Supported",
     "Rejected - Transfer Syntax Not Supported",
 )
+UNUSABLE = 256
+"""Our own result for a context that the peer accepted with a transfer syntax that was not proposed, or with none."""
+UNUSABLE_IN_WORDS = "Accepted, but not with one of these transfer syntaxes"
 
 
 @value
@@ -40,9 +53,9 @@ class PresentationContext:
     """A presentation context after negotiation (PS3.8 7.1.1.13, 7.1.1.14).
 
     Attributes:
-        context_id: Odd, 1 to 255.
-        abstract_syntax: The SOP class.
-        result: 0 accepted; otherwise why not (`CONTEXT_RESULTS`).
+        context_id: 1 to 255; odd, unless a peer proposed it.
+        abstract_syntax: The SOP class; empty if a peer proposed one that cannot be read.
+        result: 0 accepted; otherwise why not (`CONTEXT_RESULTS`, `UNUSABLE`).
         transfer_syntax: The accepted one; empty if the context was refused.
         proposed_transfer_syntaxes: What the requestor proposed.
         requestor_is_scu: May the requestor act as SCU of the SOP class here?
@@ -94,6 +107,8 @@ class Negotiated:
         performed: Operations that the peer may have outstanding; 0 is unlimited.
         extended: The peer's service-class application information.
         identity_response: The acceptor's answer to a user identity; None if it gave none.
+        oddities: The faults of the peer that this side tolerated while it negotiated, a line each. Those that were tolerated
+            while the PDU was read are in its own `oddities`.
     """
 
     contexts: dict[int, PresentationContext]
@@ -104,6 +119,7 @@ class Negotiated:
     performed: int = 1
     extended: tuple[ExtendedNegotiation, ...] = ()
     identity_response: bytes | None = None
+    oddities: tuple[str, ...] = ()
 
     def accepted(self, abstract_syntax: str | None = None) -> list[PresentationContext]:
         """The accepted contexts, all of them or those of one abstract syntax."""
@@ -112,19 +128,6 @@ class Negotiated:
             for context in self.contexts.values()
             if context.accepted and abstract_syntax in (None, context.abstract_syntax)
         ]
-
-
-_Item = TypeVar("_Item", bound=pdu.UserInformationItem)
-
-
-def find(items: Iterable[pdu.UserInformationItem], kind: type[_Item]) -> _Item | None:
-    """The user information item of a kind, if it is there."""
-    return next((item for item in items if isinstance(item, kind)), None)
-
-
-def find_all(items: Iterable[pdu.UserInformationItem], kind: type[_Item]) -> list[_Item]:
-    """Every user information item of a kind."""
-    return [item for item in items if isinstance(item, kind)]
 
 
 # --- the requestor ---
@@ -159,49 +162,42 @@ def conclude(requestor: Requestor, request: pdu.AssociateRQ, accept: pdu.Associa
     """What an A-ASSOCIATE-AC makes of our request.
 
     Raises:
-        RemoteProtocolError: It answers what was not asked: another context ID, a transfer syntax that was not proposed.
+        RemoteProtocolError: It answers one context twice, and not in the same words.
         UnusableMaximumLength: The peer's maximum length is too small to send anything in.
-        RefusedContexts: No context was accepted.
-        IdentityNotConfirmed: The user identity was not answered, though that was asked for.
+        RefusedContexts: No context was accepted in a way that can be used.
+        IdentityNotConfirmed: The user identity was not answered, or twice in different words, though that was asked for.
     """
-    answers: dict[int, pdu.PresentationContextAC] = {}
-    proposed = {context.context_id: context for context in request.presentation_contexts}
-    for answered in accept.presentation_contexts:
-        if answered.context_id not in proposed:
-            raise RemoteProtocolError(f"presentation context {answered.context_id} was not proposed", abort_source=0)
-        if answered.context_id in answers:
-            raise RemoteProtocolError(f"presentation context {answered.context_id} is answered twice", abort_source=0)
-        if (
-            answered.result == ACCEPTANCE
-            and answered.transfer_syntax not in proposed[answered.context_id].transfer_syntaxes
-        ):
-            raise RemoteProtocolError(
-                f"presentation context {answered.context_id} was accepted with a transfer syntax that was not proposed:"
-                f" {answered.transfer_syntax}",
-                abort_source=0,
-            )
-        answers[answered.context_id] = answered
-
+    odd = Oddities()
+    answers = _answers(request, accept, odd)
+    items = accept.user_information
     offered = {role.sop_class_uid: role for role in requestor.roles}
     roles = {
-        role.sop_class_uid: _both(offered[role.sop_class_uid], role)
-        for role in find_all(accept.user_information, pdu.RoleSelection)
-        if role.sop_class_uid in offered
+        sop_class_uid: _both(offered[sop_class_uid], role)
+        for sop_class_uid, role in selected_roles(items, odd).items()
+        if sop_class_uid in offered
     }
     contexts = {
-        context_id: _concluded(context, answers.get(context_id), roles.get(context.abstract_syntax))
-        for context_id, context in proposed.items()
+        context.context_id: _concluded(
+            context, answers.get(context.context_id), roles.get(context.abstract_syntax), odd
+        )
+        for context in request.presentation_contexts
     }
-    window = find(accept.user_information, pdu.AsynchronousOperationsWindow)
-    identity = find(accept.user_information, pdu.UserIdentityAC)
+    if accept.application_context not in ("", request.application_context):
+        odd.add("the Application Context is another one than was proposed: it is without significance here")
+    window = window_of(items, odd)
+    confirmations = set(find_all(items, pdu.UserIdentityAC))
+    if len(confirmations) > 1:
+        odd.add("User Identity response (59H) comes more than once, and not in the same words: it confirms nothing")
+    identity = confirmations.pop() if len(confirmations) == 1 else None
     negotiated = Negotiated(
         contexts=contexts,
-        peer=_who_the_peer_is(request.called_ae_title, accept.user_information),
+        peer=_who_the_peer_is(request.called_ae_title, items, odd),
         called_ae_title=request.called_ae_title,
-        send_length=_send_length(accept.user_information, requestor.maximum_send_length),
-        invoked=_narrower(window.maximum_invoked, requestor.async_ops) if window else 1,
-        extended=_extended(accept.user_information),
+        send_length=send_length(items, requestor.maximum_send_length, odd),
+        invoked=narrower(window.maximum_invoked, requestor.async_ops) if window else 1,
+        extended=extended(items, odd),
         identity_response=identity.server_response if identity else None,
+        oddities=odd.lines(),
     )
     if not negotiated.accepted():
         raise RefusedContexts([describe_refusal(context) for context in contexts.values()])
@@ -210,13 +206,39 @@ def conclude(requestor: Requestor, request: pdu.AssociateRQ, accept: pdu.Associa
     return negotiated
 
 
+def _answers(request: pdu.AssociateRQ, accept: pdu.AssociateAC, odd: Oddities) -> dict[int, pdu.PresentationContextAC]:
+    """Return the answer to each proposed context, by its ID; a context that the peer does not mention has none.
+
+    Raises:
+        RemoteProtocolError: Two answers to one context contradict each other.
+    """
+    proposed = {context.context_id for context in request.presentation_contexts}
+    answers: dict[int, pdu.PresentationContextAC] = {}
+    for answered in accept.presentation_contexts:
+        context_id, accepted = answered.context_id, answered.result == ACCEPTANCE
+        if context_id not in proposed:
+            done = "accepted" if accepted else "refused"
+            odd.add(f"Presentation Context {context_id} was {done} and never proposed: that is ignored")
+            continue
+        # The transfer syntax of a refused context is without significance.
+        said = answered if accepted else replace(answered, transfer_syntax="")
+        if answers.setdefault(context_id, said) != said:
+            raise RemoteProtocolError(
+                f"presentation context {context_id} is answered twice, and not in the same words", abort_source=0
+            )
+        if answers[context_id] is not said:
+            odd.add(f"Presentation Context {context_id} is answered twice in the same words: that counts once")
+    return answers
+
+
 def describe_refusal(context: PresentationContext) -> str:
     """One refused presentation context and why, in one line."""
-    reason = (
-        CONTEXT_RESULTS[context.result]
-        if context.result < len(CONTEXT_RESULTS)
-        else f"(unknown result {context.result})"
-    )
+    if context.result == UNUSABLE:
+        reason = UNUSABLE_IN_WORDS
+    elif context.result < len(CONTEXT_RESULTS):
+        reason = CONTEXT_RESULTS[context.result]
+    else:
+        reason = f"(unknown result {context.result})"
     proposed = ", ".join(uids.name(uid) for uid in context.proposed_transfer_syntaxes)
     if context.result == NO_REASON:
         reason += " - No Reason Given"
@@ -224,12 +246,21 @@ def describe_refusal(context: PresentationContext) -> str:
 
 
 def _concluded(
-    proposed: pdu.PresentationContextRQ, answer: pdu.PresentationContextAC | None, role: pdu.RoleSelection | None
+    proposed: pdu.PresentationContextRQ,
+    answer: pdu.PresentationContextAC | None,
+    role: pdu.RoleSelection | None,
+    odd: Oddities,
 ) -> PresentationContext:
     # A context that the acceptor does not mention is refused without a reason.
     if answer is None:
         return _context(proposed, role, NO_REASON)
-    return _context(proposed, role, answer.result, answer.transfer_syntax if answer.result == ACCEPTANCE else "")
+    if answer.result != ACCEPTANCE or answer.transfer_syntax in proposed.transfer_syntaxes:
+        return _context(proposed, role, answer.result, answer.transfer_syntax)
+    chosen = f"with the transfer syntax {answer.transfer_syntax}, which was not proposed"
+    if not answer.transfer_syntax:
+        chosen = "without a transfer syntax"
+    odd.add(f"Presentation Context {proposed.context_id} was accepted {chosen}: it is not used")
+    return _context(proposed, role, UNUSABLE)
 
 
 # --- the acceptor ---
@@ -260,15 +291,19 @@ def answer(
     if refused is not None:
         return refused
     verified = user_identity(request) if identity_response is not None else None
-    roles = _roles(acceptor, request)
+    odd = Oddities()
+    roles = _roles(acceptor, request, odd)
     contexts = {
-        context.context_id: _accepted(acceptor, context, roles.get(context.abstract_syntax))
+        context.context_id: _accepted(acceptor, context, roles.get(context.abstract_syntax), odd)
         for context in request.presentation_contexts
     }
+    if len(contexts) < len(request.presentation_contexts):
+        odd.add("a Presentation Context is proposed twice in the same words: it is answered once")
     items = _who_we_are(acceptor.maximum_length)
-    invoked, performed = _windows(acceptor, request)
-    if find(request.user_information, pdu.AsynchronousOperationsWindow) and (invoked, performed) != (1, 1):
-        items.append(pdu.AsynchronousOperationsWindow(performed, invoked))
+    window = window_of(request.user_information, odd)
+    performed = narrower(window.maximum_invoked, acceptor.async_ops) if window else 1
+    if performed != 1:
+        items.append(pdu.AsynchronousOperationsWindow(performed, 1))
     items += roles.values()
     if verified is not None and verified.positive_response_requested and identity_response is not None:
         items.append(pdu.UserIdentityAC(identity_response))
@@ -276,45 +311,71 @@ def answer(
         request.called_ae_title,
         request.calling_ae_title,
         tuple(
-            # The transfer syntax of a refused context is not significant; the first proposed one satisfies every decoder.
-            pdu.PresentationContextAC(
-                context.context_id, context.result, context.transfer_syntax or context.proposed_transfer_syntaxes[0]
-            )
+            pdu.PresentationContextAC(context.context_id, context.result, _answered_syntax(context))
             for context in contexts.values()
         ),
         tuple(items),
     )
     negotiated = Negotiated(
         contexts=contexts,
-        peer=_who_the_peer_is(request.calling_ae_title, request.user_information, verified.user if verified else ""),
+        peer=_who_the_peer_is(
+            request.calling_ae_title, request.user_information, odd, verified.user if verified else ""
+        ),
         called_ae_title=request.called_ae_title,
-        send_length=_send_length(request.user_information, acceptor.maximum_send_length),
-        invoked=invoked,
+        send_length=send_length(request.user_information, acceptor.maximum_send_length, odd),
         performed=performed,
-        extended=_extended(request.user_information),
+        extended=extended(request.user_information, odd),
+        oddities=odd.lines(),
     )
     return accept, negotiated
 
 
+def _answered_syntax(context: PresentationContext) -> str:
+    """Return the transfer syntax to answer a context with.
+
+    That of a refused context is without significance. The first one that was proposed satisfies every decoder, and so does the
+    default one where none could be read.
+    """
+    return context.transfer_syntax or next(iter(context.proposed_transfer_syntaxes), uids.ImplicitVRLittleEndian)
+
+
 def rejection(acceptor: Acceptor, request: pdu.AssociateRQ) -> pdu.AssociateRJ | None:
     """Why the request as a whole is refused, if it is (PS3.8 Table 9-21)."""
-    ids = [context.context_id for context in request.presentation_contexts]
+    contexts = request.presentation_contexts
     if request.application_context != uids.ApplicationContextName:
         return pdu.AssociateRJ(result=1, source=1, reason=2)
-    if len(ids) > MOST_CONTEXTS or len(ids) != len(set(ids)):
+    if len(contexts) > MOST_CONTEXTS or len(set(contexts)) > len({context.context_id for context in contexts}):
         return pdu.AssociateRJ(result=1, source=2, reason=1)
     titles = acceptor.calling_ae_titles
     if not request.calling_ae_title or (titles and request.calling_ae_title not in titles):
         return pdu.AssociateRJ(result=1, source=1, reason=3)
     if acceptor.require_called and request.called_ae_title != acceptor.ae_title:
         return pdu.AssociateRJ(result=1, source=1, reason=7)
+    if identity_fault(request):
+        return pdu.AssociateRJ(result=1, source=1, reason=1)
     return None
 
 
+def identity_fault(request: pdu.AssociateRQ) -> str:
+    """Return why the user identity of a request cannot be used, in words; empty if it can, or there is none.
+
+    Such a request is rejected even where no identity is asked for: it is not anonymous.
+    """
+    identities = set(find_all(request.user_information, pdu.UserIdentityRQ))
+    if len(identities) > 1:
+        return "its user identity (58H) comes more than once, and not in the same words"
+    return "its user identity (58H) is empty or cannot be read" if any(not one.primary for one in identities) else ""
+
+
 def _accepted(
-    acceptor: Acceptor, proposed: pdu.PresentationContextRQ, role: pdu.RoleSelection | None
+    acceptor: Acceptor, proposed: pdu.PresentationContextRQ, role: pdu.RoleSelection | None, odd: Oddities
 ) -> PresentationContext:
-    if proposed.abstract_syntax not in acceptor.contexts and not acceptor.accept_unknown:
+    if not (proposed.abstract_syntax and proposed.transfer_syntaxes):
+        odd.add(
+            f"Presentation Context {proposed.context_id} lacks an abstract or a transfer syntax that can be read: it is refused"
+        )
+    known = proposed.abstract_syntax in acceptor.contexts or (acceptor.accept_unknown and proposed.abstract_syntax)
+    if not known:
         return _context(proposed, role, ABSTRACT_SYNTAX_NOT_SUPPORTED)
     chosen = _chosen_syntax(acceptor, proposed.transfer_syntaxes)
     return _context(proposed, role, ACCEPTANCE if chosen else TRANSFER_SYNTAXES_NOT_SUPPORTED, chosen)
@@ -336,21 +397,11 @@ def _chosen_syntax(acceptor: Acceptor, proposed: tuple[str, ...]) -> str:
     )
 
 
-def _roles(acceptor: Acceptor, request: pdu.AssociateRQ) -> dict[str, pdu.RoleSelection]:
+def _roles(acceptor: Acceptor, request: pdu.AssociateRQ, odd: Oddities) -> dict[str, pdu.RoleSelection]:
     """Our answers to the role selection items: of what was offered, what `acceptor` allows (PS3.7 D.3.3.4)."""
     allowed = {role.sop_class_uid: role for role in acceptor.roles}
-    answers = {}
-    for item in find_all(request.user_information, pdu.RoleSelection):
-        mine = allowed.get(item.sop_class_uid)
-        if mine is not None:
-            answers[item.sop_class_uid] = _both(mine, item)
-    return answers
-
-
-def _windows(acceptor: Acceptor, request: pdu.AssociateRQ) -> tuple[int, int]:
-    """Operations that we may have outstanding, and that the requestor may (PS3.7 D.3.3.3)."""
-    window = find(request.user_information, pdu.AsynchronousOperationsWindow)
-    return 1, _narrower(window.maximum_invoked, acceptor.async_ops) if window else 1
+    offered = selected_roles(request.user_information, odd)
+    return {uid: _both(allowed[uid], role) for uid, role in offered.items() if uid in allowed}
 
 
 # --- both ---
@@ -376,11 +427,6 @@ def _both(ours: Role, theirs: pdu.RoleSelection) -> pdu.RoleSelection:
     return pdu.RoleSelection(ours.sop_class_uid, ours.scu & theirs.scu_role, ours.scp & theirs.scp_role)
 
 
-def _narrower(one: int, other: int) -> int:
-    """The narrower of two asynchronous operations windows; 0 is unlimited (PS3.7 D.3.3.3)."""
-    return min(one, other) if one and other else one or other
-
-
 def _who_we_are(maximum_length: int) -> list[pdu.UserInformationItem]:
     return [
         pdu.MaximumLength(maximum_length),
@@ -389,23 +435,7 @@ def _who_we_are(maximum_length: int) -> list[pdu.UserInformationItem]:
     ]
 
 
-def _who_the_peer_is(ae_title: str, items: tuple[pdu.UserInformationItem, ...], user: str = "") -> Peer:
-    class_uid = find(items, pdu.ImplementationClassUID)
-    version = find(items, pdu.ImplementationVersionName)
+def _who_the_peer_is(ae_title: str, items: Sequence[pdu.UserInformationItem], odd: Oddities, user: str = "") -> Peer:
+    class_uid = first(items, pdu.ImplementationClassUID, "Implementation Class UID (52H)", odd)
+    version = first(items, pdu.ImplementationVersionName, "Implementation Version Name (55H)", odd)
     return Peer(ae_title, class_uid.uid if class_uid else "", version.name if version else "", user=user)
-
-
-def _send_length(items: tuple[pdu.UserInformationItem, ...], cap: int) -> int:
-    """The peer's maximum length (PS3.8 D.1: it does not count the PDU's header; 0 or none is no limit), below our own cap."""
-    announced = find(items, pdu.MaximumLength)
-    length = announced.length if announced else 0
-    if 0 < length < LEAST_SEND_LENGTH:
-        raise UnusableMaximumLength(f"the peer's maximum length of {length} bytes is too small to send anything in")
-    return min(length, cap) if length else cap
-
-
-def _extended(items: tuple[pdu.UserInformationItem, ...]) -> tuple[ExtendedNegotiation, ...]:
-    return tuple(
-        ExtendedNegotiation(item.sop_class_uid, item.information)
-        for item in find_all(items, pdu.SOPClassExtendedNegotiation)
-    )

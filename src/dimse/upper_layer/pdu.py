@@ -3,6 +3,8 @@
 P-DATA-TF, which moves everything else, is in `pdata`. UIDs, AE titles and names are text as the peer sent it, one
 character a byte (Latin-1), without padding: data, never to be trusted. Which values are acceptable is for `negotiation`
 to say; here is only what can be read.
+
+The declarations say too what is tolerated of a peer, item by item. The rule and the whole table are in docs/design.md.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import get_args
 
-from dimse.errors import RemoteProtocolError
+from dimse.errors import LocalProtocolError, RemoteProtocolError
 from dimse.uids import ApplicationContextName
 from dimse.upper_layer.codec import (
     OCTETS,
@@ -20,18 +22,15 @@ from dimse.upper_layer.codec import (
     U32,
     UID,
     AETitle,
-    Choice,
+    ContextID,
     Cursor,
-    Item,
     Prefixed,
     Repeated,
-    Structure,
     Text,
-    Unsigned,
-    read_variable_field,
-    structure,
-    wire,
+    Trailing,
 )
+from dimse.upper_layer.structure import DROPPED, FIRST, JOINED, Choice, Item, Structure, structure, wire
+from dimse.values import field
 
 # How many of each may come. There are IDs for 128 presentation contexts; twice as many can be read, so that a peer that
 # proposes too many is told so by a rejection.
@@ -39,47 +38,49 @@ MAXIMUM_CONTEXTS = 256
 MAXIMUM_TRANSFER_SYNTAXES = 64
 MAXIMUM_NEGOTIATIONS = 128
 MAXIMUM_RELATED_GENERAL_SOP_CLASSES = 64
+MAXIMUM_USER_INFORMATIONS = 4  # one is due; several are read as one
 
-CONTEXT_ID = Unsigned(1, odd=True)
 VERSION_NAME = Text("Implementation version name", 1, 16, tested=False)
 
 
-@structure(0x20)
+@structure(0x20, forgiving=True)
 class PresentationContextRQ(Structure):
-    """A presentation context that is proposed (PS3.8 9.3.2.2)."""
+    """A presentation context that is proposed (PS3.8 9.3.2.2).
 
-    context_id: int = wire(CONTEXT_ID, reserved=3)
-    abstract_syntax: str = wire(Item(0x30, UID))
-    transfer_syntaxes: tuple[str, ...] = wire(Item(0x40, UID, maximum=MAXIMUM_TRANSFER_SYNTAXES))
+    Attributes:
+        context_id: From 1 to 255; odd, unless a peer proposes it.
+        abstract_syntax: The SOP class; empty if the peer's cannot be read.
+        transfer_syntaxes: At least one, unless none of the peer's can be read.
+    """
+
+    context_id: int = wire(ContextID(proposed=True), reserved=3)
+    abstract_syntax: str = wire(Item(0x30, UID, "Abstract Syntax", missing="", unreadable="", contradictory=""))
+    transfer_syntaxes: tuple[str, ...] = wire(
+        Item(0x40, UID, "Transfer Syntax", maximum=MAXIMUM_TRANSFER_SYNTAXES, missing=(), unreadable=DROPPED)
+    )
 
 
-@structure(0x21)
+@structure(0x21, forgiving=True)
 class PresentationContextAC(Structure):
     """The answer to a presentation context (PS3.8 9.3.3.2).
 
     Attributes:
+        context_id: That of the proposed context.
         result: 0 acceptance, 1 user rejection, 2 no reason, 3 abstract syntax not supported, 4 transfer syntaxes not
             supported.
-        transfer_syntax: The one that was chosen; without significance, and possibly empty, unless accepted.
+        transfer_syntax: The one that was chosen. It is without significance, and possibly empty, unless the context was
+            accepted; empty too where a peer accepted a context without one that can be read.
     """
 
-    context_id: int = wire(CONTEXT_ID, reserved=1)
+    context_id: int = wire(ContextID(proposed=False), reserved=1)
     result: int = wire(U8, reserved=1)
-    transfer_syntax: str = wire(Item(0x40, OPTIONAL_UID, minimum=0))
+    # It has no name: of a refused context it is not tested (PS3.8 Table 9-18), and of an accepted one `negotiation` tells.
+    transfer_syntax: str = wire(Item(0x40, OPTIONAL_UID, minimum=0, missing="", unreadable="", contradictory=""))
 
-    @classmethod
-    def _decode_items(cls, cursor: Cursor) -> dict[str, object]:
-        """One transfer syntax, or none: of a refused context even a wrong one is not tested (PS3.8 Table 9-18)."""
-        try:
-            return read_variable_field(cursor, cls._items)
-        except RemoteProtocolError:
-            cursor.rest()
-            return {"transfer_syntax": ""}
-
-    def _test(self, error: type[Exception]) -> None:
+    def _test(self) -> None:
         """An accepted context has a transfer syntax."""
         if self.result == 0 and not self.transfer_syntax:
-            raise error("accepted without one transfer syntax")
+            raise LocalProtocolError("accepted without one transfer syntax")
 
 
 @structure(0x51)
@@ -93,7 +94,7 @@ class MaximumLength(Structure):
 class ImplementationClassUID(Structure):
     """Which implementation this is (PS3.7 D.3.3.2.1)."""
 
-    uid: str = wire(OPTIONAL_UID)
+    uid: str = wire(UID)
 
 
 @structure(0x53)
@@ -138,7 +139,12 @@ class SOPClassCommonExtendedNegotiation(Structure):
     sop_class_uid: str = wire(Prefixed(UID))
     service_class_uid: str = wire(Prefixed(UID))
     related_general_sop_class_uids: tuple[str, ...] = wire(
-        Prefixed(Repeated(Prefixed(UID), MAXIMUM_RELATED_GENERAL_SOP_CLASSES)), default=()
+        Trailing(
+            Prefixed(Repeated(Prefixed(UID), MAXIMUM_RELATED_GENERAL_SOP_CLASSES)),
+            (),
+            "the last list of a SOP Class Common Extended Negotiation (57H)",
+        ),
+        default=(),
     )
 
 
@@ -183,29 +189,62 @@ UserInformationItem = (
     | UserIdentityAC
 )
 
-# Sub-items that come once for each SOP class. Of the others there is at most one.
-_NEGOTIATIONS = (RoleSelection, SOPClassExtendedNegotiation, SOPClassCommonExtendedNegotiation)
+UNREADABLE_IDENTITY = UserIdentityRQ(0, 0, b"")
+"""The reading of a user identity that cannot be read: it says nothing, and still it is there, so that nobody takes it for none."""
+
+
+def _sub_item(kind: type[UserInformationItem], name: str, *, often: bool = False, unreadable: object = DROPPED) -> Item:
+    """Declare a sub-item of the user information; `often`: it comes once for each SOP class, else once at most.
+
+    All that came are kept, whether or not there may be several: `negotiation` says which of them counts.
+    """
+    most = MAXIMUM_NEGOTIATIONS if often else 1
+    return Item(kind.wire_type, kind, name, minimum=0, maximum=most, unreadable=unreadable)
+
 
 USER_INFORMATION = Choice(
-    *(
-        Item(kind.wire_type, kind, minimum=0, maximum=MAXIMUM_NEGOTIATIONS if kind in _NEGOTIATIONS else 1)
-        for kind in get_args(UserInformationItem)
-    )
+    _sub_item(MaximumLength, "Maximum Length"),
+    _sub_item(ImplementationClassUID, "Implementation Class UID"),
+    _sub_item(AsynchronousOperationsWindow, "Asynchronous Operations Window"),
+    _sub_item(RoleSelection, "SCP/SCU Role Selection", often=True),
+    _sub_item(ImplementationVersionName, "Implementation Version Name"),
+    _sub_item(SOPClassExtendedNegotiation, "SOP Class Extended Negotiation", often=True),
+    _sub_item(SOPClassCommonExtendedNegotiation, "SOP Class Common Extended Negotiation", often=True),
+    _sub_item(UserIdentityRQ, "User Identity", unreadable=UNREADABLE_IDENTITY),
+    _sub_item(UserIdentityAC, "User Identity response"),
 )
+
+
+def _user_information() -> Item:
+    return Item(
+        0x50,
+        USER_INFORMATION,
+        "User Information",
+        missing=(),
+        contradictory=JOINED,
+        limit=MAXIMUM_USER_INFORMATIONS,
+    )
 
 
 @structure(0x01)
 class AssociateRQ(Structure):
-    """A-ASSOCIATE-RQ (PS3.8 9.3.2)."""
+    """A-ASSOCIATE-RQ (PS3.8 9.3.2).
+
+    Attributes:
+        oddities: The faults of the peer that were tolerated, a line each.
+    """
 
     protocol_version: int = wire(U16, reserved=2, default=1, kw_only=True)
     called_ae_title: str = wire(AETitle())
     calling_ae_title: str = wire(AETitle(), reserved=32)
-    application_context: str = wire(Item(0x10, UID), default=ApplicationContextName, kw_only=True)
-    presentation_contexts: tuple[PresentationContextRQ, ...] = wire(
-        Item(0x20, PresentationContextRQ, maximum=MAXIMUM_CONTEXTS)
+    application_context: str = wire(
+        Item(0x10, UID, "Application Context"), default=ApplicationContextName, kw_only=True
     )
-    user_information: tuple[UserInformationItem, ...] = wire(Item(0x50, USER_INFORMATION))
+    presentation_contexts: tuple[PresentationContextRQ, ...] = wire(
+        Item(0x20, PresentationContextRQ, "Presentation Context", maximum=MAXIMUM_CONTEXTS, unreadable=DROPPED)
+    )
+    user_information: tuple[UserInformationItem, ...] = wire(_user_information())
+    oddities: tuple[str, ...] = field(default=(), repr=False, kw_only=True)
 
 
 @structure(0x02)
@@ -215,17 +254,31 @@ class AssociateAC(Structure):
     Attributes:
         called_ae_title: The field of the A-ASSOCIATE-RQ, echoed and without significance.
         calling_ae_title: Likewise.
+        application_context: Without significance; empty if the peer's cannot be read.
         presentation_contexts: The answers. A peer that gives none has accepted none.
+        oddities: The faults of the peer that were tolerated, a line each.
     """
 
     protocol_version: int = wire(U16, reserved=2, default=1, kw_only=True)
     called_ae_title: str = wire(AETitle(echoed=True))
     calling_ae_title: str = wire(AETitle(echoed=True), reserved=32)
-    application_context: str = wire(Item(0x10, UID), default=ApplicationContextName, kw_only=True)
-    presentation_contexts: tuple[PresentationContextAC, ...] = wire(
-        Item(0x21, PresentationContextAC, minimum=0, maximum=MAXIMUM_CONTEXTS)
+    application_context: str = wire(
+        Item(0x10, UID, "Application Context", missing="", unreadable="", contradictory=FIRST),
+        default=ApplicationContextName,
+        kw_only=True,
     )
-    user_information: tuple[UserInformationItem, ...] = wire(Item(0x50, USER_INFORMATION))
+    presentation_contexts: tuple[PresentationContextAC, ...] = wire(
+        Item(
+            0x21,
+            PresentationContextAC,
+            "Presentation Context",
+            minimum=0,
+            maximum=MAXIMUM_CONTEXTS,
+            unreadable=DROPPED,
+        )
+    )
+    user_information: tuple[UserInformationItem, ...] = wire(_user_information())
+    oddities: tuple[str, ...] = field(default=(), repr=False, kw_only=True)
 
 
 @structure(0x03, reserved=1)

@@ -28,17 +28,35 @@ _ARRIVALS = {
     0x07: ("Evt16", range(4, 5)),
 }
 
+_NOTHING = memoryview(b"")
 _UNLIMITED = (1 << 32) - 1  # bytes: no PDU can have more
 _TAKES_DATA = frozenset(
     state for (event, state), action in TRANSITIONS.items() if event == "Evt10" and ACTIONS[action].indicates == "pdu"
 )
 
 # A-ABORT reasons where the source is the service provider (PS3.8 Table 9-26)
-_UNRECOGNISED_PDU, _UNEXPECTED_PDU = 1, 2
+_UNRECOGNISED_PDU, _UNEXPECTED_PDU, _INVALID_PARAMETER = 1, 2, 6
 
 
 def _ignore(_fragment: Fragment) -> None:
     """Nobody wants it."""
+
+
+def _fault(header: bytes | bytearray) -> tuple[int, str, bytes] | None:
+    """Return why no PDU begins with these first 1 to 6 bytes of a header: A-ABORT reason, words, foreign bytes.
+
+    The first byte often shows that a peer does not speak DICOM, and the peer may send no other. What is returned does not depend
+    on how many bytes have come.
+    """
+    arrival = _ARRIVALS.get(header[0])
+    if arrival is None:
+        return _UNRECOGNISED_PDU, f"PDU type {header[0]:02X}H is not in the Standard", bytes(header[:1])
+    lengths, missing = arrival[1], 8 * (6 - max(len(header), 2))
+    least = int.from_bytes(header[2:6]) << missing
+    if least < lengths.stop and least + (1 << missing) > lengths.start:
+        return None
+    allowed = f"{lengths.start} to {lengths.stop - 1}" if len(lengths) > 1 else f"{lengths.start}"
+    return _INVALID_PARAMETER, f"a PDU of type {header[0]:02X}H whose length is not {allowed} bytes", b""
 
 
 @value
@@ -48,7 +66,7 @@ class ProviderAbort:
     Attributes:
         reason: The reason that was sent to the peer (PS3.8 Table 9-26).
         why: What was wrong, in words; empty if the transport connection was lost.
-        foreign: The first bytes received, where they are no PDU of the Standard.
+        foreign: The first byte received, where no PDU of the Standard begins with it.
     """
 
     reason: int = 0
@@ -83,6 +101,7 @@ class UpperLayer:
         pdus: How many PDUs have begun to arrive.
         pdu_length: Bytes of the last of them, without its header.
         fault: Why the association was given up, if it was.
+        rest: The bytes that the last call of `receive` has left, to be passed to the next one.
     """
 
     def __init__(self, *, requestor: bool, maximum_length: int) -> None:
@@ -92,6 +111,7 @@ class UpperLayer:
         self.closing = False
         self.pdus = self.pdu_length = 0
         self.fault = ProviderAbort()
+        self.rest = _NOTHING
         self._requestor = requestor
         self._most = maximum_length or _UNLIMITED
         self._primitive: pdu.PDU | None = None
@@ -143,17 +163,22 @@ class UpperLayer:
         """The ARTIM timer ran out."""
         self._remote("Evt18", None)
 
-    def receive(self, data: memoryview) -> list[Indication]:
+    def receive(self, data: memoryview, most: int = _UNLIMITED) -> list[Indication]:
         """Take bytes that arrived, however they are cut.
 
         Fragments refer to `data`: use them before its memory is used again.
+
+        Args:
+            data: The bytes.
+            most: The number of indications after which no further PDU is taken: the remaining bytes are left in `rest`.
         """
         position, end = 0, len(data)
         try:
-            while position < end and not self._deaf:
+            while position < end and not self._deaf and len(self._indications) < most:
                 position = self._step(data, position)
         except RemoteProtocolError as error:
             self._invalid(error.abort_reason, str(error))
+        self.rest = data[position:] if position < end and not self._deaf else _NOTHING
         return self._take_indications()
 
     def data_to_send(self) -> bytes:
@@ -197,7 +222,11 @@ class UpperLayer:
         if len(held) < 6:
             taken = min(6 - len(held), left)
             held += data[position : position + taken]
-            if len(held) == 6:
+            fault = _fault(held)
+            if fault is not None:
+                held.clear()
+                self._invalid(*fault)
+            elif len(held) == 6:
                 header = bytes(held)
                 held.clear()
                 self._header(header, 0)
@@ -212,18 +241,19 @@ class UpperLayer:
     def _header(self, data: bytes | memoryview, position: int) -> None:
         """Decide on a PDU by its header alone: is it known, of a possible length, and allowed now?"""
         pdu_type, length = _PDU_HEADER.unpack_from(data, position)
-        self.pdus += 1
-        self.pdu_length = length
         if pdu_type == P_DATA_TF and 6 <= length <= self._most and self.state in _TAKES_DATA:  # nearly every one
+            self.pdus += 1
+            self.pdu_length = length
             self._pdvs.begin(length)
             return
         header = bytes(data[position : position + 6])
-        if pdu_type not in _ARRIVALS:
-            self._invalid(_UNRECOGNISED_PDU, f"PDU type {pdu_type:02X}H is not in the Standard", header)
+        fault = _fault(header)
+        if fault is not None:
+            self._invalid(*fault)
             return
-        event, lengths = _ARRIVALS[pdu_type]
-        if length not in lengths:
-            raise RemoteProtocolError(f"a PDU of type {pdu_type:02X}H cannot have {length} bytes")
+        self.pdus += 1
+        self.pdu_length = length
+        event = _ARRIVALS[pdu_type][0]
         action = TRANSITIONS.get((event, self.state), "AA-2")
         if ACTIONS[action].indicates != "pdu" and event != "Evt16":
             self._skip = length

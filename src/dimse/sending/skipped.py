@@ -1,0 +1,51 @@
+"""What a search passes over: counted, and told in a few lines at its end."""
+
+from __future__ import annotations
+
+import logging
+
+from dimse.notices import notice
+from dimse.text import one_line
+from dimse.values import field, record
+
+
+@record
+class Skipped:
+    """What was passed over in the folders and archives that files were looked for in.
+
+    Attributes:
+        recurse_hint: What a user is told to say so that folders are read all the way down.
+        not_dicom: Files that neither begin as a DICOM file nor are named `.dcm`.
+        hidden: Files and folders whose names begin with a dot.
+        unread: Folders that were not read, for folders are read one level deep.
+        empty: Folders that were asked for, and hold nothing but folders and what is hidden.
+    """
+
+    recurse_hint: str
+    not_dicom: int = 0
+    hidden: int = 0
+    unread: int = 0
+    empty: list[str] = field(default_factory=list)
+
+    def tell(self, logger: logging.Logger, *, found_any: bool) -> None:
+        """Log what was passed over; as notices if nothing else was found, for then it is why."""
+        for reason, line in self._lines():
+            if found_any:
+                logger.warning("%s", line)
+            else:
+                notice(reason, "", "%s", line)
+
+    def _lines(self) -> list[tuple[str, str]]:
+        lines = []
+        if self.not_dicom:
+            lines.append(("not DICOM", f"{_count(self.not_dicom, 'file')} skipped: not DICOM"))
+        if self.unread:
+            below = _count(self.unread, "subfolder")
+            lines.append(("unread", f"{below} not read: use {self.recurse_hint} to send what is in subfolders"))
+        if self.hidden:
+            lines.append(("hidden", f"{_count(self.hidden, 'hidden file')} skipped"))
+        return lines + [("empty", one_line(f"{folder}: the folder is empty")) for folder in self.empty]
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -1,0 +1,130 @@
+"""The sources of a sequence of C-STORE requests, made ready to be sent one after the other, on an event loop in a thread."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Awaitable, Iterable, Sequence
+
+from dimse.association import Association
+from dimse.errors import DimseError, FileError, NoPresentationContext
+from dimse.instances import MAPPED, PATHS, InstanceFile
+from dimse.services.outcome import Outcome
+from dimse.services.outgoing import Outgoing, Source, Transcode, name_of, prepare
+from dimse.services.store_request import StoreRequest
+
+AHEAD = 65_536
+"""Bytes of a data set that the system takes at once, so that nothing waits for it."""
+
+# Sources that a thread makes ready together on an event loop, and the bytes of memory from which on it adds none.
+MOST_AT_ONCE = 16
+HELD = 262_144
+
+Prepared = Outgoing | Outcome
+
+
+class Sources:
+    """The sources of `store_many`, opened, checked and converted one after the other.
+
+    On an event loop that is done in a thread. Of the files in a list or tuple some are made ready together, and the next ones while
+    these are sent: to change threads takes longer than to read a small file.
+    """
+
+    def __init__(self, association: Association, sources: Iterable[Source], transcode: Transcode) -> None:
+        self._association, self._transcode = association, transcode
+        self._sources = iter(sources)
+        self._at_once = MOST_AT_ONCE if isinstance(sources, (list, tuple)) else 1
+        self._given: deque[Source] = deque()
+        self._ready: deque[Prepared] = deque()
+        self._preparing: Awaitable[tuple[list[Prepared], Exception | None]] | None = None
+
+    async def next(self) -> Prepared | None:
+        """Return the next source made ready, or the outcome of one that cannot be sent; None at the end."""
+        if not self._association.calls_in_threads:
+            for given in self._sources:
+                return _prepare_one(self._association, given, self._transcode)
+            return None
+        if not self._ready:
+            await self._prepare()
+        if not self._ready:
+            return None
+        following = self._ready.popleft()
+        if len(self._ready) < self._at_once // 2 and isinstance(following, Outgoing) and _held(following) <= AHEAD:
+            self._begin()
+        return following
+
+    def _begin(self) -> None:
+        """Have a thread make the next ones ready, unless one does."""
+        if self._preparing is not None:
+            return
+        while len(self._given) < self._at_once:
+            for given in self._sources:
+                self._given.append(given)
+                break
+            else:
+                break
+        if self._given:
+            together = tuple(self._given)
+            self._preparing = self._association.begin_call(_prepare_some, self._association, together, self._transcode)
+
+    async def _prepare(self) -> None:
+        self._begin()
+        if self._preparing is None:
+            return
+        preparing, self._preparing = self._preparing, None
+        prepared, error = await preparing
+        if error is not None:
+            raise error
+        for _ in prepared:
+            self._given.popleft()
+        self._ready.extend(prepared)
+
+
+def _held(outgoing: Outgoing) -> int:
+    """Return the bytes of memory that the data set takes: a map of a file takes none."""
+    return 0 if outgoing.file is not None and outgoing.size > MAPPED else outgoing.size
+
+
+def _prepare_some(
+    association: Association, sources: Sequence[Source], transcode: Transcode
+) -> tuple[list[Prepared], Exception | None]:
+    """Make sources ready until they take `HELD` bytes of memory; return them, or the exception that the first one raised."""
+    prepared: list[Prepared] = []
+    held = 0
+    for given in sources:
+        # What a caller may change before its turn comes is not encoded ahead of it.
+        if prepared and (held >= HELD or not isinstance(given, (*PATHS, InstanceFile))):
+            break
+        try:
+            one = _prepare_one(association, given, transcode)
+        except Exception as error:
+            # It is raised when its turn comes.
+            return prepared, None if prepared else error
+        prepared.append(one)
+        held += _held(one) if isinstance(one, Outgoing) else 0
+    return prepared, None
+
+
+def _prepare_one(association: Association, given: Source, transcode: Transcode) -> Prepared:
+    source: Source = given
+    try:
+        if isinstance(source, PATHS):
+            source = InstanceFile.check(os.fsdecode(source))
+        outgoing = prepare(association, source, transcode)
+    except (FileError, NoPresentationContext) as error:
+        return _not_sent(source, given, error)
+    outgoing.source = given
+    return outgoing
+
+
+def _not_sent(source: Source, given: Source, error: DimseError) -> Outcome:
+    """The outcome of what could not be prepared, as far as it is known."""
+    if isinstance(source, InstanceFile):
+        syntax, size = source.transfer_syntax_uid, source.data_set_size
+    elif isinstance(source, StoreRequest):
+        syntax, size = source.context.transfer_syntax, source.size
+    else:
+        return Outcome(name_of(source), None, error, source=given)
+    return Outcome(
+        name_of(source), None, error, source.sop_instance_uid, source.sop_class_uid, syntax, size=size, source=given
+    )
