@@ -89,6 +89,9 @@ def _pickled(situation: int) -> bytes:
     for step in steps:
         step(layer)
     layer.data_to_send()
+    # A view cannot be pickled, and `receive` sets it before anything reads it.
+    assert not layer.rest
+    del layer.rest
     assert layer.state == state
     return pickle.dumps(layer)
 
