@@ -39,7 +39,18 @@ LAYERS = (
 )
 
 # Bytes to values and values to bytes: no socket, clock, thread, event loop or file. What they may import is named.
-PURE = ("encoding", "pdv", "upper_layer", "message", "media", "data_set.walk", "data_set.survey", "data_set.group_two")
+PURE = (
+    "encoding",
+    "pdv",
+    "upper_layer",
+    "message",
+    "media",
+    "data_set.source",
+    "data_set.steps",
+    "data_set.walk",
+    "data_set.survey",
+    "data_set.group_two",
+)
 PURE_STANDARD_MODULES = frozenset(
     {
         "__future__",

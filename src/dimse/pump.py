@@ -428,8 +428,8 @@ class Pump(ABC):
     async def _take_in(self, indications: list[Indication]) -> None:
         """Hand on what has arrived, in order, up to a request whose turn has not come; what is behind it is kept."""
         self._kept = await self._hand_on(indications)
-        while self._upper.rest and not self._held_back:
-            self._kept = await self._hand_on(self._upper.receive(self._upper.rest, MOST_INDICATIONS))
+        while (rest := self._upper.rest) is not None and not self._held_back:
+            self._kept = await self._hand_on(self._upper.receive(rest, MOST_INDICATIONS))
 
     async def _take_in_kept(self) -> None:
         """Go on with the request that was held back and with what is behind it: its turn has come."""

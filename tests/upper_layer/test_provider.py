@@ -409,10 +409,10 @@ def test_what_is_held_is_what_has_arrived_of_a_request_and_never_data() -> None:
 def test_one_call_gives_a_bounded_number_of_indications_and_the_next_ones_the_rest() -> None:
     upper = upper_layer("Sta6")
     one_pdu = p_data(*((1, 0, bytes(2)),) * 500)
-    data = memoryview(one_pdu * 10 + RELEASE_RQ)
+    data: memoryview | None = memoryview(one_pdu * 10 + RELEASE_RQ)
     counts = []
     indications: list[Indication] = []
-    while data:
+    while data is not None:
         came = upper.receive(data, 100)
         counts.append(len(came))
         indications += came
@@ -424,7 +424,7 @@ def test_one_call_gives_a_bounded_number_of_indications_and_the_next_ones_the_re
 def test_nothing_is_left_of_what_cannot_be_framed() -> None:
     upper = upper_layer("Sta6")
     receive(upper, P_DATA + UNRECOGNISED)
-    assert not upper.rest
+    assert upper.rest is None
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -9,18 +9,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from contextlib import suppress
 
-from dimse.data_set.walk import (
-    _DELIMITERS,
-    _NOT_IN_DATA_SETS,
-    WINDOW,
-    CutShort,
-    MalformedDataSet,
-    Read,
-    _Frame,
-    _Plain,
-    _Walk,
-    first_inflated,
-)
+from dimse.data_set.source import WINDOW, CutShort, MalformedDataSet, Plain, Read
+from dimse.data_set.steps import DELIMITERS, NOT_IN_DATA_SETS, Frame, Steps
+from dimse.data_set.walk import first_inflated
 from dimse.encoding import SHORT_FORM, tag_name
 from dimse.uids import TransferSyntax
 from dimse.values import value
@@ -63,11 +54,11 @@ def survey(
     """
     if transfer_syntax.deflated:
         inflated = first_inflated(read, end)
-        steps = _Survey(_Plain(lambda offset, size: b"", len(inflated), inflated), transfer_syntax, tags)
+        steps = _Survey(Plain(lambda offset, size: b"", len(inflated), inflated), transfer_syntax, tags)
         with suppress(MalformedDataSet):
             steps.run(0, len(inflated))
         return Survey(steps.values)
-    steps, cut_short = _Survey(_Plain(read, end, bytes(head)), transfer_syntax, tags), ""
+    steps, cut_short = _Survey(Plain(read, end, bytes(head)), transfer_syntax, tags), ""
     try:
         steps.run(0, end)
     except CutShort as error:
@@ -77,19 +68,19 @@ def survey(
     return Survey(steps.values, cut_short, tuple(steps.warnings.values()))
 
 
-class _Survey(_Walk):
+class _Survey(Steps):
     """A walk that goes on wherever a receiver can."""
 
     enters_all = False
     _stray = 0  # elements and delimiters that do not belong where they stand
 
-    def _out_of_place(self, frame: _Frame, position: int, group: int, element: int) -> int:
+    def _out_of_place(self, frame: Frame, position: int, group: int, element: int) -> int:
         """Step over what does not belong in a data set; the data set has ended where garbage stands in the place of an element."""
         what = f"{tag_name(group << 16 | element)} at offset {position:,}"
-        if group > _DELIMITERS:
+        if group > DELIMITERS:
             raise CutShort(f"cut short: {what} is not an element")
-        is_stray = group in _NOT_IN_DATA_SETS and any(self._bytes(position, 8))
-        is_delimiter = group == _DELIMITERS and not frame.tag and position + 8 <= frame.limit
+        is_stray = group in NOT_IN_DATA_SETS and any(self._bytes(position, 8))
+        is_delimiter = group == DELIMITERS and not frame.tag and position + 8 <= frame.limit
         if not (is_stray or is_delimiter):
             return super()._out_of_place(frame, position, group, element)
         self._stray += 1
@@ -98,7 +89,7 @@ class _Survey(_Walk):
         self.warnings.setdefault("stray", f"{what} does not belong in a data set")
         return position + 8 if is_delimiter else self._behind(frame, position, what)
 
-    def _behind(self, frame: _Frame, position: int, what: str) -> int:
+    def _behind(self, frame: Frame, position: int, what: str) -> int:
         """Return the offset behind an element."""
         header, encoding = self._bytes(position, 8), frame.encoding
         value, length = position + 8, int(encoding.implicit.unpack(header)[2])
@@ -110,7 +101,7 @@ class _Survey(_Walk):
             raise CutShort(f"cut short: {what} is of {length:,} bytes, and {max(0, frame.limit - value):,} are there")
         return value + length
 
-    def _rest(self, frame: _Frame, position: int) -> int:
+    def _rest(self, frame: Frame, position: int) -> int:
         """Step over the zero bytes after the last element, however many there are."""
         place = position
         while place < frame.limit:

@@ -14,68 +14,52 @@ at all.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection
 from contextlib import suppress
-from struct import Struct
-from typing import NamedTuple
 
 from dimse import uids
-from dimse.encoding import LONG_FORM, SHORT_FORM, UNDEFINED_LENGTH, is_vr, tag_name
+from dimse.data_set.source import (
+    SOP_CLASS_UID,
+    SOP_INSTANCE_UID,
+    UIDS,
+    UIDS_WITHIN,
+    WINDOW,
+    CutShort,
+    Inflated,
+    MalformedDataSet,
+    NestedTooDeep,
+    Plain,
+    Read,
+)
+from dimse.data_set.steps import BIG, LITTLE, MAXIMUM_NESTING, UNKNOWN_END, Steps
+from dimse.encoding import is_vr
 from dimse.uids import TransferSyntax
 from dimse.values import value
 
-MAXIMUM_NESTING = 64
-"""Sequences within sequences: far beyond any real data set, and a limit of parsers in the field."""
-WINDOW = 65_536
-"""Bytes that are looked at in one piece, at most; also the most that `peek` inflates."""
+__all__ = [
+    "FRONT",
+    "MAXIMUM_NESTING",
+    "UIDS_WITHIN",
+    "WINDOW",
+    "Amiss",
+    "CutShort",
+    "MalformedDataSet",
+    "NestedTooDeep",
+    "Outline",
+    "Read",
+    "first_inflated",
+    "peek",
+    "values_within",
+    "walk",
+]
+
 FRONT = 16_384
 """Bytes at the front of a data set in which elements of groups 0000 and 0002 are tolerated, if its UIDs are behind them."""
-UIDS_WITHIN = 4 * 1024 * 1024
-"""Inflated bytes of a deflated data set in which its UIDs have to be: a few hundred are in front of them in any real one."""
 
-_FIRST_WINDOW = 4_096  # where a long value has been stepped over: what follows is often short, or another long value
-_DEFLATED_WINDOW = 16_384
-_LONGEST_HEADER = 12
-_LONGEST_VALUE = 1_024  # read as it is up to here; whether it is a valid UID, or text, is not for us to say
-_UNKNOWN_END = 1 << 62
-
-_SOP_CLASS_UID = 0x00080016
-_SOP_INSTANCE_UID = 0x00080018
 _SERIES_INSTANCE_UID = 0x0020000E
 _ROWS = 0x00280010
-_PIXEL_DATA = 0x7FE00010
 _BEFORE_PIXEL_DATA = 0x7FDF  # group
-_DELIMITERS = 0xFFFE  # group of the three below
-_ITEM, _ITEM_DELIMITATION, _SEQUENCE_DELIMITATION = 0xE000, 0xE00D, 0xE0DD
-_ITEM_TAG = b"\xfe\xff\x00\xe0"  # in Little Endian
-_UIDS = frozenset((_SOP_CLASS_UID, _SOP_INSTANCE_UID))
-_OUTLINED = _UIDS | {_SERIES_INSTANCE_UID}
-_FILE_META = 0x0002  # group of the File Meta Information
-_NOT_IN_DATA_SETS = frozenset((0x0000, _FILE_META))  # the former is that of the command set
-_LEAST_FILL = 8  # bytes of FFH, or of zero, that are taken for what was never written
-
-_SHORT_FORM = SHORT_FORM | {b"??"}  # what some programs write for a VR that they do not know
-_NO_VR = frozenset((b"", b"UN"))  # these do not tell a sequence from a value
-
-
-class MalformedDataSet(ValueError):
-    """The bytes are not a whole data set; the message says what is wrong and where, in one line.
-
-    Attributes:
-        position: Offset of the header that is wrong; None where the fault is not in a header.
-    """
-
-    def __init__(self, message: str, position: int | None = None) -> None:
-        super().__init__(message)
-        self.position = position
-
-
-class CutShort(MalformedDataSet):
-    """The data set ends inside an element, or goes on with bytes that are none."""
-
-
-class NestedTooDeep(MalformedDataSet):
-    """More than `MAXIMUM_NESTING` sequences within each other."""
+_OUTLINED = UIDS | {_SERIES_INSTANCE_UID}
 
 
 @value
@@ -118,10 +102,6 @@ class Outline:
     amiss: Amiss | None = None
 
 
-Read = Callable[[int, int], bytes]
-"""`read(offset, size)`: up to `size` bytes from `offset` on; fewer only where there are no more."""
-
-
 def walk(read: Read, start: int, end: int, transfer_syntax: TransferSyntax | None, head: bytes = b"") -> Outline:
     """Step over every element of a data set, from `start` to `end`.
 
@@ -144,16 +124,16 @@ def walk(read: Read, start: int, end: int, transfer_syntax: TransferSyntax | Non
     deflated = transfer_syntax is not None and transfer_syntax.deflated
     is_deflated = deflated and not _begins_data_set(read(start, 8))
     if is_deflated:
-        source = _Inflated(read, start, end)
-        steps = _Walk(source, transfer_syntax, _OUTLINED)
+        source = Inflated(read, start, end)
+        steps = Steps(source, transfer_syntax, _OUTLINED)
         source.found = steps.values
-        steps.run(0, _UNKNOWN_END)
+        steps.run(0, UNKNOWN_END)
     else:
-        steps = _Walk(_Plain(read, end, head), None if deflated else transfer_syntax, _OUTLINED)
+        steps = Steps(Plain(read, end, head), None if deflated else transfer_syntax, _OUTLINED)
         steps.front = start + FRONT
         limit, end = end, steps.run(start, end)
         if end < limit:
-            _verify_pixel_data(_Plain(read, end, head), start, end, steps)
+            _verify_pixel_data(Plain(read, end, head), start, end, steps)
     amiss = None
     if steps.mislabelled or steps.mixed or steps.left_out or deflated is not is_deflated:
         is_other = steps.mislabelled or deflated is not is_deflated
@@ -163,8 +143,8 @@ def walk(read: Read, start: int, end: int, transfer_syntax: TransferSyntax | Non
         raise MalformedDataSet(f"its Pixel Data is compressed, which it may not be in {uids.name(transfer_syntax.uid)}")
     get, warnings = steps.values.get, tuple(steps.warnings.values())
     return Outline(
-        get(_SOP_CLASS_UID) or None,
-        get(_SOP_INSTANCE_UID) or None,
+        get(SOP_CLASS_UID) or None,
+        get(SOP_INSTANCE_UID) or None,
         end,
         warnings,
         get(_SERIES_INSTANCE_UID) or None,
@@ -178,21 +158,21 @@ def _begins_data_set(first: bytes) -> bool:
     A stream that began with them would be a stored block, whose length is followed by its complement (RFC 1951 3.2.4). What stands
     there in an element is no complement.
     """
-    if first.startswith(_LITTLE):
+    if first.startswith(LITTLE):
         return first[3:4] == b"\0"
-    return first.startswith(_BIG + b"\0") and is_vr(first[4:6])
+    return first.startswith(BIG + b"\0") and is_vr(first[4:6])
 
 
-def _verify_pixel_data(source: _Plain, start: int, end: int, first: _Walk) -> None:
+def _verify_pixel_data(source: Plain, start: int, end: int, first: Steps) -> None:
     """Raise `MalformedDataSet` if the zero bytes behind a data set stand where its pixel data should."""
     # A second walk, for files with padding alone: to look out for pixel data in the first would cost every file its time.
-    steps = _Walk(source, first.syntax, (_ROWS,), _BEFORE_PIXEL_DATA)
+    steps = Steps(source, first.syntax, (_ROWS,), _BEFORE_PIXEL_DATA)
     steps.front = first.front
     if steps.run(start, end) == end and _ROWS in steps.values:
         raise MalformedDataSet(f"cut short: only zero bytes from offset {end:,} on, where an image has its Pixel Data")
 
 
-def peek(read: Read, end: int, transfer_syntax: TransferSyntax | None, tags: Collection[int] = _UIDS) -> dict[int, str]:
+def peek(read: Read, end: int, transfer_syntax: TransferSyntax | None, tags: Collection[int] = UIDS) -> dict[int, str]:
     """Values from the beginning of a data set, by tag: without `tags`, its SOP Class UID and SOP Instance UID.
 
     The walk goes no further than the last of `tags`, or their last group; of a deflated data set `WINDOW` bytes at most are
@@ -208,9 +188,9 @@ def peek(read: Read, end: int, transfer_syntax: TransferSyntax | None, tags: Col
     if transfer_syntax is not None and transfer_syntax.deflated:
         head = first_inflated(read, end)
         read, end = lambda offset, size: head[offset : offset + size], len(head)
-    steps = _Walk(_Plain(read, end), transfer_syntax, tags, last_group=max(tags) >> 16, enough=len(tags))
+    steps = Steps(Plain(read, end), transfer_syntax, tags, last_group=max(tags) >> 16, enough=len(tags))
     with suppress(MalformedDataSet):  # the rest of it is not here
-        steps.run(0, _UNKNOWN_END)
+        steps.run(0, UNKNOWN_END)
     return steps.values
 
 
@@ -239,438 +219,6 @@ def values_within(
     Raises:
         MalformedDataSet: As `walk`.
     """
-    steps = _Walk(_Plain(read, end), transfer_syntax, (tag,), within=sequence)
+    steps = Steps(Plain(read, end), transfer_syntax, (tag,), within=sequence)
     steps.run(start, end)
     return list(steps.values.values()), steps.warnings.get("sequence")
-
-
-class _Plain:
-    """Bytes that can be read anywhere; asked for positions that only grow."""
-
-    def __init__(self, read: Read, end: int, head: bytes = b"") -> None:
-        self._read, self._end, self.head = read, end, head[:end]
-        self._size, self._loaded = _FIRST_WINDOW, 0
-
-    def load(self, position: int, size: int) -> bytes:
-        """At least `size` bytes from `position` on; fewer only where there are no more."""
-        # Many small elements in a row are read in growing windows; after a long value one begins small again.
-        near = position < self._loaded + self._size
-        self._size = min(2 * self._size, WINDOW) if near else _FIRST_WINDOW
-        size = min(max(self._size, size), max(0, self._end - position))
-        at_hand = position + size <= len(self.head)
-        window = self.head[position : position + size] if at_hand else self._read(position, size)
-        self._loaded = position + len(window)
-        return window
-
-
-class _Inflated:
-    """The inflated bytes of a deflated data set (PS3.5 A.5), of which a window is kept: a source like `_Plain`."""
-
-    head = b""
-
-    def __init__(self, read: Read, start: int, end: int) -> None:
-        self._read, self._next, self._end = read, start, end
-        self._inflate = zlib.decompressobj(-zlib.MAX_WBITS)
-        self._window, self._base = b"", 0  # inflated bytes, and the inflated offset where they begin
-        self.found: Mapping[int, str] = {}  # what the walk has found so far, by tag
-
-    def load(self, position: int, size: int) -> bytes:
-        while (inflated := self._base + len(self._window)) < position + size and (more := self._more()):
-            if inflated >= UIDS_WITHIN and not self.found.keys() >= _UIDS:
-                raise MalformedDataSet(f"its UIDs are not among the first {UIDS_WITHIN:,} bytes that it inflates to")
-            kept = self._window[max(0, position - self._base) :]
-            self._base += len(self._window) - len(kept)
-            self._window = kept + more
-        if position > self._base + len(self._window):
-            raise CutShort(
-                f"cut short: the data set ends within an element, {position:,} bytes from its start (inflated)"
-            )
-        return self._window[position - self._base :]
-
-    def _more(self) -> bytes:
-        """Up to `WINDOW` inflated bytes more; none at the end of the stream."""
-        inflate = self._inflate
-        while not inflate.eof:
-            deflated = inflate.unconsumed_tail or self._compressed()
-            try:
-                inflated = inflate.decompress(deflated, WINDOW)
-            except zlib.error as error:
-                raise MalformedDataSet(f"the deflated data set does not inflate: {error}") from None
-            if inflated:
-                return inflated
-            if not deflated:
-                raise CutShort(f"cut short: the deflated data set is not complete at offset {self._end:,}")
-        return b""
-
-    def _compressed(self) -> bytes:
-        deflated = self._read(self._next, min(_DEFLATED_WINDOW, self._end - self._next))
-        self._next += len(deflated)
-        return deflated
-
-
-_Encoding = NamedTuple(
-    "_Encoding",
-    [
-        ("implicit_vr", bool),
-        ("explicit", Struct),  # group, element, VR, 16 bits of length
-        ("implicit", Struct),  # group, element, 32 bits of length; Items and delimiters too
-        ("length", Struct),  # 32 bits of length
-    ],
-)
-"""How the headers of elements are read."""
-
-_IMPLICIT_LITTLE = _Encoding(True, Struct("<HH2sH"), Struct("<HHL"), Struct("<L"))
-_EXPLICIT_LITTLE = _IMPLICIT_LITTLE._replace(implicit_vr=False)
-_EXPLICIT_BIG = _Encoding(False, Struct(">HH2sH"), Struct(">HHL"), Struct(">L"))
-
-_ENCODINGS = {  # by whether elements have no VR, and whether they are in Little Endian
-    (True, True): (_IMPLICIT_LITTLE, TransferSyntax(uids.ImplicitVRLittleEndian, implicit_vr=True)),
-    (False, True): (_EXPLICIT_LITTLE, TransferSyntax(uids.ExplicitVRLittleEndian)),
-    (False, False): (_EXPLICIT_BIG, TransferSyntax(uids.ExplicitVRBigEndian, little_endian=False)),
-}
-_LITTLE, _BIG = (
-    b"\x08\0",
-    b"\0\x08",
-)  # the group that data sets begin with; the other way round it is none of the Standard's
-
-
-_Frame = NamedTuple(
-    "_Frame",
-    [
-        ("steps", Callable[..., int]),  # walks its content: until it ends, or something in it is entered
-        ("limit", int),  # its end; where that is undefined, the end of what it is in
-        ("undefined", bool),  # a delimiter closes it
-        ("encoding", _Encoding),
-        ("tag", int),  # of the element that it is, or is an Item of; 0 for the data set
-        ("depth", int),  # sequences that it is in, itself included
-        ("presumed", bool),  # taken for a sequence only because its value begins with an Item
-    ],
-)
-"""What holds the place where the walk is: the data set, a sequence, an Item, encapsulated pixel data."""
-
-
-class _Walk:
-    """The state of one walk: a stack of frames, and the window of bytes around the place where it is.
-
-    Attributes:
-        enters_all: Sequences and Items of defined length are entered too, to find what is amiss in them.
-        values: By tag; those within a sequence by their offsets.
-        warnings: One of a kind: a data set may hold any number of faults.
-        syntax: An uncompressed transfer syntax whose elements are encoded as these.
-        mislabelled: Those of the transfer syntax that was given are encoded otherwise.
-        encapsulated: The pixel data is encapsulated.
-        mixed: See `Amiss`; so is `left_out`.
-        front: Offset before which elements of group 0002 are left out, if no UID comes before them.
-    """
-
-    enters_all = True
-    # Nearly every walk leaves these as they are.
-    mislabelled = encapsulated = mixed = False
-    front = 0
-    left_out: tuple[tuple[int, int], ...] = ()
-    _hollow: tuple[int, MalformedDataSet] | None = None  # end of a sequence with nothing written in it, and the fault
-
-    def __init__(
-        self,
-        source: _Plain | _Inflated,
-        transfer_syntax: TransferSyntax | None,
-        wanted: Collection[int],
-        last_group: int = _DELIMITERS - 1,
-        within: int = 0,
-        enough: int = -1,
-    ) -> None:
-        self.values: dict[int, str] = {}
-        self.warnings: dict[str, str] = {}
-        self._source, self._transfer_syntax = source, transfer_syntax
-        self._wanted, self._within, self._last_group = wanted, within, last_group
-        self._enough = enough  # when there are so many values, there is no need to go on
-        self._looked_at = frozenset([tag & 0xFFFF for tag in wanted])  # element numbers, in whatever group
-        self._frames: list[_Frame] = []
-        self._window, self._base = source.head, 0
-
-    def run(self, start: int, end: int) -> int:
-        """Walk to `end`, or as far as the source goes if that is `_UNKNOWN_END`; return where the data set ends."""
-        self._frames.append(_Frame(_Walk._elements, end, False, self._encoding(start), 0, 0, False))
-        position = start
-        while self._frames:
-            frame = self._frames[-1]
-            try:
-                position = frame.steps(self, frame, position)
-            except NestedTooDeep:
-                raise
-            except MalformedDataSet as error:
-                position = self._step_over(error)
-        if self._hollow is not None and self._hollow[0] == position:
-            raise self._hollow[1]
-        return position
-
-    def _encoding(self, start: int) -> _Encoding:
-        """Return how the data set is encoded, which its first element shows whatever its transfer syntax is said to be."""
-        first = self._bytes(start, 6)
-        group, vr = first[:2], first[4:]
-        said, implicit_vr = self._transfer_syntax, len(vr) == 2 and not is_vr(vr)
-        if said is not None and said.implicit_vr:
-            # These letters may be a length.
-            implicit_vr = vr not in _SHORT_FORM and vr not in LONG_FORM
-        little_endian = implicit_vr or group == _LITTLE or (group != _BIG and (said is None or said.little_endian))
-        if said is not None and (implicit_vr, little_endian) != (said.implicit_vr, said.little_endian):
-            self.mislabelled = True
-        encoding, self.syntax = _ENCODINGS[implicit_vr, little_endian]
-        return encoding
-
-    def _bytes(self, position: int, size: int) -> bytes:
-        """`size` bytes from `position` on; fewer only where there are no more."""
-        index = position - self._base
-        if not 0 <= index <= len(self._window) - size:
-            self._window, self._base, index = self._source.load(position, size), position, 0
-        return self._window[index : index + size]
-
-    def _step_over(self, error: MalformedDataSet) -> int:
-        """Leave the innermost sequence of defined length, and go on at its end; `error` is raised if there is none.
-
-        It is raised too if nothing was written from there on to the end of the sequence. Where it may be no sequence at all, that
-        counts only if nothing comes after it: then the data set was cut short.
-        """
-        while self._frames:
-            frame = self._frames.pop()
-            if frame.steps is _Walk._items and not frame.undefined:
-                if error.position is not None and self._is_fill(error.position + _LONGEST_HEADER, frame.limit):
-                    if not frame.presumed:
-                        raise error
-                    self._hollow = frame.limit, error
-                if not frame.presumed:
-                    self.warnings.setdefault("sequence", f"within {tag_name(frame.tag)}: {error}")
-                return frame.limit
-        raise error
-
-    def _is_fill(self, position: int, limit: int) -> bool:
-        """Return whether one and the same byte, FFH or zero, stands from `position` to `limit`."""
-        if position + _LEAST_FILL > limit:
-            return False
-        fill = self._bytes(position, 1)
-        return fill in (b"\xff", b"\0") and self._end_of(fill, position, limit) is not None
-
-    def _end_of(self, fill: bytes, position: int, limit: int) -> int | None:
-        """Return where the bytes end, at `limit` if that is known, if all of them from `position` on are `fill`; else None."""
-        while position < limit:
-            window = self._bytes(position, min(WINDOW, limit - position))
-            if window.count(fill) < len(window):
-                return None
-            position += len(window)
-            if not window:
-                return position if limit == _UNKNOWN_END else None
-        return position
-
-    def _elements(self, frame: _Frame, position: int) -> int:
-        """Walk the elements of the data set or of an Item."""
-        _, limit, _, (implicit_vr, explicit, implicit, _), item_of, _, _ = frame
-        last_group = _DELIMITERS - 1 if item_of else self._last_group
-        looked_at = self._looked_at if item_of == self._within else frozenset()
-        window, base, vr = self._window, self._base, b""
-        index, most, last = position - base, limit - base, len(window) - _LONGEST_HEADER
-        while index < most:
-            if index > last:  # a header may not be all in the window
-                base += index
-                window = self._window = self._source.load(base, _LONGEST_HEADER)
-                self._base, index, most, last = base, 0, limit - base, max(0, len(window) - _LONGEST_HEADER)
-                if len(window) < 8:
-                    return self._rest(frame, base)
-            if implicit_vr:
-                group, element, length = implicit.unpack_from(window, index)
-                plain = length < 8 or (length != UNDEFINED_LENGTH and window[index + 8 : index + 12] != _ITEM_TAG)
-            else:
-                group, element, vr, length = explicit.unpack_from(window, index)
-                plain = vr in _SHORT_FORM
-            after = index + 8 + length
-            # Nearly all elements are plain, a header of 8 bytes and a value, and nobody looks at them: that has to be fast.
-            if plain and element not in looked_at and 0x0002 < group <= last_group and after <= most:
-                index = after
-                continue
-            position = base + index
-            value = position + 8
-            if not plain and not implicit_vr:
-                vr, value, length = self._long_form(frame, position, vr, group)
-            if group > last_group or (
-                group in _NOT_IN_DATA_SETS and not self._leaves_out(group, position, value + length)
-            ):
-                return self._out_of_place(frame, position, group, element)
-            tag = group << 16 | element
-            if element in looked_at and tag in self._wanted:
-                self._take(tag, position, value, length, limit)
-                if len(self.values) == self._enough:
-                    self._frames.clear()
-                    return value
-            if not plain and self._is_entered(vr, value, length):
-                return self._enter(position, tag, vr, value, length)
-            if value + length > limit:
-                raise _beyond(position, tag_name(tag), length, limit - value)
-            index = value + length - base
-        return self._close(frame, base + index)
-
-    def _leaves_out(self, group: int, position: int, after: int) -> bool:
-        """Return whether an element at the front is one of File Meta Information, which is left out, or of a command."""
-        if group > _FILE_META or self.values or after > self.front or not any(self._bytes(position, 8)):
-            return False
-        if group == _FILE_META:
-            self.left_out += ((position, after),)
-        else:
-            self.warnings["command"] = "elements of a command (group 0000) stand in the data set"
-        return True
-
-    def _is_entered(self, vr: bytes, value: int, length: int) -> bool:
-        """Whether an element holds Items; where that is not known, whether its value begins with one."""
-        if length == UNDEFINED_LENGTH or not self.enters_all:
-            return length == UNDEFINED_LENGTH
-        if vr == b"SQ":
-            return True
-        return vr in _NO_VR and length >= 8 and self._bytes(value, 4) == _ITEM_TAG
-
-    def _long_form(self, frame: _Frame, position: int, vr: bytes, group: int = 0) -> tuple[bytes, int, int]:
-        """VR, offset of the value and its length, for an element whose VR is not one of the short form."""
-        header = self._bytes(position, _LONGEST_HEADER)
-        if not is_vr(vr):  # Items and delimiters have none; some programs leave it out elsewhere
-            if 0 < group < _DELIMITERS:
-                self.mixed = True
-            return b"", position + 8, frame.encoding.implicit.unpack_from(header)[2]
-        if len(header) == _LONGEST_HEADER:
-            (length,) = frame.encoding.length.unpack_from(header, 8)
-            # A VR younger than these tables has the long form (PS3.5 7.1.2); but mistaken ones of the short form exist.
-            fits = not any(header[6:8]) and (
-                length == UNDEFINED_LENGTH or position + _LONGEST_HEADER + length <= frame.limit
-            )
-            if vr in LONG_FORM or fits:
-                return vr, position + _LONGEST_HEADER, length
-        elif vr in LONG_FORM:
-            raise CutShort(f"cut short: the header of an element at offset {position:,} is not complete")
-        return vr, position + 8, frame.encoding.explicit.unpack_from(header)[3]
-
-    def _take(self, tag: int, position: int, value: int, length: int, limit: int) -> None:
-        if length > _LONGEST_VALUE:
-            if self._within or tag in _UIDS:
-                raise MalformedDataSet(f"{tag_name(tag)} at offset {position:,} is too long: {length:,} bytes")
-            return
-        text = self._bytes(value, length)
-        if len(text) < length or value + length > limit:
-            raise CutShort(f"cut short: {tag_name(tag)} at offset {position:,} is not complete")
-        # The first counts where there are two, which is not allowed: a peek and a walk are to find the same.
-        self.values.setdefault(position if self._within else tag, text.decode("latin-1").strip("\0 "))
-
-    def _enter(self, position: int, tag: int, vr: bytes, value: int, length: int) -> int:
-        """Begin a sequence, or encapsulated pixel data (PS3.5 A.4)."""
-        frame, undefined = self._frames[-1], length == UNDEFINED_LENGTH
-        limit = frame.limit if undefined else value + length
-        if limit > frame.limit:
-            raise _beyond(position, tag_name(tag), length, frame.limit - value)
-        encoding = _IMPLICIT_LITTLE if vr == b"UN" else frame.encoding  # PS3.5 6.2.2
-        if undefined and (vr in (b"OB", b"OW") or tag == _PIXEL_DATA):
-            self.encapsulated = self.encapsulated or frame.depth == 0
-            self._frames.append(_Frame(_Walk._fragments, limit, True, frame.encoding, tag, frame.depth, False))
-            return value
-        if undefined and vr not in (b"SQ", b"UN") and (vr in _SHORT_FORM or vr in LONG_FORM):
-            raise MalformedDataSet(
-                f"{tag_name(tag)} at offset {position:,} is of undefined length, which {vr.decode()} may not be"
-            )
-        if frame.depth == MAXIMUM_NESTING:
-            raise NestedTooDeep(
-                f"{tag_name(tag)} at offset {position:,}: sequences are nested more than {MAXIMUM_NESTING} deep"
-            )
-        presumed = not undefined and vr != b"SQ"
-        self._frames.append(_Frame(_Walk._items, limit, undefined, encoding, tag, frame.depth + 1, presumed))
-        return value
-
-    def _item(self, frame: _Frame, position: int) -> tuple[int, int]:
-        """Element number and length of the Item or delimiter at `position`."""
-        header = self._bytes(position, 8)
-        if len(header) < 8 or position + 8 > frame.limit:
-            raise CutShort(
-                f"cut short: {tag_name(frame.tag)} ends at offset {position + len(header):,} within an Item's header"
-            )
-        group, element, length = frame.encoding.implicit.unpack(header)
-        if group != _DELIMITERS or element not in (_ITEM, _SEQUENCE_DELIMITATION):
-            raise MalformedDataSet(
-                f"{tag_name(group << 16 | element)} at offset {position:,} where an Item of {tag_name(frame.tag)} is due",
-                position,
-            )
-        return element, length
-
-    def _items(self, frame: _Frame, position: int) -> int:
-        """Walk the Items of a sequence."""
-        while position < frame.limit:
-            element, length = self._item(frame, position)
-            position += 8
-            if element == _ITEM:
-                undefined = length == UNDEFINED_LENGTH
-                limit = frame.limit if undefined else position + length
-                if limit > frame.limit:
-                    raise _beyond(position - 8, f"an Item of {tag_name(frame.tag)}", length, frame.limit - position)
-                if not (undefined or self.enters_all):
-                    position = limit
-                    continue
-                self._frames.append(
-                    _Frame(_Walk._elements, limit, undefined, frame.encoding, frame.tag, frame.depth, False)
-                )
-                return position
-            if frame.undefined:
-                self._frames.pop()
-                return position
-        return self._close(frame, position)
-
-    def _fragments(self, frame: _Frame, position: int) -> int:
-        """Walk the fragments of encapsulated pixel data."""
-        while position < frame.limit:
-            element, length = self._item(frame, position)
-            position += 8
-            if element != _ITEM:
-                self._frames.pop()
-                return position
-            if position + length > frame.limit:
-                raise _beyond(position - 8, f"a fragment of {tag_name(frame.tag)}", length, frame.limit - position)
-            position += length
-        return self._close(frame, position)
-
-    def _close(self, frame: _Frame, position: int) -> int:
-        """Leave what ends where its length says."""
-        if frame.undefined:
-            what = "an Item of " if frame.steps is _Walk._elements else ""
-            raise CutShort(
-                f"cut short: {what}{tag_name(frame.tag)} is of undefined length and not closed at offset {position:,}"
-            )
-        self._frames.pop()
-        return position
-
-    def _out_of_place(self, frame: _Frame, position: int, group: int, element: int) -> int:
-        """What is no element of a data set: a delimiter, padding, the end of a peek, or a fault."""
-        if group == _DELIMITERS and element == _ITEM_DELIMITATION and frame.tag and position + 8 <= frame.limit:
-            if frame.undefined:  # else a delimiter that is not needed, and harmless
-                self._frames.pop()
-            return position + 8
-        if not frame.tag:
-            if group == _DELIMITERS and element != _ITEM and position + 8 == frame.limit:
-                self.warnings["delimiter"] = "a delimiter that closes nothing ends the data set"
-                return position + 8
-            if self._last_group < group < _DELIMITERS:
-                self._frames.clear()
-                return position
-            if group == 0 and element == 0:
-                return self._rest(frame, position)
-        raise MalformedDataSet(
-            f"{tag_name(group << 16 | element)} at offset {position:,} is no element of a data set", position
-        )
-
-    def _rest(self, frame: _Frame, position: int) -> int:
-        """Leave the data set where its bytes end, or where only zero bytes follow, which are padding; else it is cut short."""
-        end = None if frame.tag else self._end_of(b"\0", position, frame.limit)
-        if end is None:
-            left = f", and {frame.limit - position:,} bytes" if frame.limit != _UNKNOWN_END else ""
-            raise CutShort(f"cut short: no element at offset {position:,}{left}")
-        self._frames.pop()
-        if end > position:
-            self.warnings["padding"] = f"{end - position:,} zero bytes follow the data set"
-        return position
-
-
-def _beyond(position: int, what: str, length: int, available: int) -> CutShort:
-    return CutShort(
-        f"cut short: {what} at offset {position:,} is of {length:,} bytes, and {max(0, available):,} are there",
-        position,
-    )

@@ -28,7 +28,6 @@ _ARRIVALS = {
     0x07: ("Evt16", range(4, 5)),
 }
 
-_NOTHING = memoryview(b"")
 _UNLIMITED = (1 << 32) - 1  # bytes: no PDU can have more
 _TAKES_DATA = frozenset(
     state for (event, state), action in TRANSITIONS.items() if event == "Evt10" and ACTIONS[action].indicates == "pdu"
@@ -101,7 +100,7 @@ class UpperLayer:
         pdus: How many PDUs have begun to arrive.
         pdu_length: Bytes of the last of them, without its header.
         fault: Why the association was given up, if it was.
-        rest: The bytes that the last call of `receive` has left, to be passed to the next one.
+        rest: The bytes that the last call of `receive` has left, to be passed to the next one; None if it has left none.
     """
 
     def __init__(self, *, requestor: bool, maximum_length: int) -> None:
@@ -111,7 +110,7 @@ class UpperLayer:
         self.closing = False
         self.pdus = self.pdu_length = 0
         self.fault = ProviderAbort()
-        self.rest = _NOTHING
+        self.rest: memoryview | None = None
         self._requestor = requestor
         self._most = maximum_length or _UNLIMITED
         self._primitive: pdu.PDU | None = None
@@ -178,7 +177,7 @@ class UpperLayer:
                 position = self._step(data, position)
         except RemoteProtocolError as error:
             self._invalid(error.abort_reason, str(error))
-        self.rest = data[position:] if position < end and not self._deaf else _NOTHING
+        self.rest = data[position:] if position < end and not self._deaf else None
         return self._take_indications()
 
     def data_to_send(self) -> bytes:

@@ -1,0 +1,400 @@
+"""The steps of a walk over a data set (PS3.5 section 7): from element to element, into sequences and Items, and out again.
+
+Nothing recurses: a stack of frames holds what has been entered. `dimse.data_set.walk` says what counts and what is tolerated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from struct import Struct
+from typing import NamedTuple
+
+from dimse import uids
+from dimse.data_set.source import UIDS, WINDOW, CutShort, Inflated, MalformedDataSet, NestedTooDeep, Plain
+from dimse.encoding import LONG_FORM, SHORT_FORM, UNDEFINED_LENGTH, is_vr, tag_name
+from dimse.uids import TransferSyntax
+
+MAXIMUM_NESTING = 64
+"""Sequences within sequences: far beyond any real data set, and a limit of parsers in the field."""
+
+_LONGEST_HEADER = 12
+_LONGEST_VALUE = 1_024  # read as it is up to here; whether it is a valid UID, or text, is not for us to say
+UNKNOWN_END = 1 << 62
+
+_PIXEL_DATA = 0x7FE00010
+DELIMITERS = 0xFFFE  # group of the three below
+_ITEM, _ITEM_DELIMITATION, _SEQUENCE_DELIMITATION = 0xE000, 0xE00D, 0xE0DD
+_ITEM_TAG = b"\xfe\xff\x00\xe0"  # in Little Endian
+_FILE_META = 0x0002  # group of the File Meta Information
+NOT_IN_DATA_SETS = frozenset((0x0000, _FILE_META))  # the former is that of the command set
+_LEAST_FILL = 8  # bytes of FFH, or of zero, that are taken for what was never written
+
+_SHORT_FORM = SHORT_FORM | {b"??"}  # what some programs write for a VR that they do not know
+_NO_VR = frozenset((b"", b"UN"))  # these do not tell a sequence from a value
+
+Encoding = NamedTuple(
+    "Encoding",
+    [
+        ("implicit_vr", bool),
+        ("explicit", Struct),  # group, element, VR, 16 bits of length
+        ("implicit", Struct),  # group, element, 32 bits of length; Items and delimiters too
+        ("length", Struct),  # 32 bits of length
+    ],
+)
+"""How the headers of elements are read."""
+
+_IMPLICIT_LITTLE = Encoding(True, Struct("<HH2sH"), Struct("<HHL"), Struct("<L"))
+_EXPLICIT_LITTLE = _IMPLICIT_LITTLE._replace(implicit_vr=False)
+_EXPLICIT_BIG = Encoding(False, Struct(">HH2sH"), Struct(">HHL"), Struct(">L"))
+
+_ENCODINGS = {  # by whether elements have no VR, and whether they are in Little Endian
+    (True, True): (_IMPLICIT_LITTLE, TransferSyntax(uids.ImplicitVRLittleEndian, implicit_vr=True)),
+    (False, True): (_EXPLICIT_LITTLE, TransferSyntax(uids.ExplicitVRLittleEndian)),
+    (False, False): (_EXPLICIT_BIG, TransferSyntax(uids.ExplicitVRBigEndian, little_endian=False)),
+}
+LITTLE, BIG = (
+    b"\x08\0",
+    b"\0\x08",
+)  # the group that data sets begin with; the other way round it is none of the Standard's
+
+
+Frame = NamedTuple(
+    "Frame",
+    [
+        ("steps", Callable[..., int]),  # walks its content: until it ends, or something in it is entered
+        ("limit", int),  # its end; where that is undefined, the end of what it is in
+        ("undefined", bool),  # a delimiter closes it
+        ("encoding", Encoding),
+        ("tag", int),  # of the element that it is, or is an Item of; 0 for the data set
+        ("depth", int),  # sequences that it is in, itself included
+        ("presumed", bool),  # taken for a sequence only because its value begins with an Item
+    ],
+)
+"""What holds the place where the walk is: the data set, a sequence, an Item, encapsulated pixel data."""
+
+
+class Steps:
+    """The state of one walk: a stack of frames, and the window of bytes around the place where it is.
+
+    Attributes:
+        enters_all: Sequences and Items of defined length are entered too, to find what is amiss in them.
+        values: By tag; those within a sequence by their offsets.
+        warnings: One of a kind: a data set may hold any number of faults.
+        syntax: An uncompressed transfer syntax whose elements are encoded as these.
+        mislabelled: Those of the transfer syntax that was given are encoded otherwise.
+        encapsulated: The pixel data is encapsulated.
+        mixed: See `Amiss`; so is `left_out`.
+        front: Offset before which elements of group 0002 are left out, if no UID comes before them.
+    """
+
+    enters_all = True
+    # Nearly every walk leaves these as they are.
+    mislabelled = encapsulated = mixed = False
+    front = 0
+    left_out: tuple[tuple[int, int], ...] = ()
+    _hollow: tuple[int, MalformedDataSet] | None = None  # end of a sequence with nothing written in it, and the fault
+
+    def __init__(
+        self,
+        source: Plain | Inflated,
+        transfer_syntax: TransferSyntax | None,
+        wanted: Collection[int],
+        last_group: int = DELIMITERS - 1,
+        within: int = 0,
+        enough: int = -1,
+    ) -> None:
+        self.values: dict[int, str] = {}
+        self.warnings: dict[str, str] = {}
+        self._source, self._transfer_syntax = source, transfer_syntax
+        self._wanted, self._within, self._last_group = wanted, within, last_group
+        self._enough = enough  # when there are so many values, there is no need to go on
+        self._looked_at = frozenset([tag & 0xFFFF for tag in wanted])  # element numbers, in whatever group
+        self._frames: list[Frame] = []
+        self._window, self._base = source.head, 0
+
+    def run(self, start: int, end: int) -> int:
+        """Walk to `end`, or as far as the source goes if that is `UNKNOWN_END`; return where the data set ends."""
+        self._frames.append(Frame(Steps._elements, end, False, self._encoding(start), 0, 0, False))
+        position = start
+        while self._frames:
+            frame = self._frames[-1]
+            try:
+                position = frame.steps(self, frame, position)
+            except NestedTooDeep:
+                raise
+            except MalformedDataSet as error:
+                position = self._step_over(error)
+        if self._hollow is not None and self._hollow[0] == position:
+            raise self._hollow[1]
+        return position
+
+    def _encoding(self, start: int) -> Encoding:
+        """Return how the data set is encoded, which its first element shows whatever its transfer syntax is said to be."""
+        first = self._bytes(start, 6)
+        group, vr = first[:2], first[4:]
+        said, implicit_vr = self._transfer_syntax, len(vr) == 2 and not is_vr(vr)
+        if said is not None and said.implicit_vr:
+            # These letters may be a length.
+            implicit_vr = vr not in _SHORT_FORM and vr not in LONG_FORM
+        little_endian = implicit_vr or group == LITTLE or (group != BIG and (said is None or said.little_endian))
+        if said is not None and (implicit_vr, little_endian) != (said.implicit_vr, said.little_endian):
+            self.mislabelled = True
+        encoding, self.syntax = _ENCODINGS[implicit_vr, little_endian]
+        return encoding
+
+    def _bytes(self, position: int, size: int) -> bytes:
+        """`size` bytes from `position` on; fewer only where there are no more."""
+        index = position - self._base
+        if not 0 <= index <= len(self._window) - size:
+            self._window, self._base, index = self._source.load(position, size), position, 0
+        return self._window[index : index + size]
+
+    def _step_over(self, error: MalformedDataSet) -> int:
+        """Leave the innermost sequence of defined length, and go on at its end; `error` is raised if there is none.
+
+        It is raised too if nothing was written from there on to the end of the sequence. Where it may be no sequence at all, that
+        counts only if nothing comes after it: then the data set was cut short.
+        """
+        while self._frames:
+            frame = self._frames.pop()
+            if frame.steps is Steps._items and not frame.undefined:
+                if error.position is not None and self._is_fill(error.position + _LONGEST_HEADER, frame.limit):
+                    if not frame.presumed:
+                        raise error
+                    self._hollow = frame.limit, error
+                if not frame.presumed:
+                    self.warnings.setdefault("sequence", f"within {tag_name(frame.tag)}: {error}")
+                return frame.limit
+        raise error
+
+    def _is_fill(self, position: int, limit: int) -> bool:
+        """Return whether one and the same byte, FFH or zero, stands from `position` to `limit`."""
+        if position + _LEAST_FILL > limit:
+            return False
+        fill = self._bytes(position, 1)
+        return fill in (b"\xff", b"\0") and self._end_of(fill, position, limit) is not None
+
+    def _end_of(self, fill: bytes, position: int, limit: int) -> int | None:
+        """Return where the bytes end, at `limit` if that is known, if all of them from `position` on are `fill`; else None."""
+        while position < limit:
+            window = self._bytes(position, min(WINDOW, limit - position))
+            if window.count(fill) < len(window):
+                return None
+            position += len(window)
+            if not window:
+                return position if limit == UNKNOWN_END else None
+        return position
+
+    def _elements(self, frame: Frame, position: int) -> int:
+        """Walk the elements of the data set or of an Item."""
+        _, limit, _, (implicit_vr, explicit, implicit, _), item_of, _, _ = frame
+        last_group = DELIMITERS - 1 if item_of else self._last_group
+        looked_at = self._looked_at if item_of == self._within else frozenset()
+        window, base, vr = self._window, self._base, b""
+        index, most, last = position - base, limit - base, len(window) - _LONGEST_HEADER
+        while index < most:
+            if index > last:  # a header may not be all in the window
+                base += index
+                window = self._window = self._source.load(base, _LONGEST_HEADER)
+                self._base, index, most, last = base, 0, limit - base, max(0, len(window) - _LONGEST_HEADER)
+                if len(window) < 8:
+                    return self._rest(frame, base)
+            if implicit_vr:
+                group, element, length = implicit.unpack_from(window, index)
+                plain = length < 8 or (length != UNDEFINED_LENGTH and window[index + 8 : index + 12] != _ITEM_TAG)
+            else:
+                group, element, vr, length = explicit.unpack_from(window, index)
+                plain = vr in _SHORT_FORM
+            after = index + 8 + length
+            # Nearly all elements are plain, a header of 8 bytes and a value, and nobody looks at them: that has to be fast.
+            if plain and element not in looked_at and 0x0002 < group <= last_group and after <= most:
+                index = after
+                continue
+            position = base + index
+            value = position + 8
+            if not plain and not implicit_vr:
+                vr, value, length = self._long_form(frame, position, vr, group)
+            if group > last_group or (
+                group in NOT_IN_DATA_SETS and not self._leaves_out(group, position, value + length)
+            ):
+                return self._out_of_place(frame, position, group, element)
+            tag = group << 16 | element
+            if element in looked_at and tag in self._wanted:
+                self._take(tag, position, value, length, limit)
+                if len(self.values) == self._enough:
+                    self._frames.clear()
+                    return value
+            if not plain and self._is_entered(vr, value, length):
+                return self._enter(position, tag, vr, value, length)
+            if value + length > limit:
+                raise _beyond(position, tag_name(tag), length, limit - value)
+            index = value + length - base
+        return self._close(frame, base + index)
+
+    def _leaves_out(self, group: int, position: int, after: int) -> bool:
+        """Return whether an element at the front is one of File Meta Information, which is left out, or of a command."""
+        if group > _FILE_META or self.values or after > self.front or not any(self._bytes(position, 8)):
+            return False
+        if group == _FILE_META:
+            self.left_out += ((position, after),)
+        else:
+            self.warnings["command"] = "elements of a command (group 0000) stand in the data set"
+        return True
+
+    def _is_entered(self, vr: bytes, value: int, length: int) -> bool:
+        """Whether an element holds Items; where that is not known, whether its value begins with one."""
+        if length == UNDEFINED_LENGTH or not self.enters_all:
+            return length == UNDEFINED_LENGTH
+        if vr == b"SQ":
+            return True
+        return vr in _NO_VR and length >= 8 and self._bytes(value, 4) == _ITEM_TAG
+
+    def _long_form(self, frame: Frame, position: int, vr: bytes, group: int = 0) -> tuple[bytes, int, int]:
+        """VR, offset of the value and its length, for an element whose VR is not one of the short form."""
+        header = self._bytes(position, _LONGEST_HEADER)
+        if not is_vr(vr):  # Items and delimiters have none; some programs leave it out elsewhere
+            if 0 < group < DELIMITERS:
+                self.mixed = True
+            return b"", position + 8, frame.encoding.implicit.unpack_from(header)[2]
+        if len(header) == _LONGEST_HEADER:
+            (length,) = frame.encoding.length.unpack_from(header, 8)
+            # A VR younger than these tables has the long form (PS3.5 7.1.2); but mistaken ones of the short form exist.
+            fits = not any(header[6:8]) and (
+                length == UNDEFINED_LENGTH or position + _LONGEST_HEADER + length <= frame.limit
+            )
+            if vr in LONG_FORM or fits:
+                return vr, position + _LONGEST_HEADER, length
+        elif vr in LONG_FORM:
+            raise CutShort(f"cut short: the header of an element at offset {position:,} is not complete")
+        return vr, position + 8, frame.encoding.explicit.unpack_from(header)[3]
+
+    def _take(self, tag: int, position: int, value: int, length: int, limit: int) -> None:
+        if length > _LONGEST_VALUE:
+            if self._within or tag in UIDS:
+                raise MalformedDataSet(f"{tag_name(tag)} at offset {position:,} is too long: {length:,} bytes")
+            return
+        text = self._bytes(value, length)
+        if len(text) < length or value + length > limit:
+            raise CutShort(f"cut short: {tag_name(tag)} at offset {position:,} is not complete")
+        # The first counts where there are two, which is not allowed: a peek and a walk are to find the same.
+        self.values.setdefault(position if self._within else tag, text.decode("latin-1").strip("\0 "))
+
+    def _enter(self, position: int, tag: int, vr: bytes, value: int, length: int) -> int:
+        """Begin a sequence, or encapsulated pixel data (PS3.5 A.4)."""
+        frame, undefined = self._frames[-1], length == UNDEFINED_LENGTH
+        limit = frame.limit if undefined else value + length
+        if limit > frame.limit:
+            raise _beyond(position, tag_name(tag), length, frame.limit - value)
+        encoding = _IMPLICIT_LITTLE if vr == b"UN" else frame.encoding  # PS3.5 6.2.2
+        if undefined and (vr in (b"OB", b"OW") or tag == _PIXEL_DATA):
+            self.encapsulated = self.encapsulated or frame.depth == 0
+            self._frames.append(Frame(Steps._fragments, limit, True, frame.encoding, tag, frame.depth, False))
+            return value
+        if undefined and vr not in (b"SQ", b"UN") and (vr in _SHORT_FORM or vr in LONG_FORM):
+            raise MalformedDataSet(
+                f"{tag_name(tag)} at offset {position:,} is of undefined length, which {vr.decode()} may not be"
+            )
+        if frame.depth == MAXIMUM_NESTING:
+            raise NestedTooDeep(
+                f"{tag_name(tag)} at offset {position:,}: sequences are nested more than {MAXIMUM_NESTING} deep"
+            )
+        presumed = not undefined and vr != b"SQ"
+        self._frames.append(Frame(Steps._items, limit, undefined, encoding, tag, frame.depth + 1, presumed))
+        return value
+
+    def _item(self, frame: Frame, position: int) -> tuple[int, int]:
+        """Element number and length of the Item or delimiter at `position`."""
+        header = self._bytes(position, 8)
+        if len(header) < 8 or position + 8 > frame.limit:
+            raise CutShort(
+                f"cut short: {tag_name(frame.tag)} ends at offset {position + len(header):,} within an Item's header"
+            )
+        group, element, length = frame.encoding.implicit.unpack(header)
+        if group != DELIMITERS or element not in (_ITEM, _SEQUENCE_DELIMITATION):
+            raise MalformedDataSet(
+                f"{tag_name(group << 16 | element)} at offset {position:,} where an Item of {tag_name(frame.tag)} is due",
+                position,
+            )
+        return element, length
+
+    def _items(self, frame: Frame, position: int) -> int:
+        """Walk the Items of a sequence."""
+        while position < frame.limit:
+            element, length = self._item(frame, position)
+            position += 8
+            if element == _ITEM:
+                undefined = length == UNDEFINED_LENGTH
+                limit = frame.limit if undefined else position + length
+                if limit > frame.limit:
+                    raise _beyond(position - 8, f"an Item of {tag_name(frame.tag)}", length, frame.limit - position)
+                if not (undefined or self.enters_all):
+                    position = limit
+                    continue
+                self._frames.append(
+                    Frame(Steps._elements, limit, undefined, frame.encoding, frame.tag, frame.depth, False)
+                )
+                return position
+            if frame.undefined:
+                self._frames.pop()
+                return position
+        return self._close(frame, position)
+
+    def _fragments(self, frame: Frame, position: int) -> int:
+        """Walk the fragments of encapsulated pixel data."""
+        while position < frame.limit:
+            element, length = self._item(frame, position)
+            position += 8
+            if element != _ITEM:
+                self._frames.pop()
+                return position
+            if position + length > frame.limit:
+                raise _beyond(position - 8, f"a fragment of {tag_name(frame.tag)}", length, frame.limit - position)
+            position += length
+        return self._close(frame, position)
+
+    def _close(self, frame: Frame, position: int) -> int:
+        """Leave what ends where its length says."""
+        if frame.undefined:
+            what = "an Item of " if frame.steps is Steps._elements else ""
+            raise CutShort(
+                f"cut short: {what}{tag_name(frame.tag)} is of undefined length and not closed at offset {position:,}"
+            )
+        self._frames.pop()
+        return position
+
+    def _out_of_place(self, frame: Frame, position: int, group: int, element: int) -> int:
+        """What is no element of a data set: a delimiter, padding, the end of a peek, or a fault."""
+        if group == DELIMITERS and element == _ITEM_DELIMITATION and frame.tag and position + 8 <= frame.limit:
+            if frame.undefined:  # else a delimiter that is not needed, and harmless
+                self._frames.pop()
+            return position + 8
+        if not frame.tag:
+            if group == DELIMITERS and element != _ITEM and position + 8 == frame.limit:
+                self.warnings["delimiter"] = "a delimiter that closes nothing ends the data set"
+                return position + 8
+            if self._last_group < group < DELIMITERS:
+                self._frames.clear()
+                return position
+            if group == 0 and element == 0:
+                return self._rest(frame, position)
+        raise MalformedDataSet(
+            f"{tag_name(group << 16 | element)} at offset {position:,} is no element of a data set", position
+        )
+
+    def _rest(self, frame: Frame, position: int) -> int:
+        """Leave the data set where its bytes end, or where only zero bytes follow, which are padding; else it is cut short."""
+        end = None if frame.tag else self._end_of(b"\0", position, frame.limit)
+        if end is None:
+            left = f", and {frame.limit - position:,} bytes" if frame.limit != UNKNOWN_END else ""
+            raise CutShort(f"cut short: no element at offset {position:,}{left}")
+        self._frames.pop()
+        if end > position:
+            self.warnings["padding"] = f"{end - position:,} zero bytes follow the data set"
+        return position
+
+
+def _beyond(position: int, what: str, length: int, available: int) -> CutShort:
+    return CutShort(
+        f"cut short: {what} at offset {position:,} is of {length:,} bytes, and {max(0, available):,} are there",
+        position,
+    )
