@@ -100,4 +100,6 @@ def test_a_peer_that_does_not_look_at_identities_confirms_none(tmp_path: Path) -
         assert running.tool("echoscu", "127.0.0.1", scp.port, *who).returncode == 0
         done = running.tool("echoscu", "127.0.0.1", scp.port, *who, "--positive-response")
     assert done.returncode == 1
-    assert done.stderr.splitlines() == [UNCONFIRMED]
+    first, where = done.stderr.splitlines()
+    assert first == UNCONFIRMED
+    assert where.startswith("E: Peer: ")

@@ -83,7 +83,7 @@ def test_echoscu_refuses_a_server_in_one_line(who: Who, certificates: Certificat
     with others.server(who, identity, certificates) as server:
         done = running.tool("echoscu", LOOPBACK, server.port, "--tls", *files)
         assert done.returncode == 1
-        (line,) = running.errors(done)
+        (line,) = running.errors_of_request(done)
         assert line.startswith("Association request failed: TLS handshake failed: the peer's certificate ")
         assert words in line
         assert uids.ApplicationContextName not in server.said()  # nothing of an A-ASSOCIATE-RQ
@@ -137,7 +137,7 @@ def test_anybodys_client_is_refused(
             options = ["--tls", f"--tls-ca={certificates.ca}", *([f"--tls-cert={shown.pem}"] if shown else [])]
             done = running.tool("echoscu", "-v", LOOPBACK, port, *options)
             assert done.returncode == 1
-            (line,) = running.lines(done, "E")
+            (line,) = running.errors_of_request(done)
             assert BAD_CLIENTS[case][2] in line
             assert "Association Accepted" not in done.stderr
         elif who == "DCMTK":

@@ -148,7 +148,7 @@ def test_a_pin_and_a_name_on_the_command_line(certificates: Certificates) -> Non
         listener.run("echoscu", *me, "--tls-pin", named.sha256)
         listener.run("echoscu", *me, "--tls-ca", certificates.ca, "--tls-server-name", "pacs.example.org")
         wrong = listener.run("echoscu", *me, "--tls-ca", certificates.ca, exit_status=1)
-        assert running.errors(wrong) == [
+        assert running.errors_of_request(wrong) == [
             "Association request failed: TLS handshake failed: the peer's certificate is not for 127.0.0.1:"
             " connect to the name that it is for, or say that name (--tls-server-name)"
         ]

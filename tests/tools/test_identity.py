@@ -177,10 +177,10 @@ def test_only_the_users_of_a_password_file_come_in(name: str, tmp_path: Path) ->
             ["--user", "carol", "--password", SECRET, "--allow-plain-password"],
         ):
             done = listener.run("echoscu", *wrong, exit_status=1)
-            assert done.stderr.splitlines() == [
-                "E: Association Rejected",
-                "E: Result: Rejected Permanent, Source: Service User",
-                "E: Reason: No reason given",
+            assert running.errors_of_request(done) == [
+                "Association Rejected",
+                "Result: Rejected Permanent, Source: Service User",
+                "Reason: No reason given",
             ]
         said = listener.end()
     assert said.count("I: User identity failed verification") == 4

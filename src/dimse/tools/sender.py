@@ -266,7 +266,7 @@ class Sender:
         """Why there was no association; no error where others did all that it was for, which is known in the end."""
         for lines in self._refusals:
             if self.options.jobs > 1 and self._is_associated and not self._unsent_count:
-                self.logger.warning("%s; the other associations had to do", ": ".join(lines))
+                self.logger.warning("%s; the other associations had to do", ": ".join(lines[:-1]))
             else:
                 common.say(self.logger, lines)
         self._refusals.clear()
