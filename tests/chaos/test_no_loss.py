@@ -153,7 +153,9 @@ class Sender:
     def run_until_all_is_sent(self) -> None:
         """Run it to its end."""
         process = running.tool("storescu", *self.options)
-        assert (process.returncode, process.stderr) == (0, "")
+        # Where a cut came before the first answer, the window that was proposed may have been the reason.
+        said = [line for line in process.stderr.splitlines() if "is asked again without them" not in line]
+        assert (process.returncode, said) == (0, [])
 
     @property
     def acknowledged(self) -> dict[str, tuple[float, int]]:
