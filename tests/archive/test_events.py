@@ -245,7 +245,9 @@ def test_a_string_is_split_and_nothing_more(command: str | list[str], arguments:
 
 @pytest.mark.parametrize("command", ["", "  ", [], "'", "no-such-program-anywhere -x", "/etc/passwd", "/tmp"])
 def test_a_command_that_cannot_run_is_refused_when_it_is_made(command: str | list[str]) -> None:
-    with pytest.raises(ValueError, match=r"empty|no program|quotation"):
+    with pytest.raises(
+        ValueError, match=r"empty|no program|the command .* cannot be split into arguments: no closing quotation"
+    ):
         Command(command)
 
 

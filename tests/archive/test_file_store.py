@@ -613,7 +613,7 @@ def test_who_is_told_cannot_undo_the_success(folder: Path, caplog: pytest.LogCap
 
 
 def test_a_folder_is_one_stores_alone(store: FileStore, folder: Path) -> None:
-    with pytest.raises(BlockingIOError, match="another store uses this folder") as raised:
+    with pytest.raises(BlockingIOError, match="another storescp or FileStore uses this folder") as raised:
         FileStore(folder)
     assert raised.value.filename == str(folder)
     assert keep(store) == KEPT  # undisturbed
@@ -673,8 +673,8 @@ def test_what_is_no_folder_is_refused(folder: Path, prepare: Callable[[Path], ob
 @pytest.mark.parametrize(
     ("choice", "word"),
     [
-        ({"durability": "some"}, "some"),
-        ({"on_duplicate": "overwrite"}, "overwrite"),
+        ({"durability": "some"}, "durability is one of 'full', 'none', not 'some'"),
+        ({"on_duplicate": "overwrite"}, "on_duplicate is one of 'keep-both', 'reject', 'replace', not 'overwrite'"),
         ({"mode": 0o077}, "mode 77"),
         ({"mode": 0o1000}, "mode 1000"),
         ({"max_duplicates": -1}, "max_duplicates -1"),

@@ -222,7 +222,7 @@ def test_a_folder_is_one_storescps(tmp_path: Path) -> None:
         done = running.tool("storescp", 0, "-ba", "127.0.0.1", "-od", "incoming")
         assert done.returncode == 1
         (line,) = running.errors(done)
-        assert "another store uses this folder" in line
+        assert "another storescp or FileStore uses this folder" in line
         assert "incoming" in line
         assert listener.echo().is_success
         listener.end()

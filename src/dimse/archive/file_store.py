@@ -100,8 +100,8 @@ class FileStore(Closing):
         reserve: int | None = None,
         stored: Callable[[Stored], None] | None = None,
     ) -> None:
-        if durability not in get_args(Durability) or on_duplicate not in get_args(OnDuplicate):
-            raise ValueError(f"durability {durability!r} or on_duplicate {on_duplicate!r} is no choice")
+        _verify_choice("durability", durability, get_args(Durability))
+        _verify_choice("on_duplicate", on_duplicate, get_args(OnDuplicate))
         if not 0o400 <= mode <= 0o777:
             raise ValueError(f"mode {mode:o}: from 400 to 777, and the owner must be able to read the files")
         if max_duplicates < 0:
@@ -418,6 +418,11 @@ class _Alone:
     def __exit__(self, *_: object) -> None:
         del self._publishing[self._path]
         self._done.release()
+
+
+def _verify_choice(name: str, given: object, choices: tuple[str, ...]) -> None:
+    if given not in choices:
+        raise ValueError(f"{name} is one of {', '.join(map(repr, choices))}, not {given!r}")
 
 
 def _status(code: int, comment: str = "") -> Status:

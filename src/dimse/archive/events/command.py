@@ -62,7 +62,10 @@ class Command:
     def __init__(self, command: str | Sequence[str], *, deadline: float = DEADLINE) -> None:
         from shutil import which
 
-        self.arguments = tuple(shlex.split(command) if isinstance(command, str) else command)
+        try:
+            self.arguments = tuple(shlex.split(command) if isinstance(command, str) else command)
+        except ValueError as error:
+            raise ValueError(f"the command {command!r} cannot be split into arguments: {str(error).lower()}") from None
         if not self.arguments or which(self.arguments[0]) is None:
             raise ValueError(f"there is no program {self.arguments[0]!r}" if self.arguments else "the command is empty")
         if deadline < 0:
