@@ -48,7 +48,7 @@ def number(least: float, most: float, kind: type[int] | type[float] = int) -> Ca
         except ValueError:
             raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
         if not least <= value <= most:
-            raise argparse.ArgumentTypeError(f"{text} is not {least:g} to {most:g}")
+            raise argparse.ArgumentTypeError(f"{text} is not {least:.15g} to {most:.15g}")
         return value
 
     return read
