@@ -500,7 +500,7 @@ def test_a_data_set_that_is_too_large_is_not_kept(folder: Path, caplog: pytest.L
         assert names(folder) == ["CT.1.2.3"]
     assert status == OUT_OF_RESOURCES
     assert status.comment == f"the data set is larger than {len(data_set())} bytes"
-    assert caplog.messages == [f"cannot store 1.2.4: {status.comment}"]
+    assert caplog.messages == [f"cannot store 1.2.4 in {folder}: {status.comment}"]
 
 
 def test_the_reserve_of_the_disk_is_not_used(folder: Path) -> None:

@@ -201,7 +201,8 @@ class FileStore(Closing):
             with _Alone(self._publishing, naming.path), self._folders.opened(path[:-1]) as branch:
                 kept = self._publish(_Publication(request, sink, branch, naming))
         except OSError as error:
-            LOGGER.error("cannot store %s: %s", one_line(request.sop_instance_uid, 64), reason(error))
+            instance, folder = one_line(request.sop_instance_uid, 64), one_line(self.folder)
+            LOGGER.error("cannot store %s in %s: %s", instance, folder, reason(error))
             return _status(OUT_OF_RESOURCES, reason(error))
         if isinstance(kept, Status):
             return kept
