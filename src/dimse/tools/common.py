@@ -92,13 +92,13 @@ def add_logging(parser: Parser) -> argparse._ArgumentGroup:
         "-lc",
         "--log-config",
         metavar="F",
-        help="a Python logging configuration (INI, JSON or TOML); it can run code, so take it from no stranger",
+        help="a Python logging configuration (INI, JSON or TOML); it can run code: use only files that you trust",
     )
     group.add_argument(
         "--log-format",
         choices=("text", "json"),
         default="text",
-        help="json: an object a line, for programs (%(default)s)",
+        help="json: one JSON object per line (%(default)s)",
     )
     group.add_argument("--log-phi", action="store_true", help="do not hide what may identify patients")
     return group
