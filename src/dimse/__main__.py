@@ -111,9 +111,19 @@ def command(work: Callable[[], int]) -> NoReturn:
             stream.flush()
         except BrokenPipeError:
             continue  # nobody reads it any more
-        except OSError:
+        except OSError as error:
             status = status or _UNWRITTEN
+            if stream is sys.stdout:
+                _complain(f"E: the output cannot be written: {error.strerror or error}\n")
     os._exit(status)
+
+
+def _complain(line: str) -> None:
+    try:
+        if sys.stderr is not None:
+            sys.stderr.write(line)
+    except OSError:
+        pass  # it is full too, or gone
 
 
 def dimse() -> NoReturn:

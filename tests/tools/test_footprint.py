@@ -254,6 +254,17 @@ def test_output_that_is_lost_is_an_exit_status(arguments: list[str]) -> None:
     assert running.run("bash", "-c", f"set -o pipefail; {words} | true", env=environment).returncode == 0
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is full")
+@pytest.mark.parametrize("count", [1, 2000])
+def test_a_table_that_is_lost_is_a_line_and_an_exit_status(tmp_path: Path, count: int) -> None:
+    """A short table fails when it is flushed at the end, a long one while it is printed."""
+    for number in range(count):
+        running.Instance(f"1.2.{number}").write(tmp_path / f"{number}.dcm")
+    words = shlex.join(running.command("storescu", "--dry-run", "127.0.0.1", 104, tmp_path))
+    done = running.run("sh", "-c", f"{words} >/dev/full")
+    assert (done.returncode, done.stderr) == (120, "E: the output cannot be written: No space left on device\n")
+
+
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
 def test_the_exit_status_does_not_depend_on_where_the_output_goes(closed: str) -> None:
     with dimse.Server(("127.0.0.1", 0)) as server:

@@ -29,6 +29,7 @@ USAGE = 2
 SHORTFALL = 3  # any other: a failure status, a time-out, a lost association, a file that could not be sent
 INTERRUPTED = 130  # by SIGINT, Ctrl-C
 TERMINATED = 143  # by SIGTERM
+UNWRITTEN = 120  # the output cannot be written, as where Python itself finds so
 
 LEVELS = ("critical", "error", "warning", "warn", "info", "debug")
 PRIORITIES = {"low": LOW, "medium": MEDIUM, "high": HIGH}
