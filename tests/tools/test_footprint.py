@@ -250,7 +250,9 @@ def test_output_that_is_lost_is_an_exit_status(arguments: list[str]) -> None:
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     words = shlex.join([sys.executable, "-m", "dimse", *arguments])
     for output, status in (("/dev/full", 120), ("/dev/null", 0), ("&-", 0)):
-        assert running.run("sh", "-c", f"{words} >{output}", env=environment).returncode == status
+        done = running.run("sh", "-c", f"{words} >{output}", env=environment)
+        assert done.returncode == status
+        assert ("E: the output cannot be written: No space left on device" in done.stderr) == bool(status)
     assert running.run("bash", "-c", f"set -o pipefail; {words} | true", env=environment).returncode == 0
 
 

@@ -34,7 +34,7 @@ def printing() -> Iterator[None]:
     """Print within a block that ends where nothing more can be printed; that the reader has gone is not an error.
 
     Raises:
-        SystemExit: The output cannot be written; its end says so on stderr (`dimse.__main__.command`).
+        SystemExit: The output cannot be written; the end of the process says so on stderr (`dimse.__main__.command`).
     """
     try:
         yield
