@@ -278,7 +278,9 @@ class FileStore(Closing):
             theirs = copies.look_at_next(folder)  # another process was faster
             if theirs == ours and self._is_kept(publication, copy):
                 return copy, True
-        publication.notice("DICOM file already exists with another data set: %s, and has too many copies", _FIRST)
+        # It has a reason of its own: a refusal is not to be held back behind lines about copies that were kept.
+        words = "DICOM file already exists with another data set: %s, and has too many copies"
+        publication.notice(words, _FIRST, reason="too many copies")
         return _status(DUPLICATE_SOP_INSTANCE, f"it is stored with {1 + self._most_duplicates:,} other data sets")
 
     def _give_name(self, publication: _Publication, copy: Copy) -> bool:
@@ -392,10 +394,10 @@ class _Publication:
     branch: Branch
     naming: _Naming
 
-    def notice(self, message: str, *args: Copy | str) -> None:
+    def notice(self, message: str, *args: Copy | str, reason: str = "duplicate") -> None:
         """Tell that its name stands for other bytes."""
         said = (self.naming.shown_of(value) if isinstance(value, Copy) else value for value in args)
-        notice("duplicate", self.request.peer.address[0], message, *said)
+        notice(reason, self.request.peer.address[0], message, *said)
 
 
 class _Alone:

@@ -27,6 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the tool; returns its exit status."""
     parser = make_parser(sys.argv[1:] if arguments is None else arguments)
     options = parser.read(arguments)
+    _verify_together(parser, options)
     logger = common.start_logging(parser, options)
     if options.pending_studies:
         from dimse.tools.pending import show_pending_studies
@@ -162,6 +163,13 @@ def add_events(parser: common.Parser) -> None:
         help="print the studies whose program has not succeeded yet, and exit; the exit status is 3 if any was given up",
     )
     group.add_argument("--report", metavar="F", help="append a JSON line for each instance to a file")
+
+
+def _verify_together(parser: common.Parser, options: argparse.Namespace) -> None:
+    """Refuse options about what is kept, where nothing is kept."""
+    for option in ("--exec", "--exec-study", "--report"):
+        if options.ignore and getattr(options, option.removeprefix("--").replace("-", "_")):
+            parser.error(f"{option} does not go with --ignore: nothing is kept that could be told of")
 
 
 def _command(text: str) -> Command:
