@@ -45,7 +45,8 @@ class Handlers:
     commitment: CommitmentHandler | None = None
 
     def __post_init__(self) -> None:
-        for name in fields(self):
+        # A subclass may have fields of its own, which are not handlers.
+        for name in fields(Handlers):
             handler: object = getattr(self, name)
             if handler is not None and not callable(handler):
                 raise TypeError(f"the handler {name} is a function, not {handler!r}: dimse.Handlers({name}=...)")
