@@ -28,6 +28,7 @@ MISTAKES: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"identity": "me"}, TypeError, "identity is a dimse.UserIdentity"),
     ({"calling_ae_title": 5}, TypeError, "an AE title is a text, not 5"),
     ({"called_ae_title": "A" * 17}, ValueError, "1 to 16 characters"),
+    ({"tls": True}, TypeError, r"tls is a dimse.TLS or an ssl.SSLContext, not True: tls=dimse.TLS\(ca=...\)"),
 ]
 ADDRESSES: list[tuple[Any, Any, type[Exception], str]] = [
     (LOOPBACK, "104", TypeError, "a host and a port"),
@@ -90,6 +91,19 @@ def test_a_server_names_what_is_wrong_with_its_address(address: Any) -> None:
 def test_a_timeout_that_is_not_a_number_is_named() -> None:
     with pytest.raises(TypeError, match="the acse timeout is a number of seconds, not '5'"):
         dimse.Timeouts(acse="5")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("limits", [{"associations": "5"}, {"half_open": 2.5}, {"per_address": "1"}])
+def test_a_limit_that_is_not_a_whole_number_is_named(limits: dict[str, Any]) -> None:
+    [(name, given)] = limits.items()
+    with pytest.raises(TypeError, match=f"the limit {name} is a whole number, not {given!r}"):
+        dimse.Limits(**limits)
+
+
+@pytest.mark.parametrize("name", ["echo", "store", "store_begin", "commitment"])
+def test_a_handler_that_cannot_be_called_is_named(name: str) -> None:
+    with pytest.raises(TypeError, match=f"the handler {name} is a function, not 5"):
+        dimse.Handlers(**{name: 5})  # type: ignore[arg-type]
 
 
 def test_keywords_stand_for_uids() -> None:

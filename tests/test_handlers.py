@@ -324,6 +324,24 @@ def test_one_that_wants_to_end_its_thread_ends_its_association_alone(
     assert [args.exc_type for args in told] == [type(error)]
 
 
+def test_one_that_calls_exit_is_a_line_in_the_log(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Python drops the SystemExit of a thread in silence: without the line, the association would end for no reason."""
+    monkeypatch.setattr(threading, "excepthook", lambda _: None)
+
+    def echo(_: dimse.EchoRequest) -> int:
+        sys.exit(3)
+
+    with (
+        serving("threads", dimse.Handlers(echo=echo)) as port,
+        pytest.raises(dimse.AssociationError),
+        associate(port) as association,
+    ):
+        association.echo()
+    assert "the handler of EchoRequest called sys.exit(3): the association ends" in errors(caplog)
+
+
 def test_one_may_end_its_server() -> None:
     threads = threading.active_count()
 

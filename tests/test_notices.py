@@ -62,6 +62,15 @@ def test_what_is_held_back_at_the_end_is_counted(
     assert _lines(caplog) == ["rejected 0", "rejected 2 (and 1 more like it since)"]
 
 
+def test_a_single_line_that_is_held_back_at_the_end_is_told_without_a_count(
+    caplog: pytest.LogCaptureFixture, once: OncePerMinute, clock: _Clock
+) -> None:
+    for number in range(2):
+        notice("rejected", "10.0.0.1", "rejected %d", number)
+    once.flush()
+    assert _lines(caplog) == ["rejected 0", "rejected 1"]
+
+
 def test_with_a_verbose_log_each_is_a_line_of_its_own(
     caplog: pytest.LogCaptureFixture, once: OncePerMinute, clock: _Clock
 ) -> None:

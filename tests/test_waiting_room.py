@@ -288,7 +288,7 @@ def test_only_from_its_networks(face: Face, caplog: pytest.LogCaptureFixture) ->
         scu.send(associate_rq())
         assert scu.answers() == []  # without a word
         assert [record.getMessage() for record in caplog.records] == [
-            f"{scu.address}: not allowed to connect from there"
+            f"{scu.address}: closed, for its address is in no network that may connect"
         ]
     with serving(face, networks=["10.0.0.0/8", "127.0.0.0/30"]) as port:
         verify_echo(port)

@@ -98,8 +98,10 @@ def command(work: Callable[[], int]) -> NoReturn:
     try:
         try:
             status = work()
-        except SystemExit as ended:  # argparse's, after help or over wrong usage
+        except SystemExit as ended:  # argparse's, after help or over wrong usage; a table's that cannot be printed
             status = int(ended.code or 0)
+            if isinstance(ended.__cause__, OSError):
+                _complain(ended.__cause__)
         from _signal import SIG_IGN, SIGINT, signal  # type: ignore[import-not-found]  # `signal` takes long to load
 
         signal(SIGINT, SIG_IGN)  # Ctrl-C comes too late: all is done and told
@@ -111,9 +113,20 @@ def command(work: Callable[[], int]) -> NoReturn:
             stream.flush()
         except BrokenPipeError:
             continue  # nobody reads it any more
-        except OSError:
+        except OSError as error:
             status = status or _UNWRITTEN
+            if stream is sys.stdout:
+                _complain(error)
     os._exit(status)
+
+
+def _complain(error: OSError) -> None:
+    """Say on stderr that the output is lost."""
+    try:
+        if sys.stderr is not None:
+            sys.stderr.write(f"E: the output cannot be written: {error.strerror or error}\n")
+    except OSError:
+        pass  # it is full too, or gone
 
 
 def dimse() -> NoReturn:

@@ -52,7 +52,7 @@ def host_and_port(name: str, value: object, least: int = 1) -> tuple[str, int]:
                 raise ValueError(f"{name} needs a port from {least} to 65535, not {port}")
             return host, port
         case _:
-            raise TypeError(f'{name} is a host and a port, ("127.0.0.1", 11112), not {value!r}')
+            raise TypeError(f'{name} takes a host and a port, ("127.0.0.1", 11112), not {value!r}')
 
 
 def uid(name: str, given: str, find: Callable[[str], str] = uids.find) -> str:

@@ -9,7 +9,7 @@ from dimse.services.storage_commitment import CommitmentHandler, ReportSink, ans
 from dimse.services.store_request import StoreRequest
 from dimse.services.verification import EchoHandler, EchoRequest, answer_echo
 from dimse.sinks import DiscardSink, Sink
-from dimse.values import value
+from dimse.values import fields, value
 
 __all__ = ["EchoRequest", "Handlers", "StoreRequest"]
 
@@ -18,8 +18,9 @@ __all__ = ["EchoRequest", "Handlers", "StoreRequest"]
 class Handlers:
     """What answers a peer's requests; each may be `def` or `async def`.
 
-    A handler takes a typed request and returns a status, as an `int` or a `Status` (whose comment goes with it). One that raises is
-    a failure status and a line in the log; the association lives on.
+    A handler takes a typed request and returns a status, as an `int` or a `Status` (whose comment goes with it). If it raises, or
+    returns something else, the peer gets a failure status, and the log of `dimse` a line: with the traceback at the level DEBUG.
+    The association lives on.
 
     A `def` runs in a thread of the server's, not always in the same one; several run at a time, of one association one at a time.
     An `async def` runs on the event loop of `dimse.aio`, or on one that lives as long as the blocking server.
@@ -33,12 +34,22 @@ class Handlers:
         store_begin: C-STORE, before the data set comes: returns a status to refuse it, a `Sink` for it, or None to have it spooled.
         commitment: N-EVENT-REPORT of Storage Commitment: what became of a transaction that was begun over another association.
             Without it the answer is that no such transaction is known.
+
+    Raises:
+        TypeError: One of them cannot be called.
     """
 
     echo: EchoHandler | None = None
     store: StoreHandler | None = None
     store_begin: StoreBeginHandler | None = None
     commitment: CommitmentHandler | None = None
+
+    def __post_init__(self) -> None:
+        # A subclass may have fields of its own, which are not handlers.
+        for name in fields(Handlers):
+            handler: object = getattr(self, name)
+            if handler is not None and not callable(handler):
+                raise TypeError(f"the handler {name} is a function, not {handler!r}: dimse.Handlers({name}=...)")
 
     async def begin(self, association: Association, arrived: Arrived) -> Sink:
         """A command set has come and its data set is on the way: where shall it go?"""

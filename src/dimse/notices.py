@@ -73,4 +73,7 @@ class OncePerMinute:
             rest = [(held_back, last) for _, held_back, last in self._told.values() if held_back]
             self._told.clear()
         for held_back, last in rest:
-            LOGGER.warning("%s (and %d more like it since)", last, held_back - 1)
+            if held_back > 1:
+                LOGGER.warning("%s (and %d more like it since)", last, held_back - 1)
+            else:
+                LOGGER.warning("%s", last)

@@ -88,7 +88,7 @@ class Reception:
         timeouts: In seconds.
         limits: How much peers may ask for.
         maximum_length: The largest P-DATA-TF PDU that we receive, in bytes; 0 is unlimited.
-        require_called: Reject who calls another AE title than ours.
+        require_called: Reject callers that call another AE title than ours.
         calling_ae_titles: The only ones that may call, if any are given.
         networks: Where peers may connect from, in CIDR notation ("10.1.0.0/16"), if any are given.
         accept_unknown: Accept abstract syntaxes that are not in `contexts`.

@@ -136,6 +136,10 @@ class Limits:
     queued_requests: int = 64
 
     def __post_init__(self) -> None:
+        for name in fields(self):
+            number: object = getattr(self, name)
+            if not isinstance(number, int) and not (number is None and name == "per_address"):
+                raise TypeError(f"the limit {name} is a whole number, not {number!r}")
         if self.identity_checks < 1:
             raise ValueError(f"at least 1 check of a user identity runs at one time, not {self.identity_checks}")
         if self.per_address is not None and self.per_address < 0:

@@ -123,14 +123,28 @@ def validate_pin(pin: str) -> str:
     return digits
 
 
+def _given(context: ssl.SSLContext) -> Security:
+    """Return a context of `ssl` as what connections are secured with.
+
+    Raises:
+        TypeError: It is something else.
+    """
+    import ssl
+
+    if not isinstance(context, ssl.SSLContext):
+        raise TypeError(f"tls is a dimse.TLS or an ssl.SSLContext, not {context!r}: tls=dimse.TLS(ca=...)")
+    return Security(context)
+
+
 def of_a_requestor(tls: TLS | ssl.SSLContext) -> Security:
     """What a requestor secures its connections with.
 
     Raises:
+        TypeError: It is neither of the two.
         TLSConfigurationError: A file cannot be used, or the choices do not go together.
     """
     if not isinstance(tls, TLS):
-        return Security(tls)
+        return _given(tls)
     import ssl
 
     context = _context(tls, ssl.PROTOCOL_TLS_CLIENT)
@@ -151,10 +165,11 @@ def of_a_server(tls: TLS | ssl.SSLContext) -> Security:
     """What a server secures its connections with.
 
     Raises:
+        TypeError: It is neither of the two.
         TLSConfigurationError: A file cannot be used, or the choices do not go together.
     """
     if not isinstance(tls, TLS):
-        return Security(tls)
+        return _given(tls)
     import ssl
 
     context = _context(tls, ssl.PROTOCOL_TLS_SERVER)

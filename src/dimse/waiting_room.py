@@ -122,7 +122,7 @@ class WaitingRoom:
             visitor.transport.close()
             return
         if self._networks and not _is_in(host, self._networks):
-            notice("turned away", host, "%s: not allowed to connect from there", visitor)
+            notice("turned away", host, "%s: closed, for its address is in no network that may connect", visitor)
             self._observe(Happening("turned away", visitor.peer))
             visitor.transport.close()
             return

@@ -88,7 +88,7 @@ def test_no_more_descriptors(store: FileStore, folder: Path, caplog: pytest.LogC
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     assert status == OUT_OF_RESOURCES
-    assert caplog.messages == ["cannot store 1.2.3: Too many open files"]
+    assert caplog.messages == [f"cannot store 1.2.3 in {folder}: Too many open files"]
     assert keep(store) == KEPT
 
 
@@ -336,7 +336,7 @@ def test_a_sync_that_fails_is_not_tried_again_and_nothing_is_published(
     watch = strace(trace, "-e", "trace=fsync", "-e", f"inject=fsync:error=EIO:when={failing}")
     done = in_a_process(FAILED_SYNC, folder, before=watch)
     assert done.stdout == f"[{OUT_OF_RESOURCES}, {KEPT}] ['CT.1.2.3']\n", done.stderr
-    assert "cannot store 1.2.3: Input/output error" in done.stderr
+    assert f"cannot store 1.2.3 in {folder}: Input/output error" in done.stderr
     assert trace.read_text().count("fsync") == failing + 2
 
 

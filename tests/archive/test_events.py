@@ -245,7 +245,10 @@ def test_a_string_is_split_and_nothing_more(command: str | list[str], arguments:
 
 @pytest.mark.parametrize("command", ["", "  ", [], "'", "no-such-program-anywhere -x", "/etc/passwd", "/tmp"])
 def test_a_command_that_cannot_run_is_refused_when_it_is_made(command: str | list[str]) -> None:
-    with pytest.raises(ValueError, match=r"empty|no program|quotation"):
+    with pytest.raises(
+        ValueError,
+        match=r"empty|no program|is not executable|the command .* cannot be split into arguments: no closing quotation",
+    ):
         Command(command)
 
 
@@ -412,6 +415,29 @@ def test_a_report_alone_needs_no_thread(tmp_path: Path) -> None:
         assert threading.active_count() == before
         events(STORED)
     assert len((tmp_path / "report").read_text().splitlines()) == 1
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is full")
+def test_a_report_that_cannot_be_written_is_named(caplog: pytest.LogCaptureFixture) -> None:
+    with Events(report=Report("/dev/full")) as events:
+        events(STORED)
+    [line] = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    assert "the report cannot be written: No space left on device: '/dev/full'" in line
+
+
+@pytest.mark.parametrize("name", ["on_instance", "on_study", "report"])
+def test_a_listener_that_cannot_be_called_is_named(name: str) -> None:
+    with pytest.raises(TypeError, match=f"{name} is a function or a Command, not 5"):
+        Events(**{name: 5})  # type: ignore[arg-type]
+
+
+def test_a_program_that_is_not_executable_is_told_from_one_that_is_not_there(tmp_path: Path) -> None:
+    program = tmp_path / "import.py"
+    with pytest.raises(ValueError, match="there is no program"):
+        Command(str(program))
+    program.write_text("print()")
+    with pytest.raises(ValueError, match=r"import.py' is not executable: chmod \+x makes it so"):
+        Command(str(program))
 
 
 @pytest.mark.parametrize("wrong", [{"workers": 0}, {"waiting": 0}, {"study_timeout": -1}])
@@ -721,7 +747,7 @@ def test_a_line_that_is_cut_short_spoils_no_other(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     first, second = done.stdout.splitlines()
     assert first.startswith("only ")
-    assert second == "File too large"
+    assert second == "the report cannot be written: File too large"
     whole, cut, also_whole = path.read_text().splitlines()
     assert json.loads(whole) == json.loads(also_whole) == document(STORED)
     with pytest.raises(json.JSONDecodeError):

@@ -500,7 +500,7 @@ def test_a_data_set_that_is_too_large_is_not_kept(folder: Path, caplog: pytest.L
         assert names(folder) == ["CT.1.2.3"]
     assert status == OUT_OF_RESOURCES
     assert status.comment == f"the data set is larger than {len(data_set())} bytes"
-    assert caplog.messages == [f"cannot store 1.2.4: {status.comment}"]
+    assert caplog.messages == [f"cannot store 1.2.4 in {folder}: {status.comment}"]
 
 
 def test_the_reserve_of_the_disk_is_not_used(folder: Path) -> None:
@@ -613,7 +613,7 @@ def test_who_is_told_cannot_undo_the_success(folder: Path, caplog: pytest.LogCap
 
 
 def test_a_folder_is_one_stores_alone(store: FileStore, folder: Path) -> None:
-    with pytest.raises(BlockingIOError, match="another store uses this folder") as raised:
+    with pytest.raises(BlockingIOError, match="another storescp or FileStore uses this folder") as raised:
         FileStore(folder)
     assert raised.value.filename == str(folder)
     assert keep(store) == KEPT  # undisturbed
@@ -673,8 +673,8 @@ def test_what_is_no_folder_is_refused(folder: Path, prepare: Callable[[Path], ob
 @pytest.mark.parametrize(
     ("choice", "word"),
     [
-        ({"durability": "some"}, "some"),
-        ({"on_duplicate": "overwrite"}, "overwrite"),
+        ({"durability": "some"}, "durability is one of 'full', 'none', not 'some'"),
+        ({"on_duplicate": "overwrite"}, "on_duplicate is one of 'keep-both', 'reject', 'replace', not 'overwrite'"),
         ({"mode": 0o077}, "mode 77"),
         ({"mode": 0o1000}, "mode 1000"),
         ({"max_duplicates": -1}, "max_duplicates -1"),

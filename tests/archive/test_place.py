@@ -76,7 +76,7 @@ def test_a_folder_that_was_moved_is_left_for_the_one_at_its_path(
         assert Path(told[-1].path).is_file()
         assert len(names(old)) == len(names(folder)) == 1
         assert not (old / ".incoming").exists()
-        with pytest.raises(BlockingIOError, match="another store uses this folder"):
+        with pytest.raises(BlockingIOError, match="another storescp or FileStore uses this folder"):
             FileStore(folder)
         FileStore(old).close()  # nothing holds that any more
         assert keep(store, "1.2.2", b"other") == KEPT
@@ -169,7 +169,7 @@ def test_a_folder_that_another_store_has_is_not_taken(store: FileStore, folder: 
     rotate(folder)
     with FileStore(folder) as other:
         status = keep(store)
-        assert (status, status.comment) == (OUT_OF_RESOURCES, "another store uses this folder")
+        assert (status, status.comment) == (OUT_OF_RESOURCES, "another storescp or FileStore uses this folder")
         assert keep(other) == KEPT
     assert keep(store, "1.2.4") == KEPT
     assert names(folder) == ["CT.1.2.3", "CT.1.2.4"]

@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
@@ -95,6 +96,17 @@ def test_a_sop_class_that_the_next_peer_refuses_is_said_upstream() -> None:
     ):
         (outcome,) = _sent(port)
         assert outcome.status == 0x0122
+        assert outcome.status.comment == "not taken by the next peer in Explicit VR Little Endian"
+
+
+def test_a_next_peer_that_takes_nothing_is_not_said_to_be_out_of_resources() -> None:
+    """A700H would have the sender try again for ever."""
+    with (
+        dimse.Server((LOOPBACK, 0), dimse.Handlers(), contexts=[dimse.Verification]) as following,
+        _routing(dimse.Forwarder(LOOPBACK, following.address[1])) as port,
+    ):
+        (outcome,) = _sent(port)
+        assert outcome.status == 0x0122
 
 
 def test_contexts_are_learned_from_what_comes() -> None:
@@ -159,6 +171,23 @@ def test_an_instance_is_answered_when_the_forwarder_closes_under_it() -> None:
 def test_an_argument_that_makes_no_sense_is_refused(options: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="at least one association"):
         dimse.Forwarder(LOOPBACK, 104, **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "words"),
+    [
+        ({"called_ae_title": "A" * 17}, ValueError, "1 to 16 characters"),
+        ({"timeouts": 5}, TypeError, "timeouts is a dimse.Timeouts"),
+        ({"calling_aet": "ME"}, TypeError, "calling_aet"),
+        ({"tls": True}, TypeError, "tls is a dimse.TLS"),
+        ({"tls": dimse.TLS(ca="/no/such/file")}, dimse.TLSConfigurationError, "/no/such/file"),
+    ],
+)
+def test_a_wrong_option_of_its_associations_is_refused_when_it_is_made(
+    options: dict[str, Any], error: type[Exception], words: str
+) -> None:
+    with pytest.raises(error, match=words):
+        dimse.Forwarder(LOOPBACK, 104, **options)
 
 
 def test_a_failure_is_a_notice(caplog: pytest.LogCaptureFixture) -> None:

@@ -402,7 +402,7 @@ def test_an_archive_that_cannot_be_read_is_an_error(tmp_path: Path, damage: Call
     path.write_bytes(damage(path.read_bytes()))
     error = find(path).error
     assert error.path == str(path)
-    assert error.reason.startswith("it cannot be read as a ZIP archive")
+    assert error.reason.startswith("it cannot be read as a ZIP archive: ")
 
 
 def test_a_member_without_a_name_is_found(tmp_path: Path) -> None:

@@ -58,9 +58,14 @@ def returns_too_much(_: dimse.EchoRequest) -> int:
     return 0x1_0000
 
 
+def returns_false(_: dimse.EchoRequest) -> int:
+    """Return what counts as 0, and so would be success."""
+    return False
+
+
 @on_both_faces
 @on_each_driver
-@pytest.mark.parametrize("handler", [fails, fails_asynchronously, returns_nothing, returns_too_much])
+@pytest.mark.parametrize("handler", [fails, fails_asynchronously, returns_nothing, returns_too_much, returns_false])
 async def test_a_handler_that_fails_is_a_status_and_a_line_in_the_log(
     driver: Driver, face: Face, handler: Any, caplog: pytest.LogCaptureFixture
 ) -> None:

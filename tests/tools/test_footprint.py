@@ -250,8 +250,21 @@ def test_output_that_is_lost_is_an_exit_status(arguments: list[str]) -> None:
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     words = shlex.join([sys.executable, "-m", "dimse", *arguments])
     for output, status in (("/dev/full", 120), ("/dev/null", 0), ("&-", 0)):
-        assert running.run("sh", "-c", f"{words} >{output}", env=environment).returncode == status
+        done = running.run("sh", "-c", f"{words} >{output}", env=environment)
+        assert done.returncode == status
+        assert ("E: the output cannot be written: No space left on device" in done.stderr) == bool(status)
     assert running.run("bash", "-c", f"set -o pipefail; {words} | true", env=environment).returncode == 0
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is full")
+@pytest.mark.parametrize("count", [1, 2000])
+def test_a_table_that_is_lost_is_a_line_and_an_exit_status(tmp_path: Path, count: int) -> None:
+    """A short table fails when it is flushed at the end, a long one while it is printed."""
+    for number in range(count):
+        running.Instance(f"1.2.{number}").write(tmp_path / f"{number}.dcm")
+    words = shlex.join(running.command("storescu", "--dry-run", "127.0.0.1", 104, tmp_path))
+    done = running.run("sh", "-c", f"{words} >/dev/full")
+    assert (done.returncode, done.stderr) == (120, "E: the output cannot be written: No space left on device\n")
 
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])

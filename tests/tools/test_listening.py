@@ -200,7 +200,7 @@ def test_networks() -> None:
         listener.end()
     with listening("echoscp", "-v", "--allow-from", "192.0.2.0/24") as listener, Requestor(listener) as requestor:
         assert requestor.read() == (0, b"")  # not even an A-ABORT
-        listener.until("not allowed to connect from there")
+        listener.until("closed, for its address is in no network that may connect")
         assert listener.said[-1].startswith("W: 127.0.0.1:")
         listener.end()
 

@@ -90,6 +90,13 @@ def test_what_is_ignored_is_not_kept(tmp_path: Path) -> None:
     assert kept(Path()) == []
 
 
+@pytest.mark.parametrize("option", ["--exec", "--exec-study", "--report"])
+def test_nothing_is_told_of_what_is_ignored(option: str) -> None:
+    done = running.tool("storescp", 0, "--ignore", option, "true")
+    assert done.returncode == 2
+    assert f"error: {option} does not go with --ignore" in done.stderr
+
+
 @pytest.mark.parametrize(("options", "mode"), [([], 0o600), (["--mode", "640"], 0o640), (["--mode", "0644"], 0o644)])
 def test_who_may_read_the_files(tmp_path: Path, options: list[str], mode: int) -> None:
     with listening("storescp", *options) as listener:
@@ -154,9 +161,12 @@ def test_duplicates_with_other_bytes_are_noticed_and_limited(tmp_path: Path) -> 
             assert status == ["0x0000" if number < 3 else "0x0111"]
         assert kept(Path()) == ["1.2.3.dcm", "1.2.3~2.dcm", "1.2.3~3.dcm"]
         said = listener.end()
-    assert [line for line in said if "1.2.3" in line] == [
-        "W: DICOM file already exists with another data set: 1.2.3.dcm, kept as 1.2.3~2.dcm",
-        "W: DICOM file already exists with another data set: 1.2.3.dcm, and has too many copies (and 2 more like it since)",
+    # What is refused is told at once, and not held back behind what was kept; the rest is told at the end.
+    assert [line.removeprefix("W: DICOM file already exists with another data set: 1.2.3.dcm, ") for line in said] == [
+        "kept as 1.2.3~2.dcm",
+        "and has too many copies",
+        "kept as 1.2.3~3.dcm",
+        "and has too many copies",
     ]
 
 
@@ -222,7 +232,7 @@ def test_a_folder_is_one_storescps(tmp_path: Path) -> None:
         done = running.tool("storescp", 0, "-ba", "127.0.0.1", "-od", "incoming")
         assert done.returncode == 1
         (line,) = running.errors(done)
-        assert "another store uses this folder" in line
+        assert "another storescp or FileStore uses this folder" in line
         assert "incoming" in line
         assert listener.echo().is_success
         listener.end()

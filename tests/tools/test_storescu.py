@@ -6,6 +6,7 @@ import io
 import itertools
 import os
 import re
+import socket
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -468,6 +469,17 @@ def test_one_instance_in_two_files_is_sent_once(tmp_path: Path) -> None:
     assert process.returncode == 0
     assert receiver.uids == ["1.2.1"]
     assert said_of(lines(process, "W"), "Sent once", str(one), str(two))
+
+
+def test_a_port_for_the_report_that_is_taken_is_named(tmp_path: Path) -> None:
+    (path,) = write(tmp_path, Instance("1.2.1"))
+    with Receiver() as receiver, socket.create_server(("0.0.0.0", 0)) as taken:
+        port = taken.getsockname()[1]
+        process = receiver.storescu(path, "--verify", "--commit-port", port)
+    assert process.returncode == 3
+    assert receiver.uids == ["1.2.1"]
+    words = f"Storage commitment was not asked for: cannot listen on 0.0.0.0:{port}: Address already in use"
+    assert errors(process) == [words]
 
 
 def test_two_instances_with_one_uid_are_both_sent(tmp_path: Path) -> None:

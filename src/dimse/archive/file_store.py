@@ -100,8 +100,8 @@ class FileStore(Closing):
         reserve: int | None = None,
         stored: Callable[[Stored], None] | None = None,
     ) -> None:
-        if durability not in get_args(Durability) or on_duplicate not in get_args(OnDuplicate):
-            raise ValueError(f"durability {durability!r} or on_duplicate {on_duplicate!r} is no choice")
+        _verify_choice("durability", durability, get_args(Durability))
+        _verify_choice("on_duplicate", on_duplicate, get_args(OnDuplicate))
         if not 0o400 <= mode <= 0o777:
             raise ValueError(f"mode {mode:o}: from 400 to 777, and the owner must be able to read the files")
         if max_duplicates < 0:
@@ -201,7 +201,8 @@ class FileStore(Closing):
             with _Alone(self._publishing, naming.path), self._folders.opened(path[:-1]) as branch:
                 kept = self._publish(_Publication(request, sink, branch, naming))
         except OSError as error:
-            LOGGER.error("cannot store %s: %s", one_line(request.sop_instance_uid, 64), reason(error))
+            instance, folder = one_line(request.sop_instance_uid, 64), one_line(self.folder)
+            LOGGER.error("cannot store %s in %s: %s", instance, folder, reason(error))
             return _status(OUT_OF_RESOURCES, reason(error))
         if isinstance(kept, Status):
             return kept
@@ -277,7 +278,9 @@ class FileStore(Closing):
             theirs = copies.look_at_next(folder)  # another process was faster
             if theirs == ours and self._is_kept(publication, copy):
                 return copy, True
-        publication.notice("DICOM file already exists with another data set: %s, and has too many copies", _FIRST)
+        # It has a reason of its own: a refusal is not to be held back behind lines about copies that were kept.
+        words = "DICOM file already exists with another data set: %s, and has too many copies"
+        publication.notice(words, _FIRST, reason="too many copies")
         return _status(DUPLICATE_SOP_INSTANCE, f"it is stored with {1 + self._most_duplicates:,} other data sets")
 
     def _give_name(self, publication: _Publication, copy: Copy) -> bool:
@@ -391,10 +394,10 @@ class _Publication:
     branch: Branch
     naming: _Naming
 
-    def notice(self, message: str, *args: Copy | str) -> None:
+    def notice(self, message: str, *args: Copy | str, reason: str = "duplicate") -> None:
         """Tell that its name stands for other bytes."""
         said = (self.naming.shown_of(value) if isinstance(value, Copy) else value for value in args)
-        notice("duplicate", self.request.peer.address[0], message, *said)
+        notice(reason, self.request.peer.address[0], message, *said)
 
 
 class _Alone:
@@ -418,6 +421,11 @@ class _Alone:
     def __exit__(self, *_: object) -> None:
         del self._publishing[self._path]
         self._done.release()
+
+
+def _verify_choice(name: str, given: object, choices: tuple[str, ...]) -> None:
+    if given not in choices:
+        raise ValueError(f"{name} is one of {', '.join(map(repr, choices))}, not {given!r}")
 
 
 def _status(code: int, comment: str = "") -> Status:

@@ -67,12 +67,12 @@ def lock(root: int, path: str, *, shared: bool = False) -> None:
     """Lock the folder of a store.
 
     Raises:
-        BlockingIOError: Another store uses it.
+        BlockingIOError: Another storescp or `FileStore` uses it.
     """
     try:
         fcntl.flock(root, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except BlockingIOError as error:
-        raise BlockingIOError(errno.EWOULDBLOCK, "another store uses this folder", path) from error
+        raise BlockingIOError(errno.EWOULDBLOCK, "another storescp or FileStore uses this folder", path) from error
 
 
 def open_incoming(root: int, path: str) -> int:

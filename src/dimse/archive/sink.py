@@ -164,7 +164,7 @@ class FileSink:
             self.file = -1
 
     def _fail(self, error: OSError) -> None:
-        LOGGER.error("cannot store %s: %s", one_line(self._instance, 64), reason(error))
+        LOGGER.error("cannot store %s in %s: %s", one_line(self._instance, 64), one_line(self._folder), reason(error))
         self.error = error
         self.discard()
 

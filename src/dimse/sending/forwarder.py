@@ -14,11 +14,11 @@ import time
 from collections import deque
 from collections.abc import Iterable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING, NoReturn, Unpack
 
-from dimse import arguments, services
+from dimse import arguments, services, uids
 from dimse.closing import Closing
-from dimse.errors import DimseError, NoPresentationContext
+from dimse.errors import DimseError, NoPresentationContext, RefusedContexts
 from dimse.message.status import Status
 from dimse.notices import notice
 from dimse.services.store_request import StoreRequest
@@ -52,6 +52,7 @@ class Forwarder(Closing):
 
     Raises:
         TypeError, ValueError: An argument is wrong.
+        TLSConfigurationError: `tls` cannot be used.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class Forwarder(Closing):
         given = arguments.many("contexts", contexts or (), "contexts=[dimse.uids.CTImageStorage]")
         self._contexts = dict.fromkeys(services.proposed(context) for context in given)
         self._idle, self._options = idle, options
+        _verify(options)
         self._places = threading.Semaphore(associations)
         self._changed = threading.Condition()
         # With the moment at which each of them became idle, the longest idle first.
@@ -86,15 +88,17 @@ class Forwarder(Closing):
 
         Returns:
             The next peer's status, as it came. A700H if the instance could not be sent or its outcome is unknown, 0122H if the next
-            peer does not take its SOP class in this transfer syntax.
+            peer does not take its SOP class in this transfer syntax, or takes nothing that was proposed.
         """
         with self._places:
             try:
                 return self._forward(request)
-            except NoPresentationContext as error:
-                return self._failed(request, SOP_CLASS_NOT_SUPPORTED, "the next peer does not take this", error)
+            except (NoPresentationContext, RefusedContexts) as error:
+                # The comment has 64 characters: the transfer syntax is told alone, as the sender knows its SOP class.
+                syntax = uids.name(request.context.transfer_syntax)
+                return self._failed(request, SOP_CLASS_NOT_SUPPORTED, f"not taken by the next peer in {syntax}", error)
             except DimseError as error:
-                return self._failed(request, OUT_OF_RESOURCES, "not forwarded", error)
+                return self._failed(request, OUT_OF_RESOURCES, f"not forwarded: {one_line(str(error))}", error)
 
     def close(self) -> None:
         """Release the associations that are idle, and abort the others: their instances are answered with A700H."""
@@ -158,13 +162,12 @@ class Forwarder(Closing):
             if len(self._contexts) > MOST_CONTEXTS:
                 del self._contexts[next(iter(self._contexts))]
 
-    def _failed(self, request: StoreRequest, status: int, what: str, error: DimseError) -> Status:
-        why = one_line(str(error))
+    def _failed(self, request: StoreRequest, status: int, comment: str, error: DimseError) -> Status:
         notice(
             "not forwarded", self._address[0], "%s: %s was not forwarded: %s",
-            host_and_port(*self._address), one_line(request.sop_instance_uid), why,
+            host_and_port(*self._address), one_line(request.sop_instance_uid), one_line(str(error)),
         )  # fmt: skip
-        return Status(status, service="storage", comment=f"{what}: {why}")
+        return Status(status, service="storage", comment=comment)
 
     # --- associations that are kept ---
 
@@ -199,6 +202,25 @@ class Forwarder(Closing):
                     return
                 _, association = self._spare.popleft()
             _release(association)
+
+
+class _Verified(Exception):
+    """The options are right; nothing is connected."""
+
+
+async def _stop(*_: object, **__: object) -> NoReturn:
+    raise _Verified
+
+
+def _verify(options: AssociationOptions) -> None:
+    """Check the options of associations now: at the first instance it would be too late.
+
+    Raises:
+        TypeError, ValueError: One of them is wrong.
+        TLSConfigurationError: `tls` cannot be used.
+    """
+    with suppress(_Verified):
+        run(services.associate(_stop, "localhost", 104, contexts=[uids.Verification], **options))
 
 
 def _has_proposed(association: AsyncAssociation, needed: ProposedContext) -> bool:

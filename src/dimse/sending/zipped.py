@@ -52,7 +52,7 @@ def _faults_of(path: str) -> Iterator[None]:
     try:
         yield
     except DAMAGED as error:
-        raise FileError(path, f"it cannot be read as a ZIP archive says: {one_line(str(error))}") from error
+        raise FileError(path, f"it cannot be read as a ZIP archive: {one_line(str(error))}") from error
     except OSError as error:
         raise FileError(path, (error.strerror or str(error)).lower()) from error
 

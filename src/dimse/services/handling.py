@@ -17,9 +17,16 @@ PROCESSING_FAILURE = 0x0110  # PS3.7 C.5.19
 
 
 async def ask(association: Association, handler: Callable[[R], Any | Awaitable[Any]], request: R) -> Any | Refusal:
-    """What `handler` returns; a `Refusal` if it raises: the association lives on."""
+    """Return what `handler` returns; a `Refusal` if it raises: the association lives on.
+
+    A handler that calls `sys.exit` ends its association, which is a line in the log.
+    """
     try:
         return await association.call(handler, request)
+    except SystemExit as error:
+        # It is not swallowed: a signal handler of the program may have raised it while the handler ran.
+        LOGGER.error("the handler of %s called sys.exit(%s): the association ends", type(request).__name__, error.code)
+        raise
     except Exception as error:
         # Whatever a user's own code raises must not end the association, nor reach another one.
         LOGGER.error(
@@ -38,10 +45,15 @@ async def ask_status(association: Association, handler: Callable[[R], int | Awai
 
 
 def as_status(answer: object, request: object) -> Refusal:
-    """What a handler of `request` returned, as the status that it must be."""
-    if isinstance(answer, int) and 0 <= answer <= 0xFFFF:
+    """Return what a handler of `request` returned, as the status that it must be.
+
+    True and False are refused: as numbers, False would be success and True a warning.
+    """
+    if isinstance(answer, int) and not isinstance(answer, bool) and 0 <= answer <= 0xFFFF:
         return Refusal(int(answer), answer.comment if isinstance(answer, Status) else "")
-    what = f"0x{answer:X}" if isinstance(answer, int) else type(answer).__name__
+    what = (
+        f"0x{answer:X}" if type(answer) is int else repr(answer) if isinstance(answer, bool) else type(answer).__name__
+    )
     LOGGER.error("the handler of %s returned %s instead of a status", type(request).__name__, what)
     return Refusal(PROCESSING_FAILURE, "the handler failed")
 

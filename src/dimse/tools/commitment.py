@@ -91,7 +91,7 @@ class Verification:
             )
             resources.enter_context(server)
         except OSError as error:
-            self._fail([f"Cannot listen on port {address[1]}: {error.strerror or error}"])
+            self._fail([f"Storage commitment was not asked for: {error.strerror or error}"])
             return False
         self._logger.info("Waiting for the peer's report on port %d too", server.address[1])
         return True

@@ -29,6 +29,7 @@ USAGE = 2
 SHORTFALL = 3  # any other: a failure status, a time-out, a lost association, a file that could not be sent
 INTERRUPTED = 130  # by SIGINT, Ctrl-C
 TERMINATED = 143  # by SIGTERM
+UNWRITTEN = 120  # the output cannot be written, as where Python itself finds so
 
 LEVELS = ("critical", "error", "warning", "warn", "info", "debug")
 PRIORITIES = {"low": LOW, "medium": MEDIUM, "high": HIGH}
@@ -48,7 +49,7 @@ def number(least: float, most: float, kind: type[int] | type[float] = int) -> Ca
         except ValueError:
             raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
         if not least <= value <= most:
-            raise argparse.ArgumentTypeError(f"{text} is not {least:g} to {most:g}")
+            raise argparse.ArgumentTypeError(f"{text} is not {least:.15g} to {most:.15g}")
         return value
 
     return read
@@ -92,13 +93,13 @@ def add_logging(parser: Parser) -> argparse._ArgumentGroup:
         "-lc",
         "--log-config",
         metavar="F",
-        help="a Python logging configuration (INI, JSON or TOML); it can run code, so take it from no stranger",
+        help="a Python logging configuration (INI, JSON or TOML); it can run code: use only files that you trust",
     )
     group.add_argument(
         "--log-format",
         choices=("text", "json"),
         default="text",
-        help="json: an object a line, for programs (%(default)s)",
+        help="json: one JSON object per line (%(default)s)",
     )
     group.add_argument("--log-phi", action="store_true", help="do not hide what may identify patients")
     return group

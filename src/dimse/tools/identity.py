@@ -34,10 +34,12 @@ def add_requestor_options(parser: common.Parser) -> None:
     group.add_argument(
         "--password",
         metavar="P",
-        help=f"the user's password; - asks for it; better in the environment, as {PASSWORD}: others can read command lines",
+        help=f"the user's password; - asks for it. Others can read command lines: {PASSWORD} in the environment is safer",
     )
     group.add_argument(
-        "--positive-response", action="store_true", help="no association unless the peer confirms the identity"
+        "--positive-response",
+        action="store_true",
+        help="ask the peer to confirm the identity, and end the association if it does not",
     )
     _add_plain(group)
 
@@ -46,13 +48,15 @@ def add_acceptor_options(parser: common.Parser) -> None:
     """Who may associate."""
     group = parser.add_argument_group("user identity")
     group.add_argument(
-        "--password-file", metavar="F", help="let only its users associate, with their passwords: see dimse passwd"
+        "--password-file",
+        metavar="F",
+        help="accept only users in this file, with their passwords; dimse passwd makes it",
     )
     _add_plain(group)
 
 
 def _add_plain(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--allow-plain-password", action="store_true", help="let passwords and tokens go without TLS")
+    group.add_argument("--allow-plain-password", action="store_true", help="allow passwords and tokens without TLS")
 
 
 def settle_requestor(parser: common.Parser, options: argparse.Namespace) -> None:

@@ -25,29 +25,35 @@ def add_options(parser: common.Parser, ae_title: str, *, needs_port: bool = True
     group.add_argument(
         "-ba", "--bind-address", metavar="A", default="0.0.0.0", help="address to listen on (%(default)s, every one)"
     )
-    group.add_argument("--ready-file", metavar="F", help="write HOST:PORT there once connections are taken")
+    group.add_argument("--ready-file", metavar="F", help="write HOST:PORT to this file once connections are taken")
     group.add_argument(
         "--drain",
         metavar="S",
         type=common.seconds,
         default=30,
-        help="at the end (SIGTERM, Ctrl-C), let messages under way be answered for S seconds (%(default)s)",
+        help="at the end (SIGTERM, Ctrl-C), go on answering messages under way for up to S seconds (%(default)s)",
     )
     group.add_argument(
-        "--workers", metavar="N", type=common.number(1, 256), default=1, help="processes on the port (%(default)s)"
+        "--workers",
+        metavar="N",
+        type=common.number(1, 256),
+        default=1,
+        help="processes that share the port (%(default)s)",
     )
     group = parser.add_argument_group("association")
     group.add_argument(
         "-aet", "--ae-title", metavar="A", type=common.ae_title, default=ae_title, help="our AE title (%(default)s)"
     )
-    group.add_argument("--require-called", action="store_true", help="reject who calls another AE title than ours")
+    group.add_argument(
+        "--require-called", action="store_true", help="reject callers that call another AE title than ours"
+    )
     group.add_argument(
         "--allow-calling",
         metavar="A",
         type=common.ae_title,
         action="append",
         default=[],
-        help="let only this AE title call; again for more",
+        help="accept callers with this AE title only; repeatable",
     )
     group.add_argument(
         "--allow-from",
@@ -55,20 +61,20 @@ def add_options(parser: common.Parser, ae_title: str, *, needs_port: bool = True
         type=common.validated(_network),
         action="append",
         default=[],
-        help="let only this network connect (10.1.0.0/16); again for more",
+        help="accept connections from this network only, such as 10.1.0.0/16; repeatable",
     )
     group.add_argument(
         "--max-associations",
         metavar="N",
         type=common.number(1, 100_000),
         default=settings.Limits().associations,
-        help="at one time in each worker; more are rejected (%(default)s)",
+        help="most associations at one time, in each worker (%(default)s); more are rejected",
     )
     group.add_argument(
         "--max-per-address",
         metavar="N",
         type=common.number(0, 100_000),
-        help="associations from one address, in each worker; more are rejected (90 %% of --max-associations), 0 is no limit",
+        help="most associations from one address, in each worker (90 %% of --max-associations); more are rejected; 0 is no limit",
     )
     common.add_waits(group, connecting=False)
     group.add_argument(
@@ -76,7 +82,7 @@ def add_options(parser: common.Parser, ae_title: str, *, needs_port: bool = True
         metavar="S",
         type=common.seconds,
         default=settings.Timeouts().idle,
-        help="a request from an association that is silent: seconds (%(default)s), 0 is unlimited",
+        help="no request comes on an association: seconds (%(default)s), 0 is unlimited",
     )
     group.add_argument(
         "-pdu",
@@ -91,8 +97,8 @@ def add_options(parser: common.Parser, ae_title: str, *, needs_port: bool = True
         metavar="N",
         type=common.number(0, 65535),
         default=settings.ASYNC_OPS,
-        help="let a requestor that asks have N operations outstanding (%(default)s);"
-        f" 0 and more than {settings.Limits().queued_requests} are {settings.Limits().queued_requests}",
+        help="operations that a requestor may have outstanding, if it asks (%(default)s);"
+        f" 0, and any N above {settings.Limits().queued_requests}, is {settings.Limits().queued_requests}",
     )
     tls.add_options(parser, server=True)
     identity.add_acceptor_options(parser)

@@ -6,7 +6,6 @@ import argparse
 import logging
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
 
 from dimse.archive.events import PendingStudy, pending_studies
@@ -23,7 +22,7 @@ def show_pending_studies(options: argparse.Namespace, logger: logging.Logger) ->
     except OSError as error:
         common.say(logger, [one_line(f"{error.filename}: {error.strerror}")])
         return common.SHORTFALL
-    with suppress(BrokenPipeError):
+    with tables.printing():
         tables.print_table(COLUMNS, map(_row, pending), sys.stdout)
     return common.SHORTFALL if any(entry.state == "failed" for entry in pending) else common.SUCCESS
 

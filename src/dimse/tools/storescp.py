@@ -27,6 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the tool; returns its exit status."""
     parser = make_parser(sys.argv[1:] if arguments is None else arguments)
     options = parser.read(arguments)
+    _verify_together(parser, options)
     logger = common.start_logging(parser, options)
     if options.pending_studies:
         from dimse.tools.pending import show_pending_studies
@@ -61,14 +62,14 @@ def make_parser(arguments: Sequence[str]) -> common.Parser:
 def add_what_is_accepted(parser: common.Parser) -> None:
     """SOP classes and transfer syntaxes."""
     group = parser.add_argument_group("what is accepted")
-    group.add_argument("--accept-unknown", action="store_true", help="private and unknown SOP classes too")
+    group.add_argument("--accept-unknown", action="store_true", help="accept private and unknown SOP classes too")
     group.add_argument(
         "--accept-only",
         metavar="UID",
         type=common.validated(uids.find),
         action="append",
         default=[],
-        help="this SOP class or transfer syntax (UID or keyword) only; again for more",
+        help="accept this SOP class or transfer syntax only (UID or keyword); repeatable",
     )
     group.add_argument(
         "--accept-syntax",
@@ -76,18 +77,18 @@ def add_what_is_accepted(parser: common.Parser) -> None:
         type=common.validated(uids.find_syntax),
         action="append",
         default=[],
-        help="this transfer syntax too (UID or keyword), every private one (private) or every one (any); again for more",
+        help="accept this transfer syntax too: a UID, a keyword, private (every private one) or any; repeatable",
     )
-    group.add_argument("--no-echo", action="store_true", help="no C-ECHO")
+    group.add_argument("--no-echo", action="store_true", help="do not accept C-ECHO")
 
 
 def add_files(parser: common.Parser) -> None:
     """Where instances go, and how."""
     group = parser.add_argument_group("files")
     group.add_argument(
-        "-od", "--output-directory", metavar="D", default=".", help="folder for the files (the current one)"
+        "-od", "--output-directory", metavar="D", default=".", help="folder for the files (the current folder)"
     )
-    group.add_argument("--ignore", action="store_true", help="take what comes, and keep nothing")
+    group.add_argument("--ignore", action="store_true", help="accept everything that comes, and keep nothing")
     group.add_argument(
         "--layout",
         metavar="T",
@@ -99,7 +100,7 @@ def add_files(parser: common.Parser) -> None:
         "--on-duplicate",
         choices=get_args(OnDuplicate),
         default="keep-both",
-        help="the same SOP instance UID with other bytes (%(default)s)",
+        help="when a SOP instance UID comes again with other bytes (%(default)s)",
     )
     group.add_argument(
         "--max-duplicates",
@@ -117,7 +118,7 @@ def add_files(parser: common.Parser) -> None:
         "--durability",
         choices=get_args(Durability),
         default="full",
-        help="full: acknowledged is on the disk; none: survives a killed process, not a power cut (%(default)s)",
+        help="full: what is acknowledged survives a power cut; none: a killed process only (%(default)s)",
     )
     group.add_argument(
         "--mode",
@@ -141,27 +142,34 @@ def add_events(parser: common.Parser) -> None:
         "--exec",
         metavar="CMD",
         type=common.validated(_command),
-        help="run a program for each instance: no shell; values in DIMSE_... variables, and as JSON on its input",
+        help="run a program for each instance, without a shell; it gets values in DIMSE_... variables and as JSON on its input",
     )
     group.add_argument(
         "--exec-study",
         metavar="CMD",
         type=common.validated(_command),
-        help="run a program for each study that has become quiet; if it fails, again after 10 s, 1, 10 and 60 min",
+        help="run a program for each study once it is quiet; if it fails, again after 10 s, 1, 10 and 60 min",
     )
     group.add_argument(
         "--study-timeout",
         metavar="S",
         type=common.seconds,
         default=60.0,
-        help="how long a study is quiet: seconds without an instance, and none arriving (%(default)s)",
+        help="a study is quiet when no instance of it has come for S seconds, and none is arriving (%(default)s)",
     )
     group.add_argument(
         "--pending-studies",
         action="store_true",
-        help="print the studies in the folder whose program has not succeeded yet, and exit: with 3 if any was given up",
+        help="print the studies whose program has not succeeded yet, and exit; the exit status is 3 if any was given up",
     )
     group.add_argument("--report", metavar="F", help="append a JSON line for each instance to a file")
+
+
+def _verify_together(parser: common.Parser, options: argparse.Namespace) -> None:
+    """Refuse options about what is kept, where nothing is kept."""
+    for option in ("--exec", "--exec-study", "--report"):
+        if options.ignore and getattr(options, option.removeprefix("--").replace("-", "_")):
+            parser.error(f"{option} does not go with --ignore: nothing is kept that could be told of")
 
 
 def _command(text: str) -> Command:

@@ -166,10 +166,10 @@ def add_sending(parser: common.Parser) -> None:
         help="before the first new attempt; then four times as long, up to a minute: seconds (%(default)s)",
     )
     group.add_argument(
-        "--journal", metavar="F", help="remember there what was acknowledged, and send that to this peer no more"
+        "--journal", metavar="F", help="record in F what the peer has acknowledged, and skip that on the next run"
     )
     group.add_argument(
-        "--status", action="store_true", help="print what is in the journal, with -v all of it, and exit"
+        "--status", action="store_true", help="print what is in the journal, and exit; with -v every file"
     )
 
 
@@ -177,13 +177,13 @@ def add_commitment(parser: common.Parser) -> None:
     """Storage Commitment (PS3.4 Annex J)."""
     group = parser.add_argument_group("storage commitment")
     group.add_argument(
-        "--verify", action="store_true", help="when all is sent, ask the peer to commit itself to keeping it"
+        "--verify", action="store_true", help="when everything is sent, ask the peer to commit itself to keeping it"
     )
     group.add_argument(
         "--commit-port",
         metavar="PORT",
         type=common.number(0, 65535),
-        help="take the peer's answer on this port, where it answers on an association of its own",
+        help="listen on this port for the peer's answer, if it answers on an association of its own",
     )
     group.add_argument(
         "--commit-timeout",
@@ -197,7 +197,7 @@ def add_commitment(parser: common.Parser) -> None:
 def verify_together(parser: common.Parser, options: argparse.Namespace) -> None:
     """Options that exclude or need one another."""
     if options.repeat > 1 and options.journal:
-        parser.error("--repeat does not go with --journal: what is sent repeatedly cannot be told apart there")
+        parser.error("--repeat does not go with --journal: a journal has one entry for each instance")
     if options.status and not options.journal:
         parser.error("--status needs --journal: it prints what is in it")
     if "-" in options.path and sys.stdin is None:
@@ -205,7 +205,7 @@ def verify_together(parser: common.Parser, options: argparse.Namespace) -> None:
     if options.commit_port is not None and not options.verify:
         parser.error("--commit-port is for --verify")
     if options.commit_port is not None and options.tls and not options.tls_cert:
-        parser.error("--commit-port with --tls needs --tls-cert: who listens shows a certificate of its own")
+        parser.error("--commit-port with --tls needs --tls-cert: a tool that listens shows a certificate of its own")
 
 
 def transfer_syntax(text: str) -> str:

@@ -8,13 +8,14 @@ come, so that a table of any length takes no memory.
 from __future__ import annotations
 
 import sys
-from contextlib import suppress
+from contextlib import contextmanager
 from itertools import count, islice
 from typing import TYPE_CHECKING, TextIO
 
 from dimse import uids
 from dimse.sending.journal import ACKED
 from dimse.text import host_and_port, one_line
+from dimse.tools.common import UNWRITTEN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -26,6 +27,21 @@ if TYPE_CHECKING:
 Cell = str | int
 LOOKED_AT = 1000  # rows that the widths of columns are taken from: a wider cell further down pushes its row out
 NOTHING = "-"  # stands for an empty cell
+
+
+@contextmanager
+def printing() -> Iterator[None]:
+    """Print within a block that ends where nothing more can be printed; that the reader has gone is not an error.
+
+    Raises:
+        SystemExit: The output cannot be written; the end of the process says so on stderr (`dimse.__main__.command`).
+    """
+    try:
+        yield
+    except BrokenPipeError:
+        pass
+    except OSError as error:
+        raise SystemExit(UNWRITTEN) from error
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[Cell]], file: TextIO) -> None:
@@ -112,7 +128,7 @@ def dry_run(
                 syntaxes = "; ".join(map(uids.name, context.transfer_syntaxes))
                 yield associations, context_id, uids.name(context.abstract_syntax), syntaxes
 
-    with suppress(BrokenPipeError):
+    with printing():
         print_table((">bytes", "SOP class", "transfer syntax", "file"), instances(), out)
         out.write("\n")
         print_table((">association", ">context ID", "abstract syntax", "transfer syntaxes"), contexts(), out)
@@ -142,7 +158,7 @@ def journal_status(entries: Callable[[], Iterable[Entry]], *, every: bool, file:
     for entry in entries():
         number, size = totals.get(key := (*_peer(entry), entry.state), (0, 0))
         totals[key] = number + 1, size + entry.size
-    with suppress(BrokenPipeError):
+    with printing():
         print_table(
             ("peer", "called AE title", "state", ">instances", ">bytes"),
             ((*key, *total) for key, total in sorted(totals.items())),

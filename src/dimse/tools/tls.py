@@ -42,19 +42,22 @@ def add_options(parser: common.Parser, *, server: bool) -> None:
     """The options; `server` for a tool that listens."""
     group = parser.add_argument_group("TLS")
     group.add_argument(
-        "--tls", action="store_true", help="speak TLS 1.2 or 1.3 (PS3.15 B.12); its port is by registration 2762"
+        "--tls", action="store_true", help="speak TLS 1.2 or 1.3 (PS3.15 B.12); its registered port is 2762"
     )
     group.add_argument(
-        "--tls-cert", metavar="F", default="", help="our certificate, and those between it and its CA (PEM)"
+        "--tls-cert", metavar="F", default="", help="our certificate, and the intermediate ones up to its CA (PEM)"
     )
     group.add_argument(
         "--tls-key",
         metavar="F",
         default="",
-        help=f"its private key, mode 600 (PEM; in --tls-cert by default; password in {PASSWORD})",
+        help=f"the private key of --tls-cert, a file of mode 600 (PEM; by default in --tls-cert; password in {PASSWORD})",
     )
     group.add_argument(
-        "--tls-ca", metavar="F", default="", help="the CAs, or the peers' certificates, to trust (PEM; the system's)"
+        "--tls-ca",
+        metavar="F",
+        default="",
+        help="CAs, or certificates of peers, to trust (PEM; by default the system's CAs)",
     )
     group.add_argument("--tls-crl", metavar="F", default="", help="the CAs' lists of revoked certificates (PEM)")
     group.add_argument(
@@ -63,14 +66,14 @@ def add_options(parser: common.Parser, *, server: bool) -> None:
         type=common.validated(_pin),
         action="append",
         default=[],
-        help="the peer's certificate is this one; again for more; "
-        + ("besides what --tls-ca asks for" if server else "without --tls-ca nothing else is asked of it"),
+        help="accept this certificate of the peer only; repeatable; "
+        + ("--tls-ca applies too" if server else "without --tls-ca nothing else is verified"),
     )
     if server:
-        group.add_argument("--tls-no-client-cert", action="store_true", help="let clients in that show no certificate")
+        group.add_argument("--tls-no-client-cert", action="store_true", help="accept clients that show no certificate")
     else:
         group.add_argument(
-            "--tls-server-name", metavar="N", default="", help="the name that the peer's certificate is for (addr)"
+            "--tls-server-name", metavar="N", default="", help="the name that the peer's certificate must be for (addr)"
         )
         group.add_argument("--tls-insecure", action="store_true", help="do not verify the peer's certificate")
     group.add_argument(

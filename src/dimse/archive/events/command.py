@@ -62,9 +62,17 @@ class Command:
     def __init__(self, command: str | Sequence[str], *, deadline: float = DEADLINE) -> None:
         from shutil import which
 
-        self.arguments = tuple(shlex.split(command) if isinstance(command, str) else command)
-        if not self.arguments or which(self.arguments[0]) is None:
-            raise ValueError(f"there is no program {self.arguments[0]!r}" if self.arguments else "the command is empty")
+        try:
+            self.arguments = tuple(shlex.split(command) if isinstance(command, str) else command)
+        except ValueError as error:
+            raise ValueError(f"the command {command!r} cannot be split into arguments: {str(error).lower()}") from None
+        if not self.arguments:
+            raise ValueError("the command is empty")
+        if which(self.arguments[0]) is None:
+            program = self.arguments[0]
+            if os.path.isfile(program):
+                raise ValueError(f"the program {program!r} is not executable: chmod +x makes it so")
+            raise ValueError(f"there is no program {program!r}")
         if deadline < 0:
             raise ValueError(f"a deadline of {deadline} seconds")
         self.deadline = deadline

@@ -75,6 +75,9 @@ class Events(Closing):
         waiting: int = WAITING,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        for name, listener in (("on_instance", on_instance), ("on_study", on_study), ("report", report)):
+            if listener is not None and not callable(listener):
+                raise TypeError(f"{name} is a function or a Command, not {listener!r}")
         if workers < 1 or waiting < 1 or study_timeout < 0:
             raise ValueError(f"workers {workers}, waiting {waiting} or study_timeout {study_timeout} is too small")
         self._on_instance, self._on_study, self._report = on_instance, on_study, report

@@ -22,4 +22,9 @@ class Report(LineFile):
 
     def __call__(self, stored: Stored) -> None:
         """Append the line of an instance."""
-        self.append(encoded(document(stored)))
+        try:
+            self.append(encoded(document(stored)))
+        except OSError as error:
+            if error.strerror is None:
+                raise
+            raise OSError(error.errno, f"the report cannot be written: {error.strerror}", self.path) from error
