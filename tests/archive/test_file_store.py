@@ -378,6 +378,8 @@ def test_where_the_transfer_syntax_cannot_be_read_the_command_counts(folder: Pat
             assert take(store, store_request(syntax=syntax), sent) == KEPT
     assert names(folder) == [f"unknown/CT/1.2.3{number}.dcm" for number in ("", "~2", "~3")]
     assert stored_data_set(folder / "unknown/CT/1.2.3.dcm") == b"<xml/>"
+    # A file without its File Meta would name neither the instance nor the transfer syntax.
+    assert stored_data_set(folder / "unknown/CT/1.2.3~2.dcm") == b""
     assert [(stored.sop_instance_uid, stored.patient_id) for stored in told] == [("1.2.3", "")] * 3
 
 

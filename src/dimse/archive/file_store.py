@@ -195,6 +195,7 @@ class FileStore(Closing):
             path = self._layout.path(request, elements)
             naming = _Naming(path, self._layout.shown(request) if self._layout.identifying else None)
             LOGGER.info("Storing DICOM file: %s", naming.shown)
+            sink.complete()
             if self._durable:
                 self._folders.flush(sink.file)
             self._folders.verify_place()

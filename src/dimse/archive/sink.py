@@ -141,6 +141,16 @@ class FileSink:
         except OSError as error:
             self._fail(error)
 
+    def complete(self) -> None:
+        """Write the File Meta Information of a data set that has ended without a byte.
+
+        Raises:
+            OSError: It cannot be written.
+        """
+        if not self.size:
+            self._room.verify(self.file, 0, 0)
+            _write_all(self.file, [self._file_meta], self._offset)
+
     def view(self) -> memoryview:
         """The encoded data set: a read-only map of the file.
 
