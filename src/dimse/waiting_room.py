@@ -28,6 +28,7 @@ from dimse.settings import Acceptor, Limits, Timeouts, UserIdentity
 from dimse.text import host_and_port, one_line
 from dimse.transport import READ
 from dimse.transport.base import Transport, is_a_breach
+from dimse.transport.descriptors import most_descriptors
 from dimse.upper_layer import negotiation, pdu
 from dimse.upper_layer.provider import UpperLayer
 from dimse.visitors import Crowd, Visitor
@@ -53,8 +54,8 @@ class WaitingRoom:
         acceptor: Decides on requests.
         places: The places for associations.
         timeouts: ARTIM is the `acse` one, absolute from the connection's start; a TLS handshake before that has `connect`.
-        limits: `half_open` visitors at most, and `half_open_bytes` of their requests; of the address that has the most of
-            them the oldest gives way.
+        limits: `half_open` visitors at most, but half of the descriptors that the process may have, and `half_open_bytes` of
+            their requests; of the address that has the most of them the oldest gives way.
         networks: Where visitors may come from; empty: from anywhere.
         security: Asked at each connection how it is to speak TLS; None for a plain one.
         observe: Told of who is not let in.
@@ -126,8 +127,10 @@ class WaitingRoom:
             self._observe(Happening("turned away", visitor.peer))
             visitor.transport.close()
             return
-        if self._crowd and len(self) >= self._limits.half_open:
-            self._give_way(self._crowd.one_of_most(), f"{self._limits.half_open} connections")
+        # Half of the descriptors are for others: associations, and the files of what they receive.
+        most = min(self._limits.half_open, most_descriptors() // 2)
+        if self._crowd and len(self) >= most:
+            self._give_way(self._crowd.one_of_most(), f"{most} connections")
         security = self._security()
         if security is None:
             self._waiting[visitor] = None
