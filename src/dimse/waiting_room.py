@@ -176,15 +176,17 @@ class WaitingRoom:
                 self._receive(visitor)
         except ConnectionLost as error:
             # Health checks connect and go again: no news. A peer that breaks the protocol of TLS is.
-            level = logging.ERROR if is_a_breach(error) else logging.DEBUG
-            LOGGER.log(level, "%s:%d: %s", *visitor.peer, one_line(str(error)))
-            if is_a_breach(error):
+            if not is_a_breach(error):
+                LOGGER.debug("%s:%d: %s", *visitor.peer, one_line(str(error)))
+            else:
+                self._say_fault("tls", visitor, str(error))
                 self._observe(Happening("tls", visitor.peer, why=str(error)))
             self._close(visitor)
         except TLSError as error:
-            level = logging.DEBUG if visitor.transport.silent else logging.ERROR
-            LOGGER.log(level, "%s:%d: %s", *visitor.peer, one_line(str(error)))
-            if not visitor.transport.silent:
+            if visitor.transport.silent:
+                LOGGER.debug("%s:%d: %s", *visitor.peer, one_line(str(error)))
+            else:
+                self._say_fault("tls", visitor, str(error))
                 self._observe(Happening("tls", visitor.peer, why=str(error)))
             if error.lasting:
                 self._see_off(visitor, LINGER)
@@ -357,14 +359,17 @@ class WaitingRoom:
     # --- the end of a visit ---
 
     def _say_why(self, visitor: Visitor) -> None:
-        host, port = visitor.peer
         fault = visitor.upper_layer.fault
         heard = bytes(self._buffer[:MOST_HEARD])
         why = fault.why or "the protocol version is not supported"
         if fault.foreign:
             why = str(NotDicomPeer(heard if heard.startswith(fault.foreign) else fault.foreign))
-        LOGGER.error("%s:%d: %s", host, port, one_line(why))
+        self._say_fault("protocol", visitor, why)
         self._observe(Happening("protocol", visitor.peer, why=why))
+
+    def _say_fault(self, reason: str, visitor: Visitor, why: str) -> None:
+        """Log what a visitor did wrong, once a minute for its address: it can come again and again."""
+        notice(reason, visitor.peer[0], "%s:%d: %s", *visitor.peer, one_line(why), level=logging.ERROR)
 
     def _see_off(self, visitor: Visitor, seconds: float) -> None:
         """Send what is owed, and wait a while for the visitor to read it and close: closing first could reset the connection."""

@@ -1,4 +1,7 @@
-"""Which of many descriptors are ready, and how many there may be: epoll where the system has it, without what the general way costs for each event."""
+"""Which of many descriptors are ready, and how many there may be.
+
+By epoll where the system has it, without what the general way costs for each event.
+"""
 
 from __future__ import annotations
 
