@@ -163,6 +163,25 @@ def test_an_instance_of_which_no_byte_has_come_holds_every_study_up_for_a_while(
         sink.discard()
 
 
+def test_an_instance_of_very_many_elements_is_not_stepped_over_at_every_look(tmp_path: Path, studies: Waiting) -> None:
+    with store_into(studies, tmp_path / "store", lambda: 0.0) as store:
+        assert storing.take(store, storing.store_request("1.2.1"), with_study("1.2.1")) == KEPT
+        sink = store.begin(storing.store_request("1.2.2"))
+        sink.write([memoryview(200_000 * storing.element(0x00080050, b"SH", b""))])
+        began = time.thread_time()
+        wait(studies, "1.2", TIMEOUT)
+        first = time.thread_time() - began
+        for _ in range(100):
+            # It goes on to arrive, little by little.
+            sink.write([memoryview(storing.element(0x00080050, b"SH", b""))])
+            wait(studies, "1.2", TIMEOUT)
+        assert time.thread_time() - began < 20 * first
+        # Its study is found all the same.
+        sink.write([memoryview(storing.element(STUDY_INSTANCE_UID, b"UI", b"1.2") + bytes(600_000))])
+        assert wait(studies, "1.2", TIMEOUT) == TIMEOUT
+        sink.discard()
+
+
 def test_a_file_that_was_left_behind_holds_nothing_up(tmp_path: Path, studies: Waiting) -> None:
     with store_into(studies, tmp_path / "store", lambda: 0.0) as store:
         assert storing.take(store, storing.store_request("1.2.1"), with_study("1.2.1")) == KEPT
