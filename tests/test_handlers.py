@@ -324,6 +324,27 @@ def test_one_that_wants_to_end_its_thread_ends_its_association_alone(
     assert [args.exc_type for args in told] == [type(error)]
 
 
+@pytest.mark.parametrize("kind", ["def", "async def"])
+def test_one_that_wants_to_end_the_program_ends_its_association_alone(
+    kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    def echo(request: dimse.EchoRequest) -> int:
+        if request.peer.ae_title == "EXITS":
+            raise SystemExit(3)
+        return 0
+
+    async def echo_on_the_loop(request: dimse.EchoRequest) -> int:
+        return echo(request)
+
+    handler = echo if kind == "def" else echo_on_the_loop
+    with serving("asyncio", dimse.Handlers(echo=handler)) as port, associate(port) as other:
+        assert other.echo() == 0
+        with pytest.raises(dimse.AssociationError), associate(port, "EXITS") as association:
+            association.echo()
+        assert other.echo() == 0
+    assert errors(caplog) == ["an association was ended, for its handler wanted to end the program: SystemExit: 3"]
+
+
 def test_one_may_end_its_server() -> None:
     threads = threading.active_count()
 

@@ -280,7 +280,11 @@ class Server(Reception):
         async def run() -> None:
             nonlocal begun
             begun = True
-            await coroutine
+            try:
+                await coroutine
+            except SystemExit as error:
+                # asyncio would end the loop by it, and with it every other association.
+                say_failed("an association was ended, for its handler wanted to end the program", error)
 
         def ended(task: asyncio.Task[None]) -> None:
             if self._tasks is not None:
