@@ -455,6 +455,7 @@ def test_studies_go_along_to_the_folder_that_takes_the_place_of_the_stores(tmp_p
         assert again.study.instances == 3
         again.told()
         assert studies.listed() == []
+    assert list(store.iterdir()) == []
 
 
 def test_a_study_that_cannot_go_along_is_told_of_and_stays(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -131,6 +131,8 @@ class PendingStudies(Closing):
         if self._directory < 0:
             return
         with suppress(OSError):  # the folder is gone
+            if not self._is_in_place():
+                self._follow()
             if waiting := len(self.listed()):
                 LOGGER.info("Studies that wait until the next start: %d", waiting)
             else:
