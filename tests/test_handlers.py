@@ -342,6 +342,27 @@ def test_one_that_calls_exit_is_a_line_in_the_log(
     assert "the handler of EchoRequest called sys.exit(3): the association ends" in errors(caplog)
 
 
+@pytest.mark.parametrize("kind", ["def", "async def"])
+def test_one_that_wants_to_end_the_program_ends_its_association_alone(
+    kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    def echo(request: dimse.EchoRequest) -> int:
+        if request.peer.ae_title == "EXITS":
+            raise SystemExit(3)
+        return 0
+
+    async def echo_on_the_loop(request: dimse.EchoRequest) -> int:
+        return echo(request)
+
+    handler = echo if kind == "def" else echo_on_the_loop
+    with serving("asyncio", dimse.Handlers(echo=handler)) as port, associate(port) as other:
+        assert other.echo() == 0
+        with pytest.raises(dimse.AssociationError), associate(port, "EXITS") as association:
+            association.echo()
+        assert other.echo() == 0
+    assert errors(caplog) == ["the handler of EchoRequest called sys.exit(3): the association ends"]
+
+
 def test_one_may_end_its_server() -> None:
     threads = threading.active_count()
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from dimse.notices import INTERVAL, LOGGER, MOST_REMEMBERED, OncePerMinute, notice
+from dimse.notices import INTERVAL, LOGGER, MOST_PEERS, MOST_REMEMBERED, OncePerMinute, notice
 
 
 class _Clock:
@@ -83,4 +83,47 @@ def test_with_a_verbose_log_each_is_a_line_of_its_own(
 def test_many_peers_take_no_more_memory_than_some(once: OncePerMinute, clock: _Clock) -> None:
     for number in range(2 * MOST_REMEMBERED):
         notice("rejected", f"peer {number}", "rejected")
+        clock.now += 2 * INTERVAL / MOST_PEERS
     assert len(once._told) == MOST_REMEMBERED
+
+
+def test_ten_thousand_peers_make_some_lines_and_a_count(
+    caplog: pytest.LogCaptureFixture, once: OncePerMinute, clock: _Clock
+) -> None:
+    for number in range(10_000):
+        notice("rejected", f"peer {number}", "peer %d: rejected", number)
+    notice("refused", "peer 0", "peer 0: refused")
+    assert _lines(caplog) == [*(f"peer {number}: rejected" for number in range(MOST_PEERS)), "peer 0: refused"]
+    caplog.clear()
+    clock.now = INTERVAL
+    for number in (0, 1):
+        notice("rejected", f"new peer {number}", "new peer %d: rejected", number)
+    others = 10_000 - MOST_PEERS
+    assert _lines(caplog) == [
+        f"new peer 0: rejected (and {others} more like it of other peers since)",
+        "new peer 1: rejected",
+    ]
+
+
+def test_at_the_end_those_of_many_peers_are_one_count(
+    caplog: pytest.LogCaptureFixture, once: OncePerMinute, clock: _Clock
+) -> None:
+    for number in range(MOST_PEERS + 10):
+        notice("rejected", f"peer {number}", "peer %d: rejected", number)
+    caplog.clear()
+    once.flush()
+    assert _lines(caplog) == [f"peer {MOST_PEERS + 9}: rejected (and 9 more like it of other peers since)"]
+
+
+def test_what_was_held_back_of_a_peer_that_is_forgotten_still_counts(
+    caplog: pytest.LogCaptureFixture, once: OncePerMinute, clock: _Clock
+) -> None:
+    for _ in range(3):
+        notice("rejected", "10.0.0.1", "10.0.0.1: rejected")
+    for number in range(MOST_REMEMBERED):
+        clock.now += 2 * INTERVAL / MOST_PEERS
+        notice("rejected", f"peer {number}", "rejected")
+    caplog.clear()
+    clock.now += INTERVAL
+    notice("rejected", "10.0.0.2", "10.0.0.2: rejected")
+    assert _lines(caplog) == ["10.0.0.2: rejected (and 2 more like it of other peers since)"]

@@ -288,20 +288,36 @@ def test_the_whole_corpus_is_decided_in_little_memory() -> None:
 # --- descriptors ---
 
 
+@to_each_receiver
+def test_half_open_connections_leave_descriptors_to_others(receiver: Side, tmp_path: Path) -> None:
+    """64 for all: half of them are for connections that say nothing, so that others associate and store."""
+    said: list[str] = []
+    with receiving(receiver, tmp_path / "kept", said) as (pid, port), ExitStack() as stack:
+        _, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (64, hard))
+        for _ in range(120):
+            stack.enter_context(HostileSCU(port))
+        works(port, "1.2.3")
+        assert descriptors_and_threads(pid)[0] < 64
+    assert not [line for line in said if "cannot accept a connection" in line]
+
+
 @pytest.mark.thorough
 @to_each_receiver
 def test_without_descriptors_it_waits_and_others_go_on(receiver: Side, tmp_path: Path) -> None:
-    """64 for all: connections beyond are not accepted until some have gone, which is said once."""
+    """No more than 5: connections beyond are not accepted until some have gone, which is not said at every attempt."""
     said: list[str] = []
     with receiving(receiver, tmp_path / "kept", said) as (pid, port), HostileSCU(port) as before:
         before.associate()
+        # With so few left, half-open connections use them all before half of those that there may be.
+        most = descriptors_and_threads(pid)[0] + 5
         limits = resource.prlimit(pid, resource.RLIMIT_NOFILE)
-        resource.prlimit(pid, resource.RLIMIT_NOFILE, (64, limits[1]))
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (most, limits[1]))
         with ExitStack() as stack:
-            for _ in range(80):
+            for _ in range(8):
                 stack.enter_context(HostileSCU(port))
             give_up = time.monotonic() + SOON
-            while descriptors_and_threads(pid)[0] < 64:
+            while descriptors_and_threads(pid)[0] < most:
                 assert time.monotonic() < give_up
             verify_rest(pid)
             before.send(echo())
@@ -309,7 +325,8 @@ def test_without_descriptors_it_waits_and_others_go_on(receiver: Side, tmp_path:
         works(port, "1.2.3")
         before.send(RELEASE_RQ)
         assert before.answers() == ["A-RELEASE-RP"]
-    assert len([line for line in said if "cannot accept a connection" in line]) == 1
+    # Anew for each that is accepted before the next attempt fails: the 3 that wait here, and the one of `works`.
+    assert 1 <= len([line for line in said if "cannot accept a connection" in line]) <= 5
 
 
 # --- those who take their time ---
@@ -366,9 +383,11 @@ def test_a_pdu_that_comes_byte_by_byte_has_its_time_and_no_more(face: Face, tmp_
 def test_responses_that_are_not_read_are_not_collected(face: Face) -> None:
     """Read nothing more from a peer that does not read, until the network timeout."""
     with running_server(face, timeouts=Timeouts(network=0.5)) as server, ExitStack() as stack:
+        # What the system buffers for a peer takes so long to fill as all of it is answered: little.
+        assert server._listener is not None
+        server._listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
         scus = [stack.enter_context(HostileSCU(server.address[1])) for _ in range(10)]
         for scu in scus:
-            # Requests are taken in one at a time, so the buffers of the system fill as slowly as they are answered: small ones.
             scu.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             scu.associate()
         base = private(os.getpid())

@@ -278,7 +278,7 @@ def test_when_descriptors_run_out_it_waits_for_some_to_come_back(face: Face, cap
     handler = Complaint()
     with serving(face) as port, socket.socket() as mine:
         highest = mine.fileno()
-        logging.getLogger("dimse.association").addHandler(handler)
+        logging.getLogger("dimse").addHandler(handler)
         try:
             mine.settimeout(LONG)
             with open("/dev/null", "rb") as last:
@@ -292,7 +292,7 @@ def test_when_descriptors_run_out_it_waits_for_some_to_come_back(face: Face, cap
             assert read_pdu_type(mine) == A_ASSOCIATE_AC
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-            logging.getLogger("dimse.association").removeHandler(handler)
+            logging.getLogger("dimse").removeHandler(handler)
     assert len([record for record in caplog.records if "cannot accept" in record.getMessage()]) < 20
 
 

@@ -280,7 +280,11 @@ class Server(Reception):
         async def run() -> None:
             nonlocal begun
             begun = True
-            await coroutine
+            try:
+                await coroutine
+            except SystemExit:
+                # asyncio would end the loop by it, and with it every other association. A line in the log has told it.
+                return
 
         def ended(task: asyncio.Task[None]) -> None:
             if self._tasks is not None:

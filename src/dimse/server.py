@@ -268,7 +268,7 @@ class Reception:
         """Say once why no connection can be accepted: it is tried again and again until one can, which None tells."""
         if error is not None and self._accepting:
             words = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
-            LOGGER.warning("cannot accept a connection: %s", words)
+            notice("cannot accept", "", "cannot accept a connection: %s", words)
         self._accepting = error is None
 
     def _fail(self, error: BaseException) -> None:

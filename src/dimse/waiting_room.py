@@ -28,6 +28,7 @@ from dimse.settings import Acceptor, Limits, Timeouts, UserIdentity
 from dimse.text import host_and_port, one_line
 from dimse.transport import READ
 from dimse.transport.base import Transport, is_a_breach
+from dimse.transport.descriptors import most_descriptors
 from dimse.upper_layer import negotiation, pdu
 from dimse.upper_layer.provider import UpperLayer
 from dimse.visitors import Crowd, Visitor
@@ -53,8 +54,8 @@ class WaitingRoom:
         acceptor: Decides on requests.
         places: The places for associations.
         timeouts: ARTIM is the `acse` one, absolute from the connection's start; a TLS handshake before that has `connect`.
-        limits: `half_open` visitors at most, and `half_open_bytes` of their requests; of the address that has the most of
-            them the oldest gives way.
+        limits: `half_open` visitors at most, but half of the descriptors that the process may have, and `half_open_bytes` of
+            their requests; of the address that has the most of them the oldest gives way.
         networks: Where visitors may come from; empty: from anywhere.
         security: Asked at each connection how it is to speak TLS; None for a plain one.
         observe: Told of who is not let in.
@@ -126,8 +127,10 @@ class WaitingRoom:
             self._observe(Happening("turned away", visitor.peer))
             visitor.transport.close()
             return
-        if self._crowd and len(self) >= self._limits.half_open:
-            self._give_way(self._crowd.one_of_most(), f"{self._limits.half_open} connections")
+        # Half of the descriptors are for others: associations, and the files of what they receive.
+        most = min(self._limits.half_open, most_descriptors() // 2)
+        if self._crowd and len(self) >= most:
+            self._give_way(self._crowd.one_of_most(), f"{most} connections")
         security = self._security()
         if security is None:
             self._waiting[visitor] = None
@@ -173,15 +176,17 @@ class WaitingRoom:
                 self._receive(visitor)
         except ConnectionLost as error:
             # Health checks connect and go again: no news. A peer that breaks the protocol of TLS is.
-            level = logging.ERROR if is_a_breach(error) else logging.DEBUG
-            LOGGER.log(level, "%s:%d: %s", *visitor.peer, one_line(str(error)))
-            if is_a_breach(error):
+            if not is_a_breach(error):
+                LOGGER.debug("%s:%d: %s", *visitor.peer, one_line(str(error)))
+            else:
+                self._say_fault("tls", visitor, str(error))
                 self._observe(Happening("tls", visitor.peer, why=str(error)))
             self._close(visitor)
         except TLSError as error:
-            level = logging.DEBUG if visitor.transport.silent else logging.ERROR
-            LOGGER.log(level, "%s:%d: %s", *visitor.peer, one_line(str(error)))
-            if not visitor.transport.silent:
+            if visitor.transport.silent:
+                LOGGER.debug("%s:%d: %s", *visitor.peer, one_line(str(error)))
+            else:
+                self._say_fault("tls", visitor, str(error))
                 self._observe(Happening("tls", visitor.peer, why=str(error)))
             if error.lasting:
                 self._see_off(visitor, LINGER)
@@ -355,14 +360,17 @@ class WaitingRoom:
     # --- the end of a visit ---
 
     def _say_why(self, visitor: Visitor) -> None:
-        host, port = visitor.peer
         fault = visitor.upper_layer.fault
         heard = bytes(self._buffer[:MOST_HEARD])
         why = fault.why or "the protocol version is not supported"
         if fault.foreign:
             why = str(NotDicomPeer(heard if heard.startswith(fault.foreign) else fault.foreign))
-        LOGGER.error("%s:%d: %s", host, port, one_line(why))
+        self._say_fault("protocol", visitor, why)
         self._observe(Happening("protocol", visitor.peer, why=why))
+
+    def _say_fault(self, reason: str, visitor: Visitor, why: str) -> None:
+        """Log what a visitor did wrong, once a minute for its address: it can come again and again."""
+        notice(reason, visitor.peer[0], "%s:%d: %s", *visitor.peer, one_line(why), level=logging.ERROR)
 
     def _see_off(self, visitor: Visitor, seconds: float) -> None:
         """Send what is owed, and wait a while for the visitor to read it and close: closing first could reset the connection."""

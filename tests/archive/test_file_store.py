@@ -223,6 +223,21 @@ def test_other_bytes_under_the_same_uid(
     assert all(message.startswith("DICOM file already exists with another data set: ") for message in caplog.messages)
 
 
+STUDY_ID = 0x00200010
+
+
+@pytest.mark.parametrize("policy", ["keep-both", "reject", "replace"])
+def test_two_instances_that_a_layout_gives_one_name_are_both_kept(folder: Path, policy: OnDuplicate) -> None:
+    # The first was acknowledged, and the second is not another version of it.
+    with FileStore(folder, layout="{StudyID}.{SOPInstanceUID}", on_duplicate=policy) as store:
+        assert keep(store, "2.3", others={STUDY_ID: "1.9"}) == KEPT
+        assert keep(store, "9.2.3", others={STUDY_ID: "1"}) == KEPT
+        assert keep(store, "9.2.3", others={STUDY_ID: "1"}) == KEPT
+    assert names(folder) == ["1.9.2.3", "1.9.2.3~2"]
+    assert stored_data_set(folder / "1.9.2.3") == data_set("2.3", others={STUDY_ID: "1.9"})
+    assert stored_data_set(folder / "1.9.2.3~2") == data_set("9.2.3", others={STUDY_ID: "1"})
+
+
 def test_each_of_several_kept_data_sets_is_found_again(store: FileStore, folder: Path) -> None:
     for _ in range(2):
         for content in (b"1", b"2", b"3"):
@@ -378,6 +393,8 @@ def test_where_the_transfer_syntax_cannot_be_read_the_command_counts(folder: Pat
             assert take(store, store_request(syntax=syntax), sent) == KEPT
     assert names(folder) == [f"unknown/CT/1.2.3{number}.dcm" for number in ("", "~2", "~3")]
     assert stored_data_set(folder / "unknown/CT/1.2.3.dcm") == b"<xml/>"
+    # A file without its File Meta would name neither the instance nor the transfer syntax.
+    assert stored_data_set(folder / "unknown/CT/1.2.3~2.dcm") == b""
     assert [(stored.sop_instance_uid, stored.patient_id) for stored in told] == [("1.2.3", "")] * 3
 
 

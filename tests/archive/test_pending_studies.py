@@ -163,6 +163,25 @@ def test_an_instance_of_which_no_byte_has_come_holds_every_study_up_for_a_while(
         sink.discard()
 
 
+def test_an_instance_of_very_many_elements_is_not_stepped_over_at_every_look(tmp_path: Path, studies: Waiting) -> None:
+    with store_into(studies, tmp_path / "store", lambda: 0.0) as store:
+        assert storing.take(store, storing.store_request("1.2.1"), with_study("1.2.1")) == KEPT
+        sink = store.begin(storing.store_request("1.2.2"))
+        sink.write([memoryview(200_000 * storing.element(0x00080050, b"SH", b""))])
+        began = time.thread_time()
+        wait(studies, "1.2", TIMEOUT)
+        first = time.thread_time() - began
+        for _ in range(100):
+            # It goes on to arrive, little by little.
+            sink.write([memoryview(storing.element(0x00080050, b"SH", b""))])
+            wait(studies, "1.2", TIMEOUT)
+        assert time.thread_time() - began < 20 * first
+        # Its study is found all the same.
+        sink.write([memoryview(storing.element(STUDY_INSTANCE_UID, b"UI", b"1.2") + bytes(600_000))])
+        assert wait(studies, "1.2", TIMEOUT) == TIMEOUT
+        sink.discard()
+
+
 def test_a_file_that_was_left_behind_holds_nothing_up(tmp_path: Path, studies: Waiting) -> None:
     with store_into(studies, tmp_path / "store", lambda: 0.0) as store:
         assert storing.take(store, storing.store_request("1.2.1"), with_study("1.2.1")) == KEPT
@@ -412,6 +431,47 @@ def test_a_folder_that_was_removed_is_made_anew(tmp_path: Path) -> None:
         (tmp_path / ".studies").rmdir()
         studies.join(instance(2), 0.0)
         assert claimed(studies, "1.2", TIMEOUT).study.instances == 1
+
+
+def test_studies_go_along_to_the_folder_that_takes_the_place_of_the_stores(tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    with PendingStudies(store) as studies, PendingStudies(store) as theirs:  # as of two processes
+        studies.join(instance(1), 0.0)
+        failed = claimed(studies, "1.2", TIMEOUT)
+        studies.join(instance(2, study="1.3"), 0.0)
+        store.rename(tmp_path / "moved")
+        # As long as there is none, nothing is lost.
+        theirs.join(instance(3), 0.0)
+        store.mkdir()
+        studies.join(instance(4, study="1.3"), 0.0)
+        failed.failed("why", TIMEOUT)
+        theirs.join(instance(5), 0.0)
+        # What a process that is killed now leaves is where the next one looks.
+        waiting = [(each.study.study_instance_uid, each.state, each.study.instances) for each in pending_studies(store)]
+        assert waiting == [("1.2", "arriving", 2), ("1.2", "waiting", 1), ("1.3", "arriving", 2)]
+        assert pending_studies(tmp_path / "moved") == []
+        claimed(theirs, "1.3", TIMEOUT).told()
+        again = claimed(theirs, "1.2", TIMEOUT + WAITS[0])
+        assert again.study.instances == 3
+        again.told()
+        assert studies.listed() == []
+    assert list(store.iterdir()) == []
+
+
+def test_a_study_that_cannot_go_along_is_told_of_and_stays(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    store, other = tmp_path / "store", tmp_path / "other"
+    with PendingStudies(other) as earlier:
+        earlier.join(instance(1), 0.0)
+    with PendingStudies(store) as studies:
+        studies.join(instance(2), 0.0)
+        store.rename(tmp_path / "moved")
+        other.rename(store)
+        studies.join(instance(3), 0.0)
+        assert [found.study.instances for found in pending_studies(store)] == [2]
+        assert [found.study.instances for found in pending_studies(tmp_path / "moved")] == [1]
+    assert warnings(caplog) == [
+        f"1 studies wait in the folder that was {store} before, and storescp on that folder runs their program"
+    ]
 
 
 def test_an_instance_whose_study_cannot_be_noted_is_not_acknowledged(tmp_path: Path, pending: PendingStudies) -> None:

@@ -227,6 +227,34 @@ def test_each_of_several_processes_goes_on_in_the_new_folder(folder: Path) -> No
     assert names(folder.with_name("old")) == ["CT.1.0.1", "CT.1.1.1"]
 
 
+TAKEN_ALONG = """
+folder = Path(sys.argv[1])
+store = FileStore(folder)
+begun, moved = os.pipe(), os.pipe()
+child = os.fork()
+if not child:
+    sink = store.begin(store_request("1.2.1"))
+    sink.write([memoryview(b"half")])
+    os.write(begun[1], b".")
+    os.read(moved[0], 1)
+    sink.discard()
+    os._exit(0)
+os.read(begun[0], 1)
+folder.rename(folder.parent / "old")
+folder.mkdir()
+print(int(keep(store, "1.2.2")), len(os.listdir(folder / ".incoming")))
+os.write(moved[1], b".")
+os.waitpid(child, 0)
+"""
+
+
+def test_what_another_process_took_along_and_is_lost_on_its_way_is_removed(folder: Path) -> None:
+    # Left there it would hold up the announcement of studies.
+    done = in_a_process(TAKEN_ALONG, folder)
+    assert done.stdout == "0 1\n", done.stderr
+    assert names(folder) == ["CT.1.2.2"]
+
+
 OTHER_DISK = """
 import subprocess
 folder = Path(sys.argv[1])

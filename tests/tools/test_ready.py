@@ -127,6 +127,24 @@ def test_a_manager_that_does_not_listen_is_a_warning(
     ]
 
 
+def test_a_manager_that_hangs_does_not_keep_the_tool(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    # Its queue takes so many messages that it does not read.
+    path = str(tmp_path / "s")
+    monkeypatch.setenv("NOTIFY_SOCKET", path)
+    with manager(path.encode()):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other, pytest.raises(BlockingIOError):
+            other.setblocking(False)
+            for _ in range(100_000):
+                other.sendto(b"WATCHDOG=1", path)
+        told = threading.Thread(target=notify, args=("STOPPING=1",), daemon=True)
+        told.start()
+        told.join(running.SECONDS)
+        assert not told.is_alive()
+    assert [record.getMessage() for record in caplog.records] == ["cannot notify the service manager: timed out"]
+
+
 # --- deploy/ ---
 
 

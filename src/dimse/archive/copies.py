@@ -12,7 +12,7 @@ import stat
 from collections import OrderedDict
 from threading import Lock
 
-from dimse.archive.fingerprint import fingerprint
+from dimse.archive.fingerprint import EXISTING, fingerprint
 from dimse.archive.folders import close
 from dimse.archive.names import copy_name, former_copy_name
 from dimse.values import value
@@ -21,8 +21,6 @@ MOST_REMEMBERED = 64
 """Names whose copies a store remembers; the one that was not needed for longest is forgotten."""
 MOST_COMPARED = 8
 """Copies with one fingerprint that an instance is compared with."""
-
-EXISTING = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # not to wait for a FIFO's writer
 
 
 @value

@@ -20,8 +20,8 @@ from threading import Lock
 from typing import Literal, get_args
 
 from dimse import uids
-from dimse.archive.copies import EXISTING, Copy, Remembered
-from dimse.archive.fingerprint import fingerprint, same_instance
+from dimse.archive.copies import Copy, Remembered
+from dimse.archive.fingerprint import EXISTING, fingerprint, instance_of, same_instance
 from dimse.archive.folders import INCOMING, Branch, Folders, close
 from dimse.archive.layout import DEFAULT, Layout
 from dimse.archive.sink import LOGGER, FileSink, Room, create, reason
@@ -70,7 +70,8 @@ class FileStore(Closing):
             faster and loses what was acknowledged when the power fails.
         on_duplicate: What becomes of an instance whose name stands for other bytes: "keep-both" stores it as `X~2.dcm`,
             `X~3.dcm` ... (`X~2` where the layout has no `.dcm` at its end), "reject" answers 0111H, "replace" puts it in the place
-            of the other. The same data set in the same transfer syntax is stored once, and that is a success.
+            of the other. The same data set in the same transfer syntax is stored once, and that is a success. Where the layout
+            gives two SOP instances one name, both are kept.
         max_duplicates: Copies that "keep-both" keeps of a name beside the first instance; beyond them the answer is 0111H.
         accept_cut_short: Keep a data set that ends inside an element, and answer the warning B007H; otherwise it is refused with
             C000H.
@@ -195,6 +196,7 @@ class FileStore(Closing):
             path = self._layout.path(request, elements)
             naming = _Naming(path, self._layout.shown(request) if self._layout.identifying else None)
             LOGGER.info("Storing DICOM file: %s", naming.shown)
+            sink.complete()
             if self._durable:
                 self._folders.flush(sink.file)
             self._folders.verify_place()
@@ -251,7 +253,8 @@ class FileStore(Closing):
             return _FIRST, False
         if self._is_kept(publication, _FIRST):
             return _FIRST, True
-        if self._on_duplicate == "keep-both":
+        # A layout may give two instances one name: neither is to be lost for the other.
+        if self._on_duplicate == "keep-both" or self._stands_for_another(publication):
             return self._publish_copy(publication)
         publication.notice("DICOM file already exists with another data set: %s (%s)", _FIRST, self._on_duplicate)
         if self._on_duplicate == "reject":
@@ -259,6 +262,11 @@ class FileStore(Closing):
         branch = publication.branch
         publication.sink.replace(branch.folder, publication.naming.name, lambda: self._folders.sync(branch))
         return _FIRST, False
+
+    def _stands_for_another(self, publication: _Publication) -> bool:
+        """Return whether the file that has the name holds an instance with another SOP Instance UID."""
+        found = instance_of(publication.branch.folder, publication.naming.name)
+        return found not in (None, publication.request.sop_instance_uid)
 
     def _publish_copy(self, publication: _Publication) -> tuple[Copy, bool] | Status:
         """Keep an instance beside others with its name, unless it is among them already or they are too many."""

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 
 from dimse.media import part10
+
+EXISTING = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # not to wait for a FIFO's writer
 
 _COMPARED = 1024 * 1024  # bytes at a time
 _END = 32 * 1024  # bytes of a data set, from its end
@@ -50,6 +53,24 @@ def same_instance(one: int, other: int) -> bool:
         == os.pread(other, _COMPARED, theirs.data_set_offset + position)
         for position in range(0, size, _COMPARED)
     )
+
+
+def instance_of(folder: int, name: str) -> str | None:
+    """Return the SOP Instance UID that the File Meta of a file names; None if it is not a Part 10 file.
+
+    Args:
+        folder: The descriptor of the folder that the file is in.
+        name: The name of the file, which may be anything else too.
+    """
+    try:
+        file = os.open(name, EXISTING, dir_fd=folder)
+    except OSError:
+        return None
+    try:
+        meta = _parsed(os.pread(file, part10.MAXIMUM_SIZE, 0)) if stat.S_ISREG(os.fstat(file).st_mode) else None
+    finally:
+        os.close(file)
+    return meta.media_storage_sop_instance_uid if meta is not None else None
 
 
 def _parsed(head: bytes) -> part10.FileMeta | None:

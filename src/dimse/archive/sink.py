@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from time import monotonic, monotonic_ns, thread_time
 
-from dimse.archive.folders import INCOMING, PART, UNSUPPORTED, close, give_name
+from dimse.archive.folders import FOLDER, INCOMING, PART, UNSUPPORTED, close, give_name
 from dimse.data_set.survey import Survey, survey
 from dimse.data_set.walk import MalformedDataSet
 from dimse.text import one_line
@@ -141,6 +141,16 @@ class FileSink:
         except OSError as error:
             self._fail(error)
 
+    def complete(self) -> None:
+        """Write the File Meta Information of a data set that has ended without a byte.
+
+        Raises:
+            OSError: It cannot be written.
+        """
+        if not self.size:
+            self._room.verify(self.file, 0, 0)
+            _write_all(self.file, [self._file_meta], self._offset)
+
     def view(self) -> memoryview:
         """The encoded data set: a read-only map of the file.
 
@@ -157,11 +167,22 @@ class FileSink:
         """Close the file; remove it too, unless it was published."""
         if self._temporary is not None:
             with suppress(OSError):  # what cannot be removed now, the next start removes
-                os.unlink(self._temporary, dir_fd=self._incoming)
+                self._remove(self._temporary)
             self._temporary = None
         if self.file >= 0:
             close(self.file)
             self.file = -1
+
+    def _remove(self, name: str) -> None:
+        try:
+            os.unlink(name, dir_fd=self._incoming)
+        except FileNotFoundError:
+            # Another process of the store may have taken it along to the folder that stands at its path now.
+            incoming = os.open(os.path.join(self._folder, INCOMING), FOLDER | os.O_NOFOLLOW)
+            try:
+                os.unlink(name, dir_fd=incoming)
+            finally:
+                close(incoming)
 
     def _fail(self, error: OSError) -> None:
         LOGGER.error("cannot store %s in %s: %s", one_line(self._instance, 64), one_line(self._folder), reason(error))

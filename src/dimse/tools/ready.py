@@ -11,6 +11,9 @@ from contextlib import contextmanager, suppress
 
 from dimse.text import host_and_port
 
+LONGEST_NOTICE = 1.0
+"""Seconds that the service manager may take to receive what it is told."""
+
 LOGGER = logging.getLogger("dimse.tools")
 
 
@@ -49,7 +52,10 @@ def notify(state: str) -> None:
         return
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
-            channel.sendto(state.encode(), b"\0" + path[1:] if path.startswith(b"@") else path)
+            # A manager that hangs is not to keep the tool from its signals.
+            channel.settimeout(LONGEST_NOTICE)
+            channel.connect(b"\0" + path[1:] if path.startswith(b"@") else path)
+            channel.send(state.encode())
     except OSError as error:
         LOGGER.warning("cannot notify the service manager: %s", error.strerror or error)
 

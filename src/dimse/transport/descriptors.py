@@ -1,9 +1,14 @@
-"""Which of many descriptors are ready: epoll where the system has it, without what the general way costs for each event."""
+"""Which of many descriptors are ready, and how many there may be.
+
+By epoll where the system has it, without what the general way costs for each event.
+"""
 
 from __future__ import annotations
 
+import resource
 import select
 import selectors
+import sys
 from contextlib import suppress
 
 from dimse.transport.blocking import POLLED, events_of
@@ -69,3 +74,9 @@ class _Polled(Descriptors):
 def none_yet() -> Descriptors:
     """Descriptors that are waited for, by the fastest way that the system has."""
     return _Polled() if hasattr(select, "epoll") else Descriptors()
+
+
+def most_descriptors() -> int:
+    """Return how many descriptors the process may have open."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return soft if soft != resource.RLIM_INFINITY else sys.maxsize

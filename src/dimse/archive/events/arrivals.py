@@ -20,6 +20,7 @@ from dimse.media import part10
 
 _STUDY_INSTANCE_UID = 0x0020000D
 _FAR = 4 * 1024 * 1024  # bytes of a data set, at most, in which its Study Instance UID is looked for
+_SMALL = 64 * 1024  # bytes of a file that is looked at whenever it has grown
 _FORGOTTEN = 3600.0  # seconds without a byte, after which a file is one that could not be removed
 _EXISTING = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _DIGITS_AND_DOTS = frozenset("0123456789.")
@@ -44,18 +45,17 @@ class Arrivals:
 
     def __init__(self, folder: str) -> None:
         self._incoming = os.path.join(folder, INCOMING)
-        # The studies of files whose study has been found: it does not change.
-        self._known: dict[str, str] = {}
+        # Of each file the size that was looked at, and the study that was found: it does not change.
+        self._seen: dict[str, tuple[int, str | None]] = {}
 
     def studies(self) -> set[str | None]:
         """Return the keys of the studies that are arriving; None stands for instances whose study is not known yet."""
-        found = dict(self._look())
-        self._known = {name: key for name, key in found.items() if key is not None}
-        return set(found.values())
+        self._seen = dict(self._look())
+        return {key for _, key in self._seen.values()}
 
-    def _look(self) -> Iterator[tuple[str, str | None]]:
-        """Give each file that is arriving, with the key of its study."""
-        known = self._known
+    def _look(self) -> Iterator[tuple[str, tuple[int, str | None]]]:
+        """Give each file that is arriving, with what is known of it."""
+        seen = self._seen
         names: list[str] = []
         with suppress(OSError):  # there is no such folder: nothing has arrived yet
             names = os.listdir(self._incoming)
@@ -63,8 +63,20 @@ class Arrivals:
             if name.endswith(PART):
                 with suppress(FileNotFoundError):  # it has been answered meanwhile
                     path = os.path.join(self._incoming, name)
-                    if time.time() - os.stat(path, follow_symlinks=False).st_mtime < _FORGOTTEN:
-                        yield name, known.get(name) or _key_within(path)
+                    status = os.stat(path, follow_symlinks=False)
+                    if time.time() - status.st_mtime < _FORGOTTEN:
+                        size, key = seen.get(name, (-1, None))
+                        if key is None and _is_worth_a_look(size, status.st_size):
+                            size, key = status.st_size, _key_within(path)
+                        yield name, (size, key)
+
+
+def _is_worth_a_look(before: int, size: int) -> bool:
+    """Return whether a file whose study was not found before may have it now.
+
+    A large one has to grow by a quarter first: to step over small elements without end is not to take all the time there is.
+    """
+    return size > before and (size <= _SMALL or (before < _FAR and 4 * size >= 5 * before))
 
 
 def _key_within(path: str) -> str | None:

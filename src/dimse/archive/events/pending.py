@@ -13,6 +13,8 @@ So whatever happens, a study of which an instance was acknowledged has a file un
 The thread that announces a study holds a lock on `KEY.telling`, and the command inherits it. So a study is announced once at a
 time, by one of the processes that share the folder, and also when storescp was killed and its command lives on.
 
+Where another folder stands at the store's path one day, the files are moved along, as the store goes on there.
+
 Where an event has failed and the study goes on, the later event takes its instances over: the line that does so is written
 before `KEY.telling` is removed, and names the event, so that it counts once.
 """
@@ -31,9 +33,10 @@ from dimse.archive.events.arrivals import Arrivals, key_of
 from dimse.archive.events.entry import FOLDER_NAME, TELLING, line_of, lines, read, try_lock, write
 from dimse.archive.events.studies import BUSY, WAITS, Claim, Quiet
 from dimse.archive.events.study import Study, new_event_id
-from dimse.archive.folders import FOLDER, close, sync
+from dimse.archive.folders import FOLDER, close, give_name, sync
 from dimse.archive.stored import Stored
 from dimse.closing import Closing
+from dimse.notices import notice
 
 LOGGER = logging.getLogger("dimse.archive")
 
@@ -74,26 +77,62 @@ class PendingStudies(Closing):
 
     def _open(self) -> None:
         """Open the folder, and make it if there is none."""
-        close(self._directory)
-        path = os.path.join(self.folder, FOLDER_NAME)
         os.makedirs(self.folder, 0o700, exist_ok=True)
-        with suppress(FileExistsError):
-            os.mkdir(path, 0o700)
-        self._directory = os.open(path, FOLDER | os.O_NOFOLLOW)
-        self._synced.clear()
+        store = os.open(self.folder, FOLDER)
+        try:
+            with suppress(FileExistsError):
+                os.mkdir(FOLDER_NAME, 0o700, dir_fd=store)
+            directory = os.open(FOLDER_NAME, FOLDER | os.O_NOFOLLOW, dir_fd=store)
+            close(self._directory)
+            self._directory, self._place = directory, os.fstat(store)
+            self._synced.clear()
+            if self._durable:
+                sync(store)
+        finally:
+            close(store)
         if self._durable:
-            for folder in (self.folder, os.path.dirname(self.folder)):
-                parent = os.open(folder, FOLDER)
+            parent = os.open(os.path.dirname(self.folder), FOLDER)
+            try:
+                sync(parent)
+            finally:
+                close(parent)
+
+    def _is_in_place(self) -> bool:
+        """Return whether the store's folder is the one at its path; True too where none is, for nothing comes then."""
+        try:
+            return os.path.samestat(os.stat(self.folder), self._place)
+        except OSError:
+            return True
+
+    def _follow(self) -> None:
+        """Go on in the folder that stands at the store's path now. The studies that wait go along, as what is arriving does."""
+        before = os.dup(self._directory)
+        try:
+            self._open()
+            names, left = [name for name in os.listdir(before) if not name.startswith(".")], 0
+            for name in names:
                 try:
-                    sync(parent)
-                finally:
-                    close(parent)
+                    give_name(before, name, self._directory, name)
+                    with suppress(FileNotFoundError):
+                        os.unlink(name, dir_fd=before)
+                except OSError:
+                    # The other folder is on another disk, or has a study of that name.
+                    left += 1
+            if self._durable and names:
+                sync(self._directory)
+        finally:
+            close(before)
+        if left:
+            words = "%d studies wait in the folder that was %s before, and storescp on that folder runs their program"
+            notice("studies left", "", words, left, self.folder)
 
     def close(self) -> None:
         """Close the folder, and remove it if nothing waits; harmless twice. The processes that share it must have ended."""
         if self._directory < 0:
             return
         with suppress(OSError):  # the folder is gone
+            if not self._is_in_place():
+                self._follow()
             if waiting := len(self.listed()):
                 LOGGER.info("Studies that wait until the next start: %d", waiting)
             else:
@@ -222,12 +261,24 @@ class PendingStudies(Closing):
         """Keep every other thread and process from changing the files."""
         with self._mutex:
             # Opened each time: a process that was forked would share the lock of a file that was opened before.
-            lock = os.open(_LOCK, _FILE | os.O_CREAT, 0o600, dir_fd=self._directory)
+            lock = self._lock()
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX)
+                while not self._is_in_place():
+                    # With the lock of the folder that is left: other processes may still use it.
+                    before = lock
+                    try:
+                        self._follow()
+                        lock = self._lock()
+                    finally:
+                        close(before)
                 yield
             finally:
                 close(lock)
+
+    def _lock(self) -> int:
+        lock = os.open(_LOCK, _FILE | os.O_CREAT, 0o600, dir_fd=self._directory)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return lock
 
     @contextmanager
     def _telling(self, key: str) -> Iterator[_LockedFile]:
