@@ -50,6 +50,7 @@ _ITEM, _ITEM_DELIMITATION, _SEQUENCE_DELIMITATION = 0xE000, 0xE00D, 0xE0DD
 _ITEM_TAG = b"\xfe\xff\x00\xe0"  # in Little Endian
 _UIDS = frozenset((_SOP_CLASS_UID, _SOP_INSTANCE_UID))
 _OUTLINED = _UIDS | {_SERIES_INSTANCE_UID}
+_OUTLINED_IN_COMPRESSED = _OUTLINED | {_PIXEL_DATA}
 _FILE_META = 0x0002  # group of the File Meta Information
 _NOT_IN_DATA_SETS = frozenset((0x0000, _FILE_META))  # the former is that of the command set
 _LEAST_FILL = 8  # bytes of FFH, or of zero, that are taken for what was never written
@@ -84,7 +85,7 @@ class Amiss:
 
     Attributes:
         encoding: UID of the uncompressed transfer syntax that its elements are in, where that is not how the elements of its own
-            transfer syntax are encoded; else None.
+            transfer syntax are encoded, or where its pixel data is not compressed as that says; else None.
         compressed: Its pixel data is encapsulated, or all of it is deflated.
         mixed: Some of its elements have a VR, and others have none.
         left_out: Where elements of group 0002 begin and end that stand before its UIDs and in its first `FRONT` bytes: a sender
@@ -149,14 +150,16 @@ def walk(read: Read, start: int, end: int, transfer_syntax: TransferSyntax | Non
         source.found = steps.values
         steps.run(0, _UNKNOWN_END)
     else:
-        steps = _Walk(_Plain(read, end, head), None if deflated else transfer_syntax, _OUTLINED)
+        compressed = transfer_syntax is not None and transfer_syntax.encapsulated
+        wanted = _OUTLINED_IN_COMPRESSED if compressed else _OUTLINED
+        steps = _Walk(_Plain(read, end, head), None if deflated else transfer_syntax, wanted)
         steps.front = start + FRONT
         limit, end = end, steps.run(start, end)
         if end < limit:
             _verify_pixel_data(_Plain(read, end, head), start, end, steps)
     amiss = None
-    if steps.mislabelled or steps.mixed or steps.left_out or deflated is not is_deflated:
-        is_other = steps.mislabelled or deflated is not is_deflated
+    is_other = steps.mislabelled or steps.native or deflated is not is_deflated
+    if is_other or steps.mixed or steps.left_out:
         encoding = steps.syntax.uid if is_other else None
         amiss = Amiss(encoding, steps.encapsulated or is_deflated, steps.mixed, steps.left_out)
     if steps.encapsulated and transfer_syntax is not None and not (transfer_syntax.encapsulated or deflated):
@@ -359,13 +362,14 @@ class _Walk:
         syntax: An uncompressed transfer syntax whose elements are encoded as these.
         mislabelled: Those of the transfer syntax that was given are encoded otherwise.
         encapsulated: The pixel data is encapsulated.
+        native: It was looked for, and is there and not encapsulated.
         mixed: See `Amiss`; so is `left_out`.
         front: Offset before which elements of group 0002 are left out, if no UID comes before them.
     """
 
     enters_all = True
     # Nearly every walk leaves these as they are.
-    mislabelled = encapsulated = mixed = False
+    mislabelled = encapsulated = native = mixed = False
     front = 0
     left_out: tuple[tuple[int, int], ...] = ()
     _hollow: tuple[int, MalformedDataSet] | None = None  # end of a sequence with nothing written in it, and the fault
@@ -545,6 +549,9 @@ class _Walk:
         return vr, position + 8, frame.encoding.explicit.unpack_from(header)[3]
 
     def _take(self, tag: int, position: int, value: int, length: int, limit: int) -> None:
+        if tag == _PIXEL_DATA:
+            self.native = 0 < length < UNDEFINED_LENGTH
+            return
         if length > _LONGEST_VALUE:
             if self._within or tag in _UIDS:
                 raise MalformedDataSet(f"{tag_name(tag)} at offset {position:,} is too long: {length:,} bytes")
