@@ -44,7 +44,7 @@ def element(tag: int, vr: bytes, value: bytes, encoding: TransferSyntax = EXPLIC
 
 
 def padded(uid: str) -> bytes:
-    return uid.encode() + b"\0" * (len(uid) % 2)
+    return uid.encode("latin-1") + b"\0" * (len(uid) % 2)
 
 
 def elements(encoding: TransferSyntax = EXPLICIT) -> list[bytes]:
@@ -185,6 +185,29 @@ def test_one_that_cannot_be_seen_is_what_the_user_says(write: Write, head: bytes
     instance = InstanceFile.check(path, raw_transfer_syntax_uid=JPEG)
     assert (instance.transfer_syntax_uid, instance.warnings) == (JPEG, ())
     assert instance.data_set() == compressed()
+
+
+NO_UIDS = ["1." + "2" * 63, "\xff\xfe", "JPEG", "1.2 3", "1.2\n3", "1.2\0\0" + "3"]
+
+
+@ENCODINGS
+@pytest.mark.parametrize("said", NO_UIDS, ids=ascii)
+def test_a_transfer_syntax_that_is_no_uid_is_one_that_is_not_said(
+    write: Write, encoding: TransferSyntax, said: str
+) -> None:
+    instance = InstanceFile.check(write(file_of(image(encoding), said)))
+    assert instance.transfer_syntax_uid == encoding.uid
+    assert instance.warnings == (f"no Transfer Syntax UID: the data set is in {uids.name(encoding.uid)}",)
+    raw = InstanceFile.check(write(file_of(compressed(), said)), raw_transfer_syntax_uid=JPEG)
+    assert raw.transfer_syntax_uid == JPEG
+
+
+@pytest.mark.parametrize("said", NO_UIDS[1:], ids=ascii)
+def test_a_sop_class_that_is_no_uid_is_refused(write: Write, said: str) -> None:
+    data_set = element(0x00080016, b"UI", padded(said)) + b"".join(elements()[1:]) + pixel_data()
+    assert refused(write(file_of(data_set))) == (
+        f"the SOP Class UID (0008,0016) in its data set is not a UID: {said!a}"
+    )
 
 
 # ---- the encoding of the data set
