@@ -123,6 +123,18 @@ def validate_pin(pin: str) -> str:
     return digits
 
 
+def validate(tls: object) -> None:
+    """Check what was given to say how TLS is spoken.
+
+    Raises:
+        TypeError: It is neither a `TLS` nor a context of `ssl`.
+    """
+    import ssl
+
+    if not isinstance(tls, (TLS, ssl.SSLContext)):
+        raise TypeError(f'tls is a dimse.TLS, not {tls!r}: tls=dimse.TLS(ca="hospital.pem")')
+
+
 def of_a_requestor(tls: TLS | ssl.SSLContext) -> Security:
     """What a requestor secures its connections with.
 

@@ -16,9 +16,9 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Unpack
 
-from dimse import arguments, services
+from dimse import arguments, services, uids
 from dimse.closing import Closing
-from dimse.errors import DimseError, NoPresentationContext
+from dimse.errors import DimseError, NoPresentationContext, NotSent
 from dimse.message.status import Status
 from dimse.notices import notice
 from dimse.services.store_request import StoreRequest
@@ -72,6 +72,7 @@ class Forwarder(Closing):
         self._learns = contexts is None
         given = arguments.many("contexts", contexts or (), "contexts=[dimse.uids.CTImageStorage]")
         self._contexts = dict.fromkeys(services.proposed(context) for context in given)
+        services.requestor_of(tuple(self._contexts) or (uids.Verification,), **options)
         self._idle, self._options = idle, options
         self._places = threading.Semaphore(associations)
         self._changed = threading.Condition()
@@ -131,6 +132,8 @@ class Forwarder(Closing):
             except DimseError:
                 if association.is_unanswered or self._closed:
                     raise
+        if self._closed:
+            raise NotSent("the forwarder is closed")
         return self._store(self._open(), request)
 
     def _store(self, association: AsyncAssociation, request: StoreRequest) -> Status:
