@@ -29,6 +29,21 @@ MISTAKES: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"calling_ae_title": 5}, TypeError, "an AE title is a text, not 5"),
     ({"called_ae_title": "A" * 17}, ValueError, "1 to 16 characters"),
     ({"tls": True}, TypeError, r"tls is a dimse.TLS or an ssl.SSLContext, not True: tls=dimse.TLS\(ca=...\)"),
+    ({"async_ops": "4"}, TypeError, "async_ops is a whole number"),
+    ({"roles": "SCP"}, TypeError, "roles takes a list"),
+    ({"roles": ["SCP"]}, TypeError, "each of roles is a dimse.Role"),
+]
+SENDING_MISTAKES: list[tuple[dict[str, Any], type[Exception], str]] = [
+    *[mistake for mistake in MISTAKES if "contexts" not in mistake[0]],
+    ({"nonsense": 1}, TypeError, "nonsense"),
+    ({"peer": LOOPBACK}, TypeError, "peer is a host and a port"),
+    ({"peer": (LOOPBACK,)}, TypeError, "peer is a host and a port"),
+    ({"peer": None}, TypeError, "peer is a host and a port"),
+    ({"peer": (LOOPBACK, 0)}, ValueError, "a port from 1 to 65535"),
+    ({"paths": None}, TypeError, "paths takes a path or a list of paths, not None"),
+    ({"paths": 5}, TypeError, "paths takes a path or a list of paths, not 5"),
+    ({"transcode": "maybe"}, ValueError, "transcode is one of never, lossless, always"),
+    ({"raw_transfer_syntax_uid": "ExplicitVRLitleEndian"}, ValueError, "did you mean ExplicitVRLittleEndian"),
 ]
 ADDRESSES: list[tuple[Any, Any, type[Exception], str]] = [
     (LOOPBACK, "104", TypeError, "a host and a port"),
@@ -63,6 +78,32 @@ def test_associate_names_the_argument(
 ) -> None:
     with pytest.raises(error, match=words):
         associate(LOOPBACK, 104, **{"contexts": [dimse.Verification], **options})
+
+
+@pytest.mark.parametrize(("options", "error", "words"), SENDING_MISTAKES)
+def test_a_sending_names_the_argument_before_it_looks_for_files(
+    options: dict[str, Any], error: type[Exception], words: str
+) -> None:
+    with pytest.raises(error, match=words):
+        dimse.sending.Sending(**{"paths": [], "peer": (LOOPBACK, 104), **options})
+
+
+@pytest.mark.parametrize(("options", "error", "words"), [one for one in MISTAKES if "contexts" not in one[0]])
+def test_a_forwarder_names_the_argument_before_there_is_an_instance(
+    options: dict[str, Any], error: type[Exception], words: str
+) -> None:
+    with pytest.raises(error, match=words):
+        dimse.Forwarder(LOOPBACK, 104, **options)
+
+
+@pytest.mark.parametrize("source", [None, 5, ["a.dcm"]])
+def test_what_is_no_source_is_named(source: Any) -> None:
+    with (
+        StorageSCP() as scp,
+        dimse.associate(LOOPBACK, scp.port, contexts=["CTImageStorage"]) as association,
+        pytest.raises(TypeError, match="what is stored is a path"),
+    ):
+        association.store(source)
 
 
 @pytest.mark.parametrize(("host", "port", "error", "words"), ADDRESSES)

@@ -44,7 +44,7 @@ def element(tag: int, vr: bytes, value: bytes, encoding: TransferSyntax = EXPLIC
 
 
 def padded(uid: str) -> bytes:
-    return uid.encode() + b"\0" * (len(uid) % 2)
+    return uid.encode("latin-1") + b"\0" * (len(uid) % 2)
 
 
 def elements(encoding: TransferSyntax = EXPLICIT) -> list[bytes]:
@@ -187,19 +187,61 @@ def test_one_that_cannot_be_seen_is_what_the_user_says(write: Write, head: bytes
     assert instance.data_set() == compressed()
 
 
+NO_UIDS = ["1." + "2" * 63, "\xff\xfe", "JPEG", "1.2 3", "1.2\n3", "1.2\0\0" + "3"]
+
+
+@ENCODINGS
+@pytest.mark.parametrize("said", NO_UIDS, ids=ascii)
+def test_a_transfer_syntax_that_is_no_uid_is_one_that_is_not_said(
+    write: Write, encoding: TransferSyntax, said: str
+) -> None:
+    instance = InstanceFile.check(write(file_of(image(encoding), said)))
+    assert instance.transfer_syntax_uid == encoding.uid
+    assert instance.warnings == (f"no Transfer Syntax UID: the data set is in {uids.name(encoding.uid)}",)
+    raw = InstanceFile.check(write(file_of(compressed(), said)), raw_transfer_syntax_uid=JPEG)
+    assert raw.transfer_syntax_uid == JPEG
+
+
+@pytest.mark.parametrize("said", NO_UIDS[1:], ids=ascii)
+def test_a_sop_class_that_is_no_uid_is_refused(write: Write, said: str) -> None:
+    data_set = element(0x00080016, b"UI", padded(said)) + b"".join(elements()[1:]) + pixel_data()
+    assert refused(write(file_of(data_set))) == (
+        f"the SOP Class UID (0008,0016) in its data set is not a UID: {said!a}"
+    )
+
+
 # ---- the encoding of the data set
 
 
 @ENCODINGS
 @pytest.mark.parametrize("said", [IMPLICIT.uid, EXPLICIT.uid, BIG.uid, DEFLATED, JPEG], ids=uids.name)
 def test_a_data_set_is_sent_as_what_it_is_in(write: Write, encoding: TransferSyntax, said: str) -> None:
+    # Pixel data that is not compressed was sent as JPEG where the elements are encoded so; but peers exist that abort over that.
     instance = InstanceFile.check(write(file_of(image(encoding), said)))
-    # Encoded as JPEG says, and not compressed: no peer fails over that, and what it is meant to be is not for us to say.
-    expected = JPEG if said == JPEG and encoding is EXPLICIT else encoding.uid
-    assert (instance.transfer_syntax_uid, instance.mislabelled) == (expected, False)
+    assert (instance.transfer_syntax_uid, instance.mislabelled) == (encoding.uid, False)
     assert instance.data_set() == image(encoding)
-    assert len(instance.warnings) == (expected != said)
+    assert len(instance.warnings) == (encoding.uid != said)
     assert all("it is sent as what it is" in warning for warning in instance.warnings)
+
+
+def without_pixel_data() -> bytes:
+    return b"".join(elements())
+
+
+def icon() -> bytes:
+    """A sequence that holds an image which is not compressed, as it may in any transfer syntax (PS3.5 A.4)."""
+    item = element(0xFFFEE000, b"", pixel_data(), IMPLICIT)
+    return b"".join([*elements(), element(0x00880200, b"SQ", item)])
+
+
+@pytest.mark.parametrize(
+    "data_set",
+    [compressed(), without_pixel_data(), without_pixel_data() + element(PIXEL_DATA, b"OB", b""), icon()],
+    ids=["compressed", "without pixel data", "with empty pixel data", "with an icon"],
+)
+def test_what_may_be_in_a_compressed_transfer_syntax_is_sent_in_it(write: Write, data_set: bytes) -> None:
+    instance = InstanceFile.check(write(file_of(data_set, JPEG)))
+    assert (instance.transfer_syntax_uid, instance.warnings) == (JPEG, ())
 
 
 @pytest.mark.parametrize("kind", ["encapsulated", "deflated"])

@@ -152,6 +152,8 @@ class InstanceFile:
         try:
             outline = _outline(path, read, head, size, meta)
             sop_class_uid = _required(path, "SOP Class UID (0008,0016)", outline.sop_class_uid)
+            if not uids.is_uid(sop_class_uid):  # a peer may abort over its proposal, which the other files share
+                raise FileError(path, f"the SOP Class UID (0008,0016) in its data set is not a UID: {sop_class_uid!a}")
             sop_instance_uid = _required(path, "SOP Instance UID (0008,0018)", outline.sop_instance_uid)
         except FileError as error:
             if part10.start_of(head) is None and not isinstance(error, IsDicomdir):
@@ -324,7 +326,9 @@ def _file_meta(path: str, read: walk.Read, head: bytes, raw_transfer_syntax_uid:
         raise FileError(path, "cut short: the file ends with its File Meta Information")
     if meta.media_storage_sop_class_uid == uids.MediaStorageDirectoryStorage:
         raise IsDicomdir(path, _DICOMDIR)
-    if meta.transfer_syntax_uid is None and raw_transfer_syntax_uid is not None:
+    said = meta.transfer_syntax_uid
+    # What is no UID says nothing; and proposed to a peer, it would cost the other files their association.
+    if said is None or not uids.is_uid(said):
         return replace(meta, transfer_syntax_uid=raw_transfer_syntax_uid)
     return meta
 

@@ -75,11 +75,14 @@ More of them bring next to nothing, and all that are outstanding when a connecti
 
 
 def validate_async_ops(operations: int) -> int:
-    """An asynchronous operations window (PS3.7 D.3.3.3): 0 for unlimited, to 65535.
+    """Return an asynchronous operations window (PS3.7 D.3.3.3): 0 for unlimited, to 65535.
 
     Raises:
+        TypeError: It is not a whole number.
         ValueError: It is something else.
     """
+    if not isinstance(operations, int):
+        raise TypeError(f"async_ops is a whole number, the asynchronous operations window, not {operations!r}")
     if not 0 <= operations <= 0xFFFF:
         raise ValueError(f"the asynchronous operations window is 0 (unlimited) to 65535, not {operations}")
     return operations

@@ -123,16 +123,25 @@ def validate_pin(pin: str) -> str:
     return digits
 
 
+def validate(tls: object) -> None:
+    """Check what was given to say how TLS is spoken.
+
+    Raises:
+        TypeError: It is neither a `TLS` nor a context of `ssl`.
+    """
+    import ssl
+
+    if not isinstance(tls, (TLS, ssl.SSLContext)):
+        raise TypeError(f"tls is a dimse.TLS or an ssl.SSLContext, not {tls!r}: tls=dimse.TLS(ca=...)")
+
+
 def _given(context: ssl.SSLContext) -> Security:
     """Return a context of `ssl` as what connections are secured with.
 
     Raises:
         TypeError: It is something else.
     """
-    import ssl
-
-    if not isinstance(context, ssl.SSLContext):
-        raise TypeError(f"tls is a dimse.TLS or an ssl.SSLContext, not {context!r}: tls=dimse.TLS(ca=...)")
+    validate(context)
     return Security(context)
 
 

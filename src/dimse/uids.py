@@ -91,6 +91,11 @@ _OF_A_UID = frozenset("0123456789.")
 _LONGEST = 64
 
 
+def is_uid(text: str) -> bool:
+    """Return whether a text is of the characters and the length that a UID may have (PS3.5 9.1)."""
+    return 0 < len(text) <= _LONGEST and not set(text) - _OF_A_UID
+
+
 def find(text: str) -> str:
     """Return the UID that a user means by a UID or by a keyword of PS3.6.
 

@@ -167,6 +167,18 @@ def test_an_instance_is_answered_when_the_forwarder_closes_under_it() -> None:
         assert [outcome.status for outcome in outcomes] == [0xA700]
 
 
+def test_a_forwarder_that_is_closed_leaves_the_next_peer_alone() -> None:
+    next_peer = FaultyPeer(lambda connection: connection.accept())
+    with next_peer as next_port:
+        forwarder = dimse.Forwarder(LOOPBACK, next_port)
+        forwarder.close()
+        with _routing(forwarder) as port:
+            (outcome,) = _sent(port)
+    assert outcome.status is not None
+    assert (outcome.status, outcome.status.comment) == (0xA700, "not forwarded: the forwarder is closed")
+    assert next_peer.connections == []
+
+
 @pytest.mark.parametrize("options", [{"associations": 0}, {"idle": -1}])
 def test_an_argument_that_makes_no_sense_is_refused(options: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="at least one association"):

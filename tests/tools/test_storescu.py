@@ -7,6 +7,7 @@ import itertools
 import os
 import re
 import socket
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -274,6 +275,15 @@ def test_nothing_to_send_is_exit_status_3_without_an_association_and_says_why(tm
     assert process.stderr.splitlines() == [empty, "W: No suitable DICOM files found"]
     process = running.tool("storescu", "127.0.0.1", 1, tmp_path / "empty", "-q")
     assert (process.returncode, process.stderr) == (3, "")
+
+
+def test_nothing_to_send_is_an_error_where_nothing_else_says_why(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "empty.zip", "w"):
+        pass
+    (tmp_path / "bad.dcm").write_bytes(b"not DICOM")
+    for arguments in (["-"], [tmp_path / "empty.zip"], ["--skip-invalid", tmp_path / "bad.dcm"]):
+        process = running.tool("storescu", "127.0.0.1", 1, *arguments)
+        assert (process.returncode, process.stderr.splitlines()) == (3, ["E: No suitable DICOM files found"])
 
 
 @pytest.mark.parametrize("dry", [(), ("--dry-run",)], ids=["", "dry run"])

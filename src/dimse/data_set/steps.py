@@ -21,7 +21,7 @@ _LONGEST_HEADER = 12
 _LONGEST_VALUE = 1_024  # read as it is up to here; whether it is a valid UID, or text, is not for us to say
 UNKNOWN_END = 1 << 62
 
-_PIXEL_DATA = 0x7FE00010
+PIXEL_DATA = 0x7FE00010
 DELIMITERS = 0xFFFE  # group of the three below
 _ITEM, _ITEM_DELIMITATION, _SEQUENCE_DELIMITATION = 0xE000, 0xE00D, 0xE0DD
 _ITEM_TAG = b"\xfe\xff\x00\xe0"  # in Little Endian
@@ -83,13 +83,14 @@ class Steps:
         syntax: An uncompressed transfer syntax whose elements are encoded as these.
         mislabelled: Those of the transfer syntax that was given are encoded otherwise.
         encapsulated: The pixel data is encapsulated.
+        native: It was looked for, and is there and not encapsulated.
         mixed: See `Amiss`; so is `left_out`.
         front: Offset before which elements of group 0002 are left out, if no UID comes before them.
     """
 
     enters_all = True
     # Nearly every walk leaves these as they are.
-    mislabelled = encapsulated = mixed = False
+    mislabelled = encapsulated = native = mixed = False
     front = 0
     left_out: tuple[tuple[int, int], ...] = ()
     _hollow: tuple[int, MalformedDataSet] | None = None  # end of a sequence with nothing written in it, and the fault
@@ -269,6 +270,9 @@ class Steps:
         return vr, position + 8, frame.encoding.explicit.unpack_from(header)[3]
 
     def _take(self, tag: int, position: int, value: int, length: int, limit: int) -> None:
+        if tag == PIXEL_DATA:
+            self.native = 0 < length < UNDEFINED_LENGTH
+            return
         if length > _LONGEST_VALUE:
             if self._within or tag in UIDS:
                 raise MalformedDataSet(f"{tag_name(tag)} at offset {position:,} is too long: {length:,} bytes")
@@ -286,7 +290,7 @@ class Steps:
         if limit > frame.limit:
             raise _beyond(position, tag_name(tag), length, frame.limit - value)
         encoding = _IMPLICIT_LITTLE if vr == b"UN" else frame.encoding  # PS3.5 6.2.2
-        if undefined and (vr in (b"OB", b"OW") or tag == _PIXEL_DATA):
+        if undefined and (vr in (b"OB", b"OW") or tag == PIXEL_DATA):
             self.encapsulated = self.encapsulated or frame.depth == 0
             self._frames.append(Frame(Steps._fragments, limit, True, frame.encoding, tag, frame.depth, False))
             return value

@@ -31,7 +31,7 @@ from dimse.data_set.source import (
     Plain,
     Read,
 )
-from dimse.data_set.steps import BIG, LITTLE, MAXIMUM_NESTING, UNKNOWN_END, Steps
+from dimse.data_set.steps import BIG, LITTLE, MAXIMUM_NESTING, PIXEL_DATA, UNKNOWN_END, Steps
 from dimse.encoding import is_vr
 from dimse.uids import TransferSyntax
 from dimse.values import value
@@ -60,6 +60,7 @@ _SERIES_INSTANCE_UID = 0x0020000E
 _ROWS = 0x00280010
 _BEFORE_PIXEL_DATA = 0x7FDF  # group
 _OUTLINED = UIDS | {_SERIES_INSTANCE_UID}
+_OUTLINED_IN_COMPRESSED = _OUTLINED | {PIXEL_DATA}
 
 
 @value
@@ -68,7 +69,7 @@ class Amiss:
 
     Attributes:
         encoding: UID of the uncompressed transfer syntax that its elements are in, where that is not how the elements of its own
-            transfer syntax are encoded; else None.
+            transfer syntax are encoded, or where its pixel data is not compressed as that says; else None.
         compressed: Its pixel data is encapsulated, or all of it is deflated.
         mixed: Some of its elements have a VR, and others have none.
         left_out: Where elements of group 0002 begin and end that stand before its UIDs and in its first `FRONT` bytes: a sender
@@ -129,14 +130,16 @@ def walk(read: Read, start: int, end: int, transfer_syntax: TransferSyntax | Non
         source.found = steps.values
         steps.run(0, UNKNOWN_END)
     else:
-        steps = Steps(Plain(read, end, head), None if deflated else transfer_syntax, _OUTLINED)
+        compressed = transfer_syntax is not None and transfer_syntax.encapsulated
+        wanted = _OUTLINED_IN_COMPRESSED if compressed else _OUTLINED
+        steps = Steps(Plain(read, end, head), None if deflated else transfer_syntax, wanted)
         steps.front = start + FRONT
         limit, end = end, steps.run(start, end)
         if end < limit:
             _verify_pixel_data(Plain(read, end, head), start, end, steps)
     amiss = None
-    if steps.mislabelled or steps.mixed or steps.left_out or deflated is not is_deflated:
-        is_other = steps.mislabelled or deflated is not is_deflated
+    is_other = steps.mislabelled or steps.native or deflated is not is_deflated
+    if is_other or steps.mixed or steps.left_out:
         encoding = steps.syntax.uid if is_other else None
         amiss = Amiss(encoding, steps.encapsulated or is_deflated, steps.mixed, steps.left_out)
     if steps.encapsulated and transfer_syntax is not None and not (transfer_syntax.encapsulated or deflated):

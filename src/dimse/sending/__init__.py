@@ -16,10 +16,12 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from importlib import import_module
-from typing import TYPE_CHECKING, ParamSpec, Unpack
+from typing import TYPE_CHECKING, ParamSpec, Unpack, get_args
 
+from dimse import arguments, services, uids
 from dimse.closing import Closing
 from dimse.errors import DimseError, NotSent
+from dimse.instances import PATHS
 from dimse.message.command import LOW
 from dimse.sending.associations import Associations
 from dimse.sending.feed import GLANCE, Counts, Feed, Ledger
@@ -85,7 +87,7 @@ class Sending(Closing):
         skipped: What was passed over in folders and archives so far.
 
     Raises:
-        ValueError: The arguments do not go together.
+        TypeError, ValueError: An argument is wrong, or they do not go together.
         JournalError: The journal cannot be used.
     """
 
@@ -115,7 +117,15 @@ class Sending(Closing):
             raise ValueError(f"there is at least one job, and each file is sent at least once: {jobs} and {repeat}")
         if journal is not None and repeat > 1:
             raise ValueError("what is sent repeatedly cannot be told apart in a journal")
-        host, port = peer
+        host, port = arguments.host_and_port("peer", peer)
+        # A mistake is told before anything is looked for.
+        services.requestor_of((uids.Verification,), **association)
+        if transcode not in (choices := get_args(Transcode)):
+            raise ValueError(f"transcode is one of {', '.join(choices)}, not {transcode!r}")
+        if raw_transfer_syntax_uid is not None:
+            raw_transfer_syntax_uid = arguments.uid("raw_transfer_syntax_uid", raw_transfer_syntax_uid)
+        if not isinstance(paths, (*PATHS, Iterable)):
+            raise TypeError(f"paths takes a path or a list of paths, not {paths!r}")
         with ExitStack() as resources:
             finder = Finder(
                 paths,

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NoReturn, Unpack
 
 from dimse import arguments, services, uids
 from dimse.closing import Closing
-from dimse.errors import DimseError, NoPresentationContext, RefusedContexts
+from dimse.errors import DimseError, NoPresentationContext, NotSent, RefusedContexts
 from dimse.message.status import Status
 from dimse.notices import notice
 from dimse.services.store_request import StoreRequest
@@ -135,6 +135,8 @@ class Forwarder(Closing):
             except DimseError:
                 if association.is_unanswered or self._closed:
                     raise
+        if self._closed:
+            raise NotSent("the forwarder is closed")
         return self._store(self._open(), request)
 
     def _store(self, association: AsyncAssociation, request: StoreRequest) -> Status:

@@ -22,7 +22,7 @@ from dimse.values import replace, value
 MOST_GIVEN_UP = 2
 """Instances in a row that were tried as often as they may, after which it is the peer that is at fault, not they.
 
-Without retries: associations in a row that were lost before the peer had answered a request.
+Where none is tried again: associations in a row that were lost before the peer had answered a request.
 """
 
 Stage = Literal["request", "transfer", "release"]
@@ -243,9 +243,11 @@ class Job:
             return AssociationFault(stage, error, 0.0)
         self._failures += 1
         retry = self._manner.retry
-        # Without retries nothing is sent twice, and an association that was lost does not keep what is left from being sent.
-        most = retry.times or (MOST_GIVEN_UP - 1 if stage == "transfer" and self._sent else 0)
-        if self._failures > most or self._given_up >= MOST_GIVEN_UP or not is_passing(error) or self._feed.stopped:
+        most = retry.times if is_passing(error) else 0
+        if not most and stage == "transfer" and self._sent:
+            # One instance may have cost it. That one is not sent again, and does not keep the rest from being sent.
+            most = MOST_GIVEN_UP - 1
+        if self._failures > most or self._given_up >= MOST_GIVEN_UP or self._feed.stopped:
             self._ended = True
             return AssociationFault(stage, error)
         pause = retry.pause(self._failures, os.urandom(1)[0] / 255) if retry.times else 0.0

@@ -27,6 +27,11 @@ class Skipped:
     unread: int = 0
     empty: list[str] = field(default_factory=list)
 
+    @property
+    def any(self) -> bool:
+        """Whether anything was passed over."""
+        return bool(self._lines())
+
     def tell(self, logger: logging.Logger, *, found_any: bool) -> None:
         """Log what was passed over; as notices if nothing else was found, for then it is why."""
         for reason, line in self._lines():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from dimse import arguments
 from dimse.association import Association, Dispatcher, Open
@@ -111,24 +111,59 @@ async def associate(
         RemoteProtocolError: What it said is no DICOM, or no answer to what was asked.
     """
     address = arguments.host_and_port("associate", (host, port))
-    arguments.instance_of("timeouts", timeouts, Timeouts, "timeouts=dimse.Timeouts(acse=5)")
-    if identity is not None:
-        arguments.instance_of("identity", identity, UserIdentity, 'identity=dimse.UserIdentity(1, b"user")')
-    requestor = Requestor(
-        contexts=tuple(
-            proposed(context) for context in arguments.many("contexts", contexts, "contexts=[dimse.Verification]")
-        ),
+    requestor = requestor_of(
+        contexts,
+        timeouts=timeouts,
+        tls=tls,
         calling_ae_title=calling_ae_title,
         called_ae_title=called_ae_title,
         maximum_length=maximum_length,
         maximum_send_length=maximum_send_length,
-        roles=tuple(roles),
-        extended=tuple(extended),
-        common_extended=tuple(common_extended),
+        roles=roles,
+        extended=extended,
+        common_extended=common_extended,
         identity=identity,
         async_ops=async_ops,
     )
     return await AsyncAssociation.request(open_transport, address, requestor, timeouts, handlers, tls)
+
+
+def requestor_of(
+    contexts: Iterable[str | tuple[str, Iterable[str]] | ProposedContext],
+    *,
+    timeouts: Timeouts = Timeouts(),  # noqa: B008  (frozen)
+    tls: TLS | ssl.SSLContext | None = None,
+    roles: Iterable[Role] = (),
+    extended: Iterable[ExtendedNegotiation] = (),
+    common_extended: Iterable[CommonExtendedNegotiation] = (),
+    identity: UserIdentity | None = None,
+    **others: Any,
+) -> Requestor:
+    """Check the arguments of `associate` but for the address, and return what an association is requested with.
+
+    Raises:
+        TypeError, ValueError: As `associate`.
+    """
+    arguments.instance_of("timeouts", timeouts, Timeouts, "timeouts=dimse.Timeouts(acse=5)")
+    if identity is not None:
+        arguments.instance_of("identity", identity, UserIdentity, 'identity=dimse.UserIdentity(1, b"user")')
+    if tls is not None:
+        from dimse.tls import validate
+
+        validate(tls)
+    roles = arguments.many("roles", roles, "roles=[dimse.Role(...)]")
+    for role in roles:
+        arguments.instance_of("each of roles", role, Role, "roles=[dimse.Role(...)]")
+    return Requestor(
+        contexts=tuple(
+            proposed(context) for context in arguments.many("contexts", contexts, "contexts=[dimse.Verification]")
+        ),
+        roles=roles,
+        extended=tuple(extended),
+        common_extended=tuple(common_extended),
+        identity=identity,
+        **others,
+    )
 
 
 def proposed(context: str | tuple[str, Iterable[str]] | ProposedContext) -> ProposedContext:

@@ -105,6 +105,7 @@ def prepare(
     """Open and check a source and choose its presentation context, before a byte is sent.
 
     Raises:
+        TypeError: It is not a source.
         FileError: It cannot be sent, or not be converted.
         NoPresentationContext: Its SOP class was not accepted in a transfer syntax that fits.
     """
@@ -132,6 +133,10 @@ def prepare(
             data_set,
             source.transfer_syntax_uid,
             file,
+        )
+    if not callable(getattr(source, "get", None)):
+        raise TypeError(
+            f"what is stored is a path, an InstanceFile, a StoreRequest or a pydicom data set, not {source!r}"
         )
     return _prepare_data_set(association, source)
 

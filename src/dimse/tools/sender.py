@@ -290,8 +290,10 @@ class Sender:
     def _sum_up(self, sending: Sending, seconds: float) -> None:
         counts = sending.counts
         if not (counts.found or counts.already or self._signalled):
+            # An error where nothing else has said why: a failure is never silent.
+            level = logging.WARNING if self.fell_short or sending.skipped.any else logging.ERROR
             self.fell_short = True
-            self.logger.warning("No suitable DICOM files found")
+            self.logger.log(level, "No suitable DICOM files found")
             return
         rate = self.stored_bytes / 1e6 / seconds if seconds else 0.0
         earlier = f", {counts.already} acknowledged earlier" if counts.already else ""
