@@ -36,9 +36,9 @@ MISTAKES: list[tuple[dict[str, Any], type[Exception], str]] = [
 SENDING_MISTAKES: list[tuple[dict[str, Any], type[Exception], str]] = [
     *[mistake for mistake in MISTAKES if "contexts" not in mistake[0]],
     ({"nonsense": 1}, TypeError, "nonsense"),
-    ({"peer": LOOPBACK}, TypeError, "peer is a host and a port"),
-    ({"peer": (LOOPBACK,)}, TypeError, "peer is a host and a port"),
-    ({"peer": None}, TypeError, "peer is a host and a port"),
+    ({"peer": LOOPBACK}, TypeError, "peer takes a host and a port"),
+    ({"peer": (LOOPBACK,)}, TypeError, "peer takes a host and a port"),
+    ({"peer": None}, TypeError, "peer takes a host and a port"),
     ({"peer": (LOOPBACK, 0)}, ValueError, "a port from 1 to 65535"),
     ({"paths": None}, TypeError, "paths takes a path or a list of paths, not None"),
     ({"paths": 5}, TypeError, "paths takes a path or a list of paths, not 5"),
