@@ -407,3 +407,15 @@ def test_what_is_known_of_one_is_not_taken_for_anothers() -> None:
 
 def make_handler() -> Callable[[object], int]:
     return lambda request: 0
+
+
+@on_both_faces
+@pytest.mark.parametrize("junk", ["0", 1.5, object(), []], ids=["text", "float", "object", "list"])
+def test_a_sink_that_is_none_is_a_failure_status(
+    face: Face, junk: object, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    handlers = dimse.Handlers(store_begin=lambda request: junk, store=lambda request: 0)  # type: ignore[arg-type,return-value]
+    with serving(face, handlers) as port, associate(port) as association:
+        assert association.store(make_instance(tmp_path).path) == 0x0110
+        assert association.echo() == 0
+    assert errors(caplog) == [f"the handler of StoreRequest returned {type(junk).__name__} instead of a status"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from dimse import uids
 from dimse.data_set.group_two import MAXIMUM_SIZE, can_lead, leading_size
 from dimse.data_set.walk import MalformedDataSet
 from dimse.uids import TransferSyntax
@@ -62,3 +63,8 @@ def test_many_small_ones_have_the_same_limit() -> None:
     with pytest.raises(MalformedDataSet, match="do not end within 65,536 bytes"):
         leading_size(many, EXPLICIT)
     assert leading_size(many[:8_000], EXPLICIT) is None
+
+
+def test_in_a_data_set_that_has_no_elements_nothing_leads() -> None:
+    assert not can_lead(uids.transfer_syntax(uids.RFC2557MIMEEncapsulation))
+    assert can_lead(uids.transfer_syntax(uids.ExplicitVRLittleEndian))

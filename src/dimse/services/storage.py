@@ -373,8 +373,12 @@ async def begin_store(association: Association, arrived: Arrived, handler: Store
             arrived.refusal = answer
         elif isinstance(answer, int):
             arrived.refusal = as_status(answer, request) if answer else None
-        else:
+        elif answer is None or (
+            callable(getattr(answer, "write", None)) and callable(getattr(answer, "discard", None))
+        ):
             request.sink = answer
+        else:
+            arrived.refusal = as_status(answer, request)
     if arrived.refusal is not None:
         request.sink = DiscardSink()
         return request.sink
