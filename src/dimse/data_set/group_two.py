@@ -23,8 +23,9 @@ _BIG = Struct(">H"), Struct(">L")
 def can_lead(transfer_syntax: TransferSyntax | None) -> bool:
     """Return whether leading elements of group 0002 can be told in this transfer syntax.
 
-    They cannot in a private or unknown one, nor where the data set is not one of elements (XML, MIME). A deflated data set is left as it is: its bytes begin with no element, so no reader
-    takes them for File Meta Information, and dropping anything would mean to deflate all of it anew.
+    They cannot in a private or unknown one, nor where the data set is not one of elements (XML, MIME). A deflated data set is left
+    as it is: its bytes begin with no element, so no reader takes them for File Meta Information, and dropping anything would mean
+    to deflate all of it anew.
     """
     return transfer_syntax is not None and transfer_syntax.has_elements and not transfer_syntax.deflated
 
