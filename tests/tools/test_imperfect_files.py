@@ -165,7 +165,7 @@ def test_an_archive_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
     process = running.tool("storescu", "127.0.0.1", 1, path)
     assert process.returncode == 3
     (line,) = errors(process)
-    assert line.startswith(f"Bad DICOM file: {path}: it cannot be read as a ZIP archive says: ")
+    assert line.startswith(f"Bad DICOM file: {path}: it cannot be read as a ZIP archive: ")
 
 
 def test_raw_ts_is_for_all_files_that_do_not_say_their_transfer_syntax(tmp_path: Path) -> None:
