@@ -155,7 +155,7 @@ async def test_a_source_that_is_none_is_raised_when_its_turn_has_come(driver: Dr
     received = Received()
     with serving(handlers=received.handlers) as port:
         async with await driver.associate(port) as association:
-            with pytest.raises(AttributeError):
+            with pytest.raises(TypeError, match="what is stored is a path"):
                 async for _ in association.store_many([*paths, 3]):  # type: ignore[list-item]
                     pass
             association.abort()
