@@ -332,7 +332,7 @@ RESPONSES = [
     invalid("a status of four bytes", instead(responds(STATUS=bytes(4))), "status"),
     invalid("a response with a data set", instead(ANNOUNCED, fragments(2, NONSENSE)), "data set"),
     invalid("nonsense for a command set", instead(fragments(3, NONSENSE))),
-    invalid("two responses to one request", instead(respond_twice), objects=2),
+    invalid("two responses to one request", instead(respond_twice), objects=2, goes_on=True),
 ]
 
 # What breaks the upper layer's rules once the association stands.
@@ -347,8 +347,8 @@ PROTOCOL = [
     fault("a PDV longer than its PDU", instead(sends(pdu(4, pdv(1, 3, bytes(14), 40))))),
     fault("a PDV of 2^32-1 bytes", instead(sends(pdu(4, pdv(1, 3, bytes(14), 0xFFFFFFFF))))),
     fault("an unknown PDU type", instead(sends(UNKNOWN_PDU)), "PDU"),
-    fault("an unknown PDU type between objects", between(sends(UNKNOWN_PDU)), "PDU", objects=2),
-    fault("garbage between objects", between(sends(b"\xde\xad\xbe\xef" * 100)), "PDU", objects=2),
+    fault("an unknown PDU type between objects", between(sends(UNKNOWN_PDU)), "PDU", objects=2, goes_on=True),
+    fault("garbage between objects", between(sends(b"\xde\xad\xbe\xef" * 100)), "PDU", objects=2, goes_on=True),
     fault("an A-RELEASE-RP that nobody asked for", instead(sends(pdu(scp.A_RELEASE_RP, bytes(4))))),
     fault("an A-RELEASE-RQ of five bytes", instead(sends(pdu(scp.A_RELEASE_RQ, bytes(5))))),
     fault("a late A-ASSOCIATE-RJ", instead(sends(pdu(scp.A_ASSOCIATE_RJ, bytes([0, 1, 1, 1]))))),
