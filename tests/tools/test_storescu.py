@@ -7,6 +7,7 @@ import itertools
 import os
 import re
 import socket
+import struct
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -454,9 +455,12 @@ def test_required_contexts_re_encode_nothing() -> None:
 
 
 def test_one_file_that_cannot_be_converted_and_the_others_go(tmp_path: Path) -> None:
-    broken = Instance("1.2.1", SC, RLE, rest=element(0x7FE0, 0x0010, "OB", b"this is no RLE")).write(
-        tmp_path / "broken"
-    )
+    # Encapsulated, as RLE is, but the one fragment is not a frame.
+    items = (b"", b"this is no RLE")
+    fragments = b"".join(struct.pack("<HHL", 0xFFFE, 0xE000, len(content)) + content for content in items)
+    pixel_data = struct.pack("<HH2sHL", 0x7FE0, 0x0010, b"OB", 0, 0xFFFFFFFF) + fragments
+    pixel_data += struct.pack("<HHL", 0xFFFE, 0xE0DD, 0)
+    broken = Instance("1.2.1", SC, RLE, rest=pixel_data).write(tmp_path / "broken")
     with Receiver(transfer_syntaxes=[IMPLICIT]) as receiver:
         process = receiver.storescu(broken, shipped("CT_small.dcm"))
     assert process.returncode == 3
