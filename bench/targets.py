@@ -25,7 +25,7 @@ COMPARED = (
 )
 
 SECURED = 1.0
-"""How many times as fast each of `COMPARED_SECURED` is to be."""
+"""The speed that each of `COMPARED_SECURED` is to reach, as a multiple of DCMTK's."""
 
 COMPARED_SECURED = (
     ("over TLS, our storescu : DCMTK's, to DCMTK's storescp", programs.OUR_SENDER_SECURED),

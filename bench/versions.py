@@ -28,7 +28,7 @@ WINDOWS: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Row:
-    """What is measured of one version.
+    """A row of the table for one version.
 
     Attributes:
         version: "before" or "after".

@@ -20,7 +20,7 @@ INCOMING = ".incoming"
 """The folder for what arrives, inside the store's folder, so that it is on the same file system."""
 
 PART = ".part"
-"""What the name of a file ends with while it arrives."""
+"""The ending of the name of a file that is arriving."""
 
 _MOST_KNOWN = 1024  # folders whose names are known to be on the disk
 _MOST_SPARE = 16  # descriptors of the store's folder that nobody uses for the moment

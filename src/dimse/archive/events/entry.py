@@ -24,7 +24,7 @@ Line = dict[str, Any]
 
 @record
 class Entry:
-    """What the lines of a file say.
+    """The content of the lines of a file.
 
     Attributes:
         study: The event; None if there is no line.

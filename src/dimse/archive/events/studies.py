@@ -34,7 +34,7 @@ class Claim(Protocol):
 
     @property
     def attempts(self) -> int:
-        """How many attempts have failed."""
+        """The number of attempts that have failed."""
 
     @property
     def lock(self) -> int | None:
