@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dimse.dump import Dump
+from dimse.association.dump import Dump
 from dimse.errors import InvalidCommand, RemoteProtocolError
 from dimse.message.command import Message, Request, Response, decode, encode, refusal, respond
 from dimse.message.elements import MAX_COMMAND_SET, MAX_ELEMENTS, read

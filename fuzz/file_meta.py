@@ -10,8 +10,8 @@ from contextlib import suppress
 
 from dimse import uids
 from dimse.data_set import group_two, walk
+from dimse.data_set.encoding import deflate
 from dimse.data_set.survey import survey
-from dimse.encoding import deflate
 from dimse.media import part10
 
 TRANSFER_SYNTAXES = (

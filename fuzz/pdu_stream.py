@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from functools import cache, partial
 
 from dimse import uids
-from dimse.dump import Dump
+from dimse.association.dump import Dump
 from dimse.errors import InvalidCommand, LocalProtocolError, NegotiationError, RemoteProtocolError
 from dimse.message.assembly import DATA_SET_END, DATA_SET_PART, Assembler, CommandSet
 from dimse.settings import DEFAULT_TRANSFER_SYNTAXES, Acceptor, ProposedContext, Requestor, Role, UserIdentity

@@ -1,4 +1,4 @@
-"""Write `src/dimse/uid_table.py`, the table of PS3.6 Table A-1, anew from pydicom's dictionary and from `YOUNGER`.
+"""Write `src/dimse/uids/table.py`, the table of PS3.6 Table A-1, anew from pydicom's dictionary and from `YOUNGER`.
 
 Run it where pydicom is installed, after a new edition of the Standard: `python scripts/make_uids.py`.
 """
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pydicom._uid_dict import UID_dictionary
 
-MODULE = Path(__file__).parent.parent / "src" / "dimse" / "uid_table.py"
+MODULE = Path(__file__).parent.parent / "src" / "dimse" / "uids" / "table.py"
 
 HEAD = '''# ruff: noqa: E501  (the table's lines are as long as the Standard's names)
 """PS3.6 Table A-1 as `uids` reads it, a UID a line: the UID, its type, its keyword, "R" if retired, its name.

@@ -28,10 +28,10 @@ import pytest
 
 import dimse
 from dimse import aio, services, uids
-from dimse.association import Open
+from dimse.association.association import Open
 from dimse.media import part10
-from dimse.server import Reception
 from dimse.services import AsyncAssociation
+from dimse.serving.server import Reception
 from dimse.settings import ProposedContext
 from dimse.transport import asyncio as on_a_loop
 from dimse.transport import base

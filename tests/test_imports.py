@@ -19,19 +19,17 @@ SOURCE = Path(__file__).parents[1] / "src"
 # From the ground up. A room is a module of dimse, or a package with all that is in it. A module may import those of its
 # own room and of the layers below; the rooms of one layer do not know each other.
 LAYERS = (
-    ("closing", "text", "turns", "uid_table", "values", "version"),
-    ("certificate", "encoding", "errors", "happenings", "line_file", "logs", "notices", "pdv", "places", "uids"),
-    ("arguments", "audit", "settings", "sinks", "tls"),
-    ("upper_layer", "message", "media", "data_set"),
-    ("transport", "dump"),
-    ("admission", "instances", "pump"),
-    ("identification", "visitors"),
+    ("support", "turns", "version"),
+    ("errors", "logs", "uids"),
+    ("audit", "settings"),
+    ("data_set", "upper_layer"),
+    ("media", "message"),
+    ("instances", "transport"),
     ("association",),
     ("services",),
-    ("handlers",),
-    ("archive", "waiting_room"),
-    ("listener",),
-    ("sending", "server"),
+    ("archive",),
+    ("serving",),
+    ("sending",),
     ("aio", "blocking"),  # the faces
     ("dimse",),
     ("testing", "tools"),
@@ -40,11 +38,10 @@ LAYERS = (
 
 # Bytes to values and values to bytes: no socket, clock, thread, event loop or file. What they may import is named.
 PURE = (
-    "encoding",
-    "pdv",
     "upper_layer",
     "message",
     "media",
+    "data_set.encoding",
     "data_set.source",
     "data_set.steps",
     "data_set.walk",
@@ -84,24 +81,21 @@ AT_MODULE_LEVEL = {
 
 # What only these may import at all. To the association a transport is an interface: the faces choose the driver.
 ONLY_BY = {
-    "socket": ("audit", "transport", "listener", "server", "tools.processes", "tools.ready"),
-    "ssl": ("audit", "tls", "transport"),
+    "socket": ("audit", "transport", "serving", "tools.processes", "tools.ready"),
+    "ssl": ("audit", "settings.tls", "transport"),
     "select": ("transport",),
-    "selectors": ("transport", "listener"),
+    "selectors": ("transport", "serving"),
     "dimse.transport": (
         "transport",
-        "waiting_room",
-        "listener",
         "sending",
-        "server",
+        "serving",
         "blocking",
         "aio",
         "testing",
         "association",
-        "pump",
     ),
-    "dimse.transport.blocking": ("transport", "sending", "server", "blocking", "testing"),
-    "dimse.transport.asyncio": ("transport", "server", "aio", "testing"),
+    "dimse.transport.blocking": ("transport", "sending", "serving", "blocking", "testing"),
+    "dimse.transport.asyncio": ("transport", "serving", "aio", "testing"),
 }
 
 

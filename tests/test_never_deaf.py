@@ -17,8 +17,9 @@ from typing import Any
 import pytest
 
 import dimse
-from dimse import aio, listener
-from dimse.server import Reception
+from dimse import aio
+from dimse.serving import listener
+from dimse.serving.server import Reception
 from dimse.settings import Limits, Timeouts
 from dimse.transport import crew, descriptors
 from tests.drivers import LOOPBACK, Face, errors, on_both_faces, open_descriptors, running, serving, tls_contexts
@@ -416,7 +417,7 @@ def test_a_server_that_gets_no_thread_says_so_and_leaves_nothing(number: int, mo
 def test_an_observer_may_end_the_server_that_it_observes() -> None:
     ended = threading.Event()
 
-    def observe(happening: dimse.happenings.Happening) -> None:
+    def observe(happening: dimse.logs.happenings.Happening) -> None:
         if happening.kind == "protocol":
             server.shutdown()
             ended.set()

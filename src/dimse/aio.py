@@ -15,19 +15,19 @@ from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self
 
 from dimse import services
-from dimse.association import Open
+from dimse.association.association import Open
 from dimse.errors import ServerFailed
-from dimse.listener import AT_ONCE, is_broken
 from dimse.sending import Sending
 from dimse.sending import send as outcomes_of
-from dimse.server import Reception
 from dimse.services import AsyncAssociation as Association
 from dimse.services.storage import Outcome
+from dimse.serving.listener import AT_ONCE, is_broken
+from dimse.serving.server import Reception
+from dimse.serving.visitors import Visitor
 from dimse.transport import READ
 from dimse.transport.asyncio import AsyncioTransport, accept, connect
 from dimse.transport.crew import BREATHER, LEAVING, MOST_FAILURES, say_failed
 from dimse.transport.daemons import DaemonExecutor
-from dimse.visitors import Visitor
 
 __all__ = ["Association", "Server", "ServerFailed", "associate", "send"]
 
@@ -95,7 +95,7 @@ send = _beside_the_loop(Sending)
 class Server(Reception):
     """A server whose associations each have a task; `def` handlers run in threads.
 
-    Use it with `async with`: it listens within the block. See `dimse.server.Reception` for the arguments.
+    Use it with `async with`: it listens within the block. See `dimse.serving.server.Reception` for the arguments.
     """
 
     _tasks: dict[asyncio.Task[None], AsyncioTransport] | None = None

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
 
 from dimse import services
-from dimse.association import Open
+from dimse.association.association import Open
 from dimse.errors import (
     AssociationAborted,
     AssociationError,
@@ -43,9 +43,9 @@ from dimse.errors import (
     TLSError,
     UnusableMaximumLength,
 )
-from dimse.handlers import EchoRequest, Handlers, StoreRequest
 from dimse.message.status import Status
 from dimse.services import AsyncAssociation
+from dimse.services.handlers import EchoRequest, Handlers, StoreRequest
 from dimse.services.storage import Outcome, contexts_for
 from dimse.services.storage_commitment import Commitment
 from dimse.settings import (
@@ -121,8 +121,8 @@ __all__ = [
 if TYPE_CHECKING:
     from dimse.sending import send
     from dimse.sending.forwarder import Forwarder
-    from dimse.server import Server
-    from dimse.tls import TLS
+    from dimse.serving.server import Server
+    from dimse.settings.tls import TLS
     from dimse.transport.tls import TLSSession
 
 P = ParamSpec("P")
@@ -132,8 +132,8 @@ F = TypeVar("F", bound=Callable[..., object])
 
 _LATER = {
     "Forwarder": "dimse.sending.forwarder",
-    "Server": "dimse.server",
-    "TLS": "dimse.tls",
+    "Server": "dimse.serving.server",
+    "TLS": "dimse.settings.tls",
     "TLSSession": "dimse.transport.tls",
     "send": "dimse.sending",
 }

@@ -28,12 +28,12 @@ from itertools import count
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
-from dimse.association import Arrived, Association
-from dimse.handlers import EchoRequest, Handlers, StoreRequest
+from dimse.association.association import Arrived, Association
 from dimse.media import part10
-from dimse.server import Server
+from dimse.services.handlers import EchoRequest, Handlers, StoreRequest
+from dimse.serving.server import Server
 from dimse.settings import IMPLEMENTATION_CLASS_UID, Limits
-from dimse.values import field, value
+from dimse.support.values import field, value
 
 if TYPE_CHECKING:
     from pydicom import Dataset

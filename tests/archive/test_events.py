@@ -23,7 +23,7 @@ from dimse.archive import FileStore
 from dimse.archive.events import Command, CommandFailed, Events, Report, Study, document
 from dimse.archive.stored import Stored
 from dimse.logs import PrivateFormatter
-from dimse.values import replace
+from dimse.support.values import replace
 from tests.tools import running
 
 SECONDS = 50.0

@@ -26,10 +26,10 @@ from dimse import uids
 from dimse.archive import FileStore, Stored
 from dimse.archive.file_store import OnDuplicate
 from dimse.archive.names import safe_component
-from dimse.encoding import deflate
+from dimse.association.sinks import SpooledSink
+from dimse.data_set.encoding import deflate
 from dimse.message.status import Status
 from dimse.services.store_request import StoreRequest
-from dimse.sinks import SpooledSink
 from tests import files
 from tests.archive.storing import (
     ATTACKS,

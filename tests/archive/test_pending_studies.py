@@ -19,7 +19,7 @@ from dimse import uids
 from dimse.archive import FileStore
 from dimse.archive.events import Command, Events, PendingStudies, PendingStudy, Study, pending_studies
 from dimse.archive.events.studies import BUSY, WAITS, Claim, Studies
-from dimse.values import replace
+from dimse.support.values import replace
 from tests.archive import storing
 from tests.archive.storing import KEPT, OUT_OF_RESOURCES, STUDY_INSTANCE_UID
 from tests.archive.test_events import Clock, instance, warnings

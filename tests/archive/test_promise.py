@@ -19,8 +19,8 @@ from time import monotonic
 import pytest
 
 import dimse
+from dimse.association.sinks import SpooledSink
 from dimse.settings import ProposedContext
-from dimse.sinks import SpooledSink
 from dimse.uids import ExplicitVRLittleEndian
 from tests.archive.storing import (
     CT,

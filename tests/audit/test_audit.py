@@ -18,7 +18,8 @@ import dimse
 from dimse import uids
 from dimse.audit import Trail, messages
 from dimse.audit.destinations import AuditFile, TLSSyslog, UDPSyslog
-from dimse.happenings import Happening
+from dimse.logs.happenings import Happening
+from dimse.support.text import one_line
 from tests.audit.reading import Message, read
 from tests.drivers import LOOPBACK, Face, on_both_faces, running
 from tests.hostile_scu import HostileSCU
@@ -176,7 +177,7 @@ def test_whatever_a_peer_says_a_message_is_a_line_of_xml() -> None:
     trail.end_transfer(PEER, HOSTILE)
     assert len(kept.messages) == 4
     assert not any(b"\n" in line or b"\x1b" in line for line in kept.lines)
-    assert kept.messages[-1].objects["2"] == dimse.text.one_line(HOSTILE)
+    assert kept.messages[-1].objects["2"] == one_line(HOSTILE)
 
 
 def test_a_trail_that_cannot_be_written_is_a_line_in_the_log_and_no_more(caplog: pytest.LogCaptureFixture) -> None:

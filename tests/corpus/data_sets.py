@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from itertools import product
 
 from dimse import uids
+from dimse.data_set.encoding import LONG_FORM, SHORT_FORM, UNDEFINED_LENGTH
 from dimse.data_set.walk import MAXIMUM_NESTING
-from dimse.encoding import LONG_FORM, SHORT_FORM, UNDEFINED_LENGTH
 from dimse.uids import TransferSyntax
 from tests.corpus.case import Case, Outcome, only
 from tests.corpus.messages import STORE_ON, STORE_RQ, pdus, pdvs

@@ -17,7 +17,7 @@ What holds for each of them (`test_corpus.py`):
 What of a peer's faults is tolerated in an association request or its answer is C13: the table of docs/design.md.
 
 Whether a presentation context was accepted is for `dimse.association` to say, which is tested with real connections. Names and log
-lines (C11) are in tests/archive/test_names.py and tests/test_logs.py.
+lines (C11) are in tests/archive/test_names.py and tests/logs/test_logs.py.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from pydicom.misc import is_dicom
 
 from dimse.media import part10
 from dimse.media.part10 import FileMeta, NotPart10
-from dimse.values import fields
+from dimse.support.values import fields
 
 SHIPPED = sorted(
     path for path in (Path(pydicom.__file__).parent / "data").rglob("*") if path.is_file() and is_dicom(path)

@@ -14,7 +14,7 @@ import pydicom
 
 from dimse.errors import FileError
 from dimse.instances import InstanceFile
-from dimse.notices import LOGGER as NOTICES
+from dimse.logs.notices import LOGGER as NOTICES
 from dimse.sending.finding import Finder
 
 TEST_FILES = Path(pydicom.__file__).parent / "data" / "test_files"

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 import dimse
-from dimse import admission
-from dimse.admission import Refusal
-from dimse.places import Places
 from dimse.sending import AssociationFault, Retry, Sending
 from dimse.services.storage import Outcome
+from dimse.serving import admission
+from dimse.serving.admission import Refusal
+from dimse.serving.places import Places
 from dimse.settings import Acceptor, Timeouts
 from dimse.upper_layer.pdu import AssociateRJ, AssociateRQ, AsynchronousOperationsWindow
 from tests import faulty_peer as scp

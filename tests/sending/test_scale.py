@@ -18,13 +18,13 @@ import dimse
 from dimse import uids
 from dimse.archive import folders
 from dimse.archive.file_store import FileStore
+from dimse.association.sinks import DiscardSink
 from dimse.instances import InstanceFile
 from dimse.sending import Sending
 from dimse.sending import feed as feeding
 from dimse.sending.feed import Feed
 from dimse.sending.journal import entries
 from dimse.sending.proposal import Proposal, Syntaxes
-from dimse.sinks import DiscardSink
 from tests.hostile_scu import resident
 from tests.tools import running
 from tests.tools.running import Instance, element, pixel_data

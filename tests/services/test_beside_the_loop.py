@@ -16,7 +16,7 @@ from dimse import aio, uids
 from dimse.instances import InstanceFile
 from dimse.services.sources import MOST_AT_ONCE
 from dimse.settings import ProposedContext
-from dimse.values import replace
+from dimse.support.values import replace
 from tests.drivers import CT_IN_EXPLICIT_VR, LOOPBACK, Driver, Received, make_instance, on_each_driver, serving
 
 LONG = 20.0

@@ -14,11 +14,11 @@ import pytest
 import dimse
 from dimse import uids
 from dimse.archive import FileStore
-from dimse.association import Arrived, Association
-from dimse.happenings import Happening
+from dimse.association.association import Arrived, Association
+from dimse.association.sinks import Sink, SpooledSink
+from dimse.logs.happenings import Happening
 from dimse.message import command
 from dimse.settings import Limits, Timeouts
-from dimse.sinks import Sink, SpooledSink
 from tests import hostile_scu
 from tests.drivers import Driver, Face, errors, on_both_faces, on_each_driver, running, serving
 from tests.faulty_peer import A_RELEASE_RQ, Connection, FaultyPeer, command_set, item, pdu, pdv, us

@@ -16,7 +16,8 @@ import pytest
 
 import dimse
 from dimse import uids
-from dimse.association import Outstanding
+from dimse.association.association import Outstanding
+from dimse.association.sinks import SPOOL_MEMORY, SpooledSink
 from dimse.errors import (
     AssociationAborted,
     AssociationError,
@@ -29,7 +30,6 @@ from dimse.message.command import CStoreRQ
 from dimse.services.sources import AHEAD
 from dimse.services.storage import contexts_for
 from dimse.settings import ProposedContext
-from dimse.sinks import SPOOL_MEMORY, SpooledSink
 from dimse.transport import READ
 from tests.drivers import (
     CT_IN_EXPLICIT_VR,
@@ -605,8 +605,8 @@ def test_what_arrived_in_part_is_let_go(face: Face, tmp_path: Path) -> None:
             )
             context = association.context_for(uids.CTImageStorage)
             from dimse.message import command
-            from dimse.pdv import COMMAND
             from dimse.upper_layer import pdata
+            from dimse.upper_layer.pdv import COMMAND
 
             parts = ((COMMAND, command.encode(message)), (0, instance.data_set))
             await association._push(next(pdata.cut(parts, context.context_id, 16384)))

@@ -15,7 +15,8 @@ from pydicom.filewriter import write_dataset
 
 import dimse
 from dimse import aio, uids
-from dimse.association import Arrived, Association
+from dimse.association.association import Arrived, Association
+from dimse.association.sinks import Sink, SpooledSink
 from dimse.errors import (
     AssociationAborted,
     AssociationReleased,
@@ -25,7 +26,6 @@ from dimse.errors import (
 )
 from dimse.message.command import CEchoRQ, CStoreRQ, NActionRQ, NEventReportRQ, respond
 from dimse.settings import ProposedContext, Role
-from dimse.sinks import Sink, SpooledSink
 from tests.drivers import CT_IN_EXPLICIT_VR, Driver, Face, errors, on_both_faces, on_each_driver, running
 from tests.faulty_peer import A_RELEASE_RQ, Connection, FaultyPeer
 

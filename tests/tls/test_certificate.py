@@ -9,7 +9,7 @@ from cryptography import x509
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dimse import certificate
+from dimse.transport import certificate
 from tests.tls.certificates import Certificates, Identity
 
 

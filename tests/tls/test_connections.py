@@ -20,8 +20,8 @@ from pydicom.data import get_testdata_file
 
 import dimse
 from dimse.archive import FileStore
-from dimse.sinks import DiscardSink
-from dimse.tls import of_a_requestor
+from dimse.association.sinks import DiscardSink
+from dimse.settings.tls import of_a_requestor
 from tests import hostile_scu
 from tests.drivers import (
     LOOPBACK,

@@ -9,10 +9,10 @@ import pytest
 
 import dimse
 from dimse.settings import Timeouts
-from dimse.tls import of_a_requestor
+from dimse.settings.tls import of_a_requestor
 from tests.drivers import LOOPBACK, Driver, Face, on_both_faces, on_each_driver, serving
 from tests.hostile_scu import HostileSCU
-from tests.test_waiting_room import seconds_until_closed, visitors
+from tests.serving.test_waiting_room import seconds_until_closed, visitors
 from tests.tls import others
 from tests.tls.certificates import Certificates
 

@@ -16,7 +16,7 @@ import pytest
 
 import dimse
 from dimse.settings import Timeouts
-from dimse.tls import of_a_requestor, of_a_server
+from dimse.settings.tls import of_a_requestor, of_a_server
 from dimse.transport import READ, WRITE
 from dimse.transport.tls import MOST_UNSENT, RECEIVED, TLSSocket
 from tests import hostile_scu

@@ -16,7 +16,7 @@ import pytest
 
 import dimse
 from dimse import uids
-from dimse.tls import CIPHER_SUITES, Security, of_a_requestor
+from dimse.settings.tls import CIPHER_SUITES, Security, of_a_requestor
 from dimse.transport.tls import TLSSession
 from tests.drivers import BLOCKING, LOOPBACK, Driver, Face, errors, on_both_faces, on_each_driver, serving
 from tests.hostile_scu import associate_rq

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import pytest
 
 import dimse
-from dimse.tls import of_a_requestor, of_a_server
+from dimse.settings.tls import of_a_requestor, of_a_server
 from dimse.transport.tls import TLSSocket
 from tests.drivers import LOOPBACK, Driver, Face, errors, on_both_faces, on_each_driver, serving
 from tests.hostile_scu import HostileSCU, associate_rq, echo

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import dimse
-from dimse.tls import CIPHER_SUITES, of_a_requestor, of_a_server
+from dimse.settings.tls import CIPHER_SUITES, of_a_requestor, of_a_server
 from tests.drivers import LOOPBACK, Driver, Face, errors, on_both_faces, on_each_driver, running, serving
 from tests.tls.certificates import PASSWORD, Certificates
 

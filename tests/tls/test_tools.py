@@ -11,7 +11,7 @@ import pytest
 
 import dimse
 from dimse.__main__ import main
-from dimse.tls import of_a_requestor
+from dimse.settings.tls import of_a_requestor
 from dimse.tools import tls
 from tests.drivers import LOOPBACK, make_instance, serving
 from tests.tls import others

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 import dimse
-from dimse.sinks import DiscardSink
+from dimse.association.sinks import DiscardSink
 from dimse.tools import TOOLS
 from tests.hostile_scu import private
 from tests.interop import peers
@@ -107,27 +107,27 @@ def test_neither_pydicom_nor_asyncio_nor_numpy_is_loaded_without_need(tmp_path: 
 NOT_NEEDED = """
     asyncio concurrent csv dataclasses datetime email http inspect json multiprocessing numpy PIL pydicom random rich secrets shlex
     shtab shutil sqlite3 ssl subprocess tempfile tomllib urllib uuid xml zipfile
-    dimse.aio dimse.audit dimse.certificate dimse.data_set.decompress dimse.data_set.elements dimse.data_set.transcode dimse.dump
-    dimse.testing dimse.tls dimse.tools.commitment dimse.tools.json_log dimse.tools.overview dimse.tools.report dimse.tools.tables
-    dimse.transport.asyncio dimse.transport.tls
+    dimse.aio dimse.audit dimse.transport.certificate dimse.data_set.decompress dimse.data_set.elements dimse.data_set.transcode
+    dimse.association.dump dimse.testing dimse.settings.tls dimse.tools.commitment dimse.tools.json_log dimse.tools.overview
+    dimse.tools.report dimse.tools.tables dimse.transport.asyncio dimse.transport.tls
 """
 SENDING = "queue dimse.sending dimse.tools.progress dimse.tools.sender"
-RECEIVING = "hashlib ipaddress dimse.archive dimse.server dimse.tools.listening dimse.waiting_room"
+RECEIVING = "hashlib ipaddress dimse.archive dimse.serving.server dimse.tools.listening dimse.serving.waiting_room"
 TRACEBACK = "linecache textwrap tokenize"  # what it is made by; `logging` imports it
-NETWORK = "dimse.association dimse.blocking dimse.data_set dimse.pump dimse.services dimse.transport dimse.upper_layer"
+NETWORK = "dimse.association dimse.blocking dimse.data_set dimse.association.pump dimse.services dimse.transport dimse.upper_layer"
 
 # Each tool at its ordinary work, and what helps who asks for help: how many modules it loads at most, from the start of the process
 # on, each of which is some 0.2 ms of that start; and what it does without.
 FOOTPRINTS = {
-    "echoscu": (116, f"signal dimse.uid_table {TRACEBACK} {SENDING} {RECEIVING}"),
+    "echoscu": (118, f"signal dimse.uids.table {TRACEBACK} {SENDING} {RECEIVING}"),
     "storescu": (
-        130,
+        132,
         f"queue signal dimse.sending.journal dimse.sending.options dimse.sending.zipped {TRACEBACK} {RECEIVING}",
     ),
-    "echoscp": (138, f"hashlib dimse.archive {TRACEBACK} {SENDING}"),
-    "storescp": (153, f"dimse.archive.events dimse.line_file {TRACEBACK} {SENDING}"),
-    "passwd --version": (80, f"dimse.uid_table {SENDING} {RECEIVING} {NETWORK}"),
-    "echoscu --help": (80, f"dimse.uid_table {SENDING} {RECEIVING} {NETWORK}"),
+    "echoscp": (141, f"hashlib dimse.archive {TRACEBACK} {SENDING}"),
+    "storescp": (156, f"dimse.archive.events dimse.logs.line_file {TRACEBACK} {SENDING}"),
+    "passwd --version": (80, f"dimse.uids.table {SENDING} {RECEIVING} {NETWORK}"),
+    "echoscu --help": (80, f"dimse.uids.table {SENDING} {RECEIVING} {NETWORK}"),
     "--help": (15, f"argparse logging re socket typing dimse.errors {SENDING} {RECEIVING} {NETWORK}"),
 }
 

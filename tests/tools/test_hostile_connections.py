@@ -19,7 +19,7 @@ import pytest
 
 import dimse
 from dimse import uids
-from dimse.server import Reception
+from dimse.serving.server import Reception
 from dimse.tools import common, echoscp, storescp
 from tests.drivers import LOOPBACK, Face, on_both_faces, serving
 from tests.hostile_scu import associate_rq

@@ -16,7 +16,7 @@ import dimse
 from dimse import uids
 from dimse.__main__ import main
 from dimse.archive.events import PendingStudies
-from dimse.sinks import SpooledSink
+from dimse.association.sinks import SpooledSink
 from tests.files import part10_files
 from tests.tools import running
 from tests.tools.listeners import Listener, Requestor, listening

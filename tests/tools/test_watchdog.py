@@ -161,7 +161,7 @@ def test_a_process_that_is_stopped_is_silent(workers: tuple[object, ...], manage
 
 HANGS = """
 import os, sys, threading
-from dimse import listener
+from dimse.serving import listener
 from dimse.transport import crew
 WHAT
 from dimse.__main__ import dimse

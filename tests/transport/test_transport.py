@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from dimse.errors import ConnectError, ConnectionLost
-from dimse.tls import Security
+from dimse.settings.tls import Security
 from dimse.transport import READ, WRITE, blocking
 from dimse.transport.base import Transport
 from tests.drivers import ASYNCIO, LOOPBACK, Driver, TLSContexts, on_each_driver, open_descriptors, tls_contexts

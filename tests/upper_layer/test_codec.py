@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from dimse.errors import LocalProtocolError, RemoteProtocolError
+from dimse.support.values import FrozenInstanceError, fields, replace
 from dimse.upper_layer.codec import (
     OCTETS,
     OPTIONAL_UID,
@@ -38,7 +39,6 @@ from dimse.upper_layer.structure import (
     structure,
     wire,
 )
-from dimse.values import FrozenInstanceError, fields, replace
 
 OURS, THEIRS = ContextID(proposed=True), ContextID(proposed=False)
 NAME = Text("name", 1, 4, tested=False)

@@ -22,10 +22,10 @@ from dimse.settings import (
     Role,
     UserIdentity,
 )
+from dimse.support.values import replace
 from dimse.upper_layer import negotiation, pdu
 from dimse.upper_layer.negotiation import Negotiated, Peer, answer, conclude, propose
 from dimse.upper_layer.user_information import find, find_all
-from dimse.values import replace
 
 VERIFICATION, CT, MR = "1.2.840.10008.1.1", "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.4"
 IMPLICIT, EXPLICIT, BIG = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2"

@@ -8,7 +8,7 @@ from struct import pack
 import pytest
 
 from dimse.errors import NegotiationError, RemoteProtocolError
-from dimse.text import one_line
+from dimse.support.text import one_line
 from dimse.upper_layer import pdu
 from dimse.upper_layer.codec import LONGEST_ODDITY, MOST_ODDITIES
 from dimse.upper_layer.negotiation import Negotiated, answer, conclude, user_identity

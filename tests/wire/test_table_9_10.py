@@ -23,6 +23,7 @@ import pytest
 
 import dimse
 from dimse import settings, uids
+from dimse.association.pump import Buffers
 from dimse.errors import (
     AssociationAborted,
     AssociationRejected,
@@ -31,7 +32,6 @@ from dimse.errors import (
     ConnectionLost,
     RemoteProtocolError,
 )
-from dimse.pump import Buffers
 from dimse.services import AsyncAssociation
 from dimse.settings import Acceptor, Limits
 from dimse.transport import READ

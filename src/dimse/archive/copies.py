@@ -15,7 +15,7 @@ from threading import Lock
 from dimse.archive.fingerprint import EXISTING, fingerprint
 from dimse.archive.folders import close
 from dimse.archive.names import copy_name, former_copy_name
-from dimse.values import value
+from dimse.support.values import value
 
 MOST_REMEMBERED = 64
 """Names whose copies a store remembers; the one that was not needed for longest is forgotten."""

@@ -26,17 +26,17 @@ from dimse.archive.folders import INCOMING, Branch, Folders, close
 from dimse.archive.layout import DEFAULT, Layout
 from dimse.archive.sink import LOGGER, FileSink, Room, create, reason
 from dimse.archive.stored import NotAcknowledged, Stored
-from dimse.closing import Closing
 from dimse.data_set.survey import Survey
-from dimse.handlers import Handlers
 from dimse.logs import Private
+from dimse.logs.notices import notice
 from dimse.message.status import Status
-from dimse.notices import notice
+from dimse.services.handlers import Handlers
 from dimse.services.storage import CANNOT_UNDERSTAND, DATA_SET_DOES_NOT_MATCH, OUT_OF_RESOURCES
 from dimse.services.store_request import StoreRequest
-from dimse.text import one_line
+from dimse.support.closing import Closing
+from dimse.support.text import one_line
+from dimse.support.values import record
 from dimse.turns import Wait, aside, brief
-from dimse.values import record
 
 Durability = Literal["full", "none"]
 OnDuplicate = Literal["keep-both", "reject", "replace"]

@@ -11,7 +11,7 @@ from contextlib import suppress
 from threading import Lock
 from weakref import WeakSet
 
-from dimse.notices import notice
+from dimse.logs.notices import notice
 from dimse.turns import Wait
 
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC

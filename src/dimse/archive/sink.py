@@ -13,7 +13,7 @@ from time import monotonic, monotonic_ns, thread_time
 from dimse.archive.folders import FOLDER, INCOMING, PART, UNSUPPORTED, close, give_name
 from dimse.data_set.survey import Survey, survey
 from dimse.data_set.walk import MalformedDataSet
-from dimse.text import one_line
+from dimse.support.text import one_line
 from dimse.uids import TransferSyntax
 
 LOGGER = logging.getLogger("dimse.archive")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dimse.values import value
+from dimse.support.values import value
 
 
 class NotAcknowledged(Exception):

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from dimse.audit import messages
 from dimse.audit.destinations import LOGGER, Destination, host_name
 from dimse.audit.messages import MINOR_FAILURE, SERIOUS_FAILURE, SUCCESS, Code, Outcome, Participant, Subject
-from dimse.happenings import Happening
-from dimse.text import one_line
+from dimse.logs.happenings import Happening
+from dimse.support.text import one_line
 
 MOST_STUDIES = 1_000  # of a transfer that are remembered; then they are reported, and it goes on
 

@@ -12,8 +12,8 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
-from dimse.line_file import LineFile
-from dimse.text import host_and_port, one_line
+from dimse.logs.line_file import LineFile
+from dimse.support.text import host_and_port, one_line
 
 if TYPE_CHECKING:
     import ssl

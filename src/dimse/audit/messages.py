@@ -9,8 +9,8 @@ from ipaddress import ip_address
 from typing import Literal
 from xml.etree.ElementTree import Element, SubElement, tostring
 
-from dimse.text import one_line
-from dimse.values import value
+from dimse.support.text import one_line
+from dimse.support.values import value
 
 Code = tuple[str, str, str]  # value, system, meaning
 

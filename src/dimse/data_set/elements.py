@@ -17,8 +17,8 @@ from typing import TypeAlias
 from pydicom.datadict import dictionary_VR
 
 from dimse import uids
+from dimse.data_set.encoding import LONG_FORM, PIECE, SHORT_FORM, UNDEFINED_LENGTH, deflate, is_vr, pieces, tag_name
 from dimse.data_set.walk import MAXIMUM_NESTING
-from dimse.encoding import LONG_FORM, PIECE, SHORT_FORM, UNDEFINED_LENGTH, deflate, is_vr, pieces, tag_name
 from dimse.uids import TransferSyntax
 
 IMPLICIT_VR_LITTLE_ENDIAN = TransferSyntax(uids.ImplicitVRLittleEndian, implicit_vr=True)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from struct import Struct
 
+from dimse.data_set.encoding import LONG_FORM, SHORT_FORM, is_vr
 from dimse.data_set.walk import MalformedDataSet
-from dimse.encoding import LONG_FORM, SHORT_FORM, is_vr
 from dimse.uids import TransferSyntax
 
 MAXIMUM_SIZE = 65_536

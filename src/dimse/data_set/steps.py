@@ -10,8 +10,8 @@ from struct import Struct
 from typing import NamedTuple
 
 from dimse import uids
+from dimse.data_set.encoding import LONG_FORM, SHORT_FORM, UNDEFINED_LENGTH, is_vr, tag_name
 from dimse.data_set.source import UIDS, WINDOW, CutShort, Inflated, MalformedDataSet, NestedTooDeep, Plain
-from dimse.encoding import LONG_FORM, SHORT_FORM, UNDEFINED_LENGTH, is_vr, tag_name
 from dimse.uids import TransferSyntax
 
 MAXIMUM_NESTING = 64

@@ -18,6 +18,7 @@ from collections.abc import Collection
 from contextlib import suppress
 
 from dimse import uids
+from dimse.data_set.encoding import is_vr
 from dimse.data_set.source import (
     SOP_CLASS_UID,
     SOP_INSTANCE_UID,
@@ -32,9 +33,8 @@ from dimse.data_set.source import (
     Read,
 )
 from dimse.data_set.steps import BIG, LITTLE, MAXIMUM_NESTING, PIXEL_DATA, UNKNOWN_END, Steps
-from dimse.encoding import is_vr
+from dimse.support.values import value
 from dimse.uids import TransferSyntax
-from dimse.values import value
 
 __all__ = [
     "FRONT",

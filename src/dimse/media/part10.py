@@ -9,8 +9,8 @@ from __future__ import annotations
 from struct import Struct
 from typing import Any
 
-from dimse.encoding import LONG_FORM, SHORT_FORM, is_vr
-from dimse.values import value
+from dimse.data_set.encoding import LONG_FORM, SHORT_FORM, is_vr
+from dimse.support.values import value
 
 PREAMBLE = bytes(128)
 PREFIX = b"DICM"

@@ -6,8 +6,8 @@ from dimse.errors import InvalidCommand, RemoteProtocolError
 from dimse.message.command import Message
 from dimse.message.elements import MAX_COMMAND_SET
 from dimse.message.layout import Decoder
-from dimse.pdv import COMMAND, LAST
-from dimse.values import value
+from dimse.support.values import value
+from dimse.upper_layer.pdv import COMMAND, LAST
 
 MAX_EMPTY_PDVS = 64  # one after the other: fragments that carry nothing are legal, a stream of them is an attack
 

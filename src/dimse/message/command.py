@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Self, dataclass_transform
 
 from dimse.errors import InvalidCommand
 from dimse.message.elements import WRITERS, Writer, command_set, read
-from dimse.values import Value
+from dimse.support.values import Value
 
 # Priority (0000,0700)
 MEDIUM, HIGH, LOW = 0x0000, 0x0001, 0x0002

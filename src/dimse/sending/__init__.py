@@ -18,8 +18,7 @@ from contextlib import ExitStack
 from importlib import import_module
 from typing import TYPE_CHECKING, ParamSpec, Unpack, get_args
 
-from dimse import arguments, services, uids
-from dimse.closing import Closing
+from dimse import services, uids
 from dimse.errors import DimseError, NotSent
 from dimse.instances import PATHS
 from dimse.message.command import LOW
@@ -31,6 +30,8 @@ from dimse.sending.proposal import Syntaxes
 from dimse.sending.retry import Retry
 from dimse.services.outgoing import Transcode
 from dimse.services.storage import Outcome
+from dimse.settings import arguments
+from dimse.support.closing import Closing
 from dimse.transport.blocking import iterate
 
 if TYPE_CHECKING:

@@ -14,9 +14,9 @@ from dimse.errors import (
     DimseError,
     TLSError,
 )
-from dimse.notices import notice
+from dimse.logs.notices import notice
 from dimse.settings import ProposedContext
-from dimse.text import host_and_port, one_line
+from dimse.support.text import host_and_port, one_line
 from dimse.transport.blocking import connect
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from dimse.instances import InstanceFile
 from dimse.message.status import Status
 from dimse.sending.proposal import Need, Proposal, Syntaxes, need_of
 from dimse.services.storage import Outcome
-from dimse.values import record, replace
+from dimse.support.values import record, replace
 
 GATHERED, GATHERING = 128, 1.0
 """Files that are found, or seconds of search, before the first association is requested, so that it can propose what most need."""

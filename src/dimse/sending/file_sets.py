@@ -14,7 +14,7 @@ from dimse import uids
 from dimse.data_set import walk
 from dimse.errors import FileError, InaccessiblePath
 from dimse.media import part10
-from dimse.text import one_line
+from dimse.support.text import one_line
 
 _DIRECTORY_RECORD_SEQUENCE = 0x00041220
 _REFERENCED_FILE_ID = 0x00041500

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
 from dimse.errors import FileError, InaccessiblePath
 from dimse.instances import LEFT_OUT, PATHS, Container, InstanceFile, IsDicomdir, NotDicom, Path
-from dimse.notices import notice
+from dimse.logs.notices import notice
 from dimse.sending.file_sets import FileSet
 from dimse.sending.skipped import Skipped
 from dimse.services.storage import Outcome
-from dimse.text import one_line
+from dimse.support.text import one_line
 
 if TYPE_CHECKING:
     from dimse.sending.zipped import Archives  # it loads much, and few send archives

@@ -16,14 +16,14 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING, NoReturn, Unpack
 
-from dimse import arguments, services, uids
-from dimse.closing import Closing
+from dimse import services, uids
 from dimse.errors import DimseError, NoPresentationContext, NotSent, RefusedContexts
+from dimse.logs.notices import notice
 from dimse.message.status import Status
-from dimse.notices import notice
 from dimse.services.store_request import StoreRequest
-from dimse.settings import MOST_CONTEXTS, ProposedContext
-from dimse.text import host_and_port, one_line
+from dimse.settings import MOST_CONTEXTS, ProposedContext, arguments
+from dimse.support.closing import Closing
+from dimse.support.text import host_and_port, one_line
 from dimse.transport.blocking import connect, run
 
 if TYPE_CHECKING:

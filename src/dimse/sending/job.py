@@ -17,7 +17,7 @@ from dimse.sending.retry import Retry, is_passing, is_passing_status
 from dimse.services import AsyncAssociation
 from dimse.services.outgoing import Source, Transcode
 from dimse.services.storage import Outcome
-from dimse.values import replace, value
+from dimse.support.values import replace, value
 
 MOST_GIVEN_UP = 2
 """Instances in a row that were tried as often as they may, after which it is the peer that is at fault, not they.

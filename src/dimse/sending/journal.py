@@ -29,12 +29,12 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from dimse.closing import Closing
 from dimse.errors import JournalError
 from dimse.instances import InstanceFile
 from dimse.message.status import Status
-from dimse.text import one_line
-from dimse.values import value
+from dimse.support.closing import Closing
+from dimse.support.text import one_line
+from dimse.support.values import value
 
 if TYPE_CHECKING:
     from dimse.services.storage import Outcome

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from dimse.settings import CommonExtendedNegotiation, ExtendedNegotiation, Role, Timeouts, UserIdentity
-    from dimse.tls import TLS
+    from dimse.settings.tls import TLS
 
 
 class AssociationOptions(TypedDict, total=False):

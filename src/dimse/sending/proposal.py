@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dimse.instances import InstanceFile
 from dimse.services.outgoing import FALL_BACK
 from dimse.settings import MOST_CONTEXTS, ProposedContext
-from dimse.values import value
+from dimse.support.values import value
 
 
 @value

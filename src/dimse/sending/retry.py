@@ -13,7 +13,7 @@ from dimse.errors import (
     StatusError,
     TLSError,
 )
-from dimse.values import value
+from dimse.support.values import value
 
 _TRANSIENT = 2  # result of an A-ASSOCIATE-RJ (PS3.8 9.3.4)
 _FACTOR = 4

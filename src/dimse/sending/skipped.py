@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 
-from dimse.notices import notice
-from dimse.text import one_line
-from dimse.values import field, record
+from dimse.logs.notices import notice
+from dimse.support.text import one_line
+from dimse.support.values import field, record
 
 
 @record

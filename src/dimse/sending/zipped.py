@@ -22,8 +22,8 @@ from typing import IO, BinaryIO, cast
 
 from dimse.errors import FileError
 from dimse.instances import CHANGED, MAPPED, InstanceFile, NotDicom
-from dimse.text import one_line
-from dimse.values import value
+from dimse.support.text import one_line
+from dimse.support.values import value
 
 _SIGNATURES = (b"PK\x03\x04", b"PK\x05\x06")  # of an archive's first member, and of an archive without any
 _MOST_OPEN = 8  # archives

@@ -6,8 +6,7 @@ from collections.abc import Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from dimse import arguments
-from dimse.association import Association, Dispatcher, Open
+from dimse.association.association import Association, Dispatcher, Open
 from dimse.services import storage, storage_commitment, verification
 from dimse.settings import (
     MAXIMUM_SEND_LENGTH,
@@ -19,12 +18,13 @@ from dimse.settings import (
     Role,
     Timeouts,
     UserIdentity,
+    arguments,
 )
 
 if TYPE_CHECKING:
     import ssl
 
-    from dimse.tls import TLS
+    from dimse.settings.tls import TLS
 
 
 class AsyncAssociation(Association):
@@ -148,7 +148,7 @@ def requestor_of(
     if identity is not None:
         arguments.instance_of("identity", identity, UserIdentity, 'identity=dimse.UserIdentity(1, b"user")')
     if tls is not None:
-        from dimse.tls import validate
+        from dimse.settings.tls import validate
 
         validate(tls)
     roles = arguments.many("roles", roles, "roles=[dimse.Role(...)]")

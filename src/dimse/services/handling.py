@@ -6,10 +6,10 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
-from dimse.association import LOGGER, Arrived, Association, Refusal
+from dimse.association.association import LOGGER, Arrived, Association, Refusal
 from dimse.message.command import Request, respond
 from dimse.message.status import Status
-from dimse.text import one_line
+from dimse.support.text import one_line
 
 R = TypeVar("R")
 

@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 from dimse.errors import DimseError, FileError, NoPresentationContext, NotSent
 from dimse.message.status import Status
+from dimse.support.values import field, value
 from dimse.upper_layer.negotiation import PresentationContext
-from dimse.values import field, value
 
 State = Literal["stored", "warning", "refused", "unknown", "unsent", "invalid", "already"]
 

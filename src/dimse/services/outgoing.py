@@ -7,16 +7,16 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from dimse import uids
-from dimse.association import Association
-from dimse.encoding import deflate
+from dimse.association.association import Association
+from dimse.data_set.encoding import deflate
 from dimse.errors import FileError
 from dimse.instances import MAPPED, PATHS, InstanceFile, Path
 from dimse.message.command import CStoreRQ
 from dimse.message.status import Status
 from dimse.services.store_request import StoreRequest
+from dimse.support.values import record
 from dimse.upper_layer.negotiation import PresentationContext
 from dimse.upper_layer.pdata import Buffer
-from dimse.values import record
 
 if TYPE_CHECKING:
     from pydicom import Dataset

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from dimse import uids
-from dimse.association import LOGGER
+from dimse.association.association import LOGGER
+from dimse.association.sinks import Sink
 from dimse.data_set.group_two import can_lead, leading_size, marker
 from dimse.data_set.walk import MalformedDataSet
-from dimse.notices import notice
+from dimse.logs.notices import notice
 from dimse.services.store_request import StoreRequest
-from dimse.sinks import Sink
-from dimse.text import one_line
+from dimse.support.text import one_line
 from dimse.uids import TransferSyntax
 
 

@@ -6,7 +6,7 @@ import os
 from collections import deque
 from collections.abc import Awaitable, Iterable, Sequence
 
-from dimse.association import Association
+from dimse.association.association import Association
 from dimse.errors import DimseError, FileError, NoPresentationContext
 from dimse.instances import MAPPED, PATHS, InstanceFile
 from dimse.services.outcome import Outcome

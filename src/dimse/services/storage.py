@@ -10,7 +10,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterat
 from contextlib import suppress
 
 from dimse import uids
-from dimse.association import MESSAGES, Arrived, Association, Refusal
+from dimse.association.association import MESSAGES, Arrived, Association, Refusal
+from dimse.association.sinks import DiscardSink, Sink, SpooledSink
 from dimse.errors import (
     AssociationAborted,
     DimseError,
@@ -27,8 +28,7 @@ from dimse.services.receiving import LeadingGroupTwo, dropping_group_two
 from dimse.services.sources import AHEAD, Sources
 from dimse.services.store_request import StoreRequest
 from dimse.settings import ProposedContext
-from dimse.sinks import DiscardSink, Sink, SpooledSink
-from dimse.text import one_line
+from dimse.support.text import one_line
 
 __all__ = [
     "MOST_OUTSTANDING",

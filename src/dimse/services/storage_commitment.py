@@ -11,16 +11,16 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Se
 from typing import TYPE_CHECKING
 
 from dimse import uids
-from dimse.association import LOGGER, MESSAGES, Arrived, Association, Dispatcher, Refusal
+from dimse.association.association import LOGGER, MESSAGES, Arrived, Association, Dispatcher, Refusal
+from dimse.association.sinks import DiscardSink, Sink, SpooledSink
 from dimse.errors import AssociationReleased, OperationTimeout
 from dimse.logs import within
 from dimse.message.command import UNRECOGNIZED_OPERATION, NActionRQ, NEventReportRQ, Request
 from dimse.message.status import Status
 from dimse.services.handling import PROCESSING_FAILURE, ask_status, send_status
-from dimse.sinks import DiscardSink, Sink, SpooledSink
-from dimse.text import one_line
+from dimse.support.text import one_line
+from dimse.support.values import record, value
 from dimse.upper_layer.negotiation import Peer
-from dimse.values import record, value
 
 if TYPE_CHECKING:
     from dimse.data_set.elements import DataSet, Element

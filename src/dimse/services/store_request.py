@@ -8,12 +8,12 @@ from contextlib import suppress
 from functools import lru_cache
 from typing import IO, TYPE_CHECKING, Protocol, cast
 
+from dimse.association.sinks import Sink
 from dimse.errors import DimseError
 from dimse.media import part10
 from dimse.settings import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
-from dimse.sinks import Sink
+from dimse.support.values import record
 from dimse.upper_layer.negotiation import Peer, PresentationContext
-from dimse.values import record
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer

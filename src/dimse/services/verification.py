@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from dimse import uids
-from dimse.association import MESSAGES, Arrived, Association, Refusal
+from dimse.association.association import MESSAGES, Arrived, Association, Refusal
 from dimse.logs import within
 from dimse.message.command import CEchoRQ, CEchoRSP
 from dimse.message.status import Status
 from dimse.services.handling import ask_status, send_status
+from dimse.support.values import value
 from dimse.upper_layer.negotiation import Peer, PresentationContext
-from dimse.values import value
 
 
 async def echo(association: Association) -> Status:

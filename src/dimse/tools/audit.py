@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import dimse
 from dimse import uids
 from dimse.data_set.walk import peek
-from dimse.text import one_line
+from dimse.support.text import one_line
+from dimse.support.values import replace
 from dimse.tools import common
-from dimse.values import replace
 
 if TYPE_CHECKING:
     from dimse.archive.stored import Stored
@@ -107,7 +107,7 @@ def audited(handlers: dimse.Handlers, trail: Trail | None) -> dimse.Handlers:
 
 def _alert_of_names(trail: Trail, request: dimse.StoreRequest, uid: str) -> None:
     from dimse.archive.names import safe_component
-    from dimse.happenings import Happening
+    from dimse.logs.happenings import Happening
 
     if uid != safe_component(uid):
         why = f"the SOP Instance UID is no name for a file and was replaced: {uid}"

@@ -10,9 +10,9 @@ from contextlib import ExitStack
 
 import dimse
 from dimse import uids
-from dimse.text import one_line
+from dimse.support.text import one_line
+from dimse.support.values import value
 from dimse.tools import common
-from dimse.values import value
 
 MOST_AT_ONCE = 1000  # instances of a transaction
 MOST_NAMED = 20  # instances that are named when the peer does not commit itself to them

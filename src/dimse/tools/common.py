@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 import dimse
 from dimse import settings, uids
 from dimse.logs import show_private
+from dimse.logs.notices import LOGGER as NOTICES
+from dimse.logs.notices import OncePerMinute
 from dimse.message.command import HIGH, LOW, MEDIUM
-from dimse.notices import LOGGER as NOTICES
-from dimse.notices import OncePerMinute
-from dimse.text import host_and_port, one_line
+from dimse.support.text import host_and_port, one_line
 from dimse.tools import command_line
 
 if TYPE_CHECKING:

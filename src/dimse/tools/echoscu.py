@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import dimse
 from dimse import settings
-from dimse.text import one_line
+from dimse.support.text import one_line
 from dimse.tools import common, identity, tls
 
 MOST_ECHOES = 10  # that are listed one by one

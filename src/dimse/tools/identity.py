@@ -9,7 +9,7 @@ from typing import NoReturn
 
 import dimse
 from dimse import settings
-from dimse.text import one_line
+from dimse.support.text import one_line
 from dimse.tools import common
 
 PASSWORD = "DIMSE_PASSWORD"  # from the environment: everybody on a machine can read its command lines

@@ -7,7 +7,7 @@ import logging
 from datetime import UTC, datetime
 
 from dimse.logs import ABOUT
-from dimse.text import host_and_port
+from dimse.support.text import host_and_port
 
 
 class Formatter(logging.Formatter):

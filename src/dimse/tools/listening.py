@@ -6,7 +6,7 @@ import argparse
 
 import dimse
 from dimse import settings, uids
-from dimse.happenings import ignore
+from dimse.logs.happenings import ignore
 from dimse.tools import audit, common, identity, tls
 
 UNCOMPRESSED = (uids.ExplicitVRLittleEndian, uids.ExplicitVRBigEndian, uids.ImplicitVRLittleEndian)

@@ -15,7 +15,7 @@ from dimse.sending.finding import Finder
 from dimse.sending.journal import Journal, entries
 from dimse.sending.proposal import Need, Proposal, Syntaxes, need_of
 from dimse.settings import ProposedContext
-from dimse.text import one_line
+from dimse.support.text import one_line
 from dimse.tools import common, tables
 
 

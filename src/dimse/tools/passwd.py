@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from dimse.text import one_line
+from dimse.support.text import one_line
 from dimse.tools import common, identity, passwords
 
 

@@ -11,7 +11,7 @@ from base64 import b64decode, b64encode
 from typing import Self
 
 from dimse.settings import USER_NAME_AND_PASSCODE, UserIdentity
-from dimse.values import value
+from dimse.support.values import value
 
 COST = (2**14, 8, 5)  # scrypt's N, r and p: 16 MiB, and some 0.2 s
 MOST_COST = 2**20, 32, 32

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from dimse.archive.events import PendingStudy, pending_studies
-from dimse.text import one_line
+from dimse.support.text import one_line
 from dimse.tools import common, tables
 
 COLUMNS = ("state", ">failed attempts", ">instances", "last instance", "last failure", "Study Instance UID")

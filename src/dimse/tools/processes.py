@@ -15,7 +15,7 @@ from types import FrameType, TracebackType
 from typing import NoReturn, Self, TypeAlias
 
 import dimse
-from dimse.text import host_and_port, one_line
+from dimse.support.text import host_and_port, one_line
 from dimse.tools import common
 from dimse.tools.ready import announce, notify, watchdog_seconds
 
@@ -306,7 +306,7 @@ def _claim(host: str, port: int) -> socket.socket:
     Raises:
         OSError: The address cannot be bound.
     """
-    from dimse.server import saying_where
+    from dimse.serving.server import saying_where
 
     def bound(*options: int) -> socket.socket:
         with saying_where(host, port) as family:

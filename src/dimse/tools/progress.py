@@ -16,7 +16,7 @@ from collections import deque
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Protocol, Self, TextIO
 
-from dimse.values import value
+from dimse.support.values import value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,7 +9,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from dimse.text import host_and_port
+from dimse.support.text import host_and_port
 
 LONGEST_NOTICE = 1.0
 """Seconds that the service manager may take to receive what it is told."""

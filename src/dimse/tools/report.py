@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import IO, Any, get_args
 
-from dimse.closing import Closing
 from dimse.services.outcome import Outcome, State
-from dimse.text import one_line
+from dimse.support.closing import Closing
+from dimse.support.text import one_line
 
 Row = dict[str, Any]
 Write = Callable[[IO[str], Iterator[Row], Mapping[str, Any]], None]

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 import dimse
 from dimse.sending import AssociationFault, Retry, Sending
-from dimse.text import one_line
+from dimse.support.text import one_line
+from dimse.support.values import field, record
 from dimse.tools import common
-from dimse.values import field, record
 
 if TYPE_CHECKING:
     from dimse.tools.audit import Sent

@@ -15,7 +15,7 @@ from dimse.archive import FileStore
 from dimse.archive.file_store import MOST_DUPLICATES, Durability, OnDuplicate
 from dimse.archive.layout import DEFAULT, FIELDS, Layout
 from dimse.archive.stored import Stored
-from dimse.sinks import DiscardSink
+from dimse.association.sinks import DiscardSink
 from dimse.tools import audit, common, identity, listening, processes, tls
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from dimse import uids
 from dimse.sending.journal import ACKED
-from dimse.text import host_and_port, one_line
+from dimse.support.text import host_and_port, one_line
 from dimse.tools.common import UNWRITTEN
 
 if TYPE_CHECKING:

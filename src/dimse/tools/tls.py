@@ -8,11 +8,11 @@ import os
 from typing import TYPE_CHECKING
 
 import dimse
-from dimse.text import one_line
+from dimse.support.text import one_line
 from dimse.tools import common
 
 if TYPE_CHECKING:
-    from dimse.tls import TLS
+    from dimse.settings.tls import TLS
 
 PASSWORD = "DIMSE_TLS_PASSWORD"  # from the environment: everybody on a machine can read its command lines
 
@@ -86,7 +86,7 @@ def add_options(parser: common.Parser, *, server: bool) -> None:
 
 
 def _pin(text: str) -> str:
-    from dimse.tls import validate_pin
+    from dimse.settings.tls import validate_pin
 
     return validate_pin(text)
 
@@ -137,7 +137,7 @@ def _verify_unused(parser: common.Parser, options: argparse.Namespace) -> None:
 
 def _verify_files(parser: common.Parser, tls: TLS, *, server: bool) -> None:
     """Say at once what cannot be used, not when the first connection is to be secured."""
-    from dimse.tls import of_a_requestor, of_a_server
+    from dimse.settings.tls import of_a_requestor, of_a_server
 
     try:
         of_a_server(tls) if server else of_a_requestor(tls)

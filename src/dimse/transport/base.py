@@ -24,7 +24,7 @@ from dimse.transport import READ, WRITE
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-    from dimse.tls import Security
+    from dimse.settings.tls import Security
     from dimse.transport.tls import TLSSession, TLSSocket
 
 T = TypeVar("T")

@@ -21,7 +21,7 @@ from types import CoroutineType
 from typing import Any, TypeVar, cast
 
 from dimse import turns
-from dimse.text import one_line
+from dimse.support.text import one_line
 from dimse.transport import READ, descriptors
 from dimse.transport.handler_loop import HandlerCancelled, HandlerLoop
 from dimse.transport.mates import Mate, MatesTurn

@@ -16,14 +16,13 @@ from contextlib import suppress
 from mmap import mmap
 from typing import Any
 
-from dimse import certificate
-from dimse.certificate import Certificate
 from dimse.errors import is_tls
-from dimse.text import host_and_port, one_line
-from dimse.tls import Security
-from dimse.transport import READ, WRITE
+from dimse.settings.tls import Security
+from dimse.support.text import host_and_port, one_line
+from dimse.support.values import value
+from dimse.transport import READ, WRITE, certificate
+from dimse.transport.certificate import Certificate
 from dimse.transport.tls_faults import UNREAD, WITHOUT_DATA, Fault
-from dimse.values import value
 
 LOGGER = logging.getLogger("dimse.tls")
 

@@ -6,7 +6,7 @@ import errno
 import ssl
 
 from dimse.errors import TLSError
-from dimse.tls import Security
+from dimse.settings.tls import Security
 
 MOST_PDU_TYPES = 7  # PS3.8 9.3.1
 _SSL2_HELLO = 0x80  # how a very old client begins; OpenSSL says what is wrong with it

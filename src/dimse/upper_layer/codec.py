@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from dimse.errors import LocalProtocolError, RemoteProtocolError
-from dimse.text import one_line
+from dimse.support.text import one_line
 
 MOST_ODDITIES = 16  # that are put into words for one PDU
 LONGEST_ODDITY = 200  # characters

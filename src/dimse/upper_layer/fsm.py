@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dimse.values import value
+from dimse.support.values import value
 
 # PS3.8 Tables 9-1 to 9-5
 STATES = {

@@ -20,6 +20,7 @@ from dimse.settings import (
     Role,
     UserIdentity,
 )
+from dimse.support.values import replace, value
 from dimse.upper_layer import pdu
 from dimse.upper_layer.codec import Oddities
 from dimse.upper_layer.user_information import (
@@ -32,7 +33,6 @@ from dimse.upper_layer.user_information import (
     send_length,
     window_of,
 )
-from dimse.values import replace, value
 
 # Result/Reason of a presentation context in an A-ASSOCIATE-AC (PS3.8 Table 9-18)
 ACCEPTANCE, USER_REJECTION, NO_REASON, ABSTRACT_SYNTAX_NOT_SUPPORTED, TRANSFER_SYNTAXES_NOT_SUPPORTED = range(5)

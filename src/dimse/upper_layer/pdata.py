@@ -11,7 +11,7 @@ from struct import Struct
 from typing import NamedTuple
 
 from dimse.errors import RemoteProtocolError
-from dimse.pdv import LAST
+from dimse.upper_layer.pdv import LAST
 
 P_DATA_TF = 0x04
 

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import get_args
 
 from dimse.errors import LocalProtocolError, RemoteProtocolError
+from dimse.support.values import field
 from dimse.uids import ApplicationContextName
 from dimse.upper_layer.codec import (
     OCTETS,
@@ -30,7 +31,6 @@ from dimse.upper_layer.codec import (
     Trailing,
 )
 from dimse.upper_layer.structure import DROPPED, FIRST, JOINED, Choice, Item, Structure, structure, wire
-from dimse.values import field
 
 # How many of each may come. There are IDs for 128 presentation contexts; twice as many can be read, so that a peer that
 # proposes too many is told so by a rejection.

@@ -9,10 +9,10 @@ from __future__ import annotations
 from struct import Struct
 
 from dimse.errors import LocalProtocolError, RemoteProtocolError
+from dimse.support.values import value
 from dimse.upper_layer import pdu
 from dimse.upper_layer.fsm import ACTIONS, EVENTS, TRANSITIONS
 from dimse.upper_layer.pdata import P_DATA_TF, Fragment, PDVReader
-from dimse.values import value
 
 _PDU_HEADER = Struct(">BxL")
 

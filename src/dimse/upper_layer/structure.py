@@ -19,8 +19,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar, Self, TypeVar, dataclass_transform
 
 from dimse.errors import LocalProtocolError, RemoteProtocolError
+from dimse.support.values import MISSING, Field, Value, field, fields, value
 from dimse.upper_layer.codec import U16, Codec, Cursor, LimitPassed, Oddities
-from dimse.values import MISSING, Field, Value, field, fields, value
 
 # The items of one variable field that are looked at, those that are skipped included: room for every user-information
 # sub-item that makes sense, and an end to the work that a peer can ask for.

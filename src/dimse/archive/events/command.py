@@ -16,7 +16,7 @@ from typing import IO
 
 from dimse.archive.events.document import Event, document, encoded
 from dimse.logs import Private
-from dimse.text import one_line
+from dimse.support.text import one_line
 
 LOGGER = logging.getLogger("dimse.archive")
 

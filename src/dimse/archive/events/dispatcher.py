@@ -18,9 +18,9 @@ from dimse.archive.events.pending import PendingStudies
 from dimse.archive.events.studies import BUSY, WAITS, Claim, Studies, Waiting
 from dimse.archive.events.study import Study
 from dimse.archive.stored import NotAcknowledged, Stored
-from dimse.closing import Closing
-from dimse.notices import notice
-from dimse.text import one_line
+from dimse.logs.notices import notice
+from dimse.support.closing import Closing
+from dimse.support.text import one_line
 
 LOGGER = logging.getLogger("dimse.archive")
 

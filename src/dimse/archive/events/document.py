@@ -8,8 +8,8 @@ from typing import Any
 
 from dimse.archive.events.study import Study
 from dimse.archive.stored import Stored
-from dimse.text import host_and_port, one_line
-from dimse.values import fields
+from dimse.support.text import host_and_port, one_line
+from dimse.support.values import fields
 
 Event = Stored | Study
 

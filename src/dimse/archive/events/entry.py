@@ -12,7 +12,7 @@ from math import inf
 from typing import Any
 
 from dimse.archive.events.study import Study
-from dimse.values import fields, record
+from dimse.support.values import fields, record
 
 FOLDER_NAME = ".studies"
 """The folder of these files, in that of the store."""

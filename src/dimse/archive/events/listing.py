@@ -10,7 +10,7 @@ from math import inf
 from dimse.archive.events.entry import FOLDER_NAME, TELLING, Entry, read, try_lock
 from dimse.archive.events.study import Study
 from dimse.archive.folders import close
-from dimse.values import value
+from dimse.support.values import value
 
 
 @value

@@ -35,8 +35,8 @@ from dimse.archive.events.studies import BUSY, WAITS, Claim, Quiet
 from dimse.archive.events.study import Study, new_event_id
 from dimse.archive.folders import FOLDER, close, give_name, sync
 from dimse.archive.stored import Stored
-from dimse.closing import Closing
-from dimse.notices import notice
+from dimse.logs.notices import notice
+from dimse.support.closing import Closing
 
 LOGGER = logging.getLogger("dimse.archive")
 

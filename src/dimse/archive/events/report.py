@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dimse.archive.events.document import document, encoded
 from dimse.archive.stored import Stored
-from dimse.line_file import LineFile
+from dimse.logs.line_file import LineFile
 
 
 class Report(LineFile):

@@ -13,7 +13,7 @@ from typing import Protocol
 from dimse.archive.events.arrivals import Arrivals, key_of
 from dimse.archive.events.study import Study, new_event_id
 from dimse.archive.stored import Stored
-from dimse.values import record
+from dimse.support.values import record
 
 WAITS = (10.0, 60.0, 600.0, 3600.0)
 """Seconds from a failed attempt to the next one; after the last of them a study is given up."""

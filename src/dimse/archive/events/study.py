@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from dimse.archive.stored import Stored
-from dimse.values import replace, value
+from dimse.support.values import replace, value
 
 
 @value

@@ -1,0 +1,529 @@
+"""A server: it listens, admits associations within its limits, and serves each until it ends.
+
+A connection stays in the waiting room until its A-ASSOCIATE-RQ is complete; then the blocking face has a crew of threads serve it
+(here), the asyncio face gives it a task (`dimse.aio`). `Reception` is what both share.
+
+A server never goes deaf unnoticed. What fails while one connection is looked at closes that connection alone. Where the thread or
+the loop that accepts connections cannot go on, or the threads that serve them, the server fails: `Reception.failed`.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+from collections.abc import Callable, Coroutine, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+from ipaddress import ip_network
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from dimse import uids
+from dimse.association.association import LOGGER
+from dimse.association.pump import Buffers
+from dimse.errors import (
+    AssociationAborted,
+    ConnectionLost,
+    DimseError,
+    OperationTimeout,
+    RemoteProtocolError,
+    ServerFailed,
+)
+from dimse.logs import ABOUT, About
+from dimse.logs.happenings import Happening, Observe, ignore
+from dimse.logs.notices import notice
+from dimse.services import AsyncAssociation
+from dimse.services.handlers import Handlers
+from dimse.serving import admission
+from dimse.serving.identification import NOT_VERIFIED, NotIdentified, identify
+from dimse.serving.listener import ListeningThread
+from dimse.serving.places import Places
+from dimse.serving.visitors import Visitor
+from dimse.serving.waiting_room import WaitingRoom
+from dimse.settings import (
+    ACCEPTOR_MAXIMUM_LENGTH,
+    Acceptor,
+    Identify,
+    Limits,
+    Role,
+    Timeouts,
+    arguments,
+    validate_ae_title,
+)
+from dimse.support.text import host_and_port, one_line
+from dimse.transport.base import Listener
+from dimse.transport.crew import LEAVING, say_failed
+
+if TYPE_CHECKING:
+    import ssl
+
+    from dimse.settings.tls import TLS, Security
+
+
+BACKLOG = 1024
+
+
+@contextmanager
+def saying_where(host: str, port: int) -> Iterator[socket.AddressFamily]:
+    """Bind a socket of the family that is given to an address: an `OSError` that this raises says which address."""
+    try:
+        yield socket.AF_INET6 if ":" in host else socket.AF_INET
+    except OSError as error:
+        # `socket.create_server` adds to the system's words what it was doing.
+        words = (error.strerror or str(error)).partition(" (while")[0]
+        raise OSError(error.errno, f"cannot listen on {host_and_port(host, port)}: {words}") from error
+
+
+class Reception:
+    """What a server of either face is made of: who may come in, and what happens to them.
+
+    Args:
+        address: Host and port to listen on; port 0 picks a free one.
+        handlers: What answers the peers' requests.
+        ae_title: Our AE title.
+        contexts: The abstract syntaxes that are accepted; by default Verification, the Storage SOP classes if `handlers` store,
+            and Storage Commitment if they take its reports.
+        transfer_syntaxes: Those that are accepted: UIDs or keywords of PS3.6, "private" for every private one, "any" for every one.
+            By default those of the Standard that carry a whole data set, `uids.STORABLE_TRANSFER_SYNTAXES`.
+        prefer_ours: Choose by our order of transfer syntaxes, not the requestor's.
+        timeouts: In seconds.
+        limits: How much peers may ask for.
+        maximum_length: The largest P-DATA-TF PDU that we receive, in bytes; 0 is unlimited.
+        require_called: Reject callers that call another AE title than ours.
+        calling_ae_titles: The only ones that may call, if any are given.
+        networks: Where peers may connect from, in CIDR notation ("10.1.0.0/16"), if any are given.
+        accept_unknown: Accept abstract syntaxes that are not in `contexts`.
+        async_ops: The most operations that a requestor may have outstanding, if it asks for more than one (PS3.7 D.3.3.3); 0 is as
+            many as `limits.queued_requests`, which is the most in any case.
+        share_port: May other processes listen on the same port, each to get its share of the connections?
+        identify: Verifies the user identity of a request (PS3.7 D.3.3.7), `def` or `async def`: what it returns answers it, empty
+            with user names; None rejects the association, as an exception does and more than 10 seconds do. Who gives no
+            identity is rejected.
+        allow_anonymous: Accept requestors that do not say who they are, though `identify` is set.
+        observe: Called with what happens to connections and associations, in the thread or on the loop where it happens: it is
+            to return soon.
+        tls: How to speak TLS, a `dimse.TLS` or any context of `ssl`; None for plain connections.
+
+    Attributes:
+        failed: Why the server can serve no longer, chained to its cause; None while all is well. A server that has failed listens
+            no more, has aborted its associations, and is to be shut down.
+        when_failed: Called once, without arguments, when `failed` has been set; from any thread.
+
+    Raises:
+        TLSConfigurationError: `tls` cannot be used.
+        ValueError: `transfer_syntaxes` has something that is neither a UID nor a keyword nor one of the two words.
+    """
+
+    def __init__(
+        self,
+        address: tuple[str, int],
+        handlers: Handlers | None = None,
+        *,
+        ae_title: str = "DIMSE",
+        contexts: Iterable[str] | None = None,
+        transfer_syntaxes: Iterable[str] | None = None,
+        prefer_ours: bool = False,
+        timeouts: Timeouts = Timeouts(),  # noqa: B008  (frozen)
+        limits: Limits = Limits(),  # noqa: B008  (frozen)
+        maximum_length: int = ACCEPTOR_MAXIMUM_LENGTH,
+        require_called: bool = False,
+        calling_ae_titles: Iterable[str] = (),
+        networks: Iterable[str] = (),
+        accept_unknown: bool = False,
+        async_ops: int = 1,
+        share_port: bool = False,
+        identify: Identify | None = None,
+        allow_anonymous: bool = False,
+        observe: Observe = ignore,
+        tls: TLS | ssl.SSLContext | None = None,
+    ) -> None:
+        # Whatever dispatches messages will do.
+        if handlers is not None and not hasattr(handlers, "answer"):
+            arguments.instance_of("handlers", handlers, Handlers, "handlers=dimse.Handlers(store=...)")
+        arguments.instance_of("timeouts", timeouts, Timeouts, "timeouts=dimse.Timeouts(idle=60)")
+        arguments.instance_of("limits", limits, Limits, "limits=dimse.Limits(associations=10)")
+        self.handlers = handlers or Handlers()
+        if contexts is None:
+            stored = uids.STORAGE_SOP_CLASSES if self.handlers.store else frozenset[str]()
+            reported = {uids.StorageCommitmentPushModel} if self.handlers.commitment else ()
+            contexts = {uids.Verification, *stored, *reported}
+        if transfer_syntaxes is None:
+            transfer_syntaxes = uids.STORABLE_TRANSFER_SYNTAXES
+        self.acceptor = Acceptor(
+            contexts=frozenset(
+                arguments.uid("contexts", context)
+                for context in arguments.many("contexts", contexts, "contexts=[dimse.Verification]")
+            ),
+            ae_title=ae_title,
+            transfer_syntaxes=tuple(
+                arguments.uid("transfer_syntaxes", syntax, uids.find_syntax)
+                for syntax in arguments.many(
+                    "transfer_syntaxes", transfer_syntaxes, 'transfer_syntaxes=["ExplicitVRLittleEndian"]'
+                )
+            ),
+            prefer_ours=prefer_ours,
+            maximum_length=maximum_length,
+            require_called=require_called,
+            calling_ae_titles=frozenset(
+                validate_ae_title(title)
+                for title in arguments.many("calling_ae_titles", calling_ae_titles, 'calling_ae_titles=["CT1"]')
+            ),
+            accept_unknown=accept_unknown,
+            # Who reports is the SCP; who stores needs no role selection.
+            roles=(Role(uids.StorageCommitmentPushModel, scu=False, scp=True),) if self.handlers.commitment else (),
+            async_ops=min(async_ops or limits.queued_requests, limits.queued_requests),
+            identify=identify,
+            allow_anonymous=allow_anonymous,
+        )
+        self.timeouts = timeouts
+        self.limits = limits
+        self._networks = tuple(
+            ip_network(network) for network in arguments.many("networks", networks, 'networks=["10.1.0.0/16"]')
+        )
+        self._observer = observe
+        self._tls = tls
+        self._security = self._secured()
+        self.failed: ServerFailed | None = None
+        self.when_failed: Callable[[], object] = lambda: None
+        self._wanted_address = arguments.host_and_port("address", address, least=0)
+        self._share_port = share_port
+        self._listener: Listener | None = None
+        self._lock = threading.Lock()
+        self._accepting = True  # but when the system has no descriptors left
+        self._places = Places(limits.associations, limits.most_per_address)
+        self._buffers = Buffers()
+        self._associations: set[AsyncAssociation] = set()
+        self._ending: Callable[[AsyncAssociation], None] | None = None
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """The host and port that are listened on.
+
+        Raises:
+            RuntimeError: The server does not listen.
+        """
+        if self._listener is None or self._listener.fileno() < 0:
+            raise RuntimeError("the server does not listen")
+        host, port = self._listener.getsockname()[:2]
+        return str(host), int(port)
+
+    @property
+    def associations(self) -> int:
+        """How many associations there are now."""
+        return self._places.taken
+
+    def listen(self) -> Listener:
+        """Bind and listen.
+
+        Raises:
+            OSError: The address cannot be bound; its message names it.
+        """
+        if self._listener is not None:
+            return self._listener
+        with saying_where(*self._wanted_address) as family:
+            self._listener = socket.create_server(
+                self._wanted_address, family=family, backlog=BACKLOG, reuse_port=self._share_port
+            )
+        self._listener.setblocking(False)
+        self._ending = None
+        return self._listener
+
+    def _waiting_room(
+        self,
+        watch: Callable[[Visitor, int], None],
+        unwatch: Callable[[Visitor], None],
+        run: Callable[[Visitor, Coroutine[Any, Any, None], Callable[[], None]], None],
+        rouse: Callable[[], None],
+    ) -> WaitingRoom:
+        """Make the room for half-open connections.
+
+        Args:
+            watch: As of `WaitingRoom`.
+            unwatch: As of `WaitingRoom`.
+            run: Runs a coroutine of a visitor beside the room; what comes last is called where it does not begin to run.
+            rouse: Have `WaitingRoom.expire` called; from within such a coroutine.
+        """
+
+        def check(visitor: Visitor) -> None:
+            run(visitor, self._check(room, visitor, rouse), partial(room.checked, visitor, NOT_VERIFIED))
+
+        def welcome(visitor: Visitor) -> None:
+            run(visitor, self._serve(visitor), partial(self._abandon, visitor))
+
+        room = WaitingRoom(
+            watch=watch,
+            unwatch=unwatch,
+            check=check,
+            welcome=welcome,
+            acceptor=self.acceptor,
+            places=self._places,
+            timeouts=self.timeouts,
+            limits=self.limits,
+            networks=self._networks,
+            security=lambda: self._security,
+            observe=self._observe,
+        )
+        return room
+
+    def _note_accepting(self, error: Exception | None) -> None:
+        """Say once why no connection can be accepted: it is tried again and again until one can, which None tells."""
+        if error is not None and self._accepting:
+            words = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
+            notice("cannot accept", "", "cannot accept a connection: %s", words)
+        self._accepting = error is None
+
+    def _fail(self, error: BaseException) -> None:
+        """Note that the server can serve no longer, and abort its associations; nothing is raised."""
+        with self._lock:
+            if self.failed is not None:
+                return
+            words = one_line(f"{type(error).__name__}: {error}")
+            self.failed = ServerFailed(f"the server has failed and listens no more: {words}")
+            self.failed.__cause__ = error
+        with suppress(Exception):
+            LOGGER.error("%s", self.failed, exc_info=error if LOGGER.isEnabledFor(logging.DEBUG) else None)
+        self._end_all(AsyncAssociation.abort)
+        try:
+            self.when_failed()
+        except Exception as second:
+            say_failed("what is told of the failure of a server failed", second)
+
+    def _abandon(self, visitor: Visitor) -> None:
+        """Take back the place of an association that will not be served any more, and close its connection."""
+        if visitor.closing:
+            self._places.end_closing()
+        else:
+            self._places.give_back(visitor.address)
+        visitor.transport.close()
+
+    def _release(self, visitor: Visitor) -> None:
+        """Free the place of an association that is being released: its peer may come again before its connection is closed."""
+        visitor.closing = self._places.begin_closing(visitor.address)
+
+    def _say_left_behind(self, count: int) -> None:
+        """Say that the server ends though handlers have not returned."""
+        if count:
+            LOGGER.error("%d associations are left behind, for their handlers have not returned", count)
+
+    def _observe(self, happening: Happening) -> None:
+        try:
+            self._observer(happening)
+        except Exception as error:
+            # A user's own code; the connection is not to suffer.
+            LOGGER.error("what observes the server failed: %s", one_line(f"{type(error).__name__}: {error}"))
+
+    def _secured(self) -> Security | None:
+        if self._tls is None:
+            return None
+        from dimse.settings.tls import of_a_server
+
+        return of_a_server(self._tls)
+
+    def reload_tls(self) -> None:
+        """Read the files of a `dimse.TLS` again, for the connections that come from now on; those that stand are left alone.
+
+        From any thread. A context of `ssl` is its owner's to change.
+
+        Raises:
+            TLSConfigurationError: They cannot be used; the server goes on with what it had.
+        """
+        self._security = self._secured()
+
+    async def _check(self, room: WaitingRoom, visitor: Visitor, rouse: Callable[[], None]) -> None:
+        """Verify the user identity of a visitor, and tell the waiting room."""
+        why = NOT_VERIFIED
+        try:
+            if (request := visitor.request) is not None:  # else it has left meanwhile
+                ABOUT.set(About(visitor.peer, request.calling_ae_title, request.called_ae_title))
+            visitor.identified = await identify(visitor.transport, self.acceptor, visitor.identity)
+            why = ""
+        except NotIdentified as error:
+            why = str(error)
+        finally:
+            room.checked(visitor, why)
+            rouse()
+
+    async def _serve(self, visitor: Visitor) -> None:
+        """Serve one association to its end. Nothing that happens to it is raised: it is a line in the log."""
+        (host, port), association, why = visitor.peer, None, ""
+        transport, request = visitor.transport, visitor.request
+        assert request is not None
+        try:
+            # To the end of the thread or task.
+            ABOUT.set(About((host, port), request.calling_ae_title, request.called_ae_title))
+            happened = partial(
+                Happening,
+                peer=(host, port),
+                calling_ae_title=request.calling_ae_title,
+                called_ae_title=request.called_ae_title,
+            )
+            association = await AsyncAssociation.accept(
+                transport,
+                visitor.upper_layer,
+                request,
+                self.acceptor,
+                self.timeouts,
+                self.handlers,
+                self.limits,
+                self._buffers,
+                visitor.identified,
+            )
+            if association is not None:  # all was judged before
+                self._say_accepted(visitor, association)
+                self._observe(happened("accepted", user=association.peer.user))
+                self._associations.add(association)
+                association.when_released = partial(self._release, visitor)
+                if self._ending is not None:  # it was not among them yet
+                    self._ending(association)
+                try:
+                    await association.serve()
+                finally:
+                    self._associations.discard(association)
+        except AssociationAborted as error:
+            LOGGER.info("Association Aborted")
+            why = str(error)
+        except OperationTimeout as error:
+            why = str(error)
+            if error.wait == "idle":
+                notice("idle", host, "%s: aborted %s: %s", visitor, admission.titles(request), why)
+            else:
+                LOGGER.error("%s:%d: %s", host, port, one_line(why))
+        except (DimseError, OSError) as error:
+            why = str(error)
+            if isinstance(error, RemoteProtocolError):
+                self._observe(happened("protocol", why=why))
+            level = logging.WARNING if isinstance(error, ConnectionLost) else logging.ERROR
+            LOGGER.log(level, "%s:%d: %s", host, port, one_line(str(error)))
+        except Exception as error:
+            why = f"{type(error).__name__}: {error}"
+            say_failed(f"{host_and_port(host, port)}: the association was ended, for the server failed", error)
+        finally:
+            self._abandon(visitor)
+            if association is not None:
+                self._observe(happened("ended", why=why))
+
+    def _say_accepted(self, visitor: Visitor, association: AsyncAssociation) -> None:
+        """Log who associates, and which presentation contexts were refused."""
+        assert visitor.request is not None
+        titles = admission.titles(visitor.request)
+        LOGGER.info("%s: accepted %s", visitor, titles)
+        if refused := admission.refused_contexts(association.contexts):
+            notice("contexts", visitor.peer[0], "%s: refused contexts of %s: %s", visitor, titles, refused)
+
+    def _end_all(self, end: Callable[[AsyncAssociation], None]) -> None:
+        """End every association, those too that are being accepted now."""
+        self._ending = end
+        for association in list(self._associations):
+            try:
+                end(association)
+            except Exception as error:
+                say_failed("an association was not ended in order", error)
+
+
+class Server(Reception):
+    """A server whose associations share a few threads; while a handler waits, others go on.
+
+    Use it as a context manager: it listens within the block, in the background, and `serve_forever` waits. See `Reception` for the
+    arguments. `async def` handlers run on one event loop, which lives as long as the server.
+    """
+
+    _thread: ListeningThread | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.shutdown()
+
+    def start(self) -> None:
+        """Listen, and accept connections in a thread of its own.
+
+        Raises:
+            OSError: The address cannot be bound, or the system has no descriptors.
+            ServerFailed: The system has no thread for it.
+        """
+        listener = self.listen()
+        self.failed = None
+        self._stopped = threading.Event()
+        try:
+            thread = self._thread = ListeningThread(
+                listener, furnish=self._waiting_room, note_accepting=self._note_accepting, fail=self._fail
+            )
+            thread.start()
+        except BaseException as error:
+            self._thread = self._listener = None
+            listener.close()
+            if isinstance(error, RuntimeError):
+                raise ServerFailed(f"the server cannot start: {error}") from error
+            raise
+
+    def serve_forever(self) -> None:
+        """Wait until `shutdown` is called, from a signal handler or another thread.
+
+        Raises:
+            ServerFailed: The server can serve no longer; it listens no more.
+        """
+        thread = self._thread
+        self._stopped.wait()
+        if self.failed is not None:
+            if thread is not None:
+                thread.is_deaf.wait(LEAVING)
+            raise self.failed
+
+    def _fail(self, error: BaseException) -> None:
+        """Note that the server can serve no longer: its listener is closed, and its associations are aborted."""
+        thread = self._thread
+        if thread is not None:
+            thread.stop()
+        super()._fail(error)
+        self._stopped.set()
+
+    def shutdown(self, drain: float = 0) -> None:
+        """Stop listening; let messages under way be answered for `drain` seconds, and abort every association.
+
+        It returns some seconds later at the most: handlers that have not returned by then are left behind, which is an error in
+        the log, and do not keep the process from ending. From any thread, that of a handler too: its own association then ends
+        after it. Called in `observe` it returns before the server has ended.
+        """
+        thread, self._thread = self._thread, None
+        if thread is None:
+            return
+        if thread is threading.current_thread():
+            # In `observe`: the thread cannot wait for itself.
+            self._thread = thread
+            threading.Thread(target=self.shutdown, args=(drain,), name="dimse-shutdown").start()
+            return
+        thread.stop()
+        if not thread.is_deaf.wait(LEAVING):
+            LOGGER.error("the listening thread is left behind, for what observes the server has not returned")
+        if drain:
+            self._end_all(AsyncAssociation.finish)
+            thread.crew.wait(drain)
+        self._end_all(AsyncAssociation.abort)
+        thread.crew.cancel()
+        self._say_left_behind(thread.crew.wait(LEAVING))
+        thread.crew.close()
+        thread.end(LEAVING)
+        self._listener = None
+        self._stopped.set()
+
+    @property
+    def heartbeat(self) -> float:
+        """When the server was last seen to be alive, on `time.monotonic()`.
+
+        Since then the thread that listens has begun a round of its loop, and one of those that serve has been through its own. They
+        go round when there is work, and after `ask_for_heartbeat`.
+        """
+        thread = self._thread
+        return 0.0 if thread is None or self.failed is not None else min(thread.beat, thread.crew.beat)
+
+    def ask_for_heartbeat(self) -> None:
+        """Wake the threads of the server: if they are alive, `heartbeat` is later than this call a moment afterwards."""
+        thread = self._thread
+        if thread is not None:
+            thread.rouse()
+            thread.crew.ask_for_beat()

@@ -1,0 +1,472 @@
+"""The waiting room: every connection of a server until its A-ASSOCIATE-RQ is complete, and those on their way out.
+
+Idle connections, slow ones, health checks and whoever speaks no DICOM cost neither a thread nor a task here, but a socket and an
+`UpperLayer`, and they do not count as associations. The room has no loop of its own: a server's selector or event loop watches the
+sockets, and calls `ready` and `expire`.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from typing import TYPE_CHECKING, ParamSpec
+
+from dimse.association.pump import LINGER, LOGGER, MOST_HEARD, dump_if_debugging
+from dimse.errors import ConnectionLost, NotDicomPeer, TLSError
+from dimse.logs import About, within
+from dimse.logs.happenings import Happening, Observe, ignore
+from dimse.logs.notices import notice
+from dimse.serving import admission
+from dimse.serving.admission import Refusal
+from dimse.serving.identification import Verified
+from dimse.serving.places import DELAYS, Checks, Delays, Places
+from dimse.serving.visitors import Crowd, Visitor
+from dimse.settings import Acceptor, Limits, Timeouts, UserIdentity
+from dimse.support.text import host_and_port, one_line
+from dimse.transport import READ
+from dimse.transport.base import Transport, is_a_breach
+from dimse.transport.descriptors import most_descriptors
+from dimse.upper_layer import negotiation, pdu
+from dimse.upper_layer.provider import UpperLayer
+
+if TYPE_CHECKING:
+    from dimse.settings.tls import Security
+
+P = ParamSpec("P")
+
+Network = IPv4Network | IPv6Network
+
+_RECEIVED = 64 * 1024  # bytes that one look at a connection takes
+
+
+class WaitingRoom:
+    """Connections that are no association yet, and those that will be none.
+
+    Args:
+        watch: Begin to watch a visitor for an event (`READ`, `WRITE`), or go on with another one.
+        unwatch: Watch it no more.
+        check: Begin to verify the user identity of a visitor; `checked` is to be called at the end.
+        welcome: Take over a connection whose A-ASSOCIATE-RQ is complete and not rejected; it has one of the `places`.
+        acceptor: Decides on requests.
+        places: The places for associations.
+        timeouts: ARTIM is the `acse` one, absolute from the connection's start; a TLS handshake before that has `connect`.
+        limits: `half_open` visitors at most, but half of the descriptors that the process may have, and `half_open_bytes` of
+            their requests; of the address that has the most of them the oldest gives way.
+        networks: Where visitors may come from; empty: from anywhere.
+        security: Asked at each connection how it is to speak TLS; None for a plain one.
+        observe: Told of who is not let in.
+    """
+
+    def __init__(
+        self,
+        *,
+        watch: Callable[[Visitor, int], None],
+        unwatch: Callable[[Visitor], None],
+        check: Callable[[Visitor], None],
+        welcome: Callable[[Visitor], None],
+        acceptor: Acceptor,
+        places: Places,
+        timeouts: Timeouts,
+        limits: Limits,
+        networks: Iterable[Network] = (),
+        security: Callable[[], Security | None] = lambda: None,
+        observe: Observe = ignore,
+    ) -> None:
+        self._watch, self._unwatch, self._check, self._welcome = watch, unwatch, check, welcome
+        self._acceptor, self._places = acceptor, places
+        self._timeouts = timeouts
+        self._limits = limits
+        self._networks = tuple(networks)
+        self._security, self._observe = security, observe
+        self._buffer = memoryview(bytearray(_RECEIVED))
+        # In the order of their deadlines, since each kind has one time-out.
+        self._shaking_hands: dict[Visitor, None] = {}
+        self._waiting: dict[Visitor, None] = {}
+        self._checking: dict[Visitor, None] = {}
+        # One dictionary for each delay, for the same reason.
+        self._delayed: dict[float, dict[Visitor, None]] = {seconds: {} for seconds in DELAYS}
+        self._leaving: dict[Visitor, None] = {}
+        self._stages = self._shaking_hands, self._waiting, self._checking, *self._delayed.values(), self._leaving
+        self._crowd = Crowd()
+        self._checks = Checks[Visitor](limits.identity_checks)
+        self._delays = Delays()
+        self._verified = Verified()
+        # Visitors whose check has ended, and why it failed; empty if it did not.
+        self._checked: deque[tuple[Visitor, str]] = deque()
+
+    def __len__(self) -> int:
+        return len(self._crowd)
+
+    def enter(self, transport: Transport) -> None:
+        """Take a new connection in, or turn it away; nothing is raised."""
+        visitor: Visitor | None = None
+        try:
+            upper = UpperLayer(requestor=False, maximum_length=self._acceptor.maximum_length)
+            upper.transport_opened()
+            visitor = Visitor(transport, upper, _after(self._timeouts.acse))
+            self._take_in(visitor)
+        except Exception as error:
+            _say_failed(visitor.peer if visitor else ("", 0), error)
+            if visitor is not None:
+                self._close(visitor)
+            _close_transport(transport)
+
+    def _take_in(self, visitor: Visitor) -> None:
+        host = visitor.peer[0]
+        if not host:
+            # Without an address of its other end the connection has been reset already.
+            LOGGER.debug("a connection was reset before it was looked at")
+            visitor.transport.close()
+            return
+        if self._networks and not _is_in(host, self._networks):
+            notice("turned away", host, "%s: closed, for its address is in no network that may connect", visitor)
+            self._observe(Happening("turned away", visitor.peer))
+            visitor.transport.close()
+            return
+        # Half of the descriptors are for others: associations, and the files of what they receive.
+        most = min(self._limits.half_open, most_descriptors() // 2)
+        if self._crowd and len(self) >= most:
+            self._give_way(self._crowd.one_of_most(), f"{most} connections")
+        security = self._security()
+        if security is None:
+            self._waiting[visitor] = None
+        else:
+            visitor.secured, visitor.deadline = False, _after(self._timeouts.connect)
+            try:
+                visitor.transport.begin_tls(security)
+            except TLSError:  # it is gone already
+                visitor.transport.close()
+                return
+            self._shaking_hands[visitor] = None
+        self._crowd.add(visitor)
+        self._watch(visitor, READ)
+
+    def _give_way(self, visitor: Visitor, limit: str) -> None:
+        """Close a visitor because of a limit that all of them reach together."""
+        if visitor.rank:
+            notice(
+                "half open",
+                visitor.peer[0],
+                "%s: closed before it was associated: %s wait for that, the most at one time, and its address has most",
+                visitor,
+                limit,
+            )
+        self._close(visitor)
+
+    def ready(self, visitor: Visitor) -> None:
+        """Go on with a visitor that can be read from, or written to in its TLS handshake; nothing is raised."""
+        if visitor in self._crowd:  # else it has given way to another one since that was seen
+            self._guarded(visitor, self._look_at, visitor)
+
+    def _guarded(self, visitor: Visitor, act: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
+        """Do something with a visitor; where that fails, the visitor's connection is closed and nothing else notices."""
+        try:
+            act(*args, **kwargs)
+        except Exception as error:
+            _say_failed(visitor.peer, error)
+            self._close(visitor)
+
+    def _look_at(self, visitor: Visitor) -> None:
+        try:
+            if visitor.secured or self._shake_hands(visitor):
+                self._receive(visitor)
+        except ConnectionLost as error:
+            # Health checks connect and go again: no news. A peer that breaks the protocol of TLS is.
+            if not is_a_breach(error):
+                LOGGER.debug("%s:%d: %s", *visitor.peer, one_line(str(error)))
+            else:
+                self._say_fault("tls", visitor, str(error))
+                self._observe(Happening("tls", visitor.peer, why=str(error)))
+            self._close(visitor)
+        except TLSError as error:
+            if visitor.transport.silent:
+                LOGGER.debug("%s:%d: %s", *visitor.peer, one_line(str(error)))
+            else:
+                self._say_fault("tls", visitor, str(error))
+                self._observe(Happening("tls", visitor.peer, why=str(error)))
+            if error.lasting:
+                self._see_off(visitor, LINGER)
+            else:
+                self._close(visitor)
+
+    def _shake_hands(self, visitor: Visitor) -> bool:
+        wanted = visitor.transport.shake_hands()
+        if wanted:
+            self._watch(visitor, wanted)
+            return False
+        visitor.secured = True
+        visitor.deadline = _after(self._timeouts.acse)
+        del self._shaking_hands[visitor]
+        self._waiting[visitor] = None
+        self._watch(visitor, READ)
+        return True
+
+    def _receive(self, visitor: Visitor) -> None:
+        """Take in what has come; one look a turn, so that a visitor that never stops sending does not take the time of all."""
+        while self._receive_some(visitor) and visitor.transport.holds_data:
+            pass
+
+    def _receive_some(self, visitor: Visitor) -> bool:
+        """Take in what one call brings; return whether the visitor is to be looked at further."""
+        upper = visitor.upper_layer
+        count = visitor.transport.receive_now(self._buffer)
+        if not count or visitor.leaving:
+            if count == 0:
+                self._close(visitor)
+            return False
+        indications = upper.receive(self._buffer[:count])
+        request = indications[0] if indications else None
+        if isinstance(request, pdu.AssociateRQ) and upper.state == "Sta3":
+            # What came behind the request is the association's, and counts here no more.
+            self._crowd.hold(visitor, 0)
+            self._decide(visitor, request)
+            return False
+        if visitor.request is None:
+            self._hold(visitor, upper.held)
+            if visitor not in self._crowd:
+                # It has given way to what it brought itself.
+                return False
+        if upper.owes:  # it spoke no DICOM, or out of turn
+            self._say_why(visitor)
+            self._see_off(visitor, LINGER)
+        elif upper.closing:
+            self._close(visitor)
+        if visitor.transport.closed:
+            return False
+        visitor.transport.acknowledge()  # the rest of its request may wait for that
+        return True
+
+    def _hold(self, visitor: Visitor, held: int) -> None:
+        """Count what has arrived of a visitor's request; the oldest give way when all of them are too much."""
+        self._crowd.hold(visitor, held)
+        while self._crowd.held > self._limits.half_open_bytes:
+            self._give_way(self._crowd.one_of_most_bytes(), f"requests of {self._limits.half_open_bytes} bytes")
+
+    # --- a request that is complete ---
+
+    def _decide(self, visitor: Visitor, request: pdu.AssociateRQ) -> None:
+        visitor.request = request
+        refusal = admission.judge(self._acceptor, self._places, request, visitor.address)
+        identity = negotiation.user_identity(request)
+        if refusal is not None:
+            self._reject(visitor, refusal)
+        elif self._acceptor.identify is None or (identity is None and self._acceptor.allow_anonymous):
+            self._admit(visitor)
+        elif identity is None:
+            self._not_identified(visitor, "the request has no user identity")
+        else:
+            self._line_up(visitor, identity)
+
+    def _admit(self, visitor: Visitor) -> None:
+        # First of all: no place is taken by a visitor that cannot be handed over.
+        self._unwatch(visitor)
+        if why := self._places.take(visitor.address):
+            self._reject(visitor, Refusal(admission.LOCAL_LIMIT_EXCEEDED, why))
+            return
+        self._crowd.hold(visitor, 0)
+        self._forget(visitor)
+        self._welcome(visitor)
+
+    def _reject(self, visitor: Visitor, refusal: Refusal) -> None:
+        self._say_rejected(visitor, refusal)
+        request = visitor.request
+        assert request is not None
+        titles = request.calling_ae_title, request.called_ae_title
+        self._observe(Happening("rejected", visitor.peer, *titles, why=refusal.reason_text))
+        self._answer(visitor, refusal)
+
+    def _say_rejected(self, visitor: Visitor, refusal: Refusal, *lines: str) -> None:
+        """Log that a visitor is rejected and why, behind some other lines about it."""
+        request = visitor.request
+        assert request is not None
+        with within(About(visitor.peer, request.calling_ae_title, request.called_ae_title)):
+            tolerated = [f"The request: {oddity}" for oddity in request.oddities]
+            for line in (*tolerated, *lines, "Rejecting Association"):
+                LOGGER.info("%s", line)
+            if dump := dump_if_debugging():
+                dump.pdu(request, outgoing=False)
+                dump.pdu(refusal.rejection, outgoing=True)
+            words = "%s: rejected %s: %s"
+            notice(refusal.reason, visitor.peer[0], words, visitor, admission.titles(request), refusal.why)
+
+    def _answer(self, visitor: Visitor, refusal: Refusal) -> None:
+        visitor.upper_layer.associate_response(refusal.rejection)
+        self._see_off(visitor, self._timeouts.acse)
+
+    # --- checks of user identities ---
+
+    def _line_up(self, visitor: Visitor, identity: UserIdentity) -> None:
+        """Let a visitor wait until its user identity is checked; it holds no place meanwhile."""
+        self._hold(visitor, visitor.upper_layer.pdu_length)
+        if visitor not in self._crowd:  # it has given way
+            return
+        visitor.identity = identity
+        visitor.deadline = _after(self._timeouts.acse)
+        del self._waiting[visitor]
+        self._checking[visitor] = None
+        self._checks.put(visitor.address, identity.primary, visitor, known=identity in self._verified)
+        self._begin_checks()
+
+    def _begin_checks(self) -> None:
+        while (visitor := self._checks.begin()) is not None:
+            self._guarded(visitor, self._check, visitor)
+
+    def checked(self, visitor: Visitor, why: str) -> None:
+        """Note that the check of a visitor's user identity has ended; from any thread. `expire` then goes on with the visitor.
+
+        Args:
+            visitor: The visitor; its `identified` is set if the identity was verified.
+            why: Why the visitor is refused; empty if it is not.
+        """
+        self._checked.append((visitor, why))
+
+    def _settle(self, visitor: Visitor, why: str) -> None:
+        """Begin the next check, and admit or refuse a visitor whose check has ended."""
+        self._checks.end(visitor.address)
+        self._begin_checks()
+        identity = visitor.identity
+        if identity is not None and why:
+            self._verified.discard(identity)
+        elif identity is not None:
+            self._verified.add(identity)
+            self._delays.succeeded(visitor.address)
+        if visitor in self._checking:  # else it has left meanwhile
+            if why:
+                self._not_identified(visitor, why, self._delays.failed(visitor.address))
+            else:
+                self._admit(visitor)
+
+    def _not_identified(self, visitor: Visitor, why: str, delay: float = 0) -> None:
+        """Refuse a visitor for its user identity; the answer goes out after a delay in seconds."""
+        request, identity = visitor.request, visitor.identity
+        assert request is not None
+        refusal = Refusal(admission.NOT_IDENTIFIED, why)
+        self._say_rejected(visitor, refusal, "User identity failed verification")
+        titles = request.calling_ae_title, request.called_ae_title
+        self._observe(Happening("unidentified", visitor.peer, *titles, user=identity.user if identity else ""))
+        if not delay:
+            self._answer(visitor, refusal)
+            return
+        self._crowd.hold(visitor, 0)
+        visitor.refusal, visitor.request, visitor.identity = refusal, None, None
+        visitor.deadline = _after(delay)
+        del self._checking[visitor]
+        self._delayed[delay][visitor] = None
+
+    # --- the end of a visit ---
+
+    def _say_why(self, visitor: Visitor) -> None:
+        fault = visitor.upper_layer.fault
+        heard = bytes(self._buffer[:MOST_HEARD])
+        why = fault.why or "the protocol version is not supported"
+        if fault.foreign:
+            why = str(NotDicomPeer(heard if heard.startswith(fault.foreign) else fault.foreign))
+        self._say_fault("protocol", visitor, why)
+        self._observe(Happening("protocol", visitor.peer, why=why))
+
+    def _say_fault(self, reason: str, visitor: Visitor, why: str) -> None:
+        """Log what a visitor did wrong, once a minute for its address: it can come again and again."""
+        notice(reason, visitor.peer[0], "%s:%d: %s", *visitor.peer, one_line(why), level=logging.ERROR)
+
+    def _see_off(self, visitor: Visitor, seconds: float) -> None:
+        """Send what is owed, and wait a while for the visitor to read it and close: closing first could reset the connection."""
+        visitor.transport.send_now(visitor.upper_layer.data_to_send())
+        self._hold(visitor, 0)
+        visitor.leaving = visitor.secured = True
+        visitor.deadline = time.monotonic() + min(seconds or LINGER, LINGER)
+        self._forget(visitor)
+        visitor.request = visitor.identity = None
+        self._leaving[visitor] = None
+        self._crowd.add(visitor)
+        self._watch(visitor, READ)
+
+    def expire(self) -> float | None:
+        """Go on with visitors whose check has ended, and close those that have been here too long.
+
+        Returns:
+            The seconds until the next has been here too long; None if none will have.
+        """
+        while self._checked:
+            visitor, why = self._checked.popleft()
+            self._guarded(visitor, self._settle, visitor, why)
+        now = time.monotonic()
+        nearest = float("inf")  # as the deadlines are where the timeout is unlimited
+        for visitors in self._stages:
+            while visitors:
+                visitor = next(iter(visitors))
+                if visitor.deadline > now:
+                    nearest = min(nearest, visitor.deadline - now)
+                    break
+                self._guarded(visitor, self._time_is_up, visitor)
+        return nearest if nearest < float("inf") else None
+
+    def _time_is_up(self, visitor: Visitor) -> None:
+        if visitor in self._checking:
+            why = "its user identity was not checked in time, for too many wait for that"
+            self._reject(visitor, Refusal(admission.TEMPORARY_CONGESTION, why))
+        elif visitor.refusal is not None and not visitor.leaving:
+            self._answer(visitor, visitor.refusal)
+        else:
+            self._close(visitor)
+
+    def clear(self) -> None:
+        """Close every connection."""
+        for visitors in self._stages:
+            for visitor in list(visitors):
+                self._close(visitor)
+
+    def _close(self, visitor: Visitor) -> None:
+        """Close a visitor's connection; again does nothing, and nothing is raised."""
+        self._forget(visitor)
+        self._crowd.hold(visitor, 0)
+        if visitor.transport.closed:
+            return
+        # The system forgets a descriptor when it is closed, and a loop finds out when the number is used again.
+        with suppress(Exception):
+            self._unwatch(visitor)
+        _close_transport(visitor.transport)
+
+    def _forget(self, visitor: Visitor) -> None:
+        """Take a visitor out of the room's tables."""
+        for visitors in self._stages:
+            visitors.pop(visitor, None)
+        self._crowd.remove(visitor)
+        if visitor.identity is not None:
+            self._checks.remove(visitor.address, visitor.identity.primary, visitor)
+
+
+def _close_transport(transport: Transport) -> None:
+    """Close a connection whose end interests nobody; nothing is raised."""
+    try:
+        transport.close()
+    except Exception as error:
+        _say_failed(("", 0), error)
+
+
+def _say_failed(peer: tuple[str, int], error: Exception) -> None:
+    """Log why a connection was closed that its peer has done nothing to; nothing is raised."""
+    with suppress(Exception):
+        where = f"{host_and_port(*peer)}: " if peer[0] else ""
+        words = one_line(f"{type(error).__name__}: {error}")
+        LOGGER.error(
+            "%sthe connection was closed, for the server failed: %s",
+            where,
+            words,
+            exc_info=LOGGER.isEnabledFor(logging.DEBUG),
+        )
+
+
+def _after(seconds: float) -> float:
+    """The moment that is so far away; 0 is unlimited."""
+    return time.monotonic() + (seconds or float("inf"))
+
+
+def _is_in(host: str, networks: Iterable[Network]) -> bool:
+    address: IPv4Address | IPv6Address = ip_address(host.partition("%")[0])
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    return any(address in network for network in networks)

@@ -1,0 +1,318 @@
+"""What can be chosen, validated once: AE titles, timeouts, limits, and the two ends of a negotiation."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection
+
+from dimse import uids
+from dimse.support.values import field, fields, value
+from dimse.version import __version__
+
+IMPLEMENTATION_CLASS_UID = "2.25.215146092437265891204364521487269146372"
+IMPLEMENTATION_VERSION_NAME = f"DIMSE_{__version__.replace('.', '_')}"
+
+# The largest P-DATA-TF PDU body that we receive: what a requestor announces by default, and what a server does.
+REQUESTOR_MAXIMUM_LENGTH = 16382
+ACCEPTOR_MAXIMUM_LENGTH = 131072
+# The largest that we send, however much more the peer allows: larger ones gain nothing and cost memory on its side.
+MAXIMUM_SEND_LENGTH = 262144
+# The least that anything can be sent in: a PDV's header and two bytes of its value (PS3.8 9.3.5).
+LEAST_SEND_LENGTH = 8
+
+MOST_CONTEXTS = 128  # presentation contexts of an association: their IDs are the odd numbers of a byte (PS3.8 7.1.1.13)
+
+DEFAULT_TRANSFER_SYNTAXES = (
+    uids.ExplicitVRLittleEndian,
+    uids.ImplicitVRLittleEndian,
+    uids.DeflatedExplicitVRLittleEndian,
+    uids.ExplicitVRBigEndian,
+)
+
+
+def validate_ae_title(title: str) -> str:
+    """The AE title without insignificant spaces (PS3.5 6.2, VR AE).
+
+    Raises:
+        ValueError: It is empty, longer than 16 characters, or has a character that the VR AE does not allow.
+    """
+    if not isinstance(title, str):
+        raise TypeError(f"an AE title is a text, not {title!r}")
+    stripped = title.strip(" ")
+    if not 1 <= len(stripped) <= 16:
+        raise ValueError(f"an AE title has 1 to 16 characters, not {len(stripped)}: {title!r}")
+    if not stripped.isascii() or not stripped.isprintable() or "\\" in stripped:
+        raise ValueError(f"an AE title has printable ASCII characters and no backslash: {title!r}")
+    return stripped
+
+
+def validate_maximum_length(length: int) -> int:
+    """A maximum length that we may announce (PS3.8 D.1): 0 for unlimited, or 4096 to 2^32-1 bytes.
+
+    Raises:
+        ValueError: It is something else.
+    """
+    if length != 0 and not 4096 <= length <= 0xFFFFFFFF:
+        raise ValueError(f"the maximum length is 0 (unlimited) or 4096 to 4294967295 bytes, not {length}")
+    return length
+
+
+def validate_maximum_send_length(length: int) -> int:
+    """A cap on what we send: `LEAST_SEND_LENGTH` to 2^32-1 bytes.
+
+    Raises:
+        ValueError: It is something else.
+    """
+    if not LEAST_SEND_LENGTH <= length <= 0xFFFFFFFF:
+        raise ValueError(f"the longest PDU to send has {LEAST_SEND_LENGTH} to 4294967295 bytes, not {length}")
+    return length
+
+
+ASYNC_OPS = 4
+"""The asynchronous operations window that the listening tools grant, where nobody says otherwise.
+
+More of them bring next to nothing, and all that are outstanding when a connection is lost are unknown.
+"""
+
+
+def validate_async_ops(operations: int) -> int:
+    """Return an asynchronous operations window (PS3.7 D.3.3.3): 0 for unlimited, to 65535.
+
+    Raises:
+        TypeError: It is not a whole number.
+        ValueError: It is something else.
+    """
+    if not isinstance(operations, int):
+        raise TypeError(f"async_ops is a whole number, the asynchronous operations window, not {operations!r}")
+    if not 0 <= operations <= 0xFFFF:
+        raise ValueError(f"the asynchronous operations window is 0 (unlimited) to 65535, not {operations}")
+    return operations
+
+
+@value
+class Timeouts:
+    """How long each wait may take, in seconds; 0 is unlimited.
+
+    Attributes:
+        connect: Until the transport connection stands; and as long again for the TLS handshake over it, on a server too.
+        acse: For the answer to an association request and to a release request, and for a peer to close.
+        dimse: For a response, from the last byte of its request.
+        network: Without one byte moving, while a message is under way.
+        idle: Between messages, on a server's association.
+    """
+
+    connect: float = 10
+    acse: float = 30
+    dimse: float = 30
+    network: float = 30
+    idle: float = 60
+
+    def __post_init__(self) -> None:
+        for name in fields(self):
+            seconds: object = getattr(self, name)
+            if not isinstance(seconds, (int, float)):
+                raise TypeError(f"the {name} timeout is a number of seconds, not {seconds!r}")
+            if not 0 <= seconds < float("inf"):
+                raise ValueError(f"the {name} timeout is 0 (unlimited) or a number of seconds, not {seconds}")
+
+
+@value
+class Limits:
+    """How much a peer may ask of a server.
+
+    Attributes:
+        associations: Established at one time; more are rejected (transient, local limit exceeded).
+        per_address: Those of them that one address may have; 0 is without limit, None is 90 % of `associations`, at least 1. An
+            IPv6 address counts by its first 64 bits.
+        half_open: Connections that are not associated yet; beyond it, of the address that has most of them the oldest is closed.
+        half_open_bytes: What has arrived of their requests, all together; beyond it connections are closed in the same way.
+        identity_checks: Checks of user identities that run at one time; one address has half of them, at least 1. Other
+            requests wait for theirs, and hold no place of an association meanwhile.
+        queued_requests: The largest window of asynchronous operations that a requestor is granted (PS3.7 D.3.3.3), and the C-CANCEL
+            requests of an association that wait. Of other requests one at a time is taken in: the rest waits in the connection.
+    """
+
+    associations: int = 100
+    per_address: int | None = None
+    half_open: int = 1024
+    half_open_bytes: int = 32 * 1024 * 1024
+    identity_checks: int = 4
+    queued_requests: int = 64
+
+    def __post_init__(self) -> None:
+        for name in fields(self):
+            number: object = getattr(self, name)
+            if not isinstance(number, int) and not (number is None and name == "per_address"):
+                raise TypeError(f"the limit {name} is a whole number, not {number!r}")
+        if self.identity_checks < 1:
+            raise ValueError(f"at least 1 check of a user identity runs at one time, not {self.identity_checks}")
+        if self.per_address is not None and self.per_address < 0:
+            raise ValueError(f"the associations of one address are 0 (no limit) or more, not {self.per_address}")
+
+    @property
+    def most_per_address(self) -> int:
+        """The associations that one address may have; 0 is without limit."""
+        return max(1, self.associations * 9 // 10) if self.per_address is None else self.per_address
+
+
+@value
+class ProposedContext:
+    """A presentation context to propose: an abstract syntax, and transfer syntaxes in order of preference (PS3.8 7.1.1.13)."""
+
+    abstract_syntax: str
+    transfer_syntaxes: tuple[str, ...] = DEFAULT_TRANSFER_SYNTAXES
+
+    def __post_init__(self) -> None:
+        if not self.transfer_syntaxes:
+            raise ValueError(f"no transfer syntax is proposed for {self.abstract_syntax}")
+
+
+@value
+class Role:
+    """SCU and SCP role for a SOP class (PS3.7 D.3.3.4): what the requestor offers to be, or the acceptor allows."""
+
+    sop_class_uid: str
+    scu: bool = True
+    scp: bool = False
+
+
+USER_NAME, USER_NAME_AND_PASSCODE, KERBEROS, SAML, JSON_WEB_TOKEN = range(1, 6)
+"""User identity types (PS3.7 Table D.3-14)."""
+
+LONGEST_IDENTITY = 0xFFFF  # bytes of its primary and of its secondary field: their lengths have 16 bits
+
+
+@value
+class UserIdentity:
+    """Who asks for the association (PS3.7 D.3.3.7). Its secrets are never shown.
+
+    Attributes:
+        identity_type: 1 user name, 2 user name and passcode, 3 Kerberos ticket, 4 SAML assertion, 5 JSON web token.
+        primary: The user name, ticket, assertion or token.
+        secondary: The passcode, with type 2.
+        positive_response_requested: Should the acceptor answer that it took the identity?
+    """
+
+    identity_type: int
+    primary: bytes = field(repr=False)
+    secondary: bytes = field(default=b"", repr=False)
+    positive_response_requested: bool = False
+
+    @property
+    def user(self) -> str:
+        """The user name, with types 1 and 2; else empty."""
+        named = self.identity_type in (USER_NAME, USER_NAME_AND_PASSCODE)
+        return self.primary.decode("utf-8", "replace") if named else ""
+
+
+Identify = Callable[[UserIdentity], bytes | None | Awaitable[bytes | None]]
+"""Verifies who asks: what it returns answers the requestor, empty with user names; None rejects the association."""
+
+
+def validate_identity(identity: UserIdentity) -> UserIdentity:
+    """A user identity that can be proposed.
+
+    Raises:
+        ValueError: It has another type than 1 to 5, is empty, or is too long to be sent.
+    """
+    if not USER_NAME <= identity.identity_type <= JSON_WEB_TOKEN:
+        raise ValueError(f"the type of a user identity is 1 to 5, not {identity.identity_type}")
+    if not identity.primary:
+        raise ValueError("a user identity has a user name, ticket, assertion or token that is not empty")
+    if max(len(identity.primary), len(identity.secondary)) > LONGEST_IDENTITY:
+        raise ValueError(f"a user name, passcode, ticket, assertion or token has at most {LONGEST_IDENTITY} bytes")
+    return identity
+
+
+@value
+class ExtendedNegotiation:
+    """Service-class specific application information for a SOP class (PS3.7 D.3.3.5)."""
+
+    sop_class_uid: str
+    information: bytes
+
+
+@value
+class CommonExtendedNegotiation:
+    """The service class and related general SOP classes of a SOP class (PS3.7 D.3.3.6)."""
+
+    sop_class_uid: str
+    service_class_uid: str
+    related_general_sop_class_uids: tuple[str, ...] = ()
+
+
+@value
+class Requestor:
+    """What an association is requested with (PS3.8 7.1.1).
+
+    Attributes:
+        contexts: At most `MOST_CONTEXTS` presentation contexts.
+        maximum_length: The largest P-DATA-TF PDU that we receive, in bytes; 0 is unlimited.
+        maximum_send_length: Our own cap, in bytes, on what we send below the peer's maximum.
+        async_ops: Operations that may be outstanding at one time; 1 negotiates nothing.
+    """
+
+    contexts: tuple[ProposedContext, ...]
+    calling_ae_title: str = "DIMSE"
+    called_ae_title: str = "ANY-SCP"
+    maximum_length: int = REQUESTOR_MAXIMUM_LENGTH
+    maximum_send_length: int = MAXIMUM_SEND_LENGTH
+    roles: tuple[Role, ...] = ()
+    extended: tuple[ExtendedNegotiation, ...] = ()
+    common_extended: tuple[CommonExtendedNegotiation, ...] = ()
+    identity: UserIdentity | None = None
+    async_ops: int = 1
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "calling_ae_title", validate_ae_title(self.calling_ae_title))
+        object.__setattr__(self, "called_ae_title", validate_ae_title(self.called_ae_title))
+        validate_maximum_length(self.maximum_length)
+        validate_maximum_send_length(self.maximum_send_length)
+        validate_async_ops(self.async_ops)
+        if self.identity is not None:
+            validate_identity(self.identity)
+        if not 1 <= len(self.contexts) <= MOST_CONTEXTS:
+            raise ValueError(
+                f"an association has 1 to {MOST_CONTEXTS} presentation contexts, not {len(self.contexts)} (PS3.8 7.1.1.13)"
+            )
+
+
+@value
+class Acceptor:
+    """What an association is accepted with (PS3.8 7.1.1, PS3.7 D.3).
+
+    Attributes:
+        ae_title: Ours.
+        contexts: The abstract syntaxes that are accepted.
+        transfer_syntaxes: What is accepted for each of them: UIDs, and the words of `dimse.uids` for private ones and for any.
+            None is any too.
+        prefer_ours: Choose by our order of transfer syntaxes, not the requestor's.
+        maximum_length: The largest P-DATA-TF PDU that we receive, in bytes; 0 is unlimited.
+        maximum_send_length: Our own cap, in bytes, on what we send below the peer's maximum.
+        require_called: Reject an association that calls another AE title than ours.
+        calling_ae_titles: The only ones that may call, if any are given.
+        accept_unknown: Accept abstract syntaxes that are not in `contexts`.
+        roles: Abstract syntaxes for which a requestor may be SCP.
+        async_ops: The most operations that we let a requestor have outstanding.
+        identify: Verifies the user identity; who gives none is rejected, unless `allow_anonymous`.
+        allow_anonymous: Accept requestors that do not say who they are, though `identify` is set.
+    """
+
+    contexts: Collection[str]
+    ae_title: str = "DIMSE"
+    transfer_syntaxes: tuple[str, ...] | None = None
+    prefer_ours: bool = False
+    maximum_length: int = ACCEPTOR_MAXIMUM_LENGTH
+    maximum_send_length: int = MAXIMUM_SEND_LENGTH
+    require_called: bool = False
+    calling_ae_titles: Collection[str] = ()
+    accept_unknown: bool = False
+    roles: tuple[Role, ...] = ()
+    async_ops: int = 1
+    identify: Identify | None = None
+    allow_anonymous: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "ae_title", validate_ae_title(self.ae_title))
+        validate_maximum_length(self.maximum_length)
+        validate_maximum_send_length(self.maximum_send_length)
+        validate_async_ops(self.async_ops)

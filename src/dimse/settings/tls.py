@@ -1,0 +1,288 @@
+"""TLS as DICOM wants it (PS3.15 Annex B): what is trusted, what we show of ourselves, and what went wrong in words.
+
+    tls = dimse.TLS(certificate="me.pem", key="me.key", ca="hospital.pem")
+    with dimse.associate("pacs.example.org", 2762, contexts=[dimse.Verification], tls=tls) as association: ...
+
+The module `ssl` is loaded when a connection is to be secured: a plain one does not wait for it.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Literal
+
+from dimse.errors import TLSConfigurationError
+from dimse.support.values import field, value
+
+if TYPE_CHECKING:
+    import ssl
+
+Profile = Literal["bcp195", "modified"]
+
+# TLS 1.2 (PS3.15 B.12, RFC 9325 4.2); those of TLS 1.3 are OpenSSL's own three. The security level keeps off RSA keys below 2048
+# bits and signatures with SHA-1, whatever the system's configuration says.
+CIPHER_SUITES = (
+    "ECDHE-ECDSA-AES256-GCM-SHA384",
+    "ECDHE-RSA-AES256-GCM-SHA384",
+    "ECDHE-ECDSA-AES128-GCM-SHA256",
+    "ECDHE-RSA-AES128-GCM-SHA256",
+)
+SECURITY_LEVEL = "@SECLEVEL=2"
+
+# The profile of PS3.15 B.13 wants 256 bits or more of the key exchange. This curve has them and everybody knows it.
+MODIFIED_CURVE = "prime256v1"
+
+_DIGITS = 64  # of a SHA-256
+
+
+def argument(name: str) -> str:
+    """Return how a program in Python gives an argument of `TLS`."""
+    return f"dimse.TLS({name}=...)"
+
+
+@value
+class TLS:
+    """How TLS is spoken; for a requestor and for a server.
+
+    A requestor verifies the server's certificate: its chain up to a CA that is trusted, its time, its purpose, and that it is for
+    the host that was meant. With `pin` and without `ca` it verifies one thing instead, that it is the very certificate that was
+    pinned; with both, all of it. A server verifies chain, time and purpose of its clients' certificates, and a `pin` besides.
+
+    Attributes:
+        certificate: PEM file with our certificate, and behind it those that lead to its CA. A server must have one.
+        key: PEM file with its private key, which nobody but its owner may read; by default it is in `certificate`.
+        ca: PEM file with the certificates that are trusted: of CAs, or of peers themselves. By default those of the system.
+        crl: PEM file with the CAs' lists of certificates that were revoked.
+        server_name: The name that the server's certificate is for, if that is not the host that is connected to.
+        pin: SHA-256 of the peer's certificate, in hexadecimal digits; several if it may be one of several.
+        require_client_certificate: On a server: refuse clients without a certificate. Without it none is asked for.
+        verify: False verifies nothing but a `pin`: whoever is in between can read and change all that is sent.
+        profile: "bcp195" (PS3.15 B.12), or "modified" (B.13), which restricts the key exchange further.
+        password: Called for the password of the private key, where it has one.
+        named: Called with the name of one of these arguments; returns the words by which errors name it to the user. For programs
+            whose users choose TLS by other means than Python, as ours do by options.
+
+    Raises:
+        ValueError: A pin is no SHA-256, or there is no such profile.
+    """
+
+    certificate: str = ""
+    key: str = ""
+    ca: str = ""
+    crl: str = ""
+    server_name: str = ""
+    pin: str | Iterable[str] = ()
+    require_client_certificate: bool = True
+    verify: bool = True
+    profile: Profile = "bcp195"
+    password: Callable[[], str] | None = field(default=None, repr=False)
+    named: Callable[[str], str] = field(default=argument, repr=False, kw_only=True)
+
+    def __post_init__(self) -> None:
+        for name in ("certificate", "key", "ca", "crl"):
+            object.__setattr__(self, name, os.fspath(getattr(self, name)))
+        pins = self.pin.split() if isinstance(self.pin, str) else self.pin
+        object.__setattr__(self, "pin", tuple(validate_pin(pin) for pin in pins))
+        if self.profile not in ("bcp195", "modified"):
+            raise ValueError(f'the TLS profile is "bcp195" or "modified", not {self.profile!r}')
+
+    @property
+    def pins(self) -> tuple[str, ...]:
+        """The pins, as small hexadecimal digits."""
+        return tuple(self.pin)
+
+
+@value
+class Security:
+    """What the connections of one side are secured with.
+
+    Attributes:
+        context: How TLS is spoken.
+        pins: What the peer's certificate has to be one of; empty: whatever `context` lets through.
+        server_name: The name that the server's certificate is for; empty: the host that is connected to.
+        named: How errors name an argument of `TLS`.
+    """
+
+    context: ssl.SSLContext
+    pins: tuple[str, ...] = ()
+    server_name: str = ""
+    named: Callable[[str], str] = field(default=argument, repr=False)
+
+
+def validate_pin(pin: str) -> str:
+    """A SHA-256 as small hexadecimal digits; colons between them are left out.
+
+    Raises:
+        ValueError: It is none.
+    """
+    digits = pin.replace(":", "").lower()
+    if len(digits) != _DIGITS or set(digits) - set("0123456789abcdef"):
+        raise ValueError(f"a pin is the SHA-256 of a certificate, {_DIGITS} hexadecimal digits, not {pin!r}")
+    return digits
+
+
+def validate(tls: object) -> None:
+    """Check what was given to say how TLS is spoken.
+
+    Raises:
+        TypeError: It is neither a `TLS` nor a context of `ssl`.
+    """
+    import ssl
+
+    if not isinstance(tls, (TLS, ssl.SSLContext)):
+        raise TypeError(f"tls is a dimse.TLS or an ssl.SSLContext, not {tls!r}: tls=dimse.TLS(ca=...)")
+
+
+def _given(context: ssl.SSLContext) -> Security:
+    """Return a context of `ssl` as what connections are secured with.
+
+    Raises:
+        TypeError: It is something else.
+    """
+    validate(context)
+    return Security(context)
+
+
+def of_a_requestor(tls: TLS | ssl.SSLContext) -> Security:
+    """What a requestor secures its connections with.
+
+    Raises:
+        TypeError: It is neither of the two.
+        TLSConfigurationError: A file cannot be used, or the choices do not go together.
+    """
+    if not isinstance(tls, TLS):
+        return _given(tls)
+    import ssl
+
+    context = _context(tls, ssl.PROTOCOL_TLS_CLIENT)
+    chain = tls.verify and not (tls.pins and not tls.ca)
+    if not chain:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    _trust(context, tls, chain, ssl.Purpose.SERVER_AUTH)
+    if tls.certificate:
+        _show(context, tls)
+    elif tls.key:
+        why = f"a private key is of no use without its certificate ({tls.named('certificate')})"
+        raise TLSConfigurationError(tls.key, why)
+    return Security(context, tls.pins, tls.server_name, tls.named)
+
+
+def of_a_server(tls: TLS | ssl.SSLContext) -> Security:
+    """What a server secures its connections with.
+
+    Raises:
+        TypeError: It is neither of the two.
+        TLSConfigurationError: A file cannot be used, or the choices do not go together.
+    """
+    if not isinstance(tls, TLS):
+        return _given(tls)
+    import ssl
+
+    context = _context(tls, ssl.PROTOCOL_TLS_SERVER)
+    # A session that is taken up again would get past a certificate that was revoked, or that is no longer trusted.
+    context.num_tickets = 0
+    context.options |= ssl.OP_NO_TICKET
+    asked_for = tls.verify and tls.require_client_certificate
+    if asked_for:
+        context.verify_mode = ssl.CERT_REQUIRED
+    elif tls.pins:
+        raise TLSConfigurationError("", "clients can be pinned only where they are asked for a certificate")
+    _trust(context, tls, asked_for, ssl.Purpose.CLIENT_AUTH)
+    if not tls.certificate:
+        why = f"a server needs a certificate of its own to speak TLS ({tls.named('certificate')})"
+        raise TLSConfigurationError("", why)
+    _show(context, tls)
+    return Security(context, tls.pins, named=tls.named)
+
+
+def _context(tls: TLS, protocol: int) -> ssl.SSLContext:
+    """What both sides have in common. Everything is said: the defaults differ between systems and versions of Python."""
+    import ssl
+
+    context = ssl.SSLContext(protocol)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(":".join((*CIPHER_SUITES, SECURITY_LEVEL)))
+    context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION | ssl.OP_CIPHER_SERVER_PREFERENCE
+    # A certificate that is named as trusted is trusted, whoever signed it.
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    if tls.profile == "modified":
+        context.set_ecdh_curve(MODIFIED_CURVE)
+    return context
+
+
+def _trust(context: ssl.SSLContext, tls: TLS, chain: bool, purpose: ssl.Purpose) -> None:
+    import ssl
+
+    if tls.crl and not chain:
+        why = f"a revocation list is of no use where chains are not verified: trust a CA ({tls.named('ca')})"
+        raise TLSConfigurationError(tls.crl, why)
+    if not chain:
+        return
+    if tls.ca:
+        _load(context, tls.ca, b"CERTIFICATE-----", "certificate")
+    else:
+        context.load_default_certs(purpose)
+    if tls.crl:
+        _load(context, tls.crl, b"X509 CRL-----", "revocation list (CRL)")
+        context.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
+
+
+def _load(context: ssl.SSLContext, path: str, mark: bytes, what: str) -> None:
+    import ssl
+
+    _read(path, mark, what)
+    try:
+        context.load_verify_locations(path)
+    except ssl.SSLError as error:
+        raise TLSConfigurationError(path, f"a {what} in it is damaged") from error
+
+
+def _show(context: ssl.SSLContext, tls: TLS) -> None:
+    """Load our own certificate and its private key."""
+    import ssl
+
+    key = tls.key or tls.certificate
+    _read(tls.certificate, b"CERTIFICATE-----", "certificate")
+    _read(key, b"PRIVATE KEY-----", "private key")
+    _verify_private(key)
+
+    def password() -> str:
+        if tls.password is None:
+            why = f"the private key is encrypted, and its password is not given ({tls.named('password')})"
+            raise TLSConfigurationError(key, why)
+        return tls.password()
+
+    try:
+        context.load_cert_chain(tls.certificate, key, password)
+    except ssl.SSLError as error:
+        raise TLSConfigurationError(key, _why_not_loaded(error, tls.certificate)) from error
+
+
+def _why_not_loaded(error: ssl.SSLError, certificate: str) -> str:
+    words = {
+        "KEY_VALUES_MISMATCH": f"this private key does not belong to the certificate in {certificate}",
+        "EE_KEY_TOO_SMALL": "the key is too short: RSA needs 2048 bits",
+        "CA_MD_TOO_WEAK": f"the certificate in {certificate} is signed with a weak algorithm",
+    }
+    return words.get(error.reason or "", f"cannot be used with {certificate}: damaged, or the password is wrong")
+
+
+def _read(path: str, mark: bytes, what: str) -> None:
+    """Make sure that a PEM file has what is looked for."""
+    try:
+        with open(path, "rb") as file:
+            content = file.read()
+    except OSError as error:
+        raise TLSConfigurationError(path, error.strerror or str(error)) from error
+    if mark not in content:
+        raise TLSConfigurationError(path, f"there is no {what} in it in PEM form")
+
+
+def _verify_private(path: str) -> None:
+    mode = stat.S_IMODE(os.stat(path).st_mode)
+    if mode & 0o077:
+        why = f"others than its owner may read the private key (mode {mode:04o}): chmod 600 it"
+        raise TLSConfigurationError(path, why)
