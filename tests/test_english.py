@@ -1,0 +1,249 @@
+"""The rule for the project's English, enforced as far as a program can.
+
+`python -m tests.test_english [PATH ...]` prints what is at fault, `FILE:LINE: RULE: TEXT`, and the counts.
+
+Rules:
+    head: a function's docstring begins with an imperative verb, a property's with a noun phrase, a class's with an article.
+    question: the head of a docstring does not ask.
+    trailing: a comment behind code has at most six words.
+    long: a sentence has at most 25 words. A name in backticks counts as one word.
+    phrase: a turn of phrase that readers stumble over; the list is `BANNED`.
+"""
+
+from __future__ import annotations
+
+import ast
+import io
+import re
+import sys
+import tokenize
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+# The rooms that still have faults. Whoever finishes a room takes its line out; the table is to become empty.
+NOT_YET = {
+    "CHANGELOG.md",
+    "README.md",
+    "bench",
+    "docs",
+    "fuzz",
+    "scripts",
+    "src/dimse/__init__.py",
+    "src/dimse/__main__.py",
+    "src/dimse/aio.py",
+    "src/dimse/archive",
+    "src/dimse/association",
+    "src/dimse/audit",
+    "src/dimse/blocking.py",
+    "src/dimse/data_set",
+    "src/dimse/errors.py",
+    "src/dimse/instances",
+    "src/dimse/logs",
+    "src/dimse/media",
+    "src/dimse/message",
+    "src/dimse/sending",
+    "src/dimse/services",
+    "src/dimse/serving",
+    "src/dimse/settings",
+    "src/dimse/support",
+    "src/dimse/testing.py",
+    "src/dimse/tools",
+    "src/dimse/transport",
+    "src/dimse/turns.py",
+    "src/dimse/uids",
+    "src/dimse/upper_layer",
+}
+
+MOST_WORDS, MOST_WORDS_BEHIND_CODE = 25, 6
+
+NO_VERBS = re.compile(
+    r"""a | about | after | all | also | always | an | and | any | as | at | because | before | between | both | but |
+    by | each | either | every | false | for | from | here | how | if | in | into | it | its | less | many | more
+    | most | neither | never | no | none | not | of | off | on | once | one | only | onto | or | our | out | over
+    | some | so | such | than | that | the | their | then | there | these | they | this | those | to | true | two
+    | until | what | when | where | whether | which | while | who | whom | whose | why | with | within | without""",
+    re.VERBOSE,
+)
+ENDS_LIKE_A_VERB = re.compile(r"ss|bring|ping|ring|feed|need|seed|speed|embed|shed|proceed|exceed|focus")
+NO_NOUNS = re.compile("as|how|if|return|what|when|where|whether|which|who|whose|why")
+BANNED = re.compile(
+    r"""\b(?:(?:is|are|was|were|being)\ none\b(?!\ of) | who\ (?:waits?|has|sends?|calls?|reads?|wants?|stores?|finds?|knows?)\b
+    | somebody | anybody | nobody | nobody's | befalls? | befell | 's\ affair | affairs?\ of | that\ one | those\ ones?\b
+    | used\ to\ be | of\ its\ own\ accord | lets?\ go\b | parts?\ from\ us | hereupon | thereby | whereby | wherefrom
+    | is\ to\ say\ why | be\ it\b | comes\ to\ nothing | is\ no\ news )""",
+    re.IGNORECASE | re.VERBOSE,
+)
+DIRECTIVE = re.compile(r"#\s*(?:type:|noqa|pragma|fmt:|mypy:|!|ruff:)")
+SECTION = re.compile(r"(?:Args|Arguments|Attributes|Raises|Returns|Yields|Rules|Keyword Args|Fields):$")
+SENTENCE_END = re.compile(r"(?<=[.!?])[\"')\]*]*\s+(?=[\"'(\[*`A-Z])|(?<=[.!?][)\"])\s+(?=[A-Z`])")
+Fault = tuple[int, str, str]
+Block = tuple[int, str]
+
+
+def words(text: str) -> list[str]:
+    """Return the words of a text; what stands in backticks, and the address of a link, count as one."""
+    text = re.sub(r"\]\([^)]*\)", "]", re.sub(r"`[^`]*`", "`code`", text))
+    return [word for word in text.split() if re.search(r"\w", word)]
+
+
+def in_prose(blocks: Iterable[Block]) -> Iterator[Fault]:
+    """Yield the faults of running text."""
+    for line, text in blocks:
+        for sentence in SENTENCE_END.split(" ".join(text.split())):
+            if len(found := words(sentence)) > MOST_WORDS:
+                yield line, f"long ({len(found)})", sentence
+        for match in BANNED.finditer(re.sub(r"`[^`]*`", "`code`", text)):
+            yield line, "phrase", match[0]
+
+
+def docstring_blocks(text: str, first: int) -> Iterator[Block]:
+    """Split a docstring into paragraphs and entries; examples, which are indented, are left out."""
+    block: list[str] = []
+    start, section = first, False
+    for number, line in enumerate([*text.splitlines(), ""], first):
+        stripped = line.strip()
+        starts_section = SECTION.match(stripped) is not None
+        entry = (
+            re.match(r"[-*] |\d+\. |[\w*.`, ]{1,40}: ", stripped) if section or stripped[:2] in ("- ", "* ") else None
+        )
+        if not stripped or starts_section or entry:
+            if block:
+                yield start, " ".join(block)
+            block, start = [], number
+            section = starts_section or (section and line.startswith(" "))
+            stripped = "" if starts_section else stripped.removeprefix(entry[0] if entry else "")
+        if stripped and (section or not line.startswith("    ")):
+            start = start if block else number
+            block.append(stripped)
+
+
+def in_docstring(node: ast.AST) -> Iterator[Fault]:
+    """Yield the faults of the docstring of a module, class or function."""
+    if not isinstance(
+        node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+    ) or not ast.get_docstring(node):
+        return
+    text, line = ast.get_docstring(node) or "", node.body[0].lineno
+    head = text.split("\n\n")[0]
+    first, second = (*re.sub(r"[.,:;]", " ", head).split(), "", "")[:2]
+    name = first.lower()
+    if isinstance(node, ast.ClassDef):
+        good = first in ("A", "An", "The")
+    elif isinstance(node, ast.Module):
+        good = True
+    elif any(re.search(r"property$|\.setter$", ast.unparse(decorator)) for decorator in node.decorator_list):
+        good = not NO_NOUNS.fullmatch(name)
+    else:
+        ending = re.search(r"(?:s|ing|ed)$", name) and not re.search(rf"(?:{ENDS_LIKE_A_VERB.pattern})$", name)
+        good = (
+            bool(re.fullmatch(r"[A-Z][a-z-]+", first))
+            and not NO_VERBS.fullmatch(name)
+            and not ending
+            and second != "of"
+        )
+    if not good:
+        yield line, "head", head.splitlines()[0]
+    if "?" in re.sub(r"`[^`]*`", "", head):
+        yield line, "question", head.splitlines()[0]
+    yield from in_prose(docstring_blocks(text, line))
+
+
+def in_python(source: str) -> Iterator[Fault]:
+    """Yield the faults of the docstrings and comments of a module, and the banned phrases of its other strings."""
+    blocks: list[Block] = []
+    previous = -1
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT and not DIRECTIVE.match(token.string):
+            (line, column), text = token.start, token.string.lstrip("#").strip()
+            if token.line[:column].strip():
+                if len(words(text)) > MOST_WORDS_BEHIND_CODE:
+                    yield line, "trailing", text
+                blocks.append((line, text))
+            elif line == previous + 1 and text:
+                blocks[-1] = (blocks[-1][0], f"{blocks[-1][1]} {text}")
+                previous = line
+            else:
+                blocks.append((line, text))
+                previous = line if text else -1
+    yield from in_prose(blocks)
+    documented: set[int] = set()
+    for node in ast.walk(ast.parse(source)):
+        yield from in_docstring(node)
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            documented.add(id(node.value))
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in documented:
+            yield from ((node.lineno, "phrase", match[0]) for match in BANNED.finditer(node.value))
+
+
+def in_markdown(source: str) -> Iterator[Fault]:
+    """Yield the faults of a page; code, tables, headings and HTML are left out."""
+    blocks: list[Block] = []
+    fenced = in_list = False
+    fresh = True
+    for number, line in enumerate(source.splitlines(), 1):
+        stripped = line.strip()
+        fenced ^= stripped.startswith("```")
+        item = re.match(r"(?:[-*]|\d+\.) ", stripped)
+        in_list = bool(item) or (in_list and (not stripped or line.startswith("  ")))
+        if (
+            fenced
+            or not stripped
+            or re.match(r"[|#<`]{1}(?:[|#<`]| |!)", stripped)
+            or (line.startswith("    ") and not in_list)
+        ):
+            fresh = True
+        elif item or fresh:
+            blocks.append((number, stripped.removeprefix(item[0] if item else "")))
+            fresh = False
+        else:
+            blocks[-1] = (blocks[-1][0], f"{blocks[-1][1]} {stripped}")
+    yield from in_prose(blocks)
+
+
+def faults(path: Path) -> list[Fault]:
+    """Return the faults of one file, by line."""
+    return sorted((in_python if path.suffix == ".py" else in_markdown)(path.read_text()))
+
+
+def files(path: Path) -> list[Path]:
+    """Return the files below a path that the rule is for."""
+    return [path] if path.is_file() else sorted(file for file in path.rglob("*.*") if file.suffix in (".py", ".md"))
+
+
+def report(paths: Iterable[Path]) -> Iterator[str]:
+    """Yield a line for each fault below these paths."""
+    for file in (file for path in paths for file in files(path)):
+        for line, rule, text in faults(file):
+            yield f"{file.relative_to(ROOT) if file.is_relative_to(ROOT) else file}:{line}: {rule}: {text}"
+
+
+ROOMS = sorted(
+    ["README.md", "CHANGELOG.md", "docs", "scripts", "bench", "fuzz"]
+    + [str(path.relative_to(ROOT)) for path in (ROOT / "src/dimse").iterdir() if any(files(path))]
+)
+
+
+@pytest.mark.parametrize("room", [room for room in ROOMS if room not in NOT_YET])
+def test_a_room_is_in_plain_english(room: str) -> None:
+    assert "\n".join(report([ROOT / room])) == ""
+
+
+def test_the_rooms_that_are_not_yet_done_exist() -> None:
+    assert NOT_YET - set(ROOMS) == set()
+
+
+if __name__ == "__main__":
+    lines = list(report([Path(argument).resolve() for argument in sys.argv[1:]] or [ROOT / room for room in ROOMS]))
+    print(*lines, sep="\n")
+    print(
+        *(
+            f"{count:5} {rule}"
+            for rule, count in Counter(re.split(r": | \(", line, maxsplit=2)[1] for line in lines).items()
+        ),
+        sep="\n",
+    )
