@@ -71,15 +71,15 @@ NO_VERBS = re.compile(
 ENDS_LIKE_A_VERB = re.compile(r"ss|bring|ping|ring|feed|need|seed|speed|embed|shed|proceed|exceed|focus")
 NO_NOUNS = re.compile("as|how|if|return|what|when|where|whether|which|who|whose|why")
 BANNED = re.compile(
-    r"""\b(?:(?:is|are|was|were|being)\ none\b(?!\ of) | who\ (?:waits?|has|sends?|calls?|reads?|wants?|stores?|finds?|knows?)\b
-    | somebody | anybody | nobody | nobody's | befalls? | befell | 's\ affair | affairs?\ of | that\ one | those\ ones?\b
-    | used\ to\ be | of\ its\ own\ accord | lets?\ go\b | parts?\ from\ us | hereupon | thereby | whereby | wherefrom
-    | is\ to\ say\ why | be\ it\b | comes\ to\ nothing | is\ no\ news )""",
+    r"""\b(?:(?:is|are|was|were|being)\ none\b(?!\ of)
+    | (?:of|to|for|by|that|but|from|with|than|while)\ who\b | (?:(?<=[.:;]\ )|^)who\ (?:(?:is|has|wants?|waits?|sends?)\b)
+    | somebody | anybody | nobody | befalls? | befell | 's\ affair | affairs?\ of | that\ one | those\ ones?
+    | of\ its\ own\ accord | lets?\ go | parts?\ from\ us | hereupon | thereby | whereby | is\ no\ news)\b""",
     re.IGNORECASE | re.VERBOSE,
 )
 DIRECTIVE = re.compile(r"#\s*(?:type:|noqa|pragma|fmt:|mypy:|!|ruff:)")
 SECTION = re.compile(r"(?:Args|Arguments|Attributes|Raises|Returns|Yields|Rules|Keyword Args|Fields):$")
-SENTENCE_END = re.compile(r"(?<=[.!?])[\"')\]*]*\s+(?=[\"'(\[*`A-Z])|(?<=[.!?][)\"])\s+(?=[A-Z`])")
+SENTENCE_END = re.compile(r"(?<!\b[ei]\.[eg])(?<!\betc)(?<!\bvs)(?<!\.)[.!?][\"')\]*]*\s+")
 Fault = tuple[int, str, str]
 Block = tuple[int, str]
 

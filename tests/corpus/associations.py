@@ -182,7 +182,7 @@ def sub_items() -> Iterator[Case]:
 
 
 def tolerated() -> Iterator[Case]:
-    """C13: the table of docs/design.md, field by field.
+    """C13: the table of docs/tolerance.md, field by field.
 
     The answers here are those of another acceptor and requestor, to which every AE title is one and which want an identity.
     """

@@ -14,7 +14,7 @@ What holds for each of them (`test_corpus.py`):
 - It takes less than a second of CPU time, and of memory no more than a few times the bytes that arrived.
 - C12: whole, byte by byte and cut at random places it has the same indications, state and faults.
 
-What of a peer's faults is tolerated in an association request or its answer is C13: the table of docs/design.md.
+What of a peer's faults is tolerated in an association request or its answer is C13: the table of docs/tolerance.md.
 
 Whether a presentation context was accepted is for `dimse.association` to say, which is tested with real connections. Names and log
 lines (C11) are in tests/archive/test_names.py and tests/logs/test_logs.py.

@@ -1,6 +1,6 @@
 """What a peer may say wrong in an A-ASSOCIATE-RQ or -AC, field by field: what is tolerated, how it reads, and what is refused.
 
-`FAULTS` is the table. docs/design.md shows it (`python -m tests.upper_layer.tolerance` prints it), `test_tolerance.py` tests each
+`FAULTS` is the table. docs/tolerance.md shows it (`python -m tests.upper_layer.tolerance` prints it), `test_tolerance.py` tests each
 row, `tests/corpus` has its bytes among its cases, and `tests/test_tolerance.py` sends them to a server and to a requestor.
 
 A fault that is tolerated reads like other bytes, `like`, that have no fault, and is told in a line. One that is not is answered.
@@ -464,7 +464,7 @@ FAULTS: tuple[Fault, ...] = (
 
 
 def rows() -> Iterator[str]:
-    """The lines of the table in docs/design.md."""
+    """The lines of the table in docs/tolerance.md."""
     yield "| field | in | tolerated: how it reads | not tolerated: the answer |"
     yield "|---|---|---|---|"
     fields = dict.fromkeys(fault.part for fault in FAULTS)

@@ -1,7 +1,7 @@
 """What two AEs agree on when an association is made (PS3.8 7.1, PS3.7 Annex D): pure functions, one side each.
 
 The requestor builds its A-ASSOCIATE-RQ with `propose` and reads the answer with `conclude`; the acceptor does both with `answer`.
-What a peer says wrong in one place is tolerated as docs/design.md has it, and noted in `Negotiated.oddities`.
+What a peer says wrong in one place is tolerated as docs/tolerance.md has it, and noted in `Negotiated.oddities`.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ P-DATA-TF, which moves everything else, is in `pdata`. UIDs, AE titles and names
 character a byte (Latin-1), without padding: data, never to be trusted. Which values are acceptable is for `negotiation`
 to say; here is only what can be read.
 
-The declarations say too what is tolerated of a peer, item by item. The rule and the whole table are in docs/design.md.
+The declarations say too what is tolerated of a peer, item by item. The rule and the whole table are in docs/tolerance.md.
 """
 
 from __future__ import annotations

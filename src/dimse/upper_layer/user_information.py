@@ -1,6 +1,6 @@
 """The user information of a peer (PS3.7 D.3.3): which item counts where one is missing, repeated or contradicted.
 
-What holds then is in docs/design.md, item by item. Each function adds what it tolerated to `Oddities`.
+What holds then is in docs/tolerance.md, item by item. Each function adds what it tolerated to `Oddities`.
 """
 
 from __future__ import annotations
