@@ -71,7 +71,7 @@ NO_VERBS = re.compile(
 ENDS_LIKE_A_VERB = re.compile(r"ss|bring|ping|ring|feed|need|seed|speed|embed|shed|proceed|exceed|focus")
 NO_NOUNS = re.compile("as|how|if|return|what|when|where|whether|which|who|whose|why")
 BANNED = re.compile(
-    r"""\b(?:(?:is|are|was|were|being)\ none\b(?!\ of)
+    r"""\b(?:(?<!there\ )(?:is|are|was|were|being)\ none\b(?!\ of)
     | (?:of|to|for|by|that|but|from|with|than|while)\ who\b | (?:(?<=[.:;]\ )|^)who\ (?:(?:is|has|wants?|waits?|sends?)\b)
     | somebody | anybody | nobody | befalls? | befell | 's\ affair | affairs?\ of | that\ one | those\ ones?
     | of\ its\ own\ accord | lets?\ go | parts?\ from\ us | hereupon | thereby | whereby | is\ no\ news)\b""",
