@@ -211,7 +211,7 @@ class Association:
 
     @property
     def identity_response(self) -> bytes | None:
-        """The peer's response to our user identity: a ticket, assertion or token, empty for a user name; None without a response."""
+        """The peer's response to our user identity: a ticket, assertion or token, or empty for a user name; None without one."""
         return self._association.identity_response
 
     @property

@@ -1,7 +1,7 @@
 """The exceptions of dimse, in one tree.
 
-A missing association is an exception, `AssociationError`; a DIMSE status is a value (`dimse.Status`). An error describes what happened,
-names the peer or file, and is chained to its cause.
+A missing association is an exception, `AssociationError`; a DIMSE status is a value (`dimse.Status`). An error describes what
+happened, names the peer or file, and is chained to its cause.
 """
 
 from __future__ import annotations

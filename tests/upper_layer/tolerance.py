@@ -1,7 +1,7 @@
 """What a peer may say wrong in an A-ASSOCIATE-RQ or -AC, field by field: what is tolerated, how it reads, and what is refused.
 
-`FAULTS` is the table. docs/tolerance.md shows it (`python -m tests.upper_layer.tolerance` prints it), `test_tolerance.py` tests each
-row, `tests/corpus` has its bytes among its cases, and `tests/test_tolerance.py` sends them to a server and to a requestor.
+`FAULTS` is the table. `python -m tests.upper_layer.tolerance` prints it, and docs/tolerance.md shows it. `test_tolerance.py` tests
+each row. `tests/corpus` has its bytes among its cases, and `tests/test_tolerance.py` sends them to a server and to a requestor.
 
 A fault that is tolerated reads like other bytes, `like`, that have no fault, and is told in a line. One that is not is answered.
 """
