@@ -34,7 +34,6 @@ NOT_YET = {
     "src/dimse/archive",
     "src/dimse/association",
     "src/dimse/audit",
-    "src/dimse/data_set",
     "src/dimse/instances",
     "src/dimse/sending",
     "src/dimse/services",

@@ -133,5 +133,5 @@ def test_a_status_has_16_bits(code: int) -> None:
 
 
 def test_a_service_must_be_known() -> None:
-    with pytest.raises(ValueError, match="'print' is none of general, verification"):
+    with pytest.raises(ValueError, match="'print' is not one of general, verification"):
         Status(0, service="print")
