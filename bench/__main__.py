@@ -42,7 +42,7 @@ def main() -> int:
     results.write(options.json)
     print(f"Every run is kept in {options.json}.\n")
     report.print_tables(results)
-    return 1 if results.amiss() else 0
+    return 1 if results.not_counted() else 0
 
 
 def read_options() -> argparse.Namespace:
@@ -115,8 +115,8 @@ def run_pairs(results: Results, name: str, pairs: Sequence[Pair], runs: int) -> 
             fail(results, f"{name}, {pair.name}, round {turn}", why)
             return
         results.runs.append(run)
-        amiss = "" if run.complete else "  NOT COUNTED: not all arrived"
-        print(f"{name}, round {turn}: {run.seconds:8.3f} s  {pair.name}{amiss}", flush=True)
+        note = "" if run.complete else "  NOT COUNTED: not all arrived"
+        print(f"{name}, round {turn}: {run.seconds:8.3f} s  {pair.name}{note}", flush=True)
 
     in_turn(pairs, lambda pair: min(runs, pair.group.runs or runs), one)
 

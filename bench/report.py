@@ -149,7 +149,7 @@ def print_tables(results: Results) -> None:
         for number, row in enumerate(table.rows):
             printed.add_row(*row, style="bold red" if number in table.bad else None)
         console.print(printed)
-    for line in results.amiss():
+    for line in results.not_counted():
         console.print(f"NOT COUNTED: {line}", style="bold red")
 
 
@@ -178,7 +178,7 @@ def markdown(results: Results) -> Iterator[str]:
         for number, row in enumerate(table.rows):
             yield row_of([f"**{cell}**" if cell and number in table.bad else cell for cell in row])
         yield ""
-    yield from (f"- **Not counted:** {line}" for line in results.amiss())
+    yield from (f"- **Not counted:** {line}" for line in results.not_counted())
 
 
 def row_of(cells: Iterable[str]) -> str:

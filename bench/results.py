@@ -110,7 +110,7 @@ class Results:
         """Return the runs that count: complete, and after the warm-up."""
         return [run for run in self.runs if (run.work, run.pair) == (work, pair) and run.round and run.complete]
 
-    def amiss(self) -> list[str]:
+    def not_counted(self) -> list[str]:
         """Return a line for each run in which not everything arrived, and for each measurement that failed."""
         said = (
             f"{run.work}, {run.pair}, round {run.round}: {run.arrived:,} of {run.sent:,} objects arrived"
