@@ -390,7 +390,12 @@ NESTED = explicit(0x00081140, "SQ", b"", length=0xFFFFFFFF) + implicit(0xFFFEE00
         (NESTED * 100, EXPLICIT, IMPLICIT, "nested more than 64 deep"),
         (NESTED * 5, EXPLICIT, IMPLICIT, "ends early"),
         (explicit(0x00080060, "CS", b"OT") + explicit(0x00080060, "CS", b"CT"), EXPLICIT, IMPLICIT, "twice"),
-        (explicit(0x00420011, "OB", b"", length=0xFFFFFFFF), EXPLICIT, IMPLICIT, "undefined length and is not a sequence"),
+        (
+            explicit(0x00420011, "OB", b"", length=0xFFFFFFFF),
+            EXPLICIT,
+            IMPLICIT,
+            "undefined length and is not a sequence",
+        ),
         (explicit(0x7FE00010, "OB", b"", length=0xFFFFFFFF), EXPLICIT, IMPLICIT, "ends early"),
         (explicit(0x00181020, "OW", b"\1\2\3"), EXPLICIT, BIG, "not a whole number of OW values"),
         (b"\0\x08\0\x60\0\0\0\2OT", BIG, EXPLICIT, "where its VR should stand"),

@@ -93,7 +93,7 @@ class Steps:
         mislabelled: True if the given transfer syntax has another encoding.
         encapsulated: True if the pixel data is encapsulated.
         native: True if pixel data was searched for, and is present and not encapsulated.
-        mixed, left_out: See `Amiss`.
+        mixed, left_out: See `EncodingFaults`.
         front: The offset before which elements of group 0002 are left out, if no UID precedes them.
     """
 

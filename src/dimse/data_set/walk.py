@@ -40,8 +40,8 @@ __all__ = [
     "MAXIMUM_NESTING",
     "UIDS_WITHIN",
     "WINDOW",
-    "Amiss",
     "CutShort",
+    "EncodingFaults",
     "MalformedDataSet",
     "NestedTooDeep",
     "Outline",
@@ -63,7 +63,7 @@ _OUTLINED_IN_COMPRESSED = _OUTLINED | {PIXEL_DATA}
 
 
 @value
-class Amiss:
+class EncodingFaults:
     """The faults in the encoding of a data set that are no reason to refuse it.
 
     Attributes:
@@ -91,7 +91,7 @@ class Outline:
         end: The offset at which the data set ends, less than the given end if zero bytes of padding follow.
         warnings: Faults that are no reason to refuse it, one line each.
         series_instance_uid: (0020,000E); None if it is missing or empty.
-        amiss: The faults of its encoding; None if there are none.
+        faults: The faults of its encoding; None if there are none.
     """
 
     sop_class_uid: str | None
@@ -99,7 +99,7 @@ class Outline:
     end: int
     warnings: tuple[str, ...] = ()
     series_instance_uid: str | None = None
-    amiss: Amiss | None = None
+    faults: EncodingFaults | None = None
 
 
 def walk(read: Read, start: int, end: int, transfer_syntax: TransferSyntax | None, head: bytes = b"") -> Outline:
@@ -138,11 +138,11 @@ def walk(read: Read, start: int, end: int, transfer_syntax: TransferSyntax | Non
         limit, end = end, steps.run(start, end)
         if end < limit:
             _verify_pixel_data(Plain(read, end, head), start, end, steps)
-    amiss = None
+    faults = None
     is_other = steps.mislabelled or steps.native or deflated is not is_deflated
     if is_other or steps.mixed or steps.left_out:
         encoding = steps.syntax.uid if is_other else None
-        amiss = Amiss(encoding, steps.encapsulated or is_deflated, steps.mixed, steps.left_out)
+        faults = EncodingFaults(encoding, steps.encapsulated or is_deflated, steps.mixed, steps.left_out)
     if steps.encapsulated and transfer_syntax is not None and not (transfer_syntax.encapsulated or deflated):
         raise MalformedDataSet(f"its Pixel Data is compressed, which it may not be in {uids.name(transfer_syntax.uid)}")
     get, warnings = steps.values.get, tuple(steps.warnings.values())
@@ -152,7 +152,7 @@ def walk(read: Read, start: int, end: int, transfer_syntax: TransferSyntax | Non
         end,
         warnings,
         get(_SERIES_INSTANCE_UID) or None,
-        amiss,
+        faults,
     )
 
 
