@@ -17,13 +17,13 @@ settings.load_profile("dimse")
 
 @pytest.fixture(scope="session")
 def pydicom_files() -> files.PydicomFiles:
-    """Every Part 10 file that pydicom ships: what can be sent, and what is refused, repeated or a DICOMDIR."""
+    """Return every Part 10 file that pydicom ships, sorted into those that can be sent and the others."""
     return files.pydicom_files()
 
 
 @pytest.fixture(autouse=True)
 def logging_as_it_was() -> Iterator[None]:
-    """A tool that runs within the test's process sets the log up for its process."""
+    """Restore the log set-up after a test, because a tool in the test's process sets up the log of the process."""
     loggers = logging.getLogger("dimse"), logging.getLogger("dimse.notices")
     before = [(logger.level, list(logger.handlers), list(logger.filters)) for logger in loggers]
     yield

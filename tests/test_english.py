@@ -192,8 +192,12 @@ def faults(path: Path) -> list[Fault]:
 
 
 def files(path: Path) -> list[Path]:
-    """Return the files below a path that the rule is for."""
-    return [path] if path.is_file() else sorted(file for file in path.rglob("*.*") if file.suffix in (".py", ".md"))
+    """Return the files below a path that the rule is for. Modules of tests follow as they are touched."""
+    if path.is_file():
+        return [path]
+    return sorted(
+        file for file in path.rglob("[!.]*.*") if file.suffix in (".py", ".md") and not file.name.startswith("test_")
+    )
 
 
 def report(paths: Iterable[Path]) -> Iterator[str]:
@@ -204,7 +208,7 @@ def report(paths: Iterable[Path]) -> Iterator[str]:
 
 
 ROOMS = sorted(
-    ["README.md", "CHANGELOG.md", "docs", "scripts", "bench", "fuzz"]
+    ["README.md", "CHANGELOG.md", "docs", "scripts", "bench", "fuzz", "tests"]
     + [str(path.relative_to(ROOT)) for path in (ROOT / "src/dimse").iterdir() if any(files(path))]
 )
 
