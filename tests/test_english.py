@@ -51,7 +51,7 @@ NO_VERBS = re.compile(
     re.VERBOSE,
 )
 ENDS_LIKE_A_VERB = re.compile(r"ss|bring|ping|ring|feed|need|seed|speed|embed|shed|proceed|exceed|focus")
-NO_NOUNS = re.compile("as|how|if|return|what|when|where|whether|which|who|whose|why")
+NO_NOUNS = re.compile("as|from|how|if|its|of|over|return|what|when|where|whether|which|who|whose|why")
 BANNED = re.compile(
     r"""\b(?:(?<!there\ )(?:is|are|was|were|being)\ (?-i:none)\b(?!\ of)
     | (?:of|to|for|by|that|but|from|with|than|while)\ who\b | (?:(?<=[.:;]\ )|^)who\ (?:(?:is|has|wants?|waits?|sends?)\b)

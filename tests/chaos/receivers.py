@@ -85,7 +85,7 @@ def dcmqrscp(folder: Path) -> Iterator[Receiver]:
 
 @contextmanager
 def orthanc(folder: Path) -> Iterator[Receiver]:
-    """Orthanc, which keeps an instance that it has when that comes again, as it does unless it is told otherwise."""
+    """Run Orthanc, which by default keeps its first copy of an instance that arrives again."""
     with peers.orthanc_scp(folder / "orthanc", OverwriteInstances=False) as scp:
         yield Receiver(scp.port, "ORTHANC", scp.process, lambda: peers.orthanc_files(scp.ports[1]))
 

@@ -82,7 +82,7 @@ def _fragments() -> Iterator[Case]:
 
 
 def _numbers() -> Iterator[Case]:
-    """Empty PDVs and PDVs of a byte, as many as may be and one more; PDUs that end within a PDV's header."""
+    """Yield empty PDVs and PDVs of a byte, up to the limit and one more, and PDUs that end within a PDV's header."""
     for count in (1, 2, MAX_EMPTY_PDVS - 1, MAX_EMPTY_PDVS, MAX_EMPTY_PDVS + 1, 500):
         empty = (STORE_ON, 0, b"")
         for name, data in (("in a PDU", p_data(*[empty] * count)), ("a PDU each", pdus(*[empty] * count))):

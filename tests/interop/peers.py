@@ -54,7 +54,7 @@ class StorageSCP:
 
     @property
     def port(self) -> int:
-        """Its DICOM port."""
+        """The DICOM port."""
         return self.ports[0]
 
     @property
@@ -330,11 +330,11 @@ def pynetdicom_script(name: str, folder: Path, *arguments: str) -> Iterator[Stor
 
 @contextmanager
 def orthanc_scp(folder: Path, **configuration: object) -> Iterator[StorageSCP]:
-    """Orthanc, which takes every transfer syntax and SOP class from everyone.
+    """Run Orthanc, which accepts every transfer syntax and SOP class from everyone.
 
     Args:
-        folder: Where it keeps its data base, and writes its configuration.
-        configuration: Further entries of its configuration, or others for those given here.
+        folder: The folder of its database and its configuration.
+        configuration: Further entries of its configuration, which also override those given here.
     """
     program, path = orthanc(), folder / "orthanc.json"
 

@@ -42,7 +42,7 @@ class Identity:
 
     @property
     def sha256(self) -> str:
-        """Of the certificate, as openssl says it: with colons."""
+        """The fingerprint of the certificate, with colons as openssl prints it."""
         certificate = x509.load_pem_x509_certificate(Path(self.certificate).read_bytes())
         return certificate.fingerprint(hashes.SHA256()).hex(":").upper()
 

@@ -153,7 +153,7 @@ class Requestor:
 
     @property
     def request(self) -> bytes:
-        """Its A-ASSOCIATE-RQ."""
+        """The A-ASSOCIATE-RQ of the peer."""
         context = (
             b"\1\0\0\0"
             + peer.item(0x30, self._abstract_syntax.encode())

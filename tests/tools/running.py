@@ -138,7 +138,7 @@ class Request:
 
     @property
     def maximum_length(self) -> int:
-        """From the user information (PS3.8 D.1)."""
+        """The maximum length in the user information (PS3.8 D.1)."""
         information = dict(scp.items(self.body[68:]))[0x50]
         return int(struct.unpack(">I", dict(scp.items(information))[0x51])[0])
 
@@ -278,7 +278,7 @@ class Receiver:
 
     @property
     def associations(self) -> int:
-        """Over how many associations it came."""
+        """The number of associations over which the instances arrived."""
         return len({stored.association for stored in self.stored})
 
     def storescu(self, *arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
@@ -376,12 +376,12 @@ class Instance:
 
 
 def pixel_data(size: int) -> bytes:
-    """Pixel Data (7FE0,0010) of so many bytes."""
+    """Return Pixel Data (7FE0,0010) of this size in bytes."""
     return element(0x7FE0, 0x0010, "OB", bytes(size))
 
 
 def fragments(*content: bytes) -> bytes:
-    """Pixel Data (7FE0,0010) of these fragments, with an empty Basic Offset Table (PS3.5 A.4)."""
+    """Return Pixel Data (7FE0,0010) of these fragments, with an empty Basic Offset Table (PS3.5 A.4)."""
     items = b"".join(struct.pack("<HHI", 0xFFFE, 0xE000, len(one)) + one for one in (b"", *content))
     header = struct.pack("<HH2sHI", 0x7FE0, 0x0010, b"OB", 0, 0xFFFFFFFF)
     return header + items + struct.pack("<HHI", 0xFFFE, 0xE0DD, 0)
