@@ -50,7 +50,7 @@ NO_VERBS = re.compile(
     | until | what | when | where | whether | which | while | who | whom | whose | why | with | within | without""",
     re.VERBOSE,
 )
-ENDS_LIKE_A_VERB = re.compile(r"ss|bring|ping|ring|feed|need|seed|speed|embed|shed|proceed|exceed|focus")
+VERBS_WITH_SUCH_ENDINGS = re.compile("(?:ss|bring|ping|ring|feed|need|seed|speed|embed|shed|proceed|exceed|focus)$")
 NO_NOUNS = re.compile("as|from|how|if|its|of|over|return|what|when|where|whether|which|who|whose|why")
 BANNED = re.compile(
     r"""\b(?:(?<!there\ )(?:is|are|was|were|being)\ (?-i:none)\b(?!\ of)
@@ -64,6 +64,7 @@ SECTION = re.compile(r"(?:Args|Arguments|Attributes|Raises|Returns|Yields|Rules|
 SENTENCE_END = re.compile(r"(?<!\b[ei]\.[eg])(?<!\betc)(?<!\bvs)(?<!\.)[.!?][\"')\]*]*\s+")
 Fault = tuple[int, str, str]
 Block = tuple[int, str]
+Documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def words(text: str) -> list[str]:
@@ -103,61 +104,65 @@ def docstring_blocks(text: str, first: int) -> Iterator[Block]:
             block.append(stripped)
 
 
-def in_docstring(node: ast.AST) -> Iterator[Fault]:
-    """Yield the faults of the docstring of a module, class or function."""
-    if not isinstance(
-        node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
-    ) or not ast.get_docstring(node):
-        return
-    text, line = ast.get_docstring(node) or "", node.body[0].lineno
-    head = text.split("\n\n")[0]
+def begins_well(node: Documented, head: str) -> bool:
+    """Return True if the head of a docstring begins as the rule for its kind says."""
     first, second = (*re.sub(r"[.,:;]", " ", head).split(), "", "")[:2]
     name = first.lower()
     if isinstance(node, ast.ClassDef):
-        good = first in ("A", "An", "The")
-    elif isinstance(node, ast.Module):
-        good = True
-    elif any(re.search(r"property$|\.setter$", ast.unparse(decorator)) for decorator in node.decorator_list):
-        good = not NO_NOUNS.fullmatch(name)
-    else:
-        ending = re.search(r"(?:s|ing|ed)$", name) and not re.search(rf"(?:{ENDS_LIKE_A_VERB.pattern})$", name)
-        good = (
-            bool(re.fullmatch(r"[A-Z][a-z-]+", first))
-            and not NO_VERBS.fullmatch(name)
-            and not ending
-            and second != "of"
-        )
-    if not good:
-        yield line, "head", head.splitlines()[0]
-    if "?" in re.sub(r"`[^`]*`", "", head):
-        yield line, "question", head.splitlines()[0]
-    yield from in_prose(docstring_blocks(text, line))
+        return first in ("A", "An", "The")
+    if isinstance(node, ast.Module):
+        return True
+    if any(re.search(r"property$|\.setter$", ast.unparse(decorator)) for decorator in node.decorator_list):
+        return not NO_NOUNS.fullmatch(name)
+    if NO_VERBS.fullmatch(name) or second == "of" or not re.fullmatch(r"[A-Z][a-z-]+", first):
+        return False
+    return not re.search("(?:s|ing|ed)$", name) or bool(VERBS_WITH_SUCH_ENDINGS.search(name))
+
+
+def in_docstring(node: Documented) -> Iterator[Fault]:
+    """Yield the faults of the docstring of a module, class or function."""
+    if text := ast.get_docstring(node):
+        line, head = node.body[0].lineno, text.split("\n\n")[0]
+        if not begins_well(node, head):
+            yield line, "head", head.splitlines()[0]
+        if "?" in re.sub(r"`[^`]*`", "", head):
+            yield line, "question", head.splitlines()[0]
+        yield from in_prose(docstring_blocks(text, line))
+
+
+def in_comments(source: str) -> Iterator[Fault]:
+    """Yield the faults of the comments of a module; lines that follow each other are one text."""
+    blocks: list[Block] = []
+    previous = -1
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type != tokenize.COMMENT or DIRECTIVE.match(token.string):
+            continue
+        (line, column), text = token.start, token.string.lstrip("#").strip()
+        behind_code = bool(token.line[:column].strip())
+        if behind_code and len(words(text)) > MOST_WORDS_BEHIND_CODE:
+            yield line, "trailing", text
+        if line == previous + 1 and text and not behind_code:
+            blocks[-1] = (blocks[-1][0], f"{blocks[-1][1]} {text}")
+        else:
+            blocks.append((line, text))
+        previous = line if text and not behind_code else -1
+    yield from in_prose(blocks)
 
 
 def in_python(source: str) -> Iterator[Fault]:
     """Yield the faults of the docstrings and comments of a module, and the banned phrases of its other strings."""
-    blocks: list[Block] = []
-    previous = -1
-    for token in tokenize.generate_tokens(io.StringIO(source).readline):
-        if token.type == tokenize.COMMENT and not DIRECTIVE.match(token.string):
-            (line, column), text = token.start, token.string.lstrip("#").strip()
-            if token.line[:column].strip():
-                if len(words(text)) > MOST_WORDS_BEHIND_CODE:
-                    yield line, "trailing", text
-                blocks.append((line, text))
-            elif line == previous + 1 and text:
-                blocks[-1] = (blocks[-1][0], f"{blocks[-1][1]} {text}")
-                previous = line
-            else:
-                blocks.append((line, text))
-                previous = line if text else -1
-    yield from in_prose(blocks)
-    documented: set[int] = set()
+    yield from in_comments(source)
+    docstrings: set[int] = set()
+    prose: set[int] = set()
     for node in ast.walk(ast.parse(source)):
-        yield from in_docstring(node)
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
-            documented.add(id(node.value))
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in documented:
+        if isinstance(node, Documented):
+            yield from in_docstring(node)
+            docstrings.add(id(node.body[0]) if node.body else 0)
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            prose.add(id(node.value))
+            if id(node) not in docstrings:
+                yield from in_prose([(node.lineno, node.value.value.split("\n\n")[0])])
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in prose:
             yield from ((node.lineno, "phrase", match[0]) for match in BANNED.finditer(node.value))
 
 
@@ -223,12 +228,7 @@ def test_the_rooms_that_are_not_yet_done_exist() -> None:
 
 
 if __name__ == "__main__":
-    lines = list(report([Path(argument).resolve() for argument in sys.argv[1:]] or [ROOT / room for room in ROOMS]))
-    print(*lines, sep="\n")
-    print(
-        *(
-            f"{count:5} {rule}"
-            for rule, count in Counter(re.split(r": | \(", line, maxsplit=2)[1] for line in lines).items()
-        ),
-        sep="\n",
-    )
+    found = list(report([Path(argument).resolve() for argument in sys.argv[1:]] or [ROOT / room for room in ROOMS]))
+    print(*found, sep="\n")
+    for rule, count in Counter(re.split(r": | \(", line, maxsplit=2)[1] for line in found).items():
+        print(f"{count:5} {rule}")
