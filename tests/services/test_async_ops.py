@@ -47,6 +47,8 @@ from tests.drivers import (
 )
 from tests.faulty_peer import Connection, FaultyPeer, Message, item
 
+pytestmark = pytest.mark.usefixtures("brief_linger")
+
 UNLIMITED = 0
 
 

@@ -221,6 +221,7 @@ def test_an_idle_association_is_aborted_at_the_deadline(face: Face) -> None:
         association.serve()
 
 
+@pytest.mark.usefixtures("brief_linger")
 @on_both_faces
 @pytest.mark.parametrize(
     "data",
@@ -546,6 +547,7 @@ def test_a_stalled_handshake_holds_up_nobody(face: Face) -> None:
             assert association.echo() == 0
 
 
+@pytest.mark.usefixtures("brief_linger")
 @on_both_faces
 def test_a_failure_is_one_line_with_the_peers_address(face: Face, caplog: pytest.LogCaptureFixture) -> None:
     with serving(face) as port:
