@@ -22,6 +22,9 @@ settings.register_profile(
 )
 settings.load_profile("dimse")
 
+# Without the files that Python compiles, each of several hundred commands would compile the package anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 
 @pytest.hookimpl(tryfirst=True)  # before pytest chooses tests by their marks
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -293,6 +293,7 @@ def nonsense(scu: HostileSCU) -> None:
     assert scu.answers() == ["A-ABORT 2/1"]
 
 
+@pytest.mark.sample("*-keep-both-the same-*")
 @on_both_faces
 @pytest.mark.parametrize("again", [KEPT, OTHER], ids=["the same", "another"])
 @pytest.mark.parametrize("policy", ["keep-both", "replace", "reject"])

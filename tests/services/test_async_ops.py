@@ -336,6 +336,7 @@ def abort(connection: Connection, messages: list[Message]) -> None:
     connection.close()
 
 
+@pytest.mark.sample("abort-*", "RST-*", "release-*", "silence-*")
 @on_each_driver
 @pytest.mark.parametrize(
     ("end", "error"),

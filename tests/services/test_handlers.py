@@ -222,7 +222,7 @@ print("the end")
 """
 
 
-@pytest.mark.sample("threads")
+@pytest.mark.thorough
 @on_both_faces
 def test_a_process_ends_though_a_handler_never_does(face: Face) -> None:
     done = subprocess.run(

@@ -340,6 +340,7 @@ async def send_all(driver: Driver, port: int, instances: list[Instance]) -> list
         return [outcome.status async for outcome in association.store_many(sources)]
 
 
+@pytest.mark.sample("blocking-threads", "asyncio-asyncio")
 @on_both_faces
 @with_each_driver
 def test_many_associations_at_once_keep_everything_apart(driver: Driver, face: Face, tmp_path: Path) -> None:
@@ -516,6 +517,7 @@ def test_on_a_loop_serve_forever_ends_with_its_task() -> None:
 # --- TLS ---
 
 
+@pytest.mark.sample("blocking-threads", "asyncio-asyncio")
 @on_both_faces
 @on_each_driver
 async def test_an_association_over_tls(driver: Driver, face: Face, tmp_path: Path) -> None:

@@ -130,6 +130,7 @@ def test_they_leave_nothing(face: Face) -> None:
 # --- how long they may stay ---
 
 
+@pytest.mark.sample("nothing-threads", "half a request-*")
 @on_both_faces
 @pytest.mark.parametrize("says", ["nothing", "a byte", "half a request"])
 def test_artim_closes_who_does_not_ask(face: Face, says: str) -> None:

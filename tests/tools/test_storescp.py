@@ -446,6 +446,7 @@ def pending(exit_status: int) -> list[list[str]]:
     return [re.split(r"  +", line) for line in done.stdout.splitlines()[1:]]
 
 
+@pytest.mark.thorough
 def test_a_program_that_fails_for_a_study_is_a_notice_and_the_study_waits(tmp_path: Path) -> None:
     Path("in").mkdir()
     assert pending(0) == []

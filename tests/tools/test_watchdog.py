@@ -213,7 +213,7 @@ def test_a_server_that_hangs_is_silent(what: str, workers: tuple[object, ...], m
         listener.process.kill()
 
 
-@pytest.mark.sample("the listening thread-one process")
+@pytest.mark.thorough
 @WORKERS
 @pytest.mark.parametrize("what", FAILURES)
 def test_a_server_that_fails_ends_its_tool(what: str, workers: tuple[object, ...], manager: Manager) -> None:
