@@ -58,7 +58,7 @@ def brief_linger(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def brief_delays(monkeypatch: pytest.MonkeyPatch) -> None:
     """Shorten the delay of the answer to an identity that was not verified."""
-    delays = tuple(BRIEF * number for number in range(1, len(places.DELAYS) + 1))
+    delays = tuple(BRIEF * number / 5 for number in range(1, len(places.DELAYS) + 1))
     monkeypatch.setattr(places, "DELAYS", delays)
     monkeypatch.setattr("dimse.serving.waiting_room.DELAYS", delays)
 

@@ -134,6 +134,7 @@ def test_a_window_that_cannot_be_said_is_refused(wrong: int) -> None:
         dimse.Server((LOOPBACK, 0), async_ops=wrong, limits=Limits(queued_requests=100_000))
 
 
+@pytest.mark.sample("blocking")
 @on_each_driver
 async def test_a_peer_that_does_not_know_of_windows_gets_one_request_at_a_time(driver: Driver, tmp_path: Path) -> None:
     def strict(connection: Connection) -> None:

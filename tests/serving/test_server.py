@@ -581,6 +581,7 @@ def test_a_handler_knows_its_association_only_by_its_request(face: Face) -> None
     assert isinstance(one._association, AsyncAssociation)
 
 
+@pytest.mark.usefixtures("brief_linger")
 @on_both_faces
 def test_at_the_end_what_is_under_way_is_answered_and_idle_associations_do_not_keep_it(face: Face) -> None:
     working, go_on = threading.Event(), threading.Event()

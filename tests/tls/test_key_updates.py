@@ -112,7 +112,7 @@ def test_key_updates_without_end_end_a_connection(
     assert len([line for line in caplog.messages if WITHOUT_DATA in line]) == 1
 
 
-@pytest.mark.sample("threads")
+@pytest.mark.thorough
 @on_both_faces
 def test_key_updates_between_data_hold_up_nobody(
     face: Face, server: dimse.TLS, client: dimse.TLS, tmp_path: Path
@@ -156,7 +156,7 @@ def test_records_without_end_in_a_handshake_end_it(
 # --- now and then ---
 
 
-@pytest.mark.sample("*-within a message")
+@pytest.mark.sample("threads-within a message")
 @steps
 @on_both_faces
 def test_a_key_update_now_and_then_puts_no_timeout_off(

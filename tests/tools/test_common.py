@@ -363,6 +363,7 @@ def test_a_deadline_ends_its_own_wait(tool: str, what: list[Path], option: str) 
     assert running.errors(process)[0] == line
 
 
+@pytest.mark.sample("storescu")
 def test_the_deadline_of_connecting(tool: str, what: list[Path]) -> None:
     with ExitStack() as stack:
         listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))

@@ -414,7 +414,7 @@ def test_a_program_does_not_hold_up_the_end_for_longer_than_it_may(tmp_path: Pat
         assert any("killed, as the end has come" in line for line in listener.end())
 
 
-@pytest.mark.sample("1")
+@pytest.mark.thorough
 @pytest.mark.parametrize("workers", [1, 3])
 def test_a_study_that_arrives_over_several_associations_is_told_of_once(tmp_path: Path, workers: int) -> None:
     study_of_others = element(0x0020, 0x000D, "UI", b"1.8")

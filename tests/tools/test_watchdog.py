@@ -91,7 +91,7 @@ def test_while_it_answers_the_manager_hears_it_often_enough(
         assert listener.end() == []
 
 
-@pytest.mark.sample("one process")
+@pytest.mark.thorough
 @WORKERS
 def test_an_instance_that_takes_its_time_is_no_reason_to_be_silent(
     workers: tuple[object, ...], manager: Manager, tmp_path: Path
