@@ -395,6 +395,7 @@ def sends_and_does_not_read(connection: Connection) -> None:
         connection.send(block)
 
 
+@pytest.mark.sample("stops_reading-*")
 @on_each_driver
 @pytest.mark.parametrize("behaviour", [stops_reading, sends_and_does_not_read], ids=lambda function: function.__name__)
 async def test_a_peer_that_does_not_read_is_given_up_at_the_deadline(
@@ -670,6 +671,7 @@ MIDST = [
 ]
 
 
+@pytest.mark.sample("A-ABORT-*", "unknown PDU-*")
 @on_each_driver
 @pytest.mark.parametrize(("last", "error", "words"), MIDST)
 async def test_what_the_peer_says_in_the_midst_of_a_long_message_is_seen_at_once(

@@ -221,6 +221,7 @@ def test_an_idle_association_is_aborted_at_the_deadline(face: Face) -> None:
         association.serve()
 
 
+@pytest.mark.usefixtures("brief_linger")
 @on_both_faces
 @pytest.mark.parametrize(
     "data",
@@ -339,6 +340,7 @@ async def send_all(driver: Driver, port: int, instances: list[Instance]) -> list
         return [outcome.status async for outcome in association.store_many(sources)]
 
 
+@pytest.mark.sample("blocking-threads", "asyncio-asyncio")
 @on_both_faces
 @with_each_driver
 def test_many_associations_at_once_keep_everything_apart(driver: Driver, face: Face, tmp_path: Path) -> None:
@@ -515,6 +517,7 @@ def test_on_a_loop_serve_forever_ends_with_its_task() -> None:
 # --- TLS ---
 
 
+@pytest.mark.sample("blocking-threads", "asyncio-asyncio")
 @on_both_faces
 @on_each_driver
 async def test_an_association_over_tls(driver: Driver, face: Face, tmp_path: Path) -> None:
@@ -546,6 +549,7 @@ def test_a_stalled_handshake_holds_up_nobody(face: Face) -> None:
             assert association.echo() == 0
 
 
+@pytest.mark.usefixtures("brief_linger")
 @on_both_faces
 def test_a_failure_is_one_line_with_the_peers_address(face: Face, caplog: pytest.LogCaptureFixture) -> None:
     with serving(face) as port:
@@ -577,6 +581,7 @@ def test_a_handler_knows_its_association_only_by_its_request(face: Face) -> None
     assert isinstance(one._association, AsyncAssociation)
 
 
+@pytest.mark.usefixtures("brief_linger")
 @on_both_faces
 def test_at_the_end_what_is_under_way_is_answered_and_idle_associations_do_not_keep_it(face: Face) -> None:
     working, go_on = threading.Event(), threading.Event()

@@ -337,10 +337,12 @@ def ratio_to(theirs: Sequence[str], right: Callable[[float], bool], cache: Path)
     return ratio
 
 
+@pytest.mark.thorough
 def test_echoscu_takes_at_most_two_and_a_half_times_as_long_as_dcmtks(tmp_path: Path) -> None:
     assert ratio_to([peers.dcmtk("echoscu")], lambda ratio: ratio <= 2.5, tmp_path) <= 2.5
 
 
+@pytest.mark.thorough
 def test_echoscu_is_at_least_four_times_as_fast_as_pynetdicoms(tmp_path: Path) -> None:
     theirs = [peers.pynetdicom(), "-m", "pynetdicom", "echoscu"]
     assert ratio_to(theirs, lambda ratio: ratio <= 0.25, tmp_path) <= 0.25
