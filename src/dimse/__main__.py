@@ -6,11 +6,11 @@ import atexit
 import gc
 import os
 import sys
+from typing import TYPE_CHECKING
 
 from dimse.tools import TOOLS
 from dimse.version import __version__
 
-TYPE_CHECKING = False  # not from `typing`: what is loaded before `command` stops the search for garbage takes longer
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import NoReturn
@@ -102,7 +102,7 @@ def command(work: Callable[[], int]) -> NoReturn:
             status = int(ended.code or 0)
             if isinstance(ended.__cause__, OSError):
                 _complain(ended.__cause__)
-        from _signal import SIG_IGN, SIGINT, signal  # type: ignore[import-not-found]  # `signal` takes long to load
+        from signal import SIG_IGN, SIGINT, signal
 
         signal(SIGINT, SIG_IGN)  # Ctrl-C comes too late: all is done and told
     except KeyboardInterrupt:

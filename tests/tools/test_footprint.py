@@ -119,10 +119,10 @@ NETWORK = "dimse.association dimse.blocking dimse.data_set dimse.association.pum
 # Each tool at its ordinary work, and what helps who asks for help: how many modules it loads at most, from the start of the process
 # on, each of which is some 0.2 ms of that start; and what it does without.
 FOOTPRINTS = {
-    "echoscu": (122, f"signal dimse.uids.table {TRACEBACK} {SENDING} {RECEIVING}"),
+    "echoscu": (123, f"dimse.uids.table {TRACEBACK} {SENDING} {RECEIVING}"),
     "storescu": (
-        136,
-        f"queue signal dimse.sending.journal dimse.sending.options dimse.sending.zipped {TRACEBACK} {RECEIVING}",
+        137,
+        f"queue dimse.sending.journal dimse.sending.options dimse.sending.zipped {TRACEBACK} {RECEIVING}",
     ),
     "echoscp": (144, f"hashlib dimse.archive {TRACEBACK} {SENDING}"),
     "storescp": (159, f"dimse.archive.events dimse.logs.line_file {TRACEBACK} {SENDING}"),
