@@ -44,6 +44,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "here"
 
 
+@pytest.mark.sample("*-bash")
 @pytest.mark.parametrize("shell", SHELLS)
 @pytest.mark.parametrize("tool", TOOLS)
 def test_every_tool_prints_a_script_with_its_long_options(tool: str, shell: str) -> None:
@@ -54,6 +55,7 @@ def test_every_tool_prints_a_script_with_its_long_options(tool: str, shell: str)
         assert option in script
 
 
+@pytest.mark.sample("echoscu-*", "storescp-bash")
 @pytest.mark.parametrize("shell", SHELLS)
 @pytest.mark.parametrize("tool", TOOLS)
 def test_the_shell_takes_the_script(tool: str, shell: str) -> None:
@@ -87,6 +89,7 @@ OFFERED = [
 ]
 
 
+@pytest.mark.sample("echoscu-*", "storescp-*")
 @WITH_BASH
 @pytest.mark.parametrize(("tool", "words", "offered"), OFFERED)
 def test_bash_offers_options_choices_and_files(tool: str, words: list[str], offered: set[str], folder: Path) -> None:
