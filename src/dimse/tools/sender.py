@@ -300,7 +300,7 @@ class Sender:
 
     @property
     def _is_associated(self) -> bool:
-        """Whether any association was established."""
+        """True if any association was established."""
         return self._sending is not None and self._sending.associated
 
     # --- the end
