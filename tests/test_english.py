@@ -29,13 +29,9 @@ ROOT = Path(__file__).parents[1]
 NOT_YET = {
     "src/dimse/archive",
     "src/dimse/association",
-    "src/dimse/audit",
-    "src/dimse/sending",
     "src/dimse/services",
     "src/dimse/serving",
     "src/dimse/settings",
-    "src/dimse/support",
-    "src/dimse/tools",
     "src/dimse/transport",
     "src/dimse/turns.py",
 }
