@@ -12,7 +12,8 @@ import pytest
 
 import dimse
 from dimse import turns
-from dimse.turns import HERE, PATIENCE, Round, Turn, Wait, aside, brief
+from dimse.support.pace import brief
+from dimse.turns import HERE, PATIENCE, Round, Turn, aside
 
 LOOPBACK = "127.0.0.1"
 
@@ -91,27 +92,6 @@ def test_the_others_are_patient_as_long_as_the_turn_goes_round() -> None:
             waiting.result(5 * PATIENCE)
         with aside():
             assert waiting.result(10) >= 5 * PATIENCE
-
-
-def test_it_is_worth_to_step_aside_for_what_takes_long() -> None:
-    shared, wait = Round(), Wait()
-    seen: list[bool] = []
-
-    def moment() -> None:
-        seen.append(shared.lock.locked())
-
-    def long() -> None:
-        seen.append(shared.lock.locked())
-        threading.Event().wait(0.01)
-
-    with working(shared):
-        for _ in range(100):
-            wait.call(moment)
-        assert seen[0] is False  # as long as nothing is known
-        assert seen[-1] is True
-        wait.call(long)
-        wait.call(long)
-        assert seen[-1] is False
 
 
 def test_a_handler_that_hangs_does_not_stop_other_associations() -> None:

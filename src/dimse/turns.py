@@ -16,19 +16,10 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Callable
 from types import TracebackType
-from typing import Any, TypeVar
-
-F = TypeVar("F", bound=Callable[..., Any])
-T = TypeVar("T")
 
 PATIENCE = 0.02
 """Seconds that one may have its turn for, as far as the others go."""
-WORTH = 0.0002
-"""Seconds of a wait that it is worth to step aside for: what handing on costs, twice."""
-MOST_WAITS = 64
-"""Handlers whose times are known; a server has a few."""
 
 
 class Round:
@@ -104,68 +95,6 @@ class aside:  # noqa: N801  (used like a function)
     ) -> None:
         if self._turn is not None:
             self._turn.begin()
-
-
-class Wait:
-    """Something that is waited for again and again: others have their turn meanwhile, if it takes as long as to be worth that."""
-
-    __slots__ = ("_seconds",)
-
-    def __init__(self) -> None:
-        self._seconds: float | None = None  # that it takes lately
-
-    @property
-    def is_long(self) -> bool:
-        """Is it worth it, as far as is known?"""
-        return self._seconds is None or self._seconds >= WORTH
-
-    def call(self, function: Callable[..., T], *args: object) -> T:
-        """Call what waits, and return what it returns."""
-        if not self.is_long:
-            return self.time(function, *args)
-        with aside():
-            return self.time(function, *args)
-
-    def time(self, function: Callable[..., T], *args: object) -> T:
-        """Call it where it is in nobody's way, and note how long it takes."""
-        started = time.monotonic()
-        try:
-            return function(*args)
-        finally:
-            seconds, before = time.monotonic() - started, self._seconds
-            self._seconds = seconds if before is None else before + (seconds - before) / 8
-
-
-class Waits:
-    """How long each of some handlers takes. A handler is known by itself, and not by its `id`, which another one may have later."""
-
-    __slots__ = ("_of",)
-
-    def __init__(self) -> None:
-        self._of: dict[Callable[..., object], Wait] = {}
-
-    def of(self, handler: Callable[..., object]) -> Wait:
-        """Return what is known of how long a handler takes: nothing, if it cannot be a key."""
-        try:
-            wait = self._of.get(handler)
-        except TypeError:
-            return Wait()
-        if wait is None:
-            if len(self._of) >= MOST_WAITS:
-                self._of.clear()
-            wait = self._of[handler] = Wait()
-        return wait
-
-
-def brief(handler: F) -> F:
-    """Mark a handler that keeps its turn: what it does takes a moment, and it steps aside itself where it waits."""
-    handler.is_brief = True  # type: ignore[attr-defined]
-    return handler
-
-
-def is_brief(handler: Callable[..., Any]) -> bool:
-    """Does a handler keep its turn?"""
-    return getattr(handler, "is_brief", False)
 
 
 def are_of_use() -> bool:

@@ -14,6 +14,7 @@ import pytest
 
 import dimse
 from dimse import turns
+from dimse.support.pace import brief
 from dimse.transport import crew
 from tests.drivers import LOOPBACK
 from tests.server_process import verify_rest
@@ -108,7 +109,7 @@ def test_a_handler_that_waits_for_another_association_gets_it() -> None:
 def test_where_several_hang_the_others_are_as_quick_as_before() -> None:
     hanging, go_on = threading.Semaphore(0), threading.Event()
 
-    @turns.brief
+    @brief
     def echo(request: dimse.EchoRequest) -> int:
         if request.peer.ae_title == "HANGS":
             hanging.release()

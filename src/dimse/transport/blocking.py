@@ -9,11 +9,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Itera
 from types import CoroutineType
 from typing import Any, TypeVar, cast
 
+from dimse.support.pace import is_brief
 from dimse.transport import READ, WRITE
 from dimse.transport.attention import Attention
 from dimse.transport.base import Address, Transport, call_in_thread
 from dimse.transport.base import connect as _connect
-from dimse.turns import aside, is_brief
+from dimse.turns import aside
 
 T = TypeVar("T")
 

@@ -21,13 +21,14 @@ from types import CoroutineType
 from typing import Any, TypeVar, cast
 
 from dimse import turns
+from dimse.support.pace import Paces
 from dimse.support.text import one_line
 from dimse.transport import READ, descriptors
 from dimse.transport.handler_loop import HandlerCancelled, HandlerLoop
 from dimse.transport.mates import Mate, MatesTurn
 from dimse.transport.served import SERVED, Served
 from dimse.transport.suspending import CrewTransport, Job
-from dimse.turns import PATIENCE, Round, Waits, aside
+from dimse.turns import PATIENCE, Round, aside
 
 LOGGER = logging.getLogger("dimse.association")
 
@@ -53,7 +54,7 @@ class Crew:
     Attributes:
         is_shared: Is there more than one association?
         takes_turns: Does one thread at a time run? Else the watch goes on before each round of work.
-        waits: How long the handlers take.
+        paces: How long the handlers take.
         beat: When the last round of work began that a thread has ended, on `time.monotonic()`.
         is_beat_wanted: Is the one association that there is to give its thread back?
 
@@ -85,7 +86,7 @@ class Crew:
         self._soonest = math.inf  # none of those who wait has a deadline before
         self._happened: deque[tuple[int, int]] = deque()  # what they have said: descriptors, and the events of each
         self._due: deque[tuple[Served, int | None]] = deque()  # to go on with, whatever it says
-        self.waits = Waits()
+        self.paces = Paces()
         self._handlers = HandlerLoop()
         self._threads: set[Mate] = set()
         self._idle: list[Mate] = []

@@ -14,8 +14,9 @@ from contextvars import copy_context
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
+from dimse.support.pace import is_brief
 from dimse.transport.blocking import BREATH_BYTES, BlockingTransport, events_of
-from dimse.turns import is_brief
+from dimse.turns import aside
 
 if TYPE_CHECKING:
     from dimse.transport.crew import Crew
@@ -71,10 +72,13 @@ class CrewTransport(BlockingTransport):
         run: Callable[..., T] = self._to_its_end
         if is_brief(function):
             return run(function, *args)
-        wait = self._crew.waits.of(function)
-        if not (wait.is_long and self._crew.is_shared):
-            return wait.call(run, function, *args)
-        job = Job(wait.time, run, function, *args)
+        pace = self._crew.paces.of(function)
+        if not pace.is_long:
+            return pace.call(run, function, *args)
+        if not self._crew.is_shared:
+            with aside():
+                return pace.call(run, function, *args)
+        job = Job(pace.call, run, function, *args)
         await suspended(job)
         answer: T = job.result()
         return answer
