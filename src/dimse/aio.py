@@ -21,13 +21,13 @@ from dimse.sending import Sending
 from dimse.sending import send as outcomes_of
 from dimse.services import AsyncAssociation as Association
 from dimse.services.storage import Outcome
-from dimse.serving.listener import AT_ONCE, is_broken
+from dimse.serving.listening import AT_ONCE, is_broken
+from dimse.serving.loop import BREATHER, LEAVING, MOST_FAILURES, say_failed
 from dimse.serving.server import Reception
 from dimse.serving.visitors import Visitor
+from dimse.serving.workers import WorkerExecutor
 from dimse.transport import READ
-from dimse.transport.asyncio import AsyncioTransport, accept, connect
-from dimse.transport.crew import BREATHER, LEAVING, MOST_FAILURES, say_failed
-from dimse.transport.daemons import DaemonExecutor
+from dimse.transport.looped import AsyncioTransport, accept, connect
 
 __all__ = ["Association", "Server", "ServerFailed", "associate", "send"]
 
@@ -118,7 +118,7 @@ class Server(Reception):
         self._loop = asyncio.get_running_loop()
         self._stopped = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
-        self._executor = DaemonExecutor()
+        self._executor = WorkerExecutor()
         self._room = self._waiting_room(self._watch, self._unwatch, self._run_in_task, self._keep_time)
         self._accept_failures = self._time_failures = 0
         self.failed = None

@@ -113,13 +113,13 @@ class FileStore(Closing):
         self._tags = self._layout.tags | {_SOP_CLASS_UID, _SOP_INSTANCE_UID}
         if stored is not None:
             self._tags |= {_PATIENT_ID, _STUDY_INSTANCE_UID, _SERIES_INSTANCE_UID}
-        # Of all that may block: a sync, a survey, a look at copies, the hook.
-        self._pace = Pace(0.0 if durability == "none" and stored is None else None)
+        # Of what may block: a sync; and a survey, a look at copies, the hook.
+        self._syncing, self._pace = Pace(None if self._durable else 0.0), Pace(None if stored is not None else 0.0)
         self._publishing: dict[str, Lock] = {}
         self._most_duplicates, self._copies = max_duplicates, Remembered(max_duplicates)
         self._accepts_cut_short = accept_cut_short
         readers = mode & 0o444
-        self._folders = Folders(self.folder, 0o700 | readers | readers >> 2, self._pace, durable=self._durable)
+        self._folders = Folders(self.folder, 0o700 | readers | readers >> 2, self._syncing, durable=self._durable)
         try:
             self._folders.lock_and_open_incoming()
             self._folders.clear_incoming()  # of a process that was killed
@@ -144,7 +144,7 @@ class FileStore(Closing):
 
         Where the disk is slow, a server has `store` called by a thread of its own, and goes on with other associations meanwhile.
         """
-        return Handlers(store_begin=self.begin, store=Paced(self.store, self._pace))
+        return Handlers(store_begin=self.begin, store=Paced(self.store, self._syncing, self._pace))
 
     @brief
     def begin(self, request: StoreRequest) -> FileSink:

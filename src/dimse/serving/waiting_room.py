@@ -29,7 +29,7 @@ from dimse.settings import Acceptor, Limits, Timeouts, UserIdentity
 from dimse.support.text import host_and_port, one_line
 from dimse.transport import READ
 from dimse.transport.base import Transport, is_a_breach
-from dimse.transport.descriptors import most_descriptors
+from dimse.transport.poller import most_descriptors
 from dimse.upper_layer import negotiation, pdu
 from dimse.upper_layer.provider import UpperLayer
 

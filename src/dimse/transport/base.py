@@ -1,7 +1,7 @@
 """Transport: a non-blocking socket, over which everything above is written once as `async def`.
 
 A call tries the system call first. Only if that would block does its user await `ready`, and how that waits is what a driver
-is: `dimse.transport.blocking` polls and never suspends, so a coroutine runs to its end in one step; `dimse.transport.asyncio`
+is: `dimse.transport.threaded` polls and never suspends, so a coroutine runs to its end in one step; `dimse.transport.looped`
 lets the event loop go on. The other difference is `call`: where a user's handler runs.
 """
 
