@@ -1,7 +1,7 @@
 """What a peer may say wrong in an A-ASSOCIATE-RQ or -AC, field by field: what is tolerated, how it reads, and what is refused.
 
-`FAULTS` is the table. docs/design.md shows it (`python -m tests.upper_layer.tolerance` prints it), `test_tolerance.py` tests each
-row, `tests/corpus` has its bytes among its cases, and `tests/test_tolerance.py` sends them to a server and to a requestor.
+`FAULTS` is the table. `python -m tests.upper_layer.tolerance` prints it, and docs/tolerance.md shows it. `test_tolerance.py` tests
+each row. `tests/corpus` has its bytes among its cases, and `tests/test_tolerance.py` sends them to a server and to a requestor.
 
 A fault that is tolerated reads like other bytes, `like`, that have no fault, and is told in a line. One that is not is answered.
 """
@@ -55,17 +55,17 @@ from tests.upper_layer.samples import (
 
 @dataclass(frozen=True)
 class Fault:
-    """What a peer says wrong.
+    """A fault of a peer.
 
     Attributes:
-        pdu: In which PDU: "RQ" or "AC".
-        part: Where there: a fixed field or an item.
-        what: What is wrong.
-        reads: How it reads, where it is tolerated.
+        pdu: The PDU that has it: "RQ" or "AC".
+        part: The fixed field or item that has it.
+        what: The fault in words.
+        reads: The reading of the fault, if it is tolerated.
         said: The body of the PDU.
-        like: A body that means the same and has no fault; empty where the fault is not tolerated.
+        like: A body with the same meaning and no fault; empty if the fault is not tolerated.
         answer: The answer to a fault that is not tolerated.
-        told: Whether it is told in the log where it is tolerated: not what the Standard itself allows, or forbids to test.
+        told: True if it is logged when it is tolerated. Faults that the Standard allows, or forbids to test, are not logged.
     """
 
     pdu: str
@@ -106,17 +106,17 @@ def strict(pdus: str, part: str, what: str, said: dict[str, bytes], answer: str 
 
 
 def both(make: object, *arguments: bytes) -> dict[str, bytes]:
-    """The same of each PDU."""
+    """Return the same arguments for each PDU."""
     assert callable(make)
     return {pdu: make(pdu, *arguments) for pdu in (RQ, AC)}
 
 
 def sub(*sub_items: bytes) -> dict[str, bytes]:
-    """Bodies with these sub-items besides the others."""
+    """Return bodies with these sub-items besides the others."""
     return both(body, *sub_items)
 
 
-# Refused alone: a context whose abstract syntax, or whose transfer syntax, is none that is supported.
+# A context with an unsupported abstract syntax, or without a supported transfer syntax, is refused alone.
 NO_SUCH_CLASS = with_second(RQ, proposed(3, "1.2.999"))
 NO_SUCH_SYNTAX = with_second(RQ, proposed(3, CT, BIG))
 UNANSWERED = with_second(AC)
@@ -464,7 +464,7 @@ FAULTS: tuple[Fault, ...] = (
 
 
 def rows() -> Iterator[str]:
-    """The lines of the table in docs/design.md."""
+    """Yield the lines of the table in docs/tolerance.md."""
     yield "| field | in | tolerated: how it reads | not tolerated: the answer |"
     yield "|---|---|---|---|"
     fields = dict.fromkeys(fault.part for fault in FAULTS)
