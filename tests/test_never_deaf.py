@@ -259,7 +259,7 @@ def survives(face: Face, secured: bool, sabotage: Sabotage) -> bool:
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """After a failure nobody waits."""
     for module in (aio, loop, listening):
-        monkeypatch.setattr(module, "BREATHER", 0.001)
+        monkeypatch.setattr(module, "PAUSE_AFTER_FAILURE", 0.001)
 
 
 # A call that closes a socket may be the one that fails.

@@ -16,7 +16,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from dimse.serving.loop import BREATHER, MOST_FAILURES, Loop, say_failed
+from dimse.serving.loop import MOST_FAILED_ROUNDS, PAUSE_AFTER_FAILURE, Loop, say_failed
 from dimse.serving.transport import ServedTransport
 from dimse.serving.visitors import Visitor
 from dimse.serving.waiting_room import WaitingRoom
@@ -70,7 +70,7 @@ class Listening:
 
     def begin(self) -> None:
         """Begin to accept connections."""
-        self._loop.watch(self._descriptor, READ, self._accept)
+        self._loop.waiting.call(self._descriptor, READ, self._accept)
 
     def stop(self) -> None:
         """Accept no more connections, and close those that are no association; `is_deaf` is set afterwards. From any thread."""
@@ -95,7 +95,7 @@ class Listening:
         """Take new connections in; where that fails it is tried again a moment later.
 
         Raises:
-            Exception: It has failed `MOST_FAILURES` times in a row, and once more, or the pause has.
+            Exception: It has failed `MOST_FAILED_ROUNDS` times in a row, and once more, or the pause has.
         """
         if self.is_deaf.is_set():
             return
@@ -133,7 +133,7 @@ class Listening:
         """Accept nothing for a moment."""
         if is_broken(error):
             self._failures += 1
-            if self._failures > MOST_FAILURES:
+            if self._failures > MOST_FAILED_ROUNDS:
                 self._loop.give_up(error)
                 return
             if self._failures == 1:
@@ -141,7 +141,7 @@ class Listening:
         else:
             self._note_accepting(error)
         self._loop.forget(self._descriptor)
-        self._paused_until = time.monotonic() + BREATHER
+        self._paused_until = time.monotonic() + PAUSE_AFTER_FAILURE
 
     def _keep_time(self) -> None:
         """Have those leave whose time is over, and come again when that of the next one is."""
@@ -157,10 +157,10 @@ class Listening:
         self._loop.alarm(nearest, self._keep_time)
 
     def _watch(self, visitor: Visitor, events: int) -> None:
-        self._loop.watch(visitor.transport.fileno(), events, partial(self._ready, visitor))
+        self._loop.waiting.call(visitor.transport.fileno(), events, partial(self._ready, visitor))
 
     def _unwatch(self, visitor: Visitor) -> None:
-        self._loop.unwatch(visitor.transport.fileno())
+        self._loop.waiting.uncall(visitor.transport.fileno())
 
     def _ready(self, visitor: Visitor) -> None:
         self._room.ready(visitor)

@@ -29,7 +29,7 @@ class Connection(Protocol):
     spinner: Spinner
 
 
-class Job:
+class BlockingCall:
     """A call that a worker thread makes for a coroutine, in the context of the coroutine.
 
     Args:
@@ -44,7 +44,7 @@ class Job:
         self._error: BaseException | None = None
         self._result: Any = None
 
-    def do(self) -> None:
+    def make(self) -> None:
         """Make the call; what it raises is kept for `result`."""
         try:
             self._result = self._call()
@@ -58,8 +58,8 @@ class Job:
         return self._result
 
 
-Awaited: TypeAlias = "Connection | Job | None"
-"""What a coroutine waits for: a connection, a job, or that the others have had their turn."""
+Awaited: TypeAlias = "Connection | BlockingCall | None"
+"""What a coroutine waits for: a connection, a call, or that the others have had their turn."""
 
 
 @types.coroutine
@@ -80,10 +80,10 @@ class Served:
         go_on: Runs the coroutine, with what has happened, until it waits again; raises `StopIteration` when it has ended.
         wanted: The events that it waits for.
         deadline: The end of that wait.
-        has_job: Whether a worker does a job for it.
+        is_called_for: Whether a worker makes a call for it.
     """
 
-    __slots__ = ("_abandoned", "_coroutine", "context", "deadline", "go_on", "has_job", "wanted")
+    __slots__ = ("_abandoned", "_coroutine", "context", "deadline", "go_on", "is_called_for", "wanted")
 
     def __init__(self, coroutine: Coroutine[Any, Any, None], abandoned: Callable[[], None]) -> None:
         self.context = copy_context()
@@ -93,7 +93,7 @@ class Served:
         self.go_on: Callable[[int | None], Awaited] = self._begin
         self.wanted = 0
         self.deadline: float | None = None
-        self.has_job = False
+        self.is_called_for = False
 
     def _begin(self, event: int | None) -> Awaited:
         self._abandoned = None
@@ -104,7 +104,7 @@ class Served:
 
     def close(self) -> bool:
         """End the coroutine where it waits; return False if a thread is at work on it."""
-        if self.has_job:
+        if self.is_called_for:
             return False
         abandoned, self._abandoned = self._abandoned, None
         try:

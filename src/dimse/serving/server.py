@@ -39,7 +39,7 @@ from dimse.services.handlers import Handlers
 from dimse.serving import admission
 from dimse.serving.identification import NOT_VERIFIED, NotIdentified, identify
 from dimse.serving.listening import Listening
-from dimse.serving.loop import LEAVING, Loop, say_failed
+from dimse.serving.loop import THREADS_LEAVING, Loop, say_failed
 from dimse.serving.places import Places
 from dimse.serving.visitors import Visitor
 from dimse.serving.waiting_room import WaitingRoom
@@ -473,7 +473,7 @@ class Server(Reception):
         self._stopped.wait()
         if self.failed is not None:
             if running is not None:
-                running[1].is_deaf.wait(LEAVING)
+                running[1].is_deaf.wait(THREADS_LEAVING)
             raise self.failed
 
     def _fail(self, error: BaseException) -> None:
@@ -500,14 +500,14 @@ class Server(Reception):
             threading.Thread(target=self.shutdown, args=(drain,), name="dimse-shutdown").start()
             return
         listening.stop()
-        if not listening.is_deaf.wait(LEAVING):
+        if not listening.is_deaf.wait(THREADS_LEAVING):
             LOGGER.error("the listening thread is left behind, for what observes the server has not returned")
         if drain:
             self._end_all(AsyncAssociation.finish)
             loop.wait(drain)
         self._end_all(AsyncAssociation.abort)
-        loop.cancel()
-        self._say_left_behind(loop.wait(LEAVING))
+        loop.handlers.cancel()
+        self._say_left_behind(loop.wait(THREADS_LEAVING))
         loop.close()
         self._listener = None
         self._stopped.set()
@@ -525,4 +525,4 @@ class Server(Reception):
         """Wake the server: if it is alive, `heartbeat` is later than this call a moment afterwards."""
         running = self._running
         if running is not None:
-            running[0].ask_for_beat()
+            running[0].post(lambda: None)

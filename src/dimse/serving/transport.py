@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 from dimse.serving.loop import Loop
-from dimse.serving.served import Job, suspended
+from dimse.serving.served import BlockingCall, suspended
 from dimse.support.pace import LONG, is_brief
 from dimse.transport import READ
 from dimse.transport.base import call_in_thread
@@ -64,7 +64,7 @@ class ServedTransport(ThreadTransport):
         is_first = not self._registered
         super()._want(events)
         # Behind the connection, which is looked at first.
-        if is_first and (others := self._loop.fileno()) >= 0:
+        if is_first and (others := self._loop.waiting.poller.fileno()) >= 0:
             self._poll.register(others, POLLED[READ])
 
     async def breathe(self, count: int) -> None:
@@ -77,24 +77,24 @@ class ServedTransport(ThreadTransport):
     async def call(self, function: Callable[..., T | Awaitable[T]], *args: Any) -> T:
         """Call it here if it is brief, as it says itself or as it was lately; else in a worker thread."""
         if is_brief(function):
-            return self._loop.to_its_end(function, *args)
+            return self._loop.handlers.call(function, *args)
         answer: T
-        pace = self._loop.paces.of(function)
+        pace = self._loop.handlers.paces.of(function)
         if pace.is_longer(LONE_LONG if self._loop.has_one else LONG):
-            answer = await self._in_worker(pace.call, self._loop.to_its_end, function, *args)
+            answer = await self._in_worker(pace.call, self._loop.handlers.call, function, *args)
         else:
-            answer = pace.call(self._loop.to_its_end, function, *args)
+            answer = pace.call(self._loop.handlers.call, function, *args)
         return answer
 
     async def call_within(self, seconds: float, function: Callable[..., T | Awaitable[T]], *args: Any) -> T:
         """Call it in a thread of its own, which a worker thread waits for."""
-        answer: T = await self._in_worker(_call_within, seconds, self._loop.to_its_end, function, *args)
+        answer: T = await self._in_worker(_call_within, seconds, self._loop.handlers.call, function, *args)
         return answer
 
     async def _in_worker(self, function: Callable[..., T], *args: Any) -> T:
-        job = Job(function, *args)
-        await suspended(job)
-        answer: T = job.result()
+        call = BlockingCall(function, *args)
+        await suspended(call)
+        answer: T = call.result()
         return answer
 
     def close(self) -> None:

@@ -78,7 +78,7 @@ class Kept:
             notice("blocked", host, message, time.monotonic() - self.since, *args)
 
 
-class Watchdog(threading.Thread):
+class LoopWatchdog(threading.Thread):
     """The thread that looks at an event loop.
 
     Args:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from types import CoroutineType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from dimse.support.pace import Paces
 
 if TYPE_CHECKING:
     import asyncio
@@ -18,6 +21,38 @@ LEAVING = 1.0
 
 class HandlerCancelled(BaseException):
     """A handler was cancelled because its server ends. Like `asyncio.CancelledError` it is no `Exception`."""
+
+
+class HandlerCalls:
+    """The calls of the handlers of a server.
+
+    Attributes:
+        paces: The times that the handlers take.
+    """
+
+    def __init__(self) -> None:
+        self.paces = Paces()
+        self._loop = HandlerLoop()
+
+    def call(self, function: Callable[..., T | Awaitable[T]], *args: Any) -> T:
+        """Call a `def` here, and run an `async def` on the event loop of the handlers; return the answer.
+
+        Raises:
+            HandlerCancelled: The server ends.
+        """
+        result = function(*args)
+        if isinstance(result, CoroutineType):
+            answer: T = self._loop.run(result)
+            return answer
+        return cast(T, result)
+
+    def cancel(self) -> None:
+        """Cancel the `async def` handlers that run, and those that are called from now on."""
+        self._loop.cancel()
+
+    def close(self) -> None:
+        """Cancel the `async def` handlers that run, and end their event loop."""
+        self._loop.close()
 
 
 class HandlerLoop:
