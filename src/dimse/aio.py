@@ -21,7 +21,7 @@ from dimse.sending import Sending
 from dimse.sending import send as outcomes_of
 from dimse.services import AsyncAssociation as Association
 from dimse.services.storage import Outcome
-from dimse.serving.listening import AT_ONCE, is_broken
+from dimse.serving.listening import ACCEPTED_AT_ONCE, is_broken
 from dimse.serving.loop import MOST_FAILED_ROUNDS, PAUSE_AFTER_FAILURE, THREADS_LEAVING, say_failed
 from dimse.serving.server import Reception
 from dimse.serving.visitors import Visitor
@@ -201,7 +201,7 @@ class Server(Reception):
         try:
             if self._listener is None:
                 return
-            for _ in range(AT_ONCE):
+            for _ in range(ACCEPTED_AT_ONCE):
                 transport = accept(self._listener, self._executor)
                 if transport is None:
                     break
@@ -226,7 +226,10 @@ class Server(Reception):
             self._fail(last)
 
     def _counted(self, failures: int, error: Exception) -> int:
-        """Return the count of successive failures, plus one. Log the first of them, and raise the error after `MOST_FAILED_ROUNDS`."""
+        """Return the count of successive failures, plus one.
+
+        The first is logged. The error is raised after `MOST_FAILED_ROUNDS`.
+        """
         if failures == MOST_FAILED_ROUNDS:
             raise error
         if failures == 0:

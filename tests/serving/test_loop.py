@@ -14,7 +14,7 @@ import pytest
 
 import dimse
 from dimse.serving import workers
-from dimse.serving.watchdog import PATIENCE
+from dimse.serving.watchdog import HANGS_AFTER
 from dimse.support.pace import brief
 from tests.drivers import LOOPBACK
 from tests.server_process import verify_rest
@@ -117,7 +117,7 @@ def test_where_several_hang_the_others_are_as_quick_as_before() -> None:
             started = time.monotonic()
             for _ in range(100):
                 assert other.echo().is_success
-            assert time.monotonic() - started < 100 * PATIENCE / 2
+            assert time.monotonic() - started < 100 * HANGS_AFTER / 2
         go_on.set()
         assert all(answer.result(LONG).is_success for answer in held_up)
 
@@ -167,7 +167,7 @@ def test_each_deadline_is_kept_though_nothing_else_happens() -> None:
 
 
 def test_threads_that_waited_with_handlers_end_when_nobody_needs_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workers, "IDLE", SOON)
+    monkeypatch.setattr(workers, "IDLE_WORKER", SOON)
     together = threading.Barrier(10)
 
     def echo(_: dimse.EchoRequest) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from dimse.support.pace import LONG, Pace, Paced, Paces, brief, is_brief
+from dimse.support.pace import LONG_CALL, Pace, Paced, Paces, brief, is_brief
 
 
 def moment() -> str:
@@ -15,7 +15,7 @@ def moment() -> str:
 
 
 def long() -> None:
-    threading.Event().wait(20 * LONG)
+    threading.Event().wait(20 * LONG_CALL)
 
 
 def test_a_call_of_which_nothing_is_known_is_taken_for_long() -> None:

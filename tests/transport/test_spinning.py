@@ -48,7 +48,7 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> Looks:
     """Attention lasts, and what other tests have left open does not count."""
     looks = Looks()
     monkeypatch.setattr(os, "sched_yield", looks)
-    monkeypatch.setattr(spinning, "BRIEF", LONG)
+    monkeypatch.setattr(spinning, "LONGEST_SPIN", LONG)
     monkeypatch.setattr(spinning, "DISTURBED", LONG)  # by what else this machine has to do
     monkeypatch.setattr(spinning, "_HAS_SEVERAL_PROCESSORS", True)
     return looks
@@ -95,7 +95,7 @@ def test_after_a_message_that_took_long_the_next_is_awaited_asleep(
     ends: Ends, looks: Looks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     awaken(*ends)
-    monkeypatch.setattr(spinning, "BRIEF", QUIET / 2)
+    monkeypatch.setattr(spinning, "LONGEST_SPIN", QUIET / 2)
     assert looks_in(ends[0], looks) >= AWAKE
     assert looks_in(ends[0], looks) == 0
 
@@ -156,7 +156,7 @@ def test_where_somebody_else_needs_the_processor_the_next_messages_are_awaited_a
     ends: Ends, looks: Looks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(spinning, "DISTURBED", 0.0002)
-    monkeypatch.setattr(spinning, "REST", LONG)
+    monkeypatch.setattr(spinning, "SPIN_REST", LONG)
     awaken(*ends)
     with somebody_else():
         looks_in(ends[0], looks)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-LEAVING = 1.0
+HANDLERS_LEAVING = 1.0
 """Seconds that handlers are given to end once they have been cancelled."""
 
 
@@ -102,7 +102,7 @@ class HandlerLoop:
                 self._loop.call_soon_threadsafe(self._cancel_all, _current_task())
 
     def close(self) -> None:
-        """Cancel what runs and end the loop. A handler that does not end in `LEAVING` seconds is left behind."""
+        """Cancel what runs and end the loop. A handler that does not end in `HANDLERS_LEAVING` seconds is left behind."""
         self.cancel()
         with self._lock:
             loop, self._loop = self._loop, None
@@ -111,7 +111,7 @@ class HandlerLoop:
             return
         loop.call_soon_threadsafe(loop.stop)
         if thread is not threading.current_thread():
-            thread.join(2 * LEAVING)
+            thread.join(2 * HANDLERS_LEAVING)
 
     def _start(self) -> asyncio.AbstractEventLoop:
         import asyncio
@@ -140,7 +140,7 @@ class HandlerLoop:
             self._cancel_all(None)
             rest = asyncio.all_tasks(loop)
             if rest:
-                loop.run_until_complete(asyncio.wait(rest, timeout=LEAVING))
+                loop.run_until_complete(asyncio.wait(rest, timeout=HANDLERS_LEAVING))
             loop.run_until_complete(loop.shutdown_asyncgens())
         loop.close()
 

@@ -23,7 +23,7 @@ from dimse.serving.waiting_room import WaitingRoom
 from dimse.transport import READ
 from dimse.transport.base import Listener, tune
 
-AT_ONCE = 64
+ACCEPTED_AT_ONCE = 64
 """Connections that are accepted before the others get their turn."""
 
 BROKEN = (errno.EBADF, errno.EFAULT, errno.EINVAL, errno.ENOTSOCK)
@@ -109,7 +109,7 @@ class Listening:
         self._keep_time()
 
     def _take_some(self) -> None:
-        for _ in range(AT_ONCE):
+        for _ in range(ACCEPTED_AT_ONCE):
             try:
                 connection, _ = self._listener.accept()
             except (BlockingIOError, InterruptedError, ConnectionError):

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from dimse.serving.loop import Loop
 from dimse.serving.served import BlockingCall, suspended
-from dimse.support.pace import LONG, is_brief
+from dimse.support.pace import LONG_CALL, is_brief
 from dimse.transport import READ
 from dimse.transport.base import call_in_thread
 from dimse.transport.threaded import POLLED, ThreadTransport
@@ -19,9 +19,9 @@ BREATH_BYTES = 1024**2
 """Bytes that one association moves without a wait before the others have their turn."""
 LONE_BREATH_BYTES = 4 * BREATH_BYTES
 """As `BREATH_BYTES`, for the only association of a server: connections that are half open wait meanwhile."""
-LONE_LONG = 0.005
-"""As `dimse.support.pace.LONG`, for the only association of a server."""
-PIECE = 32 * 1024
+LONG_CALL_ALONE = 0.005
+"""As `dimse.support.pace.LONG_CALL`, for the only association of a server."""
+BREATH_PIECE = 32 * 1024
 """Bytes that a call of `breathe` counts more than have moved, for the work that goes with them: small instances are mostly that."""
 
 
@@ -69,7 +69,7 @@ class ServedTransport(ThreadTransport):
 
     async def breathe(self, count: int) -> None:
         """Let others have their turn after a MiB without a wait, or 32 small pieces."""
-        self._moved += count + PIECE
+        self._moved += count + BREATH_PIECE
         if self._moved >= BREATH_BYTES and (self._moved >= LONE_BREATH_BYTES or not self._loop.has_one):
             self._moved = 0
             await suspended(None)
@@ -80,7 +80,7 @@ class ServedTransport(ThreadTransport):
             return self._loop.handlers.call(function, *args)
         answer: T
         pace = self._loop.handlers.paces.of(function)
-        if pace.is_longer(LONE_LONG if self._loop.has_one else LONG):
+        if pace.is_longer(LONG_CALL_ALONE if self._loop.has_one else LONG_CALL):
             answer = await self._in_worker(pace.call, self._loop.handlers.call, function, *args)
         else:
             answer = pace.call(self._loop.handlers.call, function, *args)

@@ -19,9 +19,9 @@ from dimse.serving.served import Served
 
 LOGGER = logging.getLogger("dimse.association")
 
-PATIENCE = 0.05
+HANGS_AFTER = 0.05
 """Seconds after which a loop that has not gone on hangs."""
-SAID = 1.0
+SAID_TO_HANG = 1.0
 """Seconds from which on the log says so."""
 
 
@@ -110,7 +110,7 @@ class LoopWatchdog(threading.Thread):
             if is_idle:
                 self._sleep()
             self._roused.clear()
-            self._roused.wait(PATIENCE)
+            self._roused.wait(HANGS_AFTER)
             self._look()
 
     def _sleep(self) -> None:
@@ -118,18 +118,18 @@ class LoopWatchdog(threading.Thread):
         self._pulse.is_unobserved = True
         # It may have begun to work before it could see that.
         if self._pulse.since == math.inf and not self._ends.is_set():
-            self._roused.wait(SAID if self._kept else None)
+            self._roused.wait(SAID_TO_HANG if self._kept else None)
         self._pulse.is_unobserved = False
 
     def _look(self) -> None:
         since, now = self._pulse.since, time.monotonic()
-        if now - since > PATIENCE:
+        if now - since > HANGS_AFTER:
             if (kept := self._hand_over()) is not None:
                 self._kept.append(kept)
-            elif now - since >= SAID and self._said != since:
+            elif now - since >= SAID_TO_HANG and self._said != since:
                 self._said = since
                 LOGGER.error("the event loop of the server has been blocked for %.1f s", now - since)
-        for kept in [each for each in self._kept if each.is_over or now - each.since >= SAID]:
+        for kept in [each for each in self._kept if each.is_over or now - each.since >= SAID_TO_HANG]:
             self._kept.remove(kept)
             if not kept.is_over:
                 kept.say()

@@ -16,7 +16,7 @@ from typing import ParamSpec, TypeVar
 P = ParamSpec("P")
 T = TypeVar("T")
 
-IDLE = 1.0
+IDLE_WORKER = 1.0
 """Seconds after which a thread without a call ends."""
 
 
@@ -81,7 +81,7 @@ class Workers:
     def rest(self, worker: _Worker) -> bool:
         """Wait for the next call of a worker; return False if the worker is to end."""
         self._idle.append(worker)
-        if not self._is_over and worker.called.acquire(timeout=IDLE):
+        if not self._is_over and worker.called.acquire(timeout=IDLE_WORKER):
             return worker.call is not None
         try:
             self._idle.remove(worker)

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
 
-LONG = 0.0002
+LONG_CALL = 0.0002
 """Seconds from which on a call is worth two changes of threads."""
 MOST_PACES = 64
 """Functions whose paces are known; a server has a few handlers."""
@@ -33,7 +33,7 @@ class Pace:
     @property
     def is_long(self) -> bool:
         """Whether the next call is expected to take long."""
-        return self.is_longer(LONG)
+        return self.is_longer(LONG_CALL)
 
     def is_longer(self, seconds: float) -> bool:
         """Return whether the next call is expected to take so many seconds, or longer."""

@@ -14,11 +14,11 @@ import os
 import time
 from collections.abc import Callable
 
-BRIEF = 0.0003
+LONGEST_SPIN = 0.0003
 """Seconds for which a thread spins at the most, and which the wait before took at the most."""
 DISTURBED = 0.0002
 """Seconds between two polls, from which on another thread or program has had the processor."""
-REST = 0.1
+SPIN_REST = 0.1
 """Seconds without spinning after that."""
 
 _latest: Spinner | None = None
@@ -59,10 +59,12 @@ class Spinner:
         started = time.monotonic()
         polled = []
         if self._pays and _latest is self and started >= self._rested:
-            polled = self._spin(poll, started, started + BRIEF if deadline is None else min(started + BRIEF, deadline))
+            polled = self._spin(
+                poll, started, started + LONGEST_SPIN if deadline is None else min(started + LONGEST_SPIN, deadline)
+            )
         polled = polled or poll(time_to(deadline, per_second))
         if polled and polled[0][0] == self._descriptor:
-            self._pays = time.monotonic() - started < BRIEF and _HAS_SEVERAL_PROCESSORS
+            self._pays = time.monotonic() - started < LONGEST_SPIN and _HAS_SEVERAL_PROCESSORS
             _latest = self
         else:
             self._pays = False
@@ -74,7 +76,7 @@ class Spinner:
             os.sched_yield()
             before, now = now, time.monotonic()
             if now - before >= DISTURBED:
-                self._rested = now + REST
+                self._rested = now + SPIN_REST
                 break
             if now >= end or _latest is not self:
                 break
