@@ -28,7 +28,7 @@ import pytest
 
 import dimse
 from dimse import aio, services, uids
-from dimse.association.association import Open
+from dimse.association.establishing import Open
 from dimse.media import part10
 from dimse.services import AsyncAssociation
 from dimse.serving.server import Reception

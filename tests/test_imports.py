@@ -81,7 +81,7 @@ AT_MODULE_LEVEL = {
 
 # What only these may import at all. To the association a transport is an interface: the faces choose the driver.
 ONLY_BY = {
-    "socket": ("audit", "transport", "serving", "tools.processes", "tools.ready"),
+    "socket": ("audit", "transport", "serving", "tools.processes", "tools.ready", "tools.workers"),
     "ssl": ("audit", "settings.tls", "transport"),
     "select": ("transport",),
     "selectors": ("transport", "serving"),

@@ -430,6 +430,7 @@ def test_an_observer_may_end_the_server_that_it_observes() -> None:
         assert ended.wait(LONG)
 
 
+@pytest.mark.usefixtures("brief_leaving")
 def test_an_observer_that_never_returns_does_not_keep_the_server_from_ending(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

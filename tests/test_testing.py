@@ -165,6 +165,7 @@ def test_the_fixture_listens(storage_scp: StorageSCP, instances: list[Instance])
     assert storage_scp.sop_instance_uids == [instances[0].sop_instance_uid]
 
 
+@pytest.mark.sample("from dimse.testing *")
 @pytest.mark.parametrize("conftest", ["pytest_plugins = ['dimse.testing']", "from dimse.testing import storage_scp"])
 def test_a_users_project_has_the_fixture(tmp_path: Path, conftest: str) -> None:
     (tmp_path / "conftest.py").write_text(conftest)

@@ -96,6 +96,7 @@ def timeouts() -> Timeouts:
     return Timeouts(connect=LONG, acse=LONG, dimse=LONG, network=LONG)
 
 
+@pytest.mark.usefixtures("brief_linger")
 @on_each_driver
 @pytest.mark.parametrize("fault", ANSWERS)
 async def test_a_requestor_takes_or_aborts_on_an_answer_as_the_table_says(

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self
 
 from dimse import services
-from dimse.association.association import Open
+from dimse.association.establishing import Open
 from dimse.errors import ServerFailed
 from dimse.sending import Sending
 from dimse.sending import send as outcomes_of

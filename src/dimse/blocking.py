@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
 
 from dimse import services
-from dimse.association.association import Open
+from dimse.association.establishing import Open
 from dimse.errors import (
     AssociationAborted,
     AssociationError,

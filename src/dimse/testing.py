@@ -224,9 +224,9 @@ class _FaultyHandlers(Handlers):
         elif self.fault == "aborts":
             association.abort()
         elif self.fault == "closes":
-            association._transport.wake()
+            association.pump.transport.wake()
         elif self.fault == "nonsense":
-            association._transport.send_now(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+            association.pump.transport.send_now(b"HTTP/1.1 400 Bad Request\r\n\r\n")
 
 
 def _always(status: int) -> Handlers:

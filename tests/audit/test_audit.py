@@ -194,6 +194,7 @@ def test_a_trail_that_cannot_be_written_is_a_line_in_the_log_and_no_more(caplog:
 # --- what a server observes ---
 
 
+@pytest.mark.usefixtures("brief_delays")
 @on_both_faces
 def test_a_server_tells_what_happens(face: Face) -> None:
     happened: list[Happening] = []

@@ -473,6 +473,7 @@ def peak_memory(run: Callable[[], object]) -> int:
         tracemalloc.stop()
 
 
+@pytest.mark.thorough
 def test_a_deflated_bomb_takes_a_few_windows_of_memory() -> None:
     size = 256 * 1024 * 1024
     deflater = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)

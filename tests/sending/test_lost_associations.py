@@ -23,6 +23,8 @@ from tests.drivers import LOOPBACK, make_instance, tls_contexts
 from tests.faulty_peer import A_ABORT, A_ASSOCIATE_RJ, A_RELEASE_RQ, Connection, FaultyPeer, Message, pdu
 from tests.tools import running
 
+pytestmark = pytest.mark.usefixtures("brief_linger")
+
 COUNT = 8
 
 
@@ -96,6 +98,7 @@ def run(port: int, folder: Path, **options: Any) -> tuple[dict[int, str], list[A
 # --- a lost association ---
 
 
+@pytest.mark.sample("{4}-*", "*-A-ABORT", "{1}-silence")
 @with_each_end
 @pytest.mark.parametrize("deadly", [{1}, {4}, {COUNT}, {1, 4, 6}, {2, 4, 6, 8}], ids=str)
 def test_an_instance_that_ends_an_association_is_unknown_and_the_rest_is_stored(
@@ -107,6 +110,7 @@ def test_an_instance_that_ends_an_association_is_unknown_and_the_rest_is_stored(
     assert [fault.again for fault in faults] == [0.0] * len(deadly)
 
 
+@pytest.mark.sample("A-ABORT", "FIN", "silence")
 @with_each_end
 def test_two_in_a_row_give_the_peer_up(folder: Path, end: End) -> None:
     with FaultyPeer(dies_of({3, 4}, end)) as port:

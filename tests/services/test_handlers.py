@@ -112,6 +112,7 @@ in_each_way = pytest.mark.parametrize(
 )
 
 
+@pytest.mark.usefixtures("brief_leaving")
 @on_both_faces
 @in_each_way
 def test_one_that_never_returns_is_left_behind_and_that_is_said(
@@ -146,6 +147,7 @@ def test_one_that_waits_on_a_loop_is_cancelled(
     assert not [line for line in errors(caplog) if "left behind" in line]
 
 
+@pytest.mark.usefixtures("brief_leaving")
 @on_both_faces
 def test_one_that_does_not_want_to_be_cancelled_is_left_behind(
     face: Face, hangs: Hangs, tmp_path: Path, caplog: pytest.LogCaptureFixture
@@ -220,6 +222,7 @@ print("the end")
 """
 
 
+@pytest.mark.thorough
 @on_both_faces
 def test_a_process_ends_though_a_handler_never_does(face: Face) -> None:
     done = subprocess.run(

@@ -14,6 +14,8 @@ from dimse.services.handlers import EchoRequest, Handlers
 from dimse.serving import identification
 from tests.drivers import LOOPBACK, Face, on_both_faces, serving, tls_contexts
 
+pytestmark = pytest.mark.usefixtures("brief_delays")
+
 NAME, PASSCODE = settings.USER_NAME, settings.USER_NAME_AND_PASSCODE
 ALICE = dimse.UserIdentity(PASSCODE, b"alice", b"sesame", positive_response_requested=True)
 

@@ -20,6 +20,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from dimse import uids
+from dimse.association import establishing
 from dimse.association.association import LOGGER
 from dimse.association.pump import Buffers
 from dimse.errors import (
@@ -358,14 +359,14 @@ class Reception:
                 calling_ae_title=request.calling_ae_title,
                 called_ae_title=request.called_ae_title,
             )
-            association = await AsyncAssociation.accept(
+            association = await establishing.accept(
+                AsyncAssociation,
                 transport,
                 visitor.upper_layer,
                 request,
                 self.acceptor,
                 self.timeouts,
                 self.handlers,
-                self.limits,
                 self._buffers,
                 visitor.identified,
             )

@@ -12,7 +12,7 @@ import dimse
 from dimse import uids
 from dimse.support.text import one_line
 from dimse.support.values import value
-from dimse.tools import common
+from dimse.tools import requesting, wording
 
 MOST_AT_ONCE = 1000  # instances of a transaction
 MOST_NAMED = 20  # instances that are named when the peer does not commit itself to them
@@ -58,9 +58,9 @@ class Verification:
             if self._options.commit_port is not None and not self._listen(resources, handlers):
                 return
             try:
-                association = common.associate(self._options, [uids.StorageCommitmentPushModel], handlers)
+                association = requesting.associate(self._options, [uids.StorageCommitmentPushModel], handlers)
             except dimse.DimseError as error:
-                self._give_up(common.explain_request(error, self._options), error)
+                self._give_up(wording.explain_request(error, self._options), error)
                 return
             try:
                 with association:
@@ -71,7 +71,7 @@ class Verification:
             self._wait_for_others(asked)
         distinct = {one.sop_instance_uid for one in kept}
         if lost is not None and not (self._are_reported(asked) and len(distinct) == sum(map(len, asked.values()))):
-            self._give_up(common.explain(lost), lost)
+            self._give_up(wording.explain(lost), lost)
         self._judge(asked, in_time=lost is None)
 
     def _take(self, report: dimse.Commitment) -> int:
@@ -91,7 +91,7 @@ class Verification:
             )
             resources.enter_context(server)
         except OSError as error:
-            self._fail([f"Storage commitment was not asked for: {error.strerror or error}"])
+            self._fail([f"Storage commitment was not asked for: {wording.reason(error)}"])
             return False
         self._logger.info("Waiting for the peer's report on port %d too", server.address[1])
         return True
@@ -147,9 +147,8 @@ class Verification:
         self._logger.info("The peer commits itself to %d of %d instances", committed, total)
 
     def _give_up(self, why: Sequence[str], error: dimse.DimseError) -> None:
-        self._fail([f"Storage commitment failed: {'; '.join(why)}"])
-        common.say_traceback(self._logger, error)
+        self._fail([f"Storage commitment failed: {'; '.join(why)}"], error)
 
-    def _fail(self, lines: Sequence[str]) -> None:
+    def _fail(self, lines: Sequence[str], error: BaseException | None = None) -> None:
         self.fell_short = True
-        common.say(self._logger, lines)
+        wording.log_failure(self._logger, lines, error)

@@ -16,7 +16,7 @@ from dimse.sending.journal import Journal, entries
 from dimse.sending.proposal import Need, Proposal, Syntaxes, need_of
 from dimse.settings import ProposedContext
 from dimse.support.text import one_line
-from dimse.tools import common, tables
+from dimse.tools import requesting, running, tables, wording
 
 
 def show_journal(options: argparse.Namespace, logger: logging.Logger) -> int:
@@ -24,9 +24,9 @@ def show_journal(options: argparse.Namespace, logger: logging.Logger) -> int:
     try:
         tables.journal_status(partial(entries, options.journal), every=options.verbose or options.debug)
     except dimse.JournalError as error:
-        common.say(logger, [one_line(str(error))])
-        return common.SHORTFALL
-    return common.SUCCESS
+        wording.log_failure(logger, [one_line(str(error))])
+        return running.SHORTFALL
+    return running.SUCCESS
 
 
 def show_what_would_be_sent(options: argparse.Namespace, paths: Iterable[str | None], logger: logging.Logger) -> int:
@@ -51,14 +51,14 @@ def show_what_would_be_sent(options: argparse.Namespace, paths: Iterable[str | N
                 preview.journal = resources.enter_context(
                     Journal(options.journal, host=options.addr, port=options.port, called_ae_title=called)
                 )
-            tables.dry_run(preview.files(finder), preview.proposals(common.syntaxes(options)))
+            tables.dry_run(preview.files(finder), preview.proposals(requesting.sender_syntaxes(options)))
     except dimse.JournalError as error:
-        common.say(logger, [one_line(str(error))])
-        return common.SHORTFALL
+        wording.log_failure(logger, [one_line(str(error))])
+        return running.SHORTFALL
     if not preview.needs and not preview.acknowledged:
         logger.warning("No suitable DICOM files found")
-        return common.SHORTFALL
-    return common.SHORTFALL if preview.faults else common.SUCCESS
+        return running.SHORTFALL
+    return running.SHORTFALL if preview.faults else running.SUCCESS
 
 
 class Preview:
@@ -84,7 +84,7 @@ class Preview:
                 continue  # the list on stdin has more to come
             if not isinstance(found, InstanceFile):
                 self.faults += 1
-                common.say(self._logger, [common.explain_unusable(found)])
+                wording.log_failure(self._logger, [wording.explain_unusable(found)])
             elif self.journal is not None and self.journal.acknowledged(found) is not None:
                 self.acknowledged += 1
             else:

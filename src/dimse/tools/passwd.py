@@ -6,13 +6,15 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from dimse.support.text import one_line
-from dimse.tools import common, identity, passwords
+from dimse.tools import identity, options, passwords, running
+from dimse.tools.command_line import Parser
+from dimse.tools.options import flag, positional, validated
+from dimse.tools.wording import reason
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the tool; returns its exit status."""
-    parser = common.Parser(
+    parser = Parser(
         "passwd",
         "Give a user a password, for storescp and echoscp with --password-file.",
         (
@@ -22,16 +24,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         ),
         positionals="path user",
     )
-    parser.add_argument("path", help="the password file")
-    parser.add_argument("user", type=common.validated(passwords.validate_user), help="the user's name")
-    parser.add_argument("--delete", action="store_true", help="forget the user")
-    options = parser.read(arguments)
+    options.add(
+        parser,
+        (
+            positional("path", None, str, "the password file"),
+            positional("user", None, validated(passwords.validate_user), "the user's name"),
+            flag("--delete", "forget the user"),
+        ),
+    )
+    given = parser.read(arguments)
     try:
-        change(options)
+        change(given)
     except (OSError, ValueError) as error:
-        words = (error.strerror if isinstance(error, OSError) else "") or str(error)
-        parser.exit(common.NO_ASSOCIATION, f"{parser.prog}: {one_line(words)}\n")
-    return common.SUCCESS
+        parser.exit(running.NO_ASSOCIATION, f"{parser.prog}: {reason(error)}\n")
+    return running.SUCCESS
 
 
 def change(options: argparse.Namespace) -> None:

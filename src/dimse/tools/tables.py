@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TextIO
 from dimse import uids
 from dimse.sending.journal import ACKED
 from dimse.support.text import host_and_port, one_line
-from dimse.tools.common import UNWRITTEN
+from dimse.tools.running import UNWRITTEN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
