@@ -11,14 +11,13 @@ Where the Standard leaves a choice, the comment at the rule says which choice is
 from __future__ import annotations
 
 import re
+import struct
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cache
-from struct import error as StructError
-from struct import pack, unpack
 
 # Value representations for which `*` and `?` are wild cards (C.2.2.2.4).
 WILD_CARDS = frozenset(["AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT"])
@@ -204,13 +203,18 @@ def _test(vr: str, wanted: str, options: Options, keyword: str, literal: bool) -
     if vr in ("DA", "TM", "DT"):
         interval = range_of(vr, wanted, options)
         return lambda value: interval is not None and _starts_within(vr, value, interval, options)
+    return lambda value: _is_same(vr, wanted, value)
+
+
+def _is_same(vr: str, wanted: str, value: str) -> bool:
+    """Single value matching (C.2.2.2.1) of what is neither text with wild cards nor a time."""
     if vr == "UI":
-        return lambda value: is_uid(wanted) and value == wanted
+        return is_uid(wanted) and value == wanted
     if vr in ("IS", "DS"):
-        return lambda value: _same_number_text(vr, wanted, value)
+        return _same_number_text(vr, wanted, value)
     if vr in INTEGERS or vr in ("FL", "FD", "AT"):
-        return lambda value: _same_binary_number(vr, wanted, value)
-    return lambda value: value == wanted
+        return _same_binary_number(vr, wanted, value)
+    return value == wanted
 
 
 # --- text ---
@@ -279,7 +283,9 @@ def folded_name(text: str) -> str:
 
 def name_groups(name: str) -> list[str]:
     """Return the component groups of a stored name (PS3.5 6.2.1), folded, without delimiters at their ends."""
-    return ["^".join(folded_name(part).strip(" ") for part in group.split("^")).rstrip("^") for group in name.split("=")]
+    return [
+        "^".join(folded_name(part).strip(" ") for part in group.split("^")).rstrip("^") for group in name.split("=")
+    ]
 
 
 def _group_pattern(group: str, literal: bool) -> Pattern:
@@ -369,7 +375,7 @@ FOR_EVER: Interval = (-(10**20), 10**20)
 
 
 def _microseconds(moment: datetime) -> int:
-    return (moment - datetime.min) // timedelta(microseconds=1)
+    return (moment - datetime(1, 1, 1)) // timedelta(microseconds=1)  # noqa: DTZ001
 
 
 def _span(numbers: list[int], fraction: str) -> Interval:
@@ -526,7 +532,7 @@ def _same_number_text(vr: str, wanted: str, value: str) -> bool:
 def _same_binary_number(vr: str, wanted: str, value: str) -> bool:
     try:
         return _number(vr, wanted) == _number(vr, value)
-    except (ValueError, OverflowError, StructError):
+    except (ValueError, OverflowError, struct.error):
         return wanted == value
 
 
@@ -536,7 +542,7 @@ def _number(vr: str, text: str) -> float:
         return int(digits, 16)
     if vr == "FL":
         # A number as it is after it was stored in 32 bits.
-        rounded: float = unpack("<f", pack("<f", float(text)))[0]
+        rounded: float = struct.unpack("<f", struct.pack("<f", float(text)))[0]
         return rounded
     return float(text) if vr == "FD" else int(text)
 
@@ -554,5 +560,3 @@ def element(vr: str, text: str) -> Element:
     if not text:
         return Element(vr)
     return Element(vr, (text,) if vr in SINGLE_VALUED else tuple(text.split("\\")))
-
-
