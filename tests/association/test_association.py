@@ -36,7 +36,7 @@ from dimse.errors import (
 from dimse.message.command import CEchoRQ
 from dimse.services import AsyncAssociation
 from dimse.settings import Acceptor, Timeouts
-from dimse.transport import READ, blocking
+from dimse.transport import READ, threaded
 from tests.drivers import (
     ASYNCIO,
     BLOCKING,
@@ -522,7 +522,7 @@ async def test_a_second_operation_is_refused_and_the_first_goes_on(driver: Drive
         message = connection.read_message()
         for operation in (made[0].echo, made[0].release, made[0].serve):
             with pytest.raises(LocalProtocolError, match="another operation is under way") as raised:
-                blocking.run(operation())
+                threaded.run(operation())
             refused.append(raised.value)
         connection.respond(message)
         connection.serve()

@@ -12,7 +12,7 @@ from threading import Lock
 from weakref import WeakSet
 
 from dimse.logs.notices import notice
-from dimse.turns import Wait
+from dimse.support.pace import Pace
 
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
@@ -201,15 +201,16 @@ class Folders:
     Args:
         path: The absolute path of the store's folder; created if it does not exist.
         permissions: The permissions of folders that are created.
+        pace: A record of how long syncs take.
         durable: True to wait for the disk.
 
     Raises:
         OSError: The folder cannot be created or opened.
     """
 
-    def __init__(self, path: str, permissions: int, *, durable: bool) -> None:
+    def __init__(self, path: str, permissions: int, pace: Pace, *, durable: bool) -> None:
         self._permissions, self._durable = permissions, durable
-        self._beginning, self._syncing = Wait(), Wait()
+        self._pace = pace
         # By path: device and inode of folders with synced names. A folder that was removed and created again has another inode.
         self._known: dict[tuple[str, ...], tuple[int, int]] = {}
         # Each instance needs a descriptor of the store's folder. It also reports a failed write-back since it was opened.
@@ -387,13 +388,17 @@ class Folders:
         return descriptor
 
     def begin_to_flush(self, descriptor: int, offset: int, size: int) -> None:
-        """Call `begin_sync` if the store waits for the disk; other threads run meanwhile."""
+        """Let the disk begin to write bytes of a file, if the store will wait for its sync."""
         if self._durable:
-            self._beginning.call(begin_sync, descriptor, offset, size)
+            begin_sync(descriptor, offset, size)
 
     def flush(self, descriptor: int) -> None:
-        """Call `sync`; other threads run meanwhile."""
-        self._syncing.call(sync, descriptor)
+        """Wait until the disk has a file or a folder, and record how long that took.
+
+        Raises:
+            OSError: Data that is not on the disk is lost.
+        """
+        self._pace.call(sync, descriptor)
 
     def sync(self, branch: Branch) -> None:
         """Wait until the disk has the contents of a folder, and the names of its parents, whose creators may not have waited.

@@ -95,6 +95,7 @@ class Association:
         timeouts: In seconds.
         about: The subject of log lines about the association.
         pump: What moves its PDUs.
+        next_message_id: Returns the next message ID: 1 to 65,535 and round again, none that is outstanding.
         call: Runs a handler, `def` or `async def`, in the way of the driver.
         begin_call: Begins a disk operation that may block, in a thread where `call` uses one; it is awaited later.
         calls_in_threads: True if `call` runs a `def` in another thread, because an event loop must not wait for it.
@@ -114,6 +115,7 @@ class Association:
         self.when_released: Callable[[], object] = lambda: None
         self.timeouts = timeouts
         self._outstanding = Outstanding()
+        self.next_message_id = self._outstanding.next_message_id
         self._inbox = Inbox(self._outstanding)
         self.pump = Pump(transport, upper_layer, self._inbox, timeouts, buffers)
         self.about = self.pump.about
@@ -228,10 +230,6 @@ class Association:
             await self.pump.release()
 
     # --- requests of ours ---
-
-    def next_message_id(self) -> int:
-        """Return the next message ID: 1 to 65,535 and round again, none that is outstanding."""
-        return self._outstanding.next_message_id()
 
     async def exchange(
         self,
@@ -357,14 +355,14 @@ class Association:
         """Answer the requests of the peer that wait, and receive once."""
         inbox = self._inbox
         if inbox.requests or inbox.held_back is not None:
-            await self._answering.answer_waiting()
-            if self._outstanding.responded:
-                # A response came behind a request that was held back.
-                if inbox.held_back is None:
-                    return
+            if not (inbox.requests or inbox.can_go_on):
                 raise LocalProtocolError(
                     "responses to another request wait to be fetched, and nothing more is received"
                 )
+            await self._answering.answer_waiting()
+            # A response may have come behind a message that was held back.
+            if self._outstanding.responded:
+                return
         if self.pump.lifecycle.release_asked:
             await self.pump.confirm_release_instead()
         await self.pump.receive(deadline, "dimse")

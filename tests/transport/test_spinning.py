@@ -9,13 +9,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import pytest
 
 import dimse
-from dimse.transport import READ, attention
-from dimse.transport.blocking import BlockingTransport, run
+from dimse.transport import READ, spinning
+from dimse.transport.threaded import ThreadTransport, run
 from tests.hostile_scu import HostileSCU, echo
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "sched_yield"), reason="who cannot give way always sleeps")
@@ -24,7 +24,7 @@ QUIET = 0.1  # seconds in which nothing comes
 AWAKE = 3  # looks in it, at least, on a machine that has much to do
 LONG = 10.0
 
-Ends = tuple[BlockingTransport, socket.socket]
+Ends = tuple[ThreadTransport, socket.socket]
 
 
 class Looks:
@@ -48,10 +48,9 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> Looks:
     """Attention lasts, and what other tests have left open does not count."""
     looks = Looks()
     monkeypatch.setattr(os, "sched_yield", looks)
-    monkeypatch.setattr(attention, "BRIEF", LONG)
-    monkeypatch.setattr(attention, "DISTURBED", LONG)  # by what else this machine has to do
-    monkeypatch.setattr(attention, "_HAS_SEVERAL_PROCESSORS", True)
-    monkeypatch.setattr(attention, "_open", set())
+    monkeypatch.setattr(spinning, "LONGEST_SPIN", LONG)
+    monkeypatch.setattr(spinning, "DISTURBED", LONG)  # by what else this machine has to do
+    monkeypatch.setattr(spinning, "_HAS_SEVERAL_PROCESSORS", True)
     return looks
 
 
@@ -59,24 +58,24 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> Looks:
 def ends() -> Iterator[Ends]:
     """A transport, and the socket at its other end."""
     near, far = socket.socketpair()
-    transport = BlockingTransport(near)
+    transport = ThreadTransport(near)
     yield transport, far
     transport.close()
     far.close()
 
 
-def wait(transport: BlockingTransport, seconds: float, *, awaited: bool = True) -> int:
+def wait(transport: ThreadTransport, seconds: float, *, awaited: bool = True) -> int:
     return run(transport.ready(READ, time.monotonic() + seconds, awaited=awaited))
 
 
-def awaken(transport: BlockingTransport, far: socket.socket) -> None:
+def awaken(transport: ThreadTransport, far: socket.socket) -> None:
     """A message comes at once."""
     far.send(b"x")
     assert wait(transport, LONG) == READ
     assert transport.receive_now(memoryview(bytearray(1))) == 1
 
 
-def looks_in(transport: BlockingTransport, looks: Looks, *, awaited: bool = True) -> int:
+def looks_in(transport: ThreadTransport, looks: Looks, *, awaited: bool = True) -> int:
     """How often it is looked for what does not come."""
     looks.pop()
     assert wait(transport, QUIET, awaited=awaited) == 0
@@ -96,7 +95,7 @@ def test_after_a_message_that_took_long_the_next_is_awaited_asleep(
     ends: Ends, looks: Looks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     awaken(*ends)
-    monkeypatch.setattr(attention, "BRIEF", QUIET / 2)
+    monkeypatch.setattr(spinning, "LONGEST_SPIN", QUIET / 2)
     assert looks_in(ends[0], looks) >= AWAKE
     assert looks_in(ends[0], looks) == 0
 
@@ -106,19 +105,32 @@ def test_the_rest_of_a_message_is_awaited_asleep(ends: Ends, looks: Looks) -> No
     assert looks_in(ends[0], looks, awaited=False) == 0
 
 
-def test_with_another_connection_both_are_awaited_asleep(ends: Ends, looks: Looks) -> None:
+@contextmanager
+def another() -> Iterator[Ends]:
     near, far = socket.socketpair()
+    transport = ThreadTransport(near)
     with far:
-        other = BlockingTransport(near)
+        yield transport, far
+        transport.close()
+
+
+def test_connections_that_are_idle_do_not_matter(ends: Ends, looks: Looks) -> None:
+    with another(), another():
         awaken(*ends)
+        assert looks_in(ends[0], looks) >= AWAKE
+
+
+def test_while_another_connection_receives_both_are_awaited_asleep(ends: Ends, looks: Looks) -> None:
+    with another() as busy:
+        awaken(*ends)
+        awaken(*busy)
         assert looks_in(ends[0], looks) == 0
-        other.close()
     awaken(*ends)
     assert looks_in(ends[0], looks) >= AWAKE
 
 
 def test_with_one_processor_it_is_left_to_the_peer(ends: Ends, looks: Looks, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(attention, "_HAS_SEVERAL_PROCESSORS", False)
+    monkeypatch.setattr(spinning, "_HAS_SEVERAL_PROCESSORS", False)
     awaken(*ends)
     assert looks_in(ends[0], looks) == 0
 
@@ -143,8 +155,8 @@ def somebody_else() -> Iterator[None]:
 def test_where_somebody_else_needs_the_processor_the_next_messages_are_awaited_asleep(
     ends: Ends, looks: Looks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(attention, "DISTURBED", 0.0002)
-    monkeypatch.setattr(attention, "REST", LONG)
+    monkeypatch.setattr(spinning, "DISTURBED", 0.0002)
+    monkeypatch.setattr(spinning, "SPIN_REST", LONG)
     awaken(*ends)
     with somebody_else():
         looks_in(ends[0], looks)
@@ -152,10 +164,15 @@ def test_where_somebody_else_needs_the_processor_the_next_messages_are_awaited_a
     assert looks_in(ends[0], looks) == 0
 
 
-def test_a_server_with_one_association_awaits_its_next_message_awake(looks: Looks) -> None:
-    with dimse.Server(("127.0.0.1", 0), dimse.Handlers()) as server, HostileSCU(server.address[1]) as scu:
+@pytest.mark.parametrize("idle", [0, 2])
+def test_a_server_awaits_the_next_message_of_its_one_busy_association_awake(idle: int, looks: Looks) -> None:
+    with dimse.Server(("127.0.0.1", 0), dimse.Handlers()) as server, ExitStack() as stack:
+        others = [stack.enter_context(HostileSCU(server.address[1])) for _ in range(2 * idle)]
+        for other in others[:idle]:
+            other.associate()
+        scu = stack.enter_context(HostileSCU(server.address[1]))
         scu.associate()
-        for _ in range(2):
+        for _ in range(3):
             scu.send(echo())
             assert scu.read() == "C-ECHO-RSP 0000H"
         looks.pop()
