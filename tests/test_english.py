@@ -29,13 +29,11 @@ ROOT = Path(__file__).parents[1]
 NOT_YET = {
     "src/dimse/archive",
     "src/dimse/association",
-    "src/dimse/audit",
     "src/dimse/sending",
     "src/dimse/services",
     "src/dimse/serving",
     "src/dimse/settings",
     "src/dimse/support",
-    "src/dimse/tools",
     "src/dimse/transport",
 }
 
