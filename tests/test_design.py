@@ -1,4 +1,4 @@
-"""The walks of docs/design.md, whose stops must exist in the code."""
+"""The pages of the project: their links, the walks of docs/design.md, and the form of the decisions."""
 
 from __future__ import annotations
 
@@ -34,3 +34,21 @@ def test_the_walks_are_short() -> None:
     walks = re.findall(r"\*\*From .*?\*\*\n\n((?:\d+\. .*\n)+)", PAGE)
     assert len(walks) == 2
     assert all(len(walk.splitlines()) <= 12 for walk in walks)
+
+
+PAGES = [page for page in ROOT.rglob("*.md") if not any(part.startswith(".") for part in page.relative_to(ROOT).parts)]
+DECISIONS = sorted((ROOT / "docs" / "decisions").glob("[0-9]*.md"))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_a_link_leads_to_a_file(page: Path) -> None:
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text())
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("page", DECISIONS, ids=lambda page: page.stem)
+def test_a_decision_has_context_decision_and_cost(page: Path) -> None:
+    number, title, text = page.name[:4], *page.read_text().split("\n", 1)
+    assert title.startswith(f"# {number} ")
+    assert re.findall("^## (.*)", text, re.MULTILINE)[:3] == ["Context", "Decision", "Cost"]
+    assert f"[{number}]({page.name}) {title[7:]}\n" in (page.parent / "README.md").read_text()
