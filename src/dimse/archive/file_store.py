@@ -365,7 +365,7 @@ class FileStore(Closing):
         except Exception as error:
             # The exception comes from a user's own code. The instance is kept, and its success must be reported.
             LOGGER.error(
-                "what follows the storing of %s failed: %s",
+                "the call after storing %s failed: %s",
                 shown,
                 one_line(f"{type(error).__name__}: {error}"),
                 exc_info=LOGGER.isEnabledFor(logging.DEBUG),

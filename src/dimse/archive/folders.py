@@ -287,8 +287,8 @@ class Folders:
             status = os.stat(self.path)
             return (status.st_dev, status.st_ino) == self._identity
         except FileNotFoundError:
-            notice("folder is gone", "", "The folder %s is not there: nothing can be stored", self.path)
-            raise FileNotFoundError(errno.ENOENT, "the folder for the files is not there", self.path) from None
+            notice("folder is gone", "", "The folder %s does not exist: nothing can be stored", self.path)
+            raise FileNotFoundError(errno.ENOENT, "the folder for the files does not exist", self.path) from None
 
     def _reopen(self) -> None:
         root = os.open(self.path, FOLDER)
@@ -315,7 +315,9 @@ class Folders:
         self._identity = _identity(os.fstat(self.root))
         self.close_spare()
         self._known.clear()
-        notice("folder was replaced", "", "The folder %s is another one now: what comes is kept in it", self.path)
+        notice(
+            "folder was replaced", "", "The folder %s was replaced: new instances are kept in the new one", self.path
+        )
 
     def _make(self, path: str) -> None:
         """Create a folder and its parents, whose names must survive a power cut too."""
