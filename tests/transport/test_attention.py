@@ -1,163 +1,130 @@
-"""Who stays awake while the next message is awaited, and who sleeps: told by how often it looks."""
+"""The wait for a peer's next message: a thread polls without sleeping for a moment, but only where that helps and harms nobody.
+
+What can be seen from outside is how often the system took a thread off its processor because the thread waited: its voluntary
+context switches. A thread that sleeps until each message comes has one or more for a message. One that polls has none.
+"""
 
 from __future__ import annotations
 
 import os
-import select
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
 import dimse
-from dimse.transport import READ, attention
+from dimse.transport import READ
 from dimse.transport.blocking import BlockingTransport, run
-from tests.hostile_scu import HostileSCU, echo
+from tests.drivers import LOOPBACK
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "sched_yield"), reason="who cannot give way always sleeps")
+PROCESSORS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+pytestmark = pytest.mark.skipif(PROCESSORS < 2 or sys.platform != "linux", reason="needs Linux and two processors")
 
-QUIET = 0.1  # seconds in which nothing comes
-AWAKE = 3  # looks in it, at least, on a machine that has much to do
-LONG = 10.0
+ECHOES = 50  # of a round
+ROUNDS = 40  # in one of which the machine is not busy with something else
+LONG = 10.0  # seconds
 
-Ends = tuple[BlockingTransport, socket.socket]
+SERVER = """
+import sys
+import dimse
+with dimse.Server(("127.0.0.1", 0), dimse.Handlers()) as server:
+    print(server.address[1], flush=True)
+    sys.stdin.read()
+"""
 
+REQUESTOR = """
+import sys
+import dimse
+from tests.transport.test_attention import switches_of_a_round
+with dimse.associate("127.0.0.1", int(sys.argv[1]), contexts=[dimse.Verification]) as association:
+    print(switches_of_a_round(association, 0)[0])
+"""
 
-class Looks:
-    """How often somebody who is awake has looked."""
-
-    def __init__(self) -> None:
-        self._count, self._give_way = 0, os.sched_yield
-
-    def __call__(self) -> None:
-        self._count += 1
-        self._give_way()
-
-    def pop(self) -> int:
-        """How many there were since it was last asked."""
-        count, self._count = self._count, 0
-        return count
-
-
-@pytest.fixture(autouse=True)
-def looks(monkeypatch: pytest.MonkeyPatch) -> Looks:
-    """Attention lasts, and what other tests have left open does not count."""
-    looks = Looks()
-    monkeypatch.setattr(os, "sched_yield", looks)
-    monkeypatch.setattr(attention, "BRIEF", LONG)
-    monkeypatch.setattr(attention, "DISTURBED", LONG)  # by what else this machine has to do
-    monkeypatch.setattr(attention, "_HAS_SEVERAL_PROCESSORS", True)
-    monkeypatch.setattr(attention, "_open", set())
-    return looks
+BUSY = "print(flush=True)\nwhile True: pass"
 
 
-@pytest.fixture
-def ends() -> Iterator[Ends]:
-    """A transport, and the socket at its other end."""
-    near, far = socket.socketpair()
-    transport = BlockingTransport(near)
-    yield transport, far
-    transport.close()
-    far.close()
+def switches(pid: int) -> int:
+    """Return the voluntary context switches of all threads of a process; 0 stands for this process."""
+    found = 0
+    for task in Path(f"/proc/{pid or 'self'}/task").iterdir():
+        lines = (task / "status").read_text().splitlines()
+        found += sum(int(line.split()[1]) for line in lines if line.startswith("voluntary_ctxt_switches"))
+    return found
 
 
-def wait(transport: BlockingTransport, seconds: float, *, awaited: bool = True) -> int:
-    return run(transport.ready(READ, time.monotonic() + seconds, awaited=awaited))
-
-
-def awaken(transport: BlockingTransport, far: socket.socket) -> None:
-    """A message comes at once."""
-    far.send(b"x")
-    assert wait(transport, LONG) == READ
-    assert transport.receive_now(memoryview(bytearray(1))) == 1
-
-
-def looks_in(transport: BlockingTransport, looks: Looks, *, awaited: bool = True) -> int:
-    """How often it is looked for what does not come."""
-    looks.pop()
-    assert wait(transport, QUIET, awaited=awaited) == 0
-    return looks.pop()
-
-
-def test_after_a_message_that_came_at_once_the_next_is_awaited_awake(ends: Ends, looks: Looks) -> None:
-    awaken(*ends)
-    assert looks_in(ends[0], looks) >= AWAKE
-
-
-def test_the_first_message_is_awaited_asleep(ends: Ends, looks: Looks) -> None:
-    assert looks_in(ends[0], looks) == 0
-
-
-def test_after_a_message_that_took_long_the_next_is_awaited_asleep(
-    ends: Ends, looks: Looks, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    awaken(*ends)
-    monkeypatch.setattr(attention, "BRIEF", QUIET / 2)
-    assert looks_in(ends[0], looks) >= AWAKE
-    assert looks_in(ends[0], looks) == 0
-
-
-def test_the_rest_of_a_message_is_awaited_asleep(ends: Ends, looks: Looks) -> None:
-    awaken(*ends)
-    assert looks_in(ends[0], looks, awaited=False) == 0
-
-
-def test_with_another_connection_both_are_awaited_asleep(ends: Ends, looks: Looks) -> None:
-    near, far = socket.socketpair()
-    with far:
-        other = BlockingTransport(near)
-        awaken(*ends)
-        assert looks_in(ends[0], looks) == 0
-        other.close()
-    awaken(*ends)
-    assert looks_in(ends[0], looks) >= AWAKE
-
-
-def test_with_one_processor_it_is_left_to_the_peer(ends: Ends, looks: Looks, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(attention, "_HAS_SEVERAL_PROCESSORS", False)
-    awaken(*ends)
-    assert looks_in(ends[0], looks) == 0
+def switches_of_a_round(association: dimse.Association, server: int) -> tuple[int, int]:
+    """Return the voluntary context switches of this process and of a server's for some C-ECHOs in succession."""
+    before = switches(0), switches(server)
+    for _ in range(ECHOES):
+        assert association.echo().is_success
+    return switches(0) - before[0], switches(server) - before[1]
 
 
 @contextmanager
-def somebody_else() -> Iterator[None]:
-    """A program that works all the time, and we have one processor with it."""
+def program(*words: str) -> Iterator[subprocess.Popen[str]]:
+    """Run a program that says something and then goes on until it is killed."""
+    with subprocess.Popen(
+        [sys.executable, "-c", *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@contextmanager
+def on_one_processor() -> Iterator[None]:
+    """Leave this process, and what it starts meanwhile, one processor."""
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {min(before)})
-    with subprocess.Popen(
-        [sys.executable, "-c", "print(flush=True)\nwhile True: pass"], stdout=subprocess.PIPE
-    ) as other:
-        assert other.stdout is not None and other.stdout.readline()
-        try:
-            yield
-        finally:
-            other.kill()
-            os.sched_setaffinity(0, before)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
-@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="the system cannot be told which processor to use")
-def test_where_somebody_else_needs_the_processor_the_next_messages_are_awaited_asleep(
-    ends: Ends, looks: Looks, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(attention, "DISTURBED", 0.0002)
-    monkeypatch.setattr(attention, "REST", LONG)
-    awaken(*ends)
-    with somebody_else():
-        looks_in(ends[0], looks)
-    awaken(*ends)
-    assert looks_in(ends[0], looks) == 0
+def first_line(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    return process.stdout.readline()
 
 
-def test_a_server_with_one_association_awaits_its_next_message_awake(looks: Looks) -> None:
-    with dimse.Server(("127.0.0.1", 0), dimse.Handlers()) as server, HostileSCU(server.address[1]) as scu:
-        scu.associate()
-        for _ in range(2):
-            scu.send(echo())
-            assert scu.read() == "C-ECHO-RSP 0000H"
-        looks.pop()
-        assert select.select([scu.socket], [], [], QUIET)[0] == []
-        assert looks.pop() >= AWAKE
+def associated(server: subprocess.Popen[str]) -> dimse.Association:
+    return dimse.associate(LOOPBACK, int(first_line(server)), contexts=[dimse.Verification])
+
+
+@pytest.mark.parametrize("side", [0, 1], ids=["requestor", "server"])
+def test_where_messages_come_at_once_neither_side_sleeps_between_them(side: int) -> None:
+    with program(SERVER) as server, associated(server) as association:
+        assert any(switches_of_a_round(association, server.pid)[side] < ECHOES / 2 for _ in range(ROUNDS))
+
+
+def test_a_wait_for_what_does_not_come_takes_hardly_any_processor_time() -> None:
+    near, far = socket.socketpair()
+    with far:
+        transport = BlockingTransport(near)
+        far.send(b"x")
+        assert run(transport.ready(READ, time.monotonic() + LONG, awaited=True)) == READ
+        assert transport.receive_now(memoryview(bytearray(1))) == 1
+        started, worked = time.monotonic(), time.thread_time()
+        assert run(transport.ready(READ, started + 0.2, awaited=True)) == 0
+        assert time.monotonic() - started >= 0.2
+        assert time.thread_time() - worked < 0.05
+        transport.close()
+
+
+def test_on_the_only_processor_a_thread_sleeps_so_that_its_peer_can_work() -> None:
+    with on_one_processor(), program(SERVER) as server, program(REQUESTOR, first_line(server)) as requestor:
+        assert int(first_line(requestor)) > ECHOES / 2
+
+
+def test_a_thread_sleeps_where_others_need_its_processor() -> None:
+    with program(SERVER) as server, associated(server) as association, on_one_processor():
+        os.sched_setaffinity(server.pid, os.sched_getaffinity(0))
+        with program(BUSY) as busy:
+            assert first_line(busy) == "\n"
+            assert any(switches_of_a_round(association, server.pid)[0] > ECHOES / 2 for _ in range(3))
