@@ -12,7 +12,7 @@ PURE_ROOMS := upper_layer message media
 FUZZ_TARGETS := pdu_stream command_set file_meta
 SECONDS      := 60
 
-.PHONY: help demo test campaign check coverage fuzz bench bench-report clean
+.PHONY: help demo test campaign check coverage fuzz bench bench-calls bench-report clean
 
 help:
 	@echo "make demo      start storescp, verify it with echoscu, send it DICOM files, show what arrived"
@@ -22,6 +22,7 @@ help:
 	@echo "make coverage  every branch of $(PURE_ROOMS), each by its own tests"
 	@echo "make fuzz      $(FUZZ_TARGETS), each for $(SECONDS) s: see fuzz/README.md"
 	@echo "make bench     measure this, DCMTK and pynetdicom side by side, in a quarter of an hour: see bench/README.md"
+	@echo "make bench-calls  count the function calls that an object takes"
 	@echo "make clean     remove what the other targets made"
 
 demo: $(VENV)/.package
@@ -53,6 +54,10 @@ fuzz: $(VENV)/.fuzz
 # A part: `make bench ARGS="--work ct --runs 5 --only headline"`. What came out is kept in .bench/.
 bench: $(VENV)/.package
 	@$(BIN)/python -m bench $(ARGS)
+
+# No clock: what an object takes of the interpreter, to be compared with the table in bench/README.md.
+bench-calls: $(VENV)/.package
+	@$(BIN)/python -m bench.calls
 
 # Writes docs/speed.md and its picture of what `make bench` has kept.
 bench-report: $(VENV)/.bench

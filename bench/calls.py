@@ -50,11 +50,13 @@ class Counted:
     """Objects that are sent, one at a time over one association.
 
     Attributes:
+        title: What one of them is.
         work: The work that they are taken from.
         few: The number of objects of the first run.
         more: The number of objects of the second run.
     """
 
+    title: str
     work: Work
     few: int
     more: int
@@ -62,9 +64,9 @@ class Counted:
 
 PART_OF_LARGE = Image(LARGE.sop_class_uid, LARGE.modality, LARGE.rows, LARGE.columns, 40, series=4)
 COUNTED = (
-    Counted(WORKS["small"], 50, 150),
-    Counted(WORKS["ct"], 50, 150),
-    Counted(Work("multi-frame", "3 objects of 21 MB", 3, PART_OF_LARGE.contents), 1, 3),
+    Counted("an object of 4 KB", WORKS["small"], 50, 150),
+    Counted("a CT image of 525 KB", WORKS["ct"], 50, 150),
+    Counted("an object of 21 MB", Work("multi-frame", "3 objects of 21 MB", 3, PART_OF_LARGE.contents), 1, 3),
 )
 
 Calls = dict[str, tuple[int, int]]
@@ -80,12 +82,12 @@ def main() -> None:
     if hasattr(os, "sched_setaffinity"):
         # With several processors a side that waits polls as often as it has time to.
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-    print("| one of | tool | Python | C |\n|---|---|---|---|")
+    print("| for | tool | Python | C |\n|---|---|---|---|")
     for counted in COUNTED:
         few, more = calls(counted.work, counted.few), calls(counted.work, counted.more)
         for tool in few:
             python, c = ((b - a) / (counted.more - counted.few) for a, b in zip(few[tool], more[tool], strict=True))
-            print(f"| {counted.work.title} | {tool} | {python:,.0f} | {c:,.0f} |", flush=True)
+            print(f"| {counted.title} | {tool} | {python:,.0f} | {c:,.0f} |", flush=True)
 
 
 def calls(work: Work, objects: int) -> Calls:

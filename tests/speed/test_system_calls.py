@@ -60,14 +60,14 @@ WORKS = {
 @pytest.mark.thorough
 @pytest.mark.parametrize("work", WORKS.values(), ids=WORKS)
 def test_an_object_takes_few_calls_of_either_side(work: Work, tmp_path: Path) -> None:
-    assert work.exceeded(tmp_path, Traced, spare=SPARE) == {"storescu": {}, "storescp": {}}
+    assert work.exceeded(tmp_path, spare=SPARE) == {"storescu": {}, "storescp": {}}
 
 
 @pytest.mark.thorough
 def test_with_a_window_there_are_no_more_calls_than_without(tmp_path: Path) -> None:
     """But one: while others are outstanding, storescu has TCP acknowledge each response (`setsockopt`)."""
     objects = 150
-    alone, together = (transfer(objects, 3_800, tmp_path / str(window), Traced, window) for window in (1, ASYNC_OPS))
+    alone, together = (transfer(objects, 3_800, tmp_path / str(window), window) for window in (1, ASYNC_OPS))
     alone["storescu"]["setsockopt"] += objects
     for tool in alone:
         alone[tool]["futex"] += round(objects * LOCKED)
