@@ -26,7 +26,8 @@ settings.load_profile("dimse")
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest chooses tests by their marks
+# This runs before pytest chooses tests by their marks.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark as thorough the parameter sets of a test that its mark `sample` does not name."""
     sampled: defaultdict[str, list[bool]] = defaultdict(list)
@@ -66,19 +67,20 @@ def brief_delays(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def brief_leaving(monkeypatch: pytest.MonkeyPatch) -> None:
     """Shorten the wait of a server that ends for what does not return."""
-    for module in ("aio", "serving.server", "transport.crew", "transport.handler_loop"):
-        monkeypatch.setattr(f"dimse.{module}.LEAVING", 4 * BRIEF)
+    for module in ("aio", "serving.server", "serving.loop"):
+        monkeypatch.setattr(f"dimse.{module}.THREADS_LEAVING", 4 * BRIEF)
+    monkeypatch.setattr("dimse.serving.handler_calls.HANDLERS_LEAVING", 4 * BRIEF)
 
 
 @pytest.fixture(scope="session")
 def pydicom_files() -> files.PydicomFiles:
-    """Every Part 10 file that pydicom ships: what can be sent, and what is refused, repeated or a DICOMDIR."""
+    """Return every Part 10 file that pydicom ships, sorted into those that can be sent and the others."""
     return files.pydicom_files()
 
 
 @pytest.fixture(autouse=True)
 def logging_as_it_was() -> Iterator[None]:
-    """A tool that runs within the test's process sets the log up for its process."""
+    """Restore the log set-up after a test, because a tool in the test's process sets up the log of the process."""
     loggers = logging.getLogger("dimse"), logging.getLogger("dimse.notices")
     before = [(logger.level, list(logger.handlers), list(logger.filters)) for logger in loggers]
     yield

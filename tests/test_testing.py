@@ -150,7 +150,7 @@ def test_it_leaves_nothing() -> None:
 def test_a_fault_that_is_none_says_which_there_are() -> None:
     fault: Any = "explodes"
     with (
-        pytest.raises(ValueError, match=r"'explodes' is no fault; there are silent, rejects, never answers"),
+        pytest.raises(ValueError, match=r"'explodes' is not a fault; choose from silent, rejects, never answers"),
         faulty_peer(fault),
     ):
         pass

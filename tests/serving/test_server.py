@@ -313,7 +313,7 @@ def test_descriptors_above_1024_are_like_others(driver: Driver, face: Face, tmp_
 
     async def scenario(port: int) -> None:
         async with await driver.associate(port) as association:
-            assert association._transport._plain.fileno() > 1024
+            assert association.pump.transport._plain.fileno() > 1024
             assert await association.echo() == 0
             assert await association.store(instance.path) == 0
 
@@ -368,7 +368,7 @@ def test_on_one_loop_the_number_of_a_closed_descriptor_is_used_again() -> None:
         nonlocal used_again
         for _ in range(30):
             associations = [await ASYNCIO.associate(port) for _ in range(3)]
-            numbers = {association._transport._plain.fileno() for association in associations}
+            numbers = {association.pump.transport._plain.fileno() for association in associations}
             waiting = [asyncio.create_task(association.serve()) for association in associations]
             await asyncio.sleep(0)  # their turn to wait
             for association in associations:
@@ -378,7 +378,7 @@ def test_on_one_loop_the_number_of_a_closed_descriptor_is_used_again() -> None:
                 assert [type(result) for result in results] == [AssociationAborted] * 3
                 assert await fresh.echo() == 0
             async with await ASYNCIO.associate(port) as again:
-                used_again += again._transport._plain.fileno() in numbers
+                used_again += again.pump.transport._plain.fileno() in numbers
                 assert await again.echo() == 0
 
     with serving("asyncio") as port:

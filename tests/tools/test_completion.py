@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from dimse.tools import TOOLS, common
+from dimse.tools import TOOLS
+from dimse.tools.command_line import Parser
 from tests.tools import running
 
 SHELLS = ("bash", "zsh", "tcsh")
@@ -97,7 +98,7 @@ def test_bash_offers_options_choices_and_files(tool: str, words: list[str], offe
 
 @WITH_BASH
 def test_bash_offers_options_that_begin_with_plus(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    parser = common.Parser("sender", "Send.", [("sender x", "it")], prefixes="-+")
+    parser = Parser("sender", "Send.", [("sender x", "it")], prefixes="-+")
     parser.add_argument("-r", "+r", "--recurse", action="store_true")
     parser.add_argument("+sd", "--scan-directories", action="store_true")
     parser.add_argument("path", nargs="+")

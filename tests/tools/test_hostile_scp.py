@@ -275,7 +275,7 @@ invalid_ac = partial(Case, status=1, errors=INVALID_AC, abort=ABORT)
 unexpected = partial(Case, status=1, errors=INVALID_AC, abort=PROVIDER)
 UNKNOWN_CONTEXT = [(99, 0, "1.2.840.10008.1.2")]
 ACCEPTANCES = [
-    # Peers as they are (docs/design.md): these four lost the association once. Now the answer that is wrong costs what it is
+    # Peers as they are (docs/tolerance.md): these four lost the association once. Now the answer that is wrong costs what it is
     # about, and the exit status stays 1 where no context is left.
     no_context("accepts context 99 alone", accepts(lambda connection: UNKNOWN_CONTEXT), "No Reason Given"),
     Case("accepts context 99 too", accepts(lambda connection: connection.each(0) + UNKNOWN_CONTEXT), received=1),

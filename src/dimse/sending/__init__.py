@@ -32,7 +32,7 @@ from dimse.services.outgoing import Transcode
 from dimse.services.storage import Outcome
 from dimse.settings import arguments
 from dimse.support.closing import Closing
-from dimse.transport.blocking import iterate
+from dimse.transport.threaded import iterate
 
 if TYPE_CHECKING:
     import logging

@@ -17,7 +17,7 @@ from dimse.errors import (
 from dimse.logs.notices import notice
 from dimse.settings import ProposedContext
 from dimse.support.text import host_and_port, one_line
-from dimse.transport.blocking import connect
+from dimse.transport.threaded import connect
 
 if TYPE_CHECKING:
     from dimse.sending.options import AssociationOptions

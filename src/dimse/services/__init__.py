@@ -6,7 +6,9 @@ from collections.abc import Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from dimse.association.association import Association, Dispatcher, Open
+from dimse.association import establishing
+from dimse.association.association import Association, Dispatcher
+from dimse.association.establishing import Open
 from dimse.services import storage, storage_commitment, verification
 from dimse.settings import (
     MAXIMUM_SEND_LENGTH,
@@ -46,7 +48,7 @@ class AsyncAssociation(Association):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         # An operation is under way where its user has left the loop over its outcomes, and Python has not ended it yet.
-        if error is None and not self._busy:
+        if error is None and not self.pump.busy:
             await self.release()
         else:
             self.abort()
@@ -125,7 +127,7 @@ async def associate(
         identity=identity,
         async_ops=async_ops,
     )
-    return await AsyncAssociation.request(open_transport, address, requestor, timeouts, handlers, tls)
+    return await establishing.request(AsyncAssociation, open_transport, address, requestor, timeouts, handlers, tls)
 
 
 def requestor_of(
