@@ -1,8 +1,8 @@
 """The function calls that one object takes of storescu and of storescp: `python -m bench.calls`, or `make bench-calls`.
 
 The interpreter calls functions, and that is most of what a small object takes. So these counts say what a change does to the path
-of an object where a clock says nothing yet. Each tool runs with a few objects and again with more, on one processor, and the
-difference is divided by the objects: the start and the end of a tool do not count. No figure is right or wrong. The table is to be
+of an object where a clock says nothing yet. Each tool runs on one processor, with a few objects and again with more. The difference
+is divided by the objects, so that the start and the end of a tool do not count. No figure is right or wrong. The table is to be
 compared with the one in bench/README.md.
 """
 
@@ -47,7 +47,7 @@ written in C counts apart from them.
 
 @dataclass(frozen=True)
 class Counted:
-    """Objects that are sent, one at a time over one association.
+    """A row of the table: objects that are sent, one at a time over one association.
 
     Attributes:
         title: What one of them is.
