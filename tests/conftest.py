@@ -67,8 +67,9 @@ def brief_delays(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def brief_leaving(monkeypatch: pytest.MonkeyPatch) -> None:
     """Shorten the wait of a server that ends for what does not return."""
-    for module in ("aio", "serving.server", "transport.crew", "transport.handler_loop"):
-        monkeypatch.setattr(f"dimse.{module}.LEAVING", 4 * BRIEF)
+    for module in ("aio", "serving.server", "serving.loop"):
+        monkeypatch.setattr(f"dimse.{module}.THREADS_LEAVING", 4 * BRIEF)
+    monkeypatch.setattr("dimse.serving.handler_calls.HANDLERS_LEAVING", 4 * BRIEF)
 
 
 @pytest.fixture(scope="session")

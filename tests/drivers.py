@@ -31,14 +31,14 @@ from dimse import aio, services, uids
 from dimse.association.establishing import Open
 from dimse.media import part10
 from dimse.services import AsyncAssociation
+from dimse.serving.loop import Loop
 from dimse.serving.server import Reception
+from dimse.serving.transport import ServedTransport
 from dimse.settings import ProposedContext
-from dimse.transport import asyncio as on_a_loop
 from dimse.transport import base
-from dimse.transport import blocking as in_a_thread
+from dimse.transport import looped as on_a_loop
+from dimse.transport import threaded as in_a_thread
 from dimse.transport.base import Transport
-from dimse.transport.crew import Crew
-from dimse.transport.suspending import CrewTransport
 from tests.faulty_peer import Connection
 
 LOOPBACK = "127.0.0.1"
@@ -71,13 +71,13 @@ class Driver:
         return await services.associate(self.connect, LOOPBACK, port, contexts=contexts, **options)
 
 
-BLOCKING = Driver("blocking", in_a_thread.run, in_a_thread.connect, in_a_thread.BlockingTransport)
+BLOCKING = Driver("blocking", in_a_thread.run, in_a_thread.connect, in_a_thread.ThreadTransport)
 ASYNCIO = Driver("asyncio", asyncio.run, on_a_loop.connect, on_a_loop.AsyncioTransport)
 
-_CREW: ContextVar[Crew] = ContextVar("_CREW")
+_LOOP: ContextVar[Loop] = ContextVar("_LOOP")
 
 
-def _run_by_a_crew(coroutine: Coroutine[Any, Any, Any]) -> Any:
+def _run_by_a_loop(coroutine: Coroutine[Any, Any, Any]) -> Any:
     future: Future[Any] = Future()
 
     async def serve() -> None:
@@ -86,32 +86,33 @@ def _run_by_a_crew(coroutine: Coroutine[Any, Any, Any]) -> Any:
         except BaseException as error:  # raised again below
             future.set_exception(error)
 
-    crew = Crew(rouse=lambda: None)
-    before = _CREW.set(crew)
+    loop = Loop()
+    before = _LOOP.set(loop)
     try:
-        crew.serve(serve())
-        crew.wait(None)
-        crew.close()
+        loop.start()
+        loop.serve(serve())
+        loop.wait(None)
+        loop.close()
         return future.result(0)
     finally:
-        _CREW.reset(before)
+        _LOOP.reset(before)
 
 
-def _crew_transport(connection: socket.socket) -> Transport:
-    return CrewTransport(connection, _CREW.get())
+def _served_transport(connection: socket.socket) -> Transport:
+    return ServedTransport(connection, _LOOP.get())
 
 
-CREW = Driver(
-    "crew",
-    _run_by_a_crew,
-    lambda host, port, timeout: base.connect(_crew_transport, in_a_thread.resolve, host, port, timeout),
-    _crew_transport,
+SERVED = Driver(
+    "served",
+    _run_by_a_loop,
+    lambda host, port, timeout: base.connect(_served_transport, in_a_thread.resolve, host, port, timeout),
+    _served_transport,
 )
 
 in_the_callers_thread = pytest.mark.parametrize("driver", [BLOCKING, ASYNCIO], ids=lambda driver: driver.name)
-# Every server of the tests has a crew, so its driver is tested thoroughly only.
+# Every server of the tests has an event loop, so its driver is tested thoroughly only.
 with_each_driver = pytest.mark.parametrize(
-    "driver", [BLOCKING, ASYNCIO, pytest.param(CREW, marks=pytest.mark.thorough)], ids=lambda driver: driver.name
+    "driver", [BLOCKING, ASYNCIO, pytest.param(SERVED, marks=pytest.mark.thorough)], ids=lambda driver: driver.name
 )
 
 

@@ -169,7 +169,7 @@ PROBES = {
     "context without transfer syntax": taken(associate_rq([*CONTEXTS, context(7, VERIFICATION)])),
     "context without abstract syntax": taken(associate_rq([*CONTEXTS, item(0x20, b"\7\0\0\0" + item(0x40, b"1.2"))])),
     "maximum length of 3 bytes": taken(associate_rq(user_information=item(0x51, bytes(3)))),
-    "one context twice in the same words": taken(associate_rq([*CONTEXTS, *ONE])),
+    "one context twice in the same content": taken(associate_rq([*CONTEXTS, *ONE])),
     "another application context": before(associate_rq(application_context="1.2.3"), "A-ASSOCIATE-RJ 1/1/2"),
     "another protocol version": before(associate_rq(version=2), "A-ASSOCIATE-RJ 1/2/2"),
     "129 contexts": before(

@@ -105,8 +105,7 @@ def command(work: Callable[[], int]) -> NoReturn:
             status = int(ended.code or 0)
             if isinstance(ended.__cause__, OSError):
                 _complain(ended.__cause__)
-        # `signal` itself takes long to load.
-        from _signal import SIG_IGN, SIGINT, signal  # type: ignore[import-not-found]
+        from signal import SIG_IGN, SIGINT, signal
 
         # Everything is done and reported, so Ctrl-C comes too late.
         signal(SIGINT, SIG_IGN)

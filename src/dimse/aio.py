@@ -21,13 +21,13 @@ from dimse.sending import Sending
 from dimse.sending import send as outcomes_of
 from dimse.services import AsyncAssociation as Association
 from dimse.services.storage import Outcome
-from dimse.serving.listener import AT_ONCE, is_broken
+from dimse.serving.listening import ACCEPTED_AT_ONCE, is_broken
+from dimse.serving.loop import MOST_FAILED_ROUNDS, PAUSE_AFTER_FAILURE, THREADS_LEAVING, say_failed
 from dimse.serving.server import Reception
 from dimse.serving.visitors import Visitor
+from dimse.serving.workers import WorkerExecutor
 from dimse.transport import READ
-from dimse.transport.asyncio import AsyncioTransport, accept, connect
-from dimse.transport.crew import BREATHER, LEAVING, MOST_FAILURES, say_failed
-from dimse.transport.daemons import DaemonExecutor
+from dimse.transport.looped import AsyncioTransport, accept, connect
 
 __all__ = ["Association", "Server", "ServerFailed", "associate", "send"]
 
@@ -119,7 +119,7 @@ class Server(Reception):
         self._loop = asyncio.get_running_loop()
         self._stopped = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
-        self._executor = DaemonExecutor()
+        self._executor = WorkerExecutor()
         self._room = self._waiting_room(self._watch, self._unwatch, self._run_in_task, self._keep_time)
         self._accept_failures = self._time_failures = 0
         self.failed = None
@@ -173,7 +173,7 @@ class Server(Reception):
         for task in tasks:
             task.cancel()
         if tasks:
-            await asyncio.wait(tasks, timeout=LEAVING)
+            await asyncio.wait(tasks, timeout=THREADS_LEAVING)
 
     def _fail(self, error: BaseException) -> None:
         """Record that the server can no longer serve, close its listener and abort its associations."""
@@ -201,7 +201,7 @@ class Server(Reception):
         try:
             if self._listener is None:
                 return
-            for _ in range(AT_ONCE):
+            for _ in range(ACCEPTED_AT_ONCE):
                 transport = accept(self._listener, self._executor)
                 if transport is None:
                     break
@@ -221,13 +221,16 @@ class Server(Reception):
                 self._note_accepting(error)
             if self._listener is not None:
                 self._loop.remove_reader(self._listener)
-                self._loop.call_later(BREATHER, self._accept_again)
+                self._loop.call_later(PAUSE_AFTER_FAILURE, self._accept_again)
         except Exception as last:
             self._fail(last)
 
     def _counted(self, failures: int, error: Exception) -> int:
-        """Return the count of successive failures, plus one. Log the first of them, and raise the error after `MOST_FAILURES`."""
-        if failures == MOST_FAILURES:
+        """Return the count of successive failures, plus one.
+
+        The first is logged. The error is raised after `MOST_FAILED_ROUNDS`.
+        """
+        if failures == MOST_FAILED_ROUNDS:
             raise error
         if failures == 0:
             say_failed("a round of the listening loop failed", error)
@@ -269,7 +272,7 @@ class Server(Reception):
     def _keep_time_later(self, error: Exception) -> None:
         try:
             self._time_failures = self._counted(self._time_failures, error)
-            self._timer = self._loop.call_later(BREATHER, self._keep_time)
+            self._timer = self._loop.call_later(PAUSE_AFTER_FAILURE, self._keep_time)
         except Exception as last:
             self._fail(last)
 

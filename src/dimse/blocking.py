@@ -57,7 +57,7 @@ from dimse.settings import (
     Timeouts,
     UserIdentity,
 )
-from dimse.transport.blocking import connect, iterate, run
+from dimse.transport.threaded import connect, iterate, run
 from dimse.uids import Verification
 from dimse.upper_layer.negotiation import Peer, PresentationContext
 from dimse.version import __version__

@@ -14,7 +14,7 @@ import dimse
 from dimse.sending import AssociationFault, Retry, Sending
 from dimse.services.storage import Outcome
 from dimse.serving import admission
-from dimse.serving.admission import Refusal
+from dimse.serving.admission import RequestRefusal
 from dimse.serving.places import Places
 from dimse.settings import Acceptor, Timeouts
 from dimse.upper_layer.pdu import AssociateRJ, AssociateRQ, AsynchronousOperationsWindow
@@ -319,10 +319,10 @@ def test_several_jobs_say_it_once(
 
     judge = admission.judge
 
-    def judge_windows(acceptor: Acceptor, places: Places, request: AssociateRQ, address: str) -> Refusal | None:
+    def judge_windows(acceptor: Acceptor, places: Places, request: AssociateRQ, address: str) -> RequestRefusal | None:
         """Reject requests with a window, as a server does that knows no reason."""
         if any(isinstance(one, AsynchronousOperationsWindow) for one in request.user_information):
-            return Refusal(AssociateRJ(1, 1, 1), "it has a window")
+            return RequestRefusal(AssociateRJ(1, 1, 1), "it has a window")
         return judge(acceptor, places, request, address)
 
     monkeypatch.setattr(admission, "judge", judge_windows)

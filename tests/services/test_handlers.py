@@ -19,7 +19,6 @@ import dimse
 from dimse import aio
 from dimse.logs import ABOUT
 from dimse.serving.server import Reception
-from dimse.turns import Waits
 from tests.drivers import CT_IN_EXPLICIT_VR, LOOPBACK, Face, errors, make_instance, on_both_faces, running, serving
 
 LONG = 30.0  # seconds: nothing here waits that long
@@ -397,19 +396,6 @@ print("asyncio" in sys.modules)
 
 
 # --- how long they take ---
-
-
-def test_what_is_known_of_one_is_not_taken_for_anothers() -> None:
-    """Where the first has been let go of, the next one may have its place in memory, and so its `id`."""
-    waits = Waits()
-    known = waits.of(lambda request: 0)
-    assert all(waits.of(lambda request: 0) is not known for _ in range(20))
-    kept = make_handler()
-    assert waits.of(kept) is waits.of(kept)
-
-
-def make_handler() -> Callable[[object], int]:
-    return lambda request: 0
 
 
 @on_both_faces

@@ -18,7 +18,7 @@ from dimse.serving.places import Places
 from dimse.serving.visitors import Visitor
 from dimse.serving.waiting_room import Network, WaitingRoom
 from dimse.settings import Acceptor, Limits, Timeouts
-from dimse.transport.blocking import BlockingTransport
+from dimse.transport.threaded import ThreadTransport
 from tests.drivers import Face, Received, errors, on_both_faces, open_descriptors, running, serving, tls_contexts
 from tests.faulty_peer import item
 from tests.hostile_scu import (
@@ -323,7 +323,7 @@ def test_an_address_is_in_a_network_or_not(caller: str, listens: str, network: s
     with listener, socket.create_connection((caller, listener.getsockname()[1])) as connected:
         accepted, _ = listener.accept()
         room = _room(ip_network(network))
-        room.enter(BlockingTransport(accepted))
+        room.enter(ThreadTransport(accepted))
         assert len(room) == admitted
         room.clear()
         assert connected.recv(1) == b""
@@ -375,10 +375,10 @@ def test_who_has_given_way_is_looked_at_once_more_without_harm() -> None:
     )
     with socket.create_server((LOOPBACK, 0)) as listener, ExitStack() as stack:
         stack.enter_context(socket.create_connection(listener.getsockname()))
-        room.enter(BlockingTransport(listener.accept()[0]))
+        room.enter(ThreadTransport(listener.accept()[0]))
         [first] = watched
         stack.enter_context(socket.create_connection(listener.getsockname()))
-        room.enter(BlockingTransport(listener.accept()[0]))
+        room.enter(ThreadTransport(listener.accept()[0]))
         assert first not in watched
         room.ready(first)
         assert len(room) == 1

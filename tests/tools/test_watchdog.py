@@ -165,8 +165,7 @@ def test_a_process_that_is_stopped_is_silent(workers: tuple[object, ...], manage
 
 HANGS = """
 import os, sys, threading
-from dimse.serving import listener
-from dimse.transport import crew
+from dimse.serving import listening, loop
 WHAT
 from dimse.__main__ import dimse
 dimse()
@@ -174,14 +173,14 @@ dimse()
 
 # A thread of the server hangs as soon as a connection comes.
 THREADS = {
-    "the listening thread": "listener.ListeningThread._accept = lambda self: threading.Event().wait()",
-    "the crew": "crew.Crew._go_on = lambda self, mate: threading.Event().wait()",
+    "accepting": "listening.Listening._take_some = lambda self: threading.Event().wait()",
+    "the loop": "loop.Loop._take = lambda self, *_: threading.Event().wait()",
 }
 
 # A thread of the server fails again and again as soon as a connection comes.
 FAILURES = {
-    "the listening thread": "listener.ListeningThread._accept = lambda self: [].pop()",
-    "the crew": "crew.Crew._go_on = lambda self, mate: [].pop()",
+    "accepting": "listening.Listening._take_some = lambda self: [].pop()",
+    "the loop": "loop.Loop._step = lambda self, *_: [].pop()",
 }
 
 
@@ -218,7 +217,7 @@ def test_a_server_that_hangs_is_silent(what: str, workers: tuple[object, ...], m
 @pytest.mark.parametrize("what", FAILURES)
 def test_a_server_that_fails_ends_its_tool(what: str, workers: tuple[object, ...], manager: Manager) -> None:
     with listening("echoscp", *workers, start=changed(FAILURES[what])) as listener, connected(listener):
-        if what == "the crew":
+        if what == "the loop":
             with pytest.raises(dimse.DimseError):
                 listener.echo()
         lines = listener.end(None, status=1)

@@ -32,13 +32,14 @@ from dimse.errors import (
     ServerFailed,
 )
 from dimse.logs import ABOUT, About
-from dimse.logs.happenings import Happening, Observe, ignore
 from dimse.logs.notices import notice
+from dimse.logs.security_events import Observe, SecurityEvent, ignore
 from dimse.services import AsyncAssociation
 from dimse.services.handlers import Handlers
 from dimse.serving import admission
 from dimse.serving.identification import NOT_VERIFIED, NotIdentified, identify
-from dimse.serving.listener import ListeningThread
+from dimse.serving.listening import Listening
+from dimse.serving.loop import THREADS_LEAVING, Loop, say_failed
 from dimse.serving.places import Places
 from dimse.serving.visitors import Visitor
 from dimse.serving.waiting_room import WaitingRoom
@@ -54,7 +55,6 @@ from dimse.settings import (
 )
 from dimse.support.text import host_and_port, one_line
 from dimse.transport.base import Listener
-from dimse.transport.crew import LEAVING, say_failed
 
 if TYPE_CHECKING:
     import ssl
@@ -307,9 +307,9 @@ class Reception:
         if count:
             LOGGER.error("%d associations are left behind, for their handlers have not returned", count)
 
-    def _observe(self, happening: Happening) -> None:
+    def _observe(self, event: SecurityEvent) -> None:
         try:
-            self._observer(happening)
+            self._observer(event)
         except Exception as error:
             # A user's own code; the connection is not to suffer.
             LOGGER.error("what observes the server failed: %s", one_line(f"{type(error).__name__}: {error}"))
@@ -354,7 +354,7 @@ class Reception:
             # To the end of the thread or task.
             ABOUT.set(About((host, port), request.calling_ae_title, request.called_ae_title))
             happened = partial(
-                Happening,
+                SecurityEvent,
                 peer=(host, port),
                 calling_ae_title=request.calling_ae_title,
                 called_ae_title=request.called_ae_title,
@@ -429,7 +429,7 @@ class Server(Reception):
     arguments. `async def` handlers run on one event loop, which lives as long as the server.
     """
 
-    _thread: ListeningThread | None = None
+    _running: tuple[Loop, Listening] | None = None
 
     def __enter__(self) -> Self:
         self.start()
@@ -451,12 +451,13 @@ class Server(Reception):
         self.failed = None
         self._stopped = threading.Event()
         try:
-            thread = self._thread = ListeningThread(
-                listener, furnish=self._waiting_room, note_accepting=self._note_accepting, fail=self._fail
-            )
-            thread.start()
+            loop = Loop(self._fail)
+            listening = Listening(listener, loop, furnish=self._waiting_room, note_accepting=self._note_accepting)
+            self._running = loop, listening
+            listening.begin()
+            loop.start()
         except BaseException as error:
-            self._thread = self._listener = None
+            self._running = self._listener = None
             listener.close()
             if isinstance(error, RuntimeError):
                 raise ServerFailed(f"the server cannot start: {error}") from error
@@ -468,18 +469,17 @@ class Server(Reception):
         Raises:
             ServerFailed: The server can serve no longer; it listens no more.
         """
-        thread = self._thread
+        running = self._running
         self._stopped.wait()
         if self.failed is not None:
-            if thread is not None:
-                thread.is_deaf.wait(LEAVING)
+            if running is not None:
+                running[1].is_deaf.wait(THREADS_LEAVING)
             raise self.failed
 
     def _fail(self, error: BaseException) -> None:
         """Note that the server can serve no longer: its listener is closed, and its associations are aborted."""
-        thread = self._thread
-        if thread is not None:
-            thread.stop()
+        if self._running is not None:
+            self._running[1].stop()
         super()._fail(error)
         self._stopped.set()
 
@@ -490,41 +490,39 @@ class Server(Reception):
         the log, and do not keep the process from ending. From any thread, that of a handler too: its own association then ends
         after it. Called in `observe` it returns before the server has ended.
         """
-        thread, self._thread = self._thread, None
-        if thread is None:
+        running, self._running = self._running, None
+        if running is None:
             return
-        if thread is threading.current_thread():
-            # In `observe`: the thread cannot wait for itself.
-            self._thread = thread
+        loop, listening = running
+        if loop.leads_here():
+            # In `observe`: the loop cannot wait for itself.
+            self._running = running
             threading.Thread(target=self.shutdown, args=(drain,), name="dimse-shutdown").start()
             return
-        thread.stop()
-        if not thread.is_deaf.wait(LEAVING):
+        listening.stop()
+        if not listening.is_deaf.wait(THREADS_LEAVING):
             LOGGER.error("the listening thread is left behind, for what observes the server has not returned")
         if drain:
             self._end_all(AsyncAssociation.finish)
-            thread.crew.wait(drain)
+            loop.wait(drain)
         self._end_all(AsyncAssociation.abort)
-        thread.crew.cancel()
-        self._say_left_behind(thread.crew.wait(LEAVING))
-        thread.crew.close()
-        thread.end(LEAVING)
+        loop.handlers.cancel()
+        self._say_left_behind(loop.wait(THREADS_LEAVING))
+        loop.close()
         self._listener = None
         self._stopped.set()
 
     @property
     def heartbeat(self) -> float:
-        """When the server was last seen to be alive, on `time.monotonic()`.
+        """The moment at which the server was last seen to be alive, on `time.monotonic()`.
 
-        Since then the thread that listens has begun a round of its loop, and one of those that serve has been through its own. They
-        go round when there is work, and after `ask_for_heartbeat`.
+        Its event loop has gone round since then, as it does when there is work, and after `ask_for_heartbeat`.
         """
-        thread = self._thread
-        return 0.0 if thread is None or self.failed is not None else min(thread.beat, thread.crew.beat)
+        running = self._running
+        return 0.0 if running is None or self.failed is not None else running[0].beat
 
     def ask_for_heartbeat(self) -> None:
-        """Wake the threads of the server: if they are alive, `heartbeat` is later than this call a moment afterwards."""
-        thread = self._thread
-        if thread is not None:
-            thread.rouse()
-            thread.crew.ask_for_beat()
+        """Wake the server: if it is alive, `heartbeat` is later than this call a moment afterwards."""
+        running = self._running
+        if running is not None:
+            running[0].post(lambda: None)

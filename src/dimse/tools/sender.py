@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import _signal as signal  # type: ignore[import-not-found]  # `signal` itself makes enumerations, which takes long
 import argparse
 import logging
+import signal
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -300,7 +300,7 @@ class Sender:
 
     @property
     def _is_associated(self) -> bool:
-        """Whether any association was established."""
+        """True if any association was established."""
         return self._sending is not None and self._sending.associated
 
     # --- the end

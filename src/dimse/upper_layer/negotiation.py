@@ -188,11 +188,11 @@ def conclude(requestor: Requestor, request: pdu.AssociateRQ, accept: pdu.Associa
         for context in request.presentation_contexts
     }
     if accept.application_context not in ("", request.application_context):
-        odd.add("the Application Context is another one than was proposed: it is without significance here")
+        odd.add("the Application Context differs from the proposed one: it is without significance here")
     window = window_of(items, odd)
     confirmations = set(find_all(items, pdu.UserIdentityAC))
     if len(confirmations) > 1:
-        odd.add("User Identity response (59H) comes more than once, and not in the same words: it confirms nothing")
+        odd.add("User Identity response (59H) comes more than once with different content: it confirms nothing")
     identity = confirmations.pop() if len(confirmations) == 1 else None
     negotiated = Negotiated(
         contexts=contexts,
@@ -229,10 +229,10 @@ def _answers(request: pdu.AssociateRQ, accept: pdu.AssociateAC, odd: Oddities) -
         said = answered if accepted else replace(answered, transfer_syntax="")
         if answers.setdefault(context_id, said) != said:
             raise RemoteProtocolError(
-                f"presentation context {context_id} is answered twice, and not in the same words", abort_source=0
+                f"presentation context {context_id} is answered twice with different content", abort_source=0
             )
         if answers[context_id] is not said:
-            odd.add(f"Presentation Context {context_id} is answered twice in the same words: that counts once")
+            odd.add(f"Presentation Context {context_id} is answered twice with the same content: that counts once")
     return answers
 
 
@@ -303,7 +303,7 @@ def answer(
         for context in request.presentation_contexts
     }
     if len(contexts) < len(request.presentation_contexts):
-        odd.add("a Presentation Context is proposed twice in the same words: it is answered once")
+        odd.add("a Presentation Context is proposed twice with the same content: it is answered once")
     items = _our_information(acceptor.maximum_length)
     window = window_of(request.user_information, odd)
     performed = narrower(window.maximum_invoked, acceptor.async_ops) if window else 1
@@ -368,7 +368,7 @@ def identity_fault(request: pdu.AssociateRQ) -> str:
     """
     identities = set(find_all(request.user_information, pdu.UserIdentityRQ))
     if len(identities) > 1:
-        return "its user identity (58H) comes more than once, and not in the same words"
+        return "its user identity (58H) comes more than once with different content"
     return "its user identity (58H) is empty or cannot be read" if any(not one.primary for one in identities) else ""
 
 

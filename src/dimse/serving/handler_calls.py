@@ -3,21 +3,56 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from types import CoroutineType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from dimse.support.pace import Paces
 
 if TYPE_CHECKING:
     import asyncio
 
 T = TypeVar("T")
 
-LEAVING = 1.0
+HANDLERS_LEAVING = 1.0
 """Seconds that handlers are given to end once they have been cancelled."""
 
 
 class HandlerCancelled(BaseException):
     """A handler was cancelled because its server ends. Like `asyncio.CancelledError` it is no `Exception`."""
+
+
+class HandlerCalls:
+    """The calls of the handlers of a server.
+
+    Attributes:
+        paces: The times that the handlers take.
+    """
+
+    def __init__(self) -> None:
+        self.paces = Paces()
+        self._loop = HandlerLoop()
+
+    def call(self, function: Callable[..., T | Awaitable[T]], *args: Any) -> T:
+        """Call a `def` here, and run an `async def` on the event loop of the handlers; return the answer.
+
+        Raises:
+            HandlerCancelled: The server ends.
+        """
+        result = function(*args)
+        if isinstance(result, CoroutineType):
+            answer: T = self._loop.run(result)
+            return answer
+        return cast(T, result)
+
+    def cancel(self) -> None:
+        """Cancel the `async def` handlers that run, and those that are called from now on."""
+        self._loop.cancel()
+
+    def close(self) -> None:
+        """Cancel the `async def` handlers that run, and end their event loop."""
+        self._loop.close()
 
 
 class HandlerLoop:
@@ -67,7 +102,7 @@ class HandlerLoop:
                 self._loop.call_soon_threadsafe(self._cancel_all, _current_task())
 
     def close(self) -> None:
-        """Cancel what runs and end the loop. A handler that does not end in `LEAVING` seconds is left behind."""
+        """Cancel what runs and end the loop. A handler that does not end in `HANDLERS_LEAVING` seconds is left behind."""
         self.cancel()
         with self._lock:
             loop, self._loop = self._loop, None
@@ -76,7 +111,7 @@ class HandlerLoop:
             return
         loop.call_soon_threadsafe(loop.stop)
         if thread is not threading.current_thread():
-            thread.join(2 * LEAVING)
+            thread.join(2 * HANDLERS_LEAVING)
 
     def _start(self) -> asyncio.AbstractEventLoop:
         import asyncio
@@ -105,7 +140,7 @@ class HandlerLoop:
             self._cancel_all(None)
             rest = asyncio.all_tasks(loop)
             if rest:
-                loop.run_until_complete(asyncio.wait(rest, timeout=LEAVING))
+                loop.run_until_complete(asyncio.wait(rest, timeout=HANDLERS_LEAVING))
             loop.run_until_complete(loop.shutdown_asyncgens())
         loop.close()
 

@@ -1,4 +1,4 @@
-"""The blocking driver: `ready` polls, so nothing ever suspends and a coroutine runs to its end in the calling thread."""
+"""The driver of the blocking face: `ready` polls, so that a coroutine runs to its end in the calling thread."""
 
 from __future__ import annotations
 
@@ -10,58 +10,49 @@ from types import CoroutineType
 from typing import Any, TypeVar, cast
 
 from dimse.transport import READ, WRITE
-from dimse.transport.attention import Attention
 from dimse.transport.base import Address, Transport, call_in_thread
 from dimse.transport.base import connect as _connect
-from dimse.turns import aside, is_brief
+from dimse.transport.spinning import Spinner, time_to
 
 T = TypeVar("T")
-
-# As on an event loop, but more: to hand a turn on costs more, and who keeps it for too long is overtaken.
-BREATH_BYTES = 1024**2
 
 POLLED = {READ: select.POLLIN, WRITE: select.POLLOUT, READ | WRITE: select.POLLIN | select.POLLOUT}
 _READABLE = select.POLLIN | select.POLLHUP | select.POLLERR | select.POLLNVAL
 _WRITABLE = select.POLLOUT | select.POLLHUP | select.POLLERR | select.POLLNVAL
 
+MILLISECONDS = 1000
+"""In a second: `select.poll` takes milliseconds."""
 
-class BlockingTransport(Transport):
-    """A transport connection for the calling thread."""
+
+class ThreadTransport(Transport):
+    """A transport connection for the calling thread.
+
+    Attributes:
+        spinner: How the waits for its messages begin.
+    """
 
     def __init__(self, connection: socket.socket) -> None:
         super().__init__(connection)
         self._descriptor = connection.fileno()
         self._poll = select.poll()
-        self._attention = Attention(self._descriptor)
+        self.spinner = Spinner(self._descriptor)
         self._registered = 0
-        self._moved = 0
 
     async def breathe(self, count: int) -> None:
-        """Let other threads have their turn after a MiB without a wait."""
-        self._moved += count
-        if self._moved >= BREATH_BYTES:
-            self._moved = 0
-            with aside():
-                return
+        """Do nothing: the system shares the processors out among threads."""
 
     async def _wait(self, events: int, deadline: float | None, awaited: bool = False) -> int:
         """Poll until an event or the deadline; the thread waits here."""
         self._want(events)
         while True:
-            with aside():
-                polled = self._attention.poll(self._poll, deadline, awaited)
+            if awaited:
+                polled = self.spinner.wait(self._poll.poll, deadline, MILLISECONDS)
+            else:
+                polled = self._poll.poll(time_to(deadline, MILLISECONDS))
             if polled:
                 return events_of(polled[0][1])
             if deadline is not None and time.monotonic() >= deadline:
                 return 0
-
-    def close(self) -> None:
-        """Close the connection; again does nothing."""
-        try:
-            if not self.closed:
-                self._attention.end()
-        finally:
-            super().close()
 
     def _want(self, events: int) -> None:
         if self._registered != events:
@@ -69,30 +60,22 @@ class BlockingTransport(Transport):
             self._registered = events
 
     async def call(self, function: Callable[..., T | Awaitable[T]], *args: Any) -> T:
-        """Run it here; an `async def` gets an event loop of its own for the time."""
-        if is_brief(function):
-            return self._to_its_end(function, *args)
-        with aside():
-            return self._to_its_end(function, *args)
+        """Call it here; an `async def` runs on an event loop of its own."""
+        return to_its_end(function, *args)
 
     async def call_within(self, seconds: float, function: Callable[..., T | Awaitable[T]], *args: Any) -> T:
-        """As `call`, in a thread of its own."""
-        with aside():
-            answer: T = call_in_thread(self._to_its_end, function, *args).result(seconds)
+        """Call it in a thread of its own, and wait for that thread for `seconds`."""
+        answer: T = call_in_thread(to_its_end, function, *args).result(seconds)
         return answer
-
-    def _to_its_end(self, function: Callable[..., T | Awaitable[T]], *args: Any) -> T:
-        """Call a `def` or an `async def` in the calling thread, and return its answer."""
-        return to_its_end(function, *args)
 
 
 def events_of(flags: int) -> int:
-    """What a poll has seen."""
+    """Return the events that the flags of a poll stand for."""
     return (READ if flags & _READABLE else 0) | (WRITE if flags & _WRITABLE else 0)
 
 
 def to_its_end(function: Callable[..., T | Awaitable[T]], *args: Any) -> T:
-    """Run a `def` or an `async def` in the calling thread."""
+    """Run a `def` or an `async def` in the calling thread, and return its answer."""
     result = function(*args)
     if isinstance(result, CoroutineType):
         import asyncio
@@ -103,7 +86,13 @@ def to_its_end(function: Callable[..., T | Awaitable[T]], *args: Any) -> T:
 
 
 async def resolve(host: str, port: int, deadline: float | None) -> list[tuple[int, Address]]:
-    """Look a name up. The system's resolver has no deadline, so a name (not a number) is asked for in a thread of its own."""
+    """Look a name up, by the deadline.
+
+    The system's resolver has no deadline, so it looks up a name (not a number) in a thread of its own.
+
+    Raises:
+        OSError: The name is unknown, or the deadline has passed.
+    """
     try:
         return _addresses(host, port, socket.AI_NUMERICHOST)
     except socket.gaierror:
@@ -130,7 +119,7 @@ async def resolve(host: str, port: int, deadline: float | None) -> list[tuple[in
 
 
 def _addresses(host: str, port: int, flags: int) -> list[tuple[int, Address]]:
-    # As bytes: a name given as text makes Python load its tables of international domain names, for ASCII too.
+    # As bytes: for a name given as text Python loads its tables of international domain names, even if it is ASCII.
     name = host.encode("ascii") if host.isascii() else host
     found = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM, flags=flags)
     return [(family, address) for family, _, _, _, address in found]
@@ -138,11 +127,11 @@ def _addresses(host: str, port: int, flags: int) -> list[tuple[int, Address]]:
 
 async def connect(host: str, port: int, timeout: float) -> Transport:
     """Open a transport connection from the calling thread."""
-    return await _connect(BlockingTransport, resolve, host, port, timeout)
+    return await _connect(ThreadTransport, resolve, host, port, timeout)
 
 
 def run(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine that only ever waits in `ready` to its end."""
+    """Run a coroutine to its end, and return what it returns; it may wait in `ready` alone."""
     try:
         coroutine.send(None)
     except StopIteration as end:
@@ -153,7 +142,7 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
 
 
 def iterate(iterator: AsyncIterator[T]) -> Iterator[T]:
-    """The items of an asynchronous iterator, each computed when it is asked for."""
+    """Yield the items of an asynchronous iterator, each computed when it is asked for."""
     try:
         while True:
             try:
