@@ -16,7 +16,7 @@ from dimse.errors import (
     OperationTimeout,
 )
 from dimse.services import AsyncAssociation
-from dimse.transport import blocking
+from dimse.transport import threaded
 from tests.association.peers import (
     AT_ONCE,
     LONG,
@@ -269,7 +269,7 @@ async def test_a_second_operation_is_refused_and_the_first_goes_on(driver: Drive
         message = connection.read_message()
         for operation in (made[0].echo, made[0].release, made[0].serve):
             with pytest.raises(LocalProtocolError, match="another operation is under way") as raised:
-                blocking.run(operation())
+                threaded.run(operation())
             refused.append(raised.value)
         connection.respond(message)
         connection.serve()
