@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -118,6 +119,35 @@ async def test_a_loop_over_responses_may_be_left(driver: Driver) -> None:
             assert await association.echo() == SUCCESS
             assert await find(association) == (list(range(A_FEW)), SUCCESS)
             assert not association.is_outstanding(request.message_id)
+
+
+@pytest.mark.thorough
+@on_each_driver
+async def test_the_time_that_a_caller_takes_does_not_count_against_a_response(driver: Driver) -> None:
+    looked_at = threading.Event()
+
+    def answers_in_pieces(connection: Connection) -> None:
+        connection.accept()
+        message = connection.read_message()
+        rest = pending(connection, message, identifier(1)) + connection.response(message)
+        connection.send(pending(connection, message, identifier(0)) + rest[:40])
+        looked_at.wait(LONG)
+        connection.stall(0.1)
+        connection.send(rest[40:])
+        connection.serve()
+
+    with FaultyPeer(answers_in_pieces) as port:
+        async with await driver.associate(port, [FIND], timeouts=Timeouts(network=0.5)) as association:
+            statuses: list[int] = []
+            async with association.operation():
+                request = asking(association, CFindRQ, FIND)
+                await association.send_request(association.context_for(FIND), request, identifier(0))
+                async for response, _ in association.responses(request):
+                    if not statuses:
+                        threading.Event().wait(0.6)
+                        looked_at.set()
+                    statuses.append(response.status)
+    assert statuses == [PENDING, PENDING, SUCCESS]
 
 
 # --- responses that are not as they should be ---
