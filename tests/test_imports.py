@@ -31,8 +31,9 @@ LAYERS = (
     ("serving",),
     ("sending",),
     ("aio", "blocking"),  # the faces
+    ("testing",),
     ("dimse",),
-    ("testing", "tools"),
+    ("tools",),
     ("__main__",),
 )
 

@@ -7,8 +7,9 @@ with dimse.associate("127.0.0.1", 11112, contexts=[dimse.Verification]) as assoc
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from functools import partial
 from importlib import import_module
-from types import TracebackType
+from types import FunctionType, TracebackType
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
 
 from dimse import services
@@ -49,10 +50,12 @@ from dimse.services.handlers import EchoRequest, Handlers, StoreRequest
 from dimse.services.storage import Outcome, contexts_for
 from dimse.services.storage_commitment import Commitment
 from dimse.settings import (
+    Acceptor,
     CommonExtendedNegotiation,
     ExtendedNegotiation,
     Limits,
     ProposedContext,
+    Requestor,
     Role,
     Timeouts,
     UserIdentity,
@@ -64,6 +67,7 @@ from dimse.version import __version__
 
 __all__ = [
     "TLS",
+    "Acceptor",
     "Association",
     "AssociationAborted",
     "AssociationError",
@@ -99,6 +103,7 @@ __all__ = [
     "ProviderAborted",
     "RefusedContexts",
     "RemoteProtocolError",
+    "Requestor",
     "Role",
     "Server",
     "ServerFailed",
@@ -149,27 +154,33 @@ def __getattr__(name: str) -> object:
 def _blocking(
     method: Callable[Concatenate[AsyncAssociation, P], Coroutine[Any, Any, R]],
 ) -> Callable[Concatenate[Association, P], R]:
-    """The method of the blocking face that runs `method` to its end."""
+    """Make a method that runs `method` to its end."""
 
     def call(self: Association, /, *args: P.args, **kwargs: P.kwargs) -> R:
         return run(method(self._association, *args, **kwargs))
 
-    return _documented(call, method)
+    return _documented(call, method, method)
 
 
 def _iterating(
     method: Callable[Concatenate[AsyncAssociation, P], AsyncIterator[R]],
 ) -> Callable[Concatenate[Association, P], Iterator[R]]:
-    """The method of the blocking face that yields what `method` does."""
+    """Make a method that yields what `method` yields."""
 
     def call(self: Association, /, *args: P.args, **kwargs: P.kwargs) -> Iterator[R]:
         return iterate(method(self._association, *args, **kwargs))
 
-    return _documented(call, method)
+    assert isinstance(method, FunctionType)
+    shown = FunctionType(method.__code__, method.__globals__, method.__name__, method.__defaults__)
+    shown.__kwdefaults__ = method.__kwdefaults__
+    shown.__annotations__ = method.__annotations__ | {"return": "Iterator[Outcome]"}
+    return _documented(call, method, shown)
 
 
-def _documented(call: F, method: Callable[..., object]) -> F:
+def _documented(call: F, method: Callable[..., object], shown: object) -> F:
+    """Give `call` the name and docstring of `method`, and to `inspect` the signature of `shown`."""
     call.__name__, call.__doc__ = method.__name__, method.__doc__
+    call.__wrapped__ = shown  # type: ignore[attr-defined]
     return call
 
 
@@ -241,10 +252,12 @@ class Association:
 def _in_this_thread(
     make: Callable[Concatenate[Open, P], Coroutine[Any, Any, AsyncAssociation]],
 ) -> Callable[P, Association]:
+    """Make a function that requests an association and returns it, for the calling thread."""
+
     def associate(*args: P.args, **kwargs: P.kwargs) -> Association:
         return Association(run(make(connect, *args, **kwargs)))
 
-    return _documented(associate, make)
+    return _documented(associate, make, partial(make, connect))
 
 
 associate = _in_this_thread(services.associate)
