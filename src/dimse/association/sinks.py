@@ -1,28 +1,16 @@
-"""Where a received data set goes while it arrives: the one interface, and the two sinks that need no archive."""
+"""The sinks of received data sets that need no archive."""
 
 from __future__ import annotations
 
 import mmap
 from collections.abc import Sequence
-from typing import IO, Protocol
+from typing import IO
+
+from dimse.instances.received import Sink
+
+__all__ = ["DiscardSink", "Sink", "SpooledSink"]
 
 SPOOL_MEMORY = 1024 * 1024  # bytes of a data set that are kept in memory before it goes to a temporary file
-
-
-class Sink(Protocol):
-    """Takes the bytes of one data set, in order, as they arrive.
-
-    A sink never raises for what the disk does: it keeps the first `OSError` in `error` and drops the rest, so that the data set
-    is drained and the peer gets its answer (A700H) instead of a dead connection.
-    """
-
-    error: OSError | None
-
-    def write(self, buffers: Sequence[memoryview]) -> None:
-        """Take the next bytes. The views are valid during the call only."""
-
-    def discard(self) -> None:
-        """Forget everything that was written; harmless after the content has been kept elsewhere, and twice."""
 
 
 class DiscardSink:

@@ -11,9 +11,9 @@ from dimse.association.association import Association
 from dimse.data_set.encoding import deflate
 from dimse.errors import FileError
 from dimse.instances import MAPPED, PATHS, InstanceFile, Path
+from dimse.instances.received import ReceivedInstance
 from dimse.message.command import CStoreRQ
 from dimse.message.status import Status
-from dimse.services.store_request import StoreRequest
 from dimse.support.values import record
 from dimse.upper_layer.negotiation import PresentationContext
 from dimse.upper_layer.pdata import Buffer
@@ -29,7 +29,7 @@ FALL_BACK = (uids.ExplicitVRLittleEndian, uids.ImplicitVRLittleEndian)
 _WRITABLE = (*FALL_BACK, uids.DeflatedExplicitVRLittleEndian)
 
 Transcode = Literal["never", "lossless", "always"]
-Source: TypeAlias = "Path | InstanceFile | StoreRequest | Dataset"
+Source: TypeAlias = "Path | InstanceFile | ReceivedInstance | Dataset"
 
 
 @record
@@ -86,7 +86,7 @@ class Outgoing:
 
 def each_of(given: Any) -> Iterable[Any]:
     """Return the sources that were given, where one may be given without a list: a path is never taken for its characters."""
-    is_one = isinstance(given, (*PATHS, InstanceFile, StoreRequest)) or hasattr(given, "SOPInstanceUID")
+    is_one = isinstance(given, (*PATHS, InstanceFile, ReceivedInstance)) or hasattr(given, "SOPInstanceUID")
     return (given,) if is_one else given
 
 
@@ -109,8 +109,8 @@ def prepare(
         FileError: It cannot be sent, or not be converted.
         NoPresentationContext: Its SOP class was not accepted in a transfer syntax that fits.
     """
-    if isinstance(source, StoreRequest):
-        context = association.context_for(source.sop_class_uid, source.context.transfer_syntax)
+    if isinstance(source, ReceivedInstance):
+        context = association.context_for(source.sop_class_uid, source.transfer_syntax_uid)
         return Outgoing(
             name_of(source),
             context,
@@ -136,7 +136,7 @@ def prepare(
         )
     if not callable(getattr(source, "get", None)):
         raise TypeError(
-            f"what is stored is a path, an InstanceFile, a StoreRequest or a pydicom data set, not {source!r}"
+            f"what is stored is a path, an InstanceFile, a ReceivedInstance or a pydicom data set, not {source!r}"
         )
     return _prepare_data_set(association, source)
 

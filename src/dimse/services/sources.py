@@ -9,9 +9,9 @@ from collections.abc import Awaitable, Iterable, Sequence
 from dimse.association.association import Association
 from dimse.errors import DimseError, FileError, NoPresentationContext
 from dimse.instances import MAPPED, PATHS, InstanceFile
+from dimse.instances.received import ReceivedInstance
 from dimse.services.outcome import Outcome
 from dimse.services.outgoing import Outgoing, Source, Transcode, name_of, prepare
-from dimse.services.store_request import StoreRequest
 
 AHEAD = 65_536
 """Bytes of a data set that the system takes at once, so that nothing waits for it."""
@@ -121,8 +121,8 @@ def _not_sent(source: Source, given: Source, error: DimseError) -> Outcome:
     """The outcome of what could not be prepared, as far as it is known."""
     if isinstance(source, InstanceFile):
         syntax, size = source.transfer_syntax_uid, source.data_set_size
-    elif isinstance(source, StoreRequest):
-        syntax, size = source.context.transfer_syntax, source.size
+    elif isinstance(source, ReceivedInstance):
+        syntax, size = source.transfer_syntax_uid, source.size
     else:
         return Outcome(name_of(source), None, error, source=given)
     return Outcome(

@@ -353,16 +353,19 @@ async def begin_store(association: Association, arrived: Arrived, handler: Store
     message = arrived.message
     assert isinstance(message, CStoreRQ)
     MESSAGES.info("Received Store Request")
-    originator = message.move_originator_application_entity_title
+    originator, peer, context = message.move_originator_application_entity_title, association.peer, arrived.context
     request = StoreRequest(
-        context=arrived.context,
-        sop_class_uid=message.affected_sop_class_uid,
-        sop_instance_uid=message.affected_sop_instance_uid,
-        peer=association.peer,
-        message_id=message.message_id,
+        message.affected_sop_class_uid,
+        message.affected_sop_instance_uid,
+        context.transfer_syntax,
+        context,
+        peer,
+        message.message_id,
+        message.priority,
+        (originator, message.move_originator_message_id or 0) if originator else None,
+        calling_ae_title=peer.ae_title,
         called_ae_title=association.negotiated.called_ae_title,
-        priority=message.priority,
-        move_originator=(originator, message.move_originator_message_id or 0) if originator else None,
+        peer_address=peer.address,
     )
     arrived.request = request
     if message.affected_sop_class_uid != arrived.context.abstract_syntax:
