@@ -20,7 +20,7 @@ from dimse.errors import ServerFailed
 from dimse.sending import Sending
 from dimse.sending import send as outcomes_of
 from dimse.services import AsyncAssociation as Association
-from dimse.services.storage import Outcome
+from dimse.services.outcome import Outcome
 from dimse.serving.listener import AT_ONCE, is_broken
 from dimse.serving.server import Reception
 from dimse.serving.visitors import Visitor

@@ -47,7 +47,8 @@ from dimse.errors import (
 from dimse.message.status import Status
 from dimse.services import AsyncAssociation
 from dimse.services.handlers import EchoRequest, Handlers, StoreRequest
-from dimse.services.storage import Outcome, contexts_for
+from dimse.services.outcome import Outcome
+from dimse.services.storage import contexts_for
 from dimse.services.storage_commitment import Commitment
 from dimse.settings import (
     Acceptor,

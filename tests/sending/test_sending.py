@@ -17,7 +17,7 @@ from dimse import aio, uids
 from dimse.instances import InstanceFile
 from dimse.sending import AssociationFault, Retry, Sending
 from dimse.sending import feed as feeding
-from dimse.services.storage import Outcome
+from dimse.services.outcome import Outcome
 from dimse.testing import SentInstance, StorageSCP, faulty_peer
 from tests.chaos.proxy import Proxy
 from tests.drivers import LOOPBACK, make_instance

@@ -27,8 +27,8 @@ from dimse.sending.finding import LOGGER, Finder
 from dimse.sending.job import AssociationFault, Event, Job, Manner
 from dimse.sending.proposal import Syntaxes
 from dimse.sending.retry import Retry
-from dimse.services.outgoing import Transcode
-from dimse.services.storage import Outcome
+from dimse.services.outcome import Outcome
+from dimse.services.sources import Transcode
 from dimse.settings import arguments
 from dimse.support.closing import Closing
 from dimse.transport.blocking import iterate

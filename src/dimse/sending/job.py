@@ -15,8 +15,8 @@ from dimse.sending.feed import GLANCE, Feed, Item, Ledger
 from dimse.sending.proposal import Proposal
 from dimse.sending.retry import Retry, is_passing, is_passing_status
 from dimse.services import AsyncAssociation
-from dimse.services.outgoing import Source, Transcode
-from dimse.services.storage import Outcome
+from dimse.services.outcome import Outcome
+from dimse.services.sources import Storable, Transcode
 from dimse.support.values import replace, value
 
 MOST_GIVEN_UP = 2
@@ -199,7 +199,7 @@ class Job:
                 self._manner.announce(item.file)
             yield item.file
 
-    def _is_sent_again(self, source: Source) -> bool:
+    def _is_sent_again(self, source: Storable) -> bool:
         """Of what is sent again one may be what the association before died of."""
         return self._under_way[id(source)].attempts > 1
 

@@ -1,4 +1,4 @@
-"""The services of PS3.4, one module each, its SCU and SCP halves in the same room; and an association that has them all."""
+"""The services of PS3.4, a module for each with its SCU and its SCP; and an association that has them all."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from dimse.association.association import Association, Dispatcher, Open
-from dimse.services import storage, storage_commitment, verification
+from dimse.services import storage, storage_commitment, store_many, verification
 from dimse.settings import (
     MAXIMUM_SEND_LENGTH,
     REQUESTOR_MAXIMUM_LENGTH,
@@ -37,7 +37,7 @@ class AsyncAssociation(Association):
 
     echo = verification.echo
     store = storage.store
-    store_many = storage.store_many
+    store_many = store_many.store_many
     begin_commitment = storage_commitment.begin_commitment
     request_commitment = storage_commitment.request_commitment
 

@@ -19,7 +19,6 @@ from ipaddress import ip_network
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from dimse import uids
 from dimse.association.association import LOGGER
 from dimse.association.pump import Buffers
 from dimse.errors import (
@@ -34,7 +33,7 @@ from dimse.logs import ABOUT, About
 from dimse.logs.happenings import Happening, Observe, ignore
 from dimse.logs.notices import notice
 from dimse.services import AsyncAssociation
-from dimse.services.handlers import Handlers
+from dimse.services.handlers import Handlers, accepted_for
 from dimse.serving import admission
 from dimse.serving.identification import NOT_VERIFIED, NotIdentified, identify
 from dimse.serving.listener import ListeningThread
@@ -79,13 +78,9 @@ def saying_where(host: str, port: int) -> Iterator[socket.AddressFamily]:
 
 def _accepting(acceptor: Acceptor, handlers: Handlers, limits: Limits) -> Acceptor:
     """Return the parameters of associations, completed by what the handlers of a server and its limits say."""
-    contexts = acceptor.contexts
-    if contexts is None:
-        stored = uids.STORAGE_SOP_CLASSES if handlers.store else frozenset[str]()
-        reported = {uids.StorageCommitmentPushModel} if handlers.commitment else ()
-        contexts = {uids.Verification, *stored, *reported}
-    # Who reports is the SCP; who stores needs no role selection.
-    roles = (Role(uids.StorageCommitmentPushModel, scu=False, scp=True),) if handlers.commitment else ()
+    contexts, roles = accepted_for(handlers)
+    if acceptor.contexts is not None:
+        contexts = frozenset(acceptor.contexts)
     async_ops = min(acceptor.async_ops or limits.queued_requests, limits.queued_requests)
     return replace(acceptor, contexts=contexts, roles=(*roles, *acceptor.roles), async_ops=async_ops)
 
