@@ -275,3 +275,5 @@ def test_echoscu_loads_nothing_heavy() -> None:
     assert "unable to connect to remote" in done.stderr
     # `dataclasses` compiles source for every class and `inspect` loads half of Python's compiler: as long as a C-ECHO takes.
     assert loaded & {*AT_MODULE_LEVEL, "dataclasses", "inspect"} == set()
+    # Nor does a C-ECHO wait for the modules of storage.
+    assert not any(f" dimse.{name}\n" in done.stderr for name in ("services.storage", "instances", "data_set.walk"))

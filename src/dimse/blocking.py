@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from functools import partial
 from importlib import import_module
 from types import FunctionType, TracebackType
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar, cast
 
 from dimse import services
 from dimse.association.association import Open
@@ -46,10 +46,6 @@ from dimse.errors import (
 )
 from dimse.message.status import Status
 from dimse.services import AsyncAssociation
-from dimse.services.handlers import EchoRequest, Handlers, StoreRequest
-from dimse.services.outcome import Outcome
-from dimse.services.storage import contexts_for
-from dimse.services.storage_commitment import Commitment
 from dimse.settings import (
     Acceptor,
     CommonExtendedNegotiation,
@@ -61,6 +57,7 @@ from dimse.settings import (
     Timeouts,
     UserIdentity,
 )
+from dimse.support.later import Later
 from dimse.transport.blocking import connect, iterate, run
 from dimse.uids import Verification
 from dimse.upper_layer.negotiation import Peer, PresentationContext
@@ -127,6 +124,10 @@ __all__ = [
 if TYPE_CHECKING:
     from dimse.sending import send
     from dimse.sending.forwarder import Forwarder
+    from dimse.services.handlers import EchoRequest, Handlers, StoreRequest
+    from dimse.services.outcome import Outcome
+    from dimse.services.storage import contexts_for
+    from dimse.services.storage_commitment import Commitment
     from dimse.serving.server import Server
     from dimse.settings.tls import TLS
     from dimse.transport.tls import TLSSession
@@ -137,45 +138,61 @@ F = TypeVar("F", bound=Callable[..., object])
 
 
 _LATER = {
+    "Commitment": "dimse.services.storage_commitment",
+    "EchoRequest": "dimse.services.handlers",
     "Forwarder": "dimse.sending.forwarder",
+    "Handlers": "dimse.services.handlers",
+    "Outcome": "dimse.services.outcome",
     "Server": "dimse.serving.server",
+    "StoreRequest": "dimse.services.handlers",
     "TLS": "dimse.settings.tls",
     "TLSSession": "dimse.transport.tls",
+    "contexts_for": "dimse.services.storage",
     "send": "dimse.sending",
 }
 
 
 def __getattr__(name: str) -> object:
-    """Return `Forwarder`, `Server`, `TLS` or `send`, loaded when they are asked for: a C-ECHO does not wait for them."""
+    """Return one of the names that are loaded when they are first asked for: a C-ECHO does not wait for them."""
     if name in _LATER:
         return getattr(import_module(_LATER[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def _blocking(
-    method: Callable[Concatenate[AsyncAssociation, P], Coroutine[Any, Any, R]],
+    find: Callable[[], Callable[Concatenate[AsyncAssociation, P], Coroutine[Any, Any, R]]],
 ) -> Callable[Concatenate[Association, P], R]:
-    """Make a method that runs `method` to its end."""
+    """Make a method that runs the method which `find` returns to its end."""
 
-    def call(self: Association, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        return run(method(self._association, *args, **kwargs))
+    def made() -> Callable[Concatenate[Association, P], R]:
+        method = find()
 
-    return _documented(call, method, method)
+        def call(self: Association, /, *args: P.args, **kwargs: P.kwargs) -> R:
+            return run(method(self._association, *args, **kwargs))
+
+        return _documented(call, method, method)
+
+    return cast("Callable[Concatenate[Association, P], R]", Later(made))
 
 
 def _iterating(
-    method: Callable[Concatenate[AsyncAssociation, P], AsyncIterator[R]],
+    find: Callable[[], Callable[Concatenate[AsyncAssociation, P], AsyncIterator[R]]],
 ) -> Callable[Concatenate[Association, P], Iterator[R]]:
-    """Make a method that yields what `method` yields."""
+    """Make a method that yields what the method which `find` returns yields."""
 
-    def call(self: Association, /, *args: P.args, **kwargs: P.kwargs) -> Iterator[R]:
-        return iterate(method(self._association, *args, **kwargs))
+    def made() -> Callable[Concatenate[Association, P], Iterator[R]]:
+        method = find()
 
-    assert isinstance(method, FunctionType)
-    shown = FunctionType(method.__code__, method.__globals__, method.__name__, method.__defaults__)
-    shown.__kwdefaults__ = method.__kwdefaults__
-    shown.__annotations__ = method.__annotations__ | {"return": "Iterator[Outcome]"}
-    return _documented(call, method, shown)
+        def call(self: Association, /, *args: P.args, **kwargs: P.kwargs) -> Iterator[R]:
+            return iterate(method(self._association, *args, **kwargs))
+
+        assert isinstance(method, FunctionType)
+        shown = FunctionType(method.__code__, method.__globals__, method.__name__, method.__defaults__)
+        shown.__kwdefaults__ = method.__kwdefaults__
+        shown.__annotations__ = method.__annotations__ | {"return": "Iterator[Outcome]"}
+        return _documented(call, method, shown)
+
+    return cast("Callable[Concatenate[Association, P], Iterator[R]]", Later(made))
 
 
 def _documented(call: F, method: Callable[..., object], shown: object) -> F:
@@ -194,13 +211,13 @@ class Association:
     def __init__(self, association: AsyncAssociation) -> None:
         self._association = association
 
-    echo = _blocking(AsyncAssociation.echo)
-    store = _blocking(AsyncAssociation.store)
-    store_many = _iterating(AsyncAssociation.store_many)
-    begin_commitment = _blocking(AsyncAssociation.begin_commitment)
-    request_commitment = _blocking(AsyncAssociation.request_commitment)
-    serve = _blocking(AsyncAssociation.serve)
-    release = _blocking(AsyncAssociation.release)
+    echo = _blocking(lambda: AsyncAssociation.echo)
+    store = _blocking(lambda: AsyncAssociation.store)
+    store_many = _iterating(lambda: AsyncAssociation.store_many)
+    begin_commitment = _blocking(lambda: AsyncAssociation.begin_commitment)
+    request_commitment = _blocking(lambda: AsyncAssociation.request_commitment)
+    serve = _blocking(lambda: AsyncAssociation.serve)
+    release = _blocking(lambda: AsyncAssociation.release)
 
     def abort(self) -> None:
         """Abort the association (PS3.8 7.3); from any thread, and again."""

@@ -6,7 +6,7 @@ import mmap
 from collections.abc import Sequence
 from typing import IO
 
-from dimse.instances.received import Sink
+from dimse.support.sinks import Sink
 
 __all__ = ["DiscardSink", "Sink", "SpooledSink"]
 

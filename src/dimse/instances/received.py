@@ -4,44 +4,19 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Sequence
 from contextlib import suppress
 from functools import lru_cache
-from typing import IO, TYPE_CHECKING, Protocol, cast
+from typing import IO, TYPE_CHECKING, cast
 
 from dimse.errors import DimseError
 from dimse.media import part10
 from dimse.settings import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from dimse.support.sinks import ReadableSink, Sink
 from dimse.support.values import field, record
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
     from pydicom import Dataset
-
-
-class Sink(Protocol):
-    """A destination for the bytes of one data set, which arrive in order.
-
-    A sink never raises for an error of the disk: it keeps the first `OSError` in `error` and drops the rest. So the data set is
-    drained, and the peer gets an answer (A700H) instead of a dead connection.
-    """
-
-    error: OSError | None
-
-    def write(self, buffers: Sequence[memoryview]) -> None:
-        """Take the next bytes. The views are valid during the call only."""
-
-    def discard(self) -> None:
-        """Forget all bytes. It is harmless twice, and after the data set has been kept elsewhere."""
-
-
-class ReadableSink(Sink, Protocol):
-    """A sink that gives back the bytes that it took."""
-
-    size: int
-
-    def view(self) -> memoryview:
-        """Return the bytes of the data set."""
 
 
 @record

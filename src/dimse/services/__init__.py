@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from importlib import import_module
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from dimse.association.association import Association, Dispatcher, Open
-from dimse.services import storage, storage_commitment, store_many, verification
+from dimse.services import verification
 from dimse.settings import (
     MAXIMUM_SEND_LENGTH,
     REQUESTOR_MAXIMUM_LENGTH,
@@ -21,12 +22,19 @@ from dimse.settings import (
     arguments,
 )
 from dimse.settings.keywords import gathering
+from dimse.support.later import Later
 from dimse.support.values import value
 
 if TYPE_CHECKING:
     import ssl
 
+    from dimse.services import storage, storage_commitment, store_many
     from dimse.settings.tls import TLS
+
+
+def _later(module: str, name: str) -> Any:
+    """Return a method that is a function of a module of this package, which is loaded when it is first used."""
+    return Later(lambda: getattr(import_module(f"dimse.services.{module}"), name))
 
 
 class AsyncAssociation(Association):
@@ -36,10 +44,16 @@ class AsyncAssociation(Association):
     """
 
     echo = verification.echo
-    store = storage.store
-    store_many = store_many.store_many
-    begin_commitment = storage_commitment.begin_commitment
-    request_commitment = storage_commitment.request_commitment
+    if TYPE_CHECKING:
+        store = storage.store
+        store_many = store_many.store_many
+        begin_commitment = storage_commitment.begin_commitment
+        request_commitment = storage_commitment.request_commitment
+    else:
+        store = _later("storage", "store")
+        store_many = _later("store_many", "store_many")
+        begin_commitment = _later("storage_commitment", "begin_commitment")
+        request_commitment = _later("storage_commitment", "request_commitment")
 
     async def __aenter__(self) -> Self:
         return self

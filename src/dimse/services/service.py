@@ -7,10 +7,10 @@ from typing import Any
 
 from dimse.association.association import Arrived, Association
 from dimse.errors import InvalidCommand
-from dimse.instances.received import Sink
 from dimse.message.command import Message, Request
 from dimse.message.status import SERVICES, Table
 from dimse.settings import Role
+from dimse.support.sinks import Sink
 from dimse.support.values import value
 
 Begin = Callable[[Association, Arrived, Any], Coroutine[Any, Any, Sink]]
