@@ -1,8 +1,8 @@
-"""Write `src/dimse/uids/table.py`, the table of PS3.6 Table A-1, anew from pydicom's dictionary and from `YOUNGER`.
+"""Generate `src/dimse/uids/table.py`, the table of PS3.6 Table A-1, from pydicom's dictionary and from `YOUNGER`.
 
-Write `src/dimse/uids/keywords.pyi` too, in which type checkers and editors find the keywords of the table.
+Generate `src/dimse/uids/keywords.pyi` too, in which type checkers and editors find the keywords of the table.
 
-Run it where pydicom is installed, after a new edition of the Standard: `python scripts/make_uids.py`.
+Run it with pydicom installed, after a new edition of the Standard: `python scripts/make_uids.py`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from __future__ import annotations
 '''
 
 
-# Transfer syntaxes of PS3.6 that a dictionary of pydicom may not have yet, each list behind the UID that it follows in the table.
+# Transfer syntaxes of PS3.6 that pydicom's dictionary may not have yet, each list behind the UID that it follows in the table.
 YOUNGER = {
     "1.2.840.10008.1.2.4.108": [
         "1.2.840.10008.1.2.4.110|Transfer Syntax|JPEGXLLossless||JPEG XL Lossless",
@@ -41,7 +41,7 @@ YOUNGER = {
 
 
 def table() -> str:
-    """Return the lines of the table, without one to end the last."""
+    """Return the lines of the table, without a newline at the end."""
     rows = []
     for uid, (name, kind, _, retired, keyword) in UID_dictionary.items():
         rows.append("|".join((uid, kind, keyword, "R" if retired else "", name)))

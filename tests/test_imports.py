@@ -19,7 +19,7 @@ SOURCE = Path(__file__).parents[1] / "src"
 # From the ground up. A room is a module of dimse, or a package with all that is in it. A module may import those of its
 # own room and of the layers below; the rooms of one layer do not know each other.
 LAYERS = (
-    ("support", "turns", "version"),
+    ("support", "version"),
     ("errors", "logs", "uids"),
     ("audit", "settings"),
     ("data_set", "upper_layer"),
@@ -76,13 +76,13 @@ AT_MODULE_LEVEL = {
     "numpy": (),
     "rich": (),
     "shtab": (),
-    "asyncio": ("aio", "transport.asyncio"),
+    "asyncio": ("aio", "transport.looped"),
     "ssl": ("transport.tls", "transport.tls_faults"),
 }
 
 # What only these may import at all. To the association a transport is an interface: the faces choose the driver.
 ONLY_BY = {
-    "socket": ("audit", "transport", "serving", "tools.processes", "tools.ready"),
+    "socket": ("audit", "transport", "serving", "tools.processes", "tools.ready", "tools.workers"),
     "ssl": ("audit", "settings.tls", "transport"),
     "select": ("transport",),
     "selectors": ("transport", "serving"),
@@ -95,8 +95,8 @@ ONLY_BY = {
         "testing",
         "association",
     ),
-    "dimse.transport.blocking": ("transport", "sending", "serving", "blocking", "testing"),
-    "dimse.transport.asyncio": ("transport", "serving", "aio", "testing"),
+    "dimse.transport.threaded": ("transport", "sending", "serving", "blocking", "testing"),
+    "dimse.transport.looped": ("transport", "serving", "aio", "testing"),
 }
 
 

@@ -158,6 +158,7 @@ def echo_once(port: int, number: int) -> None:
     seconds_of_an_association(port)
 
 
+@pytest.mark.sample("everyday-connect_and_close-*")
 @on_both_faces
 @pytest.mark.parametrize("visit", [connect_and_close, echo_once])
 @sizes(times=(1, 10))
@@ -292,6 +293,7 @@ def nonsense(scu: HostileSCU) -> None:
     assert scu.answers() == ["A-ABORT 2/1"]
 
 
+@pytest.mark.sample("*-keep-both-the same-*")
 @on_both_faces
 @pytest.mark.parametrize("again", [KEPT, OTHER], ids=["the same", "another"])
 @pytest.mark.parametrize("policy", ["keep-both", "replace", "reject"])

@@ -1,4 +1,4 @@
-"""Peers as they are, over real connections: each row of the table of docs/design.md, to a server and to a requestor.
+"""Peers as they are, over real connections: each row of the table of docs/tolerance.md, to a server and to a requestor.
 
 What it means for what is agreed is tested in tests/upper_layer/test_tolerance.py. Here an association that has a tolerated fault
 works, one that has another ends as the table says, and the log tells it.
@@ -96,6 +96,7 @@ def timeouts() -> Timeouts:
     return Timeouts(connect=LONG, acse=LONG, dimse=LONG, network=LONG)
 
 
+@pytest.mark.usefixtures("brief_linger")
 @on_each_driver
 @pytest.mark.parametrize("fault", ANSWERS)
 async def test_a_requestor_takes_or_aborts_on_an_answer_as_the_table_says(

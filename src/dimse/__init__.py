@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dimse.version import __version__ as __version__
 
-# To type checkers it is the one of `typing`, which a tool loads after `__main__.command` has begun.
+# Type checkers treat this as `typing.TYPE_CHECKING`. A tool loads `typing` only after `__main__.command` has begun.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from dimse import aio as aio
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
 PUBLIC_MODULES = ("aio", "archive", "errors", "sending", "testing", "uids")
 
-# The names of `dimse.blocking` in small letters: any other such name is a module of this package.
+# The lower-case names of `dimse.blocking`. Any other lower-case name is a submodule of this package.
 _SMALL = ("__all__", "associate", "contexts_for", "send")
 
 
 def __getattr__(name: str) -> object:
-    """Return a name of `dimse.blocking` or a module of this package, loaded when it is first asked for.
+    """Return a name of `dimse.blocking` or a submodule of this package, loaded on first use.
 
-    So a tool reads its command line, and prints its help, before the network is loaded.
+    So a tool can read its command line and print its help before it loads the network code.
     """
     from importlib import import_module
 

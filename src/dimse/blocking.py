@@ -1,4 +1,4 @@
-"""The blocking face: what `dimse` itself has to offer, which loads it when it is first used.
+"""The blocking face: the public names of `dimse`, which loads this module on first use.
 
 with dimse.associate("127.0.0.1", 11112, contexts=[dimse.Verification]) as association:
     association.echo()
@@ -13,7 +13,7 @@ from types import FunctionType, TracebackType
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar, cast
 
 from dimse import services
-from dimse.association.association import Open
+from dimse.association.establishing import Open
 from dimse.errors import (
     AssociationAborted,
     AssociationError,
@@ -58,7 +58,7 @@ from dimse.settings import (
     UserIdentity,
 )
 from dimse.support.later import Later
-from dimse.transport.blocking import connect, iterate, run
+from dimse.transport.threaded import connect, iterate, run
 from dimse.uids import Verification
 from dimse.upper_layer.negotiation import Peer, PresentationContext
 from dimse.version import __version__
@@ -153,7 +153,7 @@ _LATER = {
 
 
 def __getattr__(name: str) -> object:
-    """Return one of the names that are loaded when they are first asked for: a C-ECHO does not wait for them."""
+    """Return a name of `_LATER`, loaded on first use, so that a C-ECHO does not wait for it."""
     if name in _LATER:
         return getattr(import_module(_LATER[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
@@ -162,7 +162,7 @@ def __getattr__(name: str) -> object:
 def _blocking(
     find: Callable[[], Callable[Concatenate[AsyncAssociation, P], Coroutine[Any, Any, R]]],
 ) -> Callable[Concatenate[Association, P], R]:
-    """Make a method that runs the method which `find` returns to its end."""
+    """Return the blocking method that runs the method which `find` returns to its end."""
 
     def made() -> Callable[Concatenate[Association, P], R]:
         method = find()
@@ -178,7 +178,7 @@ def _blocking(
 def _iterating(
     find: Callable[[], Callable[Concatenate[AsyncAssociation, P], AsyncIterator[R]]],
 ) -> Callable[Concatenate[Association, P], Iterator[R]]:
-    """Make a method that yields what the method which `find` returns yields."""
+    """Return the blocking method that yields the items of the method which `find` returns."""
 
     def made() -> Callable[Concatenate[Association, P], Iterator[R]]:
         method = find()
@@ -203,9 +203,9 @@ def _documented(call: F, method: Callable[..., object], shown: object) -> F:
 
 
 class Association:
-    """An association for the calling thread; made by `associate`.
+    """An association for the calling thread; `associate` makes it.
 
-    Leaving its `with` block releases it, or aborts it if the block is left by an exception.
+    Leaving its `with` block releases the association, or aborts it if an exception leaves the block.
     """
 
     def __init__(self, association: AsyncAssociation) -> None:
@@ -220,7 +220,7 @@ class Association:
     release = _blocking(lambda: AsyncAssociation.release)
 
     def abort(self) -> None:
-        """Abort the association (PS3.8 7.3); from any thread, and again."""
+        """Abort the association (PS3.8 7.3). Any thread may call this, and more than once."""
         self._association.abort()
 
     @property
@@ -230,32 +230,32 @@ class Association:
 
     @property
     def peer(self) -> Peer:
-        """Who the peer says it is."""
+        """The peer's AE title, address and implementation, as it gives them."""
         return self._association.peer
 
     @property
     def tls(self) -> TLSSession | None:
-        """What TLS has negotiated, and the peer's certificate; None on a plain connection."""
+        """The TLS version, cipher and certificate of the peer; None on a plain connection."""
         return self._association.tls
 
     @property
     def identity_response(self) -> bytes | None:
-        """The peer's answer to our user identity: a ticket, assertion or token, empty for a user name; None if it gave none."""
+        """The peer's response to our user identity: a ticket, assertion or token, or empty for a user name; None without one."""
         return self._association.identity_response
 
     @property
     def open(self) -> bool:
-        """Does the association still stand, as far as we know?"""
+        """True while the association is established, as far as this side knows."""
         return self._association.open
 
     @property
     def connect_seconds(self) -> float:
-        """What opening the transport connection took."""
+        """Seconds that opening the transport connection took."""
         return self._association.connect_seconds
 
     @property
     def negotiate_seconds(self) -> float:
-        """What the peer took to answer the association request."""
+        """Seconds that the peer took to answer the association request."""
         return self._association.negotiate_seconds
 
     def __enter__(self) -> Self:

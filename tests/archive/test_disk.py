@@ -347,6 +347,7 @@ def test_a_sync_that_fails_for_a_repeated_instance_does_not_harm_the_first(folde
     assert done.stdout == f"[{KEPT}, {OUT_OF_RESOURCES}] ['CT.1.2.3']\n", done.stderr
 
 
+@pytest.mark.sample("keep-both-*-faults0-*", "reject-*-faults1-*")
 @pytest.mark.parametrize(
     ("faults", "way"),
     [

@@ -411,8 +411,8 @@ def test_what_raises_is_a_line_in_the_log(caplog: pytest.LogCaptureFixture) -> N
         events(instance(2))
     assert sorted(seen) == ["Stored"] * 4 + ["Study"]
     assert sorted(warnings(caplog)) == sorted(
-        [f"telling of instance 1.2.{number} failed: RuntimeError: no\\nreason" for number in (1, 1, 2, 2)]
-        + ["telling of study 1.2 failed: RuntimeError: no\\nreason; given up, as the end has come"]
+        [f"the call for instance 1.2.{number} failed: RuntimeError: no\\nreason" for number in (1, 1, 2, 2)]
+        + ["the call for study 1.2 failed: RuntimeError: no\\nreason; given up, as the end has come"]
     )
 
 

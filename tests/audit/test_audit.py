@@ -194,6 +194,7 @@ def test_a_trail_that_cannot_be_written_is_a_line_in_the_log_and_no_more(caplog:
 # --- what a server observes ---
 
 
+@pytest.mark.usefixtures("brief_delays")
 @on_both_faces
 def test_a_server_tells_what_happens(face: Face) -> None:
     happened: list[Happening] = []
@@ -362,7 +363,7 @@ def test_syslog_over_tls(tmp_path: Path) -> None:
 def test_a_syslog_server_that_went_away_is_tried_again(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dimse.audit.destinations.AGAIN", 0.05)
+    monkeypatch.setattr("dimse.audit.destinations.RETRY_INTERVAL", 0.05)
     with tls_syslog(tmp_path, cut=1) as (server, ca):
         trail = Trail(TLSSyslog(LOOPBACK, server.port, ca=ca), "ARCHIVE")
         trail.started()
@@ -379,7 +380,7 @@ def test_a_syslog_server_that_went_away_is_tried_again(
 def test_a_syslog_server_that_nobody_vouches_for_gets_nothing(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dimse.audit.destinations.LAST_MOMENT", 0.3)
+    monkeypatch.setattr("dimse.audit.destinations.DRAIN_SECONDS", 0.3)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     trustme.CA().issue_cert(LOOPBACK).configure_cert(context)
     trustme.CA().cert_pem.write_to_path(str(tmp_path / "other.pem"))

@@ -48,6 +48,8 @@ from tests.drivers import (
 )
 from tests.faulty_peer import Connection, FaultyPeer, Message, item
 
+pytestmark = pytest.mark.usefixtures("brief_linger")
+
 UNLIMITED = 0
 
 
@@ -133,6 +135,7 @@ def test_a_window_that_cannot_be_said_is_refused(wrong: int) -> None:
         dimse.Server((LOOPBACK, 0), async_ops=wrong, limits=Limits(queued_requests=100_000))
 
 
+@pytest.mark.sample("blocking")
 @on_each_driver
 async def test_a_peer_that_does_not_know_of_windows_gets_one_request_at_a_time(driver: Driver, tmp_path: Path) -> None:
     def strict(connection: Connection) -> None:
@@ -335,6 +338,7 @@ def abort(connection: Connection, messages: list[Message]) -> None:
     connection.close()
 
 
+@pytest.mark.sample("abort-*", "RST-*", "release-*", "silence-*")
 @on_each_driver
 @pytest.mark.parametrize(
     ("end", "error"),

@@ -196,6 +196,7 @@ def test_an_end_behind_the_flood_is_noticed_before_all_of_it_is_worked_off(face:
     assert CountingSink.open_now == 0
 
 
+@pytest.mark.sample("threads")
 @on_both_faces
 def test_the_time_that_a_handler_takes_does_not_count_against_a_pdu_behind_its_request(face: Face) -> None:
     never = threading.Event()
@@ -297,6 +298,7 @@ class AsksBack(dimse.Handlers):
         await super().answer(association, arrived)
 
 
+@pytest.mark.usefixtures("brief_linger")
 @on_each_driver
 async def test_a_handler_may_await_a_response_while_requests_wait_behind_its_own(driver: Driver) -> None:
     def behave(connection: Connection) -> None:

@@ -14,6 +14,8 @@ from dimse.services.handlers import EchoRequest, Handlers
 from dimse.serving import identification
 from tests.drivers import LOOPBACK, Face, on_both_faces, serving, tls_contexts
 
+pytestmark = pytest.mark.usefixtures("brief_delays")
+
 NAME, PASSCODE = settings.USER_NAME, settings.USER_NAME_AND_PASSCODE
 ALICE = dimse.UserIdentity(PASSCODE, b"alice", b"sesame", positive_response_requested=True)
 
@@ -155,7 +157,7 @@ def test_a_verification_that_fails_is_none(
 def test_a_verification_has_its_time_and_others_do_not_wait_for_it(
     face: Face, later: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(identification, "LONGEST", 0.2)
+    monkeypatch.setattr(identification, "LONGEST_VERIFICATION", 0.2)
     hang, begun = threading.Event(), threading.Event()
 
     def verify(who: dimse.UserIdentity) -> bytes:

@@ -24,6 +24,7 @@ SAID: list[tuple[list[str], list[str], set[str]]] = [  # options, words that are
 ]
 
 
+@pytest.mark.sample("options0-*", "options4-*")
 @pytest.mark.parametrize(("options", "words", "levels"), SAID)
 def test_what_it_says(options: list[str], words: list[str], levels: set[str]) -> None:
     with listening("echoscp", *options) as listener:

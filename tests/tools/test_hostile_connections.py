@@ -20,7 +20,8 @@ import pytest
 import dimse
 from dimse import uids
 from dimse.serving.server import Reception
-from dimse.tools import common, echoscp, storescp
+from dimse.tools import echoscp, storescp
+from dimse.tools.command_line import Parser
 from tests.drivers import LOOPBACK, Face, on_both_faces, serving
 from tests.hostile_scu import associate_rq
 from tests.tls.certificates import Certificates
@@ -208,10 +209,10 @@ def options_of(name: str) -> list[str]:
 
     with pytest.MonkeyPatch.context() as patch:
 
-        def read(parser: common.Parser, _: object) -> None:
+        def read(parser: Parser, _: object) -> None:
             raise Found(*dict.fromkeys(action.dest for action in parser._actions))
 
-        patch.setattr(common.Parser, "read", read)
+        patch.setattr(Parser, "read", read)
         with pytest.raises(Found) as found:
             MAINS[name]([])
     return [option for option in found.value.args if option not in NOT_FOR_A_SERVER]

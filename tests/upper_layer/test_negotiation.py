@@ -297,7 +297,7 @@ TOO_MANY = {"presentation_contexts": tuple(ONE for _ in range(129))}
     [
         ({}, APPLICATION_CONTEXT, (1, 1, 2)),
         ({}, TOO_MANY, (1, 2, 1)),
-        ({}, {"presentation_contexts": (ONE, ONE)}, None),  # in the same words it counts once
+        ({}, {"presentation_contexts": (ONE, ONE)}, None),  # in the same content it counts once
         ({}, {"presentation_contexts": (ONE, OTHER)}, (1, 2, 1)),
         ({}, CALLING, (1, 1, 3)),
         ({"calling_ae_titles": ("FRIEND", "OTHER")}, {}, (1, 1, 3)),
@@ -630,5 +630,5 @@ def test_whatever_can_be_read_is_answered(request: pdu.AssociateRQ, asking: Acce
     assert isinstance(answered, pdu.AssociateAC)
     results = {context.context_id: context.result for context in answered.presentation_contexts}
     assert results == {context.context_id: context.result for context in negotiated.contexts.values()}
-    # One that comes twice in the same words counts once.
+    # One that comes twice in the same content counts once.
     assert list(results) == list(dict.fromkeys(context.context_id for context in request.presentation_contexts))

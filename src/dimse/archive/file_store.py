@@ -34,9 +34,9 @@ from dimse.message.status import Status
 from dimse.services.handlers import Handlers
 from dimse.services.storage import CANNOT_UNDERSTAND, DATA_SET_DOES_NOT_MATCH, OUT_OF_RESOURCES
 from dimse.support.closing import Closing
+from dimse.support.pace import Pace, Paced, brief
 from dimse.support.text import one_line
 from dimse.support.values import record
-from dimse.turns import Wait, aside, brief
 
 Durability = Literal["full", "none"]
 OnDuplicate = Literal["keep-both", "reject", "replace"]
@@ -115,12 +115,13 @@ class FileStore(Closing):
         self._tags = self._layout.tags | {_SOP_CLASS_UID, _SOP_INSTANCE_UID}
         if stored is not None:
             self._tags |= {PATIENT_ID, STUDY_INSTANCE_UID, SERIES_INSTANCE_UID, *tags}
-        self._surveying, self._telling = Wait(), Wait()
+        # Of what may block: a sync; and a survey, a look at copies, the hook.
+        self._syncing, self._pace = Pace(None if self._durable else 0.0), Pace(None if stored is not None else 0.0)
         self._publishing: dict[str, Lock] = {}
         self._most_duplicates, self._copies = max_duplicates, Remembered(max_duplicates)
         self._accepts_cut_short = accept_cut_short
         readers = mode & 0o444
-        self._folders = Folders(self.folder, 0o700 | readers | readers >> 2, durable=self._durable)
+        self._folders = Folders(self.folder, 0o700 | readers | readers >> 2, self._syncing, durable=self._durable)
         try:
             self._folders.lock_and_open_incoming()
             self._folders.clear_incoming()  # of a process that was killed
@@ -141,8 +142,11 @@ class FileStore(Closing):
         self._folders.close()
 
     def handlers(self) -> Handlers:
-        """Handlers that store what comes, and answer C-ECHO."""
-        return Handlers(store_begin=self.begin, store=self.store)
+        """Return handlers that store what comes, and answer C-ECHO.
+
+        Where the disk is slow, a server has `store` called by a thread of its own, and goes on with other associations meanwhile.
+        """
+        return Handlers(store_begin=self.begin, store=Paced(self.store, self._syncing, self._pace))
 
     @brief
     def begin(self, instance: ReceivedInstance) -> FileSink:
@@ -173,7 +177,6 @@ class FileStore(Closing):
             self._folders.renew_incoming()
             return create(self._folders.incoming)
 
-    @brief
     def store(self, instance: ReceivedInstance) -> Status:
         """Keep the instance whose data set is complete in the sink that `begin` made.
 
@@ -226,7 +229,7 @@ class FileStore(Closing):
         syntax = uids.transfer_syntax(instance.transfer_syntax_uid)
         if syntax is None or not syntax.has_elements:
             return None
-        found = self._surveying.call(sink.survey, syntax, self._tags)
+        found = self._pace.call(sink.survey, syntax, self._tags)
         for remark in found.remarks:
             LOGGER.info("%s: %s", one_line(instance.sop_instance_uid, 64), one_line(remark))
         return found
@@ -273,9 +276,8 @@ class FileStore(Closing):
     def _publish_copy(self, publication: _Publication) -> tuple[Copy, bool] | Status:
         """Keep an instance beside others with its name, unless it is among them already or they are too many."""
         naming, folder = publication.naming, publication.branch.folder
-        with aside():
-            copies = self._copies.of(naming.path, folder, naming.name, publication.branch.place)
-            ours = fingerprint(publication.sink.file)
+        copies = self._pace.call(self._copies.of, naming.path, folder, naming.name, publication.branch.place)
+        ours = fingerprint(publication.sink.file)
         for copy in copies.like(ours):
             if self._is_kept(publication, copy):
                 return copy, True
@@ -352,7 +354,7 @@ class FileStore(Closing):
             elements=elements,
         )
         try:
-            self._telling.call(self._stored, stored)
+            self._pace.call(self._stored, stored)
         except NotAcknowledged:
             raise
         except Exception as error:
@@ -423,7 +425,7 @@ class _Alone:
         self._done.acquire()
         # No other thread runs within `setdefault`: who finds nobody's lock there has left its own.
         while (other := self._publishing.setdefault(self._path, self._done)) is not self._done:
-            with aside(), other:  # that thread is done
+            with other:  # that thread is done
                 pass
 
     def __exit__(self, *_: object) -> None:

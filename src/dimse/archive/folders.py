@@ -12,7 +12,7 @@ from threading import Lock
 from weakref import WeakSet
 
 from dimse.logs.notices import notice
-from dimse.turns import Wait
+from dimse.support.pace import Pace
 
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
@@ -198,15 +198,16 @@ class Folders:
     Args:
         path: The store's folder, absolute; made if it does not exist.
         permissions: Of the folders that are made.
+        pace: Takes up how long a sync takes.
         durable: Whether to wait for the disk.
 
     Raises:
         OSError: The folder cannot be made or opened.
     """
 
-    def __init__(self, path: str, permissions: int, *, durable: bool) -> None:
+    def __init__(self, path: str, permissions: int, pace: Pace, *, durable: bool) -> None:
         self._permissions, self._durable = permissions, durable
-        self._beginning, self._syncing = Wait(), Wait()
+        self._pace = pace
         # By path: device and inode of folders whose names are synced. One that is removed and made again is another one.
         self._known: dict[tuple[str, ...], tuple[int, int]] = {}
         # Of the store's folder, which each instance needs one of. A failed write-back that came meanwhile is then reported too.
@@ -381,13 +382,17 @@ class Folders:
         return descriptor
 
     def begin_to_flush(self, descriptor: int, offset: int, size: int) -> None:
-        """As the function `begin_sync`, if anybody waits for the disk; other threads have their turn meanwhile."""
+        """Have the disk begin with bytes of a file, if its sync will be waited for."""
         if self._durable:
-            self._beginning.call(begin_sync, descriptor, offset, size)
+            begin_sync(descriptor, offset, size)
 
     def flush(self, descriptor: int) -> None:
-        """As the function `sync`; other threads have their turn meanwhile."""
-        self._syncing.call(sync, descriptor)
+        """Wait until the disk has a file or a folder, and take up how long that took.
+
+        Raises:
+            OSError: What is not on the disk is lost.
+        """
+        self._pace.call(sync, descriptor)
 
     def sync(self, branch: Branch) -> None:
         """Wait until the disk has what stands in a folder, and the names of those it is in: whoever made them may not have waited.

@@ -1,4 +1,4 @@
-"""The paths of instances in the folder of a store: a template such as `{PatientID}/{StudyInstanceUID}/{SOPInstanceUID}.dcm`."""
+"""Layouts of a store's folder: templates such as `{PatientID}/{StudyInstanceUID}/{SOPInstanceUID}.dcm`."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from dimse.instances.received import ReceivedInstance
 
 DEFAULT = "{Modality prefix}.{SOPInstanceUID}"
 UNKNOWN = "unknown"
-"""Stands for a value that is missing or empty."""
+"""The name for a value that is missing or empty."""
 
-_LONGEST = 200  # characters of a component; file systems take 255 bytes, and a duplicate's number comes behind it
+# Characters of a component. File systems allow 255 bytes, and the number of a copy is added.
+_LONGEST = 200
 
 _INSTANCE = "SOPInstanceUID"
 
@@ -39,31 +40,31 @@ ELEMENTS = {
     "AcquisitionNumber": 0x00200012,
     "InstanceNumber": 0x00200013,
 }
-"""Tags of the fields that are values of the data set."""
+"""The tags of the fields that are values of the data set."""
 
 IDENTIFYING = frozenset(
     ("AccessionNumber", "PatientID", "PatientName", "SeriesDate", "SeriesTime", "StudyDate", "StudyID", "StudyTime")
 )
-"""Fields that may identify a patient, and are not for a log."""
+"""The fields that may identify a patient, and must not be logged."""
 
 FIELDS = (*_STATED, *ELEMENTS)
-"""The fields that may stand in braces: keywords of PS3.6, the AE titles of the association, letters for the SOP class (`CT`)."""
+"""The fields: keywords of PS3.6, the AE titles of the association, and letters for the SOP class (`CT`)."""
 
 
 class Layout:
     """A template for the paths of instances, relative to the folder of their store.
 
-    Components are separated by `/`. In each, a field in braces is replaced by its value made safe by
-    `dimse.archive.names.safe_component`: a value that is not a plain word, a PatientName with its `^`, becomes `x-` and a hash. A
-    missing value becomes `unknown`.
+    Components are separated by `/`. In each, a field in braces is replaced by its value, made safe by
+    `dimse.archive.names.safe_component`. Values that are not plain words, such as a PatientName with its `^`, become `x-` and a
+    hash. A missing value becomes `unknown`.
 
     Attributes:
-        template: The template, as given.
+        template: The template as given.
         tags: The tags of the elements of the data set that it needs.
         identifying: True if its paths may identify a patient.
 
     Args:
-        template: Besides fields it has ASCII letters, digits, `.`, `-` and `_`.
+        template: Fields, and besides them ASCII letters, digits, `.`, `-` and `_`.
 
     Raises:
         ValueError: The template names an unknown field, has no SOPInstanceUID in its last component, or could lead out of the
@@ -99,7 +100,7 @@ class Layout:
         return tuple(path)
 
     def shown(self, instance: ReceivedInstance) -> str:
-        """Return the path for a log: without the values of the data set, in whose place their fields stand."""
+        """Return the path for a log, with the names of fields in the place of values of the data set."""
 
         def value(field: str) -> str:
             stated = _STATED.get(field)
@@ -112,7 +113,7 @@ class Layout:
 
 
 def _parse(component: str, template: str) -> list[tuple[str, str]]:
-    """Take a component apart: each field with the text before it, and the text at the end with no field."""
+    """Split a component into its fields, each with the text before it; the last text has no field."""
     try:
         parts = list(Formatter().parse(component))
     except ValueError as error:

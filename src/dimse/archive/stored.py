@@ -1,4 +1,4 @@
-"""The instances that a `FileStore` has kept, as it tells of them, and how that may be answered."""
+"""The record of an instance that a `FileStore` has kept, and the exception that withholds its acknowledgement."""
 
 from __future__ import annotations
 
@@ -10,34 +10,34 @@ PATIENT_ID, STUDY_INSTANCE_UID, SERIES_INSTANCE_UID = 0x00100020, 0x0020000D, 0x
 
 
 class NotAcknowledged(Exception):
-    """Raised by the function that is called with each instance that is kept: the sender is not to be told of success.
+    """An instance must not be acknowledged, so the peer has to send it again; a `stored` callable raises this.
 
-    The sender has to send the instance again. It is kept all the same.
+    The instance is kept nevertheless.
     """
 
 
 @value
 class Stored:
-    """An instance that is kept: its file has its final name, and the sender is about to be told of success.
+    """An instance that is kept: its file has its final name, and its success is about to be reported.
 
-    All that comes from the sender, the UIDs too, is data: not checked beyond what is written here, and never to be used in a path
-    or a command. Values of the data set are Latin-1 text of their bytes, without padding. No value is known where the transfer
-    syntax is private or unknown; of a deflated data set they are found in the first 64 KiB that it inflates to.
+    Values from the peer, including UIDs, are data. They are checked only as described here, and must never be used in a path or a
+    command. No element is known in a private or unknown transfer syntax. In a deflated data set they are found in the first 64 KiB
+    of the inflated bytes.
 
     Attributes:
-        path: The file, absolute.
-        relative_path: The file, relative to the store's folder.
-        sop_class_uid: The SOP class UID that the sender stated. That of the data set is the same, if it can be read.
-        sop_instance_uid: The SOP instance UID, likewise.
+        path: The absolute path of the file.
+        relative_path: The path of the file relative to the store's folder.
+        sop_class_uid: The UID in the command. The data set has the same, if it can be read.
+        sop_instance_uid: The UID in the command. The data set has the same, if it can be read.
         transfer_syntax_uid: The transfer syntax of the data set.
-        size: Bytes of the data set; the file has its File Meta Information besides.
+        size: The bytes of the data set, without the file's File Meta Information.
         calling_ae_title: The AE title of the sender.
         called_ae_title: The AE title that the sender called.
-        peer_address: Host and port of the sender's end of the connection.
-        duplicate: True if the same data set was stored already under this name, and no file was added.
+        peer_address: Host and port of the peer's end of the connection.
+        duplicate: True if it was already stored with the same data set, under this name, so that no file was added.
         received: The time when it was kept, in seconds since 1970-01-01 UTC.
-        elements: Values of the data set by tag: those of the `tags` of the store, of Patient ID, Study and Series Instance UID. An
-            element that the data set does not have is missing.
+        elements: Values of the data set by tag: those that the `tags` of the store name, Patient ID, Study and Series Instance UID.
+            An element that the data set lacks is missing.
     """
 
     path: str

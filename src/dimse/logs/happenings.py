@@ -1,4 +1,4 @@
-"""What befalls a server that bears on who may do what: told to whoever observes it, an audit trail for one."""
+"""Security events of a server, which are reported to an observer such as the audit trail."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ Kind = Literal["accepted", "ended", "rejected", "unidentified", "turned away", "
 
 @value
 class Happening:
-    """One of the things that happened.
+    """A security event of a server.
 
     Attributes:
-        kind: "accepted": an association stands; "ended": it does so no more. "rejected": a request was, for what it asked;
-            "unidentified": for its user identity. "turned away": a connection, for where it comes from; "tls": for its handshake.
-            "protocol": the peer broke the protocol, or spoke none.
-        peer: Host and port.
-        calling_ae_title: What the peer calls itself; empty where it has not said so.
-        called_ae_title: Whom it calls.
-        user: Who it says it is; with "accepted", who that is.
-        why: In one line; empty where there is nothing to say.
+        kind: "accepted" or "ended": an association. "rejected" or "unidentified": a request, because of its content or of its user
+            identity. "turned away" or "tls": a connection, because of its address or its TLS handshake. "protocol": the peer broke
+            the protocol, or spoke another one.
+        peer: Host and port of the peer.
+        calling_ae_title: The AE title of the peer; empty if it is not known yet.
+        called_ae_title: The AE title that the peer called.
+        user: The user name that the peer claims; with "accepted" it has been verified.
+        why: The reason in one line; may be empty.
     """
 
     kind: Kind
@@ -37,4 +37,4 @@ Observe = Callable[[Happening], None]
 
 
 def ignore(happening: Happening) -> None:
-    """Nobody observes."""
+    """Ignore an event: the default without an observer."""

@@ -31,7 +31,7 @@ from dimse.services.outcome import Outcome
 from dimse.services.sources import Transcode
 from dimse.settings import arguments
 from dimse.support.closing import Closing
-from dimse.transport.blocking import iterate
+from dimse.transport.threaded import iterate
 
 if TYPE_CHECKING:
     import logging

@@ -19,7 +19,7 @@ from dimse.settings import ProposedContext, Requestor
 from dimse.settings.keywords import gather
 from dimse.support.text import host_and_port, one_line
 from dimse.support.values import replace
-from dimse.transport.blocking import connect
+from dimse.transport.threaded import connect
 
 if TYPE_CHECKING:
     from dimse.sending.options import AssociationOptions

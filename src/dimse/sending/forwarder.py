@@ -24,7 +24,7 @@ from dimse.services.store_request import StoreRequest
 from dimse.settings import MOST_CONTEXTS, ProposedContext, arguments, proposed
 from dimse.support.closing import Closing
 from dimse.support.text import host_and_port, one_line
-from dimse.transport.blocking import connect, run
+from dimse.transport.threaded import connect, run
 
 if TYPE_CHECKING:
     from dimse.sending.options import AssociationOptions

@@ -7,7 +7,9 @@ from importlib import import_module
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from dimse.association.association import Association, Dispatcher, Open
+from dimse.association import establishing
+from dimse.association.association import Association, Dispatcher
+from dimse.association.establishing import Open
 from dimse.services import verification
 from dimse.settings import (
     MAXIMUM_SEND_LENGTH,
@@ -62,7 +64,7 @@ class AsyncAssociation(Association):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         # An operation is under way where its user has left the loop over its outcomes, and Python has not ended it yet.
-        if error is None and not self._busy:
+        if error is None and not self.pump.busy:
             await self.release()
         else:
             self.abort()
@@ -165,6 +167,6 @@ class Terms:
         self, open_transport: Open, address: tuple[str, int], handlers: Dispatcher | None = None
     ) -> AsyncAssociation:
         """Connect to the peer at `address` and request an association; the errors are those of `associate`."""
-        return await AsyncAssociation.request(
-            open_transport, address, self.requestor, self.timeouts, handlers, self.tls
+        return await establishing.request(
+            AsyncAssociation, open_transport, address, self.requestor, self.timeouts, handlers, self.tls
         )

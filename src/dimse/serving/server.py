@@ -19,6 +19,7 @@ from ipaddress import ip_network
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from dimse.association import establishing
 from dimse.association.association import LOGGER
 from dimse.association.pump import Buffers
 from dimse.errors import (
@@ -36,7 +37,8 @@ from dimse.services import AsyncAssociation
 from dimse.services.handlers import Handlers, accepted_for
 from dimse.serving import admission
 from dimse.serving.identification import NOT_VERIFIED, NotIdentified, identify
-from dimse.serving.listener import ListeningThread
+from dimse.serving.listening import Listening
+from dimse.serving.loop import THREADS_LEAVING, Loop, say_failed
 from dimse.serving.places import Places
 from dimse.serving.visitors import Visitor
 from dimse.serving.waiting_room import WaitingRoom
@@ -54,7 +56,6 @@ from dimse.settings.keywords import gathering
 from dimse.support.text import host_and_port, one_line
 from dimse.support.values import replace
 from dimse.transport.base import Listener
-from dimse.transport.crew import LEAVING, say_failed
 
 if TYPE_CHECKING:
     import ssl
@@ -348,14 +349,14 @@ class Reception:
                 calling_ae_title=request.calling_ae_title,
                 called_ae_title=request.called_ae_title,
             )
-            association = await AsyncAssociation.accept(
+            association = await establishing.accept(
+                AsyncAssociation,
                 transport,
                 visitor.upper_layer,
                 request,
                 self.acceptor,
                 self.timeouts,
                 self.handlers,
-                self.limits,
                 self._buffers,
                 visitor.identified,
             )
@@ -418,7 +419,7 @@ class Server(Reception):
     arguments. `async def` handlers run on one event loop, which lives as long as the server.
     """
 
-    _thread: ListeningThread | None = None
+    _running: tuple[Loop, Listening] | None = None
 
     def __enter__(self) -> Self:
         self.start()
@@ -440,12 +441,13 @@ class Server(Reception):
         self.failed = None
         self._stopped = threading.Event()
         try:
-            thread = self._thread = ListeningThread(
-                listener, furnish=self._waiting_room, note_accepting=self._note_accepting, fail=self._fail
-            )
-            thread.start()
+            loop = Loop(self._fail)
+            listening = Listening(listener, loop, furnish=self._waiting_room, note_accepting=self._note_accepting)
+            self._running = loop, listening
+            listening.begin()
+            loop.start()
         except BaseException as error:
-            self._thread = self._listener = None
+            self._running = self._listener = None
             listener.close()
             if isinstance(error, RuntimeError):
                 raise ServerFailed(f"the server cannot start: {error}") from error
@@ -457,18 +459,17 @@ class Server(Reception):
         Raises:
             ServerFailed: The server can serve no longer; it listens no more.
         """
-        thread = self._thread
+        running = self._running
         self._stopped.wait()
         if self.failed is not None:
-            if thread is not None:
-                thread.is_deaf.wait(LEAVING)
+            if running is not None:
+                running[1].is_deaf.wait(THREADS_LEAVING)
             raise self.failed
 
     def _fail(self, error: BaseException) -> None:
         """Note that the server can serve no longer: its listener is closed, and its associations are aborted."""
-        thread = self._thread
-        if thread is not None:
-            thread.stop()
+        if self._running is not None:
+            self._running[1].stop()
         super()._fail(error)
         self._stopped.set()
 
@@ -479,41 +480,39 @@ class Server(Reception):
         the log, and do not keep the process from ending. From any thread, that of a handler too: its own association then ends
         after it. Called in `observe` it returns before the server has ended.
         """
-        thread, self._thread = self._thread, None
-        if thread is None:
+        running, self._running = self._running, None
+        if running is None:
             return
-        if thread is threading.current_thread():
-            # In `observe`: the thread cannot wait for itself.
-            self._thread = thread
+        loop, listening = running
+        if loop.leads_here():
+            # In `observe`: the loop cannot wait for itself.
+            self._running = running
             threading.Thread(target=self.shutdown, args=(drain,), name="dimse-shutdown").start()
             return
-        thread.stop()
-        if not thread.is_deaf.wait(LEAVING):
+        listening.stop()
+        if not listening.is_deaf.wait(THREADS_LEAVING):
             LOGGER.error("the listening thread is left behind, for what observes the server has not returned")
         if drain:
             self._end_all(AsyncAssociation.finish)
-            thread.crew.wait(drain)
+            loop.wait(drain)
         self._end_all(AsyncAssociation.abort)
-        thread.crew.cancel()
-        self._say_left_behind(thread.crew.wait(LEAVING))
-        thread.crew.close()
-        thread.end(LEAVING)
+        loop.handlers.cancel()
+        self._say_left_behind(loop.wait(THREADS_LEAVING))
+        loop.close()
         self._listener = None
         self._stopped.set()
 
     @property
     def heartbeat(self) -> float:
-        """When the server was last seen to be alive, on `time.monotonic()`.
+        """The moment at which the server was last seen to be alive, on `time.monotonic()`.
 
-        Since then the thread that listens has begun a round of its loop, and one of those that serve has been through its own. They
-        go round when there is work, and after `ask_for_heartbeat`.
+        Its event loop has gone round since then, as it does when there is work, and after `ask_for_heartbeat`.
         """
-        thread = self._thread
-        return 0.0 if thread is None or self.failed is not None else min(thread.beat, thread.crew.beat)
+        running = self._running
+        return 0.0 if running is None or self.failed is not None else running[0].beat
 
     def ask_for_heartbeat(self) -> None:
-        """Wake the threads of the server: if they are alive, `heartbeat` is later than this call a moment afterwards."""
-        thread = self._thread
-        if thread is not None:
-            thread.rouse()
-            thread.crew.ask_for_beat()
+        """Wake the server: if it is alive, `heartbeat` is later than this call a moment afterwards."""
+        running = self._running
+        if running is not None:
+            running[0].post(lambda: None)

@@ -21,7 +21,7 @@ from dimse.logs import About, within
 from dimse.logs.happenings import Happening, Observe, ignore
 from dimse.logs.notices import notice
 from dimse.serving import admission
-from dimse.serving.admission import Refusal
+from dimse.serving.admission import RequestRefusal
 from dimse.serving.identification import Verified
 from dimse.serving.places import DELAYS, Checks, Delays, Places
 from dimse.serving.visitors import Crowd, Visitor
@@ -29,7 +29,7 @@ from dimse.settings import Acceptor, Limits, Timeouts, UserIdentity
 from dimse.support.text import host_and_port, one_line
 from dimse.transport import READ
 from dimse.transport.base import Transport, is_a_breach
-from dimse.transport.descriptors import most_descriptors
+from dimse.transport.poller import most_descriptors
 from dimse.upper_layer import negotiation, pdu
 from dimse.upper_layer.provider import UpperLayer
 
@@ -265,13 +265,13 @@ class WaitingRoom:
         # First of all: no place is taken by a visitor that cannot be handed over.
         self._unwatch(visitor)
         if why := self._places.take(visitor.address):
-            self._reject(visitor, Refusal(admission.LOCAL_LIMIT_EXCEEDED, why))
+            self._reject(visitor, RequestRefusal(admission.LOCAL_LIMIT_EXCEEDED, why))
             return
         self._crowd.hold(visitor, 0)
         self._forget(visitor)
         self._welcome(visitor)
 
-    def _reject(self, visitor: Visitor, refusal: Refusal) -> None:
+    def _reject(self, visitor: Visitor, refusal: RequestRefusal) -> None:
         self._say_rejected(visitor, refusal)
         request = visitor.request
         assert request is not None
@@ -279,7 +279,7 @@ class WaitingRoom:
         self._observe(Happening("rejected", visitor.peer, *titles, why=refusal.reason_text))
         self._answer(visitor, refusal)
 
-    def _say_rejected(self, visitor: Visitor, refusal: Refusal, *lines: str) -> None:
+    def _say_rejected(self, visitor: Visitor, refusal: RequestRefusal, *lines: str) -> None:
         """Log that a visitor is rejected and why, behind some other lines about it."""
         request = visitor.request
         assert request is not None
@@ -293,7 +293,7 @@ class WaitingRoom:
             words = "%s: rejected %s: %s"
             notice(refusal.reason, visitor.peer[0], words, visitor, admission.titles(request), refusal.why)
 
-    def _answer(self, visitor: Visitor, refusal: Refusal) -> None:
+    def _answer(self, visitor: Visitor, refusal: RequestRefusal) -> None:
         visitor.upper_layer.associate_response(refusal.rejection)
         self._see_off(visitor, self._timeouts.acse)
 
@@ -344,7 +344,7 @@ class WaitingRoom:
         """Refuse a visitor for its user identity; the answer goes out after a delay in seconds."""
         request, identity = visitor.request, visitor.identity
         assert request is not None
-        refusal = Refusal(admission.NOT_IDENTIFIED, why)
+        refusal = RequestRefusal(admission.NOT_IDENTIFIED, why)
         self._say_rejected(visitor, refusal, "User identity failed verification")
         titles = request.calling_ae_title, request.called_ae_title
         self._observe(Happening("unidentified", visitor.peer, *titles, user=identity.user if identity else ""))
@@ -407,7 +407,7 @@ class WaitingRoom:
     def _time_is_up(self, visitor: Visitor) -> None:
         if visitor in self._checking:
             why = "its user identity was not checked in time, for too many wait for that"
-            self._reject(visitor, Refusal(admission.TEMPORARY_CONGESTION, why))
+            self._reject(visitor, RequestRefusal(admission.TEMPORARY_CONGESTION, why))
         elif visitor.refusal is not None and not visitor.leaving:
             self._answer(visitor, visitor.refusal)
         else:
