@@ -21,6 +21,7 @@ SOURCE = Path(__file__).parents[1] / "src"
 LAYERS = (
     ("support", "version"),
     ("errors", "logs", "uids"),
+    ("meanings",),
     ("audit", "settings"),
     ("data_set", "upper_layer"),
     ("media", "message"),

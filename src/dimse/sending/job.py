@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import Literal
 
 from dimse.errors import DimseError, FileError, JournalError, RefusedContexts, StatusError
 from dimse.instances import InstanceFile
+from dimse.meanings import Stage, is_passing, is_passing_status
 from dimse.message.command import LOW
 from dimse.sending.associations import Associations
 from dimse.sending.feed import GLANCE, Feed, Item, Ledger
 from dimse.sending.proposal import Proposal
-from dimse.sending.retry import Retry, is_passing, is_passing_status
+from dimse.sending.retry import Retry
 from dimse.services import AsyncAssociation
 from dimse.services.outcome import Outcome
 from dimse.services.sources import Storable, Transcode
@@ -24,8 +24,6 @@ MOST_GIVEN_UP = 2
 
 Where none is tried again: associations in a row that were lost before the peer had answered a request.
 """
-
-Stage = Literal["request", "transfer", "release"]
 
 
 @value
