@@ -412,7 +412,7 @@ def test_a_data_set_of_very_many_elements_is_looked_at_for_so_long_and_kept(
     sent = data_set() + element(0x00111010, b"LO", b"") * 500_000
     assert take(store, store_request(), sent) == KEPT
     assert stored_data_set(folder / "CT.1.2.3") == sent
-    assert caplog.messages[0] == ("1.2.3: more elements than can be stepped over in 0.01 s; the rest is not looked at")
+    assert caplog.messages[0] == ("1.2.3: more elements than can be surveyed in 0.01 s; the rest is not looked at")
 
 
 def test_what_is_tolerated_is_said(store: FileStore, caplog: pytest.LogCaptureFixture) -> None:
@@ -527,7 +527,7 @@ def test_the_reserve_of_the_disk_is_not_used(folder: Path) -> None:
         status = keep(store)
         assert names(folder) == []
     assert status == OUT_OF_RESOURCES
-    assert status.comment == "no space left on the disk but its reserve"
+    assert status.comment == "no space left on the disk except its reserve"
 
 
 def test_the_reserve_is_looked_at_again_while_a_data_set_grows(folder: Path) -> None:
@@ -623,7 +623,7 @@ def test_who_is_told_cannot_undo_the_success(folder: Path, caplog: pytest.LogCap
     with FileStore(folder, stored=fail) as store:
         assert keep(store) == KEPT
         assert names(folder) == ["CT.1.2.3"]
-    assert caplog.messages == [r"what follows the storing of CT.1.2.3 failed: RuntimeError: no\nroom for 1.2.3"]
+    assert caplog.messages == [r"the call after storing CT.1.2.3 failed: RuntimeError: no\nroom for 1.2.3"]
 
 
 # --- one store a folder, from its start to its end ---

@@ -16,7 +16,7 @@ from dimse import uids
 from dimse.archive import FileStore
 from dimse.association.association import Arrived, Association
 from dimse.association.sinks import Sink, SpooledSink
-from dimse.logs.happenings import Happening
+from dimse.logs.security_events import SecurityEvent
 from dimse.message import command
 from dimse.settings import Limits, Timeouts
 from tests import hostile_scu
@@ -69,8 +69,8 @@ class Kept:
         self.data_sets[request.sop_instance_uid] = bytes(request.view())
         return 0x0000
 
-    def observe(self, happening: Happening) -> None:
-        if happening.kind == "ended":
+    def observe(self, event: SecurityEvent) -> None:
+        if event.kind == "ended":
             self.ended.set()
 
 

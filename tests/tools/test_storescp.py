@@ -411,7 +411,7 @@ def test_a_program_that_fails_is_a_notice_and_the_instance_is_kept(tmp_path: Pat
 def test_a_program_does_not_hold_up_the_end_for_longer_than_it_may(tmp_path: Path) -> None:
     with listening("storescp", "-ll", "warn", "--exec", "sleep 1000", "--drain", 0.2) as listener:
         assert send(listener, tmp_path / "sent", ct()) == ["0x0000"]
-        assert any("killed, as the end has come" in line for line in listener.end())
+        assert any("killed, because the program is ending" in line for line in listener.end())
 
 
 @pytest.mark.thorough
