@@ -152,7 +152,7 @@ def somebody_else() -> Iterator[None]:
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="the system cannot be told which processor to use")
-def test_where_somebody_else_needs_the_processor_the_next_messages_are_awaited_asleep(
+def test_if_another_program_needs_the_processor_the_next_waits_do_not_spin(
     ends: Ends, looks: Looks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(spinning, "DISTURBED", 0.0002)
