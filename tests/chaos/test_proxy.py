@@ -94,7 +94,7 @@ def test_the_delay_is_that_of_each_way_and_does_not_add_up() -> None:
         started = time.monotonic()
         assert exchange(port, data) == (data, "FIN")
         seconds = time.monotonic() - started
-    assert 0.2 <= seconds < 1.0  # of 16 chunks and more, each 0.2 s under way
+    assert 0.2 <= seconds < 2.0  # of 16 chunks and more, each 0.2 s under way
 
 
 def test_an_association_over_it_stands() -> None:

@@ -114,10 +114,14 @@ def test_where_several_hang_the_others_are_as_quick_as_before() -> None:
             assert hanging.acquire(timeout=LONG)
         with associate(server) as other:
             assert other.echo().is_success
-            started = time.monotonic()
-            for _ in range(100):
-                assert other.echo().is_success
-            assert time.monotonic() - started < 100 * HANGS_AFTER / 2
+            took = []
+            for _ in range(10):
+                started = time.monotonic()
+                for _ in range(10):
+                    assert other.echo().is_success
+                took.append(time.monotonic() - started)
+            # The machine may be busy with something else for a part of them.
+            assert min(took) < 10 * HANGS_AFTER / 2
         go_on.set()
         assert all(answer.result(LONG).is_success for answer in held_up)
 

@@ -20,7 +20,7 @@ from tests.tls import others
 from tests.tls.certificates import Certificates
 from tests.tools import running
 
-AT_ONCE = 1.0  # seconds
+AT_ONCE = 5.0  # seconds: far below every timeout of a connection
 A_COMMAND = 5.0  # seconds, where a command has to be started for it
 PLAIN_TO_TLS = "TLS handshake failed: the peer speaks DICOM without TLS: both sides have to speak TLS, or none"
 TLS_TO_PLAIN = "the peer does not speak DICOM, but TLS: both sides have to speak it, or none"

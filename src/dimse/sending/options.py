@@ -1,4 +1,4 @@
-"""How the associations of a sending are requested."""
+"""The arguments with which the associations of a sending are requested."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class AssociationOptions(TypedDict, total=False):
-    """How associations are requested: the arguments of `dimse.associate`, which says what they mean."""
+    """The arguments of `dimse.associate` for associations that are requested later; see there."""
 
     calling_ae_title: str
     called_ae_title: str

@@ -127,8 +127,8 @@ class Limits:
         half_open_bytes: What has arrived of their requests, all together; beyond it connections are closed in the same way.
         identity_checks: Checks of user identities that run at one time; one address has half of them, at least 1. Other
             requests wait for theirs, and hold no place of an association meanwhile.
-        queued_requests: The largest window of asynchronous operations that a requestor is granted (PS3.7 D.3.3.3), and the C-CANCEL
-            requests of an association that wait. Of other requests one at a time is taken in: the rest waits in the connection.
+        queued_requests: The largest window of asynchronous operations that a requestor is granted (PS3.7 D.3.3.3). One request at a
+            time is taken in: the rest waits in the connection.
     """
 
     associations: int = 100
