@@ -374,7 +374,7 @@ def test_only_so_many_run_at_a_time() -> None:
     assert most == 4
 
 
-def test_a_slow_callable_makes_nobody_wait_and_what_is_dropped_is_counted(
+def test_a_slow_callable_delays_no_storing_and_dropped_events_are_counted(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     began, go_on = threading.Event(), threading.Event()

@@ -634,7 +634,7 @@ def test_what_is_not_kept_is_not_told(folder: Path) -> None:
     assert len(told) == 1
 
 
-def test_who_is_told_cannot_undo_the_success(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_stored_callable_cannot_undo_the_success(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     def fail(stored: Stored) -> None:
         raise RuntimeError(f"no\nroom for {stored.sop_instance_uid}")
 
@@ -716,7 +716,7 @@ def test_what_is_no_folder_is_refused(folder: Path, prepare: Callable[[Path], ob
         ({"layout": "{PatientsName}/{SOPInstanceUID}"}, "PatientsName"),
     ],
 )
-def test_a_choice_that_is_none_is_refused(folder: Path, choice: dict[str, str | int], word: str) -> None:
+def test_an_invalid_choice_is_refused(folder: Path, choice: dict[str, str | int], word: str) -> None:
     with pytest.raises(ValueError, match=word):
         FileStore(folder, **choice)  # type: ignore[arg-type]  # that is what is tested
     assert not folder.exists()

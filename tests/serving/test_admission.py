@@ -445,7 +445,7 @@ def test_a_requestor_whose_check_comes_too_late_may_try_again(face: Face, caplog
 
 
 @on_both_faces
-def test_a_full_server_checks_nobody(face: Face) -> None:
+def test_a_full_server_checks_no_identity(face: Face) -> None:
     check = Slow()
     with serving(face, identify=check, limits=Limits(associations=1)) as port, HostileSCU(port) as scu:
         scu.associate(RIGHT)
