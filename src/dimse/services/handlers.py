@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dimse.association.association import Arrived, Association
+from dimse.association.association import Arrived, BaseAssociation
 from dimse.association.sinks import DiscardSink, Sink
 from dimse.errors import InvalidCommand
 from dimse.message.command import UNRECOGNIZED_OPERATION, Message, Request, respond
@@ -71,7 +71,7 @@ class Handlers:
             if handler is not None and not callable(handler):
                 raise TypeError(f"the handler {name} is a function, not {handler!r}: dimse.Handlers({name}=...)")
 
-    async def begin(self, association: Association, arrived: Arrived) -> Sink:
+    async def begin(self, association: BaseAssociation, arrived: Arrived) -> Sink:
         """Return the sink for the data set of a message that is about to come."""
         service = _ONLY_SERVICE_OF.get(type(arrived.message)) or service_of(arrived.message)
         if service is None or service.begin is None:
@@ -79,7 +79,7 @@ class Handlers:
         handler = getattr(self, service.begin_handler) if service.begin_handler else None
         return await service.begin(association, arrived, handler)
 
-    async def answer(self, association: Association, arrived: Arrived) -> None:
+    async def answer(self, association: BaseAssociation, arrived: Arrived) -> None:
         """Answer a message that is complete: run its handler and send the response."""
         service = _ONLY_SERVICE_OF.get(type(arrived.message)) or service_of(arrived.message)
         if service is not None:

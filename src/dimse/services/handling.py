@@ -6,7 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
-from dimse.association.association import LOGGER, Arrived, Association, Refusal
+from dimse.association.association import LOGGER, Arrived, BaseAssociation, Refusal
 from dimse.message.command import Request, respond
 from dimse.message.status import Status
 from dimse.support.text import one_line
@@ -16,7 +16,7 @@ R = TypeVar("R")
 PROCESSING_FAILURE = 0x0110  # PS3.7 C.5.19
 
 
-async def ask(association: Association, handler: Callable[[R], Any | Awaitable[Any]], request: R) -> Any | Refusal:
+async def ask(association: BaseAssociation, handler: Callable[[R], Any | Awaitable[Any]], request: R) -> Any | Refusal:
     """Return what `handler` returns; a `Refusal` if it raises: the association lives on.
 
     A handler that calls `sys.exit` ends its association, which is a line in the log.
@@ -38,7 +38,7 @@ async def ask(association: Association, handler: Callable[[R], Any | Awaitable[A
         return Refusal(PROCESSING_FAILURE, "the handler failed")
 
 
-async def ask_status(association: Association, handler: Callable[[R], int | Awaitable[int]], request: R) -> Refusal:
+async def ask_status(association: BaseAssociation, handler: Callable[[R], int | Awaitable[int]], request: R) -> Refusal:
     """The status that `handler` returns, with its comment if it has one."""
     answer = await ask(association, handler, request)
     return answer if isinstance(answer, Refusal) else as_status(answer, request)
@@ -58,7 +58,7 @@ def as_status(answer: object, request: object) -> Refusal:
     return Refusal(PROCESSING_FAILURE, "the handler failed")
 
 
-async def send_status(association: Association, arrived: Arrived, answer: Refusal) -> None:
+async def send_status(association: BaseAssociation, arrived: Arrived, answer: Refusal) -> None:
     """Respond to a request with a status and its comment."""
     assert isinstance(arrived.message, Request)
     response = respond(arrived.message, answer.status, error_comment=answer.comment or None)

@@ -7,7 +7,7 @@ import os
 from collections.abc import Awaitable, Callable, Iterable
 
 from dimse import uids
-from dimse.association.association import MESSAGES, Arrived, Association, Refusal
+from dimse.association.association import MESSAGES, Arrived, BaseAssociation, Refusal
 from dimse.association.sinks import DiscardSink, Sink, SpooledSink
 from dimse.errors import DimseError, FileError
 from dimse.instances import InstanceFile, Path
@@ -50,7 +50,7 @@ def contexts_for(paths: Path | InstanceFile | Iterable[Path | InstanceFile]) -> 
 
 
 async def store(
-    association: Association,
+    association: BaseAssociation,
     source: Storable,
     *,
     priority: int = LOW,
@@ -92,7 +92,7 @@ async def store(
 _MODALITIES = {uids.CTImageStorage: ", (CT)", uids.MRImageStorage: ", (MR)"}
 
 
-def request_for(association: Association, outgoing: Outgoing, priority: int) -> CStoreRQ:
+def request_for(association: BaseAssociation, outgoing: Outgoing, priority: int) -> CStoreRQ:
     """Return the C-STORE-RQ for a data set."""
     source = outgoing.source
     return CStoreRQ(
@@ -104,7 +104,7 @@ def request_for(association: Association, outgoing: Outgoing, priority: int) -> 
 
 
 async def send(
-    association: Association, outgoing: Outgoing, request: CStoreRQ, command_set: bytes | None = None
+    association: BaseAssociation, outgoing: Outgoing, request: CStoreRQ, command_set: bytes | None = None
 ) -> None:
     """Send a C-STORE-RQ with its data set, which is released: to unmap a large file takes a while, and the peer works now.
 
@@ -150,7 +150,7 @@ StoreHandler = Callable[[StoreRequest], "int | Awaitable[int]"]
 StoreBeginHandler = Callable[[StoreRequest], "int | Sink | None | Awaitable[int | Sink | None]"]
 
 
-async def begin_store(association: Association, arrived: Arrived, handler: StoreBeginHandler | None) -> Sink:
+async def begin_store(association: BaseAssociation, arrived: Arrived, handler: StoreBeginHandler | None) -> Sink:
     """Return the sink for the data set of a C-STORE-RQ that is about to come: the one that `handler` chooses, if it does."""
     message = arrived.message
     assert isinstance(message, CStoreRQ)
@@ -192,7 +192,7 @@ async def begin_store(association: Association, arrived: Arrived, handler: Store
     return dropping_group_two(request.sink, request)
 
 
-async def answer_store(association: Association, arrived: Arrived, handler: StoreHandler | None) -> None:
+async def answer_store(association: BaseAssociation, arrived: Arrived, handler: StoreHandler | None) -> None:
     """Answer a C-STORE-RQ whose data set is complete."""
     message, request, sink = arrived.message, arrived.request, arrived.sink
     assert isinstance(message, CStoreRQ) and isinstance(request, StoreRequest) and request.sink is not None

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Se
 from typing import TYPE_CHECKING
 
 from dimse import uids
-from dimse.association.association import LOGGER, MESSAGES, Arrived, Association, Dispatcher, Refusal
+from dimse.association.association import LOGGER, MESSAGES, Arrived, BaseAssociation, Dispatcher, Refusal
 from dimse.association.sinks import DiscardSink, Sink, SpooledSink
 from dimse.errors import AssociationReleased, OperationTimeout
 from dimse.logs import within
@@ -81,7 +81,7 @@ CommitmentHandler = Callable[[Commitment], "int | Awaitable[int]"]
 
 
 async def begin_commitment(
-    association: Association, instances: Iterable[tuple[str, str]], *, transaction_uid: str | None = None
+    association: BaseAssociation, instances: Iterable[tuple[str, str]], *, transaction_uid: str | None = None
 ) -> str:
     """Ask the peer to commit to the storage of SOP instances (N-ACTION, PS3.4 J.3.2); its report is not waited for.
 
@@ -123,7 +123,7 @@ async def begin_commitment(
 
 
 async def request_commitment(
-    association: Association,
+    association: BaseAssociation,
     instances: Iterable[tuple[str, str]],
     *,
     wait: float = 60,
@@ -178,12 +178,12 @@ class _AwaitedReport:
     others: Dispatcher | None = None
     commitment: Commitment | None = None
 
-    async def begin(self, association: Association, arrived: Arrived) -> Sink:
+    async def begin(self, association: BaseAssociation, arrived: Arrived) -> Sink:
         if STORAGE_COMMITMENT.has(arrived.message):
             return ReportSink()
         return DiscardSink() if self.others is None else await self.others.begin(association, arrived)
 
-    async def answer(self, association: Association, arrived: Arrived) -> None:
+    async def answer(self, association: BaseAssociation, arrived: Arrived) -> None:
         if STORAGE_COMMITMENT.has(arrived.message):
             found = await read_report(association, arrived)
             if isinstance(found, Commitment) and found.transaction_uid == self.transaction_uid:
@@ -245,12 +245,12 @@ class ReportSink(SpooledSink):
             self.error = OSError(errno.EFBIG, f"longer than {MOST_BYTES:,} bytes")
 
 
-async def begin_report(association: Association, arrived: Arrived, handler: None) -> Sink:
+async def begin_report(association: BaseAssociation, arrived: Arrived, handler: None) -> Sink:
     """Return the sink for the data set of a report."""
     return ReportSink()
 
 
-async def answer_report(association: Association, arrived: Arrived, handler: CommitmentHandler | None) -> None:
+async def answer_report(association: BaseAssociation, arrived: Arrived, handler: CommitmentHandler | None) -> None:
     """Answer a report whose data set is complete."""
     found = await read_report(association, arrived)
     if isinstance(found, Refusal):
@@ -263,7 +263,7 @@ async def answer_report(association: Association, arrived: Arrived, handler: Com
     await send_status(association, arrived, answer)
 
 
-async def read_report(association: Association, arrived: Arrived) -> Commitment | Refusal:
+async def read_report(association: BaseAssociation, arrived: Arrived) -> Commitment | Refusal:
     """What a report says, or the status that refuses it (PS3.7 10.1.1.1.8) and why."""
     message, sink = arrived.message, arrived.sink
     assert isinstance(message, NEventReportRQ)

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import suppress
 
-from dimse.association.association import Association
+from dimse.association.association import BaseAssociation
 from dimse.errors import AssociationAborted, DimseError, FileError, InvalidResponse
 from dimse.message.command import LOW, CStoreRQ, Response, encode
 from dimse.message.status import Status
@@ -21,7 +21,7 @@ MOST_OUTSTANDING = 64
 
 
 async def store_many(
-    association: Association,
+    association: BaseAssociation,
     sources: Storable | Iterable[Storable],
     *,
     priority: int = LOW,
@@ -113,7 +113,7 @@ class Window:
 
     def __init__(
         self,
-        association: Association,
+        association: BaseAssociation,
         priority: int,
         ahead: bool,
         alone: Callable[[Storable], bool] | None,
