@@ -31,10 +31,7 @@ NOT_YET = {
     "src/dimse/association",
     "src/dimse/audit",
     "src/dimse/sending",
-    "src/dimse/services",
     "src/dimse/serving",
-    "src/dimse/settings",
-    "src/dimse/support",
     "src/dimse/tools",
     "src/dimse/transport",
 }

@@ -3,8 +3,8 @@
 Success means: the bytes are in a file that survived fsync, under its final name, in a folder that was synced too. Until then no
 name in the folder changes; and what was acknowledged once is not deleted, cut short or replaced by a later failure.
 
-Everything is opened relative to descriptors of the folder, symbolic links are not followed, and a name comes from
-`dimse.archive.layout` and `dimse.archive.names` alone: whatever a peer says, nothing is written outside the folder.
+Whatever a peer says, nothing is written outside the folder: everything is opened relative to descriptors of the folder, and
+symbolic links are not followed. A name comes from `dimse.archive.layout` and `dimse.archive.names` alone.
 """
 
 from __future__ import annotations
@@ -48,13 +48,15 @@ MOST_DUPLICATES = 1_000
 """Copies of a name that a store keeps beside the first instance, unless it is told otherwise."""
 
 DUPLICATE_SOP_INSTANCE = 0x0111  # PS3.7 C.5.7
-KEPT_CUT_SHORT = 0xB007  # PS3.4 Table B.2-1: the data set does not match its SOP class
+# The data set does not match its SOP class (PS3.4 Table B.2-1).
+KEPT_CUT_SHORT = 0xB007
 
 _KEPT = Status(0x0000, service="storage")
 
 _SOP_CLASS_UID, _SOP_INSTANCE_UID = 0x00080016, 0x00080018
 
-_NOTHING_OF_OURS = (errno.ELOOP, errno.ENXIO, errno.ENOENT)  # a symbolic link, a socket, gone again
+# A symbolic link, a socket, a file that is gone again.
+_NOTHING_OF_OURS = (errno.ELOOP, errno.ENXIO, errno.ENOENT)
 
 
 class FileStore(Closing):
@@ -65,12 +67,12 @@ class FileStore(Closing):
     Args:
         folder: Where the files go; made if it does not exist.
         layout: Their paths in it, a template as `dimse.archive.layout` describes; `CT.1.2.3` by default.
-        durability: "full" answers success when the disk has the file; "none" leaves that to the operating system, which is
-            faster and loses what was acknowledged when the power fails.
-        on_duplicate: What becomes of an instance whose name stands for other bytes: "keep-both" stores it as `X~2.dcm`,
-            `X~3.dcm` ... (`X~2` where the layout has no `.dcm` at its end), "reject" answers 0111H, "replace" puts it in the place
-            of the other. The same data set in the same transfer syntax is stored once, and that is a success. Where the layout
-            gives two SOP instances one name, both are kept.
+        durability: "full" answers success when the disk has the file. "none" leaves that to the operating system, which is faster
+            and loses acknowledged instances when the power fails.
+        on_duplicate: The choice for an instance whose name stands for other bytes. "keep-both" stores it as `X~2.dcm`,
+            `X~3.dcm` ..., or as `X~2` where the layout has no `.dcm` at its end. "reject" answers 0111H. "replace" puts it in the
+            place of the other. The same data set in the same transfer syntax is stored once, and that is a success. Where the
+            layout gives two SOP instances one name, both are kept.
         max_duplicates: Copies that "keep-both" keeps of a name beside the first instance; beyond them the answer is 0111H.
         accept_cut_short: Keep a data set that ends inside an element, and answer the warning B007H; otherwise it is refused with
             C000H.
@@ -135,9 +137,10 @@ class FileStore(Closing):
         return min(1024**3, disk.f_blocks * disk.f_frsize // 50)
 
     def close(self) -> None:
-        """Let go of the folder; harmless twice. To be called when the last request has been answered."""
+        """Close the folder, once the last request has been answered; idempotent."""
         if self._folders.incoming >= 0:
-            with suppress(OSError):  # not empty: the sinks of requests that were never answered
+            # It is not empty where sinks are left of requests that were never answered.
+            with suppress(OSError):
                 os.rmdir(INCOMING, dir_fd=self._folders.root)
         self._folders.close()
 
@@ -423,7 +426,7 @@ class _Alone:
 
     def __enter__(self) -> None:
         self._done.acquire()
-        # No other thread runs within `setdefault`: who finds nobody's lock there has left its own.
+        # No other thread runs within `setdefault`: a thread that finds no lock there has left its own.
         while (other := self._publishing.setdefault(self._path, self._done)) is not self._done:
             with other:  # that thread is done
                 pass
@@ -443,7 +446,7 @@ def _status(code: int, comment: str = "") -> Status:
 
 
 def _mismatch(instance: ReceivedInstance, elements: Mapping[int, str]) -> str:
-    """Which UID of the data set is not the command's; empty if both are."""
+    """Return which UID of the data set differs from that of the sender, in words; empty if neither does."""
     for what, tag, in_command in (
         ("SOP Class UID", _SOP_CLASS_UID, instance.sop_class_uid),
         ("SOP Instance UID", _SOP_INSTANCE_UID, instance.sop_instance_uid),

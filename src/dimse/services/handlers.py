@@ -37,9 +37,9 @@ def service_of(message: Message | InvalidCommand) -> Service | None:
 class Handlers:
     """The functions that answer the requests of peers; each may be `def` or `async def`.
 
-    A handler takes a typed request and returns a status, as an `int` or a `Status` (whose comment goes with it). If it raises, or
-    returns something else, the peer gets a failure status, and the log of `dimse` a line: with the traceback at the level DEBUG.
-    The association lives on.
+    A handler takes a typed request and returns a status, as an `int` or a `Status`, whose comment goes with it. If it raises or
+    returns something else, the peer gets a failure status, and the association lives on. The log has a line about it, with the
+    traceback at the level DEBUG.
 
     A `def` runs in a thread of the server's, not always in the same one. Several run at a time, of one association one at a time.
     An `async def` runs on the event loop of `dimse.aio`, or on one that lives as long as the blocking server.

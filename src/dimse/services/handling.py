@@ -1,4 +1,4 @@
-"""How a user's handler is run: what it returns becomes a status, what it raises a failure status and a log line."""
+"""The call of a handler: its result becomes a status, and an exception a failure status and a line in the log."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ async def ask(association: BaseAssociation, handler: Callable[[R], Any | Awaitab
     try:
         return await association.call(handler, request)
     except SystemExit as error:
-        # It is not swallowed: a signal handler of the program may have raised it while the handler ran.
+        # It is raised again, because a signal handler of the program may have raised it while the handler ran.
         LOGGER.error("the handler of %s called sys.exit(%s): the association ends", type(request).__name__, error.code)
         raise
     except Exception as error:
-        # Whatever a user's own code raises must not end the association, nor reach another one.
+        # An exception of the program must neither end the association nor reach another one.
         LOGGER.error(
             "the handler of %s failed: %s",
             type(request).__name__,
@@ -39,7 +39,7 @@ async def ask(association: BaseAssociation, handler: Callable[[R], Any | Awaitab
 
 
 async def ask_status(association: BaseAssociation, handler: Callable[[R], int | Awaitable[int]], request: R) -> Refusal:
-    """The status that `handler` returns, with its comment if it has one."""
+    """Return the status that `handler` returns, with its comment if it has one."""
     answer = await ask(association, handler, request)
     return answer if isinstance(answer, Refusal) else as_status(answer, request)
 

@@ -24,8 +24,8 @@ Prepared = Outgoing | Outcome
 class Preparing:
     """The sources of `store_many`, opened, checked and converted one after another.
 
-    On an event loop that is done in a thread. Of the files in a list or tuple some are made ready together, and the next ones while
-    these are sent: to change threads takes longer than to read a small file.
+    On an event loop that is done in a thread. To change threads takes longer than to read a small file. So several files of a list
+    or tuple are made ready together, and the next ones while these are sent.
     """
 
     def __init__(self, association: BaseAssociation, sources: Iterable[Storable], transcode: Transcode) -> None:

@@ -29,8 +29,8 @@ CANNOT_UNDERSTAND = 0xC000
 def contexts_for(paths: Path | InstanceFile | Iterable[Path | InstanceFile]) -> tuple[ProposedContext, ...]:
     """Return the presentation contexts that these files need; one path stands for one file.
 
-    For each SOP class one context for each transfer syntax of its files, and one more with Explicit and Implicit VR Little Endian
-    as the fall-back. They may be more than the 128 that one association takes.
+    A SOP class has a context for each transfer syntax of its files. It has one more as the fall-back, with Explicit and Implicit VR
+    Little Endian. They may be more than the 128 that one association takes.
 
     Raises:
         FileError: A file cannot be sent.
@@ -59,11 +59,11 @@ async def store(
     """Send one SOP instance (PS3.7 9.1.1).
 
     Args:
-        source: The path of a Part 10 file; an `InstanceFile`; a `memoryview` of a Part 10 file; a pydicom data set; or a
-            `StoreRequest` or another `ReceivedInstance`, which is sent on as it came.
+        source: The path of a Part 10 file, an `InstanceFile`, a `memoryview` of a Part 10 file, or a pydicom data set. A
+            `StoreRequest` or another `ReceivedInstance` is sent on as it came.
         priority: 0 medium, 1 high, 2 low.
-        transcode: The conversions that a file may undergo if the peer refuses its transfer syntax: "never" is none, "lossless"
-            re-encodes and decompresses, and "always" decompresses what was compressed with loss too.
+        transcode: The conversions of a file whose transfer syntax the peer refuses. "never": it is not sent. "lossless": it is
+            re-encoded or decompressed. "always": it is decompressed even if it was compressed with loss.
 
     Returns:
         The status of the peer's response.

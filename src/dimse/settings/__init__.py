@@ -1,4 +1,4 @@
-"""What can be chosen, validated once: AE titles, timeouts, limits, and the two ends of a negotiation."""
+"""The settings, validated once: AE titles, timeouts, limits, and the two ends of a negotiation."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ MAXIMUM_SEND_LENGTH = 262144
 # The least that anything can be sent in: a PDV's header and two bytes of its value (PS3.8 9.3.5).
 LEAST_SEND_LENGTH = 8
 
-MOST_CONTEXTS = 128  # presentation contexts of an association: their IDs are the odd numbers of a byte (PS3.8 7.1.1.13)
+# Presentation contexts of an association: their IDs are the odd numbers of a byte (PS3.8 7.1.1.13).
+MOST_CONTEXTS = 128
 
 DEFAULT_TRANSFER_SYNTAXES = (
     uids.ExplicitVRLittleEndian,
@@ -32,7 +33,7 @@ DEFAULT_TRANSFER_SYNTAXES = (
 
 
 def validate_ae_title(title: str) -> str:
-    """The AE title without insignificant spaces (PS3.5 6.2, VR AE).
+    """Return an AE title without insignificant spaces (PS3.5 6.2, VR AE).
 
     Raises:
         ValueError: It is empty, longer than 16 characters, or has a character that the VR AE does not allow.
@@ -48,7 +49,7 @@ def validate_ae_title(title: str) -> str:
 
 
 def validate_maximum_length(length: int) -> int:
-    """A maximum length that we may announce (PS3.8 D.1): 0 for unlimited, or 4096 to 2^32-1 bytes.
+    """Return a maximum length that we may announce (PS3.8 D.1): 0 for unlimited, or 4096 to 2^32-1 bytes.
 
     Raises:
         ValueError: It is something else.
@@ -59,7 +60,7 @@ def validate_maximum_length(length: int) -> int:
 
 
 def validate_maximum_send_length(length: int) -> int:
-    """A cap on what we send: `LEAST_SEND_LENGTH` to 2^32-1 bytes.
+    """Return a cap on the PDUs that we send: `LEAST_SEND_LENGTH` to 2^32-1 bytes.
 
     Raises:
         ValueError: It is something else.
@@ -70,9 +71,9 @@ def validate_maximum_send_length(length: int) -> int:
 
 
 ASYNC_OPS = 4
-"""The asynchronous operations window that the listening tools grant, where nobody says otherwise.
+"""The asynchronous operations window that the listening tools grant by default.
 
-More of them bring next to nothing, and all that are outstanding when a connection is lost are unknown.
+More operations bring next to nothing, and all that are outstanding when a connection is lost are unknown.
 """
 
 
@@ -92,7 +93,7 @@ def validate_async_ops(operations: int) -> int:
 
 @value
 class Timeouts:
-    """How long each wait may take, in seconds; 0 is unlimited.
+    """The longest time of each wait, in seconds; 0 is unlimited.
 
     Attributes:
         connect: Until the transport connection stands; and as long again for the TLS handshake over it, on a server too.
@@ -119,7 +120,7 @@ class Timeouts:
 
 @value
 class Limits:
-    """How much a peer may ask of a server.
+    """The limits of a server on what peers may ask of it.
 
     Attributes:
         associations: Established at one time; more are rejected (transient, local limit exceeded).
@@ -170,7 +171,7 @@ class ProposedContext:
 
 @value
 class Role:
-    """SCU and SCP role for a SOP class (PS3.7 D.3.3.4): what the requestor offers to be, or the acceptor allows."""
+    """The SCU and SCP roles for a SOP class that a requestor offers, or an acceptor allows (PS3.7 D.3.3.4)."""
 
     sop_class_uid: str
     scu: bool = True
@@ -180,18 +181,19 @@ class Role:
 USER_NAME, USER_NAME_AND_PASSCODE, KERBEROS, SAML, JSON_WEB_TOKEN = range(1, 6)
 """User identity types (PS3.7 Table D.3-14)."""
 
-LONGEST_IDENTITY = 0xFFFF  # bytes of its primary and of its secondary field: their lengths have 16 bits
+# Bytes of the primary and of the secondary field: their lengths have 16 bits.
+LONGEST_IDENTITY = 0xFFFF
 
 
 @value
 class UserIdentity:
-    """Who asks for the association (PS3.7 D.3.3.7). Its secrets are never shown.
+    """The user identity of a requestor (PS3.7 D.3.3.7). Its secrets are never shown.
 
     Attributes:
         identity_type: 1 user name, 2 user name and passcode, 3 Kerberos ticket, 4 SAML assertion, 5 JSON web token.
         primary: The user name, ticket, assertion or token.
         secondary: The passcode, with type 2.
-        positive_response_requested: Should the acceptor answer that it took the identity?
+        positive_response_requested: True if the acceptor is to answer that it took the identity.
     """
 
     identity_type: int
@@ -207,11 +209,11 @@ class UserIdentity:
 
 
 Identify = Callable[[UserIdentity], bytes | None | Awaitable[bytes | None]]
-"""Verifies who asks: what it returns answers the requestor, empty with user names; None rejects the association."""
+"""A function that verifies a user identity: its result answers the requestor, empty with user names; None rejects."""
 
 
 def validate_identity(identity: UserIdentity) -> UserIdentity:
-    """A user identity that can be proposed.
+    """Return a user identity that can be proposed.
 
     Raises:
         ValueError: It has another type than 1 to 5, is empty, or is too long to be sent.
@@ -227,7 +229,7 @@ def validate_identity(identity: UserIdentity) -> UserIdentity:
 
 @value
 class ExtendedNegotiation:
-    """Service-class specific application information for a SOP class (PS3.7 D.3.3.5)."""
+    """The service-class specific application information for a SOP class (PS3.7 D.3.3.5)."""
 
     sop_class_uid: str
     information: bytes
@@ -353,8 +355,8 @@ class Acceptor:
         calling_ae_titles: The only AE titles that may call, if any are given.
         accept_unknown: Accept abstract syntaxes that are not in `contexts` too.
         roles: The roles that a requestor may have (PS3.7 D.3.3.4), besides those that the services of the handlers need.
-        async_ops: The most operations that a requestor may have outstanding, if it asks for more than one (PS3.7 D.3.3.3); 0 is as
-            many as `Limits.queued_requests`, which is the most in any case.
+        async_ops: The most operations that a requestor may have outstanding, if it asks for more than one (PS3.7 D.3.3.3). It has
+            `Limits.queued_requests` at the most, and with 0 just as many.
         identify: A function, `def` or `async def`, that verifies the user identity of a request (PS3.7 D.3.3.7). Its result answers
             the request, empty with user names; None rejects the association, as an exception does and more than 10 seconds do.
             A request without an identity is rejected.

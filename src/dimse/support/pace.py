@@ -32,7 +32,7 @@ class Pace:
 
     @property
     def is_long(self) -> bool:
-        """Whether the next call is expected to take long."""
+        """True if the next call is expected to take long."""
         return self.is_longer(LONG_CALL)
 
     def is_longer(self, seconds: float) -> bool:
@@ -91,7 +91,7 @@ class Paced:
 
     @property
     def is_brief(self) -> bool:
-        """Whether the next call is expected not to block."""
+        """True if the next call is expected not to block."""
         for pace in self._paces:  # noqa: SIM110  (a generator takes three times as long, for each instance)
             if pace.is_long:
                 return False
