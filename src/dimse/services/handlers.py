@@ -11,8 +11,8 @@ from dimse.services.storage import STORAGE, StoreBeginHandler, StoreHandler
 from dimse.services.storage_commitment import STORAGE_COMMITMENT, CommitmentHandler
 from dimse.services.store_request import StoreRequest
 from dimse.services.verification import VERIFICATION, EchoHandler, EchoRequest
-from dimse.settings import Role
-from dimse.support.values import fields, value
+from dimse.settings import Acceptor, Limits
+from dimse.support.values import fields, replace, value
 
 __all__ = ["EchoRequest", "Handlers", "StoreRequest"]
 
@@ -88,8 +88,15 @@ class Handlers:
             await association.send_response(arrived.context, respond(arrived.message, UNRECOGNIZED_OPERATION))
 
 
-def accepted_for(handlers: Handlers) -> tuple[frozenset[str], tuple[Role, ...]]:
-    """Return the abstract syntaxes and the roles that a server with these handlers accepts, unless it is told otherwise."""
+def completed(acceptor: Acceptor, handlers: Handlers, limits: Limits) -> Acceptor:
+    """Return the parameters of a server's associations, completed by its handlers and its limits.
+
+    Unless `acceptor` says otherwise, the abstract syntaxes are those of the services that have a handler or need none.
+    """
     answered = [service for service in SERVICES if not service.needs_handler or getattr(handlers, service.handler)]
-    abstract_syntaxes = frozenset(uid for service in answered for uid in service.abstract_syntaxes())
-    return abstract_syntaxes, tuple(role for service in answered for role in service.roles)
+    contexts = acceptor.contexts
+    if contexts is None:
+        contexts = frozenset(uid for service in answered for uid in service.abstract_syntaxes())
+    roles = (*(role for service in answered for role in service.roles), *acceptor.roles)
+    async_ops = min(acceptor.async_ops or limits.queued_requests, limits.queued_requests)
+    return replace(acceptor, contexts=contexts, roles=roles, async_ops=async_ops)

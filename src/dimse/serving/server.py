@@ -34,7 +34,7 @@ from dimse.logs import ABOUT, About
 from dimse.logs.happenings import Happening, Observe, ignore
 from dimse.logs.notices import notice
 from dimse.services import Association
-from dimse.services.handlers import Handlers, accepted_for
+from dimse.services.handlers import Handlers, completed
 from dimse.serving import admission
 from dimse.serving.identification import NOT_VERIFIED, NotIdentified, identify
 from dimse.serving.listening import Listening
@@ -54,7 +54,6 @@ from dimse.settings import (
 )
 from dimse.settings.keywords import gathering
 from dimse.support.text import host_and_port, one_line
-from dimse.support.values import replace
 from dimse.transport.base import Listener
 
 if TYPE_CHECKING:
@@ -75,15 +74,6 @@ def saying_where(host: str, port: int) -> Iterator[socket.AddressFamily]:
         # `socket.create_server` adds to the system's words what it was doing.
         words = (error.strerror or str(error)).partition(" (while")[0]
         raise OSError(error.errno, f"cannot listen on {host_and_port(host, port)}: {words}") from error
-
-
-def _accepting(acceptor: Acceptor, handlers: Handlers, limits: Limits) -> Acceptor:
-    """Return the parameters of associations, completed by what the handlers of a server and its limits say."""
-    contexts, roles = accepted_for(handlers)
-    if acceptor.contexts is not None:
-        contexts = frozenset(acceptor.contexts)
-    async_ops = min(acceptor.async_ops or limits.queued_requests, limits.queued_requests)
-    return replace(acceptor, contexts=contexts, roles=(*roles, *acceptor.roles), async_ops=async_ops)
 
 
 class Reception:
@@ -166,7 +156,7 @@ class Reception:
         self.handlers = handlers or Handlers()
         # `gathering` has made it of the keywords.
         assert acceptor is not None
-        self.acceptor = _accepting(acceptor, self.handlers, limits)
+        self.acceptor = completed(acceptor, self.handlers, limits)
         self.timeouts = timeouts
         self.limits = limits
         self._networks = tuple(
