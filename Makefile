@@ -12,7 +12,7 @@ PURE_ROOMS := upper_layer message media
 FUZZ_TARGETS := pdu_stream command_set file_meta
 SECONDS      := 60
 
-.PHONY: help demo test campaign check coverage fuzz bench bench-report clean
+.PHONY: help demo test campaign check coverage fuzz bench bench-calls bench-report clean
 
 help:
 	@echo "make demo      start storescp, verify it with echoscu, send DICOM files, show what arrived"
@@ -22,6 +22,7 @@ help:
 	@echo "make coverage  test that every branch of $(PURE_ROOMS) is covered by its own tests"
 	@echo "make fuzz      fuzz $(FUZZ_TARGETS), each for $(SECONDS) s (fuzz/README.md)"
 	@echo "make bench     measure dimse, DCMTK and pynetdicom in a quarter of an hour (bench/README.md)"
+	@echo "make bench-calls  count the function calls that an object takes"
 	@echo "make clean     remove the files that the other targets made"
 
 demo: $(VENV)/.package
@@ -53,6 +54,10 @@ fuzz: $(VENV)/.fuzz
 # For a part: `make bench ARGS="--work ct --runs 5 --only headline"`. Results are kept in .bench/.
 bench: $(VENV)/.package
 	@$(BIN)/python -m bench $(ARGS)
+
+# Count function calls, for comparison with the table in bench/README.md.
+bench-calls: $(VENV)/.package
+	@$(BIN)/python -m bench.calls
 
 # Write docs/speed.md and its picture from the results of `make bench`.
 bench-report: $(VENV)/.bench

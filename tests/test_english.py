@@ -28,11 +28,7 @@ ROOT = Path(__file__).parents[1]
 # The rooms that still have faults. Whoever finishes a room takes its line out; the table is to become empty.
 NOT_YET = {
     "src/dimse/archive",
-    "src/dimse/association",
-    "src/dimse/audit",
-    "src/dimse/sending",
     "src/dimse/serving",
-    "src/dimse/tools",
     "src/dimse/transport",
 }
 

@@ -417,8 +417,8 @@ def test_a_server_that_gets_no_thread_says_so_and_leaves_nothing(number: int, mo
 def test_an_observer_may_end_the_server_that_it_observes() -> None:
     ended = threading.Event()
 
-    def observe(happening: dimse.logs.happenings.Happening) -> None:
-        if happening.kind == "protocol":
+    def observe(event: dimse.logs.security_events.SecurityEvent) -> None:
+        if event.kind == "protocol":
             server.shutdown()
             ended.set()
 

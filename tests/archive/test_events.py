@@ -374,7 +374,7 @@ def test_only_so_many_run_at_a_time() -> None:
     assert most == 4
 
 
-def test_a_slow_callable_makes_nobody_wait_and_what_is_dropped_is_counted(
+def test_a_slow_callable_delays_no_storing_and_dropped_events_are_counted(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     began, go_on = threading.Event(), threading.Event()
@@ -392,10 +392,10 @@ def test_a_slow_callable_makes_nobody_wait_and_what_is_dropped_is_counted(
         assert began.wait(SECONDS)
         for stored in sent[1:]:
             events(stored)
-        assert warnings(caplog) == ["events are dropped: too many wait, or the end has come"]
+        assert warnings(caplog) == ["events are dropped: too many wait, or the program is ending"]
         go_on.set()
     assert seen == sent[:11]
-    assert warnings(caplog)[1:] == ["events that were dropped: 5"]
+    assert warnings(caplog)[1:] == ["events dropped: 5"]
     assert [json.loads(line) for line in path.read_text().splitlines()] == [document(stored) for stored in sent]
 
 
@@ -412,7 +412,7 @@ def test_what_raises_is_a_line_in_the_log(caplog: pytest.LogCaptureFixture) -> N
     assert sorted(seen) == ["Stored"] * 4 + ["Study"]
     assert sorted(warnings(caplog)) == sorted(
         [f"the call for instance 1.2.{number} failed: RuntimeError: no\\nreason" for number in (1, 1, 2, 2)]
-        + ["the call for study 1.2 failed: RuntimeError: no\\nreason; given up, as the end has come"]
+        + ["the call for study 1.2 failed: RuntimeError: no\\nreason; given up, because the program is ending"]
     )
 
 
@@ -563,7 +563,7 @@ def test_more_studies_than_there_is_room_for_are_dropped_and_counted(caplog: pyt
         for study in ("1.2", "1.3", "1.4", "1.5", "1.2"):
             events(instance(1, study))
     assert sorted((study.study_instance_uid, study.instances) for study in studies) == [("1.2", 2), ("1.3", 1)]
-    assert warnings(caplog) == ["events are dropped: too many wait, or the end has come", "events that were dropped: 2"]
+    assert warnings(caplog) == ["events are dropped: too many wait, or the program is ending", "events dropped: 2"]
 
 
 # --- the documentation ---
@@ -639,9 +639,11 @@ def test_the_end_kills_a_command_that_takes_too_long_and_says_what_was_not_done(
         assert set(reading.readall()) <= set(b"x")
     events.close()
     said = warnings(caplog)
-    assert "events that were dropped: 3" in said  # two instances and the study
-    assert any(f"command {sys.executable} for instance 1.2.0: killed, as the end has come" in line for line in said)
-    with pytest.raises(CommandFailed, match="it was not run: the end has come"):
+    assert "events dropped: 3" in said  # two instances and the study
+    assert any(
+        f"command {sys.executable} for instance 1.2.0: killed, because the program is ending" in line for line in said
+    )
+    with pytest.raises(CommandFailed, match="it was not run, because the program is ending"):
         command(STORED)
 
 
@@ -651,7 +653,7 @@ def test_what_comes_after_the_end_is_said_to_be_dropped(caplog: pytest.LogCaptur
         pass
     events(STORED)
     assert seen == []
-    assert warnings(caplog) == ["events are dropped: too many wait, or the end has come"]
+    assert warnings(caplog) == ["events are dropped: too many wait, or the program is ending"]
 
 
 def test_no_thread_is_left() -> None:

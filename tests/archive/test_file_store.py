@@ -413,7 +413,7 @@ def test_a_data_set_of_very_many_elements_is_looked_at_for_so_long_and_kept(
     sent = data_set() + element(0x00111010, b"LO", b"") * 500_000
     assert take(store, store_request(), sent) == KEPT
     assert stored_data_set(folder / "CT.1.2.3") == sent
-    assert caplog.messages[0] == ("1.2.3: more elements than can be stepped over in 0.01 s; the rest is not looked at")
+    assert caplog.messages[0] == ("1.2.3: more elements than can be surveyed in 0.01 s; the rest is not looked at")
 
 
 def test_what_is_tolerated_is_said(store: FileStore, caplog: pytest.LogCaptureFixture) -> None:
@@ -528,7 +528,7 @@ def test_the_reserve_of_the_disk_is_not_used(folder: Path) -> None:
         status = keep(store)
         assert names(folder) == []
     assert status == OUT_OF_RESOURCES
-    assert status.comment == "no space left on the disk but its reserve"
+    assert status.comment == "no space left on the disk except its reserve"
 
 
 def test_the_reserve_is_looked_at_again_while_a_data_set_grows(folder: Path) -> None:
@@ -634,14 +634,14 @@ def test_what_is_not_kept_is_not_told(folder: Path) -> None:
     assert len(told) == 1
 
 
-def test_who_is_told_cannot_undo_the_success(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_stored_callable_cannot_undo_the_success(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     def fail(stored: Stored) -> None:
         raise RuntimeError(f"no\nroom for {stored.sop_instance_uid}")
 
     with FileStore(folder, stored=fail) as store:
         assert keep(store) == KEPT
         assert names(folder) == ["CT.1.2.3"]
-    assert caplog.messages == [r"what follows the storing of CT.1.2.3 failed: RuntimeError: no\nroom for 1.2.3"]
+    assert caplog.messages == [r"the call after storing CT.1.2.3 failed: RuntimeError: no\nroom for 1.2.3"]
 
 
 # --- one store a folder, from its start to its end ---
@@ -716,7 +716,7 @@ def test_what_is_no_folder_is_refused(folder: Path, prepare: Callable[[Path], ob
         ({"layout": "{PatientsName}/{SOPInstanceUID}"}, "PatientsName"),
     ],
 )
-def test_a_choice_that_is_none_is_refused(folder: Path, choice: dict[str, str | int], word: str) -> None:
+def test_an_invalid_choice_is_refused(folder: Path, choice: dict[str, str | int], word: str) -> None:
     with pytest.raises(ValueError, match=word):
         FileStore(folder, **choice)  # type: ignore[arg-type]  # that is what is tested
     assert not folder.exists()

@@ -419,7 +419,7 @@ def test_a_file_without_any_line_is_removed_and_said(tmp_path: Path, caplog: pyt
     with PendingStudies(tmp_path) as studies:
         (tmp_path / ".studies" / "1.2").write_bytes(b"\0\0\0")
         assert studies.claim("1.2", 0.0, TIMEOUT) is None
-    assert warnings(caplog) == ["removed a file of a study that waits: there is nothing in it: 1.2"]
+    assert warnings(caplog) == ["removed the empty file of a waiting study: 1.2"]
     assert list(tmp_path.iterdir()) == []
 
 
@@ -599,7 +599,7 @@ def test_a_command_that_the_end_kills_stays_pending(
     events.close(drain=0)
     assert [(entry.state, entry.attempts) for entry in pending_studies(pending.folder)] == [("waiting", 0)]
     assert warnings(caplog) == [
-        "command sh for study 1.2: killed, as the end has come, 0 bytes printed; the next start runs it again"
+        "command sh for study 1.2: killed, because the program is ending, 0 bytes printed; the next start runs it again"
     ]
 
 

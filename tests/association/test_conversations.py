@@ -261,8 +261,8 @@ async def test_a_loop_over_responses_may_be_left(driver: Driver) -> None:
                 await responses.aclose()  # type: ignore[attr-defined]
                 await association.cancel(request)
             assert await association.echo() == SUCCESS
-            assert not association.is_outstanding(request.message_id)
             assert await find(association) == (list(range(A_FEW)), SUCCESS)
+            assert not association.is_outstanding(request.message_id)
 
 
 # --- responses that are not as they should be ---
@@ -468,7 +468,7 @@ class AsksBack:
 
 @on_each_driver
 async def test_answers_within_answers_have_a_bound(driver: Driver) -> None:
-    """The peer asks while it is asked, again and again: beyond some answers it is refused, and each of the others is answered."""
+    # The peer asks while it is asked, again and again. Beyond the bound it is refused, and each request before that is answered.
     rounds = 3 * MOST_NESTED
 
     def behaviour(connection: Connection) -> None:
@@ -503,6 +503,38 @@ async def test_a_nested_operation_needs_one_that_it_is_nested_in(driver: Driver)
                 async with association.operation(nested=True):
                     raise AssertionError("it was entered")
             assert await association.echo() == SUCCESS
+
+
+@on_each_driver
+async def test_a_request_that_no_one_knows_is_refused_while_a_response_is_awaited(driver: Driver) -> None:
+    unknown = {0x0002: uids.Verification.encode() + b"\0", 0x0100: us(0x0077), 0x0110: us(7)}
+
+    def asks(connection: Connection) -> None:
+        connection.accept()
+        asked = connection.read_message()
+        connection.send(pdu(P_DATA_TF, pdv(1, 3, command_set({**unknown, COMMAND_DATA_SET_TYPE: us(0x0101)}))))
+        assert connection.read_message().command_field == 0x8077
+        connection.respond(asked)
+        connection.serve()
+
+    with FaultyPeer(asks) as port:
+        async with await driver.associate(port, handlers=dimse.Handlers()) as association:
+            assert await association.echo() == SUCCESS
+
+
+@on_each_driver
+async def test_a_wait_among_some_requests_leaves_the_responses_to_others(driver: Driver) -> None:
+    with accepting("threads", SCP(1)) as server:
+        async with await associated(driver, server, async_ops=3) as association, association.operation():
+            query = asking(association, CFindRQ, FIND)
+            await association.send_request(association.context_for(FIND), query, identifier(0), sink=MemorySink)
+            echo = asking(association, CEchoRQ, uids.Verification)
+            await association.send_request(association.context_for(uids.Verification), echo)
+            response = await association.wait_any_response({echo.message_id})
+            assert response.message_id_being_responded_to == echo.message_id
+            assert association.response_here({echo.message_id}) is None
+            statuses = [response.status async for response, _ in association.responses(query)]
+            assert statuses == [PENDING, SUCCESS]
 
 
 # --- cancels ---

@@ -292,7 +292,7 @@ ARGUMENTS: dict[str, tuple[Any, Mapping[str, Any]]] = {
     "share_port": (True, {}),
     "identify": (lambda identity: b"", {"identity": ME}),
     "allow_anonymous": (True, {}),
-    "observe": (lambda happening: 1 / 0, {}),
+    "observe": (lambda event: 1 / 0, {}),
     "tls": (None, {"tls": True}),
 }
 

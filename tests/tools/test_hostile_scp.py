@@ -5,6 +5,7 @@ Every case runs the real tool in a process of its own against a `FaultyPeer`; a 
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -25,6 +26,8 @@ from tests.faulty_peer import Behaviour, Connection, FaultyPeer, item, pdu, pdv,
 DEADLINE = 1.0  # seconds: what each of the tool's time-outs is set to
 HARD_LIMIT = 8.0  # seconds: no case may take longer, the start of the interpreter included
 AT_ONCE = 6  # cases
+# A copy: threads start the tools, and pytest changes the environment of this process meanwhile.
+ENVIRONMENT = dict(os.environ)
 
 JPEG_BASELINE = "1.2.840.10008.1.2.4.50"
 NONSENSE = b"\0\1\2\3" * 8
@@ -459,6 +462,7 @@ def run(tool: str, case: Case, files: dict[str, str]) -> Outcome:
                 text=True,
                 timeout=HARD_LIMIT,
                 check=False,
+                env=ENVIRONMENT,
             )
             status, stdout, stderr = done.returncode, done.stdout, done.stderr
         except subprocess.TimeoutExpired:

@@ -101,7 +101,7 @@ def test_nothing_is_told_of_what_is_ignored(option: str) -> None:
 
 @pytest.mark.sample("options0-384")
 @pytest.mark.parametrize(("options", "mode"), [([], 0o600), (["--mode", "640"], 0o640), (["--mode", "0644"], 0o644)])
-def test_who_may_read_the_files(tmp_path: Path, options: list[str], mode: int) -> None:
+def test_the_permissions_of_the_files(tmp_path: Path, options: list[str], mode: int) -> None:
     with listening("storescp", *options) as listener:
         send(listener, tmp_path / "sent", ct())
         listener.end()
@@ -313,7 +313,7 @@ def test_transfer_syntaxes_that_it_accepts(options: list[str], results: list[int
         listener.end()
 
 
-def test_a_transfer_syntax_that_is_none_is_wrong_usage() -> None:
+def test_an_invalid_transfer_syntax_is_wrong_usage() -> None:
     done = running.tool("storescp", 0, "--accept-syntax", "JPEGXLosless")
     assert done.returncode == 2
     assert "'JPEGXLosless' is not a UID, nor a keyword of PS3.6" in done.stderr
@@ -412,7 +412,7 @@ def test_a_program_that_fails_is_a_notice_and_the_instance_is_kept(tmp_path: Pat
 def test_a_program_does_not_hold_up_the_end_for_longer_than_it_may(tmp_path: Path) -> None:
     with listening("storescp", "-ll", "warn", "--exec", "sleep 1000", "--drain", 0.2) as listener:
         assert send(listener, tmp_path / "sent", ct()) == ["0x0000"]
-        assert any("killed, as the end has come" in line for line in listener.end())
+        assert any("killed, because the program is ending" in line for line in listener.end())
 
 
 @pytest.mark.thorough

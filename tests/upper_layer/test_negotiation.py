@@ -214,7 +214,7 @@ def test_an_association_without_an_accepted_context_says_why() -> None:
     )
 
 
-def test_who_the_peer_says_it_is() -> None:
+def test_the_peer_describes_itself() -> None:
     asked = requestor(called_ae_title="YOU")
     request = propose(asked)
     accept = accepting(
@@ -396,7 +396,7 @@ def test_a_user_identity_that_was_verified_is_answered_where_that_is_asked_for(
     assert negotiated.peer.user == user
 
 
-def test_who_asks_says_who_it_is() -> None:
+def test_a_requestor_sends_its_user_identity() -> None:
     assert negotiation.user_identity(requested()) is None
     identity = negotiation.user_identity(requested(pdu.UserIdentityRQ(2, 255, b"user", b"pass")))
     assert identity == UserIdentity(2, b"user", b"pass", positive_response_requested=True)

@@ -1,10 +1,10 @@
-"""FileStore: a folder of received instances, each a Part 10 file, and the promise that goes with a success status.
+"""FileStore: a folder of received instances, each a Part 10 file, with the guarantee behind a success status.
 
-Success means: the bytes are in a file that survived fsync, under its final name, in a folder that was synced too. Until then no
-name in the folder changes; and what was acknowledged once is not deleted, cut short or replaced by a later failure.
+Success means that the bytes are in a file that was synced, under its final name, in a folder that was synced too. Until then no
+name in the folder changes. No later failure deletes, truncates or replaces an acknowledged instance.
 
-Whatever a peer says, nothing is written outside the folder: everything is opened relative to descriptors of the folder, and
-symbolic links are not followed. A name comes from `dimse.archive.layout` and `dimse.archive.names` alone.
+Everything is opened relative to descriptors of the folder, and symbolic links are not followed. Names come from
+`dimse.archive.layout` and `dimse.archive.names` only. So a peer cannot cause writing outside the folder.
 """
 
 from __future__ import annotations
@@ -42,52 +42,52 @@ Durability = Literal["full", "none"]
 OnDuplicate = Literal["keep-both", "reject", "replace"]
 
 LARGEST = 32 * 1024**3
-"""Bytes of a data set that a store takes, unless it is told otherwise."""
+"""The default limit of a data set, in bytes."""
 
 MOST_DUPLICATES = 1_000
-"""Copies of a name that a store keeps beside the first instance, unless it is told otherwise."""
+"""The default number of copies of a name that a store keeps beside the first instance."""
 
 DUPLICATE_SOP_INSTANCE = 0x0111  # PS3.7 C.5.7
-# The data set does not match its SOP class (PS3.4 Table B.2-1).
+# PS3.4 Table B.2-1: the data set does not match its SOP class.
 KEPT_CUT_SHORT = 0xB007
 
 _KEPT = Status(0x0000, service="storage")
 
 _SOP_CLASS_UID, _SOP_INSTANCE_UID = 0x00080016, 0x00080018
 
-# A symbolic link, a socket, a file that is gone again.
+# A symbolic link, a socket, or a file that was removed.
 _NOTHING_OF_OURS = (errno.ELOOP, errno.ENXIO, errno.ENOENT)
 
 
 class FileStore(Closing):
-    """A folder that takes instances: `Server(address, FileStore("incoming").handlers())`.
+    """A folder that stores instances: `Server(address, FileStore("incoming").handlers())`.
 
-    One store a folder, in one process; any number of threads may store at a time. `close` it, or use it as a context manager.
+    A folder has one store, in one process. Any number of threads may store at a time. `close` it, or use it as a context manager.
 
     Args:
-        folder: Where the files go; made if it does not exist.
-        layout: Their paths in it, a template as `dimse.archive.layout` describes; `CT.1.2.3` by default.
-        durability: "full" answers success when the disk has the file. "none" leaves that to the operating system, which is faster
-            and loses acknowledged instances when the power fails.
-        on_duplicate: The choice for an instance whose name stands for other bytes. "keep-both" stores it as `X~2.dcm`,
-            `X~3.dcm` ..., or as `X~2` where the layout has no `.dcm` at its end. "reject" answers 0111H. "replace" puts it in the
-            place of the other. The same data set in the same transfer syntax is stored once, and that is a success. Where the
-            layout gives two SOP instances one name, both are kept.
-        max_duplicates: Copies that "keep-both" keeps of a name beside the first instance; beyond them the answer is 0111H.
-        accept_cut_short: Keep a data set that ends inside an element, and answer the warning B007H; otherwise it is refused with
+        folder: The folder of the files; created if it does not exist.
+        layout: The paths of the files, as a template of `dimse.archive.layout`; `CT.1.2.3` by default.
+        durability: "full" answers success after the file has been synced. "none" leaves that to the operating system. That is
+            faster, and loses acknowledged instances in a power cut.
+        on_duplicate: The treatment of an instance whose name belongs to other bytes. "keep-both" stores it as `X~2.dcm`, `X~3.dcm`
+            ... (`X~2` if the layout does not end in `.dcm`), "reject" answers 0111H, and "replace" replaces the other file. The
+            same data set in the same transfer syntax is stored once, which is a success. If the layout gives two SOP instances one
+            name, both are kept.
+        max_duplicates: The most copies that "keep-both" keeps of a name beside the first instance. Beyond them the answer is 0111H.
+        accept_cut_short: True to keep a data set that ends inside an element, with the warning B007H. Otherwise it is refused with
             C000H.
-        mode: Permissions of the files, whatever the umask is. Who may read them may enter the folders that are made.
-        largest: Bytes of a data set; of a larger one nothing is kept.
-        reserve: Bytes of the file system that are to stay free; by default 2 % of it, 1 GiB at most. Other programs, and instances
-            under way at the same time, may still use some of it.
+        mode: The permissions of the files, whatever the umask is. Users who may read them may enter the folders that are created.
+        largest: The most bytes of a data set. Nothing is kept of a larger one.
+        reserve: The bytes of the file system that stay free; by default 2 % of it, at most 1 GiB. Other programs, and instances
+            that arrive at the same time, may still use some of it.
         stored: Called with each instance that is kept, before its success is said, in the thread that keeps it. What it raises is a
             line in the log; the instance is kept all the same. After `NotAcknowledged` the answer is A700H.
         tags: The elements whose values `Stored.elements` is to have, by tag: 0x00080060 is the Modality. They are looked for at the
             top level of the data set.
 
     Raises:
-        OSError: The folder cannot be made or written to, or another `FileStore` uses it.
-        ValueError: There is no such choice or layout, or the owner could not read the files.
+        OSError: The folder cannot be created or written to, or another `FileStore` uses it.
+        ValueError: A choice or the layout is invalid, or the owner could not read the files.
     """
 
     def __init__(
@@ -126,7 +126,8 @@ class FileStore(Closing):
         self._folders = Folders(self.folder, 0o700 | readers | readers >> 2, self._syncing, durable=self._durable)
         try:
             self._folders.lock_and_open_incoming()
-            self._folders.clear_incoming()  # of a process that was killed
+            # These files are from a process that was killed.
+            self._folders.clear_incoming()
             self._room = Room(largest, self._default_reserve() if reserve is None else reserve)
         except OSError:
             self.close()
@@ -137,17 +138,17 @@ class FileStore(Closing):
         return min(1024**3, disk.f_blocks * disk.f_frsize // 50)
 
     def close(self) -> None:
-        """Close the folder, once the last request has been answered; idempotent."""
+        """Close the folder. This is idempotent. Call it after the last request has been answered."""
         if self._folders.incoming >= 0:
-            # It is not empty where sinks are left of requests that were never answered.
+            # Sinks of requests that were never answered may be left in it.
             with suppress(OSError):
                 os.rmdir(INCOMING, dir_fd=self._folders.root)
         self._folders.close()
 
     def handlers(self) -> Handlers:
-        """Return handlers that store what comes, and answer C-ECHO.
+        """Return handlers that store instances, and answer C-ECHO.
 
-        Where the disk is slow, a server has `store` called by a thread of its own, and goes on with other associations meanwhile.
+        If the disk is slow, a server calls `store` in a thread of its own, and serves other associations meanwhile.
         """
         return Handlers(store_begin=self.begin, store=Paced(self.store, self._syncing, self._pace))
 
@@ -166,12 +167,12 @@ class FileStore(Closing):
         )
 
     def _create(self) -> tuple[int, str]:
-        """Make a temporary file; return its descriptor and its name.
+        """Create a temporary file, and return its descriptor and its name.
 
-        Its folder is made anew if a cleaner of empty folders has removed it.
+        Its folder is created again if a clean-up of empty folders has removed it.
 
         Raises:
-            OSError: It cannot be made.
+            OSError: It cannot be created.
         """
         try:
             return create(self._folders.incoming)
@@ -261,7 +262,7 @@ class FileStore(Closing):
             return _FIRST, False
         if self._is_kept(publication, _FIRST):
             return _FIRST, True
-        # A layout may give two instances one name: neither is to be lost for the other.
+        # A layout may give two instances one name, and neither must be lost.
         if self._on_duplicate == "keep-both" or self._stands_for_another(publication):
             return self._publish_copy(publication)
         publication.notice("DICOM file already exists with another data set: %s (%s)", _FIRST, self._on_duplicate)
@@ -272,12 +273,12 @@ class FileStore(Closing):
         return _FIRST, False
 
     def _stands_for_another(self, publication: _Publication) -> bool:
-        """Return whether the file that has the name holds an instance with another SOP Instance UID."""
+        """Return True if the file of that name holds an instance with another SOP Instance UID."""
         found = instance_of(publication.branch.folder, publication.naming.name)
         return found not in (None, publication.instance.sop_instance_uid)
 
     def _publish_copy(self, publication: _Publication) -> tuple[Copy, bool] | Status:
-        """Keep an instance beside others with its name, unless it is among them already or they are too many."""
+        """Keep an instance beside others of its name, unless it is one of them or there are too many."""
         naming, folder = publication.naming, publication.branch.folder
         copies = self._pace.call(self._copies.of, naming.path, folder, naming.name, publication.branch.place)
         ours = fingerprint(publication.sink.file)
@@ -290,16 +291,17 @@ class FileStore(Closing):
                 copies.add(ours)
                 publication.notice("DICOM file already exists with another data set: %s, kept as %s", _FIRST, copy)
                 return copy, False
-            theirs = copies.look_at_next(folder)  # another process was faster
+            # Another process was faster.
+            theirs = copies.look_at_next(folder)
             if theirs == ours and self._is_kept(publication, copy):
                 return copy, True
-        # It has a reason of its own: a refusal is not to be held back behind lines about copies that were kept.
+        # The reason is a separate one, so that lines about copies that were kept do not suppress a refusal.
         words = "DICOM file already exists with another data set: %s, and has too many copies"
         publication.notice(words, _FIRST, reason="too many copies")
         return _status(DUPLICATE_SOP_INSTANCE, f"it is stored with {1 + self._most_duplicates:,} other data sets")
 
     def _give_name(self, publication: _Publication, copy: Copy) -> bool:
-        """Give the file its name and sync that; return False if the name stands for something already."""
+        """Give the file its name and sync the folder; return False if the name exists."""
         naming, branch = publication.naming, publication.branch
         name, shown = (naming.name, naming.shown) if copy is _FIRST else (copy.name(naming.name), naming.shown_of(copy))
         if not publication.sink.give_name(branch.folder, name, shown):
@@ -312,7 +314,7 @@ class FileStore(Closing):
         return True
 
     def _is_kept(self, publication: _Publication, copy: Copy) -> bool:
-        """Return whether the file of that name holds this instance; it is synced then, as its writer may not have waited."""
+        """Return True if the file of that name holds this instance. It is synced, because its writer may not have waited."""
         branch = publication.branch
         try:
             file = os.open(copy.name(publication.naming.name), EXISTING, dir_fd=branch.folder)
@@ -361,9 +363,9 @@ class FileStore(Closing):
         except NotAcknowledged:
             raise
         except Exception as error:
-            # A user's own code; the instance is kept, and its success must be said.
+            # The exception comes from a user's own code. The instance is kept, and its success must be reported.
             LOGGER.error(
-                "what follows the storing of %s failed: %s",
+                "the call after storing %s failed: %s",
                 shown,
                 one_line(f"{type(error).__name__}: {error}"),
                 exc_info=LOGGER.isEnabledFor(logging.DEBUG),
@@ -382,8 +384,8 @@ class _Naming:
         shown: The path as the log shows it.
 
     Args:
-        components: Those of its path.
-        shown: What the log shows of it, if the path may identify a patient.
+        components: The components of its path.
+        shown: The path for the log, if the path may identify a patient.
     """
 
     __slots__ = ("_hidden", "name", "path", "shown")
@@ -400,7 +402,7 @@ class _Naming:
 
 @record
 class _Publication:
-    """An instance that is about to get its final name, in a folder that is open."""
+    """An instance that is about to get its final name in an open folder."""
 
     instance: ReceivedInstance
     sink: FileSink
@@ -408,15 +410,15 @@ class _Publication:
     naming: _Naming
 
     def notice(self, message: str, *args: Copy | str, reason: str = "duplicate") -> None:
-        """Tell that its name stands for other bytes."""
+        """Log a notice that its name belongs to other bytes."""
         said = (self.naming.shown_of(value) if isinstance(value, Copy) else value for value in args)
         notice(reason, self.instance.peer_address[0], message, *said)
 
 
 class _Alone:
-    """A block in which one thread at a time publishes under a name.
+    """A block in which only one thread at a time publishes a name.
 
-    So a thread that finds its instance there already knows that the other's sync has succeeded, and that the name stays.
+    So a thread that finds its instance in place knows that the other thread's sync has succeeded, and that the name stays.
     """
 
     __slots__ = ("_done", "_path", "_publishing")
@@ -426,9 +428,10 @@ class _Alone:
 
     def __enter__(self) -> None:
         self._done.acquire()
-        # No other thread runs within `setdefault`: a thread that finds no lock there has left its own.
+        # `setdefault` is atomic: a thread that finds no other lock has inserted its own.
         while (other := self._publishing.setdefault(self._path, self._done)) is not self._done:
-            with other:  # that thread is done
+            # The other lock is free when its thread has finished.
+            with other:
                 pass
 
     def __exit__(self, *_: object) -> None:

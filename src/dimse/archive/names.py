@@ -37,9 +37,9 @@ _PREFIXES = {
 def safe_component(raw: str | bytes, longest: int = _LONGEST) -> str:
     """Return a component of a path that stands for `raw` and cannot lead out of its folder.
 
-    A text stands for itself if it has 1 to `longest` ASCII letters, digits, dots, hyphens and underscores, and does not begin with
-    a dot or a hyphen. So every valid UID keeps its name, and no two share one. Any other text becomes `x-` and the BLAKE2b-128 of
-    its bytes. So no name is a hidden file's, or reads as an option of a command.
+    A text stands for itself if it has 1 to `longest` ASCII letters, digits, dots, hyphens and underscores. The first of them must
+    not be a dot or a hyphen. So every valid UID keeps its name, and no two share one. Any other text becomes `x-` and the
+    BLAKE2b-128 of its bytes. So no name is a hidden file's, or reads as an option of a command.
 
     Args:
         raw: A text of the peer: a UID, an AE title. A `str` stands for its Latin-1 bytes, as on the wire, or for its UTF-8 bytes if

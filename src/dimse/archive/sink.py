@@ -69,7 +69,7 @@ class Room:
         # Some file systems do not report their free space.
         beyond = disk.f_bavail * disk.f_frsize - self._reserve if disk.f_blocks else self._PLENTY
         if beyond < 0:
-            raise OSError(errno.ENOSPC, "no space left on the disk but its reserve")
+            raise OSError(errno.ENOSPC, "no space left on the disk except its reserve")
         self._written = 0
         if beyond >= self._PLENTY:
             self._plenty_until = monotonic() + self._MOMENT
@@ -212,7 +212,7 @@ class FileSink:
             now = thread_time()
             deadline = deadline or now + LONGEST_SURVEY
             if now > deadline:
-                raise MalformedDataSet(f"more elements than can be stepped over in {LONGEST_SURVEY:g} s")
+                raise MalformedDataSet(f"more elements than can be surveyed in {LONGEST_SURVEY:g} s")
             return self._read(offset, size)
 
         return survey(read, self.size, transfer_syntax, tags, self._head)
@@ -230,7 +230,7 @@ class FileSink:
             way = give_name(self._incoming, self._temporary, folder, name)
         except FileExistsError:
             return False
-        LOGGER.debug("%s has its name by %s", shown, way)
+        LOGGER.debug("%s was named by %s", shown, way)
         return True
 
     def replace(self, folder: int, name: str, confirm: Callable[[], None]) -> None:

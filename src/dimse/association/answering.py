@@ -17,7 +17,7 @@ RESOURCE_LIMITATION = 0x0213  # PS3.7 C.5.22
 
 
 class Answering:
-    """What has each request answered that waits in an inbox.
+    """The part of an association that has each request of the peer answered.
 
     Attributes:
         send_length: The most bytes of a P-DATA-TF PDU after its header, once that is negotiated.
@@ -30,16 +30,21 @@ class Answering:
         # True once a message has been refused.
         self._refused = False
 
-    async def answer_waiting(self) -> None:
-        """Answer the requests that wait, and after each of them take in what was held back behind it."""
-        inbox = self._inbox
+    async def answer_waiting(self) -> bool:
+        """Answer the requests that wait, and after each of them take in what was held back behind it.
+
+        Returns:
+            False if there was nothing to answer or to take in.
+        """
+        inbox, done = self._inbox, False
         while True:
             if inbox.requests:
                 await self._answer_one(inbox.requests.popleft())
             elif inbox.can_go_on:
                 await self._pump.receiver.take_held_back()
             else:
-                return
+                return done
+            done = True
 
     async def _answer_one(self, arrived: Arrived) -> None:
         inbox = self._inbox

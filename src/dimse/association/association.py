@@ -33,19 +33,19 @@ Answering, as SCP. The dispatcher gets each request, and `send_response` sends a
 `arrived.cancelled` is True once the peer has sent a C-CANCEL. That is received by `poll`, after each pending response, and while a
 response of the peer is awaited. A service shows it to its handler as the property `cancelled` of its own request.
 
-Within an answer a service may ask the peer, as a C-GET SCP does with each C-STORE: by `send_request` and `wait_response`, or by an
-operation of its own that is nested (`operation(nested=True)`). Meanwhile further requests of the peer are answered, within that
-answer; `MOST_NESTED` of them, and beyond that they are refused.
+Within an answer a service may ask the peer, as a C-GET SCP does with each C-STORE. It calls `send_request` and `wait_response`, or
+opens an operation that is nested (`operation(nested=True)`). Meanwhile further requests of the peer are answered, within that
+answer. Beyond `answering.MOST_NESTED` of them they are refused.
 
-Roles (PS3.7 D.3.3.4). `accepted` and `context_for` answer for the role in which the caller acts: "SCU" for most, "SCP" for a
-C-GET requestor that asks for the storage contexts, or for the sender of an N-EVENT-REPORT. None is for a caller that disregards
-the roles, because peers are known that do not negotiate them.
+Roles (PS3.7 D.3.3.4). `accepted` and `context_for` answer for the role in which the caller acts, by default "SCU". The requestor
+of a C-GET is "SCP" of the storage contexts, and so is the sender of an N-EVENT-REPORT. None is for a caller that disregards the
+roles, because peers are known that do not negotiate them.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Container, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -55,7 +55,7 @@ from dimse.association.inbox import Arrived, Inbox, Refusal
 from dimse.association.outstanding import PENDING, PENDING_BITS, Answer, Outstanding
 from dimse.association.pump import LOGGER, MESSAGES, Buffers, Operation, Pump
 from dimse.association.sinks import DiscardSink, Sink
-from dimse.errors import AssociationAborted, AssociationReleased, LocalProtocolError
+from dimse.errors import AssociationAborted, AssociationReleased
 from dimse.message import command
 from dimse.settings import Timeouts
 from dimse.support.values import replace
@@ -73,7 +73,7 @@ __all__ = ["LOGGER", "MESSAGES", "Arrived", "BaseAssociation", "Dispatcher", "Re
 
 
 class Dispatcher(Protocol):
-    """What answers the requests of a peer: `dimse.services.handlers` has the one that is used."""
+    """The interface of what answers the requests of a peer; `dimse.services.handlers` has the one in use."""
 
     async def begin(self, association: BaseAssociation, arrived: Arrived) -> Sink:
         """Return the sink for the data set of a request, whose command set has come."""
@@ -149,7 +149,7 @@ class BaseAssociation:
 
     @property
     def peer(self) -> Peer:
-        """What the peer says about itself."""
+        """The peer as it describes itself."""
         return self.negotiated.peer
 
     @property
@@ -179,12 +179,7 @@ class BaseAssociation:
     def context_for(
         self, abstract_syntax: str, transfer_syntax: str | None = None, role: ActsAs = "SCU"
     ) -> PresentationContext:
-        """Return an accepted context for a SOP class, and for a transfer syntax if one is given.
-
-        Args:
-            abstract_syntax: The SOP class.
-            transfer_syntax: Of its data set; None for any.
-            role: The role that we act in.
+        """Return an accepted context for a SOP class in our role, and for a transfer syntax if one is given.
 
         Raises:
             NoPresentationContext: No such context was accepted; nothing was sent.
@@ -295,17 +290,28 @@ class BaseAssociation:
             await self._await_response(deadline)
         return self._outstanding.fetch(request.message_id)[0]
 
-    async def wait_any_response(self) -> command.Response:
-        """Wait for a response to any of the requests that were sent: the response that came first and was not fetched."""
-        deadline = deadline_after(self.timeouts.dimse)
-        while not self._outstanding.responded:
-            await self._await_response(deadline)
-        return self._outstanding.fetch(self._outstanding.responded[0])[0]
+    async def wait_any_response(self, among: Container[int] | None = None) -> command.Response:
+        """Wait for a response to any of several requests: the one that came first and was not fetched.
 
-    def response_here(self) -> command.Response | None:
+        Args:
+            among: Message IDs of the requests; None for all that are under way.
+
+        Raises:
+            DimseError: As `wait_response` does.
+        """
+        deadline = deadline_after(self.timeouts.dimse)
+        while True:
+            # Usually none has come, and then nothing is called to find that out.
+            if self._outstanding.responded and (response := self.response_here(among)) is not None:
+                return response
+            await self._await_response(deadline)
+
+    def response_here(self, among: Container[int] | None = None) -> command.Response | None:
         """Return the next response that has arrived, without waiting, and after the association has ended too."""
-        outstanding = self._outstanding
-        return outstanding.fetch(outstanding.responded[0])[0] if outstanding.responded else None
+        for message_id in self._outstanding.responded:
+            if among is None or message_id in among:
+                return self._outstanding.fetch(message_id)[0]
+        return None
 
     def is_outstanding(self, message_id: int) -> bool:
         """Return True if a request has gone out, at least in part, and its final response has not been fetched."""
@@ -354,15 +360,10 @@ class BaseAssociation:
     async def _await_response(self, deadline: float | None) -> None:
         """Answer the requests of the peer that wait, and receive once."""
         inbox = self._inbox
-        if inbox.requests or inbox.held_back is not None:
-            if not (inbox.requests or inbox.can_go_on):
-                raise LocalProtocolError(
-                    "responses to another request wait to be fetched, and nothing more is received"
-                )
-            await self._answering.answer_waiting()
-            # A response may have come behind a message that was held back.
-            if self._outstanding.responded:
-                return
+        waits = inbox.requests or inbox.held_back is not None
+        # A response may have come behind a message that was held back.
+        if waits and await self._answering.answer_waiting() and self._outstanding.responded:
+            return
         if self.pump.lifecycle.release_asked:
             await self.pump.confirm_release_instead()
         await self.pump.receive(deadline, "dimse")
@@ -390,11 +391,7 @@ class BaseAssociation:
             await self.poll()
 
     async def poll(self) -> None:
-        """Receive what has arrived, without waiting: a C-CANCEL takes effect, and other requests of the peer are answered.
-
-        Raises:
-            DimseError: The association has ended.
-        """
+        """Receive what has arrived, without waiting: a C-CANCEL takes effect, and other requests of the peer are answered."""
         await self.pump.receive_what_is_here()
         if self._inbox.requests or self._inbox.held_back is not None:
             await self._answering.answer_waiting()

@@ -57,7 +57,7 @@ class Arrived:
 
 
 class Inbox:
-    """What arrives of the messages of one association: `receiver.Above`.
+    """The layer above a pump (`receiver.Above`): it takes the messages of one association as they arrive.
 
     Attributes:
         contexts: The presentation contexts by ID, once they are negotiated.
@@ -210,7 +210,8 @@ class Inbox:
         if self.dump and isinstance(message, Message):
             self.dump.message(message, arrived.context.context_id, outgoing=False)
         if isinstance(message, InvalidCommand):
-            if self._outstanding.requests or self.begin is None:
+            is_answer = self._outstanding.requests and command.refusal(message) is None
+            if is_answer or self.begin is None:
                 raise InvalidResponse(self._outstanding.awaited, str(message)) from message
         elif isinstance(message, command.Response):
             self._fills_response = False

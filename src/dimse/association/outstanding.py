@@ -1,7 +1,8 @@
 """The requests of ours that are under way, and the responses to them (PS3.7 9.1.2 to 9.1.4).
 
-A response counts only if it answers a request in this table: its message ID, its presentation context, its kind, and its UIDs where
-it carries them. A C-FIND, C-GET or C-MOVE has any number of pending responses before its final one; every other request has one.
+A response counts only if it answers a request in this table, by its message ID, presentation context and kind. Its UIDs have to fit
+too, if it carries them. A C-FIND, C-GET or C-MOVE has any number of pending responses before its final one; every other request has
+one response.
 """
 
 from __future__ import annotations

@@ -5,8 +5,8 @@ a wait waits is decided by the transport.
 
 The pump also has what the protocol machine of PS3.8 9.2 leaves to its user:
 
-- The ARTIM timer is a deadline of the wait in question: `await_close` and `linger` here, and the waiting room of a server before
-  an association is requested.
+- The ARTIM timer is the deadline of the wait in question. That is `await_close` or `linger` here, and the waiting room of a server
+  before an association is requested.
 - An A-ABORT may be wanted by another thread, which must not touch the machine. So the pump encodes and sends each A-ABORT
   request itself, and the association is over at once.
 """
@@ -41,9 +41,12 @@ if TYPE_CHECKING:
 
 __all__ = ["LINGER", "LOGGER", "MESSAGES", "MOST_HEARD", "Above", "Buffers", "Operation", "Pump", "dump_if_debugging"]
 
-# After an A-ABORT the peer is given this many seconds to close: closing over its unread bytes would reset the connection,
-# and the reset can overtake the A-ABORT.
+# After an A-ABORT the peer is given this many seconds to close. To close over its unread bytes would reset the connection, and the
+# reset can overtake the A-ABORT.
 LINGER = 0.5
+
+# Said to a caller that waits while a message is held back: it would wait for ever.
+NOTHING_MORE = "responses to another request wait to be fetched, and nothing more is received"
 
 
 class Pump:
@@ -310,6 +313,8 @@ class Pump:
         # What arrived before the end has been looked at by now.
         if self.lifecycle.ended:
             raise self.lifecycle.ended
+        if self._above.held_back is not None:
+            raise LocalProtocolError(NOTHING_MORE)
         # A peer that never stops sending does not stop the clock.
         if deadline is not None and time.monotonic() > deadline:
             raise timed_out(wait, self.timeouts.idle)
@@ -333,6 +338,8 @@ class Pump:
         """Wait until `end` for something to arrive, and receive it; return False if nothing has arrived."""
         if self.lifecycle.ended:
             raise self.lifecycle.ended
+        if self._above.held_back is not None:
+            raise LocalProtocolError(NOTHING_MORE)
         if not await self.transport.ready(READ, end):
             return False
         await self.receiver.receive_once()

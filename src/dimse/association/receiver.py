@@ -103,7 +103,7 @@ class Buffers:
 
 @record
 class Lifecycle:
-    """How far an association has come: the state that both of its directions share.
+    """The state of an association that both of its directions share.
 
     Attributes:
         answer: The A-ASSOCIATE PDU that the peer has sent; None before it has.

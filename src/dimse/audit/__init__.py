@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from dimse.audit import messages
 from dimse.audit.destinations import LOGGER, Destination, host_name
 from dimse.audit.messages import MINOR_FAILURE, SERIOUS_FAILURE, SUCCESS, Code, Outcome, Participant, Subject
-from dimse.logs.happenings import Happening
+from dimse.logs.security_events import SecurityEvent
 from dimse.support.text import one_line
 
 # Studies of a transfer that are held in memory; then they are reported, and the transfer goes on.
@@ -88,35 +88,33 @@ class Trail:
 
     # --- what a server observes ---
 
-    def observe(self, happening: Happening) -> None:
-        """Write the audit message for a happening; the `observe` of a server."""
-        match happening.kind:
+    def observe(self, event: SecurityEvent) -> None:
+        """Write the audit message for a security event; this is the `observe` of a server."""
+        match event.kind:
             case "accepted":
-                if happening.user:
-                    self._authenticated(happening, SUCCESS)
+                if event.user:
+                    self._authenticated(event, SUCCESS)
             case "unidentified":
-                self._authenticated(happening, MINOR_FAILURE)
-                self.alert(happening, messages.NODE_AUTHENTICATION)
+                self._authenticated(event, MINOR_FAILURE)
+                self.alert(event, messages.NODE_AUTHENTICATION)
             case "ended":
-                self.end_transfer(happening.peer, happening.why)
+                self.end_transfer(event.peer, event.why)
             case "protocol":
-                self.alert(happening, messages.USE_OF_RESTRICTED_FUNCTION)
+                self.alert(event, messages.USE_OF_RESTRICTED_FUNCTION)
             case _:
-                self.alert(happening, messages.NODE_AUTHENTICATION)
+                self.alert(event, messages.NODE_AUTHENTICATION)
 
-    def _authenticated(self, happening: Happening, outcome: Outcome) -> None:
-        host, port = happening.peer
-        them = Participant(happening.user or f"{host}:{port}", True, _titles(happening.calling_ae_title), host)
+    def _authenticated(self, event: SecurityEvent, outcome: Outcome) -> None:
+        host, port = event.peer
+        them = Participant(event.user or f"{host}:{port}", True, _titles(event.calling_ae_title), host)
         participants = [them, self._us(requestor=False)]
-        self._write(
-            messages.USER_AUTHENTICATION, "E", outcome, participants, event_type=messages.LOGIN, why=happening.why
-        )
+        self._write(messages.USER_AUTHENTICATION, "E", outcome, participants, event_type=messages.LOGIN, why=event.why)
 
-    def alert(self, happening: Happening, event_type: Code = messages.USE_OF_RESTRICTED_FUNCTION) -> None:
+    def alert(self, event: SecurityEvent, event_type: Code = messages.USE_OF_RESTRICTED_FUNCTION) -> None:
         """Write Security Alert about a refusal, which has prevented harm (outcome 4)."""
-        host, port = happening.peer
-        them = Participant(f"{host}:{port}", False, _titles(happening.calling_ae_title), host)
-        what = f"{happening.kind}: {happening.why}" if happening.why else happening.kind
+        host, port = event.peer
+        them = Participant(f"{host}:{port}", False, _titles(event.calling_ae_title), host)
+        what = f"{event.kind}: {event.why}" if event.why else event.kind
         subject = Subject(
             f"{host}:{port}", messages.NODE_ID, messages.SYSTEM, messages.SECURITY_RESOURCE, {"Alert Description": what}
         )

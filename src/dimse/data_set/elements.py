@@ -130,7 +130,7 @@ class _Reader:
             if delimited and element.tag == _ITEM_DELIMITATION:
                 break
             if element.tag >> 16 == 0xFFFE:
-                raise Unfit(f"{tag_name(element.tag)} stands where a data element should")
+                raise Unfit(f"{tag_name(element.tag)} is where a data element should be")
             if elements.setdefault(element.tag, element) != element:
                 raise Unfit(f"{tag_name(element.tag)} appears twice in one data set, with two values")
         return elements
@@ -159,7 +159,7 @@ class _Reader:
         if letters in SHORT_FORM:
             return tag, vr, struct.unpack(f"{order}H", raw[6:])[0]
         if not is_vr(letters):
-            raise Unfit(f"{tag_name(tag)} has {vr!r} where its VR should stand")
+            raise Unfit(f"{tag_name(tag)} has {vr!r} where its VR should be")
         return tag, vr, struct.unpack(f"{order}L", self._take(4, end, tag_name(tag)))[0]
 
     def _element(self, encoding: TransferSyntax, end: int, depth: int = 0) -> Element:
@@ -190,7 +190,7 @@ class _Reader:
             if delimited and tag == _SEQUENCE_DELIMITATION:
                 break
             if tag != _ITEM:
-                raise Unfit(f"{tag_name(tag)} stands where a sequence item should")
+                raise Unfit(f"{tag_name(tag)} is where a sequence item should be")
             undefined = length == UNDEFINED_LENGTH
             if not undefined:
                 self._within(length, end, "a sequence item")
@@ -203,7 +203,7 @@ class _Reader:
         while (header := self._header(EXPLICIT_VR_LITTLE_ENDIAN, end))[0] == _ITEM:
             fragments.append(self._take(header[2], end, "a fragment of Pixel Data"))
         if header[0] != _SEQUENCE_DELIMITATION:
-            raise Unfit(f"{tag_name(header[0])} stands where a fragment of Pixel Data should")
+            raise Unfit(f"{tag_name(header[0])} is where a fragment of Pixel Data should be")
         return tuple(fragments)
 
 

@@ -85,7 +85,7 @@ class _Survey(Steps):
             return super()._out_of_place(frame, position, group, element)
         self._stray += 1
         if self._stray > MOST_STRAY:
-            raise MalformedDataSet(f"{what} does not belong in a data set, as {MOST_STRAY:,} before it")
+            raise MalformedDataSet(f"{what} does not belong in a data set, like {MOST_STRAY:,} before it")
         self.warnings.setdefault("stray", f"{what} does not belong in a data set")
         return position + 8 if is_delimiter else self._behind(frame, position, what)
 

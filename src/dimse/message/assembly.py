@@ -117,7 +117,7 @@ class Assembler:
         if self._data_set_context is not None:
             raise _not_allowed(f"a command on context {context_id} where a data set is due on {self._data_set_context}")
         if self._command_context is not None and self._command_context != context_id:
-            raise _not_allowed(f"a command begun on context {self._command_context} goes on on {context_id}")
+            raise _not_allowed(f"a command begun on context {self._command_context} continues on {context_id}")
         if len(self._command) + len(data) > MAX_COMMAND_SET:
             raise _not_allowed(f"a command set of more than {MAX_COMMAND_SET} bytes")
         if not complete:

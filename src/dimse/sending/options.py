@@ -1,4 +1,4 @@
-"""The keywords of a sending that say how its associations are requested."""
+"""The arguments with which the associations of a sending are requested."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class AssociationOptions(TypedDict, total=False):
-    """The keywords of `dimse.associate` but for the contexts, which the files decide, and the handlers."""
+    """The keywords of `dimse.associate`, without the contexts, which the files decide, and the handlers."""
 
     requestor: Requestor | None
     calling_ae_title: str

@@ -9,13 +9,13 @@ _FACTOR = 4
 
 @value
 class Retry:
-    """The number of further attempts, and the waits before them.
+    """The number of retries, and the waits before them.
 
     Attributes:
         times: Attempts after the first, for each instance, and for an association that is not established.
-        wait: Seconds before the first of them. Each wait is four times as long as the one before, less a random part of up to a
-            half, so that many senders do not come back at one moment.
-        longest: The longest wait, in seconds.
+        wait: Seconds before the first retry; each further wait is four times as long. A random part of up to a half is taken
+            off, so that many senders do not retry at the same moment.
+        longest: Seconds of the longest wait.
     """
 
     times: int = 0

@@ -31,8 +31,8 @@ from dimse.errors import (
     ServerFailed,
 )
 from dimse.logs import ABOUT, About
-from dimse.logs.happenings import Happening, Observe, ignore
 from dimse.logs.notices import notice
+from dimse.logs.security_events import Observe, SecurityEvent, ignore
 from dimse.services import Association
 from dimse.services.handlers import Handlers, completed
 from dimse.serving import admission
@@ -287,9 +287,9 @@ class Reception:
         if count:
             LOGGER.error("%d associations are left behind, for their handlers have not returned", count)
 
-    def _observe(self, happening: Happening) -> None:
+    def _observe(self, event: SecurityEvent) -> None:
         try:
-            self._observer(happening)
+            self._observer(event)
         except Exception as error:
             # A user's own code; the connection is not to suffer.
             LOGGER.error("what observes the server failed: %s", one_line(f"{type(error).__name__}: {error}"))
@@ -334,7 +334,7 @@ class Reception:
             # To the end of the thread or task.
             ABOUT.set(About((host, port), request.calling_ae_title, request.called_ae_title))
             happened = partial(
-                Happening,
+                SecurityEvent,
                 peer=(host, port),
                 calling_ae_title=request.calling_ae_title,
                 called_ae_title=request.called_ae_title,

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, ParamSpec
 from dimse.association.pump import LINGER, LOGGER, MOST_HEARD, dump_if_debugging
 from dimse.errors import ConnectionLost, NotDicomPeer, TLSError
 from dimse.logs import About, within
-from dimse.logs.happenings import Happening, Observe, ignore
 from dimse.logs.notices import notice
+from dimse.logs.security_events import Observe, SecurityEvent, ignore
 from dimse.serving import admission
 from dimse.serving.admission import RequestRefusal
 from dimse.serving.identification import Verified
@@ -124,7 +124,7 @@ class WaitingRoom:
             return
         if self._networks and not _is_in(host, self._networks):
             notice("turned away", host, "%s: closed, for its address is in no network that may connect", visitor)
-            self._observe(Happening("turned away", visitor.peer))
+            self._observe(SecurityEvent("turned away", visitor.peer))
             visitor.transport.close()
             return
         # Half of the descriptors are for others: associations, and the files of what they receive.
@@ -180,14 +180,14 @@ class WaitingRoom:
                 LOGGER.debug("%s:%d: %s", *visitor.peer, one_line(str(error)))
             else:
                 self._say_fault("tls", visitor, str(error))
-                self._observe(Happening("tls", visitor.peer, why=str(error)))
+                self._observe(SecurityEvent("tls", visitor.peer, why=str(error)))
             self._close(visitor)
         except TLSError as error:
             if visitor.transport.silent:
                 LOGGER.debug("%s:%d: %s", *visitor.peer, one_line(str(error)))
             else:
                 self._say_fault("tls", visitor, str(error))
-                self._observe(Happening("tls", visitor.peer, why=str(error)))
+                self._observe(SecurityEvent("tls", visitor.peer, why=str(error)))
             if error.lasting:
                 self._see_off(visitor, LINGER)
             else:
@@ -276,7 +276,7 @@ class WaitingRoom:
         request = visitor.request
         assert request is not None
         titles = request.calling_ae_title, request.called_ae_title
-        self._observe(Happening("rejected", visitor.peer, *titles, why=refusal.reason_text))
+        self._observe(SecurityEvent("rejected", visitor.peer, *titles, why=refusal.reason_text))
         self._answer(visitor, refusal)
 
     def _say_rejected(self, visitor: Visitor, refusal: RequestRefusal, *lines: str) -> None:
@@ -347,7 +347,7 @@ class WaitingRoom:
         refusal = RequestRefusal(admission.NOT_IDENTIFIED, why)
         self._say_rejected(visitor, refusal, "User identity failed verification")
         titles = request.calling_ae_title, request.called_ae_title
-        self._observe(Happening("unidentified", visitor.peer, *titles, user=identity.user if identity else ""))
+        self._observe(SecurityEvent("unidentified", visitor.peer, *titles, user=identity.user if identity else ""))
         if not delay:
             self._answer(visitor, refusal)
             return
@@ -366,7 +366,7 @@ class WaitingRoom:
         if fault.foreign:
             why = str(NotDicomPeer(heard if heard.startswith(fault.foreign) else fault.foreign))
         self._say_fault("protocol", visitor, why)
-        self._observe(Happening("protocol", visitor.peer, why=why))
+        self._observe(SecurityEvent("protocol", visitor.peer, why=why))
 
     def _say_fault(self, reason: str, visitor: Visitor, why: str) -> None:
         """Log what a visitor did wrong, once a minute for its address: it can come again and again."""

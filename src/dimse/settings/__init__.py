@@ -1,4 +1,4 @@
-"""The settings, validated once: AE titles, timeouts, limits, and the two ends of a negotiation."""
+"""The settings of associations, validated once: AE titles, timeouts, limits, and the two ends of a negotiation."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from dimse.version import __version__
 IMPLEMENTATION_CLASS_UID = "2.25.215146092437265891204364521487269146372"
 IMPLEMENTATION_VERSION_NAME = f"DIMSE_{__version__.replace('.', '_')}"
 
-# The largest P-DATA-TF PDU body that we receive: what a requestor announces by default, and what a server does.
+# The largest P-DATA-TF PDU body that we receive, by default: for a requestor and for a server.
 REQUESTOR_MAXIMUM_LENGTH = 16382
 ACCEPTOR_MAXIMUM_LENGTH = 131072
-# The largest that we send, however much more the peer allows: larger ones gain nothing and cost memory on its side.
+# The largest that we send, even if the peer allows more: larger ones gain nothing and cost the peer memory.
 MAXIMUM_SEND_LENGTH = 262144
-# The least that anything can be sent in: a PDV's header and two bytes of its value (PS3.8 9.3.5).
+# The smallest in which a message can be sent: a PDV's header and two bytes of its value (PS3.8 9.3.5).
 LEAST_SEND_LENGTH = 8
 
-# Presentation contexts of an association: their IDs are the odd numbers of a byte (PS3.8 7.1.1.13).
+# Presentation contexts of an association. Their IDs are the odd numbers of a byte (PS3.8 7.1.1.13).
 MOST_CONTEXTS = 128
 
 DEFAULT_TRANSFER_SYNTAXES = (
@@ -36,6 +36,7 @@ def validate_ae_title(title: str) -> str:
     """Return an AE title without insignificant spaces (PS3.5 6.2, VR AE).
 
     Raises:
+        TypeError: It is not a text.
         ValueError: It is empty, longer than 16 characters, or has a character that the VR AE does not allow.
     """
     if not isinstance(title, str):
@@ -49,10 +50,10 @@ def validate_ae_title(title: str) -> str:
 
 
 def validate_maximum_length(length: int) -> int:
-    """Return a maximum length that we may announce (PS3.8 D.1): 0 for unlimited, or 4096 to 2^32-1 bytes.
+    """Return a Maximum Length that we may announce (PS3.8 D.1): 0 for unlimited, or 4096 to 2^32-1 bytes.
 
     Raises:
-        ValueError: It is something else.
+        ValueError: It is another number.
     """
     if length != 0 and not 4096 <= length <= 0xFFFFFFFF:
         raise ValueError(f"the maximum length is 0 (unlimited) or 4096 to 4294967295 bytes, not {length}")
@@ -63,7 +64,7 @@ def validate_maximum_send_length(length: int) -> int:
     """Return a cap on the PDUs that we send: `LEAST_SEND_LENGTH` to 2^32-1 bytes.
 
     Raises:
-        ValueError: It is something else.
+        ValueError: It is another number.
     """
     if not LEAST_SEND_LENGTH <= length <= 0xFFFFFFFF:
         raise ValueError(f"the longest PDU to send has {LEAST_SEND_LENGTH} to 4294967295 bytes, not {length}")
@@ -73,7 +74,7 @@ def validate_maximum_send_length(length: int) -> int:
 ASYNC_OPS = 4
 """The asynchronous operations window that the listening tools grant by default.
 
-More operations bring next to nothing, and all that are outstanding when a connection is lost are unknown.
+A larger window gains next to nothing, and every operation that is outstanding when a connection is lost has an unknown outcome.
 """
 
 
@@ -82,7 +83,7 @@ def validate_async_ops(operations: int) -> int:
 
     Raises:
         TypeError: It is not a whole number.
-        ValueError: It is something else.
+        ValueError: It is another number.
     """
     if not isinstance(operations, int):
         raise TypeError(f"async_ops is a whole number, the asynchronous operations window, not {operations!r}")
@@ -93,14 +94,14 @@ def validate_async_ops(operations: int) -> int:
 
 @value
 class Timeouts:
-    """The longest time of each wait, in seconds; 0 is unlimited.
+    """The deadlines of the waits, in seconds; 0 is unlimited.
 
     Attributes:
-        connect: Until the transport connection stands; and as long again for the TLS handshake over it, on a server too.
-        acse: For the answer to an association request and to a release request, and for a peer to close.
+        connect: To establish the transport connection, and as long again for a TLS handshake over it, on a server too.
+        acse: For the answer to an association request or a release request, and for the peer to close the connection.
         dimse: For a response, from the last byte of its request.
-        network: Without one byte moving, while a message is under way.
-        idle: Between messages, on a server's association.
+        network: Without a byte sent or received, while a message is under way.
+        idle: Between messages, on an association of a server.
     """
 
     connect: float = 10
@@ -120,18 +121,18 @@ class Timeouts:
 
 @value
 class Limits:
-    """The limits of a server on what peers may ask of it.
+    """The limits on the resources that peers may use on a server.
 
     Attributes:
-        associations: Established at one time; more are rejected (transient, local limit exceeded).
-        per_address: Those of them that one address may have; 0 is without limit, None is 90 % of `associations`, at least 1. An
-            IPv6 address counts by its first 64 bits.
-        half_open: Connections that are not associated yet; beyond it, of the address that has most of them the oldest is closed.
-        half_open_bytes: What has arrived of their requests, all together; beyond it connections are closed in the same way.
+        associations: Associations at one time; more are rejected (transient, local limit exceeded).
+        per_address: Associations of one address; 0 is without limit, None is 90 % of `associations`, at least 1. An IPv6
+            address counts by its first 64 bits.
+        half_open: Connections without an association. Beyond this limit, the address with most of them loses its oldest one.
+        half_open_bytes: Bytes received of all their requests together; beyond this limit connections are closed likewise.
         identity_checks: Checks of user identities that run at one time; one address has half of them, at least 1. Other
-            requests wait for theirs, and hold no place of an association meanwhile.
-        queued_requests: The largest window of asynchronous operations that a requestor is granted (PS3.7 D.3.3.3), and the C-CANCEL
-            requests of an association that wait. Of other requests one at a time is taken in: the rest waits in the connection.
+            requests wait, and occupy no place of an association meanwhile.
+        queued_requests: The largest window of asynchronous operations that a requestor is granted (PS3.7 D.3.3.3). One request at a
+            time is taken in: the rest waits in the connection.
     """
 
     associations: int = 100
@@ -153,7 +154,7 @@ class Limits:
 
     @property
     def most_per_address(self) -> int:
-        """The associations that one address may have; 0 is without limit."""
+        """The largest number of associations of one address; 0 is without limit."""
         return max(1, self.associations * 9 // 10) if self.per_address is None else self.per_address
 
 
@@ -171,7 +172,7 @@ class ProposedContext:
 
 @value
 class Role:
-    """The SCU and SCP roles for a SOP class that a requestor offers, or an acceptor allows (PS3.7 D.3.3.4)."""
+    """A selection of the SCU and SCP roles for a SOP class (PS3.7 D.3.3.4), by the requestor or by the acceptor."""
 
     sop_class_uid: str
     scu: bool = True
@@ -181,19 +182,19 @@ class Role:
 USER_NAME, USER_NAME_AND_PASSCODE, KERBEROS, SAML, JSON_WEB_TOKEN = range(1, 6)
 """User identity types (PS3.7 Table D.3-14)."""
 
-# Bytes of the primary and of the secondary field: their lengths have 16 bits.
+# Bytes of the primary and of the secondary field of a user identity, whose lengths have 16 bits.
 LONGEST_IDENTITY = 0xFFFF
 
 
 @value
 class UserIdentity:
-    """The user identity of a requestor (PS3.7 D.3.3.7). Its secrets are never shown.
+    """A user identity (PS3.7 D.3.3.7). Its `repr` does not show the secrets.
 
     Attributes:
         identity_type: 1 user name, 2 user name and passcode, 3 Kerberos ticket, 4 SAML assertion, 5 JSON web token.
         primary: The user name, ticket, assertion or token.
         secondary: The passcode, with type 2.
-        positive_response_requested: True if the acceptor is to answer that it took the identity.
+        positive_response_requested: Whether the acceptor is asked to confirm the identity.
     """
 
     identity_type: int
@@ -203,17 +204,17 @@ class UserIdentity:
 
     @property
     def user(self) -> str:
-        """The user name, with types 1 and 2; else empty."""
+        """The user name with types 1 and 2, otherwise empty."""
         named = self.identity_type in (USER_NAME, USER_NAME_AND_PASSCODE)
         return self.primary.decode("utf-8", "replace") if named else ""
 
 
 Identify = Callable[[UserIdentity], bytes | None | Awaitable[bytes | None]]
-"""A function that verifies a user identity: its result answers the requestor, empty with user names; None rejects."""
+"""A function that verifies a user identity. Its result answers the requestor, empty with user names; None rejects the request."""
 
 
 def validate_identity(identity: UserIdentity) -> UserIdentity:
-    """Return a user identity that can be proposed.
+    """Return a user identity if it can be proposed.
 
     Raises:
         ValueError: It has another type than 1 to 5, is empty, or is too long to be sent.
@@ -229,7 +230,7 @@ def validate_identity(identity: UserIdentity) -> UserIdentity:
 
 @value
 class ExtendedNegotiation:
-    """The service-class specific application information for a SOP class (PS3.7 D.3.3.5)."""
+    """The service-class application information for a SOP class (PS3.7 D.3.3.5)."""
 
     sop_class_uid: str
     information: bytes

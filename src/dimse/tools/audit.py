@@ -114,12 +114,12 @@ def audited(handlers: dimse.Handlers, trail: Trail | None) -> dimse.Handlers:
 
 def _alert_of_names(trail: Trail, request: dimse.StoreRequest, uid: str) -> None:
     from dimse.archive.names import safe_component
-    from dimse.logs.happenings import Happening
+    from dimse.logs.security_events import SecurityEvent
 
     if uid != safe_component(uid):
         why = f"the SOP Instance UID is no name for a file and was replaced: {uid}"
         trail.alert(
-            Happening("protocol", request.peer.address, request.peer.ae_title, request.called_ae_title, why=why)
+            SecurityEvent("protocol", request.peer.address, request.peer.ae_title, request.called_ae_title, why=why)
         )
 
 

@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 import dimse
 from dimse import settings, uids
-from dimse.logs.happenings import ignore
+from dimse.logs.security_events import ignore
 from dimse.support.text import host_and_port
 from dimse.tools import audit, identity, log_setup, options, running, tls
 from dimse.tools.command_line import Parser

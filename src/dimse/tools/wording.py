@@ -60,7 +60,7 @@ def log_failure(logger: logging.Logger, lines: Iterable[str], error: BaseExcepti
 def log_traceback(logger: logging.Logger, error: BaseException) -> None:
     """Log the traceback of an error at DEBUG."""
     if logger.isEnabledFor(logging.DEBUG):
-        logger.debug("this is where it comes from:", exc_info=error)
+        logger.debug("the error was raised here:", exc_info=error)
 
 
 def log_not_released(logger: logging.Logger, error: dimse.DimseError) -> None:

@@ -97,7 +97,7 @@ class Command:
             printed = self._log(output)
         if why:
             ended_by_us = self._closed and process.returncode == -signal.SIGKILL
-            why = "killed, as the end has come" if ended_by_us else why
+            why = "killed, because the program is ending" if ended_by_us else why
             raise CommandFailed(self.arguments[0], f"{why}, {printed} printed", ended_by_us=ended_by_us)
 
     def close(self) -> None:
@@ -114,7 +114,9 @@ class Command:
         # Under the lock, so that `close` misses no process.
         with self._lock:
             if self._closed:
-                raise CommandFailed(self.arguments[0], "it was not run: the end has come", ended_by_us=True)
+                raise CommandFailed(
+                    self.arguments[0], "it was not run, because the program is ending", ended_by_us=True
+                )
             try:
                 process = subprocess.Popen(
                     self.arguments,

@@ -200,12 +200,12 @@ class Events(Closing):
 
     def _drop(self) -> None:
         if not self._dropped:
-            notice("events are dropped", "", "events are dropped: too many wait, or the end has come")
+            notice("events are dropped", "", "events are dropped: too many wait, or the program is ending")
         self._dropped += 1
 
     def _say_dropped(self) -> None:
         if self._dropped:
-            notice("events were dropped", "", "events that were dropped: %d", self._dropped)
+            notice("events were dropped", "", "events dropped: %d", self._dropped)
             self._dropped = 0
 
     def _due(self) -> Job | None:
@@ -305,7 +305,7 @@ class Events(Closing):
             return None
         if self._closing and not survives:
             claim.succeeded()
-            LOGGER.error("%s; given up, as the end has come", words)
+            LOGGER.error("%s; given up, because the program is ending", words)
             return None
         try:
             wait = claim.failed(error.why if isinstance(error, CommandFailed) else _in_words(error), self._clock())
@@ -336,7 +336,7 @@ def _words(event: Event, error: Exception) -> str:
     """Return what failed for an event, and the reason, in one line."""
     if isinstance(error, CommandFailed):
         return f"command {one_line(error.program)} for {subject(event)}: {error.why}"
-    LOGGER.debug("this is where it comes from:", exc_info=error)
+    LOGGER.debug("the error was raised here:", exc_info=error)
     return f"the call for {subject(event)} failed: {_in_words(error)}"
 
 

@@ -135,7 +135,7 @@ class PendingStudies(Closing):
             if not self._is_in_place():
                 self._follow()
             if waiting := len(self.listed()):
-                LOGGER.info("Studies that wait until the next start: %d", waiting)
+                LOGGER.info("Studies waiting for the next start: %d", waiting)
             else:
                 with suppress(FileNotFoundError):
                     os.unlink(_LOCK, dir_fd=self._directory)
@@ -352,7 +352,7 @@ class _Claim:
         if entry.study is not None:
             return cls(studies, key, file, entry.study, entry.attempts)
         # A power cut leaves such a file for an instance that had not been acknowledged.
-        LOGGER.warning("removed a file of a study that waits: there is nothing in it: %s", key)
+        LOGGER.warning("removed the empty file of a waiting study: %s", key)
         with studies._locked():
             os.unlink(key + QUIET_SUFFIX, dir_fd=studies._directory)
             close(file)

@@ -11,7 +11,7 @@ Kind = Literal["accepted", "ended", "rejected", "unidentified", "turned away", "
 
 
 @value
-class Happening:
+class SecurityEvent:
     """A security event of a server.
 
     Attributes:
@@ -33,8 +33,8 @@ class Happening:
     why: str = ""
 
 
-Observe = Callable[[Happening], None]
+Observe = Callable[[SecurityEvent], None]
 
 
-def ignore(happening: Happening) -> None:
+def ignore(event: SecurityEvent) -> None:
     """Ignore an event: the default without an observer."""
