@@ -91,7 +91,7 @@ def settle_requestor(parser: Parser, options: argparse.Namespace) -> None:
 def _user(parser: Parser, options: argparse.Namespace) -> dimse.UserIdentity:
     password = options.password if options.password is not None else os.environ.get(PASSWORD)
     if not options.user:
-        parser.error("--user has no name")
+        parser.error("--user is empty")
     if options.password == "-":
         try:
             password = ask(f"Password for {options.user}: ")
@@ -139,7 +139,7 @@ def settle_acceptor(parser: Parser, options: argparse.Namespace) -> None:
     if options.password_file is None:
         return
     if not (options.tls or options.allow_plain_password):
-        parser.error(f"--password-file has peers send their passwords: {PLAIN}")
+        parser.error(f"--password-file makes peers send their passwords: {PLAIN}")
     from dimse.tools.passwords import Passwords
 
     try:
@@ -170,4 +170,4 @@ def ask(prompt: str) -> str:
             warnings.simplefilter("error", GetPassWarning)
             return getpass(prompt)
     except (GetPassWarning, EOFError, OSError):
-        raise ValueError(f"there is no terminal to ask for the password on; {PASSWORD} may hold it") from None
+        raise ValueError(f"there is no terminal to ask for the password; {PASSWORD} may hold it") from None

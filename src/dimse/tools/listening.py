@@ -36,7 +36,7 @@ def _network(text: str) -> str:
 LIMITS = settings.Limits()
 
 LISTENING = (
-    option("-ba --bind-address A", str, "0.0.0.0", "address to listen on (%(default)s, every one)"),
+    option("-ba --bind-address A", str, "0.0.0.0", "address to listen on (%(default)s, all addresses)"),
     option("--ready-file F", str, None, "write HOST:PORT to this file once connections are accepted"),
     option(
         "--drain S",
@@ -63,7 +63,7 @@ ADMISSION = (
         "--max-per-address N",
         number(0, 100_000),
         None,
-        "most associations from one address, in each worker (90 %% of --max-associations); more are rejected; 0 is no limit",
+        "most associations from one address, in each worker (90 %% of --max-associations); more are rejected; 0 is unlimited",
     ),
 )
 

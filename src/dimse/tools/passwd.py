@@ -68,7 +68,7 @@ def _new_password(user: str) -> bytes:
     else:
         password = identity.ask(f"Password for {user}: ")
         if identity.ask("Again: ") != password:
-            raise ValueError("the two are not the same")
+            raise ValueError("the two passwords differ")
     if not password:
         raise ValueError("the password is empty")
     return password.encode()

@@ -72,7 +72,7 @@ FILES = (
         MOST_DUPLICATES,
         "copies with other bytes that are kept beside an instance (%(default)s); more are refused",
     ),
-    flag("--accept-cut-short", "keep a data set that ends inside an element, and answer a warning"),
+    flag("--accept-cut-short", "keep a data set that ends inside an element, and answer with a warning"),
     choice(
         "--durability",
         get_args(Durability),

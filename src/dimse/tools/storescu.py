@@ -22,7 +22,7 @@ def transfer_syntax(text: str) -> str:
     for uid, entry in uids.dictionary().items():
         if entry.kind == "Transfer Syntax" and text in (uid, entry.keyword):
             return uid
-    raise ValueError(f"{text!r} is no transfer syntax of PS3.6, by UID or keyword")
+    raise ValueError(f"{text!r} is not a transfer syntax of PS3.6, by UID or keyword")
 
 
 def report_path(path: str) -> str:
@@ -59,7 +59,7 @@ FILES = (
         "--raw-ts UID",
         validated(transfer_syntax),
         None,
-        "take files that do not say their transfer syntax as data sets in this one (UID or keyword)",
+        "the transfer syntax of files that do not name theirs (UID or keyword)",
     ),
     flag("--skip-invalid", "skip files that cannot be sent, with a warning for each"),
     flag("--dry-run", "show what would be proposed and sent, and do not connect"),
@@ -69,7 +69,7 @@ FILES = (
         "lossless",
         "re-encode a file whose transfer syntax is refused: never, if nothing is lost (%(default)s), or always",
     ),
-    choice("--priority", requesting.PRIORITIES, "low", "of the C-STORE requests (%(default)s)"),
+    choice("--priority", requesting.PRIORITIES, "low", "priority of the C-STORE requests (%(default)s)"),
     options.REPEAT,
 )
 
@@ -92,7 +92,7 @@ SENDING = (
         "--retry-wait S",
         seconds,
         1.0,
-        "before the first new attempt; then four times as long, up to a minute: seconds (%(default)s)",
+        "seconds before the first retry (%(default)s); each further wait is four times as long, up to a minute",
     ),
     option("--journal F", str, None, "record in F what the peer has acknowledged, and skip that on the next run"),
     flag("--status", "print what is in the journal, and exit; with -v every file"),
@@ -137,16 +137,16 @@ def make_parser(arguments: Sequence[str]) -> Parser:
     """Return the parser; with `--status` among the arguments, peer and files may be left out."""
     parser = Parser(
         "storescu",
-        "Send DICOM files: each in its own transfer syntax where the peer accepts it, and reported by the status it got.",
+        "Send DICOM files: each in its own transfer syntax where the peer accepts it, with its status reported.",
         (
             ("storescu 127.0.0.1 11112 image.dcm", "silent, exit status 0: it is stored"),
             (
                 "storescu -v -r -aec ARCHIVE pacs.example.org 104 study/",
-                "every file below study, and what becomes of each",
+                "send every file below study, and log each outcome",
             ),
             (
                 "storescu -r --jobs 4 --retry 3 --journal sent.db pacs.example.org 104 disk/",
-                "what was not acknowledged yet, however often it is run",
+                "send the files that are not acknowledged yet, at each run",
             ),
         ),
         positionals="addr port path ...",

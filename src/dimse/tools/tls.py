@@ -37,7 +37,7 @@ NAMES = {
 INSECURE = (
     "--tls-insecure: the peer's certificate is not verified, so a machine in between can read and change what is sent"
 )
-ANY_CLIENT = "--tls-no-client-cert: whoever reaches this port may connect, for no client has to show a certificate"
+ANY_CLIENT = "--tls-no-client-cert: every client that reaches this port may connect, without a certificate"
 EVERY_CA = "no --tls-ca: clients may have their certificate from any CA that this system trusts"
 
 
