@@ -196,7 +196,7 @@ def leave_rudely(port: int, number: int) -> None:
 @pytest.mark.thorough
 @on_both_faces
 @sizes(times=(300, 5000))
-def test_who_leaves_without_a_word_leaves_no_work(face: Face, times: int, tmp_path: Path) -> None:
+def test_a_peer_that_disappears_leaves_no_work(face: Face, times: int, tmp_path: Path) -> None:
     """What has to be told to somebody who is gone is not tried for ever."""
     with server_process(face, tmp_path) as server:
         works(server.port, "1.2.3")

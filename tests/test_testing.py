@@ -147,7 +147,7 @@ def test_it_leaves_nothing() -> None:
     assert time.monotonic() - started < AT_ONCE
 
 
-def test_a_fault_that_is_none_says_which_there_are() -> None:
+def test_an_unknown_fault_raises_with_the_known_ones() -> None:
     fault: Any = "explodes"
     with (
         pytest.raises(ValueError, match=r"'explodes' is not a fault; choose from silent, rejects, never answers"),

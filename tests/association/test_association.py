@@ -284,7 +284,7 @@ async def test_a_request_that_is_not_accepted_says_why(
 
 
 @on_each_driver
-async def test_nobody_listens(driver: Driver) -> None:
+async def test_a_port_without_a_listener(driver: Driver) -> None:
     with FaultyPeer(serve) as port:
         pass
     with pytest.raises(ConnectError, match="Connection refused"):
@@ -443,7 +443,7 @@ def wait_until_sent(association: AsyncAssociation) -> None:
 
 
 @on_each_driver
-async def test_abort_from_another_thread_wakes_who_waits(driver: Driver) -> None:
+async def test_abort_from_another_thread_wakes_a_waiting_thread(driver: Driver) -> None:
     made: list[AsyncAssociation] = []
 
     def is_aborted_meanwhile(connection: Connection) -> None:
@@ -469,7 +469,7 @@ async def test_abort_from_another_thread_wakes_who_waits(driver: Driver) -> None
 
 
 @on_each_driver
-async def test_abort_wakes_who_waits_to_send_and_puts_nothing_into_a_pdu(driver: Driver, large: Instance) -> None:
+async def test_abort_wakes_a_waiting_sender_and_puts_nothing_into_a_pdu(driver: Driver, large: Instance) -> None:
     made: list[AsyncAssociation] = []
 
     def is_aborted_meanwhile(connection: Connection) -> None:
@@ -486,7 +486,7 @@ async def test_abort_wakes_who_waits_to_send_and_puts_nothing_into_a_pdu(driver:
     assert peer.connections[0].abort is None
 
 
-def test_abort_from_another_task_wakes_who_waits() -> None:
+def test_abort_from_another_task_wakes_a_waiting_task() -> None:
     loops: list[asyncio.AbstractEventLoop] = []
     aborting: list[Callable[[], None]] = []
 
@@ -867,7 +867,7 @@ async def test_what_is_no_response_is_not_taken_for_one(
 
 
 @on_each_driver
-async def test_a_second_response_to_one_request_is_none(driver: Driver) -> None:
+async def test_a_second_response_to_one_request_is_invalid(driver: Driver) -> None:
     def answers_twice(connection: Connection) -> None:
         connection.accept()
         response = connection.response(connection.read_message())
@@ -884,7 +884,7 @@ async def test_a_second_response_to_one_request_is_none(driver: Driver) -> None:
 
 
 @on_each_driver
-async def test_a_response_that_nobody_asked_for_is_none(driver: Driver) -> None:
+async def test_a_response_without_a_request_is_invalid(driver: Driver) -> None:
     def speaks_first(connection: Connection) -> None:
         connection.accept()
         elements = {COMMAND_FIELD: us(ECHO_RSP), MESSAGE_ID_BEING_RESPONDED_TO: us(1), STATUS: us(0)}
@@ -1108,7 +1108,7 @@ async def test_a_handler_may_abort_its_own_association(driver: Driver) -> None:
     assert peer.connections[0].abort == (0, 0)
 
 
-def test_who_aborts_waits_only_a_moment_for_the_peer_to_close() -> None:
+def test_an_aborting_side_waits_only_a_moment_for_the_peer_to_close() -> None:
     with FaultyPeer(silent) as port:
         association = BLOCKING.run(BLOCKING.associate(port, timeouts=timeouts(dimse=SOON)))
         started = time.monotonic()

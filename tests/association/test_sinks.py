@@ -72,7 +72,7 @@ def test_what_the_disk_says_is_kept_and_the_rest_dropped(tmp_path: Path, monkeyp
     assert open_descriptors() == before
 
 
-def test_what_nobody_wants_is_dropped() -> None:
+def test_an_unwanted_data_set_is_dropped() -> None:
     sink = DiscardSink()
     sink.write([memoryview(b"x")])
     sink.discard()

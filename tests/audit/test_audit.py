@@ -159,7 +159,7 @@ def test_a_transfer_of_very_many_studies_takes_no_more_memory_than_a_thousand() 
         (SecurityEvent("ended", PEER), []),
     ],
 )
-def test_what_bears_on_security(event: SecurityEvent, events: list[tuple[str, str, int]]) -> None:
+def test_security_events_become_audit_messages(event: SecurityEvent, events: list[tuple[str, str, int]]) -> None:
     trail, kept = make()
     trail.observe(event)
     assert [(message.event, message.event_type, message.outcome) for message in kept.messages] == events
@@ -233,7 +233,7 @@ def test_a_server_tells_what_happens(face: Face) -> None:
 
 
 @on_both_faces
-def test_an_observer_that_fails_harms_nobody(face: Face, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_failing_observer_does_no_harm(face: Face, caplog: pytest.LogCaptureFixture) -> None:
     def observe(event: SecurityEvent) -> None:
         raise RuntimeError("no paper")
 
@@ -377,7 +377,7 @@ def test_a_syslog_server_that_went_away_is_tried_again(
 
 
 @pytest.mark.thorough
-def test_a_syslog_server_that_nobody_vouches_for_gets_nothing(
+def test_an_untrusted_syslog_server_gets_nothing(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("dimse.audit.destinations.DRAIN_SECONDS", 0.3)

@@ -208,7 +208,7 @@ def test_pdus_are_found_however_the_stream_is_cut_up(chunk: int) -> None:
 
 @pytest.mark.parametrize("torn", [False, True])
 @pytest.mark.parametrize("kind", ["FIN", "RST", "half-close"])
-def test_a_declared_fault_befalls_its_connection_and_no_other(kind: str, torn: bool) -> None:
+def test_a_declared_fault_affects_its_connection_and_no_other(kind: str, torn: bool) -> None:
     fault = Fault(kind, after=2, torn=torn)  # type: ignore[arg-type]  # of three words
     with echoing() as scp:
         proxy = Proxy(scp, faults=iter([None, fault]))

@@ -336,7 +336,7 @@ def test_texts_and_numbers_in_text_keep_their_bytes() -> None:
         assert convert(source, IMPLICIT, target) == wanted
 
 
-def test_what_is_none_of_a_data_sets_or_counts_its_bytes_is_left_out() -> None:
+def test_elements_of_other_groups_and_counts_of_bytes_are_left_out() -> None:
     kept = explicit(0x00080060, "CS", b"OT")
     source = (
         explicit(0x00080000, "UL", b"\x0a\0\0\0")

@@ -38,7 +38,7 @@ def test_a_peer_is_verified_by_the_tool_without_a_word(peer: peers.StorageSCP) -
 
 
 @pytest.mark.sample("dcmtk_storescp")
-def test_the_tool_says_what_it_does_and_who_answers(peer: peers.StorageSCP) -> None:
+def test_the_tool_prints_its_steps_and_the_peer(peer: peers.StorageSCP) -> None:
     process = ours.tool("echoscu", "127.0.0.1", peer.port, "-v", "--repeat", 2)
     assert process.returncode == 0
     lines = process.stderr.splitlines()

@@ -29,7 +29,8 @@ from dimse.errors import (
 )
 from dimse.instances import InstanceFile
 from dimse.services import AsyncAssociation
-from dimse.services.storage import MOST_OUTSTANDING, Outcome
+from dimse.services.outcome import Outcome
+from dimse.services.store_many import MOST_OUTSTANDING
 from dimse.settings import ASYNC_OPS, Limits, Timeouts
 from tests.chaos.proxy import Proxy
 from tests.drivers import (
@@ -460,7 +461,7 @@ async def test_the_association_is_taken_while_requests_are_outstanding(driver: D
 
 
 @on_each_driver
-async def test_who_leaves_while_requests_are_outstanding_aborts(driver: Driver, tmp_path: Path) -> None:
+async def test_leaving_while_requests_are_outstanding_aborts(driver: Driver, tmp_path: Path) -> None:
     def answers_one(connection: Connection) -> None:
         accept(connection, 3)
         messages = [connection.read_message() for _ in range(3)]

@@ -400,7 +400,7 @@ print("asyncio" in sys.modules)
 
 @on_both_faces
 @pytest.mark.parametrize("junk", ["0", 1.5, object(), []], ids=["text", "float", "object", "list"])
-def test_a_sink_that_is_none_is_a_failure_status(
+def test_an_invalid_sink_is_a_failure_status(
     face: Face, junk: object, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     handlers = dimse.Handlers(store_begin=lambda request: junk, store=lambda request: 0)  # type: ignore[arg-type,return-value]

@@ -138,7 +138,7 @@ def test_pieces_of_two_bytes_behind_a_request_arrive_whole(face: Face) -> None:
 
 
 @on_both_faces
-def test_echoes_and_messages_that_nobody_knows_wait_too(face: Face) -> None:
+def test_echoes_and_unknown_messages_wait_too(face: Face) -> None:
     unknown = hostile_scu.p_data(ECHO, COMMAND | LAST, hostile_scu.echo_command(9, {0x0100: us(0x0077)}))
     with serving(face, Kept().handlers) as port, HostileSCU(port) as scu:
         scu.associate()

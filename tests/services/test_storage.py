@@ -26,7 +26,7 @@ from dimse.errors import (
 )
 from dimse.instances import InstanceFile
 from dimse.message.command import CStoreRQ
-from dimse.services.sources import AHEAD
+from dimse.services.preparing import AHEAD
 from dimse.services.storage import contexts_for
 from dimse.settings import ProposedContext
 from dimse.transport import READ
@@ -310,7 +310,7 @@ async def test_sent_ahead_a_small_instance_is_on_its_way_when_the_one_before_is_
 
 
 @on_each_driver
-async def test_who_has_seen_enough_outcomes_goes_on_with_something_else(driver: Driver, tmp_path: Path) -> None:
+async def test_a_caller_that_has_seen_enough_outcomes_can_do_something_else(driver: Driver, tmp_path: Path) -> None:
     received = Received()
     sources = [make_instance(tmp_path, number).path for number in (1, 2, 3)]
     with serving(handlers=received.handlers) as port:

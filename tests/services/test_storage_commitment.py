@@ -285,7 +285,7 @@ async def test_meanwhile_the_handlers_of_the_association_answer_the_rest(driver:
     ("handlers", "answers"),
     [(None, [0x0115, 0x0110, 0x0211, 0x0211, 0x0000]), (dimse.Handlers(), [0x0115, 0x0110, 0x0000, 0x0110, 0x0000])],
 )
-async def test_meanwhile_what_nobody_takes_is_refused(
+async def test_unknown_requests_are_refused_meanwhile(
     driver: Driver, handlers: dimse.Handlers | None, answers: list[int]
 ) -> None:
     peer = SCP(after=[*MEANWHILE, report(sorted(SAFE))])
@@ -561,7 +561,7 @@ BAD: dict[str, tuple[int, bytes | None, dict[str, Any], int, str]] = {
 @on_both_faces
 @on_each_driver
 @pytest.mark.parametrize("what", BAD)
-async def test_a_report_that_is_none_is_a_status_and_a_line_in_the_log(
+async def test_an_invalid_report_is_a_status_and_a_line_in_the_log(
     driver: Driver, face: Face, what: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     event_type, data_set, changes, status, words = BAD[what]

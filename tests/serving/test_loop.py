@@ -170,7 +170,7 @@ def test_each_deadline_is_kept_though_nothing_else_happens() -> None:
             second.serve(LONG)
 
 
-def test_threads_that_waited_with_handlers_end_when_nobody_needs_them(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_threads_that_waited_with_handlers_end_when_they_are_not_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workers, "IDLE_WORKER", SOON)
     together = threading.Barrier(10)
 
@@ -206,7 +206,7 @@ def test_where_the_system_has_no_more_threads_the_one_there_is_goes_on(monkeypat
         monkeypatch.undo()
 
 
-def test_what_an_association_raises_that_nobody_expects_is_told_and_ends_it_alone(
+def test_an_unexpected_exception_is_logged_and_ends_its_association_alone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     told: list[threading.ExceptHookArgs] = []

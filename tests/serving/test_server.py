@@ -185,7 +185,7 @@ async def test_a_service_that_it_does_not_have_is_refused(driver: Driver, face: 
 
 
 @on_both_faces
-def test_who_says_nothing_is_closed_at_the_deadline(face: Face) -> None:
+def test_a_silent_peer_is_closed_at_the_deadline(face: Face) -> None:
     with serving(face, timeouts=Timeouts(acse=SOON)) as port, connection(port) as idle:
         started = time.monotonic()
         assert read_to_the_end(idle) == b""  # without an association there is nothing to abort (PS3.8 AA-2)
@@ -193,7 +193,7 @@ def test_who_says_nothing_is_closed_at_the_deadline(face: Face) -> None:
 
 
 @on_both_faces
-def test_who_dribbles_its_request_is_closed_at_the_deadline(face: Face) -> None:
+def test_a_peer_that_sends_its_request_too_slowly_is_closed_at_the_deadline(face: Face) -> None:
     with serving(face, timeouts=Timeouts(acse=SOON)) as port, connection(port) as slow:
         started = time.monotonic()
         slow.settimeout(0.01)
@@ -251,7 +251,7 @@ def test_a_connection_that_is_only_opened_and_closed_is_no_news(face: Face, capl
 
 
 @on_both_faces
-def test_the_failure_of_one_association_is_none_of_anothers(face: Face, tmp_path: Path) -> None:
+def test_the_failure_of_one_association_does_not_affect_others(face: Face, tmp_path: Path) -> None:
     received, instance = Received(), make_instance(tmp_path, pixels=1 << 20)
     with (
         serving(face, received.handlers) as port,
@@ -540,7 +540,7 @@ async def test_an_association_over_tls(driver: Driver, face: Face, tmp_path: Pat
 
 
 @on_both_faces
-def test_a_stalled_handshake_holds_up_nobody(face: Face) -> None:
+def test_a_stalled_handshake_delays_no_other_connection(face: Face) -> None:
     contexts = tls_contexts()
     with serving(face, tls=contexts.server) as port, ExitStack() as stack:
         for _ in range(20):

@@ -27,7 +27,7 @@ def test_a_handshake_has_ten_seconds() -> None:
 
 @pytest.mark.thorough
 @on_both_faces
-def test_stalled_handshakes_end_at_their_deadline_and_hold_up_nobody(face: Face, certificates: Certificates) -> None:
+def test_stalled_handshakes_end_at_their_deadline_and_delay_no_other(face: Face, certificates: Certificates) -> None:
     server = dimse.TLS(certificates.server.pem, ca=certificates.ca)
     client = dimse.TLS(certificates.client.pem, ca=certificates.ca)
     hello = others.client_hello(of_a_requestor(client).context)

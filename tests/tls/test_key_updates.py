@@ -114,7 +114,7 @@ def test_key_updates_without_end_end_a_connection(
 
 @pytest.mark.thorough
 @on_both_faces
-def test_key_updates_between_data_hold_up_nobody(
+def test_key_updates_between_data_delay_no_other_connection(
     face: Face, server: dimse.TLS, client: dimse.TLS, tmp_path: Path
 ) -> None:
     """As many as a peer may send: then it is served as any other."""

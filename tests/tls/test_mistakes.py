@@ -91,7 +91,7 @@ async def test_a_requestor_with_tls_on_a_port_without_it(
     ],
     ids=["HTTP", "proxy", "SSH", "a byte"],
 )
-def test_who_speaks_neither_on_a_port_with_tls(
+def test_a_peer_that_speaks_neither_on_a_port_with_tls(
     face: Face,
     server_tls: dimse.TLS,
     client_tls: dimse.TLS,
@@ -169,7 +169,7 @@ def test_others_with_tls_on_our_port_without_it(certificates: Certificates, capl
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("who", ["openssl", "DCMTK"])
-def test_ours_without_tls_on_somebodys_port_with_it(who: others.Who, certificates: Certificates) -> None:
+def test_ours_without_tls_on_another_servers_port_with_it(who: others.Who, certificates: Certificates) -> None:
     with others.server(who, certificates.server, certificates) as server, at_once(A_COMMAND):
         done = running.tool("echoscu", LOOPBACK, server.port)
     assert done.returncode == 1

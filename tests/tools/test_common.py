@@ -385,7 +385,7 @@ def test_the_deadline_of_connecting(tool: str, what: list[Path]) -> None:
 # ---- no association: exit status 1
 
 
-def test_nobody_listens(tool: str, what: list[Path]) -> None:
+def test_a_port_without_a_listener(tool: str, what: list[Path]) -> None:
     port = free_port()
     process = running.tool(tool, "127.0.0.1", port, *what, "-aec", "ARCHIVE", "-aet", "ME")
     assert process.returncode == 1

@@ -104,7 +104,7 @@ def test_what_is_no_association_request_is_aborted_and_one_line(sent: bytes, sai
         assert said in line
 
 
-def test_whoever_connects_and_goes_again_is_no_news() -> None:
+def test_a_connection_without_a_byte_is_not_logged() -> None:
     with listening("echoscp", "-v") as listener:
         for _ in range(10):
             Requestor(listener).socket.close()

@@ -231,7 +231,7 @@ def test_the_rate_is_that_of_the_last_seconds() -> None:
     assert slow.seconds_left == (10**6 - 33_000) / 100
 
 
-def test_nobody_knows_how_long_it_takes_while_more_may_be_found() -> None:
+def test_the_remaining_time_is_unknown_while_more_may_be_found() -> None:
     counts = Counts(searching=True)
     assert progress.Meter(0).read(1, counts, 10**6).seconds_left is None
 

@@ -56,7 +56,7 @@ def test_a_file_of_before_is_replaced_and_not_written_over(tmp_path: Path) -> No
         assert older.read() == "an older and longer line\n"
 
 
-def test_who_removes_the_file_does_no_harm(tmp_path: Path) -> None:
+def test_removing_the_file_does_no_harm(tmp_path: Path) -> None:
     path = tmp_path / "ready"
     with announce(ADDRESS, str(path)):
         path.unlink()

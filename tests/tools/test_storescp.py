@@ -17,6 +17,7 @@ from dimse import uids
 from dimse.__main__ import main
 from dimse.archive.events import PendingStudies
 from dimse.association.sinks import SpooledSink
+from dimse.instances.received import ReceivedInstance
 from tests.files import part10_files
 from tests.tools import running
 from tests.tools.listeners import Listener, Requestor, listening
@@ -100,7 +101,7 @@ def test_nothing_is_told_of_what_is_ignored(option: str) -> None:
 
 @pytest.mark.sample("options0-384")
 @pytest.mark.parametrize(("options", "mode"), [([], 0o600), (["--mode", "640"], 0o640), (["--mode", "0644"], 0o644)])
-def test_who_may_read_the_files(tmp_path: Path, options: list[str], mode: int) -> None:
+def test_the_permissions_of_the_files(tmp_path: Path, options: list[str], mode: int) -> None:
     with listening("storescp", *options) as listener:
         send(listener, tmp_path / "sent", ct())
         listener.end()
@@ -195,10 +196,10 @@ def store_request(port: int, instance: Instance) -> tuple[int, str]:
     sink.write([memoryview(instance.data_set)])
     context = dimse.ProposedContext(instance.sop_class_uid, (uids.ExplicitVRLittleEndian,))
     with dimse.associate("127.0.0.1", port, contexts=[context]) as association:
-        request = dimse.StoreRequest(
-            association.contexts[0], instance.sop_class_uid, instance.sop_instance_uid, association.peer, 1, sink=sink
+        received = ReceivedInstance(
+            instance.sop_class_uid, instance.sop_instance_uid, uids.ExplicitVRLittleEndian, sink=sink
         )
-        status = association.store(request)
+        status = association.store(received)
     return int(status), status.comment.rstrip("0123456789")[:33]
 
 
@@ -312,7 +313,7 @@ def test_transfer_syntaxes_that_it_accepts(options: list[str], results: list[int
         listener.end()
 
 
-def test_a_transfer_syntax_that_is_none_is_wrong_usage() -> None:
+def test_an_invalid_transfer_syntax_is_wrong_usage() -> None:
     done = running.tool("storescp", 0, "--accept-syntax", "JPEGXLosless")
     assert done.returncode == 2
     assert "'JPEGXLosless' is not a UID, nor a keyword of PS3.6" in done.stderr

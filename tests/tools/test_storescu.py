@@ -615,7 +615,7 @@ def test_a_folder_without_dicom_files_is_nothing_to_send(tmp_path: Path) -> None
 # ---- the peer
 
 
-def test_who_the_peer_hears(tmp_path: Path) -> None:
+def test_the_ae_titles_that_the_peer_receives(tmp_path: Path) -> None:
     heard: list[tuple[str, str]] = []
 
     def store(request: dimse.StoreRequest) -> int:

@@ -107,7 +107,7 @@ def test_an_instance_that_takes_its_time_is_no_reason_to_be_silent(
 
 
 @pytest.mark.thorough
-def test_nobody_is_told_who_does_not_ask(manager: Manager, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_watchdog_nothing_is_notified(manager: Manager, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("WATCHDOG_USEC")
     with listening("echoscp") as listener:
         assert manager.hears().startswith(b"READY=1")
@@ -180,7 +180,7 @@ THREADS = {
 # A thread of the server fails again and again as soon as a connection comes.
 FAILURES = {
     "accepting": "listening.Listening._take_some = lambda self: [].pop()",
-    "the loop": "loop.Loop._step = lambda self, *_: [].pop()",
+    "the loop": "loop.Loop._take = lambda self, *_: [].pop()",
 }
 
 

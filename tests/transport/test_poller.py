@@ -61,7 +61,7 @@ def test_another_thread_may_register_one_meanwhile(poller: Poller, ends: Ends) -
     timer.join()
 
 
-def test_one_that_has_been_closed_is_none_of_them(poller: Poller) -> None:
+def test_a_closed_descriptor_is_not_among_them(poller: Poller) -> None:
     reading, writing = os.pipe()
     poller.watch(reading, READ)
     os.close(reading)

@@ -364,7 +364,7 @@ async def test_a_handler_is_called_def_or_async_def(driver: Driver) -> None:
             await transport.call(failing)
 
 
-def test_on_a_loop_a_handler_that_blocks_stops_nobody() -> None:
+def test_on_a_loop_a_blocking_handler_delays_no_other() -> None:
     async def scenario() -> None:
         async with connected(ASYNCIO) as (transport, _):
             release = threading.Event()

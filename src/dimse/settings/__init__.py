@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Iterable
+from typing import cast
 
 from dimse import uids
+from dimse.settings import arguments
 from dimse.support.values import field, fields, value
 from dimse.version import __version__
 
@@ -245,77 +247,157 @@ class CommonExtendedNegotiation:
 
 @value
 class Requestor:
-    """What an association is requested with (PS3.8 7.1.1).
+    """The parameters of an association that is requested (PS3.8 7.1.1, PS3.7 D.3).
 
     Attributes:
-        contexts: At most `MOST_CONTEXTS` presentation contexts.
+        contexts: The presentation contexts to propose, at most 128. Each is a SOP class (with the four uncompressed and deflated
+            transfer syntaxes), a SOP class with its transfer syntaxes, or a `ProposedContext`. A SOP class or transfer syntax is
+            given by its UID or by its keyword in PS3.6.
+        calling_ae_title: Our AE title, 1 to 16 characters.
+        called_ae_title: The AE title of the peer.
         maximum_length: The largest P-DATA-TF PDU that we receive, in bytes; 0 is unlimited.
-        maximum_send_length: Our own cap, in bytes, on what we send below the peer's maximum.
-        async_ops: Operations that may be outstanding at one time; 1 negotiates nothing.
+        maximum_send_length: Our cap, in bytes, on what we send below the peer's maximum.
+        roles: SCU and SCP roles to propose (PS3.7 D.3.3.4).
+        extended: Service-class application information to propose (PS3.7 D.3.3.5).
+        common_extended: Service classes and related general SOP classes to propose (PS3.7 D.3.3.6).
+        identity: The user identity to propose (PS3.7 D.3.3.7); None proposes none.
+        async_ops: Operations that may be outstanding at one time (PS3.7 D.3.3.3); 1 negotiates nothing, 0 asks for no limit.
+
+    Raises:
+        TypeError: An argument is of the wrong type.
+        ValueError: An argument is outside of what the Standard allows.
     """
 
-    contexts: tuple[ProposedContext, ...]
+    contexts: Iterable[str | tuple[str, Iterable[str]] | ProposedContext]
     calling_ae_title: str = "DIMSE"
     called_ae_title: str = "ANY-SCP"
     maximum_length: int = REQUESTOR_MAXIMUM_LENGTH
     maximum_send_length: int = MAXIMUM_SEND_LENGTH
-    roles: tuple[Role, ...] = ()
-    extended: tuple[ExtendedNegotiation, ...] = ()
-    common_extended: tuple[CommonExtendedNegotiation, ...] = ()
+    roles: Iterable[Role] = ()
+    extended: Iterable[ExtendedNegotiation] = ()
+    common_extended: Iterable[CommonExtendedNegotiation] = ()
     identity: UserIdentity | None = None
     async_ops: int = 1
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "calling_ae_title", validate_ae_title(self.calling_ae_title))
-        object.__setattr__(self, "called_ae_title", validate_ae_title(self.called_ae_title))
+        contexts = arguments.many("contexts", self.contexts, "contexts=[dimse.Verification]")
+        if not 1 <= len(contexts) <= MOST_CONTEXTS:
+            raise ValueError(
+                f"an association has 1 to {MOST_CONTEXTS} presentation contexts, not {len(contexts)} (PS3.8 7.1.1.13)"
+            )
+        put = object.__setattr__
+        put(self, "contexts", tuple(map(proposed, contexts)))
+        put(self, "calling_ae_title", validate_ae_title(self.calling_ae_title))
+        put(self, "called_ae_title", validate_ae_title(self.called_ae_title))
+        put(self, "roles", _validate_roles(self.roles))
+        put(self, "extended", tuple(self.extended))
+        put(self, "common_extended", tuple(self.common_extended))
         validate_maximum_length(self.maximum_length)
         validate_maximum_send_length(self.maximum_send_length)
         validate_async_ops(self.async_ops)
         if self.identity is not None:
+            arguments.instance_of("identity", self.identity, UserIdentity, 'identity=dimse.UserIdentity(1, b"user")')
             validate_identity(self.identity)
-        if not 1 <= len(self.contexts) <= MOST_CONTEXTS:
-            raise ValueError(
-                f"an association has 1 to {MOST_CONTEXTS} presentation contexts, not {len(self.contexts)} (PS3.8 7.1.1.13)"
+
+    @property
+    def proposed_contexts(self) -> tuple[ProposedContext, ...]:
+        """The presentation contexts, each written out."""
+        return cast(tuple[ProposedContext, ...], self.contexts)
+
+
+def proposed(context: str | tuple[str, Iterable[str]] | ProposedContext) -> ProposedContext:
+    """Return the presentation context that one of the short forms of `Requestor.contexts` stands for.
+
+    Raises:
+        TypeError: It is none of these forms.
+        ValueError: A UID or keyword in it is not known, or it has no transfer syntax.
+    """
+    match context:
+        case ProposedContext():
+            return context
+        case str():
+            return ProposedContext(arguments.uid("contexts", context))
+        case (str(abstract_syntax), transfer_syntaxes):
+            syntaxes = arguments.many(
+                "the transfer syntaxes of a context", transfer_syntaxes, "(CTImageStorage, [ExplicitVRLittleEndian])"
             )
+            return ProposedContext(
+                arguments.uid("contexts", abstract_syntax),
+                tuple(arguments.uid("contexts", syntax) for syntax in syntaxes),
+            )
+        case _:
+            raise TypeError(
+                "a context is a SOP class, a SOP class with its transfer syntaxes, or a dimse.ProposedContext, not"
+                f" {context!r}"
+            )
+
+
+def _validate_roles(roles: Iterable[Role]) -> tuple[Role, ...]:
+    given = arguments.many("roles", roles, "roles=[dimse.Role(...)]")
+    for role in given:
+        arguments.instance_of("each of roles", role, Role, "roles=[dimse.Role(...)]")
+    return given
 
 
 @value
 class Acceptor:
-    """What an association is accepted with (PS3.8 7.1.1, PS3.7 D.3).
+    """The parameters of the associations that a server accepts (PS3.8 7.1.1, PS3.7 D.3).
 
     Attributes:
-        ae_title: Ours.
-        contexts: The abstract syntaxes that are accepted.
-        transfer_syntaxes: What is accepted for each of them: UIDs, and the words of `dimse.uids` for private ones and for any.
-            None is any too.
-        prefer_ours: Choose by our order of transfer syntaxes, not the requestor's.
+        contexts: The abstract syntaxes that are accepted, by UID or by keyword of PS3.6. By default those of the services that the
+            handlers of the server answer.
+        ae_title: Our AE title, 1 to 16 characters.
+        transfer_syntaxes: The transfer syntaxes that are accepted: UIDs or keywords of PS3.6, "private" for every private one,
+            "any" for every one. By default those of the Standard that carry a whole data set, `uids.STORABLE_TRANSFER_SYNTAXES`.
+        prefer_ours: Choose by our order of transfer syntaxes, not by that of the requestor.
         maximum_length: The largest P-DATA-TF PDU that we receive, in bytes; 0 is unlimited.
-        maximum_send_length: Our own cap, in bytes, on what we send below the peer's maximum.
+        maximum_send_length: Our cap, in bytes, on what we send below the peer's maximum.
         require_called: Reject an association that calls another AE title than ours.
-        calling_ae_titles: The only ones that may call, if any are given.
-        accept_unknown: Accept abstract syntaxes that are not in `contexts`.
-        roles: Abstract syntaxes for which a requestor may be SCP.
-        async_ops: The most operations that we let a requestor have outstanding.
-        identify: Verifies the user identity; who gives none is rejected, unless `allow_anonymous`.
-        allow_anonymous: Accept requestors that do not say who they are, though `identify` is set.
+        calling_ae_titles: The only AE titles that may call, if any are given.
+        accept_unknown: Accept abstract syntaxes that are not in `contexts` too.
+        roles: The roles that a requestor may have (PS3.7 D.3.3.4), besides those that the services of the handlers need.
+        async_ops: The most operations that a requestor may have outstanding, if it asks for more than one (PS3.7 D.3.3.3); 0 is as
+            many as `Limits.queued_requests`, which is the most in any case.
+        identify: A function, `def` or `async def`, that verifies the user identity of a request (PS3.7 D.3.3.7). Its result answers
+            the request, empty with user names; None rejects the association, as an exception does and more than 10 seconds do.
+            A request without an identity is rejected.
+        allow_anonymous: Accept requests without a user identity, though `identify` is set.
+
+    Raises:
+        TypeError: An argument is of the wrong type.
+        ValueError: An argument is outside of what the Standard allows, or a UID or keyword in it is not known.
     """
 
-    contexts: Collection[str]
+    contexts: Iterable[str] | None = None
     ae_title: str = "DIMSE"
-    transfer_syntaxes: tuple[str, ...] | None = None
+    transfer_syntaxes: Iterable[str] | None = None
     prefer_ours: bool = False
     maximum_length: int = ACCEPTOR_MAXIMUM_LENGTH
     maximum_send_length: int = MAXIMUM_SEND_LENGTH
     require_called: bool = False
-    calling_ae_titles: Collection[str] = ()
+    calling_ae_titles: Iterable[str] = ()
     accept_unknown: bool = False
-    roles: tuple[Role, ...] = ()
+    roles: Iterable[Role] = ()
     async_ops: int = 1
     identify: Identify | None = None
     allow_anonymous: bool = False
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "ae_title", validate_ae_title(self.ae_title))
+        put = object.__setattr__
+        if self.contexts is not None:
+            contexts = arguments.many("contexts", self.contexts, "contexts=[dimse.Verification]")
+            put(self, "contexts", frozenset(arguments.uid("contexts", context) for context in contexts))
+        if self.transfer_syntaxes is None:
+            put(self, "transfer_syntaxes", uids.STORABLE_TRANSFER_SYNTAXES)
+        else:
+            example = 'transfer_syntaxes=["ExplicitVRLittleEndian"]'
+            syntaxes = arguments.many("transfer_syntaxes", self.transfer_syntaxes, example)
+            found = (arguments.uid("transfer_syntaxes", syntax, uids.find_syntax) for syntax in syntaxes)
+            put(self, "transfer_syntaxes", tuple(found))
+        titles = arguments.many("calling_ae_titles", self.calling_ae_titles, 'calling_ae_titles=["CT1"]')
+        put(self, "calling_ae_titles", frozenset(map(validate_ae_title, titles)))
+        put(self, "ae_title", validate_ae_title(self.ae_title))
+        put(self, "roles", _validate_roles(self.roles))
         validate_maximum_length(self.maximum_length)
         validate_maximum_send_length(self.maximum_send_length)
         validate_async_ops(self.async_ops)

@@ -1,6 +1,6 @@
-"""How long calls take lately, by which it is decided where the next one is made.
+"""The recent duration of calls, which decides where the next one is made.
 
-To hand a call to another thread costs two changes of threads. That is worth it for a call which blocks for longer than they take.
+Handing a call to another thread costs two changes of threads. That pays off for a call that blocks for longer than they take.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
 
 LONG_CALL = 0.0002
-"""Seconds from which on a call is worth two changes of threads."""
+"""The least number of seconds for which a call is worth two changes of threads."""
 MOST_PACES = 64
-"""Functions whose paces are known; a server has a few handlers."""
+"""The most functions whose paces are known; a server has a few handlers."""
 
 
 class Pace:
-    """The moving average of how long some calls take.
+    """The moving average of the duration of some calls.
 
     Args:
-        seconds: The average before the first call; None if nothing is known, which counts as long.
+        seconds: The average before the first call; None if it is unknown, which counts as long.
     """
 
     __slots__ = ("_seconds",)
@@ -36,11 +36,11 @@ class Pace:
         return self.is_longer(LONG_CALL)
 
     def is_longer(self, seconds: float) -> bool:
-        """Return whether the next call is expected to take so many seconds, or longer."""
+        """Return True if the next call is expected to take this number of seconds, or longer."""
         return self._seconds is None or self._seconds >= seconds
 
     def call(self, function: Callable[..., T], *args: object) -> T:
-        """Call a function, return what it returns, and take up how long it took."""
+        """Call a function, return its result, and record how long it took."""
         started = time.monotonic()
         try:
             return function(*args)
@@ -77,8 +77,8 @@ class Paced:
     """A handler that knows if it will block.
 
     Args:
-        function: What it calls.
-        paces: Those of whatever it does that may block.
+        function: The function to call.
+        paces: The paces of the calls in it that may block.
     """
 
     __slots__ = ("_function", "_paces")
@@ -99,11 +99,11 @@ class Paced:
 
 
 def brief(handler: F) -> F:
-    """Mark a handler that never blocks for long: it is called where its association is served, in the thread of all the others."""
+    """Mark a handler that never blocks for long. The event loop calls it itself, in the thread of all associations."""
     handler.is_brief = True  # type: ignore[attr-defined]
     return handler
 
 
 def is_brief(handler: Callable[..., Any]) -> bool:
-    """Return whether a handler says that it does not block."""
+    """Return True if a handler is marked as one that does not block."""
     return getattr(handler, "is_brief", False)
