@@ -30,7 +30,6 @@ NOT_YET = {
     "src/dimse/archive",
     "src/dimse/services",
     "src/dimse/serving",
-    "src/dimse/settings",
     "src/dimse/transport",
 }
 
