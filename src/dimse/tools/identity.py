@@ -9,9 +9,9 @@ from typing import NoReturn
 import dimse
 from dimse import settings
 from dimse.support.text import one_line
-from dimse.tools import log_setup, options
+from dimse.tools import log_setup
 from dimse.tools.command_line import Parser
-from dimse.tools.options import flag, option
+from dimse.tools.options import add_group, add_rows, flag, option
 
 # An environment variable, because every user of a machine can read command lines.
 PASSWORD = "DIMSE_PASSWORD"
@@ -58,13 +58,13 @@ ADMITTED = (
 def add_requestor_options(parser: Parser) -> None:
     """Add the options about the identity that a requestor gives."""
     group = parser.add_argument_group("user identity")
-    options.add(group.add_mutually_exclusive_group(), IDENTITIES)
-    options.add(group, CREDENTIALS)
+    add_rows(group.add_mutually_exclusive_group(), IDENTITIES)
+    add_rows(group, CREDENTIALS)
 
 
 def add_acceptor_options(parser: Parser) -> None:
     """Add the options about the users that an acceptor admits."""
-    options.add_group(parser, "user identity", *ADMITTED)
+    add_group(parser, "user identity", *ADMITTED)
 
 
 def settle_requestor(parser: Parser, options: argparse.Namespace) -> None:

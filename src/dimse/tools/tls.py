@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import dimse
 from dimse.support.text import one_line
-from dimse.tools import log_setup, options
+from dimse.tools import log_setup
 from dimse.tools.command_line import Parser
-from dimse.tools.options import choice, flag, option, repeatable, validated
+from dimse.tools.options import add_group, choice, flag, option, repeatable, validated
 
 if TYPE_CHECKING:
     from dimse.settings.tls import TLS
@@ -90,7 +90,7 @@ PROFILE = (
 
 def add_options(parser: Parser, *, server: bool) -> None:
     """Add the options; `server` for a tool that listens."""
-    options.add_group(parser, "TLS", *CERTIFICATES, *(OF_A_SERVER if server else OF_A_REQUESTOR), *PROFILE)
+    add_group(parser, "TLS", *CERTIFICATES, *(OF_A_SERVER if server else OF_A_REQUESTOR), *PROFILE)
 
 
 def settle(parser: Parser, options: argparse.Namespace) -> None:
