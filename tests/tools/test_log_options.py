@@ -152,7 +152,7 @@ def test_the_trail_of_storescp(tmp_path: Path) -> None:
     assert transfers[0].roles == {"110153": "AETITLES=STORESCU", "110152": "AETITLES=ARCHIVE"}
     assert sum(message.event == BEGIN for message in messages) == 4
     alerts = [message.alert for message in messages if message.event == ALERT]
-    assert alerts[0] == "protocol: the SOP Instance UID is no name for a file and was replaced: ../../x"
+    assert alerts[0] == "protocol: the SOP Instance UID is not a safe file name and was replaced: ../../x"
     assert alerts[1] == "rejected: Called AE title not recognised"
     assert alerts[2].startswith("protocol: ")
     assert len(alerts) == 3
