@@ -142,6 +142,7 @@ def pending_after_cancelled(talk: Conversation, request: Request) -> None:
 def abort_at_once(talk: Conversation, request: Request) -> None:
     """Abort as soon as the request is there."""
     talk.send_abort()
+    talk.drain()
 
 
 @behaviour(*ANY)
@@ -150,6 +151,7 @@ def abort_after_pending(talk: Conversation, request: Request) -> None:
     talk.pending(request)
     talk.pending(request)
     talk.send_abort(source=2, reason=0)
+    talk.drain()
 
 
 @behaviour(*ANY)
