@@ -7,11 +7,14 @@ with RawSCU(port) as scu:
 
 from __future__ import annotations
 
+import socket
 import struct
+import time
 from collections import deque
 
 from tests.faulty_peer import (
     A_ABORT,
+    A_ASSOCIATE_RJ,
     A_RELEASE_RP,
     A_RELEASE_RQ,
     AFFECTED_SOP_INSTANCE_UID,
@@ -82,22 +85,26 @@ class RawSCU(HostileSCU):
         self.data_sets: list[bytes] = []
         self._lines: deque[str] = deque()
         self._command, self._data, self._fragments = b"", b"", 0
+        self._asked = 0
         self._store: tuple[int, dict[int, bytes]] | None = None
 
     def ask_for_association(self) -> str:
         """Send an A-ASSOCIATE-RQ, and return the answer in a line."""
+        self.send(self.association_request())
+        return self.line()
+
+    def association_request(self) -> bytes:
+        """Return an A-ASSOCIATE-RQ for the three operations, and for CT images with the role of an SCP."""
         uid = CT_IMAGE_STORAGE.encode("ascii")
         role = item(0x54, struct.pack(">H", len(uid)) + uid + b"\0\1")
         contexts = [context(number, STUDY_ROOT + suffix, self.transfer_syntax) for number, suffix, _ in MODELS.values()]
         contexts = [*contexts, context(STORE, CT_IMAGE_STORAGE, self.transfer_syntax)]
-        # The roles go inside the user information item, whose length has to grow with them.
-        inside = USER_INFORMATION[4:] if USER_INFORMATION[:1] == b"\x50" else USER_INFORMATION
-        self.send(associate_rq(contexts, user_information=inside + role))
-        return self.line()
+        return associate_rq(contexts, user_information=USER_INFORMATION + role)
 
     def ask(self, operation: str, destination: bytes = b"DESTINATION") -> None:
         """Send a C-FIND, C-GET or C-MOVE request of Message ID 1 for the study of the stock."""
         context_id, suffix, field = MODELS[operation]
+        self._asked = context_id
         elements = {
             0x0002: ui(STUDY_ROOT + suffix),
             COMMAND_FIELD: us(field),
@@ -123,19 +130,24 @@ class RawSCU(HostileSCU):
         """Send an A-RELEASE-RQ."""
         self.send(RELEASE_RQ)
 
+    def peek(self, count: int) -> bytes:
+        """Return the next bytes without taking them."""
+        self.socket.settimeout(max(self.deadline - time.monotonic(), 0.001))
+        return self.socket.recv(count, socket.MSG_PEEK)
+
     def line(self, seconds: float | None = None) -> str:
         """Return what comes next in a line: "silence" if nothing does in so many seconds."""
-        if seconds is not None:
-            self.socket.settimeout(seconds)
-            try:
-                if not self._lines and not self.socket.recv(1, 2):  # MSG_PEEK
-                    return "closed"
-            except TimeoutError:
-                return "silence"
-            except ConnectionError:
-                return "reset"
-        while not self._lines:
-            self._read_pdu()
+        before = self.deadline
+        self.deadline = before if seconds is None else time.monotonic() + seconds
+        try:
+            while not self._lines:
+                self._read_pdu()
+        except TimeoutError:
+            if seconds is None:
+                raise
+            return "silence"
+        finally:
+            self.deadline = before
         return self._lines.popleft()
 
     def _read_pdu(self) -> None:
@@ -152,6 +164,8 @@ class RawSCU(HostileSCU):
             self._lines.append("a torn PDU")
         elif pdu_type == P_DATA_TF:
             self._take_pdvs(body)
+        elif pdu_type == A_ASSOCIATE_RJ and length == 4:
+            self._lines.append(f"A-ASSOCIATE-RJ {body[1]}/{body[2]}/{body[3]}")
         elif pdu_type == A_ABORT and length == 4:
             self._lines.append(f"A-ABORT {body[2]}/{body[3]}")
         else:
@@ -180,6 +194,8 @@ class RawSCU(HostileSCU):
         number, self._fragments = self._fragments, 0
         in_fragments = f" in {number} fragments" if number > 1 else ""
         on_context = f" on context {context_id}" if context_id > STORE else ""
+        if control & COMMAND and self._asked and context_id not in (self._asked, STORE) and not on_context:
+            on_context = " on the wrong context"
         if control & COMMAND:
             command, self._command = self._command, b""
             self._lines.append(self._command_line(context_id, command) + on_context + in_fragments)

@@ -215,8 +215,7 @@ def pending_after_final(talk: Conversation, request: Request) -> None:
 @behaviour(*ANY)
 def wrong_message_id_pending(talk: Conversation, request: Request) -> None:
     """Send a pending response to a message that was never sent, and then Success to the right one."""
-    identifier = match_of(request) if request.operation == FIND else None
-    talk.respond_to(request, PENDING, identifier, changes=_responding_to(request.message_id + 7))
+    talk.pending(request, changes=_responding_to(request.message_id + 7))
     talk.final(request)
 
 
