@@ -11,6 +11,7 @@ import socket
 import struct
 import time
 from collections import deque
+from collections.abc import Sequence
 
 from tests.faulty_peer import (
     A_ABORT,
@@ -88,21 +89,27 @@ class RawSCU(HostileSCU):
         self._asked = 0
         self._store: tuple[int, dict[int, bytes]] | None = None
 
-    def ask_for_association(self) -> str:
-        """Send an A-ASSOCIATE-RQ, and return the answer in a line."""
-        self.send(self.association_request())
+    def ask_for_association(self, window: bytes = b"") -> str:
+        """Send an A-ASSOCIATE-RQ, and return the answer in a line.
+
+        Args:
+            window: The content of an asynchronous operations window to propose (PS3.7 D.3.3.3).
+        """
+        self.send(self.association_request(window))
         return self.line()
 
-    def association_request(self) -> bytes:
+    def association_request(self, window: bytes = b"") -> bytes:
         """Return an A-ASSOCIATE-RQ for the three operations, and for CT images with the role of an SCP."""
         uid = CT_IMAGE_STORAGE.encode("ascii")
         role = item(0x54, struct.pack(">H", len(uid)) + uid + b"\0\1")
         contexts = [context(number, STUDY_ROOT + suffix, self.transfer_syntax) for number, suffix, _ in MODELS.values()]
         contexts = [*contexts, context(STORE, CT_IMAGE_STORAGE, self.transfer_syntax)]
-        return associate_rq(contexts, user_information=USER_INFORMATION + role)
+        return associate_rq(
+            contexts, user_information=USER_INFORMATION + (item(0x53, window) if window else b"") + role
+        )
 
-    def ask(self, operation: str, destination: bytes = b"DESTINATION") -> None:
-        """Send a C-FIND, C-GET or C-MOVE request of Message ID 1 for the study of the stock."""
+    def ask(self, operation: str, destination: bytes = b"DESTINATION", keys: Sequence[stock.Attribute] = KEYS) -> None:
+        """Send a C-FIND, C-GET or C-MOVE request of Message ID 1, by default for the study of the stock."""
         context_id, suffix, field = MODELS[operation]
         self._asked = context_id
         elements = {
@@ -114,7 +121,7 @@ class RawSCU(HostileSCU):
         }
         if operation == "move":
             elements[MOVE_DESTINATION] = destination + b" " * (len(destination) % 2)
-        identifier = stock.encode(KEYS, explicit=self.transfer_syntax != IMPLICIT)
+        identifier = stock.encode(keys, explicit=self.transfer_syntax != IMPLICIT)
         self.send(p_data(context_id, COMMAND | LAST, command_set(elements)) + p_data(context_id, LAST, identifier))
 
     def cancel(self, operation: str) -> None:
