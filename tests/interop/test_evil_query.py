@@ -43,6 +43,10 @@ def follow(scu: RawSCU, step: str, operation: str) -> None:
     elif step == "mute":
         scu.release()
         assert scu.line(MUTE) == "silence"
+    elif step.startswith("until "):
+        wanted = f"C-{operation.upper()}-RSP {step.removeprefix('until ')} to 1"
+        while not (line := scu.line()).startswith(wanted):
+            assert line not in ("closed", "a torn PDU")
     elif step == "half a PDU":
         assert scu.peek(6)[:1] == b"\4"
     elif step.startswith("pending"):

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
 from dimse.testing import StorageSCP
 from tests.faulty_peer import items
+from tests.interop import peers
 from tests.interop.evil import stock
 from tests.interop.evil.raw_scu import KEYS, RawSCU
 from tests.interop.evil.stock import INSTANCES, LEVEL, PATIENT_NAME, SERIES_UID, STUDY, STUDY_UID, Attribute
@@ -195,6 +197,26 @@ def test_pending_responses_with_a_data_set() -> None:
 def test_a_limit_of_matches(peer: str, status: str, count: int) -> None:
     with asked(peer, "find", [(LEVEL, "CS", "IMAGE"), (STUDY_UID, "UI", STUDY)]) as (scu, found):
         assert (found, len(matches(scu))) == (status, count)
+
+
+def test_a_sound_scu_is_served_without_a_fault(tmp_path: Path) -> None:
+    study = ["-S", "-k", "QueryRetrieveLevel=STUDY", "-k", f"StudyInstanceUID={STUDY}"]
+    port = peers.free_port()
+    with serve_odd("plain", destination=port) as scp:
+        address = ["127.0.0.1", str(scp.port)]
+        asking = [
+            [peers.dcmtk("findscu"), *study, *address],
+            [peers.dcmtk("findscu"), "-xi", *study, *address],
+            [peers.dcmtk("getscu"), *study, "-od", str(tmp_path), *address],
+            [peers.dcmtk("movescu"), *study, "-od", str(tmp_path), "+P", str(port), "-aem", "MOVESCU", *address],
+        ]
+        for command in asking:
+            done = peers.run(*command)
+            assert done.returncode == 0, done.stderr
+        assert scp.wait(10.0)
+        assert (scp.store_statuses, scp.deliveries) == ([0] * 3, [["C-STORE-RSP 0000H"] * 3 + ["A-RELEASE-RP"]])
+        assert scp.faults == []
+    assert len(list(tmp_path.iterdir())) == 3
 
 
 def test_every_peer_says_what_is_odd_about_it() -> None:

@@ -45,7 +45,7 @@ class Delivery:
             PeerGoneError: Nothing listens there, or it does not accept.
         """
         self.answers: list[str] = []
-        self._request, self._calling = request, _called_title(talk)
+        self._request, self._calling, self._message_id = request, _called_title(talk), 0
         try:
             self.scu = HostileSCU(talk.destination, seconds=10.0)
         except OSError as error:
@@ -54,7 +54,10 @@ class Delivery:
         called = request.message.elements.get(MOVE_DESTINATION, b"").strip(b" \0")
         contexts = [context(STORE_CONTEXT, CT_IMAGE_STORAGE, EXPLICIT)]
         self.scu.send(associate_rq(contexts, called=called, calling=self._calling))
-        answer = self.scu.read()
+        try:
+            answer = self.scu.read()
+        except TimeoutError:
+            answer = "nothing"
         if answer != "A-ASSOCIATE-AC":
             self.scu.socket.close()
             talk.faults.append(f"the destination answered {answer}")
@@ -67,7 +70,7 @@ class Delivery:
         self.begin(instance, uid, changes)
         data = stock.encode(instance.attributes(uid), explicit=True)
         self.scu.send(p_data(STORE_CONTEXT, LAST, data))
-        self.answers.append(self.scu.read())
+        self._read()
 
     def begin(
         self, instance: Instance, uid: str | None = None, changes: Mapping[int, bytes | None] | None = None
@@ -77,18 +80,28 @@ class Delivery:
             MOVE_ORIGINATOR: self._originator,
             MOVE_ORIGINATOR_MESSAGE_ID: us(self._request.message_id),
         }
-        command = store_command(instance.uid if uid is None else uid, changes={**originator, **(changes or {})})
+        self._message_id += 1
+        changes = {**originator, **(changes or {})}
+        command = store_command(instance.uid if uid is None else uid, self._message_id, changes)
         self.scu.send(p_data(STORE_CONTEXT, COMMAND | LAST, command))
 
     def release(self) -> None:
         """Release the association."""
         self.scu.send(RELEASE_RQ)
-        self.answers.append(self.scu.read())
+        self._read()
         self.scu.socket.close()
+
+    def _read(self) -> None:
+        """Note the next answer; "silence" if there is none in time."""
+        try:
+            self.answers.append(self.scu.read())
+        except TimeoutError:
+            self.answers.append("silence")
 
     @property
     def _originator(self) -> bytes:
-        return self._request.originator
+        title = self._request.originator
+        return title + b" " * (len(title) % 2)
 
 
 def _called_title(talk: Conversation) -> bytes:

@@ -6,6 +6,7 @@ A transcript is one line of steps that are parted by bars:
 - `FF00H`, `0000H ...`: a response with this status and no data set, and as many of its counts as are written down;
 - `0000H + 76 bytes`: a response that announces a data set, and the data set; `0000H +` only the announcement;
 - `store 1`: a C-STORE of the stock's first instance, which is answered; left out for a C-MOVE;
+- `until FE00H`: any number of messages, and then such a response;
 - `cancel`: the SCU sends a C-CANCEL;
 - `released`: a release is answered; `mute`: nothing more comes, even if a release is asked for;
 - anything else: the beginning of a line as `RawSCU` writes it.
@@ -66,7 +67,7 @@ RESPONSES = {
 FIND_RESPONSES = {
     "pending_without_identifier": "FF00H | FF00H | FF00H | 0000H | released",
     "final_with_identifier": "pending | 0000H + 76 bytes | released",
-    "a_million_matches": "FF00H + 56 bytes | FF00H + 56 bytes | FF00H + 56 bytes | cancel | FF00H + 56 bytes",
+    "a_million_matches": "FF00H + 56 bytes | FF00H + 56 bytes | FF00H + 56 bytes | cancel | until FE00H | released",
 }
 
 # One match with an identifier of so many bytes, and Success.
