@@ -4,9 +4,9 @@
         ...  # an SCU that asks 127.0.0.1:scp.port
     assert scp.cancels == [1]
 
-The named operation is met with the behaviour; C-ECHO and the other two operations are answered as by a provider without
-faults, over a stock of one study with three CT images. So an SCU that asks a C-FIND before its C-GET gets that far. An
-instance with many contexts works as well: the first uncompressed one of CT Image Storage is used.
+The SCP answers the named operation with the behaviour. It answers C-ECHO and the other two operations without faults, over a stock
+of one study with three CT images. So an SCU that sends a C-FIND before its C-GET gets that far. An instance with many contexts
+works as well: the first uncompressed one of CT Image Storage is used.
 
 `BEHAVIOURS` has them all. The server reads, counts and records what comes; see `Conversation`.
 """
@@ -82,12 +82,12 @@ class EvilSCP:
 
     @property
     def deliveries(self) -> list[list[str]]:
-        """What the destination of a C-MOVE answered, a list an association."""
+        """The answers of a C-MOVE's destination, one list for each association."""
         return [answers for conversation in self.conversations for answers in conversation.deliveries]
 
     @property
     def faults(self) -> list[str]:
-        """What the other side did that no sender may do."""
+        """The violations by the other side."""
         return [fault for conversation in self.conversations for fault in conversation.faults]
 
     def converse(self, conversation: Conversation) -> None:
@@ -139,7 +139,7 @@ def serve(
             scp.conversations.append(conversation)
             try:
                 scp.converse(conversation)
-            except BaseException as error:  # raised again where the test sees it
+            except BaseException as error:  # raised again later
                 failures.append(error)
 
     def listen() -> None:

@@ -254,7 +254,7 @@ def same_match_a_thousand_times(talk: Conversation, request: Request) -> None:
 
 @behaviour(FIND)
 def keys_not_asked_for(talk: Conversation, request: Request) -> None:
-    """Send a match with elements that nobody asked for, private ones and pixel data among them."""
+    """Send a match with elements that were not requested, private ones and pixel data among them."""
     more: list[stock.Attribute] = [
         (0x00290010, "LO", "ACME"),
         (PRIVATE, "UN", b"\0" * 64),
