@@ -4,8 +4,8 @@
         ...  # an SCU that asks 127.0.0.1:scp.port
 
 Each is a set of `Ways` over one server of one study with three CT images; all ways can be combined. Two kinds of peer
-have no entry, since what is odd about them is not what an SCP does: requestors that propose no roles, and DCMTK's
-movescu, which keeps what it gets in its working folder.
+have no entry, since they are odd as requestors. One proposes no roles; the other, DCMTK's movescu, keeps what it gets
+in its working folder.
 """
 
 from __future__ import annotations
