@@ -4,11 +4,12 @@
         ...  # an SCU that asks 127.0.0.1:scp.port
     assert scp.cancels == [1]
 
-The SCP answers the named operation with the behaviour. It answers C-ECHO and the other two operations without faults, over a stock
-of one study with three CT images. So an SCU that sends a C-FIND before its C-GET gets that far. An instance with many contexts
-works as well: the first uncompressed one of CT Image Storage is used.
+The SCP answers the named operation with the behaviour. It answers C-ECHO and the other two operations without faults,
+over a stock of one study with three CT images. So an SCU that sends a C-FIND before its C-GET gets that far. Of an
+association with many contexts, the first uncompressed one of CT Image Storage is used.
 
-`BEHAVIOURS` has them all. The server reads, counts and records what comes; see `Conversation`.
+`BEHAVIOURS` has them all, and `python -m tests.interop.evil_query` prints them. The server records what comes; see
+`Conversation`.
 """
 
 from __future__ import annotations
@@ -166,3 +167,8 @@ def serve(
     assert not any(thread.is_alive() for thread in (listening, *threads)), "a behaviour passed its deadline"
     if failures:
         raise failures[0]
+
+
+if __name__ == "__main__":
+    for one in BEHAVIOURS.values():
+        print(f"{one.name:45} {'/'.join(one.operations):14} {one.says}")

@@ -73,6 +73,7 @@ def expect_response(scu: RawSCU, operation: str, step: str, answered: int = 1) -
     assert line.startswith(start), line
     rest = line.removeprefix(start).removesuffix(" with data set" if announces else "\n")
     assert ("with data set" in line) is bool(announces), line
+    assert "odd length" not in line
     if counts == " without counts":
         assert not re.search(r" [-0-9]+/", rest), line
     elif counts:

@@ -35,7 +35,7 @@ def _pdvs_of(context_id: int, control: int, data: bytes, length: int) -> list[by
     ]
 
 
-# --- legal, and seldom seen ---
+# --- seldom seen, and legal but for the odd length of a byte (PS3.8 9.3.5.1) ---
 
 
 @behaviour(FIND)

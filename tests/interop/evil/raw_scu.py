@@ -89,24 +89,29 @@ class RawSCU(HostileSCU):
         self._asked = 0
         self._store: tuple[int, dict[int, bytes]] | None = None
 
-    def ask_for_association(self, window: bytes = b"") -> str:
+    def ask_for_association(self, window: bytes = b"", features: tuple[str, bytes] | None = None) -> str:
         """Send an A-ASSOCIATE-RQ, and return the answer in a line.
 
         Args:
             window: The content of an asynchronous operations window to propose (PS3.7 D.3.3.3).
+            features: The SOP class and the service class information of an extended negotiation (PS3.7 D.3.3.5).
         """
-        self.send(self.association_request(window))
+        self.send(self.association_request(window, features))
         return self.line()
 
-    def association_request(self, window: bytes = b"") -> bytes:
+    def association_request(self, window: bytes = b"", features: tuple[str, bytes] | None = None) -> bytes:
         """Return an A-ASSOCIATE-RQ for the three operations, and for CT images with the role of an SCP."""
         uid = CT_IMAGE_STORAGE.encode("ascii")
         role = item(0x54, struct.pack(">H", len(uid)) + uid + b"\0\1")
         contexts = [context(number, STUDY_ROOT + suffix, self.transfer_syntax) for number, suffix, _ in MODELS.values()]
         contexts = [*contexts, context(STORE, CT_IMAGE_STORAGE, self.transfer_syntax)]
-        return associate_rq(
-            contexts, user_information=USER_INFORMATION + (item(0x53, window) if window else b"") + role
-        )
+        user_information = USER_INFORMATION + role
+        if window:
+            user_information += item(0x53, window)
+        if features is not None:
+            sop_class = features[0].encode("ascii")
+            user_information += item(0x56, struct.pack(">H", len(sop_class)) + sop_class + features[1])
+        return associate_rq(contexts, user_information=user_information)
 
     def ask(self, operation: str, destination: bytes = b"DESTINATION", keys: Sequence[stock.Attribute] = KEYS) -> None:
         """Send a C-FIND, C-GET or C-MOVE request of Message ID 1, by default for the study of the stock."""
@@ -221,7 +226,8 @@ class RawSCU(HostileSCU):
             self._store = (context_id, elements)
             if elements[COMMAND_DATA_SET_TYPE] == us(NO_DATA_SET):
                 self._answer_store()
-        return _told(field, elements)
+        odd = [number for number, value in elements.items() if len(value) % 2]
+        return _told(field, elements) + (" of odd length" if odd else "")
 
     def _take_data_set(self, data: bytes) -> None:
         if self._store is None:

@@ -58,7 +58,7 @@ RESPONSES = {
     "status_of_four_bytes": "RSP 00000000H to 1 | mute",
     "comment_with_escapes": "A700H | released",
     "comment_of_64_kib": "A700H | released",
-    "offending_element_of_odd_length": "A900H | released",
+    "offending_element_of_odd_length": "RSP A900H to 1 of odd length | released",
     "final_announces_identifier_only": "0000H + | mute",
     "command_where_identifier_is_due": "FF00H + | 0000H | mute",
     "data_set_not_announced": "0000H | data set of | mute",
