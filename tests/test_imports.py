@@ -20,10 +20,10 @@ SOURCE = Path(__file__).parents[1] / "src"
 # own room and of the layers below; the rooms of one layer do not know each other.
 LAYERS = (
     ("support", "turns", "version"),
-    ("errors", "logs", "uids"),
+    ("errors", "logs", "tags", "uids"),
     ("audit", "settings"),
     ("data_set", "upper_layer"),
-    ("media", "message"),
+    ("matching", "media", "message"),
     ("instances", "transport"),
     ("association",),
     ("services",),
@@ -47,6 +47,12 @@ PURE = (
     "data_set.walk",
     "data_set.survey",
     "data_set.group_two",
+    "data_set.attributes",
+    "data_set.reader",
+    "data_set.text",
+    "data_set.writer",
+    "matching",
+    "tags",
 )
 PURE_STANDARD_MODULES = frozenset(
     {
@@ -65,6 +71,7 @@ PURE_STANDARD_MODULES = frozenset(
         "struct",
         "types",
         "typing",
+        "unicodedata",
         "zlib",
     }
 )
