@@ -13,7 +13,8 @@ ROOM = Path(__file__).parent.parent / "src" / "dimse" / "tags"
 
 TABLE_HEAD = '''"""The data dictionary of PS3.6 as `tags` reads it, an attribute a line.
 
-A line has the tag, the VR, the VM, the keyword, and "R" if the attribute is retired. Tags are in hexadecimal and in order. In a tag of a repeating group an "x" stands for any digit.
+A line has the tag, the VR, the VM, the keyword, and "R" if the attribute is retired. Tags are in hexadecimal and in order. In a tag
+of a repeating group an "x" stands for any digit.
 Written by scripts/make_tags.py, not by hand.
 """
 

@@ -62,6 +62,7 @@ PURE_STANDARD_MODULES = frozenset(
         "collections",
         "collections.abc",
         "contextlib",
+        "difflib",
         "enum",
         "functools",
         "itertools",

@@ -7,11 +7,11 @@ item of an SQ is a mapping of tags to attributes again. Values of other VRs are 
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
-from typing import Any, NamedTuple, TypeAlias
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from dimse import tags
-from dimse.data_set.text import CharacterSets
+from dimse.data_set.text import CharacterSets, character_sets
 
 Attribute = NamedTuple("Attribute", [("vr", str), ("values", tuple[Any, ...])])
 """The VR and the values of a data element; no values where its value is empty."""
@@ -126,7 +126,89 @@ def swap(raw: bytes, width: int) -> bytes:
     return bytes(swapped)
 
 
-def is_signed(attributes: Attributes) -> bool:
+class AnyElement(Protocol):
+    """A data element whose value is not decoded, of `reader` or of `elements`."""
+
+    @property
+    def tag(self) -> int:
+        """Its tag."""
+
+    @property
+    def vr(self) -> str:
+        """Its VR, or what the dictionary has ("US or SS")."""
+
+    @property
+    def value(self) -> memoryview | Sequence[Mapping[int, AnyElement]] | tuple[memoryview, ...]:
+        """Its value field, the items of a sequence, or the fragments of encapsulated pixel data."""
+
+    @property
+    def little_endian(self) -> bool:
+        """The byte order of its value field."""
+
+
+AnyElements: TypeAlias = "Mapping[int, AnyElement]"
+
+
+class Decoded(Mapping[int, Attribute]):
+    """The attributes of a data set that was read, each decoded when it is first asked for.
+
+    Attributes:
+        elements: The elements as they were read.
+        sets: The character sets of the data set.
+    """
+
+    __slots__ = ("_attributes", "elements", "sets")
+
+    def __init__(self, elements: AnyElements, sets: CharacterSets | None = None) -> None:
+        """Make the attributes of elements.
+
+        Args:
+            elements: The elements.
+            sets: The character sets for a data set that does not name any; of an item those of what encloses it.
+        """
+        self.elements = elements
+        self._attributes: dict[int, Attribute] = {}
+        self.sets = sets_of(elements, sets)
+
+    def __getitem__(self, tag: int) -> Attribute:
+        found = self._attributes.get(tag)
+        if found is None:
+            found = self._attributes[tag] = self._decode(self.elements[tag])
+        return found
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self.elements)
+
+    def __len__(self) -> int:
+        return len(self.elements)
+
+    def __contains__(self, tag: object) -> bool:
+        return tag in self.elements
+
+    def _decode(self, element: AnyElement) -> Attribute:
+        value = element.value
+        if isinstance(value, memoryview):
+            vr = choose_vr(element.tag, element.vr, has_signed_samples(self.elements))
+            if vr == "SQ":  # as UN, and its bytes are not items
+                vr = "UN"
+            little_endian = element.little_endian or element.vr == "UN"
+            return Attribute(vr, decode(vr, bytes(value), little_endian, self.sets))
+        if isinstance(value, tuple):
+            return Attribute("OB", tuple(map(bytes, value)))
+        return Attribute("SQ", tuple(Decoded(item, self.sets) for item in value))
+
+
+def sets_of(elements: AnyElements, enclosing: CharacterSets | None = None) -> CharacterSets:
+    """Return the character sets that a data set names; those given where it names none."""
+    element = elements.get(tags.SPECIFIC_CHARACTER_SET)
+    if element is not None and isinstance(element.value, memoryview):
+        named = character_sets(bytes(element.value).decode("latin_1").split("\\"))
+        if not named.is_default or named.unknown:
+            return named
+    return enclosing or CharacterSets()
+
+
+def has_signed_samples(elements: AnyElements) -> bool:
     """Return whether the Pixel Representation (0028,0103) of a data set says that its samples are signed."""
-    found = attributes.get(_PIXEL_REPRESENTATION)
-    return found is not None and found.values == (1,)
+    element = elements.get(_PIXEL_REPRESENTATION)
+    return element is not None and isinstance(element.value, memoryview) and bytes(element.value) in (b"\1\0", b"\0\1")

@@ -187,8 +187,29 @@ class _Reader:
             return RawElement(tag, "SQ", self.data, start, self.position, items, little)
         if is_undefined:
             raise MalformedDataSet(f"{tags.label(tag)} has undefined length and is not a sequence", self.position)
-        start, self.position = self.position, self._within(length, end, tag)
-        return RawElement(tag, vr, self.data, start, self.position, None, little)
+        start, stop = self.position, self._within(length, end, tag)
+        if (
+            vr == "UN"
+            and length
+            and tags.vr(tag) == "SQ"
+            and (items := self._hidden_items(tag, stop, depth)) is not None
+        ):
+            return RawElement(tag, "SQ", self.data, start, stop, items, little)
+        self.position = stop
+        return RawElement(tag, vr, self.data, start, stop, None, little)
+
+    def _hidden_items(self, tag: int, end: int, depth: int) -> list[Elements] | None:
+        """Return the items of a sequence that is encoded as UN (PS3.5 6.2.2); None if the bytes are not items."""
+        start, little, self.little = self.position, self.little, True
+        try:
+            return self._items(tag, True, end, delimited=False, depth=depth + 1)
+        except (BeyondLimits, NestedTooDeep):
+            raise
+        except MalformedDataSet:
+            self.position = start
+            return None
+        finally:
+            self.little = little
 
     def _items(self, sequence: int, implicit: bool, end: int, *, delimited: bool, depth: int) -> list[Elements]:
         if depth > self.limits.depth:
