@@ -20,6 +20,7 @@ from dimse.data_set.attributes import (
     Attribute,
     Attributes,
     Decoded,
+    choose_vr,
 )
 from dimse.data_set.encoding import LONG_FORM, SHORT_FORM
 from dimse.data_set.text import CharacterSets, character_sets
@@ -48,8 +49,8 @@ def encode(given: Keys, syntax: TransferSyntax, charset: str | None = None) -> b
         given: A mapping of keywords or tags to values: None and "" ask for a value, a list has several, and a mapping or a list of
             mappings is a sequence. Or a pydicom data set, DICOM JSON, an encoded data set, or an `Identifier`.
         syntax: The transfer syntax, one that does not compress pixel data.
-        charset: Its Specific Character Set, several separated by ``\``. By default the one that it has, else none while all of it is
-            ASCII, else ISO_IR 192.
+        charset: Its Specific Character Set, several separated by ``\``. By default the one that it has. Else it is none while all
+            text is ASCII, and ISO_IR 192 otherwise.
 
     Raises:
         ValueError: A keyword, a value or the character set is not one, or the character set does not have all characters.
@@ -132,7 +133,7 @@ def _of_data_set(data_set: Any) -> keys.Tree:
         elif tag & 0xFFFF and tag >> 16 != 0x0002:
             several = isinstance(value, Sequence) and not isinstance(value, (str, bytes))
             values = value if several else () if value is None or value in ("", b"") else (value,)
-            vr = keys.choose_vr(tag, vr)
+            vr = choose_vr(tag, vr)
             # Names, and numbers with the text that they came in, are classes of pydicom's own.
             attributes[tag] = Attribute(vr, tuple(str(one) if vr in TEXT else one for one in values))
     return attributes
@@ -198,7 +199,7 @@ def _date(vr: str, given: Any) -> str:
         return str(given.strftime("%Y%m%d"))
     if vr == "TM":
         return str(given.strftime("%H%M%S.%f")).removesuffix(".000000")
-    moment, offset = given.strftime("%Y%m%d%H%M%S.%f"), given.strftime("%z")
+    moment, offset = str(given.strftime("%Y%m%d%H%M%S.%f")), str(given.strftime("%z"))
     return moment.removesuffix(".000000") + offset[:5]
 
 
@@ -208,9 +209,9 @@ def _date(vr: str, given: Any) -> str:
 class Identifier:
     """An identifier, or any small data set, whose values are decoded when they are asked for.
 
-    ``identifier["PatientName"]`` is a value; tags are taken as well as keywords. Text is a `str`, IS an `int` and DS a `float` unless
-    they are malformed, in which case they are text. An attribute without a value is None. One with several values is a tuple, and a
-    sequence is a tuple of identifiers. Iteration gives the tags.
+    ``identifier["PatientName"]`` is a value; tags are taken as well as keywords. Text is a `str`, IS an `int` and DS a `float`, and
+    malformed numbers are text. An attribute without a value is None. One with several values is a tuple, and a sequence is a tuple
+    of identifiers. Iteration gives the tags.
 
     Attributes:
         attributes: The attributes by tag, with all their values and their VR.
@@ -234,8 +235,8 @@ class Identifier:
         Args:
             data: The encoded data set.
             syntax: Its transfer syntax.
-            assume_charset: The Specific Character Set of a data set that does not name any. Without one text is taken as UTF-8 if it
-                is valid, else as ISO 8859-1.
+            assume_charset: The Specific Character Set of a data set that does not name any. Without one, text is taken as UTF-8 if
+                it is valid, else as ISO 8859-1.
             limits: Limits on the data set.
 
         Raises:

@@ -1,7 +1,7 @@
 """Keys as a user writes them: `PatientName=DOE*`, `0010,0020=`, `RequestAttributesSequence[0].ScheduledProcedureStepID=X`.
 
-A key is a path, an equals sign and a value. The components of the path are joined by dots. A component is a keyword or a tag. Before
-it may stand a private creator in brackets, and behind it `:VR`, and `[n]` for an item of a sequence.
+A key is a path, an equals sign and a value. The components of the path are joined by dots. A component is a keyword or a tag.
+Before it may stand a private creator in brackets, and behind it `:VR`, and `[n]` for an item of a sequence.
 """
 
 from __future__ import annotations
