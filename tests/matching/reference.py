@@ -450,11 +450,11 @@ def _number(vr: str, text: str) -> float:
     return float(text) if vr == "FD" else int(text)
 
 
-UID = re.compile(r"(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*))*")
+UID = re.compile(r"[0-9]+(\.[0-9]+)*")
 
 
 def is_uid(text: str) -> bool:
-    """Return True for a unique identifier as PS3.5 9.1 wants it."""
+    """Return True for a unique identifier as PS3.5 9.1 wants it, but for zeros before a component, which are met."""
     return len(text) <= 64 and UID.fullmatch(text) is not None
 
 

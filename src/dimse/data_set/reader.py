@@ -188,25 +188,18 @@ class _Reader:
         if is_undefined:
             raise MalformedDataSet(f"{tags.label(tag)} has undefined length and is not a sequence", self.position)
         start, stop = self.position, self._within(length, end, tag)
-        if (
-            vr == "UN"
-            and length
-            and tags.vr(tag) == "SQ"
-            and (items := self._hidden_items(tag, stop, depth)) is not None
-        ):
-            return RawElement(tag, "SQ", self.data, start, stop, items, little)
+        hidden = self._hidden_items(tag, stop, depth) if vr == "UN" and length and tags.vr(tag) == "SQ" else None
         self.position = stop
-        return RawElement(tag, vr, self.data, start, stop, None, little)
+        return RawElement(tag, vr if hidden is None else "SQ", self.data, start, stop, hidden, little)
 
     def _hidden_items(self, tag: int, end: int, depth: int) -> list[Elements] | None:
         """Return the items of a sequence that is encoded as UN (PS3.5 6.2.2); None if the bytes are not items."""
-        start, little, self.little = self.position, self.little, True
+        little, self.little = self.little, True
         try:
             return self._items(tag, True, end, delimited=False, depth=depth + 1)
         except (BeyondLimits, NestedTooDeep):
             raise
         except MalformedDataSet:
-            self.position = start
             return None
         finally:
             self.little = little

@@ -98,7 +98,7 @@ def date_time(text: str, utc_offset: int = 0) -> Interval | None:
     """
     text, offset = _without_offset(text)
     whole = text.partition(".")[0]
-    if len(whole) not in (4, 6, 8, 10, 12, 14) or not _digits(whole):
+    if len(whole) not in (4, 6, 8, 10, 12, 14) or not _digits(whole) or (len(whole) < 14 and whole != text):
         return None
     days = _days(whole[:8])
     if days is None:

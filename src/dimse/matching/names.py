@@ -9,11 +9,13 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable
 
-from dimse.matching.wildcards import Predicate, pattern
+from dimse.matching.wildcards import Predicate, has_wildcards, pattern
 
-_SPACES = " \0"
-# Characters that separate words for fuzzy matching. Wild cards do too: they are for the ordinary rule.
-_SEPARATORS = str.maketrans(dict.fromkeys("^=,-*?\0", " "))
+# Wild cards while a key is folded: an asterisk that folding makes of one of full width is a character like others. No text that
+# was decoded has surrogates.
+_MARKED = {ord("*"): "\ud800", ord("?"): "\ud801"}
+_UNMARKED = {"any_run": "\ud800", "any_one": "\ud801"}
+_SEPARATORS = str.maketrans(dict.fromkeys("^=,-\u3000", " "))  # of words, for fuzzy matching
 _SHORTEST_SOUND = 3  # letters
 _CODES = {
     letter: code for code, letters in enumerate(("bfpv", "cgjkqsxz", "dt", "l", "mn", "r"), 1) for letter in letters
@@ -25,21 +27,19 @@ def fold(text: str) -> str:
     if text.isascii():
         return text.lower()
     folded = unicodedata.normalize("NFKC", text).casefold()
-    apart = unicodedata.normalize("NFKD", folded)
+    apart = unicodedata.normalize("NFD", folded)
     return unicodedata.normalize("NFC", "".join(char for char in apart if not unicodedata.combining(char)))
 
 
-def groups(name: str) -> tuple[str, ...]:
+def groups(name: str) -> list[str]:
     """Return the component groups of a name, in the form in which they are compared."""
-    return tuple(_group(fold(group)) for group in name.split("="))
+    return [
+        "^".join(fold(component).strip(" ") for component in group.split("^")).rstrip("^") for group in name.split("=")
+    ]
 
 
-def _group(group: str) -> str:
-    return "^".join(component.strip(_SPACES) for component in group.split("^")).rstrip("^")
-
-
-def name_predicate(name: str, *, wildcards: bool = True) -> Predicate | None:
-    """Return the predicate of a key; None if it matches every name.
+def name_predicate(name: str, *, wildcards: bool = True) -> Predicate:
+    """Return the predicate of a key.
 
     Args:
         name: The key.
@@ -48,50 +48,57 @@ def name_predicate(name: str, *, wildcards: bool = True) -> Predicate | None:
     Raises:
         TooManyWildcards: The key has wild cards beyond the limits.
     """
-    wanted = groups(name)
-    tests = [_group_predicate(group, wildcards) for group in wanted]
-    if not any(tests):
-        return None
-    if len(wanted) == 1:
+    tests = [_group_predicate(group) for group in groups(name.translate(_MARKED) if wildcards else name)]
+    if len(tests) == 1:
         test = tests[0]
-        assert test is not None
-        return lambda value: any(test(group) for group in groups(value) if group)
+        return lambda value: any(group != "" and test(group) for group in groups(value))
 
     def each_matches(value: str) -> bool:
         found = groups(value)
-        return all(
-            test is None or (at < len(found) and found[at] != "" and test(found[at])) for at, test in enumerate(tests)
-        )
+        found += [""] * (len(tests) - len(found))
+        return all(test(group) for test, group in zip(tests, found, strict=False))
 
     return each_matches
 
 
-def _group_predicate(group: str, wildcards: bool) -> Callable[[str], bool] | None:
-    if wildcards:
-        return pattern(group) if group.strip("*") else None
-    return group.__eq__ if group else None
+def _group_predicate(group: str) -> Callable[[str], bool]:
+    if not group:
+        return lambda value: True
+    return pattern(group, **_UNMARKED)
 
 
 def words(name: str) -> list[str]:
     """Return the words of a name in every component of every group."""
-    return fold(name).translate(_SEPARATORS).split()
+    found = (fold(word) for word in name.translate(_SEPARATORS).split(" "))
+    return [word for word in found if word]
 
 
 def fuzzy_predicate(name: str) -> Predicate | None:
     """Return what fuzzy matching adds to the predicate of a key; None if the key has no word.
 
-    Every word of the key begins a word of the name, or sounds like one, in any order.
+    Every word of the key begins a word of the name, or sounds like one, in any order. A word with wild cards matches one.
+
+    Raises:
+        TooManyWildcards: The key has wild cards beyond the limits.
     """
-    wanted = tuple((word, sound(word)) for word in dict.fromkeys(words(name)))
-    if not wanted:
+    tests = [_word_predicate(word) for word in dict.fromkeys(words(name.translate(_MARKED)))]
+    if not tests:
         return None
 
     def matches(value: str) -> bool:
         found = words(value)
-        sounds = {code for code in map(sound, found) if code}
-        return all(heard in sounds or any(word.startswith(begin) for word in found) for begin, heard in wanted)
+        return all(any(map(test, found)) for test in tests)
 
     return matches
+
+
+def _word_predicate(wanted: str) -> Predicate:
+    if has_wildcards(wanted, **_UNMARKED):
+        return pattern(wanted, **_UNMARKED)
+    heard = sound(wanted)
+    if heard is None:
+        return lambda word: word.startswith(wanted)
+    return lambda word: word.startswith(wanted) or sound(word) == heard
 
 
 def sound(word: str) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 
-from dimse.matching.wildcards import Predicate, pattern
+from dimse.matching.wildcards import Predicate, has_wildcards, pattern
 
 WILDCARD_VRS = frozenset("AE CS LO LT PN SH ST UC UR UT".split())  # noqa: SIM905
 """VRs whose keys may have wild cards."""
@@ -19,9 +19,14 @@ _LONGEST_NUMBER = 64  # characters; DS has 16
 _NUMBER_CHARACTERS = frozenset("0123456789+-.eE")
 
 
-def strip(vr: str, text: str) -> str:
-    """Return a text without the spaces that do not count in its VR (PS3.5 Table 6.2-1)."""
-    return text.rstrip(_PADDING) if vr in _KEEPS_LEADING_SPACES else text.strip(_PADDING)
+def trim(vr: str, text: str) -> str:
+    """Return a text without what does not count in its VR (PS3.5 Table 6.2-1): nothing is left of a value that says nothing."""
+    text = text.rstrip(_PADDING)
+    if vr not in _KEEPS_LEADING_SPACES:
+        text = text.lstrip(" ")
+    if vr == "PN" and not text.strip(" ^="):
+        return ""
+    return text
 
 
 def caseless(text: str) -> str:
@@ -36,12 +41,12 @@ def composed(text: str) -> str:
     return text if text.isascii() else unicodedata.normalize("NFC", text)
 
 
-def text_predicate(vr: str, text: str, *, ignore_case: bool, wildcards: bool) -> Predicate | None:
-    """Return the predicate of a key of text; None if it matches every value.
+def text_predicate(vr: str, text: str, *, ignore_case: bool, wildcards: bool) -> Predicate:
+    """Return the predicate of a key of text.
 
     Args:
         vr: The VR.
-        text: The key without padding.
+        text: The key, trimmed as the values are.
         ignore_case: Compare without regard to case.
         wildcards: `*` and `?` are wild cards, if the VR allows them.
 
@@ -50,12 +55,10 @@ def text_predicate(vr: str, text: str, *, ignore_case: bool, wildcards: bool) ->
     """
     form = caseless if ignore_case else composed
     wanted = form(text)
-    if not (wildcards and vr in WILDCARD_VRS):
-        return lambda value: form(strip(vr, value)) == wanted
-    if not wanted.strip("*"):
-        return None
-    test = pattern(wanted)
-    return lambda value: test(form(strip(vr, value)))
+    if wildcards and vr in WILDCARD_VRS and has_wildcards(wanted):
+        test = pattern(wanted)
+        return lambda value: test(form(value))
+    return lambda value: form(value) == wanted
 
 
 def number(text: str) -> tuple[bool, str, int] | None:
@@ -89,7 +92,6 @@ def number_predicate(vr: str, text: str) -> Predicate:
     """Return the predicate of a key of VR IS or DS: as a number if it is one, else as text."""
 
     def form(value: str) -> object:
-        value = value.strip(_PADDING)
         found = number(value)
         # IS has neither a point nor an exponent: one that has is malformed.
         return value if found is None or (vr == "IS" and not value.lstrip("+-").isdigit()) else found

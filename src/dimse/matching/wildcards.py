@@ -21,32 +21,41 @@ class TooManyWildcards(ValueError):
     """A key with wild cards is beyond the limits."""
 
 
-def has_wildcards(text: str) -> bool:
+def has_wildcards(text: str, any_run: str = "*", any_one: str = "?") -> bool:
     """Return whether a key has a wild card."""
-    return "*" in text or "?" in text
+    return any_run in text or any_one in text
 
 
-def pattern(text: str) -> Predicate:
+def pattern(text: str, any_run: str = "*", any_one: str = "?") -> Predicate:
     """Return the predicate of a key with wild cards, or without.
+
+    Args:
+        text: The key.
+        any_run: The character that stands for any run of characters.
+        any_one: The character that stands for any one.
 
     Raises:
         TooManyWildcards: The key has more than 32 runs of asterisks, or question marks and more than 1,024 characters.
     """
-    if not has_wildcards(text):
+    if not has_wildcards(text, any_run, any_one):
         return lambda value: value == text
-    if "?" in text and len(text) > LONGEST_WITH_QUESTION_MARKS:
+    if any_one in text and len(text) > LONGEST_WITH_QUESTION_MARKS:
         raise TooManyWildcards(f"question marks in more than {LONGEST_WITH_QUESTION_MARKS:,} characters")
-    parts = text.split("*")
+    parts = text.split(any_run)
     inner = [part for part in parts[1:-1] if part]
     if len(inner) >= MOST_ASTERISKS:
         raise TooManyWildcards(f"more than {MOST_ASTERISKS} runs of asterisks")
     if len(parts) == 1:
-        return lambda value: len(value) == len(text) and _fits(text, value, 0)
-    first, last, finders = parts[0], parts[-1], [(_finder(part), len(part)) for part in inner]
+        return lambda value: len(value) == len(text) and _fits(text, any_one, value, 0)
+    first, last, finders = parts[0], parts[-1], [(_finder(part, any_one), len(part)) for part in inner]
     shortest = len(first) + len(last)
 
     def matches(value: str) -> bool:
-        if len(value) < shortest or not _fits(first, value, 0) or not _fits(last, value, len(value) - len(last)):
+        if (
+            len(value) < shortest
+            or not _fits(first, any_one, value, 0)
+            or not _fits(last, any_one, value, len(value) - len(last))
+        ):
             return False
         at, end = len(first), len(value) - len(last)
         for find, length in finders:
@@ -59,21 +68,21 @@ def pattern(text: str) -> Predicate:
     return matches
 
 
-def _fits(part: str, value: str, at: int) -> bool:
+def _fits(part: str, any_one: str, value: str, at: int) -> bool:
     """Return whether a part without asterisks stands at one place of a value that is long enough."""
-    if "?" not in part:
+    if any_one not in part:
         return value.startswith(part, at)
-    return all(wanted in ("?", value[at + offset]) for offset, wanted in enumerate(part))
+    return all(wanted in (any_one, value[at + offset]) for offset, wanted in enumerate(part))
 
 
-def _finder(part: str) -> Callable[[str, int, int], int]:
+def _finder(part: str, any_one: str) -> Callable[[str, int, int], int]:
     """Return a function that finds a part between two places of a value, or returns -1."""
-    if "?" not in part:
+    if any_one not in part:
         return lambda value, start, end: value.find(part, start, end)
     masks = dict.fromkeys(part, 0)
     for at, character in enumerate(part):
         masks[character] |= 1 << at
-    anything = masks["?"]
+    anything = masks[any_one]
     allowed = {character: mask | anything for character, mask in masks.items()}
     complete = 1 << len(part) - 1
 
