@@ -270,6 +270,7 @@ def test_a_value_of_unknown_vr_is_that_of_the_dictionary() -> None:
         ('{"vr":"LO","InlineBinary":"w7w="}', Attribute("LO", ("ü",))),
         ('{"vr":"OW","BulkDataURI":"x"}', Attribute("OW", (b"bulk",))),
         ('{"vr":"SQ","Value":[{},null]}', Attribute("SQ", ({}, {}))),
+        ('{"vr":"LO"},"00100000":{"vr":"UL"}', Attribute("LO", ())),
     ],
 )
 def test_a_member_is_read(member: str, attribute: Attribute) -> None:

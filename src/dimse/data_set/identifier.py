@@ -173,7 +173,7 @@ def _value(vr: str, given: Any) -> Any:
     if vr in TEXT:
         if given is None:
             return ""
-        if hasattr(given, "strftime"):
+        if hasattr(given, "isoformat"):
             return _date(vr, given)
         if isinstance(given, str) or (isinstance(given, (int, float)) and not isinstance(given, bool)):
             return json.decimal_string(given) if vr == "DS" and not isinstance(given, str) else str(given)
@@ -195,12 +195,15 @@ def _whole(given: int | float) -> int:
 
 def _date(vr: str, given: Any) -> str:
     """Return a date, a time or both, as DICOM has it."""
-    if vr == "DA":
-        return str(given.strftime("%Y%m%d"))
-    if vr == "TM":
-        return str(given.strftime("%H%M%S.%f")).removesuffix(".000000")
-    moment, offset = str(given.strftime("%Y%m%d%H%M%S.%f")), str(given.strftime("%z"))
-    return moment.removesuffix(".000000") + offset[:5]
+    date, _, time = given.isoformat().rpartition("T") if hasattr(given, "hour") else (given.isoformat(), "", "")
+    sign = "+" if "+" in time else "-"
+    clock, _, offset = time.partition(sign)
+    day, clock = date.replace("-", ""), clock.replace(":", "")
+    if vr not in ("DA", "TM", "DT") or not (clock if vr == "TM" else day):
+        raise TypeError(f"VR {vr} has no value of type {type(given).__name__}")
+    if vr == "DT":
+        return f"{day}{clock}{sign if offset else ''}{offset.replace(':', '')[:4]}"
+    return str(day if vr == "DA" else clock)
 
 
 # --- Reading ---------------------------------------------------------------------------------------------------------
@@ -332,9 +335,7 @@ class Identifier:
         named = self.character_sets
         charset = None if all(named.holds("\\".join(text)) for text in _texts(self.attributes)) else UNICODE
         data = encode(self, EXPLICIT_VR_LITTLE_ENDIAN, charset)
-        data_set = read_dataset(BytesIO(data), is_implicit_VR=False, is_little_endian=True)
-        data_set.set_original_encoding(False, True, data_set.get("SpecificCharacterSet", "ISO_IR 6"))
-        return data_set
+        return read_dataset(BytesIO(data), is_implicit_VR=False, is_little_endian=True)
 
 
 def _tag_of(key: str) -> int:

@@ -390,11 +390,8 @@ def decimal_string(number: int | float | str) -> str:
         return text
     if not math.isfinite(float(text)):
         raise ValueError("this is not a number that DS can hold")
-    for digits in range(_LONGEST_DS, 0, -1):
-        text = f"{float(number):.{digits}g}"
-        if len(text) <= _LONGEST_DS:
-            break
-    return text
+    shorter = (f"{float(number):.{digits}g}" for digits in range(_LONGEST_DS, 0, -1))
+    return next(text for text in shorter if len(text) <= _LONGEST_DS)
 
 
 def _name(given: object) -> str:

@@ -130,12 +130,14 @@ def find_tag(text: str) -> int:
     found = tags.find(text)
     if found is not None:
         return found
-    digits = text[1:-1] if text.startswith("(") and text.endswith(")") else text
+    digits = text.replace("(", "").replace(")", "")
     group, comma, element = digits.partition(",")
     if comma and len(group) == len(element) == 4:
         digits = group + element
     if len(digits) == 8 and not set(digits.upper()) - set("0123456789ABCDEF"):
         return int(digits, 16)
+    if tags.is_repeating(text):
+        raise ValueError(f"{text} is of a repeating group: write its tag, (gggg,eeee)")
     near = tags.similar(text) if text else None
     meant = f"; did you mean {near}?" if near else ""
     raise ValueError(f"{text!r} is neither a keyword of PS3.6 nor a tag such as 0010,0020{meant}")

@@ -105,6 +105,13 @@ def find(keyword: str) -> int | None:
     return int(line[0], 16) if line[3] == keyword else None
 
 
+def is_repeating(keyword: str) -> bool:
+    """Return whether a keyword is that of a repeating group, which has a tag for each group."""
+    from dimse.tags.table import REPEATING
+
+    return keyword.isidentifier() and any(line.split("|")[3] == keyword for line in REPEATING.strip().split("\n"))
+
+
 def similar(keyword: str) -> str | None:
     """Return the keyword of PS3.6 that is most like a mistyped one; None if there is none like it."""
     from difflib import get_close_matches
