@@ -17,6 +17,7 @@ _MARKED = {ord("*"): "\ud800", ord("?"): "\ud801"}
 _UNMARKED = {"any_run": "\ud800", "any_one": "\ud801"}
 _SEPARATORS = str.maketrans(dict.fromkeys("^=,-\u3000", " "))  # of words, for fuzzy matching
 _SHORTEST_SOUND = 3  # letters
+_MOST_WORDS = 32  # of a key: each is held against every word of a name
 _CODES = {
     letter: code for code, letters in enumerate(("bfpv", "cgjkqsxz", "dt", "l", "mn", "r"), 1) for letter in letters
 }
@@ -74,16 +75,17 @@ def words(name: str) -> list[str]:
 
 
 def fuzzy_predicate(name: str) -> Predicate | None:
-    """Return what fuzzy matching adds to the predicate of a key; None if the key has no word.
+    """Return what fuzzy matching adds to the predicate of a key; None if the key has no word, or more than 32.
 
     Every word of the key begins a word of the name, or sounds like one, in any order. A word with wild cards matches one.
 
     Raises:
         TooManyWildcards: The key has wild cards beyond the limits.
     """
-    tests = [_word_predicate(word) for word in dict.fromkeys(words(name.translate(_MARKED)))]
-    if not tests:
+    wanted = dict.fromkeys(words(name.translate(_MARKED)))
+    if not 0 < len(wanted) <= _MOST_WORDS:
         return None
+    tests = [_word_predicate(word) for word in wanted]
 
     def matches(value: str) -> bool:
         found = words(value)

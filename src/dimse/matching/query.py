@@ -64,19 +64,18 @@ class UnfitKey(ValueError):
 class _Condition:
     """A condition on one attribute of an entity."""
 
-    __slots__ = ("creator", "is_met_by", "tag", "vr", "wants_none")
+    __slots__ = ("creator", "is_met_by", "tag", "vr")
 
-    def __init__(self, tag: int, vr: str, is_met_by: Meets, wants_none: bool = False) -> None:
+    def __init__(self, tag: int, vr: str, is_met_by: Meets | None) -> None:
         self.tag, self.vr = tag, vr
-        self.is_met_by = is_met_by  # by these values, of which there is at least one
-        self.wants_none = wants_none  # met by an attribute without a value, and by no other
+        self.is_met_by = is_met_by  # by these values, of which there is at least one; None: only by no value
         self.creator: str | None = None  # of a private attribute, whose block may be another in the entity
 
     def meets(self, entity: Attributes, unknown: bool) -> bool:
         """Return whether an entity meets the condition; `unknown` if it has no value for it."""
         tag = self.tag if self.creator is None else _private_tag(entity, self.tag, self.creator)
         values = _values(entity, tag, self.vr)
-        if self.wants_none:
+        if self.is_met_by is None:
             return not values
         return self.is_met_by(values, unknown) if values else unknown
 
@@ -214,7 +213,7 @@ class _Preparation:
         if vr in BYTES:
             raise UnfitKey(tag, f"has VR {vr}, of which values are not matched")
         if self.rules.empty_values and values == (EMPTY_VALUE,):
-            return _Condition(tag, vr, _never, wants_none=True)
+            return _Condition(tag, vr, None)
         if len(values) > 1 and vr not in _SEVERAL_VALUES:
             raise UnfitKey(tag, f"has several values, which a key of VR {vr} has not")
         if vr == "UI":
@@ -283,10 +282,6 @@ def _any_matches(tests: list[Test], values: tuple[Any, ...], _: bool) -> bool:
 
 def _all_match(tests: list[Test], values: tuple[Any, ...], _: bool) -> bool:
     return all(any(map(test, values)) for test in tests)
-
-
-def _never(values: tuple[Any, ...], _: bool) -> bool:
-    return False
 
 
 def _creator(keys: Attributes, tag: int) -> str | None:
