@@ -1,28 +1,29 @@
-# Assumes nothing but a Python >= 3.11 with its venv module (`make PYTHON=python3.13 ...` chooses another one). What the
-# targets need is made in .venv from pyproject.toml, on first use and again when pyproject.toml has changed.
+# This needs only Python 3.11 or later with its venv module (`make PYTHON=python3.13 ...` chooses another one). .venv is made from
+# pyproject.toml, on first use and again when pyproject.toml has changed.
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet install
 
-# The pure rooms: each is covered, every branch, by the tests of its own folder alone.
+# The pure rooms. The tests of its own folder cover every branch of each.
 PURE_ROOMS := upper_layer message media matching
 
-# Each is fuzzed for so long: `make fuzz SECONDS=3600`.
+# Each is fuzzed for this time: `make fuzz SECONDS=3600`.
 FUZZ_TARGETS := pdu_stream command_set file_meta
 SECONDS      := 60
 
-.PHONY: help demo test campaign check coverage fuzz bench bench-report clean
+.PHONY: help demo test campaign check coverage fuzz bench bench-calls bench-report clean
 
 help:
-	@echo "make demo      start storescp, verify it with echoscu, send it DICOM files, show what arrived"
+	@echo "make demo      start storescp, verify it with echoscu, send DICOM files, show what arrived"
 	@echo "make test      run the tests (with real peers where they are installed: scripts/peers)"
-	@echo "make campaign  run the tests that take minutes, at their full size"
-	@echo "make check     formatting, lint and types"
-	@echo "make coverage  every branch of $(PURE_ROOMS), each by its own tests"
-	@echo "make fuzz      $(FUZZ_TARGETS), each for $(SECONDS) s: see fuzz/README.md"
-	@echo "make bench     measure this, DCMTK and pynetdicom side by side, in a quarter of an hour: see bench/README.md"
-	@echo "make clean     remove what the other targets made"
+	@echo "make campaign  run the tests that take minutes"
+	@echo "make check     check formatting, lint and types"
+	@echo "make coverage  test that every branch of $(PURE_ROOMS) is covered by its own tests"
+	@echo "make fuzz      fuzz $(FUZZ_TARGETS), each for $(SECONDS) s (fuzz/README.md)"
+	@echo "make bench     measure dimse, DCMTK and pynetdicom in a quarter of an hour (bench/README.md)"
+	@echo "make bench-calls  count the function calls that an object takes"
+	@echo "make clean     remove the files that the other targets made"
 
 demo: $(VENV)/.package
 	@$(BIN)/python scripts/demo.py
@@ -50,11 +51,15 @@ fuzz: $(VENV)/.fuzz
 		$(BIN)/python -m fuzz $$target -max_total_time=$(SECONDS) || exit 1; \
 	done
 
-# A part: `make bench ARGS="--work ct --runs 5 --only headline"`. What came out is kept in .bench/.
+# For a part: `make bench ARGS="--work ct --runs 5 --only headline"`. Results are kept in .bench/.
 bench: $(VENV)/.package
 	@$(BIN)/python -m bench $(ARGS)
 
-# Writes docs/speed.md and its picture of what `make bench` has kept.
+# Count function calls, for comparison with the table in bench/README.md.
+bench-calls: $(VENV)/.package
+	@$(BIN)/python -m bench.calls
+
+# Write docs/speed.md and its picture from the results of `make bench`.
 bench-report: $(VENV)/.bench
 	$(BIN)/python -m bench.report .bench/results.json
 

@@ -1,1 +1,1 @@
-"""Measuring dimse beside its peers: `make bench`, or `python -m bench`. README.md says how to read what comes out."""
+"""Measurements of dimse beside its peers: `make bench`, or `python -m bench`. README.md explains the results."""

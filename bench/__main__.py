@@ -1,4 +1,4 @@
-"""`python -m bench`: measure all, or what the options say, print the tables, and keep every single run as JSON."""
+"""`python -m bench`: measure everything, or what the options select, print the tables, and keep every single run as JSON."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from bench.works import WORKS
 
 FULL, PART = Path(".bench", "results.json"), Path(".bench", "part.json")
 RUNS = 5
-WARM_UP = 0.02  # the share of a work that is sent before it counts
+WARM_UP = 0.02  # of a work, for round 0
 GROUPS = {pair.group.name: pair.group for pair in PAIRS}
 
 
 def main() -> int:
-    """Run it, and after Ctrl-C tell what was measured so far; 0 if everything arrived that was sent."""
+    """Measure, and print the results, also after Ctrl-C. Return 0 if everything that was sent has arrived."""
     options = read_options()
     results = Results(machine())
     pairs = [pair for pair in PAIRS if pair.group.name in options.only and available(pair)]
@@ -42,11 +42,11 @@ def main() -> int:
     results.write(options.json)
     print(f"Every run is kept in {options.json}.\n")
     report.print_tables(results)
-    return 1 if results.amiss() else 0
+    return 1 if results.not_counted() else 0
 
 
 def read_options() -> argparse.Namespace:
-    """The command line's."""
+    """Return the options of the command line."""
     names = [*GROUPS, *extra.SECTIONS]
     parser = argparse.ArgumentParser("python -m bench", description="Measure dimse beside DCMTK and pynetdicom.")
     parser.add_argument("--work", choices=WORKS, action="append", help="pairs with this work; again for more (all)")
@@ -63,7 +63,7 @@ def read_options() -> argparse.Namespace:
 
 
 def machine() -> dict[str, str]:
-    """What this runs on and what is measured: nothing that says whose machine it is."""
+    """Return a description of the machine and of what is measured, which does not identify its owner."""
     found = {
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
         "cores": str(len(os.sched_getaffinity(0))),
@@ -83,13 +83,13 @@ def machine() -> dict[str, str]:
 
 
 def processor() -> str:
-    """The model of the processor, as the system says it."""
+    """Return the model of the processor, by the system's own name."""
     found = re.search(r"^model name\s*:\s*(.*)", Path("/proc/cpuinfo").read_text(encoding="utf-8"), re.MULTILINE)
     return found[1] if found else "unknown"
 
 
 def available(pair: Pair) -> bool:
-    """Whether a pair can be measured here; what is missing is said."""
+    """Return True if a pair can be measured here; print what is missing."""
     try:
         if pair.group.on_disk:
             disk()
@@ -105,7 +105,7 @@ def available(pair: Pair) -> bool:
 
 
 def run_pairs(results: Results, name: str, pairs: Sequence[Pair], runs: int) -> None:
-    """Measure these pairs with one work."""
+    """Measure pairs with one work."""
 
     def one(pair: Pair, turn: int) -> None:
         share = pair.group.shares.get(name, 1.0)
@@ -115,14 +115,14 @@ def run_pairs(results: Results, name: str, pairs: Sequence[Pair], runs: int) -> 
             fail(results, f"{name}, {pair.name}, round {turn}", why)
             return
         results.runs.append(run)
-        amiss = "" if run.complete else "  NOT COUNTED: not all arrived"
-        print(f"{name}, round {turn}: {run.seconds:8.3f} s  {pair.name}{amiss}", flush=True)
+        note = "" if run.complete else "  NOT COUNTED: not all arrived"
+        print(f"{name}, round {turn}: {run.seconds:8.3f} s  {pair.name}{note}", flush=True)
 
     in_turn(pairs, lambda pair: min(runs, pair.group.runs or runs), one)
 
 
 def run_figures(results: Results, only: Collection[str], runs: int) -> None:
-    """Measure the figures of these sections, a section after the other."""
+    """Measure the figures of these sections, one section after another."""
     missing: set[str] = set()
 
     def one(figure: extra.Measurement, turn: int) -> None:
@@ -147,7 +147,7 @@ def run_figures(results: Results, only: Collection[str], runs: int) -> None:
 
 
 def fail(results: Results, what: str, why: Exception) -> None:
-    """Go on after a failure, but say it, in full here and in one line with the results."""
+    """Record a failure, in full on the terminal and in one line with the results."""
     results.failures.append(f"{what}: {type(why).__name__}")
     print(f"NOT COUNTED: {what}: {why}", flush=True)
 

@@ -1,4 +1,4 @@
-"""What is measured besides pairs: echoes, associations, start-up, many associations at one time, workers."""
+"""Measurements other than those of pairs: echoes, associations, start-up, many associations at one time, workers."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ from bench.processes import Running, listening
 from bench.programs import BEST, LOOPBACK, dcmtk, ours, pynetdicom
 from bench.works import WORKS
 
-# Fewer where pynetdicom takes part, which waits for its own polling.
+# The smaller numbers are for pynetdicom, which waits for its own polling.
 ECHOES, SLOW_ECHOES = 2000, 200
 ASSOCIATIONS, SLOW_ASSOCIATIONS = 500, 50
 SIMULTANEOUS = (1, 10, 100)
-LOAD = {"ct": 800, "small": 4000}  # objects of one measurement, over all its associations
+LOAD = {"ct": 800, "small": 4000}  # objects over all associations
 
 Value = tuple[float, float | None]
-"""What came out, and the processor seconds that the load took in each second, where it is none of what is measured."""
+"""A measured value, and the load's processor seconds in each second if the load itself is not measured."""
 
 
 class FailedError(Exception):
-    """A program that is measured did not do what it should."""
+    """A program under measurement did not do what it should."""
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """One figure.
+    """A figure that can be measured.
 
     Attributes:
-        section, name, unit: As in `results.Figure`.
-        measure: Measures it once.
-        runs: How often at least.
+        section, name, unit: See `results.Figure`.
+        measure: A function that measures it once.
+        runs: The least number of runs.
     """
 
     section: str
@@ -89,7 +89,7 @@ ECHO_PAIRS = (
 
 @contextmanager
 def running(command: Command) -> Iterator[tuple[int, Path]]:
-    """A receiver; its port, and its folder."""
+    """Run a receiver, and yield its port and its folder."""
     with scratch() as folder:
         received = folder / "received"
         received.mkdir()
@@ -98,10 +98,10 @@ def running(command: Command) -> Iterator[tuple[int, Path]]:
 
 
 def seconds_of(command: list[str]) -> float:
-    """Run a program to its end.
+    """Run a program to its end, and return the seconds.
 
     Raises:
-        FailedError: It fails.
+        FailedError: The program fails.
     """
     with scratch() as folder:
         ended = Running(command, BEST.environment, folder / "log").wait(LONGEST)
@@ -110,11 +110,11 @@ def seconds_of(command: list[str]) -> float:
     return ended.seconds
 
 
-# ---- what is measured
+# ---- the measurements
 
 
 def echoes_by_library(scp: Command, count: int) -> Value:
-    """C-ECHOs a second on one association of our library, each awaited."""
+    """Return C-ECHOs a second on one association of our library, each awaited."""
     with running(scp) as (port, _), dimse.associate(LOOPBACK, port, contexts=[dimse.Verification]) as association:
         started = time.perf_counter()
         for _ in range(count):
@@ -123,14 +123,14 @@ def echoes_by_library(scp: Command, count: int) -> Value:
 
 
 def echoes_by_program(scu: Callable[[], list[str]], scp: Command, count: int) -> Value:
-    """C-ECHOs a second on one association of a program, its start and end taken off by a run with one echo."""
+    """Return C-ECHOs a second on one association of a program. A run with one echo is subtracted, to remove start and end."""
     with running(scp) as (port, _):
         one, many = (seconds_of([*scu(), "--repeat", str(n), LOOPBACK, str(port)]) for n in (1, count + 1))
         return count / (many - one), None
 
 
 def associations(scp: Command, count: int) -> Value:
-    """Associations a second that our library requests and releases, one after the other."""
+    """Return associations a second that our library requests and releases, one after another."""
     with running(scp) as (port, _):
         started = time.perf_counter()
         for _ in range(count):
@@ -140,21 +140,21 @@ def associations(scp: Command, count: int) -> Value:
 
 
 def start_up(scu: Callable[[], list[str]]) -> Value:
-    """Milliseconds of one echo by a program against our echoscp, from its start to its exit."""
+    """Return the milliseconds of one echo by a program against our echoscp, from its start to its exit."""
     with running(ECHO_SCPS["our echoscp"]) as (port, _):
         return seconds_of([*scu(), LOOPBACK, str(port)]) * 1000, None
 
 
 def python_start_up() -> Value:
-    """Milliseconds of a Python that does nothing."""
+    """Return the milliseconds of a Python that does nothing."""
     return seconds_of([sys.executable, "-c", "pass"]) * 1000, None
 
 
 def simultaneous(scp: Command, work: str, count: int) -> Value:
-    """What a receiver stores a second over so many associations at one time: MB of CT images, or small objects.
+    """Return what a receiver stores a second over a number of concurrent associations: MB of CT images, or small objects.
 
     Raises:
-        FailedError: Not everything is stored.
+        FailedError: Not all objects are stored.
     """
     file = min(WORKS[work].folder().iterdir())
     with running(scp) as (port, received), scratch() as folder:
@@ -172,7 +172,7 @@ def simultaneous(scp: Command, work: str, count: int) -> Value:
 
 
 def measurements() -> Iterator[Measurement]:
-    """All of them."""
+    """Yield all measurements."""
     for name, scp in ECHO_SCPS.items():
         slow = "pynetdicom" in name
         title = f"our library → {name}"
@@ -197,7 +197,7 @@ def measurements() -> Iterator[Measurement]:
 
 
 def at_one_time(scp: str, work: str, count: int) -> str:
-    """The name of a figure of `simultaneous`."""
+    """Return the name of a figure of `simultaneous`."""
     return f"{scp}, {work}, {count} association{'s' * (count > 1)}"
 
 

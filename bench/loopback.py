@@ -1,7 +1,7 @@
-"""What the machine's loopback can do at most: files by `sendfile` into a loop of `recv` and `write`, and nothing else.
+"""The limit of the machine's loopback: files by `sendfile` into a loop of `recv` and `write`, and nothing else.
 
-There is no protocol, and no start of a program in the time: it begins when the connection is there, and ends when the receiver
-has written the last byte. `python -m bench.loopback PORT FILE` is the receiver.
+There is no protocol, and the time excludes the start of programs. It begins when the connection is established, and ends when the
+receiver has written the last byte. `python -m bench.loopback PORT FILE` is the receiver.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ BUFFER = 256 * 1024
 
 
 def receive(port: int, into: Path) -> None:
-    """Take one connection and write what it brings into a file, then close it."""
+    """Accept one connection, write its bytes into a file, and close it."""
     with socket.create_server(("127.0.0.1", port)) as listener:
         connection, _ = listener.accept()
     buffer = memoryview(bytearray(BUFFER))
@@ -26,7 +26,7 @@ def receive(port: int, into: Path) -> None:
 
 
 def send(connection: socket.socket, files: Sequence[Path]) -> float:
-    """Send files one after the other; the seconds until the receiver has written all of them."""
+    """Send files one after another, and return the seconds until the receiver has written all of them."""
     started = time.perf_counter()
     for path in files:
         with path.open("rb", buffering=0) as file:

@@ -1,4 +1,4 @@
-"""One run of one pair, and many of them in turn."""
+"""Runs of a pair, and rounds of many."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from bench.results import Run, Seen
 from bench.works import SHARED, Work
 
 LONGEST = 300.0  # seconds of one run
-RUN = "run-"  # the beginning of the name of its folder
+RUN = "run-"  # the prefix of its folder
 
 T = TypeVar("T")
 
 
 class NotADiskError(Exception):
-    """What should be on a disk would be in memory."""
+    """The checkout is in memory, where a disk is needed."""
 
 
 @contextmanager
 def scratch(where: Path = SHARED) -> Iterator[Path]:
-    """A new folder, removed when left."""
+    """Create a folder, and remove it at the end."""
     folder = new_folder(where)
     try:
         yield folder
@@ -41,9 +41,9 @@ def scratch(where: Path = SHARED) -> Iterator[Path]:
 
 @contextmanager
 def scratch_on_disk() -> Iterator[Path]:
-    """A new folder on the disk; when it is left its files are cut to nothing, and `remove_emptied` removes them.
+    """Create a folder on the disk. At the end its files are truncated, and `remove_emptied` removes them later.
 
-    For some time after many files have been removed, ext4 takes far longer to make one: that would be measured in the next run.
+    For some time after many files have been removed, ext4 takes far longer to create one. That would affect the next run.
 
     Raises:
         NotADiskError: There is no disk.
@@ -63,7 +63,7 @@ def remove_emptied() -> None:
 
 
 def new_folder(where: Path) -> Path:
-    """A new folder for a run."""
+    """Create a folder for a run, and return it."""
     where.mkdir(parents=True, exist_ok=True)
     return Path(tempfile.mkdtemp(prefix=RUN, dir=where))
 
@@ -72,14 +72,14 @@ def measure(pair: Pair, work: Work, turn: int, share: float, where: Path = SHARE
     """Run a pair once, into an empty folder.
 
     Args:
-        pair: Who sends, and who receives.
-        work: What is sent.
-        turn: Which round it is.
-        share: How much of the work is sent.
-        where: The folder for works, and for what is received unless that goes to a disk.
+        pair: The sender and the receiver.
+        work: The files to send.
+        turn: The number of the round.
+        share: The share of the work to send.
+        where: The folder for works, and for received files unless they go to a disk.
 
     Raises:
-        MissingError: One of the two is not installed.
+        MissingError: One of the programs is not installed.
         NotADiskError: There is no disk to receive on.
         NotListeningError: The receiver does not listen.
     """
@@ -94,7 +94,7 @@ def measure(pair: Pair, work: Work, turn: int, share: float, where: Path = SHARE
 
 
 def two_programs(pair: Pair, files: Sequence[Path], folder: Path, received: Path) -> Seen:
-    """A run of a sender and a receiver."""
+    """Run a sender and a receiver, and return what was observed."""
     environment, tls = pair.setting.environment, None
     if pair.setting.tls:
         security.make(openssl())
@@ -106,7 +106,8 @@ def two_programs(pair: Pair, files: Sequence[Path], folder: Path, received: Path
     with listening(command_of_receiver, environment, folder, tls) as listener:
         command = sender(pair.sender, pair.setting, listener.port, files[0].parent)
         if pair.group.on_disk:
-            os.sync()  # no write of an earlier run falls into this one
+            # Writes of an earlier run must not fall into this one.
+            os.sync()
         before = cpu_seconds(listener.pid)
         running = Running(command, environment, folder / "sender.log")
         with PrivateMemory(running.pid, listener.pid) as memory:
@@ -118,7 +119,7 @@ def two_programs(pair: Pair, files: Sequence[Path], folder: Path, received: Path
 
 
 def loopback_limit(pair: Pair, files: Sequence[Path], folder: Path, received: Path) -> Seen:
-    """A run of `loopback`, this process being the sender."""
+    """Run `loopback` with this process as the sender, and return what was observed."""
     port, into = free_port(), received / "received"
     command = [sys.executable, loopback.__file__, str(port), str(into)]
     receiving = Running(command, pair.setting.environment, folder / "receiver.log")
@@ -133,10 +134,10 @@ def loopback_limit(pair: Pair, files: Sequence[Path], folder: Path, received: Pa
 
 
 def disk() -> Path:
-    """A folder on the disk that this checkout is on.
+    """Return a folder on the disk of this checkout.
 
     Raises:
-        NotADiskError: That is in memory.
+        NotADiskError: The checkout is in memory.
     """
     folder = ROOT / ".bench"
     folder.mkdir(exist_ok=True)
@@ -150,17 +151,17 @@ def disk() -> Path:
 
 
 def stored(folder: Path) -> list[Path]:
-    """The files that a receiver has made: what begins with a dot is its own."""
+    """Return the files that a receiver has stored; names with a dot at the beginning are its own files."""
     return [path for path in folder.rglob("[!.]*") if path.is_file()]
 
 
 def in_turn(contestants: Sequence[T], runs: Callable[[T], int], one: Callable[[T, int], None]) -> None:
-    """Run all contestants in rounds, each once a round, in an order that rotates; round 0 is to warm up.
+    """Run all contestants in rounds, each once a round, in an order that rotates; round 0 is the warm-up.
 
     Args:
-        contestants: Those to be compared.
-        runs: In how many rounds a contestant takes part.
-        one: Runs one of them, in this round.
+        contestants: The pairs or figures to compare.
+        runs: A function that returns the number of rounds of a contestant.
+        one: A function that runs a contestant in a round.
     """
     for turn in range(max(map(runs, contestants), default=-1) + 1):
         first = turn % len(contestants)

@@ -1,4 +1,4 @@
-"""Programs under measurement: started, awaited, and what of the machine they used. Linux only: it reads /proc."""
+"""Programs under measurement: their start, their end, and their use of the machine. Linux only: it reads /proc."""
 
 from __future__ import annotations
 
@@ -21,16 +21,17 @@ import dimse
 
 START_SECONDS = 20.0
 POLL_SECONDS = 0.01
-ATTEMPTS = 5  # another program may take the free port first
-SAMPLE_SECONDS = 0.005  # a sample of two processes takes some 20 us: half a percent of one core
+ATTEMPTS = 5  # the port may be taken
+# A sample of two processes takes some 20 us, which is half a percent of one core.
+SAMPLE_SECONDS = 0.005
 
 
 class NotListeningError(Exception):
-    """A receiver ended, or time ran out, before it took connections."""
+    """A receiver ended, or time ran out, before it accepted connections."""
 
 
 def free_port() -> int:
-    """A port that was free a moment ago."""
+    """Return a port that was free a moment ago."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -38,15 +39,16 @@ def free_port() -> int:
 
 
 def cpu_seconds(pid: int) -> float:
-    """Processor time that a living process has taken so far, all its threads, also those that ended."""
-    return time.clock_gettime(~pid << 3 | 2)  # the clock that clock_getcpuclockid(3) gives for it, in nanoseconds
+    """Return the processor time of a living process so far, in seconds, including threads that have ended."""
+    # The clock that clock_getcpuclockid(3) gives for the process, in nanoseconds.
+    return time.clock_gettime(~pid << 3 | 2)
 
 
 class PrivateMemory(threading.Thread):
-    """Samples the private memory (RssAnon) of processes while entered.
+    """A sampler of the private memory (RssAnon) of processes, active while it is entered.
 
     Attributes:
-        peaks: The most that was seen of each process, bytes.
+        peaks: The largest value of each process, in bytes.
     """
 
     def __init__(self, *pids: int) -> None:
@@ -56,7 +58,7 @@ class PrivateMemory(threading.Thread):
         self._over = threading.Event()
 
     def run(self) -> None:
-        """Until left."""
+        """Sample until the block is left."""
         while not self._over.wait(SAMPLE_SECONDS):
             self.peaks = tuple(map(max, self.peaks, map(private_memory, self._files)))
 
@@ -74,7 +76,7 @@ class PrivateMemory(threading.Thread):
 
 
 def private_memory(status: int) -> int:
-    """Bytes of RssAnon in an open /proc/PID/status; 0 once the process has ended."""
+    """Return the bytes of RssAnon in an open /proc/PID/status; 0 after the process has ended."""
     try:
         found = re.search(rb"RssAnon:\s+(\d+)", os.pread(status, 4096, 0))
     except ProcessLookupError:
@@ -84,7 +86,7 @@ def private_memory(status: int) -> int:
 
 @dataclass(frozen=True)
 class Listener:
-    """A program that takes associations on 127.0.0.1.
+    """A program that accepts associations on 127.0.0.1.
 
     Attributes:
         port: Its port.
@@ -96,7 +98,7 @@ class Listener:
 
 
 def answers_echo(port: int, tls: ssl.SSLContext | None = None) -> bool:
-    """Whether a C-ECHO is answered there."""
+    """Return True if a C-ECHO to this port is answered."""
     try:
         with dimse.associate("127.0.0.1", port, contexts=[dimse.Verification], tls=tls) as association:
             return association.echo().is_success
@@ -111,16 +113,16 @@ def listening(
     folder: Path,
     tls: ssl.SSLContext | None = None,
 ) -> Iterator[Listener]:
-    """Run a receiver until left; it has answered one C-ECHO before it is handed out.
+    """Run a receiver within the block. It has answered one C-ECHO before it is yielded.
 
     Args:
-        command: Its command, for a port.
-        environment: Its environment.
-        folder: Where its output goes, in a file.
-        tls: How it is spoken to, if it speaks TLS.
+        command: A function that returns its command, for a port.
+        environment: The environment of the receiver.
+        folder: The folder for a file with its output.
+        tls: The context to connect with, if the receiver uses TLS.
 
     Raises:
-        NotListeningError: It does not listen.
+        NotListeningError: The receiver does not listen.
     """
     for attempt in range(1, ATTEMPTS + 1):
         port = free_port()
@@ -144,7 +146,7 @@ def listening(
 
 
 def until_answered(port: int, process: subprocess.Popen[bytes], tls: ssl.SSLContext | None) -> bool:
-    """Ask for C-ECHO until it is answered; False if the process ends or takes too long instead."""
+    """Send C-ECHO until it is answered; return False if the process ends or takes too long instead."""
     deadline = time.monotonic() + START_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
         if answers_echo(port, tls):
@@ -158,9 +160,9 @@ class Ended:
     """A program that has run to its end.
 
     Attributes:
-        seconds: From just before it was started to its exit.
-        cpu_seconds: Its processor time, user and system.
-        status: Its exit status; negative is the signal that killed it.
+        seconds: The seconds from just before its start to its exit.
+        cpu_seconds: The processor time, user and system.
+        status: The exit status; a negative one is the signal that killed it.
     """
 
     seconds: float
@@ -169,12 +171,12 @@ class Ended:
 
 
 class Running:
-    """A program that runs from here on, its output in a file.
+    """A program that runs from now on, with its output in a file.
 
     Args:
         command: The program and its arguments.
-        environment: Its environment.
-        log: The file for what it prints.
+        environment: The environment of the program.
+        log: The file for its output.
     """
 
     def __init__(self, command: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
@@ -188,7 +190,7 @@ class Running:
         self.pid = os.posix_spawn(command[0], list(command), environment, file_actions=actions)
 
     def wait(self, longest: float) -> Ended:
-        """Its end; it is killed after `longest` seconds."""
+        """Wait for the end of the program, and kill it after `longest` seconds."""
         timer = threading.Timer(longest, os.kill, (self.pid, signal.SIGKILL))
         timer.start()
         try:
@@ -200,10 +202,10 @@ class Running:
 
 
 def connected(port: int) -> socket.socket:
-    """A connection to a program that is about to listen there.
+    """Return a connection to a program that is about to listen.
 
     Raises:
-        NotListeningError: It does not, in time.
+        NotListeningError: It does not listen in time.
     """
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:

@@ -1,4 +1,4 @@
-"""Who sends and who receives: the programs, their settings, and which of them are measured as pairs."""
+"""The senders and receivers, their settings, and the pairs of them that are measured."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LOOPBACK = "127.0.0.1"
 
 
 class MissingError(Exception):
-    """A program that is measured, or that it takes to measure, is not installed."""
+    """A program that is measured, or needed for measuring, is not installed."""
 
 
 def openssl() -> str:
@@ -31,12 +31,12 @@ def openssl() -> str:
 
 
 def ours(tool: str) -> str:
-    """The path of a tool of ours: the script that pip installed beside this Python."""
+    """Return the path of a tool of ours: the script that pip installed beside this Python."""
     return str(Path(sys.executable).with_name(tool))
 
 
 def dcmtk(program: str) -> str:
-    """The path of a program of DCMTK, looked for beside its dcmdump: the echoscu found first may be ours.
+    """Return the path of a program of DCMTK, found beside its dcmdump, because the first echoscu of the path may be ours.
 
     Raises:
         MissingError: It is not installed.
@@ -48,10 +48,10 @@ def dcmtk(program: str) -> str:
 
 
 def pynetdicom(application: str) -> list[str]:
-    """The command of an application of pynetdicom, run by the Python that has it: DIMSE_PEERS, or what scripts/peers made.
+    """Return the command of an application of pynetdicom, run by the Python of DIMSE_PEERS or of scripts/peers.
 
     Raises:
-        MissingError: There is none.
+        MissingError: There is no such Python.
     """
     path = os.environ.get("DIMSE_PEERS") or str(ROOT / ".venv-peers" / "bin" / "python")
     if found := shutil.which(path):
@@ -60,7 +60,7 @@ def pynetdicom(application: str) -> list[str]:
 
 
 def dcmtk_profiles() -> str:
-    """DCMTK's own file of association profiles, without which dcmrecv accepts nothing.
+    """Return the path of DCMTK's own association profiles, without which dcmrecv accepts nothing.
 
     Raises:
         MissingError: It is not installed.
@@ -72,7 +72,7 @@ def dcmtk_profiles() -> str:
 
 
 def dcmtk_version() -> list[str]:
-    """The command that says the version of DCMTK.
+    """Return the command that prints the version of DCMTK.
 
     Raises:
         MissingError: It is not installed.
@@ -81,7 +81,7 @@ def dcmtk_version() -> list[str]:
 
 
 def pynetdicom_version() -> list[str]:
-    """The command that says the version of pynetdicom.
+    """Return the command that prints the version of pynetdicom.
 
     Raises:
         MissingError: It is not installed.
@@ -91,16 +91,16 @@ def pynetdicom_version() -> list[str]:
 
 @dataclass(frozen=True)
 class Setting:
-    """How programs run.
+    """A setting of the programs of a pair.
 
     Attributes:
-        name: What it is called in results.
-        nodelay: TCP_NODELAY=1 in the environment: DCMTK leaves Nagle's algorithm on without it.
-        dcmtk: Options of both programs, where they are DCMTK's.
-        receiver: Options of the receiver.
-        sender: Options of the sender, where it is ours.
-        ours: Options of both programs, where they are ours.
-        tls: Whether TLS is spoken, with the certificate of `security`.
+        name: The name in results.
+        nodelay: True for TCP_NODELAY=1 in the environment, without which DCMTK leaves Nagle's algorithm on.
+        dcmtk: The options of both programs, if they are DCMTK's.
+        receiver: The options of the receiver.
+        sender: The options of the sender, if it is ours.
+        ours: The options of both programs, if they are ours.
+        tls: True to use TLS, with the certificate of `security`.
     """
 
     name: str
@@ -113,7 +113,7 @@ class Setting:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The environment for it. Python's programs may keep their compiled modules, as they do for every user."""
+        """The environment of the programs. Python's programs may keep their compiled modules, as they do for every user."""
         mine = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "TCP_NODELAY"))}
         return mine | ({"TCP_NODELAY": "1"} if self.nodelay else {})
 
@@ -131,7 +131,7 @@ NOT_DURABLE = Setting("--durability none", nodelay=True, dcmtk=LONG, receiver=("
 ONE_AT_A_TIME = Setting("--async-ops 1", nodelay=True, sender=("--async-ops", "1"))
 FOUR_AT_A_TIME = Setting("--async-ops 4", nodelay=True, sender=("--async-ops", "4"))
 
-# Both sides show one certificate and trust it, so that both sides verify as much.
+# Both sides show one certificate and trust it, so that both verify equally much.
 TLS = Setting(
     "TLS",
     nodelay=True,
@@ -151,7 +151,7 @@ SENDERS: Mapping[str, Command] = {
     "storescu": lambda setting, port, files: [dcmtk("storescu"), *setting.dcmtk, "-R", LOOPBACK, port, "+sd", files],
     "pynetdicom": lambda setting, port, files: [*pynetdicom("storescu"), "-cx", LOOPBACK, port, files],
 }
-"""The commands that send: with a setting, to a port, all files of a folder."""
+"""The commands of senders: they get a setting and a port, and send all files of a folder."""
 
 RECEIVERS: Mapping[str, Command] = {
     "ours": lambda setting, port, folder: [ours("storescp"), *setting.ours, *setting.receiver, port, "-od", folder],
@@ -165,11 +165,11 @@ RECEIVERS: Mapping[str, Command] = {
     ],
     "pynetdicom": lambda setting, port, folder: [*pynetdicom("storescp"), port, "-od", folder],
 }
-"""The commands that receive: with a setting, on a port, into a folder."""
+"""The commands of receivers: they get a setting and a port, and receive into a folder."""
 
 
 def sender(name: str, setting: Setting, port: int, files: Path) -> list[str]:
-    """The command that sends all files of a folder.
+    """Return the command that sends all files of a folder.
 
     Raises:
         MissingError: It is not installed.
@@ -178,7 +178,7 @@ def sender(name: str, setting: Setting, port: int, files: Path) -> list[str]:
 
 
 def receiver(name: str, setting: Setting, port: int, folder: Path) -> list[str]:
-    """The command that receives into a folder.
+    """Return the command that receives into a folder.
 
     Raises:
         MissingError: It is not installed.
@@ -188,14 +188,14 @@ def receiver(name: str, setting: Setting, port: int, folder: Path) -> list[str]:
 
 @dataclass(frozen=True)
 class Group:
-    """Pairs that are measured equally often.
+    """A group of pairs that are measured equally often.
 
     Attributes:
-        name: For the option `--only`.
-        title: What stands above its results beside the work; groups of one title are in one table.
-        runs: How many count at most; None is as many as asked for.
-        shares: Which share of a work is sent, where it is not the whole: results are scaled up to it.
-        on_disk: Whether what is received goes to a disk; else it stays in memory.
+        name: The name for the option `--only`.
+        title: The addition to the work's title above its results. Groups of one title are in one table.
+        runs: The most runs that count; None for the number that the user asks for.
+        shares: The share of each work that is sent, if it is not the whole. Results are scaled up.
+        on_disk: True to receive on a disk; otherwise in memory.
     """
 
     name: str
@@ -212,7 +212,7 @@ AS_THEY_COME = Group("as-they-come", ", DCMTK as it comes", runs=3)
 DISK = Group("disk", ", received on a disk", on_disk=True)
 SECURED = Group("tls", ", over TLS")
 
-# Where both sides wait for each other's delayed acknowledgements: 50 to 90 ms for every object.
+# Both sides wait for each other's delayed acknowledgements, 50 to 90 ms for every object.
 WAITING = replace(PYNETDICOM, shares={"small": 0.25})
 STALLED = replace(AS_THEY_COME, shares={"ct": 0.1, "small": 0.025, "mixed": 0.25})
 
@@ -222,10 +222,10 @@ class Pair:
     """A sender and a receiver.
 
     Attributes:
-        sender, receiver: Their names: see `SENDERS` and `RECEIVERS`.
-        group: How often it is measured, and where.
-        setting: How they run.
-        works: The names of what is sent.
+        sender, receiver: The names in `SENDERS` and `RECEIVERS`.
+        group: The group, which decides how often it is measured, and where.
+        setting: The setting of both programs.
+        works: The names of the works.
     """
 
     sender: str
@@ -236,7 +236,7 @@ class Pair:
 
     @property
     def name(self) -> str:
-        """What it is called in results."""
+        """The name in results."""
         words = [f"{self.sender} → {self.receiver}", self.setting.name, "on a disk" * self.group.on_disk]
         return ", ".join(filter(None, words))
 
@@ -248,15 +248,17 @@ class Pair:
         return DCMTK_ON_DISK if self.group.on_disk else DCMTK_BEST
 
 
-UNCOMPRESSED = ("ct", "small", "large")  # DCMTK's storescu proposes no compressed transfer syntaxes by itself
+# DCMTK's storescu proposes no compressed transfer syntaxes by default.
+UNCOMPRESSED = ("ct", "small", "large")
 
 OURS = Pair("ours", "ours", HEADLINE)
 OUR_SENDER = Pair("ours", "dcmrecv", HEADLINE)
 OUR_RECEIVER = Pair("dcmsend", "ours", HEADLINE)
 DCMTK_BEST = Pair("dcmsend", "dcmrecv", HEADLINE)
-LOOPBACK_LIMIT = Pair("sendfile", "write", HEADLINE)  # no programs, but what the machine can do: see loopback.py
+# No programs, but the limit of the machine: see loopback.py.
+LOOPBACK_LIMIT = Pair("sendfile", "write", HEADLINE)
 DCMTK_ON_DISK = Pair("dcmsend", "dcmrecv", DISK)
-# dcmsend speaks no TLS.
+# dcmsend does not support TLS.
 OURS_SECURED = Pair("ours", "ours", SECURED, TLS, ("ct", "small"))
 OUR_SENDER_SECURED = Pair("ours", "storescp", SECURED, TLS, ("ct", "small"))
 OUR_RECEIVER_SECURED = Pair("storescu", "ours", SECURED, TLS, ("ct", "small"))

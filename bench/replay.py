@@ -1,11 +1,11 @@
-"""A load that costs little: C-STOREs whose bytes are made beforehand, played over many associations by one loop.
+"""A cheap load: C-STOREs whose bytes are prepared beforehand, sent over many associations by one loop.
 
     python bench/replay.py PORT FILE ASSOCIATIONS OBJECTS
 
-All associations are made first. Then each sends its share of the objects, one after the other, each when the one before is
-answered. An object is the file's data set with a SOP instance UID of its own. Nothing is read from a disk meanwhile, and
-nothing decoded but the status of the responses. Prints, as JSON, the seconds from the first byte to the last response, and its
-own processor seconds meanwhile.
+All associations are established first. Then each sends its share of the objects, each object after the response to the last one. An
+object is the file's data set with a SOP Instance UID of its own. Meanwhile nothing is read from a disk, and nothing is decoded
+except the status of responses. The program prints, as JSON, the seconds from the first byte to the last response, and its own
+processor seconds.
 """
 
 from __future__ import annotations
@@ -28,23 +28,23 @@ from dimse.upper_layer import negotiation, pdu
 
 CONTEXT_ID = 1
 COMMAND, LAST = 0x01, 0x02  # message control header (PS3.8 E.2)
-STATUS = struct.pack("<HHI", 0x0000, 0x0900, 2)  # of the element that a status is behind
+STATUS = struct.pack("<HHI", 0x0000, 0x0900, 2)  # the header of Status
 RECEIVED = 1 << 16
-SHORT = 1 << 16  # bytes that are sent in one call with what is before them
+SHORT = 1 << 16  # bytes sent with the head
 SILENCE = 30.0  # seconds without anything from the receiver
 
 
 class RefusedError(Exception):
-    """The receiver does not do what it is measured at."""
+    """The receiver does not do what is measured."""
 
 
 def new_uid(number: int) -> str:
-    """A SOP instance UID, each as long as the other."""
+    """Return a SOP Instance UID; all of them have the same length."""
     return f"2.25.2{number:038d}"
 
 
 def p_data(control: int, value: bytes, maximum_length: int) -> Iterator[bytes]:
-    """A command set or data set as P-DATA-TF PDUs (PS3.8 9.3.5), one PDV in each."""
+    """Yield the parts of a command set or data set as P-DATA-TF PDUs (PS3.8 9.3.5), one PDV in each."""
     size = maximum_length - 6
     for start in range(0, len(value), size):
         piece = value[start : start + size]
@@ -55,12 +55,12 @@ def p_data(control: int, value: bytes, maximum_length: int) -> Iterator[bytes]:
 
 @dataclass(frozen=True)
 class Store:
-    """A C-STORE as it goes over the wire, but for the SOP instance UID of each object.
+    """A C-STORE as it is transmitted, except for the SOP Instance UID of each object.
 
     Attributes:
-        head: Its bytes up to the UID in the data set, that of the file in it twice; all of them, if they are few.
-        tail: A file in memory that has all bytes behind it, the same for every object: so the system copies none of them.
-        tail_size: How many.
+        head: Its bytes up to the UID in the data set, with the file's own UID in it twice; all bytes, if they are few.
+        tail: A file in memory with all bytes behind it, the same for every object, so that the system copies none of them.
+        tail_size: The size of the tail.
         uid: The UID of the file.
     """
 
@@ -71,7 +71,7 @@ class Store:
 
     @classmethod
     def of(cls, instance: InstanceFile, maximum_length: int) -> Store:
-        """A file's, in PDUs of this length."""
+        """Make the C-STORE of a file, in PDUs of this length."""
         request = command.CStoreRQ(
             message_id=1,
             affected_sop_class_uid=instance.sop_class_uid,
@@ -91,19 +91,19 @@ class Store:
         return cls(message[:end], tail, len(message) - end, uid)
 
     def patched(self, number: int) -> bytes:
-        """The head for the object of this number."""
+        """Return the head for the object of this number."""
         return self.head.replace(self.uid, new_uid(number).encode())
 
 
 @dataclass
 class Player:
-    """One association.
+    """A player of the objects of one association.
 
     Attributes:
-        connection: Its socket.
-        store: What it sends.
-        heads: Those of the objects that are still to be sent.
-        answered: Responses so far.
+        connection: The socket.
+        store: The C-STORE to send.
+        heads: The heads of the objects that remain.
+        answered: The number of responses so far.
     """
 
     connection: socket.socket
@@ -115,14 +115,14 @@ class Player:
     _received: bytes = b""
 
     def next(self) -> bool:
-        """Begin with the next object; False if there is none."""
+        """Begin with the next object, and return False if there is no other."""
         if (head := next(self.heads, None)) is None:
             return False
         self._unsent, self._tail_sent = head, 0
         return True
 
     def send(self) -> bool:
-        """Send what the connection takes; whether all is sent."""
+        """Send what the connection takes, and return True if everything has been sent."""
         try:
             while self._unsent:
                 more = socket.MSG_MORE if self.store.tail_size else 0
@@ -134,10 +134,10 @@ class Player:
         return True
 
     def receive(self) -> bool:
-        """Take in what is here; whether it completes a response.
+        """Receive bytes that have arrived, and return True if they complete a response.
 
         Raises:
-            RefusedError: The response is no success, or the connection is lost.
+            RefusedError: The response is not success, or the connection is lost.
         """
         received = self.connection.recv(RECEIVED)
         self._received += received
@@ -154,10 +154,10 @@ class Player:
 
 
 def associate(port: int, instance: InstanceFile) -> tuple[socket.socket, int]:
-    """An association for a file's SOP class and transfer syntax, and the maximum length of the acceptor.
+    """Request an association for a file's SOP class and transfer syntax, and return it with the acceptor's maximum length.
 
     Raises:
-        RefusedError: There is none.
+        RefusedError: The association or the context was not accepted.
     """
     contexts = (ProposedContext(instance.sop_class_uid, (instance.transfer_syntax_uid,)),)
     requestor = Requestor(calling_ae_title="REPLAY", called_ae_title="ANY-SCP", contexts=contexts)
@@ -176,7 +176,7 @@ def associate(port: int, instance: InstanceFile) -> tuple[socket.socket, int]:
 
 
 def read_pdu(connection: socket.socket) -> tuple[int, bytes]:
-    """A whole PDU: its type, and what is behind its header.
+    """Return the type of a PDU, and the bytes behind its header.
 
     Raises:
         RefusedError: The connection is lost.
@@ -186,7 +186,7 @@ def read_pdu(connection: socket.socket) -> tuple[int, bytes]:
 
 
 def read(connection: socket.socket, count: int) -> bytes:
-    """So many bytes. Raises as `read_pdu`."""
+    """Return a number of bytes. Raises `RefusedError` if the connection is lost."""
     received = b""
     while len(received) < count:
         if not (piece := connection.recv(count - len(received))):
@@ -196,10 +196,10 @@ def read(connection: socket.socket, count: int) -> bytes:
 
 
 def play(players: Sequence[Player]) -> float:
-    """Let them all send all that they have; the seconds until the last response.
+    """Let all players send all their objects, and return the seconds until the last response.
 
     Raises:
-        RefusedError: One is not answered, or not with success.
+        RefusedError: An object is not answered, or not with success.
     """
     waiting = select.epoll()
     by_descriptor = {player.connection.fileno(): player for player in players}
@@ -226,7 +226,7 @@ def play(players: Sequence[Player]) -> float:
 
 
 def main(port: int, path: str, associations: int, objects: int) -> None:
-    """Play, and print what came of it."""
+    """Play, and print the result."""
     instance = InstanceFile.check(path)
     made = [associate(port, instance) for _ in range(associations)]
     store = Store.of(instance, made[0][1])

@@ -1,6 +1,6 @@
-"""Results as tables and a picture: on the terminal, and in docs/speed.md, where `python -m bench.report [JSON]` writes them.
+"""Results as tables and a picture, on the terminal, and in docs/speed.md (`python -m bench.report [JSON]`).
 
-The page's tables stand between markers, and are made of `bench/results.json`, which is replaced by the JSON that is named.
+The tables of the page are between markers, and are made from `bench/results.json`. A JSON file that is named replaces it.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ PICTURE = programs.ROOT / "docs" / "speed.svg"
 
 @dataclass(frozen=True)
 class Table:
-    """A table, for the terminal and for a page alike.
+    """A table for the terminal and for a page.
 
     Attributes:
-        title: What stands above it.
-        heads: Those of the columns.
-        rows: As many cells each.
-        words: How many columns, the first ones, are of words; the others are of figures.
-        bad: The numbers of the rows that are to be seen at once.
+        title: The title above it.
+        heads: The heads of the columns.
+        rows: The rows, with as many cells each.
+        words: The number of columns at the left that hold words; the others hold figures.
+        bad: The numbers of the rows to highlight.
     """
 
     title: str
@@ -50,7 +50,7 @@ class Table:
 
 
 def tables(results: Results) -> Iterator[Table]:
-    """All that is not empty, the targets first."""
+    """Yield all tables that are not empty, the targets first."""
     made = [
         reached(results),
         *(table for name in WORKS for table in of_work(results, name)),
@@ -60,7 +60,7 @@ def tables(results: Results) -> Iterator[Table]:
 
 
 def reached(results: Results) -> Table:
-    """Targets, and what was reached."""
+    """Return the table of targets and results."""
     rows: list[tuple[str, ...]] = []
     missed: set[int] = set()
     for target in targets():
@@ -86,7 +86,7 @@ HEADS = (
 
 
 def of_work(results: Results, work: str) -> Iterator[Table]:
-    """The pairs of a work, those of one title in one table."""
+    """Yield the tables of a work, one for each title of its pairs."""
     for title in dict.fromkeys(pair.group.title for pair in programs.PAIRS):
         pairs = [pair for pair in programs.PAIRS if pair.group.title == title]
         rows = [of_pair(results, work, pair, runs) for pair in pairs if (runs := results.counted(work, pair.name))]
@@ -94,7 +94,7 @@ def of_work(results: Results, work: str) -> Iterator[Table]:
 
 
 def of_pair(results: Results, work: str, pair: programs.Pair, runs: Sequence[Run]) -> tuple[str, ...]:
-    """The row of a pair."""
+    """Return the row of a pair."""
     seconds = [run.whole_seconds for run in runs]
     share = f" of {WORKS[work].objects:,}" if runs[0].share < 1 else ""
     others = (pair.reference, programs.PYNETDICOM_BOTH)
@@ -113,11 +113,12 @@ def of_pair(results: Results, work: str, pair: programs.Pair, runs: Sequence[Run
 
 
 def of_section(results: Results, section: str) -> Table:
-    """The figures of a section, with what the load took where there is one."""
+    """Return the table of a section of figures, with the processor time of the load if there is one."""
     counted = [each for each in results.figures if each.section == section and each.round]
     loaded = any(each.load is not None for each in counted)
     rows: list[tuple[str, ...]] = []
-    for name in dict.fromkeys(each.name for each in results.figures):  # as the first round has them
+    # The order is that of the first round.
+    for name in dict.fromkeys(each.name for each in results.figures):
         if not (mine := [each for each in counted if each.name == name]):
             continue
         values = [each.value for each in mine]
@@ -129,7 +130,7 @@ def of_section(results: Results, section: str) -> Table:
 
 
 def three(value: float | None) -> str:
-    """A figure with three digits, or as many behind the point."""
+    """Return a figure with three digits, or with three behind the point."""
     if value is None:
         return ""
     return f"{value:,.{0 if value >= 100 else 1 if value >= 10 else 2 if value >= 1 else 3}f}"
@@ -139,7 +140,7 @@ def three(value: float | None) -> str:
 
 
 def print_tables(results: Results) -> None:
-    """Print all, and loudly what went wrong."""
+    """Print all tables, and highlight what went wrong."""
     console = Console(width=None if sys.stdout.isatty() else 160)
     for table in tables(results):
         printed = Printed(title=table.title, title_justify="left")
@@ -148,7 +149,7 @@ def print_tables(results: Results) -> None:
         for number, row in enumerate(table.rows):
             printed.add_row(*row, style="bold red" if number in table.bad else None)
         console.print(printed)
-    for line in results.amiss():
+    for line in results.not_counted():
         console.print(f"NOT COUNTED: {line}", style="bold red")
 
 
@@ -156,7 +157,7 @@ def print_tables(results: Results) -> None:
 
 
 def page(text: str, results: Results) -> str:
-    """The page with all between its markers made anew."""
+    """Return the page with new contents between its markers."""
     made = {"machine": machine(results), "tables": "\n".join(markdown(results))}
     for name, content in made.items():
         before, after = re.split(f"(?<=<!-- {name} -->).*?(?=<!-- end -->)", text, maxsplit=1, flags=re.DOTALL)
@@ -165,28 +166,28 @@ def page(text: str, results: Results) -> str:
 
 
 def machine(results: Results) -> str:
-    """What it ran on, in a paragraph."""
+    """Return a paragraph that describes the machine."""
     return ", ".join(f"{name} {value}" for name, value in results.machine.items()) + ".\n"
 
 
 def markdown(results: Results) -> Iterator[str]:
-    """The lines of all tables."""
+    """Yield the lines of all tables."""
     for table in tables(results):
         rule = ["---" if number < table.words else "---:" for number in range(len(table.heads))]
         yield from (f"### {table.title}", "", row_of(table.heads), row_of(rule))
         for number, row in enumerate(table.rows):
             yield row_of([f"**{cell}**" if cell and number in table.bad else cell for cell in row])
         yield ""
-    yield from (f"- **Not counted:** {line}" for line in results.amiss())
+    yield from (f"- **Not counted:** {line}" for line in results.not_counted())
 
 
 def row_of(cells: Iterable[str]) -> str:
-    """A row of Markdown."""
+    """Return a row of Markdown."""
     return f"| {' | '.join(cells)} |"
 
 
 def draw(results: Results, path: Path) -> None:
-    """The headline pairs of each work as bars: how many times as fast as DCMTK's best."""
+    """Draw the headline pairs of each work as bars, by their speed as a multiple of DCMTK's best."""
     import matplotlib as mpl
 
     mpl.use("svg")
@@ -220,7 +221,7 @@ def draw(results: Results, path: Path) -> None:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Keep the results that are named, and write page and picture of those that are kept."""
+    """Keep the results that are named, and write page and picture from the kept ones."""
     if arguments:
         shutil.copyfile(arguments[0], KEPT)
     results = Results.read(KEPT)

@@ -1,4 +1,4 @@
-"""What was seen: every single run and figure, kept as JSON, and the medians and ratios that are made of them."""
+"""Results: every single run and figure, kept as JSON, and the medians and ratios made from them."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from typing import Any, Self
 
 @dataclass(frozen=True)
 class Seen:
-    """What was seen of one pair while it ran.
+    """The observations of one run of a pair.
 
     Attributes:
-        arrived: Objects that the receiver has kept.
-        seconds: From the sender's start to its exit.
-        sender_cpu, receiver_cpu: Processor seconds meanwhile.
-        sender_memory, receiver_memory: Most private memory that was seen, bytes.
+        arrived: The number of objects that the receiver has kept.
+        seconds: The seconds from the sender's start to its exit.
+        sender_cpu, receiver_cpu: The processor seconds in that time.
+        sender_memory, receiver_memory: The largest private memory that was observed, in bytes.
         status: The sender's exit status.
     """
 
@@ -36,11 +36,11 @@ class Run:
     """A run of one pair.
 
     Attributes:
-        work, pair: Their names.
-        round: Which one, from 1 on; 0 warms up and does not count.
+        work, pair: The names of the work and of the pair.
+        round: The number of the round, from 1; 0 is the warm-up and does not count.
         share: The share of the work that was sent.
-        size: Bytes of the files that were sent.
-        sent: Objects.
+        size: The bytes of the files that were sent.
+        sent: The number of objects that were sent.
         arrived, seconds, sender_cpu, receiver_cpu, sender_memory, receiver_memory, status: See `Seen`.
     """
 
@@ -60,26 +60,26 @@ class Run:
 
     @property
     def complete(self) -> bool:
-        """Whether all arrived and the sender is content: only then its time counts."""
+        """True if all objects arrived and the sender succeeded; otherwise the run does not count."""
         return self.arrived == self.sent and self.status == 0
 
     @property
     def whole_seconds(self) -> float:
-        """The seconds that the whole work takes, if all of it takes in proportion to the share that was sent."""
+        """The seconds that the whole work would take, in proportion to the share that was sent."""
         return self.seconds / self.share
 
 
 @dataclass(frozen=True)
 class Figure:
-    """Something measured once that is no transfer of a work.
+    """A figure that is not the transfer of a work, measured once.
 
     Attributes:
-        section: What it is about: see `extra.SECTIONS`.
-        name: What was measured.
-        round: As in `Run`.
-        value: What came out.
-        unit: Of the value.
-        load: Processor seconds that the load generator took in each second; None if it is what is measured.
+        section: The section, a key of `extra.SECTIONS`.
+        name: The name of the measurement.
+        round: See `Run`.
+        value: The measured value.
+        unit: The unit of the value.
+        load: The processor seconds of the load generator in each second; None if the load itself is measured.
     """
 
     section: str
@@ -92,13 +92,13 @@ class Figure:
 
 @dataclass
 class Results:
-    """All of a run of `make bench`.
+    """The results of one `make bench`.
 
     Attributes:
-        machine: What it ran on, in words by name.
-        runs: Of pairs.
-        figures: Of the rest.
-        failures: A line for each that could not be measured.
+        machine: The description of the machine, in words by name.
+        runs: The runs of pairs.
+        figures: The other figures.
+        failures: A line for each measurement that failed.
     """
 
     machine: dict[str, str]
@@ -107,11 +107,11 @@ class Results:
     failures: list[str] = field(default_factory=list)
 
     def counted(self, work: str, pair: str) -> list[Run]:
-        """The runs that count: complete, and after the warm-up."""
+        """Return the runs that count: complete, and after the warm-up."""
         return [run for run in self.runs if (run.work, run.pair) == (work, pair) and run.round and run.complete]
 
-    def amiss(self) -> list[str]:
-        """A line for each run in which not everything arrived, and for each that could not be measured."""
+    def not_counted(self) -> list[str]:
+        """Return a line for each run in which not everything arrived, and for each measurement that failed."""
         said = (
             f"{run.work}, {run.pair}, round {run.round}: {run.arrived:,} of {run.sent:,} objects arrived"
             + (f", exit status {run.status}" if run.status else "")
@@ -121,39 +121,40 @@ class Results:
         return [*said, *self.failures]
 
     def ratios(self, work: str, pair: str, reference: str) -> list[float]:
-        """How many times as fast a pair was as another, in each round in which both ran."""
+        """Return the speed of a pair as a multiple of another's, for each round in which both ran."""
         others = {run.round: run.whole_seconds for run in self.counted(work, reference)}
         return [others[run.round] / run.whole_seconds for run in self.counted(work, pair) if run.round in others]
 
     def values(self, section: str, name: str) -> dict[int, float]:
-        """The values of a figure by round, without the warm-up."""
+        """Return the values of a figure by round, without the warm-up."""
         asked = [each for each in self.figures if (each.section, each.name) == (section, name)]
         return {each.round: each.value for each in asked if each.round}
 
     def figure_ratios(self, section: str, name: str, reference: str) -> list[float]:
-        """The values of a figure divided by those of another, round by round."""
+        """Return the values of a figure divided by those of another, round by round."""
         others = self.values(section, reference)
         return [value / others[turn] for turn, value in self.values(section, name).items() if turn in others]
 
     def write(self, path: Path) -> None:
-        """Keep them."""
+        """Write the results to a JSON file."""
         kept = asdict(self)
         for record in (*kept["runs"], *kept["figures"]):
             record |= {name: round(value, 6) for name, value in record.items() if isinstance(value, float)}
         parts = [f'"machine": {json.dumps(kept.pop("machine"))}']
-        for key, records in kept.items():  # one a line, so that two results compare line by line
+        # One record a line, so that two results can be compared line by line.
+        for key, records in kept.items():
             parts.append(f'"{key}": [\n' + ",\n".join(map(json.dumps, records)) + "\n]")
         path.parent.mkdir(exist_ok=True)
         path.write_text("{" + ",\n".join(parts) + "}\n", encoding="utf-8")
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Those that were kept."""
+        """Read results from a JSON file."""
         kept: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         runs, figures = ([Run(**each) for each in kept["runs"]], [Figure(**each) for each in kept["figures"]])
         return cls(kept["machine"], runs, figures, kept["failures"])
 
 
 def middle(values: Sequence[float]) -> float | None:
-    """The median; None of nothing."""
+    """Return the median; None without values."""
     return median(values) if values else None

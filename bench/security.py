@@ -1,4 +1,4 @@
-"""The certificate that programs show each other where TLS is measured: made once, and known to nobody else."""
+"""The certificate that programs show each other when TLS is measured. It is made once and used nowhere else."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from bench.works import SHARED
 
 KEY, CERTIFICATE = SHARED / "tls.key", SHARED / "tls.pem"
 
-# An elliptic curve: a handshake is then the least part of a run.
+# With an elliptic curve, a handshake is the smallest part of a run.
 _REQUEST = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 365 -subj /CN=bench"
 
 
@@ -28,7 +28,7 @@ def make(openssl: str) -> None:
 
 
 def context() -> ssl.SSLContext:
-    """Return how this process speaks TLS with a program that is measured."""
+    """Return the TLS context with which this process connects to a program under measurement."""
     made = ssl.create_default_context(cafile=str(CERTIFICATE))
     made.load_cert_chain(CERTIFICATE, KEY)
     return made

@@ -1,4 +1,4 @@
-"""What is to be reached, in one place: the terminal's table and docs/speed.md show it beside what was."""
+"""The targets, in one place. The tables on the terminal and in docs/speed.md show them beside the results."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FASTER: dict[str, tuple[float, float, float, float]] = {
     "small": (1.1, 1.1, 1.5, 200.0),
     "large": (1.0, 1.0, 1.2, 18.0),
 }
-"""By work, how many times as fast, in the order of `COMPARED`."""
+"""The speed to reach by work, as multiples in the order of `COMPARED`."""
 
 COMPARED = (
     ("our storescu : dcmsend, to dcmrecv", programs.OUR_SENDER, programs.DCMTK_BEST),
@@ -33,22 +33,22 @@ COMPARED_SECURED = (
     ("over TLS, both ours : both DCMTK", programs.OURS_SECURED),
 )
 
-LOOPBACK_SHARE = 0.7  # of the loopback limit, with the large object
-MEMORY = 48  # MiB of private memory on either side
-STARTS = 5.0  # times as long as Python itself: 100 ms where `python -c pass` takes 20
+LOOPBACK_SHARE = 0.7  # for the large object
+MEMORY = 48  # MiB private, each side
+STARTS = 5.0  # as a multiple of Python's start
 
 
 @dataclass(frozen=True)
 class Target:
-    """Something to be reached.
+    """A target of a measurement.
 
     Attributes:
-        about: What it is about: the title of a work, or a section.
-        name: What is measured.
-        wanted: The figure to be reached.
-        most: Whether it is the most that is allowed; else the least.
-        unit: Of the figure, as it stands behind it.
-        find: What was reached; None if it was not measured.
+        about: The title of a work, or a section.
+        name: The name of the measurement.
+        wanted: The figure to reach.
+        most: True if the figure is an upper limit, otherwise a lower one.
+        unit: The unit of the figure, as printed behind it.
+        find: A function that returns the result, or None if it was not measured.
     """
 
     about: str
@@ -59,12 +59,12 @@ class Target:
     find: Callable[[Results], float | None]
 
     def missed(self, reached: float) -> bool:
-        """Whether this is not enough."""
+        """Return True if a result misses the target."""
         return reached > self.wanted if self.most else reached < self.wanted
 
 
 def targets() -> Iterator[Target]:
-    """All of them."""
+    """Yield all targets."""
     for name, wanted in FASTER.items():
         for (title, pair, reference), factor in zip(COMPARED, wanted, strict=True):
             yield Target(WORKS[name].title, title, factor, False, "×", partial(faster, name, pair, reference))
@@ -89,12 +89,12 @@ def targets() -> Iterator[Target]:
 
 
 def faster(work: str, pair: programs.Pair, reference: programs.Pair, results: Results) -> float | None:
-    """How many times as fast a pair was as another: the median of the rounds."""
+    """Return the speed of a pair as a multiple of another's: the median of the rounds."""
     return middle(results.ratios(work, pair.name, reference.name))
 
 
 def memory(work: str, results: Results) -> float | None:
-    """The most private memory of a program of ours in any run that counts, MiB."""
+    """Return the largest private memory of a program of ours in any run that counts, in MiB."""
     seen = [
         used
         for pair in programs.PAIRS
@@ -107,5 +107,5 @@ def memory(work: str, results: Results) -> float | None:
 
 
 def figures(section: str, name: str, reference: str, results: Results) -> float | None:
-    """A figure as a multiple of another: the median of the rounds."""
+    """Return a figure as a multiple of another: the median of the rounds."""
     return middle(results.figure_ratios(section, name, reference))

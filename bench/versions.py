@@ -1,7 +1,7 @@
 """Two checkouts of dimse measured in turn: `python -m bench.versions --before PATH` compares PATH with this one.
 
-Each sends to its own storescp, files and folder in memory, without a sync. A round runs both versions of each row, so that the
-drift of the machine falls on both; a ratio is the median of the ratios of the rounds.
+Each version sends to its own storescp, with files and folder in memory, without a sync. A round runs both versions of each row, so
+that a drift of the machine affects both. A ratio is the median of the ratios of the rounds.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ class Row:
 
     Attributes:
         version: "before" or "after".
-        work: What is sent.
-        window: The sender's options, by their name.
+        work: The work to send.
+        window: The name of the sender's options, a key of `WINDOWS`.
     """
 
     version: str

@@ -1,4 +1,4 @@
-"""What is sent: works, each a folder of DICOM files, made once in memory (tmpfs) and always the same bytes."""
+"""The works that are sent: each is a folder of DICOM files, made once in memory (tmpfs), and always of the same bytes."""
 
 from __future__ import annotations
 
@@ -20,27 +20,28 @@ from dimse.instances import InstanceFile
 
 MEMORY = Path("/dev/shm")
 SHARED = MEMORY / f"dimse-bench-{os.getuid()}"
-"""Works, and what the receivers write while they are measured. `make clean` removes it."""
+"""The folder of works, and of received files during a measurement. `make clean` removes it."""
 
-MADE = "complete"  # beside the files of a work once all are there
+MADE = "complete"  # suffix of a mark
 CHUNK = 1 << 20
-PLACEHOLDER = "2.25." + "1" * 39  # as long as every UID of ours, so that a UID is patched in and no length changes
+# It has the length of every UID of ours, so a UID can replace it without changing any length.
+PLACEHOLDER = "2.25." + "1" * 39
 
 
 def instance_uid(series: int, number: int) -> str:
-    """A UID that no other series and number has, as long as `PLACEHOLDER` (PS3.5 B.2)."""
+    """Return a UID that is unique for series and number, of the length of `PLACEHOLDER` (PS3.5 B.2)."""
     return f"2.25.1{series:08d}{number:030d}"
 
 
 @dataclass(frozen=True)
 class Image:
-    """Images that differ in SOP instance UID and pixels only.
+    """A kind of images that differ in SOP Instance UID and pixels only.
 
     Attributes:
-        sop_class_uid: Their SOP class.
+        sop_class_uid: The SOP class.
         modality: (0008,0060).
-        rows, columns, frames: Their shape; a pixel is of 16 bits.
-        series: Tells their UIDs from those of other images.
+        rows, columns, frames: The shape; a pixel has 16 bits.
+        series: A number that distinguishes their UIDs from those of other images.
     """
 
     sop_class_uid: str
@@ -52,11 +53,11 @@ class Image:
 
     @property
     def pixel_bytes(self) -> int:
-        """Bytes of pixel data of one."""
+        """The number of bytes of pixel data of one image."""
         return self.rows * self.columns * self.frames * 2
 
     def head(self) -> bytes:
-        """The file up to the first pixel, its SOP instance UID a placeholder."""
+        """Return the file up to the first pixel, with a placeholder for its SOP Instance UID."""
         file = FileDataset(io.BytesIO(), Dataset(), preamble=bytes(128), file_meta=FileMetaDataset())
         file.file_meta.MediaStorageSOPClassUID = file.SOPClassUID = UID(self.sop_class_uid)
         file.file_meta.MediaStorageSOPInstanceUID = file.SOPInstanceUID = UID(PLACEHOLDER)
@@ -77,7 +78,7 @@ class Image:
         return written.getvalue()[:-6] + self.pixel_bytes.to_bytes(4, "little")
 
     def contents(self, count: int) -> Iterator[Iterator[bytes]]:
-        """So many files, each in pieces."""
+        """Yield a number of files, each in pieces."""
         head = self.head()
         for number in range(1, count + 1):
             yield self._content(head, number)
@@ -95,11 +96,11 @@ LARGE = Image(uids.MultiFrameGrayscaleWordSecondaryCaptureImageStorage, "OT", 51
 
 
 NOT_EVERYWHERE = (uids.ColorPaletteStorage, "SC_rgb_jpeg.dcm")
-"""Of pydicom's files, what DCMTK does not send and receive: one SOP class, and a file that is not encoded as it says."""
+"""Files of pydicom that DCMTK does not send and receive: one SOP class, and a file with a wrong transfer syntax."""
 
 
 def mixed_contents(count: int) -> Iterator[Iterator[bytes]]:
-    """The first `count` of pydicom's own files that every program can send and receive, no two of one UID."""
+    """Yield the first `count` of pydicom's own files that every program can send and receive, each with a UID of its own."""
     known = set(NOT_EVERYWHERE)
     for path in sorted((Path(pydicom.__file__).parent / "data").rglob("*")):
         if path.is_file() and path.name not in NOT_EVERYWHERE and count:
@@ -115,13 +116,13 @@ def mixed_contents(count: int) -> Iterator[Iterator[bytes]]:
 
 @dataclass(frozen=True)
 class Work:
-    """Something to be sent.
+    """A work: a set of files to send.
 
     Attributes:
-        name: Its short name, for options and folders.
-        title: What it is, in words.
-        objects: How many SOP instances the whole of it has at most.
-        contents: The contents of so many files.
+        name: The short name, for options and folders.
+        title: The title in words.
+        objects: The largest number of SOP instances.
+        contents: A function that yields the contents of a number of files.
     """
 
     name: str
@@ -130,7 +131,7 @@ class Work:
     contents: Callable[[int], Iterator[Iterator[bytes]]]
 
     def folder(self, share: float = 1.0, where: Path = SHARED) -> Path:
-        """The folder with the files of it, or of the first `share` of it, at least one; made in `where` if it is not there."""
+        """Return the folder with its files, or with the first `share` of them but at least one; create it in `where` if needed."""
         count = max(1, round(self.objects * share))
         folder = where / f"{self.name}-{count}"
         mark = folder.with_suffix(f".{MADE}")

@@ -12,13 +12,14 @@ import atheris
 
 from fuzz import SEEDS, TARGETS
 
-CPU_SECONDS = 1.0  # for one input; not of the clock, which runs on while a busy machine does something else
-FOUND = Path(".fuzz")  # what a run finds and keeps, in the current folder
+# For one input. This is processor time, because the clock also runs while a busy machine does something else.
+CPU_SECONDS = 1.0
+FOUND = Path(".fuzz")  # in the current folder
 FLAGS = ("-timeout=20", "-rss_limit_mb=256", "-max_len=8192", "-print_final_stats=1")
 
 
 def main() -> None:
-    """Fuzz the target that the first argument names, from its seeds and what was found before if no corpus is given."""
+    """Fuzz the target that the first argument names. Without a corpus, use its seeds and the findings of earlier runs."""
     target, *arguments = sys.argv[1:] or [""]
     if target not in TARGETS:
         sys.exit(f"usage: python -m fuzz {{{','.join(TARGETS)}}} [CORPUS or INPUT ...] [-libFuzzer_flag=value ...]")
@@ -36,7 +37,8 @@ def main() -> None:
             raise TimeoutError(f"{len(data)} bytes took {seconds:.1f} s")
 
     atheris.enabled_hooks.add("str")
-    again = f"{shlex.quote(sys.executable)} -m fuzz {target}"  # what libFuzzer runs where a flag asks for a process of its own
+    # libFuzzer runs this command if a flag asks for a process of its own.
+    again = f"{shlex.quote(sys.executable)} -m fuzz {target}"
     atheris.Setup([again, *FLAGS, f"-artifact_prefix={corpus}-", *arguments], within_its_time)
     atheris.Fuzz()
 

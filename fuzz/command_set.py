@@ -1,4 +1,4 @@
-"""A command set: an input is its bytes."""
+"""A fuzz target for command sets: an input is the bytes of one."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dimse.errors import InvalidCommand, RemoteProtocolError
 from dimse.message.command import Message, Request, Response, decode, encode, refusal, respond
 from dimse.message.elements import MAX_COMMAND_SET, MAX_ELEMENTS, read
 
-DATA_SET_TYPE = b"\x00\x00\x00\x08"  # the tag of Command Data Set Type
-LONGEST_COMMENT = 64  # that we write; a longer one is read
+DATA_SET_TYPE = b"\x00\x00\x00\x08"  # tag (0000,0800)
+LONGEST_COMMENT = 64  # characters that we write
 
 
 def _written_again(message: Message) -> Message:
@@ -16,7 +16,7 @@ def _written_again(message: Message) -> Message:
 
 
 def _test_refusal(invalid: InvalidCommand) -> None:
-    """What cannot be carried out is answered with its status and why, if it can be answered."""
+    """Test that a request that cannot be carried out is answered with its status and the reason, if possible."""
     assert invalid.status in (0x0211, 0x0212)
     assert "has_data_set" in invalid.elements
     assert str(invalid)
@@ -30,7 +30,7 @@ def _test_refusal(invalid: InvalidCommand) -> None:
 
 
 def _test_message(message: Message) -> None:
-    """It can be written and is read as the same, and a request can be answered."""
+    """Test that a message is written and read as the same, and that a request can be answered."""
     again = _written_again(message)
     for field in message.fields:
         said, read_again = getattr(message, field), getattr(again, field)
@@ -49,7 +49,7 @@ def _test_message(message: Message) -> None:
 
 
 def _elements(data: bytes) -> dict[bytes, bytes] | None:
-    """Its elements' values, if it is a series of distinct command elements and no longer than is allowed."""
+    """Return the values of the elements, if the bytes are a series of distinct command elements within the limits."""
     found: dict[bytes, bytes] = {}
     position = 0
     while position < len(data) <= MAX_COMMAND_SET:
@@ -62,15 +62,15 @@ def _elements(data: bytes) -> dict[bytes, bytes] | None:
 
 
 def one(data: bytes) -> None:
-    """A command set of a peer.
+    """Test a command set of a peer.
 
     Raises:
-        Exception: Any: something that is not promised has happened.
+        Exception: A promise was broken; any exception means that.
     """
     elements = _elements(data)
     try:
         message = decode(memoryview(data))
-    except InvalidCommand as invalid:  # one kind of the next
+    except InvalidCommand as invalid:  # a `RemoteProtocolError` too
         assert elements is not None
         _test_refusal(invalid)
     except RemoteProtocolError as error:
@@ -79,5 +79,6 @@ def one(data: bytes) -> None:
     else:
         assert elements is not None
         assert decode(data) == message
-        if len(data) < MAX_COMMAND_SET - 64:  # a group length that was not there is written, which makes it longer
+        # A missing group length is added when the message is written, which makes it longer.
+        if len(data) < MAX_COMMAND_SET - 64:
             _test_message(message)

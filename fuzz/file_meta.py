@@ -1,7 +1,8 @@
-"""A DICOM file: the head of it, and a walk over its data set.
+"""A fuzz target for DICOM files: the head of a file, and a walk over its data set.
 
-An input is two bytes of choice, `how` and `cut`, and the file. How: which of `TRANSFER_SYNTAXES` the data set is taken to
-have, with bit 6 set (40H) it is repeated, with bit 7 set (80H) it is deflated first. Cut: where the head is cut.
+An input is two bytes of choice, `how` and `cut`, and the file. `how` selects the transfer syntax of the data set from
+`TRANSFER_SYNTAXES`. With bit 6 set (40H) the data set is repeated, with bit 7 set (80H) it is deflated first. `cut` is the position
+at which the head is cut.
 """
 
 from __future__ import annotations
@@ -24,12 +25,12 @@ TRANSFER_SYNTAXES = (
     uids.transfer_syntax("1.2.3"),  # None: private
 )
 _DEFLATED = uids.transfer_syntax(uids.DeflatedExplicitVRLittleEndian)
-LONGEST = 256 * 1024  # of a data set that is repeated
+LONGEST = 256 * 1024  # bytes of a repeated data set
 TIMES = 64
 
 
 class Reads:
-    """A file that can be read anywhere, and how much it was."""
+    """A file that counts how much of it is read."""
 
     def __init__(self, content: bytes) -> None:
         self.content = content
@@ -44,13 +45,13 @@ class Reads:
         return piece
 
     def test(self, size: int) -> None:
-        """The work was in proportion to the size, whatever the bytes; and each sequence may be left by a look behind the end."""
+        """Test that the reads were in proportion to the size, with one look behind the end for each sequence."""
         assert self.calls <= 16 + 4 * walk.MAXIMUM_NESTING + size // 64
         assert self.octets <= walk.WINDOW + 2 * size
 
 
 def _head(content: bytes, cut: int) -> part10.FileMeta | None:
-    """What the head says; as much of it as has been read before says the same, or that more is needed."""
+    """Return the File Meta Information, and test that a part of the head gives the same, or asks for more."""
     meta: part10.FileMeta | None = None
     wrong = ""
     try:
@@ -74,7 +75,7 @@ def _head(content: bytes, cut: int) -> part10.FileMeta | None:
 def _test_written_again(meta: part10.FileMeta) -> None:
     try:
         written = part10.encode(meta)
-    except ValueError:  # an element that every file must have is missing
+    except ValueError:  # a required element is missing
         return
     again = part10.parse(written + bytes(8))
     assert again is not None
@@ -99,7 +100,7 @@ def _walk(content: bytes, start: int, syntax: uids.TransferSyntax | None) -> Non
 
 
 def _peek(data_set: bytes, syntax: uids.TransferSyntax | None) -> None:
-    """It does not raise, whatever the bytes."""
+    """Test that a peek does not raise, whatever the bytes."""
     for tags in ({0x00080016, 0x00080018}, {0x0020000D, 0x0020000E, 0x00100020}):
         reads = Reads(data_set)
         found = walk.peek(reads, len(data_set), syntax, tags)
@@ -108,7 +109,7 @@ def _peek(data_set: bytes, syntax: uids.TransferSyntax | None) -> None:
 
 
 def _survey(data_set: bytes, syntax: uids.TransferSyntax) -> None:
-    """Survey a data set as a receiver does; a whole one, as a sender sees it, is never cut short, and has the same UIDs."""
+    """Survey a data set as a receiver does. If a sender finds it complete, it must not be cut short, and has the same UIDs."""
     reads, tags = Reads(data_set), {0x00080016, 0x00080018}
     found = survey(reads, len(data_set), syntax, tags, data_set[:100])
     assert found.values.keys() <= tags
@@ -129,10 +130,10 @@ def _survey(data_set: bytes, syntax: uids.TransferSyntax) -> None:
 
 
 def one(data: bytes) -> None:
-    """A file: see the head of this module.
+    """Test a file as the head of this module describes.
 
     Raises:
-        Exception: Any: something that is not promised has happened.
+        Exception: A promise was broken; any exception means that.
     """
     if len(data) < 3:
         return

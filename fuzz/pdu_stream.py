@@ -1,8 +1,8 @@
-"""Bytes from a peer, in every state that waits for some: whole and in pieces, up to messages and to what is negotiated.
+"""A fuzz target for bytes from a peer, in every state that waits for some, whole and in pieces, up to messages and negotiation.
 
-An input is two bytes of choice, `situation` and `size`, and the bytes that arrive. Situation: which of `SITUATIONS`; with
-bit 7 set (80H) there is no maximum length, with bit 6 set (40H) the bytes arrive `TIMES` times, one after the other. Size:
-of the pieces, in bytes.
+An input is two bytes of choice, `situation` and `size`, and the bytes that arrive. `situation` selects one of `SITUATIONS`. With
+bit 7 set (80H) there is no maximum length, with bit 6 set (40H) the bytes arrive `TIMES` times in a row. `size` is the length of
+the pieces in bytes.
 """
 
 from __future__ import annotations
@@ -25,9 +25,10 @@ from dimse.upper_layer.provider import Indication, ProviderAbort, UpperLayer
 MAXIMUM_LENGTH = 4096
 MOST_PDVS = 1024  # in a PDU
 TIMES = 64
-LONGEST = 128 * 1024  # of bytes that are repeated
-LONGEST_ASSOCIATE = 256 * 1024  # after its header, as of the others
-LONGEST_OTHER = 4  # of the PDUs that are held until they are whole
+LONGEST = 128 * 1024  # repeated bytes
+# The longest PDUs that are held until they are complete, in bytes after the header.
+LONGEST_ASSOCIATE = 256 * 1024
+LONGEST_OTHER = 4
 
 _BOTH_ROLES = (Role(uids.CTImageStorage, scu=True, scp=True),)
 REQUESTOR = Requestor(
@@ -63,7 +64,7 @@ _REQUESTOR: tuple[Step, ...] = (*_REQUESTED, _arrives(ACCEPT))
 _ACCEPTOR: tuple[Step, ...] = (*_INDICATED, partial(UpperLayer.associate_response, response=ACCEPT))
 _RELEASES, _IS_RELEASED = UpperLayer.release_request, _arrives(pdu.ReleaseRQ())
 
-# What has happened before the bytes arrive: the state in which they do, whether we are the requestor, and how we came there.
+# The states in which bytes arrive, True if we are the requestor, and the steps that lead there.
 SITUATIONS: tuple[tuple[str, bool, tuple[Step, ...]], ...] = (
     ("Sta2", False, _OPENED),
     ("Sta5", True, _REQUESTED),
@@ -83,7 +84,7 @@ SITUATIONS: tuple[tuple[str, bool, tuple[Step, ...]], ...] = (
 
 @cache
 def _pickled(situation: int) -> bytes:
-    """An upper layer in a situation: much faster to copy than to bring there."""
+    """Return a pickled upper layer in a situation, which is much faster to copy than to bring there."""
     state, requestor, steps = SITUATIONS[(situation & 0x3F) % len(SITUATIONS)]
     layer = UpperLayer(requestor=requestor, maximum_length=0 if situation & 0x80 else MAXIMUM_LENGTH)
     for step in steps:
@@ -97,13 +98,13 @@ def _pickled(situation: int) -> bytes:
 
 
 class Listener:
-    """An upper layer in one of the situations, and what it and the messages in it say, however the bytes are cut.
+    """A listener to an upper layer in one of the situations, and to the messages in it, however the bytes are split.
 
     Attributes:
-        heard: What was indicated, PDV values put together; after a message that cannot be followed, nothing more.
-        faulty: Whether there was such a message.
-        established: Whether P-DATA may arrive.
-        most: The largest P-DATA-TF PDU that may.
+        heard: The indications, with assembled PDV values. It ends after a message that cannot be followed.
+        faulty: True after such a message.
+        established: True if P-DATA may arrive.
+        most: The largest P-DATA-TF PDU that may arrive.
     """
 
     def __init__(self, situation: int) -> None:
@@ -113,10 +114,10 @@ class Listener:
         self.heard: list[object] = []
         self.faulty = False
         self._assembler = Assembler()
-        self._pdv: bytearray | None = None  # the value of one that has not ended
+        self._pdv: bytearray | None = None  # the value of an unfinished PDV
 
     def receive(self, piece: bytes) -> None:
-        """Take a piece, and test all that must hold after it."""
+        """Take a piece of the bytes, and test all conditions that must hold after it."""
         layer, deaf = self.layer, self.faulty
         indications = layer.receive(memoryview(piece))
         assert len(indications) <= len(piece)
@@ -146,7 +147,8 @@ class Listener:
             return
         try:
             again = pdu.encode(indication)
-        except LocalProtocolError:  # a blank AE title, an empty version name: it is read, and not written
+        except LocalProtocolError:
+            # A blank AE title or an empty version name can be read, and not written.
             return
         assert _decoded(again) == indication
 
@@ -161,7 +163,8 @@ class Listener:
             assembled = self._assembler.feed(*fragment)
         except RemoteProtocolError as error:
             self.faulty = True
-            self.heard[-1] = str(error)  # in place of the PDV, of which more or less has come before we knew
+            # It replaces the PDV, of which more or less has arrived before the fault was known.
+            self.heard[-1] = str(error)
             if self.layer.state not in ("Sta1", "Sta13"):
                 self.layer.abort(error.abort_source, error.abort_reason)
             return
@@ -174,7 +177,7 @@ class Listener:
             assert assembled in (None, DATA_SET_PART)
 
     def end(self) -> None:
-        """The connection ends: an association that still stood is lost, and all is over."""
+        """End the connection, and test that an association that was established is lost, and the machine idle."""
         stood = self.layer.state not in ("Sta1", "Sta2", "Sta13")
         indications = self.layer.transport_closed()
         assert len(indications) == stood
@@ -182,9 +185,10 @@ class Listener:
         assert not self.layer.owes
 
     def state(self) -> tuple[object, ...]:
-        """All that may not depend on how the bytes were cut."""
+        """Return everything that must not depend on how the bytes were split."""
         layer = self.layer
-        if self.faulty:  # how much of what follows was taken before we knew does depend on it
+        # How many of the later bytes were taken before the fault was known does depend on it.
+        if self.faulty:
             return (self.heard,)
         known = (layer.state, layer.artim, layer.closing, layer.pdus, layer.pdu_length, layer.held, layer.within_pdu)
         return self.heard, known, layer.fault, self._assembler.between_messages, self._assembler.expecting_data_set
@@ -196,12 +200,12 @@ def _decoded(data: bytes) -> pdu.PDU:
 
 
 def _owed(layer: UpperLayer) -> list[pdu.PDU]:
-    """What is owed to the peer: whole PDUs."""
+    """Return the PDUs that are owed to the peer; they must be whole."""
     return [_decoded(piece) for piece in pdus(layer.data_to_send())]
 
 
 def pdus(data: bytes) -> Iterator[bytes]:
-    """Bytes cut where their lengths say that a PDU ends; the last piece may be none."""
+    """Yield the bytes, split where their lengths end a PDU; the last piece may be incomplete."""
     start = 0
     while start < len(data):
         end = start + 6 + int.from_bytes(data[start + 2 : start + 6])
@@ -210,7 +214,7 @@ def pdus(data: bytes) -> Iterator[bytes]:
 
 
 def _pdvs(data: bytes, most: int) -> tuple[list[object], bool]:
-    """What the P-DATA-TF PDUs at the front of `data` hold, read as PS3.8 9.3.5 says; and whether one of them is invalid."""
+    """Return the PDVs of the P-DATA-TF PDUs at the front of `data`, read as PS3.8 9.3.5 says, and True if one is invalid."""
     found: list[object] = []
     for piece in pdus(data):
         length = int.from_bytes(piece[2:6])
@@ -226,7 +230,8 @@ def _pdvs(data: bytes, most: int) -> tuple[list[object], bool]:
             after, count = position + 4 + item, count + 1
             if item < 2 or after > end or count > MOST_PDVS:
                 return found, True
-            if after > position + 6 == len(piece):  # of its value nothing has come
+            # None of its value has arrived.
+            if after > position + 6 == len(piece):
                 break
             found.append((piece[position + 4], piece[position + 5], piece[position + 6 : after]))
             position = after
@@ -234,11 +239,12 @@ def _pdvs(data: bytes, most: int) -> tuple[list[object], bool]:
 
 
 def _test_pdvs(listener: Listener, data: bytes, most: int) -> None:
-    """An established association has heard just these."""
+    """Test that an established association has heard exactly these PDVs."""
     expected, invalid = _pdvs(data, most)
     heard = [said for said in listener.heard if isinstance(said, tuple) and isinstance(said[2], bytearray)]
     if listener.faulty:
-        assert heard == expected[: len(heard)] != expected  # the next was at fault
+        # The next one was at fault.
+        assert heard == expected[: len(heard)] != expected
     else:
         assert heard == expected
         assert not invalid or any(isinstance(said, ProviderAbort) for said in listener.heard)
@@ -252,7 +258,7 @@ def _in_pieces(situation: int, data: bytes, size: int) -> Listener:
 
 
 def _answered(situation: int, data: bytes) -> None:
-    """A local user answers each indication before the next PDU comes: so the peer gets further."""
+    """Let a local user answer each indication before the next PDU arrives, so that the peer gets further."""
     listener = Listener(situation)
     layer, dump = listener.layer, Dump()
     for piece in pdus(data):
@@ -281,10 +287,10 @@ def _answered(situation: int, data: bytes) -> None:
 
 
 def one(data: bytes) -> None:
-    """Bytes of a peer: see the head of this module.
+    """Test bytes of a peer as the head of this module describes.
 
     Raises:
-        Exception: Any: something that is not promised has happened.
+        Exception: A promise was broken; any exception means that.
     """
     if len(data) < 3:
         return

@@ -1,6 +1,6 @@
-"""Shows dimse at work: a storage SCP on a free port, verified with echoscu, and DICOM files sent to it with storescu.
+"""A demonstration of dimse: a storage SCP on a free port, verified with echoscu, and DICOM files sent to it with storescu.
 
-Run by `make demo`. Every command is printed before it runs, as one types it in a shell in this folder. The files are
+`make demo` runs it. Every command is printed before it runs, as one would type it in a shell in this folder. The files are
 some of those that pydicom ships.
 """
 
@@ -33,7 +33,7 @@ FILES = (
 
 
 def main() -> int:
-    """Run the demonstration; 0 if everything that was sent has arrived."""
+    """Run the demonstration, and return 0 if all files have arrived."""
     os.chdir(ROOT)
     shutil.rmtree(RECEIVED, ignore_errors=True)
     RECEIVED.mkdir()
@@ -67,7 +67,7 @@ def main() -> int:
 
 
 def shown(*command: str | os.PathLike[str], files: Sequence[str] = ()) -> list[str]:
-    """Print a command as one types it, with paths as seen from this folder and each file on its line, and return it."""
+    """Print a command as one would type it, with relative paths and one line for each file, and return it."""
     words, paths = (
         [os.path.relpath(word) if os.path.isabs(word) else os.fspath(word) for word in part]
         for part in (command, files)
@@ -77,7 +77,7 @@ def shown(*command: str | os.PathLike[str], files: Sequence[str] = ()) -> list[s
 
 
 def listening_port(output: IO[str]) -> str:
-    """The port that storescp chose, from the line that says so: `I: Listening on 127.0.0.1:41234`."""
+    """Return the port that storescp has chosen, from its line `I: Listening on 127.0.0.1:41234`."""
     for line in output:
         print(line, end="", flush=True)
         if "istening" in line:

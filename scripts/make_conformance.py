@@ -1,4 +1,4 @@
-"""Write the tables of `docs/conformance.md` anew from what the package knows: `python scripts/make_conformance.py`."""
+"""Generate the tables of `docs/conformance.md` from the package: `python scripts/make_conformance.py`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PAGE = Path(__file__).parent.parent / "docs" / "conformance.md"
 
 
 def page(text: str) -> str:
-    """The page with its tables made anew."""
+    """Return the page with new tables."""
     tables = {
         "storage": sorted(uids.STORAGE_SOP_CLASSES),
         "syntaxes": uids.STORABLE_TRANSFER_SYNTAXES,
@@ -24,7 +24,7 @@ def page(text: str) -> str:
 
 
 def table(listed: Iterable[str]) -> str:
-    """A row for each UID, with its name."""
+    """Return a table with a row for each UID and its name."""
     rows = (f"| {uids.name(uid)} | {uid} |\n" for uid in listed)
     return f"\n| name | UID |\n|---|---|\n{''.join(rows)}\n"
 

@@ -3,27 +3,84 @@
 from __future__ import annotations
 
 import logging
+import os
+from collections import defaultdict
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 
 import pytest
 from hypothesis import settings
 
+from dimse.association import pump
+from dimse.serving import places
 from tests import files
 
-# The time limit of a test is pytest-timeout's; a slow machine is not a failure of one example.
-settings.register_profile("dimse", deadline=None, print_blob=True)
+# The time limit of a test is pytest-timeout's; a slow machine is not a failure of one example. Where DIMSE_SEQUENCES asks for
+# long sequences, as CI does, each property is tried with as many examples as Hypothesis takes by itself.
+settings.register_profile(
+    "dimse", deadline=None, print_blob=True, max_examples=100 if "DIMSE_SEQUENCES" in os.environ else 30
+)
 settings.load_profile("dimse")
+
+# Without the files that Python compiles, each of several hundred commands would compile the package anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+
+# This runs before pytest chooses tests by their marks.
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark as thorough the parameter sets of a test that its mark `sample` does not name."""
+    sampled: defaultdict[str, list[bool]] = defaultdict(list)
+    for item in items:
+        mark = item.get_closest_marker("sample")
+        if mark is None:
+            continue
+        assert isinstance(item, pytest.Function)
+        is_kept = any(fnmatchcase(item.callspec.id, pattern) for pattern in mark.args)
+        sampled[item.nodeid.partition("[")[0]].append(is_kept)
+        if not is_kept:
+            item.add_marker(pytest.mark.thorough)
+    if not any("::" in argument for argument in config.args):
+        stale = [name for name, kept in sampled.items() if not any(kept)]
+        if stale:
+            raise pytest.UsageError(f"the mark `sample` names no parameter set of {', '.join(stale)}")
+
+
+BRIEF = 0.05  # seconds
+
+
+@pytest.fixture
+def brief_linger(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shorten the wait for a peer to close after an A-ABORT, for peers that never do."""
+    monkeypatch.setattr(pump, "LINGER", BRIEF)
+    monkeypatch.setattr("dimse.serving.waiting_room.LINGER", BRIEF)
+
+
+@pytest.fixture
+def brief_delays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shorten the delay of the answer to an identity that was not verified."""
+    delays = tuple(BRIEF * number / 5 for number in range(1, len(places.DELAYS) + 1))
+    monkeypatch.setattr(places, "DELAYS", delays)
+    monkeypatch.setattr("dimse.serving.waiting_room.DELAYS", delays)
+
+
+@pytest.fixture
+def brief_leaving(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shorten the wait of a server that ends for what does not return."""
+    for module in ("aio", "serving.server", "serving.loop"):
+        monkeypatch.setattr(f"dimse.{module}.THREADS_LEAVING", 4 * BRIEF)
+    monkeypatch.setattr("dimse.serving.handler_calls.HANDLERS_LEAVING", 4 * BRIEF)
 
 
 @pytest.fixture(scope="session")
 def pydicom_files() -> files.PydicomFiles:
-    """Every Part 10 file that pydicom ships: what can be sent, and what is refused, repeated or a DICOMDIR."""
+    """Return every Part 10 file that pydicom ships, sorted into those that can be sent and the others."""
     return files.pydicom_files()
 
 
 @pytest.fixture(autouse=True)
 def logging_as_it_was() -> Iterator[None]:
-    """A tool that runs within the test's process sets the log up for its process."""
+    """Restore the log set-up after a test, because a tool in the test's process sets up the log of the process."""
     loggers = logging.getLogger("dimse"), logging.getLogger("dimse.notices")
     before = [(logger.level, list(logger.handlers), list(logger.filters)) for logger in loggers]
     yield

@@ -1,4 +1,4 @@
-"""The drivers and the two faces, so that a test written once runs on each.
+"""The drivers and the two faces, so that a test is written once and runs on each.
 
 @on_each_driver
 async def test_a_peer_is_verified(driver: Driver) -> None:
@@ -28,17 +28,17 @@ import pytest
 
 import dimse
 from dimse import aio, services, uids
-from dimse.association.association import Open
+from dimse.association.establishing import Open
 from dimse.media import part10
 from dimse.services import AsyncAssociation
+from dimse.serving.loop import Loop
 from dimse.serving.server import Reception
+from dimse.serving.transport import ServedTransport
 from dimse.settings import ProposedContext
-from dimse.transport import asyncio as on_a_loop
 from dimse.transport import base
-from dimse.transport import blocking as in_a_thread
+from dimse.transport import looped as on_a_loop
+from dimse.transport import threaded as in_a_thread
 from dimse.transport.base import Transport
-from dimse.transport.crew import Crew
-from dimse.transport.suspending import CrewTransport
 from tests.faulty_peer import Connection
 
 LOOPBACK = "127.0.0.1"
@@ -47,13 +47,13 @@ CT_IN_EXPLICIT_VR = ProposedContext(uids.CTImageStorage, (uids.ExplicitVRLittleE
 
 @dataclass(frozen=True, slots=True)
 class Driver:
-    """One of the ways in which everything that waits is run.
+    """A driver, which is one of the ways to run everything that waits.
 
     Attributes:
-        name: Its name in the names of tests.
-        run: Runs a coroutine to its end.
-        connect: Opens a transport connection.
-        transport: Makes a transport of a connected socket.
+        name: The name in the names of tests.
+        run: A function that runs a coroutine to its end.
+        connect: A function that opens a transport connection.
+        transport: A function that makes a transport of a connected socket.
     """
 
     name: str
@@ -67,55 +67,57 @@ class Driver:
         contexts: Iterable[str | ProposedContext] = (uids.Verification, CT_IN_EXPLICIT_VR),
         **options: Any,
     ) -> AsyncAssociation:
-        """An association with whatever listens on `port` of this machine; options as of `dimse.associate`."""
+        """Request an association with the server on `port` of this machine. Options are those of `dimse.associate`."""
         return await services.associate(self.connect, LOOPBACK, port, contexts=contexts, **options)
 
 
-BLOCKING = Driver("blocking", in_a_thread.run, in_a_thread.connect, in_a_thread.BlockingTransport)
+BLOCKING = Driver("blocking", in_a_thread.run, in_a_thread.connect, in_a_thread.ThreadTransport)
 ASYNCIO = Driver("asyncio", asyncio.run, on_a_loop.connect, on_a_loop.AsyncioTransport)
 
-_CREW: ContextVar[Crew] = ContextVar("_CREW")
+_LOOP: ContextVar[Loop] = ContextVar("_LOOP")
 
 
-def _run_by_a_crew(coroutine: Coroutine[Any, Any, Any]) -> Any:
+def _run_by_a_loop(coroutine: Coroutine[Any, Any, Any]) -> Any:
     future: Future[Any] = Future()
 
     async def serve() -> None:
         try:
             future.set_result(await coroutine)
-        except BaseException as error:  # raised again where the test sees it
+        except BaseException as error:  # raised again below
             future.set_exception(error)
 
-    crew = Crew(rouse=lambda: None)
-    before = _CREW.set(crew)
+    loop = Loop()
+    before = _LOOP.set(loop)
     try:
-        crew.serve(serve())
-        crew.wait(None)
-        crew.close()
+        loop.start()
+        loop.serve(serve())
+        loop.wait(None)
+        loop.close()
         return future.result(0)
     finally:
-        _CREW.reset(before)
+        _LOOP.reset(before)
 
 
-def _crew_transport(connection: socket.socket) -> Transport:
-    return CrewTransport(connection, _CREW.get())
+def _served_transport(connection: socket.socket) -> Transport:
+    return ServedTransport(connection, _LOOP.get())
 
 
-CREW = Driver(
-    "crew",
-    _run_by_a_crew,
-    lambda host, port, timeout: base.connect(_crew_transport, in_a_thread.resolve, host, port, timeout),
-    _crew_transport,
+SERVED = Driver(
+    "served",
+    _run_by_a_loop,
+    lambda host, port, timeout: base.connect(_served_transport, in_a_thread.resolve, host, port, timeout),
+    _served_transport,
 )
 
 in_the_callers_thread = pytest.mark.parametrize("driver", [BLOCKING, ASYNCIO], ids=lambda driver: driver.name)
-with_each_driver = pytest.mark.parametrize(  # every server of the tests has a crew: a newcomer need not wait for more
-    "driver", [BLOCKING, ASYNCIO, pytest.param(CREW, marks=pytest.mark.thorough)], ids=lambda driver: driver.name
+# Every server of the tests has an event loop, so its driver is tested thoroughly only.
+with_each_driver = pytest.mark.parametrize(
+    "driver", [BLOCKING, ASYNCIO, pytest.param(SERVED, marks=pytest.mark.thorough)], ids=lambda driver: driver.name
 )
 
 
 def on_each_driver(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
-    """Run an `async def` test, whose first argument is `driver`, on every driver."""
+    """Let an `async def` test, whose first argument is `driver`, run on every driver."""
 
     @wraps(test)
     def run(*, driver: Driver, **fixtures: Any) -> None:
@@ -133,7 +135,7 @@ on_both_faces = pytest.mark.parametrize("face", ["threads", "asyncio"])
 
 @contextmanager
 def running(face: Face, handlers: dimse.Handlers | None = None, **options: Any) -> Iterator[Reception]:
-    """A server of either face on a free port of this machine, in the background; options as of `dimse.Server`."""
+    """Run a server of either face on a free port of this machine, in the background. Options are those of `dimse.Server`."""
     address = options.pop("address", (LOOPBACK, 0))
     if face == "threads":
         with dimse.Server(address, handlers, **options) as server:
@@ -153,7 +155,7 @@ def running(face: Face, handlers: dimse.Handlers | None = None, **options: Any) 
     def run() -> None:
         try:
             asyncio.run(serve())
-        except BaseException as error:  # raised again where the test sees it
+        except BaseException as error:  # raised again below
             failed.append(error)
         listens.set()
 
@@ -173,7 +175,7 @@ def running(face: Face, handlers: dimse.Handlers | None = None, **options: Any) 
 
 @contextmanager
 def serving(face: Face = "threads", handlers: dimse.Handlers | None = None, **options: Any) -> Iterator[int]:
-    """The port of a server that is `running`."""
+    """Run a server as `running` does, and yield its port."""
     with running(face, handlers, **options) as server:
         yield server.address[1]
 
@@ -186,9 +188,9 @@ class Instance:
     """A CT image in Explicit VR Little Endian, made without pydicom.
 
     Attributes:
-        path: Its Part 10 file.
-        sop_instance_uid: Its UID.
-        data_set: Its data set's bytes.
+        path: The Part 10 file.
+        sop_instance_uid: The SOP Instance UID.
+        data_set: The bytes of the data set.
     """
 
     path: Path
@@ -200,9 +202,9 @@ def make_instance(folder: Path, number: int = 1, pixels: int = 1000) -> Instance
     """Write a file with one SOP instance.
 
     Args:
-        folder: Where.
+        folder: The folder of the file.
         number: The last component of its UID, and the seed of its pixels.
-        pixels: Bytes of pixel data, an even number.
+        pixels: The number of bytes of pixel data, even.
     """
     uid = f"1.2.826.0.1.3680043.10.999.{number}"
     pattern = bytes((number + 7 * index) % 251 for index in range(251))
@@ -227,7 +229,7 @@ def _short(group: int, element: int, vr: bytes, value: bytes) -> bytes:
 
 
 class Received:
-    """Handlers that keep in memory what was stored."""
+    """A set of handlers that keep stored instances in memory."""
 
     def __init__(self) -> None:
         self.data_sets: dict[str, bytes] = {}
@@ -239,33 +241,33 @@ class Received:
         return 0x0000
 
 
-# --- what a peer does ---
+# --- the behaviour of a peer ---
 
 
 def until_it_ends(connection: Connection) -> None:
-    """Read until an A-ABORT or the end, and close at once: an aborting side waits a moment for that."""
+    """Read until an A-ABORT or the end, and close at once, since an aborting side waits a moment for that."""
     while connection.read_pdu()[0] != 7:
         pass
     connection.close()
 
 
 def silent(connection: Connection) -> None:
-    """Accept the association and one message, answer nothing, and end with the other side."""
+    """Accept the association and one message, answer nothing, and wait for the other side to end."""
     connection.accept()
     connection.read_message()
     until_it_ends(connection)
 
 
-# --- what is left behind ---
+# --- what is left at the end ---
 
 
 def open_descriptors() -> int:
-    """How many file descriptors this process holds."""
+    """Return the number of file descriptors that this process holds."""
     return len(os.listdir("/dev/fd"))
 
 
 def errors(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """The lines that were logged as errors."""
+    """Return the lines that were logged as errors."""
     return [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
 
 
@@ -274,7 +276,7 @@ def errors(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class TLSContexts:
-    """A server's context, one of a client that trusts it, and one of a client that does not."""
+    """A server's context, the context of a client that trusts it, and that of a client that does not."""
 
     server: ssl.SSLContext
     client: ssl.SSLContext
@@ -282,7 +284,7 @@ class TLSContexts:
 
 
 def tls_contexts() -> TLSContexts:
-    """Contexts with a certificate for this machine, made for the occasion."""
+    """Return contexts with a certificate for this machine, made for the test."""
     import trustme
 
     authority = trustme.CA()

@@ -74,48 +74,48 @@ class Message:
 
 
 def us(value: int) -> bytes:
-    """A command element's value of VR US."""
+    """Return a command element's value of VR US."""
     return struct.pack("<H", value)
 
 
 def ui(uid: str) -> bytes:
-    """A command element's value of VR UI."""
+    """Return a command element's value of VR UI."""
     return uid.encode("ascii") + b"\0" * (len(uid) % 2)
 
 
 def pdu(pdu_type: int, body: bytes, length: int | None = None) -> bytes:
-    """A PDU, whose length field may lie."""
+    """Return a PDU, whose length field may be wrong."""
     return struct.pack(">BBI", pdu_type, 0, len(body) if length is None else length) + body
 
 
 def item(item_type: int, body: bytes, length: int | None = None) -> bytes:
-    """An item or sub-item of an association PDU, whose length field may lie."""
+    """Return an item or sub-item of an association PDU, whose length field may be wrong."""
     return struct.pack(">BBH", item_type, 0, len(body) if length is None else length) + body
 
 
 def pdv(context_id: int, control: int, fragment: bytes, length: int | None = None) -> bytes:
-    """A presentation data value item; `control` has bit 0 for command, bit 1 for last."""
+    """Return a presentation data value item; `control` has bit 0 for command, bit 1 for last."""
     return struct.pack(">IBB", len(fragment) + 2 if length is None else length, context_id, control) + fragment
 
 
 def command_set(elements: Mapping[int, bytes]) -> bytes:
-    """A command set in Implicit VR Little Endian, group length first."""
+    """Return a command set in Implicit VR Little Endian, group length first."""
     body = b"".join(struct.pack("<HHI", 0, element, len(value)) + value for element, value in sorted(elements.items()))
     return struct.pack("<HHII", 0, 0, 4, len(body)) + body
 
 
 @dataclass
 class Connection:
-    """One connection, and the record of what came over it.
+    """A connection, and the record of what arrived over it.
 
     Attributes:
         pdu_types: The type of each complete PDU, in order.
         messages: Each complete message.
-        abort: Source and reason of the A-ABORT, once it came.
-        torn: Bytes of a PDU that never came whole.
-        end: How it ended: "FIN" or "RST" of the other side, "deadline", "nonsense" (what came cannot be read any
-            further), or "" where we ended it.
-        faults: What the other side did that no sender may do.
+        abort: Source and reason of the A-ABORT, after it arrived.
+        torn: The bytes of an incomplete PDU at the end.
+        end: The way it ended: "FIN" or "RST" of the other side, "deadline", or "nonsense" (the bytes can no longer be read). It is
+            "" if this side ended it.
+        faults: Violations by the other side.
     """
 
     socket: socket.socket
@@ -143,10 +143,10 @@ class Connection:
     # ---- what comes
 
     def read_pdu(self) -> tuple[int, bytes]:
-        """The next PDU: its type and body.
+        """Return the type and body of the next PDU.
 
         Raises:
-            PeerGoneError: There is none.
+            PeerGoneError: There is no other.
         """
         header = self._take(6)
         pdu_type, _, length = struct.unpack(">BBI", header)
@@ -159,7 +159,7 @@ class Connection:
         return pdu_type, body
 
     def read_request(self) -> bytes:
-        """The body of the A-ASSOCIATE-RQ, whose contexts are then known."""
+        """Return the body of the A-ASSOCIATE-RQ, whose contexts are known from now on."""
         pdu_type, body = self.read_pdu()
         if pdu_type != A_ASSOCIATE_RQ:
             self.faults.append(f"PDU type {pdu_type:#04x} instead of an A-ASSOCIATE-RQ")
@@ -167,7 +167,7 @@ class Connection:
         return body
 
     def read_message(self) -> Message:
-        """The next message, with its data set."""
+        """Return the next message, with its data set."""
         before = len(self.messages)
         while len(self.messages) == before:
             pdu_type, _ = self.read_pdu()
@@ -185,7 +185,7 @@ class Connection:
             return
 
     def stall(self, seconds: float) -> None:
-        """Neither read nor write for so long, or until the test has seen enough."""
+        """Wait without reading or writing, for a time or until the test has seen enough."""
         self.leaving.wait(min(seconds, self._remaining()))
 
     # ---- what goes
@@ -194,7 +194,7 @@ class Connection:
         """Send these bytes.
 
         Raises:
-            PeerGoneError: Nobody takes them.
+            PeerGoneError: The other side does not take them.
         """
         try:
             self.socket.settimeout(self._remaining())
@@ -223,10 +223,10 @@ class Connection:
         contexts: Iterable[tuple[int, int, str]] | None = None,
         padding: bytes = b"",
     ) -> bytes:
-        """An A-ASSOCIATE-AC.
+        """Return an A-ASSOCIATE-AC.
 
         Args:
-            maximum_length: What we say that we receive; None leaves it out.
+            maximum_length: The maximum length to announce; None leaves it out.
             contexts: Context ID, result and transfer syntax of each result; by default each context is accepted with
                 the first transfer syntax proposed.
             padding: Items to append.
@@ -242,7 +242,7 @@ class Connection:
         return pdu(A_ASSOCIATE_AC, body + item(0x50, user_information) + padding)
 
     def each(self, result: int, transfer_syntax: str = "") -> list[tuple[int, int, str]]:
-        """One result for each context proposed, with this transfer syntax or the first one proposed for it."""
+        """Return one result for each proposed context, with this transfer syntax or the first one proposed for it."""
         return [
             (context.context_id, result, transfer_syntax or context.transfer_syntaxes[0]) for context in self.contexts
         ]
@@ -264,7 +264,7 @@ class Connection:
         changes: Mapping[int, bytes | None] | None = None,
         context_id: int | None = None,
     ) -> bytes:
-        """The P-DATA-TF with the response to `message`.
+        """Return the P-DATA-TF with the response to `message`.
 
         Args:
             message: The request.
@@ -328,7 +328,7 @@ class Connection:
         return max(self.deadline - time.monotonic(), 0.001)
 
     def _take(self, count: int, already: int = 0) -> bytes:
-        """The next `count` bytes; `already` of the PDU they belong to were taken before."""
+        """Return the next `count` bytes; `already` bytes of their PDU were taken before."""
         while len(self._received) < count:
             self._fill(already)
         taken = bytes(self._received[:count])
@@ -412,7 +412,7 @@ class Connection:
 
 
 def items(data: bytes) -> list[tuple[int, bytes]]:
-    """Items of an association PDU: type and content of each."""
+    """Return the type and content of each item of an association PDU."""
     found = []
     while data:
         item_type, _, length = struct.unpack_from(">BBH", data)
@@ -422,7 +422,7 @@ def items(data: bytes) -> list[tuple[int, bytes]]:
 
 
 def command_elements(command: bytes) -> dict[int, bytes]:
-    """Elements of a command set by element number."""
+    """Return the elements of a command set by element number."""
     found = {}
     while command:
         _, element, length = struct.unpack_from("<HHI", command)
@@ -435,10 +435,10 @@ Behaviour = Callable[[Connection], object]
 
 
 class FaultyPeer:
-    """Listens on a free port of 127.0.0.1 while entered, and meets each connection, one after another, as it was told.
+    """A peer on a free port of 127.0.0.1 while entered, which treats each connection, one after another, as prescribed.
 
     Attributes:
-        connections: Each connection that came, complete once the peer has been left.
+        connections: Each connection, complete after the block was left.
     """
 
     def __init__(self, behaviour: Behaviour, seconds: float = 15.0) -> None:
@@ -474,7 +474,7 @@ class FaultyPeer:
         try:
             while self._listener in select.select([self._listener, self._woken], [], [])[0]:
                 self._meet(self._listener.accept()[0])
-        except BaseException as error:  # raised again where the test sees it
+        except BaseException as error:  # raised again later
             self._failure = error
 
     def _meet(self, accepted: socket.socket) -> None:

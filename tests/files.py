@@ -21,16 +21,16 @@ LONG_VRS = (b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN"
 
 @dataclass(frozen=True, slots=True)
 class Part10File:
-    """What the tests know of a file (PS3.10 section 7).
+    """A file (PS3.10 section 7), as far as the tests know it.
 
     Attributes:
-        path: Where it is; its name alone where it came over the network.
-        content: All its bytes.
-        offset: Where its data set starts in them.
-        transfer_syntax: From the File Meta; empty where that has none.
-        sop_class_uid: From the data set; empty where it has none.
-        sop_instance_uid: From the data set; empty where it has none.
-        complete: Whether no value is cut short.
+        path: The path; only the name if it arrived over the network.
+        content: All bytes of the file.
+        offset: The offset of its data set.
+        transfer_syntax: From the File Meta; empty if it has none.
+        sop_class_uid: From the data set; empty if it has none.
+        sop_instance_uid: From the data set; empty if it has none.
+        complete: True if no value is truncated.
     """
 
     path: Path
@@ -49,7 +49,7 @@ class Part10File:
 
 @dataclass(frozen=True, slots=True)
 class PydicomFiles:
-    """Every Part 10 file that pydicom ships, once, in the order of the paths.
+    """The Part 10 files that pydicom ships, each once, in the order of the paths.
 
     Attributes:
         sendable: The first complete file of each SOP instance.
@@ -65,7 +65,7 @@ class PydicomFiles:
 
 
 def data_set_offset(content: bytes) -> int:
-    """Where the data set starts: behind the last element of group 0002, whatever (0002,0000) says."""
+    """Return the offset of the data set, behind the last element of group 0002, whatever (0002,0000) says."""
     position = 132
     while content[position : position + 2] == b"\x02\x00":
         if content[position + 4 : position + 6] in LONG_VRS:
@@ -76,7 +76,7 @@ def data_set_offset(content: bytes) -> int:
 
 
 def is_complete(data_set: pydicom.Dataset) -> bool:
-    """Whether every value of the first level is as long as its length says."""
+    """Return True if every value of the first level has the length of its header."""
     raw = [element for element in data_set.values() if isinstance(element, RawDataElement)]
     return all(len(element.value or b"") >= element.length for element in raw if element.length != UNDEFINED_LENGTH)
 
@@ -89,7 +89,8 @@ def read_part10(content: bytes, path: Path) -> Part10File:
         path: Its path, or a name for it.
     """
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # pydicom's own files hold what it warns of
+        # pydicom warns about some of its own files.
+        warnings.simplefilter("ignore")
         data_set = pydicom.dcmread(io.BytesIO(content))
         return Part10File(
             path,
@@ -103,14 +104,14 @@ def read_part10(content: bytes, path: Path) -> Part10File:
 
 
 def part10_files(folder: Path) -> list[Part10File]:
-    """The Part 10 files in `folder` and below it, sorted by path."""
+    """Return the Part 10 files in `folder` and below it, sorted by path."""
     contents = ((path, path.read_bytes()) for path in sorted(folder.rglob("*")) if path.is_file())
     return [read_part10(content, path) for path, content in contents if content[128:132] == b"DICM"]
 
 
 @functools.cache
 def pydicom_files() -> PydicomFiles:
-    """Every Part 10 file that pydicom ships, sorted into what can be sent and what cannot."""
+    """Return every Part 10 file that pydicom ships, sorted into those that can be sent and the others."""
     sendable: dict[str, Part10File] = {}
     repeated, refused, directories = [], [], []
     for file in part10_files(Path(pydicom.__file__).parent / "data"):

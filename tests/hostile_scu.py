@@ -67,7 +67,7 @@ MESSAGES = {0x8001: "C-STORE-RSP", 0x8030: "C-ECHO-RSP"}
 
 
 def context(context_id: int, abstract_syntax: str, *transfer_syntaxes: str) -> bytes:
-    """A presentation context to propose (PS3.8 9.3.2.2)."""
+    """Return a presentation context to propose (PS3.8 9.3.2.2)."""
     syntaxes = b"".join(item(0x40, uid.encode("latin-1")) for uid in transfer_syntaxes)
     return item(0x20, bytes([context_id, 0, 0, 0]) + item(0x30, abstract_syntax.encode("latin-1")) + syntaxes)
 
@@ -89,7 +89,7 @@ def associate_rq(
     application_context: str | None = APPLICATION_CONTEXT,
     user_information: bytes | None = USER_INFORMATION,
 ) -> bytes:
-    """An A-ASSOCIATE-RQ (PS3.8 9.3.2); None leaves an item out."""
+    """Return an A-ASSOCIATE-RQ (PS3.8 9.3.2); None leaves an item out."""
     body = struct.pack(">HH", version, 0) + called.ljust(16) + calling.ljust(16) + bytes(32)
     if application_context is not None:
         body += item(0x10, application_context.encode("latin-1"))
@@ -107,12 +107,12 @@ ABORT = pdu(A_ABORT, bytes(4))
 
 
 def echo_command(message_id: int = 1, changes: dict[int, bytes | None] | None = None) -> bytes:
-    """The command set of a C-ECHO-RQ; `changes` as in `command`."""
+    """Return the command set of a C-ECHO-RQ, with `changes` as in `command`."""
     return command({COMMAND_FIELD: us(0x0030), MESSAGE_ID: us(message_id), **(changes or {})})
 
 
 def store_command(uid: str, message_id: int = 1, changes: dict[int, bytes | None] | None = None) -> bytes:
-    """The command set of a C-STORE-RQ; `changes` as in `command`."""
+    """Return the command set of a C-STORE-RQ, with `changes` as in `command`."""
     return command(
         {
             AFFECTED_SOP_CLASS_UID: ui(CT_IMAGE_STORAGE),
@@ -127,34 +127,34 @@ def store_command(uid: str, message_id: int = 1, changes: dict[int, bytes | None
 
 
 def command(elements: dict[int, bytes | None]) -> bytes:
-    """A command set of these elements, on top of those of a C-ECHO-RQ; None leaves an element out."""
+    """Return a command set with these elements besides those of a C-ECHO-RQ; None leaves an element out."""
     whole = {AFFECTED_SOP_CLASS_UID: ui(VERIFICATION), COMMAND_DATA_SET_TYPE: us(NO_DATA_SET), **elements}
     return command_set({element: value for element, value in whole.items() if value is not None})
 
 
 def p_data(context_id: int, control: int, fragment: bytes) -> bytes:
-    """A P-DATA-TF PDU with one PDV."""
+    """Return a P-DATA-TF PDU with one PDV."""
     return pdu(P_DATA_TF, pdv(context_id, control, fragment))
 
 
 def echo(message_id: int = 1) -> bytes:
-    """A whole C-ECHO-RQ."""
+    """Return a whole C-ECHO-RQ."""
     return p_data(ECHO, COMMAND | LAST, echo_command(message_id))
 
 
 def store(uid: str, size: int = 1000, message_id: int = 1) -> bytes:
-    """A whole C-STORE-RQ with its data set."""
+    """Return a whole C-STORE-RQ with its data set."""
     return p_data(STORE, COMMAND | LAST, store_command(uid, message_id)) + data_pdus(data_set(uid, size))
 
 
 def data_pdus(encoded: bytes, length: int = 16384 - 6) -> bytes:
-    """A data set as P-DATA-TF PDUs of so many bytes."""
+    """Return a data set as P-DATA-TF PDUs of this length."""
     pieces = [encoded[start : start + length] for start in range(0, len(encoded), length)]
     return b"".join(p_data(STORE, LAST * (piece is pieces[-1]), piece) for piece in pieces)
 
 
 def data_set(uid: str, size: int = 1000) -> bytes:
-    """A data set in Explicit VR Little Endian with `size` bytes of pixel data, which differ from UID to UID."""
+    """Return a data set in Explicit VR Little Endian with `size` bytes of pixel data, which differ from UID to UID."""
     pattern = uid.encode() * 37
     pixels = (pattern * (size // len(pattern) + 1))[:size]
     return (
@@ -203,7 +203,7 @@ class HostileSCU:
             self.socket.sendall(data)
 
     def read(self) -> str:
-        """The next PDU in a line; "closed" at the end, "nonsense" for what is no PDU."""
+        """Return the next PDU in one line; "closed" at the end, "nonsense" for bytes that are not a PDU."""
         header = self._take(6)
         if len(header) < 6:
             return "nonsense" if header else "closed"
@@ -211,12 +211,13 @@ class HostileSCU:
         return describe(header[0], self._take(length))
 
     def answers(self) -> list[str]:
-        """Everything up to the end of the connection, which the server closes once its answer is an end."""
+        """Return everything up to the end of the connection, which the server closes after a final answer."""
         found: list[str] = []
         while (answer := self.read()) != "closed":
             found.append(answer)
             if answer.startswith(("A-ABORT", "A-ASSOCIATE-RJ", "A-RELEASE-RP", "nonsense")):
-                with suppress(OSError):  # we have understood, and close: nothing more is to come
+                # The answer is final, so this side closes.
+                with suppress(OSError):
                     self.socket.shutdown(socket.SHUT_WR)
         return found
 
@@ -244,7 +245,7 @@ class HostileSCU:
 
 
 def describe(pdu_type: int, body: bytes) -> str:
-    """A PDU of a server's in a line."""
+    """Describe a server's PDU in one line."""
     if pdu_type == A_ASSOCIATE_AC:
         return "A-ASSOCIATE-AC"
     if pdu_type == A_ASSOCIATE_RJ and len(body) == 4:
@@ -261,7 +262,7 @@ def describe(pdu_type: int, body: bytes) -> str:
 
 
 def works(port: int, uid: str, size: int = 1000) -> None:
-    """An echo and a store by who does everything right: they succeed."""
+    """Test that an echo and a store without any fault succeed."""
     with HostileSCU(port) as scu:
         scu.associate()
         scu.send(echo(1) + store(uid, size, 2) + RELEASE_RQ)
@@ -273,12 +274,12 @@ def works(port: int, uid: str, size: int = 1000) -> None:
 
 
 def resident(pid: int, *, peak: bool = False) -> int:
-    """Bytes of memory that a process has now, or had at most."""
+    """Return the bytes of memory that a process has now, or had at most."""
     return _memory(pid, "VmHWM:" if peak else "VmRSS:")
 
 
 def private(pid: int) -> int:
-    """Bytes of memory that a process has for itself now: what it has mapped of files does not count. 0 when it has ended."""
+    """Return the bytes of private memory of a process, without mapped files; 0 after it has ended."""
     return _memory(pid, "RssAnon:")
 
 
@@ -298,11 +299,11 @@ def forget_peak(pid: int) -> int:
 
 
 def descriptors_and_threads(pid: int) -> tuple[int, int]:
-    """How many of both a process has."""
+    """Return the numbers of descriptors and threads of a process."""
     return len(list(Path(f"/proc/{pid}/fd").iterdir())), len(list(Path(f"/proc/{pid}/task").iterdir()))
 
 
 def cpu_seconds(pid: int) -> float:
-    """Seconds of processor time that a process has used, in all its threads."""
+    """Return the seconds of processor time that a process has used, in all its threads."""
     user, system = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
     return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")

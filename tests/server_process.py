@@ -18,10 +18,10 @@ from typing import IO, Self
 from tests.drivers import Face
 from tests.hostile_scu import cpu_seconds, descriptors_and_threads, private
 
-SOON = 10.0  # seconds: what needs no more than its turn is done by then
-LOOK = 0.3  # seconds that a process is watched for doing nothing
-NOTHING = 0.04  # seconds of processor time in them that are nothing
-OFTEN = 0.005  # seconds between two looks at the memory of a process
+SOON = 10.0  # seconds for any prompt action
+LOOK = 0.3  # seconds of watching an idle process
+NOTHING = 0.04  # seconds of processor time when idle
+OFTEN = 0.005  # seconds between two memory samples
 
 SERVER = """
 import asyncio, sys
@@ -50,7 +50,8 @@ with FileStore(folder, durability="none") as store:
             sys.stdin.read()
 """
 
-POOL = min(32, (os.cpu_count() or 1) + 4)  # threads that an event loop makes for `def` handlers, at the most
+# The most threads that an event loop makes for `def` handlers.
+POOL = min(32, (os.cpu_count() or 1) + 4)
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class ServerProcess:
     log: IO[str]
 
     def said(self) -> list[str]:
-        """The lines of its log so far."""
+        """Return the lines of its log so far."""
         self.log.seek(0)
         return self.log.read().splitlines()
 
@@ -82,10 +83,11 @@ class ServerProcess:
 
 @contextmanager
 def server_process(face: Face, folder: Path, associations: int = 100) -> Iterator[ServerProcess]:
-    """A server of either face that stores in `folder`; it has nothing to complain of but connections that end."""
+    """Run a server of either face that stores in `folder`, whose log must have lines about ended connections only."""
     command = [sys.executable, "-c", SERVER, face, str(folder), str(associations)]
     with (
-        tempfile.TemporaryFile("w+") as log,  # a pipe that nobody reads would hold the server still when it is full
+        # A pipe without a reader would block the server once it is full.
+        tempfile.TemporaryFile("w+") as log,
         subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True) as process,
     ):
         try:
@@ -108,14 +110,14 @@ def verify_rest(pid: int) -> None:
         time.sleep(LOOK)
         if (used := cpu_seconds(pid) - before) <= NOTHING:
             return
-        assert time.monotonic() < give_up, f"it works for {used:.2f} s of {LOOK} s, and nobody has asked it to"
+        assert time.monotonic() < give_up, f"it works for {used:.2f} s of {LOOK} s without a request"
 
 
 class Watch:
-    """Looks, while entered, at the private memory of a process again and again.
+    """A sampler of the private memory of a process, active while entered.
 
     Attributes:
-        most: Bytes, of all looks.
+        most: The largest sample, in bytes.
     """
 
     def __init__(self, pid: int) -> None:

@@ -127,6 +127,7 @@ def test_the_page_in_the_documents_is_of_the_results_that_are_kept() -> None:
     assert report.page(page, Results.read(report.KEPT)) == page
 
 
+@pytest.mark.thorough
 def test_a_picture_is_drawn_the_same_each_time(results: Results, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib", reason="only the picture needs it: pip install '.[bench]'")
     for name in ("once.svg", "again.svg"):

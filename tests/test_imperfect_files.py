@@ -452,6 +452,7 @@ def test_zero_bytes_behind_the_data_set_are_not_sent(write: Write, encoding: Tra
     assert instance.warnings == (f"{zeros:,} zero bytes follow the data set",)
 
 
+@pytest.mark.thorough
 def test_a_gigabyte_of_them_is_passed_quickly(write: Write, tmp_path: Path) -> None:
     path = write(file_of(image()))
     os.truncate(path, 1 << 30)

@@ -19,8 +19,9 @@ SOURCE = Path(__file__).parents[1] / "src"
 # From the ground up. A room is a module of dimse, or a package with all that is in it. A module may import those of its
 # own room and of the layers below; the rooms of one layer do not know each other.
 LAYERS = (
-    ("support", "turns", "version"),
+    ("support", "version"),
     ("errors", "logs", "tags", "uids"),
+    ("meanings",),
     ("audit", "settings"),
     ("data_set", "upper_layer"),
     ("matching", "media", "message"),
@@ -31,8 +32,9 @@ LAYERS = (
     ("serving",),
     ("sending",),
     ("aio", "blocking"),  # the faces
+    ("testing",),
     ("dimse",),
-    ("testing", "tools"),
+    ("tools",),
     ("__main__",),
 )
 
@@ -83,13 +85,13 @@ AT_MODULE_LEVEL = {
     "numpy": (),
     "rich": (),
     "shtab": (),
-    "asyncio": ("aio", "transport.asyncio"),
+    "asyncio": ("aio", "transport.looped"),
     "ssl": ("transport.tls", "transport.tls_faults"),
 }
 
 # What only these may import at all. To the association a transport is an interface: the faces choose the driver.
 ONLY_BY = {
-    "socket": ("audit", "transport", "serving", "tools.processes", "tools.ready"),
+    "socket": ("audit", "transport", "serving", "tools.processes", "tools.ready", "tools.workers"),
     "ssl": ("audit", "settings.tls", "transport"),
     "select": ("transport",),
     "selectors": ("transport", "serving"),
@@ -102,8 +104,8 @@ ONLY_BY = {
         "testing",
         "association",
     ),
-    "dimse.transport.blocking": ("transport", "sending", "serving", "blocking", "testing"),
-    "dimse.transport.asyncio": ("transport", "serving", "aio", "testing"),
+    "dimse.transport.threaded": ("transport", "sending", "serving", "blocking", "testing"),
+    "dimse.transport.looped": ("transport", "serving", "aio", "testing"),
 }
 
 
@@ -282,3 +284,5 @@ def test_echoscu_loads_nothing_heavy() -> None:
     assert "unable to connect to remote" in done.stderr
     # `dataclasses` compiles source for every class and `inspect` loads half of Python's compiler: as long as a C-ECHO takes.
     assert loaded & {*AT_MODULE_LEVEL, "dataclasses", "inspect"} == set()
+    # Nor does a C-ECHO wait for the modules of storage.
+    assert not any(f" dimse.{name}\n" in done.stderr for name in ("services.storage", "instances", "data_set.walk"))

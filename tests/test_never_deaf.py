@@ -18,10 +18,10 @@ import pytest
 
 import dimse
 from dimse import aio
-from dimse.serving import listener
+from dimse.serving import listening, loop
 from dimse.serving.server import Reception
 from dimse.settings import Limits, Timeouts
-from dimse.transport import crew, descriptors
+from dimse.transport.poller import new_poller
 from tests.drivers import LOOPBACK, Face, errors, on_both_faces, open_descriptors, running, serving, tls_contexts
 from tests.hostile_scu import HostileSCU, associate_rq
 
@@ -122,7 +122,7 @@ class Sabotage:
         raised: Has the error been raised?
     """
 
-    THREADS = ("dimse-listener", "dimse-server", "aio.Server")
+    THREADS = ("dimse-server", "aio.Server")
 
     def __init__(self, site: Site | None = None, error: Exception = FAULTS[0]) -> None:
         self.site, self.error = site, error
@@ -215,8 +215,8 @@ def sabotaged(face: Face, sabotage: Sabotage, secured: bool) -> Iterator[tuple[R
 
 
 LOOPS = (
-    *("aio.py", "listener.py", "server.py", "turns.py", "waiting_room.py"),
-    *("transport/asyncio.py", "transport/crew.py", "transport/descriptors.py", "transport/suspending.py"),
+    *("aio.py", "transport/looped.py", "transport/poller.py"),
+    *(f"serving/{name}.py" for name in ("listening", "loop", "server", "transport", "waiting_room")),
 )
 """Where the loops are that serve everybody. Elsewhere it is one association that a call is made for."""
 
@@ -258,8 +258,8 @@ def survives(face: Face, secured: bool, sabotage: Sabotage) -> bool:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """After a failure nobody waits."""
-    for module in (aio, crew, listener):
-        monkeypatch.setattr(module, "BREATHER", 0.001)
+    for module in (aio, loop, listening):
+        monkeypatch.setattr(module, "PAUSE_AFTER_FAILURE", 0.001)
 
 
 # A call that closes a socket may be the one that fails.
@@ -309,10 +309,10 @@ def refuses(port: int) -> bool:
     return False
 
 
-def server_descriptors() -> descriptors.Descriptors:
-    waited_for = descriptors.none_yet()
-    waited_for.close()
-    return waited_for
+def kind_of_poller() -> type:
+    poller = new_poller()
+    poller.close()
+    return type(poller)
 
 
 def broken(*_: object) -> None:
@@ -320,7 +320,7 @@ def broken(*_: object) -> None:
 
 
 @pytest.mark.usefixtures("quick")
-@pytest.mark.parametrize("what", ["accept", "the crew"])
+@pytest.mark.parametrize("what", ["accept", "the loop"])
 def test_a_blocking_server_that_cannot_go_on_says_so_and_ends(
     what: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -340,9 +340,9 @@ def test_a_blocking_server_that_cannot_go_on_says_so_and_ends(
     ):
         assert association.echo() == other.echo() == 0
         if what == "accept":
-            monkeypatch.setattr(listener.ListeningThread, "_accept", broken)
+            monkeypatch.setattr(listening.Listening, "_take_some", broken)
         else:
-            monkeypatch.setattr(type(server_descriptors()), "wait", broken)
+            monkeypatch.setattr(kind_of_poller(), "wait", broken)
             server.ask_for_heartbeat()  # so that nobody waits any more as before
         with suppress(OSError):
             socket.create_connection((LOOPBACK, port), timeout=LONG).close()
@@ -392,7 +392,7 @@ def test_a_server_on_a_loop_that_cannot_go_on_says_so_and_ends(
     assert len([line for line in errors(caplog) if "listens no more" in line]) == 1
 
 
-@pytest.mark.parametrize("number", [0, 1], ids=["the crew's", "its own"])
+@pytest.mark.parametrize("number", [0, 1], ids=["the watchdog's", "the loop's"])
 def test_a_server_that_gets_no_thread_says_so_and_leaves_nothing(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
     start, started = threading.Thread.start, list[threading.Thread]()
 
@@ -417,8 +417,8 @@ def test_a_server_that_gets_no_thread_says_so_and_leaves_nothing(number: int, mo
 def test_an_observer_may_end_the_server_that_it_observes() -> None:
     ended = threading.Event()
 
-    def observe(happening: dimse.logs.happenings.Happening) -> None:
-        if happening.kind == "protocol":
+    def observe(event: dimse.logs.security_events.SecurityEvent) -> None:
+        if event.kind == "protocol":
             server.shutdown()
             ended.set()
 
@@ -430,6 +430,7 @@ def test_an_observer_may_end_the_server_that_it_observes() -> None:
         assert ended.wait(LONG)
 
 
+@pytest.mark.usefixtures("brief_leaving")
 def test_an_observer_that_never_returns_does_not_keep_the_server_from_ending(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

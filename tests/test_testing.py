@@ -147,10 +147,10 @@ def test_it_leaves_nothing() -> None:
     assert time.monotonic() - started < AT_ONCE
 
 
-def test_a_fault_that_is_none_says_which_there_are() -> None:
+def test_an_unknown_fault_raises_with_the_known_ones() -> None:
     fault: Any = "explodes"
     with (
-        pytest.raises(ValueError, match=r"'explodes' is no fault; there are silent, rejects, never answers"),
+        pytest.raises(ValueError, match=r"'explodes' is not a fault; choose from silent, rejects, never answers"),
         faulty_peer(fault),
     ):
         pass
@@ -165,6 +165,7 @@ def test_the_fixture_listens(storage_scp: StorageSCP, instances: list[Instance])
     assert storage_scp.sop_instance_uids == [instances[0].sop_instance_uid]
 
 
+@pytest.mark.sample("from dimse.testing *")
 @pytest.mark.parametrize("conftest", ["pytest_plugins = ['dimse.testing']", "from dimse.testing import storage_scp"])
 def test_a_users_project_has_the_fixture(tmp_path: Path, conftest: str) -> None:
     (tmp_path / "conftest.py").write_text(conftest)

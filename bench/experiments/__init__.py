@@ -1,1 +1,1 @@
-"""How bytes are best moved, decided by measurement: README.md has the questions and what came out."""
+"""Experiments on moving bytes, decided by measurement. README.md has the questions and the results."""

@@ -1,4 +1,4 @@
-"""When to ask for TCP_QUICKACK: a peer with Nagle's algorithm on waits for our acknowledgement within a message."""
+"""An experiment on TCP_QUICKACK: a peer with Nagle's algorithm on waits for our acknowledgement within a message."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from functools import partial
 from bench.experiments.comparing import Spent, beside, compare, poller
 
 RESPONSE = bytes(150)
-# When it is asked for; the first is what we do.
+# The policies of setting it; the first is the one in use.
 WITHIN, EACH, NEVER = "after a receive within a message", "after each receive", "never"
 WAIT, WAIT_WITHIN = "before each wait", "before a wait within a message"
 
@@ -46,12 +46,12 @@ def sender(nagle: bool, sizes: Sequence[int], count: int, connection: socket.soc
 
 
 def run(policy: str, nagle: bool, sizes: Sequence[int], count: int) -> Spent:
-    """So many messages over one connection."""
+    """Send a number of messages over one connection."""
     return beside(partial(receiver, policy, sizes, count), partial(sender, nagle, sizes, count))
 
 
 def main() -> None:
-    """A table for each kind of peer."""
+    """Print a table for each kind of peer."""
     small, image = [150, 12, 8192], [150, *[12, 16372] * 32]
     for title, nagle, sizes, count in (
         ("8 KB, one call, TCP_NODELAY", False, [sum(small)], 2000),

@@ -1,4 +1,4 @@
-"""What the experiments share: ways to do one thing, each beside a peer in another process, run in turn; a table of medians."""
+"""The common part of the experiments: run ways to do one thing in turn, each beside a peer process, and print medians."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ from pathlib import Path
 from statistics import median
 
 MEMORY = Path("/dev/shm")
-LONGEST = 60  # seconds of a run: an end whose other end has failed may wait for it for ever
+# Seconds of a run. If one end fails, the other may wait for it for ever.
+LONGEST = 60
 
 Side = Callable[[socket.socket], object]
 
 
 @dataclass(frozen=True)
 class Spent:
-    """What one run took: wall seconds, and processor seconds here and in the peer, which are 0 without one."""
+    """The cost of one run: wall seconds, and processor seconds here and in the peer, which are 0 without one."""
 
     seconds: float
     here: float
@@ -29,13 +30,13 @@ class Spent:
 
 
 def beside(here: Side, there: Side) -> Spent:
-    """Run both sides of a connection over loopback, `there` in a process of its own; the run is over when both are."""
+    """Run both sides of a connection over loopback, `there` in a process of its own. The run is over when both are."""
     near, far = _connected()
     peer = os.fork()
     if not peer:
         status = 1
         try:
-            signal.alarm(LONGEST)  # which kills
+            signal.alarm(LONGEST)  # kills the process
             near.close()
             far.sendall(b"!")
             there(far)
@@ -67,14 +68,14 @@ def _connected() -> tuple[socket.socket, socket.socket]:
 
 
 def alone(work: Callable[[], object]) -> Spent:
-    """Run what needs no peer."""
+    """Run a way that needs no peer."""
     began, cpu = time.perf_counter(), time.process_time()
     work()
     return Spent(time.perf_counter() - began, time.process_time() - cpu, 0.0)
 
 
 def poller(connection: socket.socket, event: int) -> select.poll:
-    """Make a socket non-blocking, as a transport does, and what waits for it."""
+    """Make a socket non-blocking, as a transport does, and return a poll that waits for it."""
     connection.setblocking(False)
     poll = select.poll()
     poll.register(connection, event)
@@ -83,7 +84,7 @@ def poller(connection: socket.socket, event: int) -> select.poll:
 
 @contextmanager
 def file_of(size: int, count: int = 1) -> Iterator[list[int]]:
-    """Descriptors of so many new files of random bytes in memory, which have no name."""
+    """Yield the descriptors of a number of new files of random bytes in memory, which have no name."""
     files = [os.open(MEMORY, os.O_TMPFILE | os.O_RDWR, 0o600) for _ in range(count)]
     try:
         for file in files:
@@ -96,7 +97,7 @@ def file_of(size: int, count: int = 1) -> Iterator[list[int]]:
 
 
 def compare(title: str, ways: Mapping[str, Callable[[], Spent]], *, rounds: int = 5, count: int = 1) -> None:
-    """Run all ways in turn, for the speed of a machine drifts, and print medians.
+    """Run all ways in turn, because the speed of a machine drifts, and print medians.
 
     A ratio is the median of the ratios to the first way in the same round.
 

@@ -1,4 +1,4 @@
-"""How to receive and send on asyncio: system calls and waits for the descriptor, kept or not, or a `BufferedProtocol`."""
+"""An experiment on asyncio: system calls with the descriptor kept or not between waits, or a `BufferedProtocol`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HUGE, PDU = 256 << 20, 128 * KB
 BATCH = 64  # buffers
 RECEIVED = 256 * KB
 TIMEOUT = 60
-BREATH = 256 * KB  # bytes, after which the loop has its turn
+BREATH = 256 * KB  # bytes between two yields
 
 
 class Way(ABC):
@@ -28,22 +28,22 @@ class Way(ABC):
 
     @abstractmethod
     async def open(self, connection: socket.socket) -> None:
-        """Begin."""
+        """Begin to use a connection."""
 
     @abstractmethod
     async def receive(self) -> int:
-        """Receive something, which is of no interest; 0 at the end."""
+        """Receive some bytes and discard them; return 0 at the end."""
 
     @abstractmethod
     async def send(self, buffers: Sequence[memoryview]) -> None:
-        """Send all of this, or have it kept by something that limits how much it keeps."""
+        """Send all buffers, or pass them to something that limits how much it keeps."""
 
     async def close(self) -> None:
-        """Wait until all is sent."""
+        """Wait until everything has been sent."""
 
 
 class Calls(Way):
-    """As we do: system calls; where one would block, the descriptor is added to the loop, and removed after the wait."""
+    """A way with system calls, the one in use: if one would block, the descriptor is added to the loop for the wait only."""
 
     async def open(self, connection: socket.socket) -> None:
         connection.setblocking(False)
@@ -100,7 +100,7 @@ class Calls(Way):
 
 
 class KeptReader(Calls):
-    """The same, but the descriptor stays with the loop until something arrives that nobody waits for."""
+    """A way like `Calls` that leaves the descriptor with the loop until something arrives while nothing waits for it."""
 
     async def open(self, connection: socket.socket) -> None:
         await super().open(connection)
@@ -128,7 +128,7 @@ class KeptReader(Calls):
 
 
 class LoopCalls(Calls):
-    """The loop's own `sock_recv_into`, within a time limit."""
+    """A way with the loop's own `sock_recv_into`, within a time limit."""
 
     async def receive(self) -> int:
         async with asyncio.timeout(TIMEOUT):
@@ -136,7 +136,7 @@ class LoopCalls(Calls):
 
 
 class Protocol(Way, asyncio.BufferedProtocol):
-    """A `BufferedProtocol`: the loop receives into a buffer of ours, and sends or keeps what is written."""
+    """A way with a `BufferedProtocol`: the loop receives into our buffer, and sends or keeps what is written."""
 
     async def open(self, connection: socket.socket) -> None:
         self._loop = asyncio.get_running_loop()
@@ -204,11 +204,11 @@ def _done(waiter: asyncio.Future[None]) -> None:
         waiter.set_result(None)
 
 
-# --- what is done with it: so much in all, over so many connections ---
+# --- the tasks: a fixed amount in total, over a number of connections ---
 
 
 async def answer(way: Way, connections: int) -> None:
-    """Small requests, each answered."""
+    """Answer small requests."""
     for _ in range(MESSAGES // connections):
         left = len(REQUEST)
         while left:
@@ -230,7 +230,7 @@ async def give(way: Way, connections: int) -> None:
 
 
 def ask(connection: socket.socket, connections: int) -> Iterator[int]:
-    """The peer of `answer`; yields what it waits for."""
+    """Act as the peer of `answer`, and yield the events that it waits for."""
     buffer = bytearray(len(RESPONSE))
     for _ in range(MESSAGES // connections):
         connection.send(REQUEST)
@@ -239,7 +239,7 @@ def ask(connection: socket.socket, connections: int) -> Iterator[int]:
 
 
 def pour(connection: socket.socket, connections: int) -> Iterator[int]:
-    """The peer of `take`."""
+    """Act as the peer of `take`."""
     chunk, left = os.urandom(BREATH), HUGE // connections
     while left > 0:
         yield select.POLLOUT
@@ -247,7 +247,7 @@ def pour(connection: socket.socket, connections: int) -> Iterator[int]:
 
 
 def drain(connection: socket.socket, connections: int) -> Iterator[int]:
-    """The peer of `give`."""
+    """Act as the peer of `give`."""
     buffer = bytearray(RECEIVED)
     while True:
         yield select.POLLIN
@@ -258,7 +258,7 @@ def drain(connection: socket.socket, connections: int) -> Iterator[int]:
 def on_a_loop(
     make: Callable[[], Way], task: Callable[[Way, int], Coroutine[None, None, None]], connections: int
 ) -> Side:
-    """A side that connects so often to its peer, and runs a task for each connection."""
+    """Return a side that makes a number of connections to its peer, and runs a task for each."""
 
     async def one(port: int) -> None:
         with socket.create_connection(("127.0.0.1", port)) as connection:
@@ -275,7 +275,7 @@ def on_a_loop(
 
 
 def beside_it(peer: Callable[[socket.socket, int], Iterator[int]], connections: int, control: socket.socket) -> None:
-    """The side that listens, and runs a peer for each connection, all in one `poll`."""
+    """Run the side that listens, with a peer for each connection, all in one `poll`."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         control.sendall(str(listener.getsockname()[1]).encode())
         poll, running = select.poll(), {}
@@ -296,7 +296,7 @@ def beside_it(peer: Callable[[socket.socket, int], Iterator[int]], connections: 
 
 
 def main() -> None:
-    """A table for each task and number of connections."""
+    """Print a table for each task and number of connections."""
     ways: dict[str, Callable[[], Way]] = {
         "system calls, add_reader for each wait": Calls,
         "system calls, reader kept": KeptReader,

@@ -1,4 +1,4 @@
-"""How to receive a large object into a file: the size of the receive buffer, the system calls, and options of the socket."""
+"""An experiment on receiving a large object into a file: buffer sizes, system calls, and options of the socket."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from bench.experiments.sending import HEADERS, KB, mapped
 PDU = 128 * KB
 SIZE = 1024 * (PDU - HEADERS)
 
-Receive = Callable[[socket.socket, select.poll, int], None]  # into a file
+Receive = Callable[[socket.socket, select.poll, int], None]  # receives into a file
 
 
 def value_length(header: memoryview | bytes) -> int:
-    """Bytes of the value in a PDU of one PDV."""
+    """Return the length of the value in a PDU of one PDV."""
     length: int = struct.unpack_from(">BxL", header)[1]
     return length - 6
 
 
 def writev(size: int, connection: socket.socket, readable: select.poll, file: int) -> None:
-    """As we do: `recv_into` a buffer, and `writev` of what is no header."""
+    """Use `recv_into` a buffer, and `writev` of everything but headers: the way in use."""
     buffer, header, left = memoryview(bytearray(size)), b"", 0
     while count := receive(connection, readable, buffer):
         position, values = 0, []
@@ -47,7 +47,7 @@ def writev(size: int, connection: socket.socket, readable: select.poll, file: in
 
 
 def receive(connection: socket.socket, readable: select.poll, buffer: memoryview) -> int:
-    """Receive something; 0 at the end."""
+    """Receive some bytes; return 0 at the end."""
     while True:
         try:
             return connection.recv_into(buffer)
@@ -56,7 +56,7 @@ def receive(connection: socket.socket, readable: select.poll, buffer: memoryview
 
 
 def next_value(connection: socket.socket, readable: select.poll, header: memoryview) -> int:
-    """Receive the header of a PDU: how long is its value? 0 at the end."""
+    """Receive the header of a PDU, and return the length of its value; 0 at the end."""
     got = 0
     while got < HEADERS:
         count = receive(connection, readable, header[got:])
@@ -67,7 +67,7 @@ def next_value(connection: socket.socket, readable: select.poll, header: memoryv
 
 
 def into_map(flags: int, connection: socket.socket, readable: select.poll, file: int) -> None:
-    """`recv_into` a map of the file: one copy less, a page fault for each page."""
+    """Use `recv_into` a map of the file: one copy less, and a page fault for each page."""
     os.ftruncate(file, SIZE)
     target, position = memoryview(mmap.mmap(file, SIZE, flags=mmap.MAP_SHARED | flags)), 0
     header = memoryview(bytearray(HEADERS))
@@ -79,7 +79,7 @@ def into_map(flags: int, connection: socket.socket, readable: select.poll, file:
 
 
 def splice(connection: socket.socket, readable: select.poll, file: int) -> None:
-    """`splice` from the socket into a pipe, and from there into the file."""
+    """Use `splice` from the socket into a pipe, and from there into the file."""
     out, into = os.pipe()
     fcntl.fcntl(into, fcntl.F_SETPIPE_SZ, 1 << 20)
     header = memoryview(bytearray(HEADERS))
@@ -98,15 +98,16 @@ def splice(connection: socket.socket, readable: select.poll, file: int) -> None:
 
 
 def allocated(connection: socket.socket, readable: select.poll, file: int) -> None:
-    """As we do, with the room of the file taken first, which nobody tells us how much it is."""
+    """Do as `writev`, with the space of the file allocated first. In practice its size is unknown."""
     os.posix_fallocate(file, 0, SIZE)
     writev(256 * KB, connection, readable, file)
 
 
 def with_option(option: int, value: int, connection: socket.socket, readable: select.poll, file: int) -> None:
-    """As we do, with an option of the socket."""
+    """Do as `writev`, with an option of the socket."""
     connection.setsockopt(socket.SOL_SOCKET, option, value)
-    with suppress(ConnectionError):  # less than SO_RCVLOWAT is left
+    # At the end less than SO_RCVLOWAT may be left.
+    with suppress(ConnectionError):
         writev(256 * KB, connection, readable, file)
 
 
@@ -126,7 +127,7 @@ def run(way: Receive, source: int) -> Spent:
 
 
 def main() -> None:
-    """Three tables."""
+    """Print three tables."""
     tables: dict[str, dict[str, Receive]] = {
         "receive buffers": {f"{size} KB": partial(writev, size * KB) for size in (256, 64, 128, 512, 1024)},
         "system calls": {

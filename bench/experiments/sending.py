@@ -1,4 +1,4 @@
-"""How to send a mapped file in P-DATA-TF PDUs: which system call, how many buffers in one, and PDUs of which length."""
+"""An experiment on sending a mapped file in P-DATA-TF PDUs: system calls, buffers in each, and lengths of PDUs."""
 
 from __future__ import annotations
 
@@ -15,21 +15,22 @@ from functools import partial
 
 from bench.experiments.comparing import MEMORY, Spent, beside, compare, file_of, poller
 
-HUGE = 128 << 20  # several times what the processor's caches hold
+HUGE = 128 << 20  # larger than the processor's caches
 IMAGE, IMAGES = 525_000, 200
 KB = 1 << 10
-HEADERS = 12  # bytes of the headers of a PDU and its PDV
+HEADERS = 12  # of a PDU and its PDV
 LENGTH = 128 * KB
 RECEIVED = 256 * KB
 RESPONSE = bytes(150)
 
 SO_ZEROCOPY, MSG_ZEROCOPY = 60, 0x4000000
 
-Send = Callable[[socket.socket, select.poll, int, int, int], None]  # of a file so many bytes, in PDUs so long
+# Sends a number of bytes of a file, in PDUs of a length.
+Send = Callable[[socket.socket, select.poll, int, int, int], None]
 
 
 def headers(length: int) -> bytes:
-    """The headers of a PDU so long."""
+    """Return the headers of a PDU of this length."""
     return struct.pack(">BxLLBB", 4, length - 6, length - 10, 1, 0)
 
 
@@ -51,13 +52,13 @@ def push(connection: socket.socket, writable: select.poll, buffers: list[memoryv
 
 
 def slices(data: memoryview, length: int) -> Iterator[memoryview | bytes]:
-    """Headers and slices of the data in turn."""
+    """Yield headers and slices of the data in turn."""
     head, step = headers(length), length - HEADERS
     return itertools.chain.from_iterable((head, data[start : start + step]) for start in range(0, len(data), step))
 
 
 def mapped(batch: int, connection: socket.socket, writable: select.poll, file: int, size: int, length: int) -> None:
-    """As we do: `sendmsg` of slices of a map."""
+    """Use `sendmsg` of slices of a map: the way in use."""
     data = memoryview(mmap.mmap(file, size, access=mmap.ACCESS_READ))
     buffers = slices(data, length)
     while several := list(itertools.islice(buffers, batch)):
@@ -65,7 +66,7 @@ def mapped(batch: int, connection: socket.socket, writable: select.poll, file: i
 
 
 def read(room: int, connection: socket.socket, writable: select.poll, file: int, size: int, length: int) -> None:
-    """`preadv` into a buffer that is used again, between headers that stand there; one `send`."""
+    """Use `preadv` into a buffer that is reused, between headers that stay in it, and one `send`."""
     pdus = max(1, room // length)
     buffer, step = memoryview(bytearray(pdus * length)), length - HEADERS
     for start in range(0, len(buffer), length):
@@ -79,7 +80,7 @@ def read(room: int, connection: socket.socket, writable: select.poll, file: int,
 
 
 def sendfile(corked: bool, connection: socket.socket, writable: select.poll, file: int, size: int, length: int) -> None:
-    """`sendfile` for each PDU; its headers wait for it by MSG_MORE, or by TCP_CORK."""
+    """Use `sendfile` for each PDU; MSG_MORE or TCP_CORK holds its headers back."""
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, corked)
     head, step = headers(length), length - HEADERS
     for start in range(0, size, step):
@@ -94,7 +95,7 @@ def sendfile(corked: bool, connection: socket.socket, writable: select.poll, fil
 
 
 def spliced(connection: socket.socket, writable: select.poll, file: int, size: int, length: int) -> None:
-    """`splice` from the file into a pipe, and from there into the socket."""
+    """Use `splice` from the file into a pipe, and from there into the socket."""
     out, into = os.pipe2(os.O_NONBLOCK)
     fcntl.fcntl(into, fcntl.F_SETPIPE_SZ, 1 << 20)
     head, step = headers(length), length - HEADERS
@@ -116,7 +117,7 @@ def spliced(connection: socket.socket, writable: select.poll, file: int, size: i
 
 
 def zero_copy(connection: socket.socket, writable: select.poll, file: int, size: int, length: int) -> None:
-    """`sendmsg` of slices of a map with MSG_ZEROCOPY; what the system says of each call has to be fetched."""
+    """Use `sendmsg` of slices of a map with MSG_ZEROCOPY; the system's report on each call has to be fetched."""
     connection.setsockopt(socket.SOL_SOCKET, SO_ZEROCOPY, 1)
     buffers = slices(memoryview(mmap.mmap(file, size, access=mmap.ACCESS_READ)), length)
     while several := list(itertools.islice(buffers, 16)):
@@ -127,19 +128,19 @@ def zero_copy(connection: socket.socket, writable: select.poll, file: int, size:
 
 
 def whole(connection: socket.socket, writable: select.poll, file: int, size: int, length: int) -> None:
-    """No PDUs at all: a bare `sendfile`."""
+    """Use a bare `sendfile`, without any PDU."""
     sendfile(False, connection, writable, file, size, size + HEADERS)
 
 
 def drain(connection: socket.socket) -> None:
-    """A receiver that keeps nothing."""
+    """Receive, and keep nothing."""
     buffer = memoryview(bytearray(RECEIVED))
     while connection.recv_into(buffer):
         pass
 
 
 def keep(connection: socket.socket) -> None:
-    """A receiver that writes each image to a file, and answers it."""
+    """Receive images, write each to a file, and answer it."""
     readable, buffer = poller(connection, select.POLLIN), memoryview(bytearray(RECEIVED))
     whole = IMAGE + HEADERS * -(-IMAGE // (LENGTH - HEADERS))
     for _ in range(IMAGES):
@@ -174,7 +175,7 @@ def lock_step(send: Send, files: list[int]) -> Spent:
 
 
 def main() -> None:
-    """Tables for large objects, and one for images."""
+    """Print tables for large objects, and one for images."""
     batches: dict[str, Send] = {f"{batch} buffers": partial(mapped, batch) for batch in (64, 2, 16, 32, 128, 256, 1024)}
     calls: dict[str, Send] = {
         "sendmsg, map, 64 buffers": partial(mapped, 64),

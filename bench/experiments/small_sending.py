@@ -1,4 +1,4 @@
-"""How to send a message that fits one system call: `sendmsg` of its parts, or `send` of the parts joined."""
+"""An experiment on a message that fits one system call: `sendmsg` of its parts, or `send` of the joined parts."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ Send = Callable[[socket.socket, list[bytes | memoryview]], int]
 
 
 def parts(connection: socket.socket, buffers: list[bytes | memoryview]) -> int:
-    """As we do."""
+    """Send the parts with `sendmsg`: the way in use."""
     return connection.sendmsg(buffers)
 
 
 def joined(connection: socket.socket, buffers: list[bytes | memoryview]) -> int:
-    """One copy more."""
+    """Send the joined parts, with one copy more."""
     return connection.send(b"".join(buffers))
 
 
 def head_joined(connection: socket.socket, buffers: list[bytes | memoryview]) -> int:
-    """The command set and all headers up to the data set joined."""
+    """Send with the command set and all headers up to the data set joined."""
     return connection.sendmsg([b"".join(buffers[:3]), *buffers[3:]])
 
 
 def message(data_set: memoryview) -> list[bytes | memoryview]:
-    """A command set and a data set in their PDUs."""
+    """Return a command set and a data set in their PDUs."""
     buffers: list[bytes | memoryview] = [HEADERS, COMMAND]
     for start in range(0, len(data_set), PDU):
         buffers += [HEADERS, data_set[start : start + PDU]]
@@ -42,7 +42,8 @@ def message(data_set: memoryview) -> list[bytes | memoryview]:
 
 def ask(send: Send, size: int, count: int, connection: socket.socket) -> None:
     """Send messages, each after the answer to the one before."""
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2 * size + 64 * KB)  # so that each goes out at once
+    # Each message has to go out at once.
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2 * size + 64 * KB)
     data_set, answered = memoryview(os.urandom(size)), poller(connection, select.POLLIN)
     whole = sum(map(len, message(data_set)))
     for _ in range(count):
@@ -53,7 +54,7 @@ def ask(send: Send, size: int, count: int, connection: socket.socket) -> None:
 
 
 def answer(size: int, count: int, connection: socket.socket) -> None:
-    """The peer."""
+    """Act as the peer."""
     buffer, whole = bytearray(1 << 20), sum(map(len, message(memoryview(bytes(size)))))
     for _ in range(count):
         left = whole
@@ -63,12 +64,12 @@ def answer(size: int, count: int, connection: socket.socket) -> None:
 
 
 def run(send: Send, size: int, count: int) -> Spent:
-    """So many messages of one size."""
+    """Send a number of messages of one size."""
     return beside(partial(ask, send, size, count), partial(answer, size, count))
 
 
 def main() -> None:
-    """A table for each size of a data set."""
+    """Print a table for each size of a data set."""
     ways: dict[str, Send] = {
         "sendmsg of all parts": parts,
         "send of all joined": joined,

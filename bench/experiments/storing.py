@@ -1,4 +1,4 @@
-"""How to keep an instance so that a power cut does not take it, on a real disk: which calls give it its name, and which sync it."""
+"""An experiment on keeping an instance through a power cut, on a real disk: the calls that name it, and those that sync it."""
 
 from __future__ import annotations
 
@@ -12,20 +12,21 @@ from pathlib import Path
 
 from bench.experiments.comparing import Spent, alone, compare
 
-PLACE = Path(__file__).parents[2] / ".bench"  # in the checkout, which is hopefully on a disk
+PLACE = Path(__file__).parents[2] / ".bench"  # presumably on a disk
 OBJECTS = 160
 NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL
 
 Sync = Callable[[int], None]
-Keep = Callable[[int, int, str, bytes], None]  # in the incoming folder and the final one, a name and what is in it
+# It gets the incoming folder, the final one, a name and the content.
+Keep = Callable[[int, int, str, bytes], None]
 
 
 def no_sync(file: int) -> None:
-    """Leave it to the system."""
+    """Leave the sync to the system."""
 
 
 def linked(sync_file: Sync, sync_folder: Sync, incoming: int, folder: int, name: str, data: bytes) -> None:
-    """As we do: a temporary name, the bytes synced, the final name linked, the folder synced."""
+    """Write under a temporary name, sync, link the final name, sync the folder: the way in use."""
     file = os.open(name, NEW, 0o600, dir_fd=incoming)
     os.write(file, data)
     sync_file(file)
@@ -36,7 +37,7 @@ def linked(sync_file: Sync, sync_folder: Sync, incoming: int, folder: int, name:
 
 
 def renamed(incoming: int, folder: int, name: str, data: bytes) -> None:
-    """The same, renamed: which would replace what has the name."""
+    """Rename instead of linking, which would replace an existing file of the final name."""
     file = os.open(name, NEW, 0o600, dir_fd=incoming)
     os.write(file, data)
     os.fsync(file)
@@ -46,7 +47,7 @@ def renamed(incoming: int, folder: int, name: str, data: bytes) -> None:
 
 
 def unnamed(incoming: int, folder: int, name: str, data: bytes) -> None:
-    """No name before the final one."""
+    """Use no name before the final one."""
     file = os.open(".", os.O_TMPFILE | os.O_RDWR, 0o600, dir_fd=incoming)
     os.write(file, data)
     os.fsync(file)
@@ -56,7 +57,7 @@ def unnamed(incoming: int, folder: int, name: str, data: bytes) -> None:
 
 
 def name_first(incoming: int, folder: int, name: str, data: bytes) -> None:
-    """The final name before anything is synced: after a power cut it may stand for a part of the bytes, or for none."""
+    """Use the final name before any sync. After a power cut it may stand for a part of the bytes, or for none."""
     file = os.open(name, NEW, 0o600, dir_fd=folder)
     os.write(file, data)
     os.fsync(file)
@@ -89,7 +90,7 @@ def store(keep: Keep, threads: int, size: int) -> Spent:
 
 
 def main() -> None:
-    """A table for each size and number of threads."""
+    """Print a table for each size and number of threads."""
     PLACE.mkdir(exist_ok=True)
     ways: dict[str, Keep] = {
         "fsync, link, fsync of the folder, unlink": partial(linked, os.fsync, os.fsync),

@@ -1,4 +1,4 @@
-"""How to wait for the answer to a small request: try and poll, poll first, a call that blocks in the system, or not at all."""
+"""An experiment on waiting for the answer to a small request: try and poll, poll first, a blocking call, or spinning."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from bench.experiments.comparing import Spent, beside, compare, poller
 
 REQUEST, RESPONSE = os.urandom(8192), bytes(150)
 COUNT = 750
-WORK = 150e-6  # seconds that a side computes between what it receives and what it sends
+# Seconds that a side computes between receiving and sending.
+WORK = 150e-6
 TIMEOUT = 60
 SPIN = 1e-3  # seconds
 
@@ -23,7 +24,7 @@ Way = Callable[[socket.socket], Receive]
 
 
 def receive_poll_receive(connection: socket.socket, *, spin: float = 0) -> Receive:
-    """As we do within a message: try, and poll if it would block; `spin` for so long before."""
+    """Try, and poll if it would block, after spinning for `spin` seconds: the way in use within a message."""
     poll = poller(connection, select.POLLIN)
 
     def receive(buffer: memoryview) -> int:
@@ -39,7 +40,7 @@ def receive_poll_receive(connection: socket.socket, *, spin: float = 0) -> Recei
 
 
 def poll_receive(connection: socket.socket) -> Receive:
-    """As we do between messages."""
+    """Poll first: the way in use between messages."""
     poll = poller(connection, select.POLLIN)
 
     def receive(buffer: memoryview) -> int:
@@ -91,7 +92,7 @@ def side(
 
 
 def lock_step(way: Way, work: float, processors: set[int]) -> Spent:
-    """Requests, each after the response to the one before."""
+    """Send requests, each after the response to the last one."""
     return beside(
         partial(side, way, work, processors, REQUEST, len(RESPONSE), True),
         partial(side, way, work, processors, RESPONSE, len(REQUEST), False),
@@ -99,7 +100,7 @@ def lock_step(way: Way, work: float, processors: set[int]) -> Spent:
 
 
 def main() -> None:
-    """A table without work, one with, and one where both sides share a processor."""
+    """Print a table without work, one with work, and one where both sides share a processor."""
     ways: dict[str, Way] = {
         "poll, receive": poll_receive,
         "receive, poll, receive": receive_poll_receive,

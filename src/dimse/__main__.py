@@ -10,17 +10,18 @@ import sys
 from dimse.tools import TOOLS
 from dimse.version import __version__
 
-TYPE_CHECKING = False  # not from `typing`: what is loaded before `command` stops the search for garbage takes longer
+# Not from `typing`: modules that are loaded before `command` disables garbage collection take longer.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import NoReturn
 
 _INTERRUPTED = 130
-_UNWRITTEN = 120  # where Python itself cannot write all of its output
+_UNWRITTEN = 120  # as Python's for lost output
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a tool by its name; without one, list them. Returns the exit status."""
+    """Run a tool by its name, or list the tools without one. Return the exit status."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     if not given or given[0] in ("-h", "--help"):
         print("usage: dimse TOOL [options] ...\n\nDICOM networking. The tools:\n")
@@ -39,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def run(tool: str, arguments: Sequence[str] | None = None) -> int:
-    """Run a tool; returns its exit status, which Ctrl-C is too while the tool is still loading."""
+    """Run a tool and return its exit status, also for Ctrl-C while the tool is loading."""
     try:
         from importlib import import_module
 
@@ -50,7 +51,7 @@ def run(tool: str, arguments: Sequence[str] | None = None) -> int:
 
 
 def _load_later(name: str) -> None:
-    """Have a module loaded when something in it is looked for, not when it is imported."""
+    """Defer loading a module until one of its names is used."""
     from importlib import import_module
     from types import ModuleType
 
@@ -66,15 +67,15 @@ def _load_later(name: str) -> None:
 
 
 def _open_standard_streams() -> None:
-    """Open the null device where a supervisor has closed standard input, output or error.
+    """Open the null device for each of standard input, output and error that is closed.
 
-    A socket or a file would get the free descriptor otherwise, and what is printed would go into it.
+    Otherwise a socket or a file would get the free descriptor, and output would be written into it.
     """
     for descriptor in range(3):
         try:
             os.fstat(descriptor)
         except OSError:
-            # The lowest free descriptor is this one: those below it are open by now.
+            # All lower descriptors are open by now, so this one is the lowest free descriptor.
             os.open(os.devnull, os.O_RDWR)
     if sys.stderr is None:
         sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115
@@ -83,36 +84,40 @@ def _open_standard_streams() -> None:
 
 
 def command(work: Callable[[], int]) -> NoReturn:
-    """Be a process that does this and nothing else.
+    """Run a program as the whole purpose of this process.
 
-    It ends with all that is to be done at its end, but without taking every object apart: a C-ECHO is faster. Nor is garbage
-    looked for while modules are loaded, since there is none: see `common.loaded`.
+    The process ends after its exit functions, without destroying every object, which makes a C-ECHO faster. Garbage collection is
+    off while modules are loaded, since there is no garbage: see `common.loaded`.
 
     Args:
-        work: Returns the exit status, or raises `SystemExit` with it.
+        work: A function that returns the exit status, or raises `SystemExit` with it.
     """
     gc.disable()
     _open_standard_streams()
-    _load_later("traceback")  # `logging` imports it, and it Python's own tokenizer
+    # `logging` imports it, and it imports Python's tokenizer.
+    _load_later("traceback")
     status = _INTERRUPTED
     try:
         try:
             status = work()
-        except SystemExit as ended:  # argparse's, after help or over wrong usage; a table's that cannot be printed
+        # argparse raises it after help or wrong usage, and a table that cannot be printed.
+        except SystemExit as ended:
             status = int(ended.code or 0)
             if isinstance(ended.__cause__, OSError):
                 _complain(ended.__cause__)
-        from _signal import SIG_IGN, SIGINT, signal  # type: ignore[import-not-found]  # `signal` takes long to load
+        from signal import SIG_IGN, SIGINT, signal
 
-        signal(SIGINT, SIG_IGN)  # Ctrl-C comes too late: all is done and told
+        # Everything is done and reported, so Ctrl-C comes too late.
+        signal(SIGINT, SIG_IGN)
     except KeyboardInterrupt:
         pass
     atexit._run_exitfuncs()
-    for stream in filter(None, (sys.stdout, sys.stderr)):  # None stands for one that was closed before
+    # None stands for a stream that was closed before.
+    for stream in filter(None, (sys.stdout, sys.stderr)):
         try:
             stream.flush()
         except BrokenPipeError:
-            continue  # nobody reads it any more
+            continue  # its reader is gone
         except OSError as error:
             status = status or _UNWRITTEN
             if stream is sys.stdout:
@@ -121,36 +126,36 @@ def command(work: Callable[[], int]) -> NoReturn:
 
 
 def _complain(error: OSError) -> None:
-    """Say on stderr that the output is lost."""
+    """Report on stderr that output is lost."""
     try:
         if sys.stderr is not None:
             sys.stderr.write(f"E: the output cannot be written: {error.strerror or error}\n")
     except OSError:
-        pass  # it is full too, or gone
+        pass  # stderr is full or gone
 
 
 def dimse() -> NoReturn:
-    """The `dimse` command."""
+    """Run the `dimse` command."""
     command(main)
 
 
 def echoscu() -> NoReturn:
-    """The `echoscu` command."""
+    """Run the `echoscu` command."""
     command(lambda: run("echoscu"))
 
 
 def storescu() -> NoReturn:
-    """The `storescu` command."""
+    """Run the `storescu` command."""
     command(lambda: run("storescu"))
 
 
 def echoscp() -> NoReturn:
-    """The `echoscp` command."""
+    """Run the `echoscp` command."""
     command(lambda: run("echoscp"))
 
 
 def storescp() -> NoReturn:
-    """The `storescp` command."""
+    """Run the `storescp` command."""
     command(lambda: run("storescp"))
 
 

@@ -1,4 +1,4 @@
-"""The asyncio face: the same names as `dimse`, to be awaited.
+"""The asyncio face: the same names as in `dimse`, as coroutines and asynchronous iterators.
 
 async with aio.associate("127.0.0.1", 11112, contexts=[dimse.Verification]) as association:
     await association.echo()
@@ -15,28 +15,29 @@ from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self
 
 from dimse import services
-from dimse.association.association import Open
+from dimse.association.establishing import Open
 from dimse.errors import ServerFailed
 from dimse.sending import Sending
 from dimse.sending import send as outcomes_of
 from dimse.services import AsyncAssociation as Association
-from dimse.services.storage import Outcome
-from dimse.serving.listener import AT_ONCE, is_broken
+from dimse.services.outcome import Outcome
+from dimse.serving.listening import ACCEPTED_AT_ONCE, is_broken
+from dimse.serving.loop import MOST_FAILED_ROUNDS, PAUSE_AFTER_FAILURE, THREADS_LEAVING, say_failed
 from dimse.serving.server import Reception
 from dimse.serving.visitors import Visitor
+from dimse.serving.workers import WorkerExecutor
+from dimse.settings import Acceptor, Requestor
 from dimse.transport import READ
-from dimse.transport.asyncio import AsyncioTransport, accept, connect
-from dimse.transport.crew import BREATHER, LEAVING, MOST_FAILURES, say_failed
-from dimse.transport.daemons import DaemonExecutor
+from dimse.transport.looped import AsyncioTransport, accept, connect
 
-__all__ = ["Association", "Server", "ServerFailed", "associate", "send"]
+__all__ = ["Acceptor", "Association", "Requestor", "Server", "ServerFailed", "associate", "send"]
 
 
 P = ParamSpec("P")
 
 
 class _Associating:
-    """An association in the making: to be awaited, or to be entered with `async with`."""
+    """An association that is being requested: await it, or enter it with `async with`."""
 
     def __init__(self, coroutine: Coroutine[Any, Any, Association]) -> None:
         self._coroutine = coroutine
@@ -57,10 +58,14 @@ class _Associating:
 def _on_the_loop(
     make: Callable[Concatenate[Open, P], Coroutine[Any, Any, Association]],
 ) -> Callable[P, _Associating]:
+    """Make a function that requests an association on the running event loop."""
+
     @wraps(make)
     def associate(*args: P.args, **kwargs: P.kwargs) -> _Associating:
         return _Associating(make(connect, *args, **kwargs))
 
+    # The signature to show lacks the driver's way to connect.
+    associate.__wrapped__ = partial(make, connect)
     return associate
 
 
@@ -70,7 +75,7 @@ associate = _on_the_loop(services.associate)
 def _beside_the_loop(make: Callable[P, Sending]) -> Callable[P, AsyncIterator[Outcome]]:
     @wraps(outcomes_of)
     async def send(*args: P.args, **kwargs: P.kwargs) -> AsyncIterator[Outcome]:
-        # In a thread: it reads files and writes a journal, and the loop is not to wait for a disk.
+        # The sending reads files and writes a journal. It runs in a thread, so that the loop never waits for a disk.
         thread = ThreadPoolExecutor(1, "dimse-send")
         run = partial(asyncio.get_running_loop().run_in_executor, thread)
         try:
@@ -82,7 +87,8 @@ def _beside_the_loop(make: Callable[P, Sending]) -> Callable[P, AsyncIterator[Ou
                         yield event
             finally:
                 sending.abort()
-                await asyncio.shield(run(sending.close))  # behind what the thread is at
+                # The thread runs this after its current task.
+                await asyncio.shield(run(sending.close))
         finally:
             thread.shutdown(wait=False)
 
@@ -93,9 +99,9 @@ send = _beside_the_loop(Sending)
 
 
 class Server(Reception):
-    """A server whose associations each have a task; `def` handlers run in threads.
+    """A server on an event loop, with one task for each association; `def` handlers run in threads.
 
-    Use it with `async with`: it listens within the block. See `dimse.serving.server.Reception` for the arguments.
+    Use it with `async with`: it listens while the block is active. `dimse.serving.server.Reception` describes the arguments.
     """
 
     _tasks: dict[asyncio.Task[None], AsyncioTransport] | None = None
@@ -110,7 +116,7 @@ class Server(Reception):
         await self.shutdown()
 
     def start(self) -> None:
-        """Listen, and accept connections on the running event loop.
+        """Listen for connections and accept them on the running event loop.
 
         Raises:
             OSError: The address cannot be bound.
@@ -118,7 +124,7 @@ class Server(Reception):
         self._loop = asyncio.get_running_loop()
         self._stopped = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
-        self._executor = DaemonExecutor()
+        self._executor = WorkerExecutor()
         self._room = self._waiting_room(self._watch, self._unwatch, self._run_in_task, self._keep_time)
         self._accept_failures = self._time_failures = 0
         self.failed = None
@@ -134,23 +140,24 @@ class Server(Reception):
         """Wait until the server is shut down or the task is cancelled.
 
         Raises:
-            ServerFailed: The server can serve no longer; it listens no more.
+            ServerFailed: The server can no longer serve, and has stopped listening.
         """
         await self._stopped.wait()
         if self.failed is not None:
             raise self.failed
 
     async def shutdown(self, drain: float = 0) -> None:
-        """Stop listening; let messages under way be answered for `drain` seconds, and abort every association.
+        """Stop listening, wait up to `drain` seconds for messages in progress, and abort every association.
 
-        It returns some seconds later at the most: handlers that have not returned by then are left behind, which is an error in
-        the log, and do not keep the process from ending.
+        This returns a few seconds later at most. Handlers that have not returned by then are abandoned, with an error in the log.
+        They do not keep the process from ending.
         """
         served, self._tasks = self._tasks, None
         if served is None:
             return
         self._fall_silent()
-        mine = asyncio.current_task()  # a handler may end the server
+        # A handler may call this, so the current task may be one of ours.
+        mine = asyncio.current_task()
         tasks = {task: transport for task, transport in served.items() if task is not mine and not task.done()}
         if drain:
             self._end_all(Association.finish)
@@ -167,20 +174,20 @@ class Server(Reception):
         self._stopped.set()
 
     async def _cancel(self, tasks: Collection[asyncio.Task[None]]) -> None:
-        """Cancel tasks, and wait some seconds for their end."""
+        """Cancel tasks, and wait a few seconds for them to end."""
         for task in tasks:
             task.cancel()
         if tasks:
-            await asyncio.wait(tasks, timeout=LEAVING)
+            await asyncio.wait(tasks, timeout=THREADS_LEAVING)
 
     def _fail(self, error: BaseException) -> None:
-        """Note that the server can serve no longer: its listener is closed, and its associations are aborted."""
+        """Record that the server can no longer serve, close its listener and abort its associations."""
         super()._fail(error)
         self._fall_silent()
         self._stopped.set()
 
     def _fall_silent(self) -> None:
-        """Accept no more connections, and close those that are no association; again does nothing, and nothing is raised."""
+        """Stop accepting, and close the half-open connections. This is idempotent and raises nothing."""
         listener, self._listener = self._listener, None
         if listener is None:
             return
@@ -195,11 +202,11 @@ class Server(Reception):
     # --- callbacks of the event loop ---
 
     def _accept(self) -> None:
-        """Take new connections in. Where that fails it is tried again a moment later."""
+        """Accept new connections. After a failure, try again a moment later."""
         try:
             if self._listener is None:
                 return
-            for _ in range(AT_ONCE):
+            for _ in range(ACCEPTED_AT_ONCE):
                 transport = accept(self._listener, self._executor)
                 if transport is None:
                     break
@@ -211,7 +218,7 @@ class Server(Reception):
         self._keep_time()
 
     def _pause(self, error: Exception) -> None:
-        """Accept nothing for a moment; where accepting fails again and again, the server fails."""
+        """Stop accepting for a moment; after too many successive failures, let the server fail."""
         try:
             if is_broken(error):
                 self._accept_failures = self._counted(self._accept_failures, error)
@@ -219,13 +226,16 @@ class Server(Reception):
                 self._note_accepting(error)
             if self._listener is not None:
                 self._loop.remove_reader(self._listener)
-                self._loop.call_later(BREATHER, self._accept_again)
+                self._loop.call_later(PAUSE_AFTER_FAILURE, self._accept_again)
         except Exception as last:
             self._fail(last)
 
     def _counted(self, failures: int, error: Exception) -> int:
-        """Count one more failure in a row, and say so at the first; raise the error of the last that is borne."""
-        if failures == MOST_FAILURES:
+        """Return the count of successive failures, plus one.
+
+        The first is logged. The error is raised after `MOST_FAILED_ROUNDS`.
+        """
+        if failures == MOST_FAILED_ROUNDS:
             raise error
         if failures == 0:
             say_failed("a round of the listening loop failed", error)
@@ -254,7 +264,7 @@ class Server(Reception):
         self._keep_time()
 
     def _keep_time(self) -> None:
-        """Call `expire` when the first visitor's time is over."""
+        """Close expired half-open connections, and schedule the next call for when another one expires."""
         try:
             if self._timer is not None:
                 self._timer.cancel()
@@ -267,12 +277,12 @@ class Server(Reception):
     def _keep_time_later(self, error: Exception) -> None:
         try:
             self._time_failures = self._counted(self._time_failures, error)
-            self._timer = self._loop.call_later(BREATHER, self._keep_time)
+            self._timer = self._loop.call_later(PAUSE_AFTER_FAILURE, self._keep_time)
         except Exception as last:
             self._fail(last)
 
     def _run_in_task(self, visitor: Visitor, coroutine: Coroutine[Any, Any, None], abandon: Callable[[], None]) -> None:
-        """Run a coroutine of a visitor in a task; where it does not begin to run, `abandon` is called."""
+        """Run a coroutine of a visitor in a task; if it never begins to run, call `abandon`."""
         transport = visitor.transport
         assert isinstance(transport, AsyncioTransport) and self._tasks is not None
         begun = False
@@ -283,7 +293,7 @@ class Server(Reception):
             try:
                 await coroutine
             except SystemExit:
-                # asyncio would end the loop by it, and with it every other association. A line in the log has told it.
+                # It would end the event loop, and so every other association. It has been logged already.
                 return
 
         def ended(task: asyncio.Task[None]) -> None:

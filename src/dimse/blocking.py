@@ -1,4 +1,4 @@
-"""The blocking face: what `dimse` itself has to offer, which loads it when it is first used.
+"""The blocking face: the public names of `dimse`, which loads this module on first use.
 
 with dimse.associate("127.0.0.1", 11112, contexts=[dimse.Verification]) as association:
     association.echo()
@@ -7,12 +7,13 @@ with dimse.associate("127.0.0.1", 11112, contexts=[dimse.Verification]) as assoc
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from functools import partial
 from importlib import import_module
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
+from types import FunctionType, TracebackType
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar, cast
 
 from dimse import services
-from dimse.association.association import Open
+from dimse.association.establishing import Open
 from dimse.errors import (
     AssociationAborted,
     AssociationError,
@@ -45,25 +46,26 @@ from dimse.errors import (
 )
 from dimse.message.status import Status
 from dimse.services import AsyncAssociation
-from dimse.services.handlers import EchoRequest, Handlers, StoreRequest
-from dimse.services.storage import Outcome, contexts_for
-from dimse.services.storage_commitment import Commitment
 from dimse.settings import (
+    Acceptor,
     CommonExtendedNegotiation,
     ExtendedNegotiation,
     Limits,
     ProposedContext,
+    Requestor,
     Role,
     Timeouts,
     UserIdentity,
 )
-from dimse.transport.blocking import connect, iterate, run
+from dimse.support.later import Later
+from dimse.transport.threaded import connect, iterate, run
 from dimse.uids import Verification
 from dimse.upper_layer.negotiation import Peer, PresentationContext
 from dimse.version import __version__
 
 __all__ = [
     "TLS",
+    "Acceptor",
     "Association",
     "AssociationAborted",
     "AssociationError",
@@ -99,6 +101,7 @@ __all__ = [
     "ProviderAborted",
     "RefusedContexts",
     "RemoteProtocolError",
+    "Requestor",
     "Role",
     "Server",
     "ServerFailed",
@@ -121,6 +124,10 @@ __all__ = [
 if TYPE_CHECKING:
     from dimse.sending import send
     from dimse.sending.forwarder import Forwarder
+    from dimse.services.handlers import EchoRequest, Handlers, StoreRequest
+    from dimse.services.outcome import Outcome
+    from dimse.services.storage import contexts_for
+    from dimse.services.storage_commitment import Commitment
     from dimse.serving.server import Server
     from dimse.settings.tls import TLS
     from dimse.transport.tls import TLSSession
@@ -131,67 +138,89 @@ F = TypeVar("F", bound=Callable[..., object])
 
 
 _LATER = {
+    "Commitment": "dimse.services.storage_commitment",
+    "EchoRequest": "dimse.services.handlers",
     "Forwarder": "dimse.sending.forwarder",
+    "Handlers": "dimse.services.handlers",
+    "Outcome": "dimse.services.outcome",
     "Server": "dimse.serving.server",
+    "StoreRequest": "dimse.services.handlers",
     "TLS": "dimse.settings.tls",
     "TLSSession": "dimse.transport.tls",
+    "contexts_for": "dimse.services.storage",
     "send": "dimse.sending",
 }
 
 
 def __getattr__(name: str) -> object:
-    """Return `Forwarder`, `Server`, `TLS` or `send`, loaded when they are asked for: a C-ECHO does not wait for them."""
+    """Return a name of `_LATER`, loaded on first use, so that a C-ECHO does not wait for it."""
     if name in _LATER:
         return getattr(import_module(_LATER[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def _blocking(
-    method: Callable[Concatenate[AsyncAssociation, P], Coroutine[Any, Any, R]],
+    find: Callable[[], Callable[Concatenate[AsyncAssociation, P], Coroutine[Any, Any, R]]],
 ) -> Callable[Concatenate[Association, P], R]:
-    """The method of the blocking face that runs `method` to its end."""
+    """Return the blocking method that runs the method which `find` returns to its end."""
 
-    def call(self: Association, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        return run(method(self._association, *args, **kwargs))
+    def made() -> Callable[Concatenate[Association, P], R]:
+        method = find()
 
-    return _documented(call, method)
+        def call(self: Association, /, *args: P.args, **kwargs: P.kwargs) -> R:
+            return run(method(self._association, *args, **kwargs))
+
+        return _documented(call, method, method)
+
+    return cast("Callable[Concatenate[Association, P], R]", Later(made))
 
 
 def _iterating(
-    method: Callable[Concatenate[AsyncAssociation, P], AsyncIterator[R]],
+    find: Callable[[], Callable[Concatenate[AsyncAssociation, P], AsyncIterator[R]]],
 ) -> Callable[Concatenate[Association, P], Iterator[R]]:
-    """The method of the blocking face that yields what `method` does."""
+    """Return the blocking method that yields the items of the method which `find` returns."""
 
-    def call(self: Association, /, *args: P.args, **kwargs: P.kwargs) -> Iterator[R]:
-        return iterate(method(self._association, *args, **kwargs))
+    def made() -> Callable[Concatenate[Association, P], Iterator[R]]:
+        method = find()
 
-    return _documented(call, method)
+        def call(self: Association, /, *args: P.args, **kwargs: P.kwargs) -> Iterator[R]:
+            return iterate(method(self._association, *args, **kwargs))
+
+        assert isinstance(method, FunctionType)
+        shown = FunctionType(method.__code__, method.__globals__, method.__name__, method.__defaults__)
+        shown.__kwdefaults__ = method.__kwdefaults__
+        shown.__annotations__ = method.__annotations__ | {"return": "Iterator[Outcome]"}
+        return _documented(call, method, shown)
+
+    return cast("Callable[Concatenate[Association, P], Iterator[R]]", Later(made))
 
 
-def _documented(call: F, method: Callable[..., object]) -> F:
+def _documented(call: F, method: Callable[..., object], shown: object) -> F:
+    """Give `call` the name and docstring of `method`, and to `inspect` the signature of `shown`."""
     call.__name__, call.__doc__ = method.__name__, method.__doc__
+    call.__wrapped__ = shown  # type: ignore[attr-defined]
     return call
 
 
 class Association:
-    """An association for the calling thread; made by `associate`.
+    """An association for the calling thread; `associate` makes it.
 
-    Leaving its `with` block releases it, or aborts it if the block is left by an exception.
+    Leaving its `with` block releases the association, or aborts it if an exception leaves the block.
     """
 
     def __init__(self, association: AsyncAssociation) -> None:
         self._association = association
 
-    echo = _blocking(AsyncAssociation.echo)
-    store = _blocking(AsyncAssociation.store)
-    store_many = _iterating(AsyncAssociation.store_many)
-    begin_commitment = _blocking(AsyncAssociation.begin_commitment)
-    request_commitment = _blocking(AsyncAssociation.request_commitment)
-    serve = _blocking(AsyncAssociation.serve)
-    release = _blocking(AsyncAssociation.release)
+    echo = _blocking(lambda: AsyncAssociation.echo)
+    store = _blocking(lambda: AsyncAssociation.store)
+    store_many = _iterating(lambda: AsyncAssociation.store_many)
+    begin_commitment = _blocking(lambda: AsyncAssociation.begin_commitment)
+    request_commitment = _blocking(lambda: AsyncAssociation.request_commitment)
+    serve = _blocking(lambda: AsyncAssociation.serve)
+    release = _blocking(lambda: AsyncAssociation.release)
 
     def abort(self) -> None:
-        """Abort the association (PS3.8 7.3); from any thread, and again."""
+        """Abort the association (PS3.8 7.3). Any thread may call this, and more than once."""
         self._association.abort()
 
     @property
@@ -201,32 +230,32 @@ class Association:
 
     @property
     def peer(self) -> Peer:
-        """Who the peer says it is."""
+        """The peer's AE title, address and implementation, as it gives them."""
         return self._association.peer
 
     @property
     def tls(self) -> TLSSession | None:
-        """What TLS has negotiated, and the peer's certificate; None on a plain connection."""
+        """The TLS version, cipher and certificate of the peer; None on a plain connection."""
         return self._association.tls
 
     @property
     def identity_response(self) -> bytes | None:
-        """The peer's answer to our user identity: a ticket, assertion or token, empty for a user name; None if it gave none."""
+        """The peer's response to our user identity: a ticket, assertion or token, or empty for a user name; None without one."""
         return self._association.identity_response
 
     @property
     def open(self) -> bool:
-        """Does the association still stand, as far as we know?"""
+        """True while the association is established, as far as this side knows."""
         return self._association.open
 
     @property
     def connect_seconds(self) -> float:
-        """What opening the transport connection took."""
+        """Seconds that opening the transport connection took."""
         return self._association.connect_seconds
 
     @property
     def negotiate_seconds(self) -> float:
-        """What the peer took to answer the association request."""
+        """Seconds that the peer took to answer the association request."""
         return self._association.negotiate_seconds
 
     def __enter__(self) -> Self:
@@ -241,10 +270,12 @@ class Association:
 def _in_this_thread(
     make: Callable[Concatenate[Open, P], Coroutine[Any, Any, AsyncAssociation]],
 ) -> Callable[P, Association]:
+    """Make a function that requests an association and returns it, for the calling thread."""
+
     def associate(*args: P.args, **kwargs: P.kwargs) -> Association:
         return Association(run(make(connect, *args, **kwargs)))
 
-    return _documented(associate, make)
+    return _documented(associate, make, partial(make, connect))
 
 
 associate = _in_this_thread(services.associate)

@@ -1,7 +1,7 @@
-"""Everything that dimse raises, in one tree.
+"""The exceptions of dimse, in one tree.
 
-A missing association is an exception, `AssociationError`; a DIMSE status is a value (`dimse.Status`). An error says what happened,
-with which peer or file, and is chained to its cause.
+A missing association is an exception, `AssociationError`; a DIMSE status is a value (`dimse.Status`). An error describes what
+happened, names the peer or file, and is chained to its cause.
 """
 
 from __future__ import annotations
@@ -40,29 +40,29 @@ TLS_RECORDS = (0x14, 0x15, 0x16, 0x17)
 
 
 def is_tls(heard: bytes) -> bool:
-    """Are these the first bytes of a TLS connection, or of a TLS alert?"""
+    """Return True if these are the first bytes of a TLS connection or of a TLS alert."""
     return len(heard) > 1 and heard[0] in TLS_RECORDS and heard[1] == 3
 
 
 class DimseError(Exception):
-    """The root of the tree."""
+    """The base class of all errors of dimse."""
 
 
 class AssociationError(DimseError):
     """The association was not established, or it has ended.
 
-    Every error that means so is one of these: a connection that failed, a rejection, an abort, a timeout, a peer that speaks no
-    DICOM or breaks the protocol, and contexts that were all refused.
+    Every error with this meaning is a subclass: a failed connection, a rejection, an abort, a timeout, the refusal of all contexts.
+    So is the error for a peer that does not speak DICOM or breaks the protocol.
     """
 
 
 class ConnectError(AssociationError):
-    """No transport connection to the peer could be made: unknown name, refused, unreachable, timed out.
+    """The transport connection to the peer failed: unknown name, refused, unreachable or timed out.
 
     Attributes:
-        host: The peer's name or address, as given; empty where that is not known.
-        port: Its port; 0 where that is not known.
-        errno: The system's number for what happened; None where the system did not give one.
+        host: The peer's name or address, as given; empty if unknown.
+        port: The peer's port; 0 if unknown.
+        errno: The operating system's error number; None if there is none.
     """
 
     def __init__(self, message: str, *, host: str = "", port: int = 0) -> None:
@@ -76,10 +76,10 @@ class ConnectError(AssociationError):
 
 
 class TLSError(ConnectError):
-    """The two sides did not come to speak TLS with each other (PS3.15 Annex B).
+    """The TLS handshake failed (PS3.15 Annex B).
 
     Attributes:
-        lasting: Would it fail again? Not where the connection was lost, or time ran out.
+        lasting: True if another attempt would fail too; False after a lost connection or a timeout.
     """
 
     def __init__(self, message: str, *, lasting: bool = True) -> None:
@@ -88,11 +88,11 @@ class TLSError(ConnectError):
 
 
 class TLSConfigurationError(DimseError):
-    """What TLS is to be spoken with cannot be used.
+    """A certificate, key or option for TLS cannot be used.
 
     Attributes:
-        path: The file that it is about; empty if it is about none.
-        reason: What is wrong, in one line.
+        path: The file that is at fault; empty if no file is.
+        reason: The fault, in one line.
     """
 
     def __init__(self, path: str, reason: str) -> None:
@@ -106,7 +106,7 @@ class AssociationRejected(AssociationError):
     Attributes:
         result: 1 rejected permanent, 2 rejected transient.
         source: 1 service user, 2 service provider (ACSE), 3 service provider (presentation).
-        reason: The reason, to be read by source (`REJECTION_REASONS`).
+        reason: The reason, whose meaning depends on the source (`REJECTION_REASONS`).
     """
 
     def __init__(self, result: int, source: int, reason: int) -> None:
@@ -131,7 +131,7 @@ class AssociationAborted(AssociationError):
 
     Attributes:
         source: 0 service user, 2 service provider.
-        reason: Why, where the source is the service provider (`ABORT_REASONS`).
+        reason: The reason, if the source is the service provider (`ABORT_REASONS`).
     """
 
     def __init__(self, source: int = 0, reason: int = 0) -> None:
@@ -141,11 +141,11 @@ class AssociationAborted(AssociationError):
 
 
 class ProviderAborted(AssociationAborted):
-    """A-P-ABORT: an upper layer, the peer's or ours, gave the association up."""
+    """The upper layer of the peer, or our own, aborted the association (A-P-ABORT)."""
 
 
 class AssociationReleased(AssociationError):
-    """The peer released the association while we still had something to ask."""
+    """The peer released the association, so the operation cannot be performed."""
 
 
 class ConnectionLost(AssociationError):
@@ -153,35 +153,35 @@ class ConnectionLost(AssociationError):
 
 
 class NegotiationError(DimseError):
-    """The negotiation does not allow what was asked. Where it ended the association, the error is an `AssociationError` too."""
+    """The negotiation does not allow the operation. If it ended the association, the error is an `AssociationError` too."""
 
 
 class NoPresentationContext(NegotiationError):
-    """No accepted presentation context fits the SOP class, transfer syntax and role."""
+    """The association has no accepted presentation context for the SOP class, transfer syntax and role."""
 
 
 class UnusableMaximumLength(NegotiationError, AssociationError):
-    """The peer's maximum length is too small to send anything in; the association was aborted (PS3.8 D.1)."""
+    """The peer's maximum length is too small to send anything; the association was aborted (PS3.8 D.1)."""
 
 
 class IdentityNotConfirmed(NegotiationError, AssociationError):
-    """The peer accepted the association and did not answer the user identity, though that was asked for (PS3.7 D.3.3.7)."""
+    """The peer accepted the association without the response to the user identity that was requested (PS3.7 D.3.3.7)."""
 
 
 class ProtocolError(DimseError):
-    """Something was said that the Standard does not allow at this point."""
+    """A message or action is not allowed by the Standard in the current state."""
 
 
 class LocalProtocolError(ProtocolError):
-    """The calling program asked for something that the Standard does not allow at this point. Nothing was sent."""
+    """The calling program asked for an action that the Standard does not allow in the current state. Nothing was sent."""
 
 
 class RemoteProtocolError(ProtocolError, AssociationError):
-    """The peer said something that the Standard does not allow at this point; the association was aborted.
+    """The peer sent something that the Standard does not allow in the current state; the association was aborted.
 
     Attributes:
-        abort_source: The source to put in the A-ABORT that answers it: 0 service user, 2 service provider.
-        abort_reason: The reason to put there (`ABORT_REASONS`).
+        abort_source: The source of the A-ABORT that answers it: 0 service user, 2 service provider.
+        abort_reason: The reason of that A-ABORT (`ABORT_REASONS`).
     """
 
     def __init__(self, message: str, *, abort_source: int = 2, abort_reason: int = 6) -> None:
@@ -190,10 +190,10 @@ class RemoteProtocolError(ProtocolError, AssociationError):
 
 
 class InvalidCommand(RemoteProtocolError):
-    """A command set that is complete and framed well, and is no message we know.
+    """A command set is complete and well framed, but is not a known message.
 
     Attributes:
-        status: What a response says of it (PS3.7 Annex C): 0x0211 unrecognized operation, 0x0212 mistyped argument.
+        status: The status of the response (PS3.7 Annex C): 0x0211 unrecognized operation, 0x0212 mistyped argument.
         elements: The command elements that could be read, by name (`dimse.message.elements.ELEMENTS`).
     """
 
@@ -203,11 +203,11 @@ class InvalidCommand(RemoteProtocolError):
 
 
 class InvalidResponse(RemoteProtocolError):
-    """What came as a response is none: the instance it would have been about is neither stored nor refused, but unknown.
+    """The peer sent something that is not a valid response, so the outcome of the request is unknown.
 
     Attributes:
-        awaited: The message whose response was awaited, "C-STORE".
-        why: What was wrong with it.
+        awaited: The message whose response was awaited, such as "C-STORE".
+        why: The fault in the response.
     """
 
     def __init__(self, awaited: str, why: str) -> None:
@@ -219,7 +219,7 @@ class NotDicomPeer(RemoteProtocolError):
     """The peer does not speak DICOM.
 
     Attributes:
-        heard: Its first bytes.
+        heard: The peer's first bytes.
     """
 
     def __init__(self, heard: bytes) -> None:
@@ -233,7 +233,7 @@ class OperationTimeout(DimseError, TimeoutError):
     """A wait passed its deadline.
 
     Attributes:
-        wait: Which one: "connect", "acse", "dimse", "network" or "idle" (`dimse.Timeouts`), or "commitment".
+        wait: The name of the timeout: "connect", "acse", "dimse", "network" or "idle" (`dimse.Timeouts`), or "commitment".
     """
 
     def __init__(self, wait: str, message: str = "") -> None:
@@ -246,7 +246,7 @@ class AssociationTimeout(OperationTimeout, AssociationError):
 
 
 class StatusError(DimseError):
-    """Raised by `Status.check()` for a status that is neither success nor warning.
+    """A status is neither success nor warning; `Status.check()` raises this.
 
     Attributes:
         status: The status.
@@ -261,8 +261,8 @@ class FileError(DimseError):
     """A file that cannot be sent.
 
     Attributes:
-        path: Its path, as given.
-        reason: What is wrong with it, in one line.
+        path: The path of the file, as given.
+        reason: The fault, in one line.
     """
 
     def __init__(self, path: str, reason: str) -> None:
@@ -271,19 +271,19 @@ class FileError(DimseError):
 
 
 class InaccessiblePath(FileError):
-    """A path that was asked for leads to nothing that can be read."""
+    """A path that was given leads to nothing that can be read."""
 
 
 class NotSent(DimseError):
-    """An instance was not sent, and not for a fault of its own: there was no association for it, or it was called off."""
+    """An instance was not sent although it has no fault: there was no association for it, or the sending was stopped."""
 
 
 class JournalError(DimseError):
-    """The journal of a sender cannot be used."""
+    """The journal of a sending cannot be used."""
 
 
 class ServerFailed(DimseError):
-    """A server can serve no longer: one of its threads has ended, by the error that is the cause (`__cause__`), or cannot start."""
+    """A server can no longer serve: one of its threads has ended or cannot start. `__cause__` is the reason."""
 
 
 class RefusedContexts(NegotiationError, AssociationError):

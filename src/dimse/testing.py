@@ -1,4 +1,4 @@
-"""For the tests of programs that send: a storage SCP within the test's process, and a peer that fails as it is told to.
+"""Helpers for tests of programs that send: a storage SCP in the test's process, and a peer that fails on demand.
 
     from dimse.testing import StorageSCP, faulty_peer
 
@@ -42,15 +42,15 @@ LOOPBACK = "127.0.0.1"
 
 
 @value
-class ReceivedInstance:
+class SentInstance:
     """An SOP instance that a `StorageSCP` was sent.
 
     Attributes:
-        sop_class_uid, sop_instance_uid: As the C-STORE-RQ says them.
-        transfer_syntax: UID of the data set's transfer syntax.
-        data_set: The encoded data set, byte for byte as it came.
-        calling_ae_title, called_ae_title: Of the association it came over.
-        message_id: Of its C-STORE-RQ.
+        sop_class_uid, sop_instance_uid: The UIDs in the C-STORE-RQ.
+        transfer_syntax: The UID of the data set's transfer syntax.
+        data_set: The encoded data set, byte for byte as received.
+        calling_ae_title, called_ae_title: The AE titles of its association.
+        message_id: The message ID of its C-STORE-RQ.
     """
 
     sop_class_uid: str
@@ -63,11 +63,11 @@ class ReceivedInstance:
 
     @property
     def size(self) -> int:
-        """Bytes of the data set."""
+        """The length of the data set in bytes."""
         return len(self.data_set)
 
     def dataset(self) -> Dataset:
-        """The data set, decoded by pydicom."""
+        """Return the data set, decoded by pydicom."""
         from io import BytesIO
 
         from pydicom import dcmread
@@ -78,26 +78,26 @@ class ReceivedInstance:
         return dcmread(BytesIO(part10.encode(meta) + self.data_set))
 
 
-Statuses = int | Iterable[int] | Callable[[ReceivedInstance], int]
+Statuses = int | Iterable[int] | Callable[[SentInstance], int]
 
 
 class StorageSCP:
-    """A storage SCP in this process, on a free port of 127.0.0.1 while it is entered; it keeps in memory what it is sent.
+    """A storage SCP in this process, which keeps received instances in memory.
 
-    It accepts C-ECHO and C-STORE for every SOP class, unless told otherwise.
+    It listens on a free port of 127.0.0.1 within its `with` block. By default it accepts C-ECHO and C-STORE for every SOP class.
 
     Args:
-        status: What it answers a C-STORE with: a status; statuses, one for each instance in order and success for all that follow;
-            or what makes the status of an instance.
-        options: As of `dimse.Server`: `ae_title`, `contexts`, `transfer_syntaxes`, `tls` ...
+        status: The answer to a C-STORE. Pass one status for all instances, or a function that returns the status of an instance.
+            Pass several statuses for the first instances in order; later instances are answered with success.
+        options: Arguments of `dimse.Server`: `ae_title`, `contexts`, `transfer_syntaxes`, `tls` ...
 
     Attributes:
-        instances: What was sent, in order, whatever it was answered.
-        echoes: How many C-ECHO requests there were.
+        instances: The received instances in order, whatever their status.
+        echoes: The number of C-ECHO requests.
     """
 
     def __init__(self, status: Statuses = 0x0000, **options: Any) -> None:
-        self.instances: list[ReceivedInstance] = []
+        self.instances: list[SentInstance] = []
         self.echoes = 0
         self._status = status if isinstance(status, int) or callable(status) else iter(status)
         self._came = threading.Condition()
@@ -106,23 +106,27 @@ class StorageSCP:
 
     @property
     def port(self) -> int:
-        """Where it listens on 127.0.0.1.
+        """The port on 127.0.0.1.
 
         Raises:
-            RuntimeError: It has not been entered.
+            RuntimeError: The `with` block has not been entered.
         """
         return self._server.address[1]
 
     @property
     def sop_instance_uids(self) -> list[str]:
-        """Those of `instances`."""
+        """The SOP Instance UIDs of `instances`."""
         return [instance.sop_instance_uid for instance in self.instances]
 
-    def wait(self, instances: int, seconds: float = 10) -> list[ReceivedInstance]:
-        """Wait until so many instances have come in all: for programs that send in the background.
+    def wait(self, instances: int, seconds: float = 10) -> list[SentInstance]:
+        """Wait for programs that send in the background, and return the instances received.
+
+        Args:
+            instances: The number of instances to wait for, counted from the start.
+            seconds: The longest wait, in seconds.
 
         Raises:
-            TimeoutError: They have not come in so many seconds.
+            TimeoutError: Fewer instances arrived in time.
         """
         with self._came:
             if not self._came.wait_for(lambda: len(self.instances) >= instances, seconds):
@@ -144,7 +148,7 @@ class StorageSCP:
         return 0x0000
 
     def _store(self, request: StoreRequest) -> int:
-        instance = ReceivedInstance(
+        instance = SentInstance(
             request.sop_class_uid,
             request.sop_instance_uid,
             request.context.transfer_syntax,
@@ -168,33 +172,34 @@ Fault = Literal["silent", "rejects", "never answers", "fails", "aborts", "closes
 
 @contextmanager
 def faulty_peer(fault: Fault, *, after: int = 0, status: int = 0x0110) -> Iterator[int]:
-    """A peer that is not as it should be, on a free port of 127.0.0.1; it accepts every SOP class.
+    """Run a peer with a fault on a free port of 127.0.0.1. It accepts every SOP class.
 
     Args:
-        fault: "silent": takes the connection and never says a word.
+        fault: "silent": accepts the connection and sends nothing.
             "rejects": answers an association request with A-ASSOCIATE-RJ (transient, local limit exceeded).
-            "never answers": takes a message, and never sends the response.
+            "never answers": receives a message and never sends the response.
             "fails": answers a message with `status`.
             "aborts": sends A-ABORT instead of the response.
             "closes": closes the connection instead.
-            "nonsense": sends what is no DICOM instead.
-        after: So many messages, of all associations together, are answered with success first.
-        status: With "fails".
+            "nonsense": sends bytes that are not DICOM instead.
+        after: The number of messages, over all associations, that are answered with success first.
+        status: The status for "fails".
 
     Yields:
-        Its port.
+        The port.
 
     Raises:
-        ValueError: There is no such fault.
+        ValueError: The fault is unknown.
     """
     if fault not in get_args(Fault):
-        raise ValueError(f"{fault!r} is no fault; there are {', '.join(get_args(Fault))}")
+        raise ValueError(f"{fault!r} is not a fault; choose from {', '.join(get_args(Fault))}")
     limits = Limits(associations=0) if fault == "rejects" else Limits()
     server = Server(
         (LOOPBACK, 0), _FaultyHandlers(fault=fault, after=after, status=status), accept_unknown=True, limits=limits
     )
     if fault == "silent":
-        with server.listen():  # the system takes connections, and nobody looks at them
+        # The system accepts connections on a listening socket without our help.
+        with server.listen():
             yield server.address[1]
         return
     with server:
@@ -203,7 +208,7 @@ def faulty_peer(fault: Fault, *, after: int = 0, status: int = 0x0110) -> Iterat
 
 @value
 class _FaultyHandlers(Handlers):
-    """Handlers that answer `after` messages with success, and then none as they should."""
+    """The handlers of a faulty peer, which answer `after` messages with success and then show the fault."""
 
     fault: Fault = "fails"
     after: int = 0
@@ -211,7 +216,7 @@ class _FaultyHandlers(Handlers):
     answered: Iterator[int] = field(default_factory=count)
 
     async def answer(self, association: Association, arrived: Arrived) -> None:
-        """Answer a message, or do what is done instead."""
+        """Answer a message, or show the fault instead."""
         if next(self.answered) < self.after:
             await _SUCCESS.answer(association, arrived)
         elif self.fault == "fails":
@@ -219,9 +224,9 @@ class _FaultyHandlers(Handlers):
         elif self.fault == "aborts":
             association.abort()
         elif self.fault == "closes":
-            association._transport.wake()
+            association.pump.transport.wake()
         elif self.fault == "nonsense":
-            association._transport.send_now(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+            association.pump.transport.send_now(b"HTTP/1.1 400 Bad Request\r\n\r\n")
 
 
 def _always(status: int) -> Handlers:
@@ -231,17 +236,17 @@ def _always(status: int) -> Handlers:
 _SUCCESS = _always(0x0000)
 
 
-# --- pytest, where it is asked for ---
+# --- the pytest fixture ---
 
 
 def __getattr__(name: str) -> Any:
-    """The fixture `storage_scp`: pytest is loaded by who asks for it."""
+    """Return the fixture `storage_scp`, which loads pytest on first use."""
     if name != "storage_scp":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     import pytest
 
     def storage_scp() -> Iterator[StorageSCP]:
-        """A storage SCP that listens on a free port of 127.0.0.1 during the test."""
+        """Yield a storage SCP that listens on a free port of 127.0.0.1 during the test."""
         with StorageSCP() as scp:
             yield scp
 
@@ -249,5 +254,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    """For pytest, which looks for the fixtures of a plugin."""
+    """Return the names of this module, with the fixture, for which pytest searches a plugin."""
     return [*globals(), "storage_scp"]

@@ -1,11 +1,11 @@
-"""Storing while the n-th system call of a kind fails, for every n: run under strace, which makes it fail.
+"""A program that stores while the n-th system call of a kind fails, for every n. It runs under strace, which makes it fail.
 
-strace counts the calls of each process by itself and fails number `when(call)`. So one run of it does for all n: each case is a
+strace counts the calls of each process separately and fails number `when(call)`. So one run is enough for all n. Each case is a
 child that makes `when(call)` - n calls of that kind before it begins to store.
 
     strace -f -e inject=fsync:error=EIO:when=60 python -m tests.archive.faulty_disk FOLDER fsync
 
-prints a line of JSON for each case; `problems` says what is wrong with what is there afterwards.
+prints a line of JSON for each case. `problems` returns the faults that are found afterwards.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from tests.archive.storing import KEPT, PATIENT_ID, data_set, keep, names, store
 
 
 def when(call: str) -> int:
-    """More calls of that kind than Python makes to start, and than the cases make."""
+    """Return a number of calls of a kind that exceeds those of Python's start, and those of the cases."""
     return 400 if call in ("openat", "close") else 60
 
 
@@ -89,7 +89,7 @@ def _call(call: str, error: str) -> bool:
 
 
 def _case(folder: str, call: str, error: str, number: int, on_duplicate: OnDuplicate) -> bool:
-    """One case, in a child; whether the call was one of those that the storing made."""
+    """Run one case in a child, and return True if the call was one of those that the storing made."""
     child = os.fork()
     if child:
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
@@ -102,12 +102,13 @@ def _case(folder: str, call: str, error: str, number: int, on_duplicate: OnDupli
             os.write(1, f"{json.dumps(said)}\n".encode())
         os._exit(0 if failed else 1)
     finally:
-        traceback.print_exc()  # there is an exception if it gets here
+        # This point is reached by an exception only.
+        traceback.print_exc()
         os._exit(2)
 
 
 def main() -> None:
-    """FOLDER, then pairs of a call and the error that strace injects at it."""
+    """Run all cases. The arguments are FOLDER, then pairs of a call and the error that strace injects at it."""
     logging.disable()
     folder, *pairs = sys.argv[1:]
     for call, error in zip(pairs[::2], pairs[1::2], strict=True):
@@ -118,13 +119,11 @@ def main() -> None:
 
 
 def problems(said: dict[str, Any]) -> list[str]:
-    """What is wrong in the folder of a case, after another store has been opened there."""
+    """Return the faults in the folder of a case, after another store has been opened there."""
     folder, on_duplicate = Path(said["folder"]), said["case"][3]
     FileStore(folder).close()
     files = {path: stored_data_set(folder / path) for path in names(folder)}
-    found = [
-        f"{path} is none that was sent" for path in files if files[path] not in [sent_data_set(*one) for one in SENT]
-    ]
+    found = [f"{path} was never sent" for path in files if files[path] not in [sent_data_set(*one) for one in SENT]]
     if (folder / ".incoming").exists():
         found.append("something is left over")
     acknowledged = {SENT[number][0]: SENT[number] for number in said["kept"]}

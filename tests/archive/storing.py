@@ -15,6 +15,7 @@ from pathlib import Path
 
 from dimse import uids
 from dimse.archive import FileStore
+from dimse.instances.received import ReceivedInstance
 from dimse.message.status import Status
 from dimse.services.store_request import StoreRequest
 from dimse.upper_layer.negotiation import Peer, PresentationContext
@@ -60,7 +61,7 @@ ATTACKS = [
 
 
 def element(tag: int, vr: bytes, value: bytes) -> bytes:
-    """A data element in Explicit VR Little Endian, of a VR with 16 bits of length."""
+    """Return a data element in Explicit VR Little Endian, of a VR with 16 bits of length."""
     value += (b"\0" if vr == b"UI" else b" ") * (len(value) % 2)
     return struct.pack("<HH2sH", tag >> 16, tag & 0xFFFF, vr, len(value)) + value
 
@@ -68,7 +69,7 @@ def element(tag: int, vr: bytes, value: bytes) -> bytes:
 def data_set(
     uid: str = "1.2.3", sop_class: str = CT, content: bytes = b"Doe^John", others: dict[int, str] | None = None
 ) -> bytes:
-    """A data set; `others` are more values by tag, in groups that follow, as text in Latin-1."""
+    """Return a data set. `others` are more values by tag, in later groups, as text in Latin-1."""
     return (
         element(0x00080016, b"UI", sop_class.encode("latin-1"))
         + element(0x00080018, b"UI", uid.encode("latin-1"))
@@ -85,12 +86,22 @@ def store_request(
     called: str = "ARCHIVE",
 ) -> StoreRequest:
     context = PresentationContext(1, sop_class, 0, syntax, (syntax,))
-    peer = Peer(ae_title, address=("192.0.2.1", 50000))
-    return StoreRequest(context, sop_class, uid, peer, message_id=1, called_ae_title=called)
+    address = ("192.0.2.1", 50000)
+    return StoreRequest(
+        sop_class,
+        uid,
+        syntax,
+        context,
+        Peer(ae_title, address=address),
+        message_id=1,
+        calling_ae_title=ae_title,
+        called_ae_title=called,
+        peer_address=address,
+    )
 
 
-def take(store: FileStore, request: StoreRequest, *pieces: bytes) -> Status:
-    """What an association does with a C-STORE-RQ whose data set comes in these pieces."""
+def take(store: FileStore, request: ReceivedInstance, *pieces: bytes) -> Status:
+    """Do what an association does with a C-STORE-RQ whose data set arrives in these pieces."""
     request.sink = store.begin(request)
     try:
         for piece in pieces:
@@ -108,7 +119,7 @@ def keep(
 
 
 def tree(folder: Path) -> dict[str, bytes | None]:
-    """What is in a folder and below it: the bytes of each file by its path; None for what is none."""
+    """Return the contents of a folder by path: the bytes of each file, and None for everything else."""
     return {
         str(path.relative_to(folder)): path.read_bytes() if path.is_file() and not path.is_symlink() else None
         for path in folder.rglob("*")
@@ -116,14 +127,14 @@ def tree(folder: Path) -> dict[str, bytes | None]:
 
 
 def names(folder: Path) -> list[str]:
-    """The files in a store's folder, by their paths in it; there is never a temporary one left."""
+    """Return the paths of the files in a store's folder, after a check that no temporary file is left."""
     incoming = folder / ".incoming"
     assert not incoming.exists() or list(incoming.iterdir()) == []
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
 
 
 def stored_data_set(path: Path) -> bytes:
-    """The data set of a Part 10 file whose File Meta begins with its group length (PS3.10 7.1)."""
+    """Return the data set of a Part 10 file whose File Meta begins with its group length (PS3.10 7.1)."""
     content = path.read_bytes()
     assert content[:140] == bytes(128) + b"DICM\2\0\0\0UL\4\0"
     return content[144 + int.from_bytes(content[140:144], "little") :]
@@ -149,7 +160,7 @@ def in_a_process(code: str, *arguments: object, before: tuple[str, ...] = ()) ->
 
 @contextmanager
 def start_a_process(code: str, *arguments: object) -> Iterator[subprocess.Popen[bytes]]:
-    """The same, while it runs; it does not outlive the test."""
+    """Run a process as `run_in_a_process` does, and yield it; it ends with the block."""
     with subprocess.Popen(_python(code, arguments), stdout=subprocess.PIPE, cwd=ROOT, env=ENVIRONMENT) as process:
         try:
             yield process

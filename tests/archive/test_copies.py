@@ -57,6 +57,7 @@ def test_copies_are_kept_beside_the_first(folder: Path, layout: str, expected: s
     assert stored_data_set(folder / expected) == data_set(content=b"00000002")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("durability", ["none", pytest.param("full", marks=pytest.mark.thorough)])
 def test_a_thousand_copies_are_kept_and_no_more(
     folder: Path, durability: str, caplog: pytest.LogCaptureFixture

@@ -28,6 +28,7 @@ from dimse.archive.file_store import OnDuplicate
 from dimse.archive.names import safe_component
 from dimse.association.sinks import SpooledSink
 from dimse.data_set.encoding import deflate
+from dimse.instances.received import ReceivedInstance
 from dimse.message.status import Status
 from dimse.services.store_request import StoreRequest
 from tests import files
@@ -412,7 +413,7 @@ def test_a_data_set_of_very_many_elements_is_looked_at_for_so_long_and_kept(
     sent = data_set() + element(0x00111010, b"LO", b"") * 500_000
     assert take(store, store_request(), sent) == KEPT
     assert stored_data_set(folder / "CT.1.2.3") == sent
-    assert caplog.messages[0] == ("1.2.3: more elements than can be stepped over in 0.01 s; the rest is not looked at")
+    assert caplog.messages[0] == ("1.2.3: more elements than can be surveyed in 0.01 s; the rest is not looked at")
 
 
 def test_what_is_tolerated_is_said(store: FileStore, caplog: pytest.LogCaptureFixture) -> None:
@@ -527,7 +528,7 @@ def test_the_reserve_of_the_disk_is_not_used(folder: Path) -> None:
         status = keep(store)
         assert names(folder) == []
     assert status == OUT_OF_RESOURCES
-    assert status.comment == "no space left on the disk but its reserve"
+    assert status.comment == "no space left on the disk except its reserve"
 
 
 def test_the_reserve_is_looked_at_again_while_a_data_set_grows(folder: Path) -> None:
@@ -579,9 +580,6 @@ def test_what_is_kept_is_told_before_its_success(folder: Path) -> None:
         relative_path="CT.1.2.3",
         sop_class_uid=CT,
         sop_instance_uid="1.2.3",
-        study_instance_uid="1.2.10",
-        series_instance_uid="1.2.11",
-        patient_id="PAT/1",
         transfer_syntax_uid=uids.ExplicitVRLittleEndian,
         size=len(data_set(others=others)),
         calling_ae_title="MODALITY",
@@ -589,10 +587,30 @@ def test_what_is_kept_is_told_before_its_success(folder: Path) -> None:
         peer_address=("192.0.2.1", 50000),
         duplicate=False,
         received=first.received,
+        elements=others | {0x00080016: CT, 0x00080018: "1.2.3"},
     )
+    assert (first.study_instance_uid, first.series_instance_uid, first.patient_id) == ("1.2.10", "1.2.11", "PAT/1")
     assert (again.relative_path, again.duplicate) == ("CT.1.2.3", True)
     assert (other.relative_path, other.path, other.duplicate) == ("CT.1.2.3~2", str(folder / "CT.1.2.3~2"), False)
     assert (other.study_instance_uid, other.series_instance_uid, other.patient_id) == ("", "", "")
+
+
+def test_a_caller_is_told_of_the_elements_that_it_asks_for(folder: Path) -> None:
+    told: list[Stored] = []
+    others = {PATIENT_ID: "PAT1", 0x00180015: "HEAD", 0x00181030: "ROUTINE"}
+    with FileStore(folder, stored=told.append, tags=[0x00180015, 0x00200010]) as store:
+        assert keep(store, others=others) == KEPT
+    assert told[0].elements == {0x00080016: CT, 0x00080018: "1.2.3", PATIENT_ID: "PAT1", 0x00180015: "HEAD"}
+
+
+def test_an_instance_that_did_not_come_by_dimse_is_kept_too(folder: Path) -> None:
+    told: list[Stored] = []
+    instance = ReceivedInstance(CT, "1.2.3", uids.ExplicitVRLittleEndian, calling_ae_title="uploader")
+    with FileStore(folder, layout="{CallingAETitle}/{CalledAETitle}/{SOPInstanceUID}", stored=told.append) as store:
+        assert take(store, instance, data_set()) == KEPT
+    assert names(folder) == ["uploader/unknown/1.2.3"]
+    assert stored_data_set(folder / "uploader/unknown/1.2.3") == data_set()
+    assert (told[0].calling_ae_title, told[0].called_ae_title, told[0].peer_address) == ("uploader", "", ("", 0))
 
 
 def test_the_file_is_there_when_it_is_told(folder: Path) -> None:
@@ -616,14 +634,14 @@ def test_what_is_not_kept_is_not_told(folder: Path) -> None:
     assert len(told) == 1
 
 
-def test_who_is_told_cannot_undo_the_success(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_stored_callable_cannot_undo_the_success(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     def fail(stored: Stored) -> None:
         raise RuntimeError(f"no\nroom for {stored.sop_instance_uid}")
 
     with FileStore(folder, stored=fail) as store:
         assert keep(store) == KEPT
         assert names(folder) == ["CT.1.2.3"]
-    assert caplog.messages == [r"what follows the storing of CT.1.2.3 failed: RuntimeError: no\nroom for 1.2.3"]
+    assert caplog.messages == [r"the call after storing CT.1.2.3 failed: RuntimeError: no\nroom for 1.2.3"]
 
 
 # --- one store a folder, from its start to its end ---
@@ -698,7 +716,7 @@ def test_what_is_no_folder_is_refused(folder: Path, prepare: Callable[[Path], ob
         ({"layout": "{PatientsName}/{SOPInstanceUID}"}, "PatientsName"),
     ],
 )
-def test_a_choice_that_is_none_is_refused(folder: Path, choice: dict[str, str | int], word: str) -> None:
+def test_an_invalid_choice_is_refused(folder: Path, choice: dict[str, str | int], word: str) -> None:
     with pytest.raises(ValueError, match=word):
         FileStore(folder, **choice)  # type: ignore[arg-type]  # that is what is tested
     assert not folder.exists()

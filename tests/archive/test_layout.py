@@ -99,14 +99,14 @@ def test_a_template_that_will_not_do_is_refused_at_once(template: str, why: str,
     assert not folder.exists()
 
 
-@pytest.mark.parametrize("value", ["", *ATTACKS], ids=ascii)
 @pytest.mark.parametrize("field", FIELDS)
-def test_no_value_leads_elsewhere(field: str, value: str) -> None:
+def test_no_value_leads_elsewhere(field: str) -> None:
     layout = Layout(f"{{{field}}}/a{{{field}}}/{{{field}}}b/{{{field}}}{{{field}}}/{{SOPInstanceUID}}")
-    request = store_request(value, value, ae_title=value, called=value)
-    path = layout.path(request, dict.fromkeys(ELEMENTS.values(), value))
-    made = "UN" if field == "Modality prefix" else safe_component(value) if value else "unknown"
-    assert path[:4] == (made, f"a{made}", f"{made}b", made + made)
+    for value in ("", *ATTACKS):
+        request = store_request(value, value, ae_title=value, called=value)
+        path = layout.path(request, dict.fromkeys(ELEMENTS.values(), value))
+        made = "UN" if field == "Modality prefix" else safe_component(value) if value else "unknown"
+        assert path[:4] == (made, f"a{made}", f"{made}b", made + made)
 
 
 @given(

@@ -103,7 +103,7 @@ def test_a_study_is_not_quiet_while_one_of_its_instances_is_arriving(
         clock.now += TIMEOUT
         claim = claimed(studies, "1.2", clock.now)
         assert claim.study.instances == 2
-        claim.told()
+        claim.succeeded()
         assert studies.claim("1.2", clock.now, TIMEOUT) is None
 
 
@@ -134,7 +134,7 @@ def test_only_the_study_that_is_arriving_waits(
         if is_held_up:
             assert wait(studies, "1.2", TIMEOUT) == TIMEOUT
         else:
-            claimed(studies, "1.2", TIMEOUT).told()
+            claimed(studies, "1.2", TIMEOUT).succeeded()
         sink.discard()
 
 
@@ -189,7 +189,7 @@ def test_a_file_that_was_left_behind_holds_nothing_up(tmp_path: Path, studies: W
         sink.write([memoryview(with_study("1.2.2"))])
         assert sink.path is not None
         os.utime(sink.path, (time.time() - 4000, time.time() - 4000))
-        claimed(studies, "1.2", TIMEOUT).told()
+        claimed(studies, "1.2", TIMEOUT).succeeded()
         sink.discard()
 
 
@@ -218,7 +218,7 @@ def test_instances_that_another_process_has_noted_count(tmp_path: Path) -> None:
         claim = claimed(ours, "1.2", 110.0)
         assert claim.study.instances == 2
         assert wait(theirs, "1.2", 110.0) == BUSY
-        claim.told()
+        claim.succeeded()
         assert theirs.claim("1.2", 110.0, TIMEOUT) is None
 
 
@@ -226,7 +226,7 @@ def test_a_clock_that_began_anew_with_the_machine_keeps_no_study_waiting(tmp_pat
     with PendingStudies(tmp_path) as before:
         before.join(instance(1), 1_000_000.0)
     with PendingStudies(tmp_path) as studies:
-        claimed(studies, "1.2", 100.0).told()
+        claimed(studies, "1.2", 100.0).succeeded()
 
 
 # --- once at least, and not twice at a time ---
@@ -253,7 +253,7 @@ def test_nothing_is_left_of_what_has_been_told(tmp_path: Path) -> None:
     with PendingStudies(tmp_path) as studies:
         studies.join(instance(1), 0.0)
         assert [path.name for path in tmp_path.iterdir()] == [".studies"]
-        claimed(studies, "1.2", TIMEOUT).told()
+        claimed(studies, "1.2", TIMEOUT).succeeded()
         assert studies.listed() == []
         assert pending_studies(tmp_path) == []
     assert list(tmp_path.iterdir()) == []
@@ -272,7 +272,7 @@ def test_the_folder_is_for_its_owner_only_and_a_name_cannot_leave_it(tmp_path: P
             assert stat.S_IMODE(path.stat().st_mode) == 0o600
         assert {entry.study.study_instance_uid for entry in pending_studies(store)} == set(filter(None, said))
         for key in keys:
-            claimed(studies, key, TIMEOUT).told()
+            claimed(studies, key, TIMEOUT).succeeded()
         assert studies.listed() == []
 
 
@@ -281,7 +281,7 @@ def test_a_study_is_claimed_once_at_a_time(studies: Waiting) -> None:
     claim = claimed(studies, "1.2", TIMEOUT)
     studies.join(instance(2), TIMEOUT)
     assert wait(studies, "1.2", 2 * TIMEOUT) == BUSY
-    claim.told()
+    claim.succeeded()
     later = claimed(studies, "1.2", 2 * TIMEOUT)
     assert (claim.study.instances, later.study.instances) == (1, 1)
     assert claim.study.event_id != later.study.event_id
@@ -315,7 +315,7 @@ def test_a_command_that_outlives_a_kill_is_not_run_a_second_time_beside_itself(t
         while isinstance(claim := studies.claim("1.2", 0.0, TIMEOUT), float):
             assert time.monotonic() < deadline
         assert claim is not None
-        claim.told()
+        claim.succeeded()
 
 
 def test_what_a_command_has_left_running_does_not_keep_the_study_locked(
@@ -327,7 +327,7 @@ def test_what_a_command_has_left_running_does_not_keep_the_study_locked(
     claim = claimed(pending, "1.2", TIMEOUT)
     Command(["sh", "-c", "(read x <$0) & exit 0", str(end)])(claim.study, claim.lock)
     claim.failed("as if", TIMEOUT)
-    claimed(pending, "1.2", TIMEOUT + WAITS[0]).told()
+    claimed(pending, "1.2", TIMEOUT + WAITS[0]).succeeded()
     with end.open("w"):
         pass
 
@@ -371,7 +371,7 @@ def test_what_was_given_up_is_kept_and_the_next_start_tries_it_again(tmp_path: P
         assert pending_studies(tmp_path) == [PendingStudy(claim.study, "waiting", 0, "exit status 7")]
         again = claimed(studies, "1.2", now)
         assert again.study == claim.study
-        again.told()
+        again.succeeded()
 
 
 def test_a_study_that_goes_on_takes_over_what_could_not_be_told(studies: Waiting) -> None:
@@ -386,7 +386,7 @@ def test_a_study_that_goes_on_takes_over_what_could_not_be_told(studies: Waiting
     assert (claim.study.instances, claim.attempts) == (3, 0)
     assert claim.study.event_id != failed.study.event_id
     assert claim.study.last_received == 2_000_000_000.0
-    claim.told()
+    claim.succeeded()
     assert studies.claim("1.2", 9 * TIMEOUT, TIMEOUT) is None
 
 
@@ -419,7 +419,7 @@ def test_a_file_without_any_line_is_removed_and_said(tmp_path: Path, caplog: pyt
     with PendingStudies(tmp_path) as studies:
         (tmp_path / ".studies" / "1.2").write_bytes(b"\0\0\0")
         assert studies.claim("1.2", 0.0, TIMEOUT) is None
-    assert warnings(caplog) == ["removed a file of a study that waits: there is nothing in it: 1.2"]
+    assert warnings(caplog) == ["removed the empty file of a waiting study: 1.2"]
     assert list(tmp_path.iterdir()) == []
 
 
@@ -450,10 +450,10 @@ def test_studies_go_along_to_the_folder_that_takes_the_place_of_the_stores(tmp_p
         waiting = [(each.study.study_instance_uid, each.state, each.study.instances) for each in pending_studies(store)]
         assert waiting == [("1.2", "arriving", 2), ("1.2", "waiting", 1), ("1.3", "arriving", 2)]
         assert pending_studies(tmp_path / "moved") == []
-        claimed(theirs, "1.3", TIMEOUT).told()
+        claimed(theirs, "1.3", TIMEOUT).succeeded()
         again = claimed(theirs, "1.2", TIMEOUT + WAITS[0])
         assert again.study.instances == 3
-        again.told()
+        again.succeeded()
         assert studies.listed() == []
     assert list(store.iterdir()) == []
 
@@ -599,7 +599,7 @@ def test_a_command_that_the_end_kills_stays_pending(
     events.close(drain=0)
     assert [(entry.state, entry.attempts) for entry in pending_studies(pending.folder)] == [("waiting", 0)]
     assert warnings(caplog) == [
-        "command sh for study 1.2: killed, as the end has come, 0 bytes printed; the next start runs it again"
+        "command sh for study 1.2: killed, because the program is ending, 0 bytes printed; the next start runs it again"
     ]
 
 

@@ -22,7 +22,7 @@ from tests.archive.storing import (
     take,
 )
 
-GONE = "the folder for the files is not there"
+GONE = "the folder for the files does not exist"
 
 
 def rotate(folder: Path) -> Path:
@@ -81,7 +81,7 @@ def test_a_folder_that_was_moved_is_left_for_the_one_at_its_path(
         FileStore(old).close()  # nothing holds that any more
         assert keep(store, "1.2.2", b"other") == KEPT
     assert len(names(folder)) == 2
-    assert caplog.messages[0] == f"The folder {folder} is another one now: what comes is kept in it"
+    assert caplog.messages[0] == f"The folder {folder} was replaced: new instances are kept in the new one"
     assert caplog.records[0].name == "dimse.notices"
 
 
@@ -110,7 +110,7 @@ def test_while_the_folder_is_gone_nothing_is_kept_and_then_it_goes_on(
         status = keep(store, "1.2.2")
         assert (status, status.comment) == (OUT_OF_RESOURCES, GONE)
     assert not folder.exists()
-    assert f"The folder {folder} is not there: nothing can be stored" in caplog.messages
+    assert f"The folder {folder} does not exist: nothing can be stored" in caplog.messages
     folder.mkdir()
     assert keep(store, "1.2.2") == KEPT
     assert stored_data_set(folder / "CT.1.2.2") == data_set("1.2.2")

@@ -15,6 +15,7 @@ import pytest
 
 import dimse
 from dimse import uids
+from dimse.association import establishing
 from dimse.association.pump import LINGER, Buffers
 from dimse.errors import (
     AssociationAborted,
@@ -34,8 +35,8 @@ from dimse.errors import (
 )
 from dimse.message.command import CEchoRQ
 from dimse.services import AsyncAssociation
-from dimse.settings import Acceptor, Limits, Timeouts
-from dimse.transport import READ, blocking
+from dimse.settings import Acceptor, Timeouts
+from dimse.transport import READ, threaded
 from tests.drivers import (
     ASYNCIO,
     BLOCKING,
@@ -170,7 +171,7 @@ async def test_message_ids_count_up_and_begin_again_after_65535(driver: Driver) 
         async with await driver.associate(port) as association:
             for _ in range(3):
                 await association.echo()
-            association._last_message_id = 65_533
+            association._outstanding._last_message_id = 65_533
             for _ in range(4):
                 await association.echo()
     ids = [int.from_bytes(message.elements[MESSAGE_ID], "little") for message in peer.connections[0].messages]
@@ -184,7 +185,7 @@ async def test_a_message_id_that_is_outstanding_is_not_used_again(driver: Driver
             context = association.context_for(uids.Verification)
             outstanding = CEchoRQ(message_id=1, affected_sop_class_uid=uids.Verification)
             await association.send_request(context, outstanding)
-            association._last_message_id = 0xFFFF
+            association._outstanding._last_message_id = 0xFFFF
             assert association.next_message_id() == 2
             assert (await association.wait_response(outstanding)).status == 0
 
@@ -283,7 +284,7 @@ async def test_a_request_that_is_not_accepted_says_why(
 
 
 @on_each_driver
-async def test_nobody_listens(driver: Driver) -> None:
+async def test_a_port_without_a_listener(driver: Driver) -> None:
     with FaultyPeer(serve) as port:
         pass
     with pytest.raises(ConnectError, match="Connection refused"):
@@ -395,6 +396,7 @@ def sends_and_does_not_read(connection: Connection) -> None:
         connection.send(block)
 
 
+@pytest.mark.sample("stops_reading-*")
 @on_each_driver
 @pytest.mark.parametrize("behaviour", [stops_reading, sends_and_does_not_read], ids=lambda function: function.__name__)
 async def test_a_peer_that_does_not_read_is_given_up_at_the_deadline(
@@ -436,12 +438,12 @@ async def test_a_slow_peer_that_keeps_reading_is_waited_for(driver: Driver, larg
 
 def wait_until_sent(association: AsyncAssociation) -> None:
     """The peer may have a message before its sender knows that the last byte is gone: within a PDU it could not abort."""
-    while association._torn:
+    while association.pump.lifecycle.torn:
         pass
 
 
 @on_each_driver
-async def test_abort_from_another_thread_wakes_who_waits(driver: Driver) -> None:
+async def test_abort_from_another_thread_wakes_a_waiting_thread(driver: Driver) -> None:
     made: list[AsyncAssociation] = []
 
     def is_aborted_meanwhile(connection: Connection) -> None:
@@ -467,7 +469,7 @@ async def test_abort_from_another_thread_wakes_who_waits(driver: Driver) -> None
 
 
 @on_each_driver
-async def test_abort_wakes_who_waits_to_send_and_puts_nothing_into_a_pdu(driver: Driver, large: Instance) -> None:
+async def test_abort_wakes_a_waiting_sender_and_puts_nothing_into_a_pdu(driver: Driver, large: Instance) -> None:
     made: list[AsyncAssociation] = []
 
     def is_aborted_meanwhile(connection: Connection) -> None:
@@ -484,7 +486,7 @@ async def test_abort_wakes_who_waits_to_send_and_puts_nothing_into_a_pdu(driver:
     assert peer.connections[0].abort is None
 
 
-def test_abort_from_another_task_wakes_who_waits() -> None:
+def test_abort_from_another_task_wakes_a_waiting_task() -> None:
     loops: list[asyncio.AbstractEventLoop] = []
     aborting: list[Callable[[], None]] = []
 
@@ -520,7 +522,7 @@ async def test_a_second_operation_is_refused_and_the_first_goes_on(driver: Drive
         message = connection.read_message()
         for operation in (made[0].echo, made[0].release, made[0].serve):
             with pytest.raises(LocalProtocolError, match="another operation is under way") as raised:
-                blocking.run(operation())
+                threaded.run(operation())
             refused.append(raised.value)
         connection.respond(message)
         connection.serve()
@@ -603,7 +605,7 @@ async def test_an_acceptor_releases_and_collides(driver: Driver) -> None:
     """Sta10, Sta12: the acceptor confirms after the requestor did, and waits for it to close."""
     with serving() as port:
         requesting = await BLOCKING.associate(port)  # made for its A-ASSOCIATE-RQ
-        proposal = requesting._upper._primitive
+        proposal = requesting.pump.upper_layer._primitive
         await requesting.release()
     assert proposal is not None
     from dimse.upper_layer.pdu import AssociateRQ, encode
@@ -616,8 +618,8 @@ async def test_an_acceptor_releases_and_collides(driver: Driver) -> None:
         [request] = upper.receive(memoryview(encode(proposal)))
         assert isinstance(request, AssociateRQ)
         acceptor = Acceptor(frozenset([uids.Verification]))
-        accepted = await AsyncAssociation.accept(
-            transport, upper, request, acceptor, timeouts(), dimse.Handlers(), Limits(), Buffers()
+        accepted = await establishing.accept(
+            AsyncAssociation, transport, upper, request, acceptor, timeouts(), dimse.Handlers(), Buffers()
         )
         assert accepted is not None
         answered: list[bytes] = []
@@ -670,6 +672,7 @@ MIDST = [
 ]
 
 
+@pytest.mark.sample("A-ABORT-*", "unknown PDU-*")
 @on_each_driver
 @pytest.mark.parametrize(("last", "error", "words"), MIDST)
 async def test_what_the_peer_says_in_the_midst_of_a_long_message_is_seen_at_once(
@@ -864,7 +867,7 @@ async def test_what_is_no_response_is_not_taken_for_one(
 
 
 @on_each_driver
-async def test_a_second_response_to_one_request_is_none(driver: Driver) -> None:
+async def test_a_second_response_to_one_request_is_invalid(driver: Driver) -> None:
     def answers_twice(connection: Connection) -> None:
         connection.accept()
         response = connection.response(connection.read_message())
@@ -881,7 +884,7 @@ async def test_a_second_response_to_one_request_is_none(driver: Driver) -> None:
 
 
 @on_each_driver
-async def test_a_response_that_nobody_asked_for_is_none(driver: Driver) -> None:
+async def test_a_response_without_a_request_is_invalid(driver: Driver) -> None:
     def speaks_first(connection: Connection) -> None:
         connection.accept()
         elements = {COMMAND_FIELD: us(ECHO_RSP), MESSAGE_ID_BEING_RESPONDED_TO: us(1), STATUS: us(0)}
@@ -1048,7 +1051,7 @@ async def test_requests_are_not_collected_without_bound(driver: Driver, large: I
         association = await driver.associate(port, timeouts=timeouts(network=SOON), handlers=dimse.Handlers())
         with pytest.raises((OperationTimeout, RemoteProtocolError)):
             await association.store(large.path)
-        assert len(association._requests) <= 128
+        assert len(association._inbox.requests) <= 128
 
 
 @on_each_driver
@@ -1105,7 +1108,7 @@ async def test_a_handler_may_abort_its_own_association(driver: Driver) -> None:
     assert peer.connections[0].abort == (0, 0)
 
 
-def test_who_aborts_waits_only_a_moment_for_the_peer_to_close() -> None:
+def test_an_aborting_side_waits_only_a_moment_for_the_peer_to_close() -> None:
     with FaultyPeer(silent) as port:
         association = BLOCKING.run(BLOCKING.associate(port, timeouts=timeouts(dimse=SOON)))
         started = time.monotonic()
@@ -1134,9 +1137,9 @@ async def test_a_release_whose_response_cannot_be_sent_any_more_ends(
 
     with FaultyPeer(releases_and_is_gone) as port:
         association = await driver.associate(port)
-        if not association._release_asked:  # it did not come with the answer to ours
-            await association._transport.ready(READ, None)
+        if not association.pump.lifecycle.release_asked:  # it did not come with the answer to ours
+            await association.pump.transport.ready(READ, None)
         # What the system says when the peer's reset has come in between: sending fails, receiving is at its end for ever.
-        monkeypatch.setattr(association._transport, "send_some", broken)
+        monkeypatch.setattr(association.pump.transport, "send_some", broken)
         with pytest.raises(ConnectionLost):
             await association.release()

@@ -590,6 +590,6 @@ def test_every_record_stays_one_line_whatever_a_peer_says(printed: pytest.LogCap
     assert "Affected SOP Instance UID     : 1.2\\r\\nE: forged \\x1b[31m %s %n {0}" in lines
 
 
-def test_it_is_loaded_only_when_somebody_wants_to_see_it() -> None:
+def test_it_is_loaded_only_for_debugging() -> None:
     code = "import sys, dimse.association, dimse.services; sys.exit('dimse.dump' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False, timeout=50).returncode == 0

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dimse.association.sinks import SPOOL_MEMORY, DiscardSink, SpooledSink
+from dimse.association.sinks import SPOOL_MEMORY, DiscardSink, MemorySink, SpooledSink
 from tests.drivers import open_descriptors
 
 
@@ -72,8 +72,27 @@ def test_what_the_disk_says_is_kept_and_the_rest_dropped(tmp_path: Path, monkeyp
     assert open_descriptors() == before
 
 
-def test_what_nobody_wants_is_dropped() -> None:
+def test_an_unwanted_data_set_is_dropped() -> None:
     sink = DiscardSink()
     sink.write([memoryview(b"x")])
     sink.discard()
     assert sink.error is None
+
+
+def test_memory_has_a_bound() -> None:
+    sink = MemorySink(10)
+    sink.write([memoryview(b"12345"), memoryview(b"67890")])
+    assert (bytes(sink.view()), sink.size, sink.error) == (b"1234567890", 10, None)
+    sink.write([memoryview(b"1")])
+    assert sink.error is not None and sink.error.strerror == "longer than 10 bytes"
+    assert not sink.view()
+    sink.write([memoryview(b"2")])
+    assert not sink.view()
+
+
+def test_memory_is_freed_when_it_is_discarded() -> None:
+    sink = MemorySink()
+    sink.write([memoryview(b"12345")])
+    sink.discard()
+    sink.discard()
+    assert not sink.view()

@@ -64,7 +64,7 @@ VALUES = {
 
 @dataclass(frozen=True)
 class Message:
-    """What a test asks of a message."""
+    """An audit message, as a test examines it."""
 
     root: Element
 
@@ -102,7 +102,7 @@ class Message:
 
     @property
     def objects(self) -> dict[str, str]:
-        """What kind of identifier each object has, and the identifier."""
+        """The identifier of each object by its kind."""
         return {
             self._code("ParticipantObjectIDTypeCode", element): element.attrib["ParticipantObjectID"]
             for element in self.root.findall("ParticipantObjectIdentification")
@@ -130,7 +130,7 @@ class Message:
 
 
 def read(lines: Iterable[bytes | str]) -> list[Message]:
-    """Messages, a line each, that keep to the schema."""
+    """Return the messages in lines, after a check against the schema."""
     messages = []
     for line in lines:
         root = fromstring(line)
@@ -141,7 +141,7 @@ def read(lines: Iterable[bytes | str]) -> list[Message]:
 
 
 def verify(element: Element) -> None:
-    """An element keeps to the schema, with all below it."""
+    """Verify that an element, with all below it, complies with the schema."""
     needed, allowed, children = SCHEMA[element.tag]
     assert needed <= element.attrib.keys() <= needed | allowed, (element.tag, element.attrib)
     for name, value in element.attrib.items():

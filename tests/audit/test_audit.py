@@ -18,7 +18,7 @@ import dimse
 from dimse import uids
 from dimse.audit import Trail, messages
 from dimse.audit.destinations import AuditFile, TLSSyslog, UDPSyslog
-from dimse.logs.happenings import Happening
+from dimse.logs.security_events import SecurityEvent
 from dimse.support.text import one_line
 from tests.audit.reading import Message, read
 from tests.drivers import LOOPBACK, Face, on_both_faces, running
@@ -83,7 +83,7 @@ def test_a_transfer_to_us_is_announced_once_a_study_and_reported_at_its_end() ->
     for study, sop_class in (("1.2", CT), ("1.2", CT), ("1.3", MR), ("1.2", MR)):
         transfer(trail, study, sop_class=sop_class)
     assert [(message.event, message.objects["110180"]) for message in kept.messages] == [(BEGIN, "1.2"), (BEGIN, "1.3")]
-    trail.observe(Happening("ended", PEER))
+    trail.observe(SecurityEvent("ended", PEER))
     first, second = kept.messages[2:]
     assert (first.event, first.action, first.outcome, first.why) == (TRANSFERRED, "C", 0, "")
     assert first.objects == {"110180": "1.2", "2": "P1"}
@@ -147,32 +147,32 @@ def test_a_transfer_of_very_many_studies_takes_no_more_memory_than_a_thousand() 
 
 
 @pytest.mark.parametrize(
-    ("happening", "events"),
+    (("event", "events")),
     [
-        (Happening("accepted", PEER, "MODALITY", "ARCHIVE"), []),
-        (Happening("accepted", PEER, "MODALITY", "ARCHIVE", user="alice"), [(LOGIN, "110122", 0)]),
-        (Happening("unidentified", PEER, "M", "A", user="eve"), [(LOGIN, "110122", 4), (ALERT, "110126", 4)]),
-        (Happening("rejected", PEER, "M", "A", why="Calling AE title not recognised"), [(ALERT, "110126", 4)]),
-        (Happening("turned away", PEER), [(ALERT, "110126", 4)]),
-        (Happening("tls", PEER, why="TLS handshake failed"), [(ALERT, "110126", 4)]),
-        (Happening("protocol", PEER, why="the peer does not speak DICOM"), [(ALERT, "110132", 4)]),
-        (Happening("ended", PEER), []),
+        (SecurityEvent("accepted", PEER, "MODALITY", "ARCHIVE"), []),
+        (SecurityEvent("accepted", PEER, "MODALITY", "ARCHIVE", user="alice"), [(LOGIN, "110122", 0)]),
+        (SecurityEvent("unidentified", PEER, "M", "A", user="eve"), [(LOGIN, "110122", 4), (ALERT, "110126", 4)]),
+        (SecurityEvent("rejected", PEER, "M", "A", why="Calling AE title not recognised"), [(ALERT, "110126", 4)]),
+        (SecurityEvent("turned away", PEER), [(ALERT, "110126", 4)]),
+        (SecurityEvent("tls", PEER, why="TLS handshake failed"), [(ALERT, "110126", 4)]),
+        (SecurityEvent("protocol", PEER, why="the peer does not speak DICOM"), [(ALERT, "110132", 4)]),
+        (SecurityEvent("ended", PEER), []),
     ],
 )
-def test_what_bears_on_security(happening: Happening, events: list[tuple[str, str, int]]) -> None:
+def test_security_events_become_audit_messages(event: SecurityEvent, events: list[tuple[str, str, int]]) -> None:
     trail, kept = make()
-    trail.observe(happening)
+    trail.observe(event)
     assert [(message.event, message.event_type, message.outcome) for message in kept.messages] == events
     for message in kept.messages:
         if message.event == LOGIN:
-            assert message.participants[0]["UserID"] == happening.user
+            assert message.participants[0]["UserID"] == event.user
         else:
-            assert message.alert == (f"{happening.kind}: {happening.why}" if happening.why else happening.kind)
+            assert message.alert == (f"{event.kind}: {event.why}" if event.why else event.kind)
 
 
 def test_whatever_a_peer_says_a_message_is_a_line_of_xml() -> None:
     trail, kept = make()
-    trail.observe(Happening("unidentified", PEER, HOSTILE, HOSTILE, user=HOSTILE, why=HOSTILE))
+    trail.observe(SecurityEvent("unidentified", PEER, HOSTILE, HOSTILE, user=HOSTILE, why=HOSTILE))
     trail.transferred(PEER, HOSTILE, patient_id=HOSTILE, study_instance_uid=HOSTILE, sop_class_uid=HOSTILE)
     trail.end_transfer(PEER, HOSTILE)
     assert len(kept.messages) == 4
@@ -194,9 +194,10 @@ def test_a_trail_that_cannot_be_written_is_a_line_in_the_log_and_no_more(caplog:
 # --- what a server observes ---
 
 
+@pytest.mark.usefixtures("brief_delays")
 @on_both_faces
 def test_a_server_tells_what_happens(face: Face) -> None:
-    happened: list[Happening] = []
+    happened: list[SecurityEvent] = []
 
     def identify(who: dimse.UserIdentity) -> bytes | None:
         return b"" if who.user == "alice" else None
@@ -232,8 +233,8 @@ def test_a_server_tells_what_happens(face: Face) -> None:
 
 
 @on_both_faces
-def test_an_observer_that_fails_harms_nobody(face: Face, caplog: pytest.LogCaptureFixture) -> None:
-    def observe(happening: Happening) -> None:
+def test_a_failing_observer_does_no_harm(face: Face, caplog: pytest.LogCaptureFixture) -> None:
+    def observe(event: SecurityEvent) -> None:
         raise RuntimeError("no paper")
 
     with (
@@ -362,7 +363,7 @@ def test_syslog_over_tls(tmp_path: Path) -> None:
 def test_a_syslog_server_that_went_away_is_tried_again(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dimse.audit.destinations.AGAIN", 0.05)
+    monkeypatch.setattr("dimse.audit.destinations.RETRY_INTERVAL", 0.05)
     with tls_syslog(tmp_path, cut=1) as (server, ca):
         trail = Trail(TLSSyslog(LOOPBACK, server.port, ca=ca), "ARCHIVE")
         trail.started()
@@ -376,10 +377,10 @@ def test_a_syslog_server_that_went_away_is_tried_again(
 
 
 @pytest.mark.thorough
-def test_a_syslog_server_that_nobody_vouches_for_gets_nothing(
+def test_an_untrusted_syslog_server_gets_nothing(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dimse.audit.destinations.LAST_MOMENT", 0.3)
+    monkeypatch.setattr("dimse.audit.destinations.DRAIN_SECONDS", 0.3)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     trustme.CA().issue_cert(LOOPBACK).configure_cert(context)
     trustme.CA().cert_pem.write_to_path(str(tmp_path / "other.pem"))

@@ -1,7 +1,7 @@
-"""What tshark says of recorded conversations: a dissector that shares no code with us.
+"""Recorded conversations as tshark dissects them, which shares no code with the package.
 
-It does not look at the maximum length, nor at what follows a release, and passes over what it takes for no DICOM: all that is
-done here, from its PDUs.
+tshark does not check the maximum length, nor what follows a release, and skips bytes that it does not take for DICOM. This module
+checks all that from tshark's PDUs.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from tests.chaos.pcap import PORT
 from tests.interop import peers
 
 SECONDS = 50.0  # for a file
-HEADER = 6  # bytes of a PDU, before what its length counts
+HEADER = 6  # bytes of a PDU's header
 
 # It takes the fragments of encapsulated pixel data for elements, and says of them, and of the response that follows, that they are
 # incomplete. In a conversation without these it is a fault.
@@ -61,13 +61,14 @@ class Stream:
 
 
 def dissect(pcap: Path) -> tuple[list[Stream], list[str]]:
-    """Every conversation of a file, and what is wrong in them: the number of the conversation, and words."""
+    """Return every conversation of a file, and the faults in them: the number of the conversation, and words."""
     wrong = []
     for number, *found in tshark(pcap, " || ".join(WRONG), "tcp.stream", *WRONG):
         names = [name for name, value in zip(WRONG, found, strict=True) if value]
         wrong += [f"{number}: {name}" for name in names if INCOMPLETE not in names or name != "_ws.malformed"]
     streams: dict[str, Stream] = {}
-    left: Counter[tuple[str, str]] = Counter()  # bytes that are in no PDU, by conversation and sender
+    # Bytes outside any PDU, by conversation and sender.
+    left: Counter[tuple[str, str]] = Counter()
     fields = "tcp.stream", "tcp.srcport", "tcp.len", "dicom.pdu.type", "dicom.pdu.len", "dicom.max_pdu_len"
     for number, port, segment, types, lengths, maximum in tshark(pcap, "tcp.len > 0", *fields):
         stream = streams.setdefault(number, Stream())
@@ -81,12 +82,12 @@ def dissect(pcap: Path) -> tuple[list[Stream], list[str]]:
 
 
 def numbers(text: str) -> list[int]:
-    """Those that tshark prints, decimal or hexadecimal, of one field that a packet has several times."""
+    """Return the numbers, decimal or hexadecimal, that tshark prints for a repeated field of a packet."""
     return [int(word, 0) for word in text.split(",") if word]
 
 
 def tshark(pcap: Path, only: str, *fields: str) -> list[list[str]]:
-    """These fields of each packet that a display filter lets through."""
+    """Return these fields of each packet that passes a display filter."""
     words = [word for name in fields for word in ("-e", name)]
     done = subprocess.run(
         [peers.tshark(), "-r", pcap, "-d", f"tcp.port=={PORT},dicom", "-Y", only, "-T", "fields", *words],

@@ -10,9 +10,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
-PORT = 11112  # of every acceptor here; of a requestor, the number of its conversation beyond `FIRST_PORT`
+# The port of every acceptor here. A requestor's port is `FIRST_PORT` plus the number of its conversation.
+PORT = 11112
 FIRST_PORT = 20000
-ADDRESSES = socket.inet_aton("10.0.0.1"), socket.inet_aton("10.0.0.2")  # of the requestor, and of the acceptor
+# The addresses of the requestor and of the acceptor.
+ADDRESSES = socket.inet_aton("10.0.0.1"), socket.inet_aton("10.0.0.2")
 SEGMENT = 16384  # bytes at the most
 FIN, SYN, RST, PUSH, ACK = 1, 2, 4, 8, 16
 
@@ -57,24 +59,24 @@ class Pcap:
 
 
 class Conversation:
-    """One connection in a pcap file. Its sides are 0, the requestor, and 1, the acceptor."""
+    """A connection in a pcap file. Its sides are 0, the requestor, and 1, the acceptor."""
 
     def __init__(self, pcap: Pcap, port: int) -> None:
         self._pcap = pcap
         self._ports = port, PORT
-        self._sent = [0, 0]  # the next sequence number of each side
+        self._sent = [0, 0]  # next sequence numbers
         self._ended: set[int] = set()
         self._segment(0, SYN)
         self._segment(1, SYN | ACK)
         self._segment(0, ACK)
 
     def sent(self, sender: int, data: bytes) -> None:
-        """A side has sent this."""
+        """Record that a side has sent bytes."""
         for start in range(0, len(data), SEGMENT):
             self._segment(sender, PUSH | ACK, data[start : start + SEGMENT])
 
     def ended(self, sender: int, kind: Literal["FIN", "RST"]) -> None:
-        """A side has ended its direction, or reset the connection."""
+        """Record that a side has ended its direction, or reset the connection."""
         if sender not in self._ended:
             self._ended.add(sender)
             self._segment(sender, FIN | ACK if kind == "FIN" else RST | ACK)
@@ -87,7 +89,7 @@ class Conversation:
 
 
 def packets(path: Path) -> Iterator[tuple[tuple[int, int], int, int, bytes]]:
-    """Ports, sequence number, flags and data of each TCP segment in a file; lengths are as the headers say."""
+    """Yield ports, sequence number, flags and data of each TCP segment in a file, with lengths from the headers."""
     pcap, position = path.read_bytes(), 24
     while position < len(pcap):
         captured, length = struct.unpack_from("<II", pcap, position + 8)

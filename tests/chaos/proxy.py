@@ -27,23 +27,25 @@ from typing import Literal
 from tests.chaos.pcap import Conversation, Pcap
 
 LOOPBACK = "127.0.0.1"
-CHUNK = 1 << 16  # bytes that are read at one time
-UNDER_WAY = 256  # chunks that may be between the two sides, in each direction
+CHUNK = 1 << 16  # bytes of one read
+# Chunks that may be between the two sides, in each direction.
+UNDER_WAY = 256
 HEADER = 6  # bytes: type, reserved, length
-COLLECTING = 0.02  # seconds that are waited for more at the most, where writes are coalesced
-PACES = 50  # writes a second, where it is slow
+# The most seconds to wait for more bytes, if writes are coalesced.
+COLLECTING = 0.02
+PACES = 50  # writes a second, if slow
 
 
 @dataclass(frozen=True)
 class Fault:
-    """What befalls one connection, and when.
+    """The fault of one connection, and its time.
 
     Attributes:
-        kind: "FIN" and "RST" end both sides so. "half-close" ends one direction, that of the last PDU that passes: its receiver
-            sees the end, and what its sender says from then on is lost. "stall" holds everything up, until it is released.
-        after: How many PDUs have begun to pass by then, of both directions together; at least one.
-        torn: Within the last of them, at an offset that the seed decides; else behind it.
-        seconds: How long a stall takes; 0 until `Proxy.release`.
+        kind: "FIN" and "RST" end both sides in this way. "half-close" ends the direction of the last PDU that passes: its receiver
+            sees the end, and later bytes of its sender are lost. "stall" holds everything back until it is released.
+        after: The number of PDUs that have begun to pass by then, in both directions together; at least one.
+        torn: True to act within the last of them, at an offset that the seed decides; otherwise behind it.
+        seconds: The duration of a stall; 0 until `Proxy.release`.
     """
 
     kind: Literal["FIN", "RST", "half-close", "stall"]
@@ -57,23 +59,24 @@ class Fault:
 
 
 class Proxy:
-    """Listens on a free port of 127.0.0.1 while entered, and passes on what comes.
+    """A proxy on a free port of 127.0.0.1, which forwards bytes while it is entered.
 
     Args:
-        port: Of the acceptor on 127.0.0.1.
-        delay: Seconds that everything takes each way; how much may be under way is not limited by it.
-        cut_after: For each connection, after how many PDUs of both directions together it is cut, at least one; then none is.
-        faults: For each connection, what befalls it instead; then nothing does.
-        seed: Decides how each is cut of `cut_after`, by FIN or by RST, and behind that PDU or within it; and where within, always.
-        split: Everything is written in pieces of 1 to so many bytes.
-        coalesce: So many bytes are collected before they are passed on, or what comes within `COLLECTING` seconds.
-        slow: Bytes that pass in a second, in each direction.
-        record: Where all that has passed is recorded.
+        port: The port of the acceptor on 127.0.0.1.
+        delay: The seconds that everything takes each way, without a limit on the bytes in transit.
+        cut_after: For each connection, the number of PDUs in both directions together after which it is cut; at least one. Further
+            connections are not cut.
+        faults: For each connection, its fault instead. Further connections have none.
+        seed: A seed that decides whether `cut_after` cuts by FIN or by RST, and behind the PDU or within it. It also decides the
+            offset of every cut within a PDU.
+        split: The most bytes of one write, whose size is random.
+        coalesce: The number of bytes to collect before they are forwarded, for at most `COLLECTING` seconds.
+        slow: The bytes that pass in a second, in each direction.
+        record: The file for a record of everything that has passed.
 
     Attributes:
-        connections: How many have come.
-        cuts: What befell each connection that something befell: "FIN", "RST", "half-close" or "stall", and "torn" where that was
-            within a PDU.
+        connections: The number of connections.
+        cuts: The fault of each connection that had one: "FIN", "RST", "half-close" or "stall", and "torn" if it was within a PDU.
         stalled: Set when a connection stalls.
     """
 
@@ -119,14 +122,14 @@ class Proxy:
             raise self._failure
 
     def release(self) -> None:
-        """Let go on what has stalled; nothing stalls any more."""
+        """Release everything that has stalled. Nothing stalls from now on."""
         self._loop.call_soon_threadsafe(self._released.set)
 
     def _run(self) -> None:
         try:
             with suppress(asyncio.CancelledError):
                 self._loop.run_until_complete(self._task)
-        except BaseException as error:  # raised again where the test sees it
+        except BaseException as error:  # raised again later
             self._failure = error
 
     async def _listen(self) -> None:
@@ -138,7 +141,7 @@ class Proxy:
                 connections.create_task(self._join(near, Fate(self._next_fault(random), random)))
 
     def _next_fault(self, random: Random) -> Fault | None:
-        """What is to befall the connection that has come."""
+        """Return the fault of the new connection."""
         after = next(self._cut_after, None)
         if after is None:
             return next(self._faults, None)
@@ -171,7 +174,7 @@ class Proxy:
                     await self._finish(near, far)
 
     async def _pass_on(self, direction: Direction, fate: Fate) -> None:
-        """One direction of a connection, until its sender has ended it.
+        """Forward one direction of a connection, until its sender has ended it.
 
         Raises:
             ConnectionError: It was reset.
@@ -196,7 +199,8 @@ class Proxy:
                     return
                 passing, behind = fate.passing(framing, data)
                 if behind is not None and fate.cuts:
-                    fate.flowing.clear()  # for the other direction: no answer to this comes back
+                    # The other direction must not pass an answer to this.
+                    fate.flowing.clear()
                 await self._write(direction, passing, fate)
                 if behind is None:
                     continue
@@ -223,7 +227,7 @@ class Proxy:
             await under_way.put((self._loop.time() + self._delay, data))
 
     async def _collect(self, source: socket.socket, most: int) -> bytes:
-        """So many bytes, or those that come in time."""
+        """Receive a number of bytes, or those that arrive in time."""
         collected, deadline = b"", self._loop.time() + COLLECTING
         while len(collected) < most and self._loop.time() < deadline:
             try:
@@ -272,11 +276,11 @@ class Cut(Exception):
 
 @dataclass(frozen=True)
 class Direction:
-    """One direction of a connection: where it comes from and goes to, and where that is recorded."""
+    """A direction of a connection: its source, its destination, and its record."""
 
     source: socket.socket
     target: socket.socket
-    sender: int  # 0 for the requestor, 1 for the acceptor
+    sender: int  # requestor 0, acceptor 1
     record: Conversation | None
 
     def note(self, data: bytes) -> None:
@@ -297,11 +301,11 @@ class Direction:
 
 
 class Framing:
-    """One direction of a connection, taken apart by the headers of its PDUs.
+    """A parser of one direction of a connection, by the headers of its PDUs.
 
     Attributes:
-        held: A header that has not come whole.
-        allowed: How many bytes may pass yet, once the PDU goes by in which the connection ends.
+        held: An incomplete header.
+        allowed: The number of bytes that may still pass of the PDU in which the connection ends.
     """
 
     def __init__(self) -> None:
@@ -310,7 +314,7 @@ class Framing:
         self._left = 0  # of the PDU that goes by
 
     def pieces(self, data: bytes) -> Iterator[tuple[bytes, int]]:
-        """Pieces of `data`, none of more than one PDU; with each the length of the PDU that begins with it, or 0."""
+        """Yield pieces of `data`, each of one PDU at most, and the length of the PDU that begins with it, or 0."""
         data = self.held + data
         while data:
             length = 0
@@ -325,12 +329,12 @@ class Framing:
 
 
 class Fate:
-    """What befalls one connection.
+    """The fault of one connection while it runs.
 
     Attributes:
-        random: What decides where.
-        flowing: Unset while it stalls, and once it is cut.
-        cuts: Does it end both directions?
+        random: The source of the offset.
+        flowing: Unset while the connection stalls, and after it has been cut.
+        cuts: True if it ends both directions.
     """
 
     def __init__(self, fault: Fault | None, random: Random) -> None:
@@ -339,11 +343,11 @@ class Fate:
         self.flowing.set()
         self._fault = fault or Fault("FIN", 0)
         self.cuts = self._fault.kind in ("FIN", "RST")
-        self._after = self._fault.after  # PDUs until then; 0 where nothing is to come
+        self._after = self._fault.after  # PDUs until then
         self.kind, self.seconds, self.described = self._fault.kind, self._fault.seconds, self._fault.described
 
     def passing(self, framing: Framing, data: bytes) -> tuple[bytes, bytes | None]:
-        """What passes of `data`, in the direction of `framing`; and what is behind the fault, None if that is not here."""
+        """Return the part of `data` that passes, and the part behind the fault, or None if the fault is not here."""
         whole = framing.held + data
         if not self._fault.after:
             framing.held = b""

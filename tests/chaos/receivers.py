@@ -42,7 +42,7 @@ class Receiver:
     jobs: int = 3
 
     def verify_holds(self, files: Sequence[Part10File]) -> None:
-        """It has these, byte for byte, and no more. It may still be at work on what came over connections that were cut."""
+        """Verify that it holds these files, byte for byte, and no others. It may still process connections that were cut."""
         expected = hashes(files)
         with suppress(peers.NotListeningError):
             peers.wait_until(lambda: hashes(self.files()) == expected, self.process)
@@ -50,14 +50,14 @@ class Receiver:
 
 
 def hashes(files: Sequence[Part10File]) -> Held:
-    """What is compared of them: File Meta Information is the receiver's own."""
+    """Return what is compared of files, which excludes the receiver's own File Meta Information."""
     encoded = sorted(ours.encoded(file) for file in files)
     return [(uid, transfer_syntax, sha256(data_set).hexdigest()) for uid, transfer_syntax, data_set in encoded]
 
 
 @contextmanager
 def storescp(folder: Path) -> Iterator[Receiver]:
-    """Ours, which writes every file through to the disk, and grants a window of asynchronous operations."""
+    """Run our storescp, which syncs every file, and grants a window of asynchronous operations."""
 
     def files() -> list[Part10File]:
         return [file for file in part10_files(kept) if file.path.parent == kept]
@@ -71,7 +71,7 @@ def storescp(folder: Path) -> Iterator[Receiver]:
 
 @contextmanager
 def dcmqrscp(folder: Path) -> Iterator[Receiver]:
-    """DCMTK's archive: a process for each association, which names its files as if it were alone; so there is one at a time."""
+    """Run DCMTK's archive. Its process for each association names files as if it were alone, so there is one at a time."""
 
     def files() -> list[Part10File]:
         stored = part10_files(scp.folder)
@@ -85,7 +85,7 @@ def dcmqrscp(folder: Path) -> Iterator[Receiver]:
 
 @contextmanager
 def orthanc(folder: Path) -> Iterator[Receiver]:
-    """Orthanc, which keeps an instance that it has when that comes again, as it does unless it is told otherwise."""
+    """Run Orthanc, which by default keeps its first copy of an instance that arrives again."""
     with peers.orthanc_scp(folder / "orthanc", OverwriteInstances=False) as scp:
         yield Receiver(scp.port, "ORTHANC", scp.process, lambda: peers.orthanc_files(scp.ports[1]))
 

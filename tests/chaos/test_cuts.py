@@ -20,7 +20,8 @@ from typing import Any, Literal, get_args
 
 import pytest
 
-from dimse.tools import common, echoscu, storescu
+from dimse.tools import echoscu, storescu
+from dimse.tools.running import NO_ASSOCIATION, SHORTFALL, SUCCESS
 from tests.chaos.proxy import Fault, Proxy
 from tests.chaos.receivers import hashes
 from tests.faulty_peer import pdu
@@ -243,7 +244,7 @@ def run(case: Case, *arguments: object) -> int:
     assert time.monotonic() - started < AT_ONCE
     assert "Traceback" not in err, err
     assert out == ""
-    assert (status == common.SUCCESS) == ("E: " not in err), (status, err)
+    assert (status == SUCCESS) == ("E: " not in err), (status, err)
     return status
 
 
@@ -279,9 +280,9 @@ def test_an_echo_that_is_cut(case: Case, echoscp: Target) -> None:
         status = run(case, "127.0.0.1", port, *case.options)
     answered = case.passed.count("R")
     if "A" not in case.passed:
-        assert status == common.NO_ASSOCIATION
+        assert status == NO_ASSOCIATION
     else:
-        assert status == (common.SUCCESS if answered == case.pdus.count("R") else common.SHORTFALL)
+        assert status == (SUCCESS if answered == case.pdus.count("R") else SHORTFALL)
     echoscp.verify_working()
 
 
@@ -322,18 +323,18 @@ def verify(
             assert (sent[path] in there) == (outcome == "stored"), path
     stored = [path for path, outcome in said.items() if outcome == "stored"]
     if case.retry:
-        assert (status, len(stored)) == (common.SUCCESS, len(files))
+        assert (status, len(stored)) == (SUCCESS, len(files))
     elif case.pdus:
         # The rest goes on another association: only what was under way is unknown. Where nothing had been sent yet, nothing is.
         answered = [str(file.path) for file in files[: case.passed.count("R")]]
         assert stored[: len(answered)] == answered
         if "A" not in case.passed:
-            assert (status, stored) == (common.NO_ASSOCIATION, [])
+            assert (status, stored) == (NO_ASSOCIATION, [])
         else:
             assert len(stored) >= len(files) - 1 or set(said.values()) == {"unsent"}
-            assert status == (common.SUCCESS if len(stored) == len(files) else common.SHORTFALL)
+            assert status == (SUCCESS if len(stored) == len(files) else SHORTFALL)
     elif len(stored) < len(files):
-        assert status in (common.NO_ASSOCIATION, common.SHORTFALL)
+        assert status in (NO_ASSOCIATION, SHORTFALL)
 
 
 @pytest.mark.thorough

@@ -36,7 +36,7 @@ MOST_AT_ONCE = 13  # of them in 40 PDUs: a command, a data set and a response ea
 LARGE = 100_000  # bytes of each 20th: seven PDUs, so that cuts fall inside data sets
 STARTING = 0.25  # seconds that the tool takes until it connects, about
 CONNECTED = 0.03  # seconds that a connection lives, about
-AT_ONCE = 3.0  # seconds
+AT_ONCE = 10.0  # seconds: far below every wait of a tool
 
 
 @pytest.fixture(scope="module")

@@ -94,7 +94,7 @@ def test_the_delay_is_that_of_each_way_and_does_not_add_up() -> None:
         started = time.monotonic()
         assert exchange(port, data) == (data, "FIN")
         seconds = time.monotonic() - started
-    assert 0.2 <= seconds < 1.0  # of 16 chunks and more, each 0.2 s under way
+    assert 0.2 <= seconds < 2.0  # of 16 chunks and more, each 0.2 s under way
 
 
 def test_an_association_over_it_stands() -> None:
@@ -208,7 +208,7 @@ def test_pdus_are_found_however_the_stream_is_cut_up(chunk: int) -> None:
 
 @pytest.mark.parametrize("torn", [False, True])
 @pytest.mark.parametrize("kind", ["FIN", "RST", "half-close"])
-def test_a_declared_fault_befalls_its_connection_and_no_other(kind: str, torn: bool) -> None:
+def test_a_declared_fault_affects_its_connection_and_no_other(kind: str, torn: bool) -> None:
     fault = Fault(kind, after=2, torn=torn)  # type: ignore[arg-type]  # of three words
     with echoing() as scp:
         proxy = Proxy(scp, faults=iter([None, fault]))

@@ -41,17 +41,17 @@ WHOLES = {REQUEST: RQ, ACCEPT: AC}
 
 
 def associate_pdu(state: str, body: bytes) -> bytes:
-    """An A-ASSOCIATE-RQ, or the -AC, that arrives in this state."""
+    """Return an A-ASSOCIATE-RQ, or the -AC, that arrives in this state."""
     return pack(">BxL", PDU_TYPE[state], len(body)) + body
 
 
 def associate(name: str, body: bytes, may: frozenset[Outcome] = ANSWERED, state: str = REQUEST) -> Case:
-    """An A-ASSOCIATE-RQ, or the -AC that answers ours."""
+    """Return the case of an A-ASSOCIATE-RQ, or of the -AC that answers ours."""
     return Case(name, state, associate_pdu(state, body), may)
 
 
 def headers() -> Iterator[Case]:
-    """C1: every PDU type with lengths around the limits, where a request, an answer, data or a release is awaited."""
+    """Yield C1: every PDU type with lengths around the limits, where a request, an answer, data or a release is awaited."""
     for state, pdu_type, length in product(AWAITED, range(256), LENGTHS):
         refused = reason_to_abort(state, pdu_type, length) or (pdu_type == 4 and length > MAXIMUM_LENGTH)
         name = f"PDU type {pdu_type:02X}H of {length} bytes in {state}"
@@ -59,7 +59,7 @@ def headers() -> Iterator[Case]:
 
 
 def cuts() -> Iterator[Case]:
-    """C2: each PDU, and a C-STORE-RQ with its data set, cut before every byte. Nothing of it is indicated, let alone stored."""
+    """Yield C2: each PDU, and a C-STORE-RQ with its data set, cut before every byte, so that none of it is indicated."""
     message = p_data(*pdvs(STORE_ON, COMMAND, STORE, 50)) + p_data(*pdvs(STORE_ON, 0, small(EXPLICIT)[0], 40))
     wholes = {name: whole for name, whole in CUT.items() if "P-DATA" not in name}
     wholes |= {
@@ -73,7 +73,7 @@ def cuts() -> Iterator[Case]:
 
 
 def lengths() -> Iterator[Case]:
-    """C3: each length field of a whole A-ASSOCIATE-RQ and -AC with a dozen other values."""
+    """Yield C3: each length field of a whole A-ASSOCIATE-RQ and -AC with a dozen other values."""
     for state, body in WHOLES.items():
         for offset in length_fields(body):
             true = int.from_bytes(body[offset : offset + 2])
@@ -101,7 +101,7 @@ def lengths() -> Iterator[Case]:
 
 
 def strangers() -> Iterator[Case]:
-    """C4: an item of every type among the items of the PDU, of a presentation context, and of the user information."""
+    """Yield C4: an item of every type among the items of the PDU, of a presentation context, and of the user information."""
     context = abstract_syntax(b"1.2") + transfer_syntax(b"1.3")
     answered = CONTEXT_AC[4:]
     for item_type in range(256):
@@ -132,7 +132,7 @@ def strangers() -> Iterator[Case]:
 
 
 def contexts() -> Iterator[Case]:
-    """C5: presentation contexts: their IDs, how many, what is in them, and the UIDs."""
+    """Yield C5: presentation contexts with other IDs, numbers, contents and UIDs."""
     abstract, transfer = abstract_syntax(b"1.2"), transfer_syntax(b"1.3")
     one = abstract + transfer
     for context_id in range(256):
@@ -141,10 +141,11 @@ def contexts() -> Iterator[Case]:
         ids = [(2 * number + 1) % 256 for number in range(count)]
         may = ABORTED if count in (0, 257, 1000) else TAKEN if count <= 128 else REJECTED
         yield associate(f"{count} contexts", rq(b"".join(context_rq(context_id, one) for context_id in ids)), may)
-    yield associate("an ID twice in the same words", rq(context_rq(1, one) * 2), TAKEN)
+    yield associate("an ID twice in the same content", rq(context_rq(1, one) * 2), TAKEN)
     yield associate("an ID twice", rq(context_rq(1, one) + context_rq(1, one, transfer)), REJECTED)
     for abstracts, transfers in product((0, 1, 2), (0, 1, 2, 64, 65, 1000)):
-        may = TAKEN if transfers <= 64 else ABORTED  # a context that cannot be used is refused alone
+        # An unusable context is refused alone.
+        may = TAKEN if transfers <= 64 else ABORTED
         name = f"{abstracts} abstract and {transfers} transfer syntaxes"
         yield associate(name, rq(context_rq(1, abstract * abstracts + transfer * transfers)), may)
     for length, padding in product((0, 1, 2, 63, 64, 65, 66, 255, 60000), (b"", b"\0", b" ", b"\0\0 ")):
@@ -157,9 +158,9 @@ def contexts() -> Iterator[Case]:
 
 
 def sub_items() -> Iterator[Case]:
-    """C6: each user information sub-item with lengths that are wrong, once, twice and a thousand times; user identities.
+    """Yield C6: each user information sub-item with wrong lengths, once, twice and a thousand times; user identities.
 
-    Whether one is repeated or cannot be read, the association is not lost for it; a user identity is the exception.
+    A sub-item that is repeated or unreadable does not cost the association, except for a user identity.
     """
     for item_type, (_, whole) in SUB_ITEMS.items():
         content = whole[4:]
@@ -182,9 +183,9 @@ def sub_items() -> Iterator[Case]:
 
 
 def tolerated() -> Iterator[Case]:
-    """C13: the table of docs/design.md, field by field.
+    """Yield C13: the table of docs/tolerance.md, field by field.
 
-    The answers here are those of another acceptor and requestor, to which every AE title is one and which want an identity.
+    The answers here are those of another acceptor and requestor, which accept every AE title and require an identity.
     """
     for fault in FAULTS:
         state = REQUEST if fault.pdu == "RQ" else ACCEPT
@@ -193,6 +194,6 @@ def tolerated() -> Iterator[Case]:
             may = TAKEN if state == REQUEST else ANSWERED
         elif fault.answer in ("A-ABORT 0/0", "A-ABORT 2/6") and "1 to 7" not in fault.what:
             may = ABORTED
-        elif "another than" not in fault.what:
+        elif not fault.what.startswith(("calling: not", "called: not")):
             may = REJECTED
         yield associate(fault.name, fault.said, may, state)

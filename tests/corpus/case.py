@@ -25,14 +25,16 @@ EXPLICIT = uids.transfer_syntax(uids.ExplicitVRLittleEndian)
 
 
 class Outcome(StrEnum):
-    """What has come of a case in the end. Any exception that is not documented fails the test instead."""
+    """The final outcome of a case. An undocumented exception fails the test instead."""
 
-    WAITING = "waiting"  # nothing is complete and nothing wrong: more is awaited
+    WAITING = "waiting"  # incomplete, and without a fault
     ABORTED = "aborted"  # `RemoteProtocolError`, A-ABORT
-    REJECTED = "rejected"  # it can be read, and there is no association: A-ASSOCIATE-RJ, or `NegotiationError`
+    # It is readable, and there is no association: A-ASSOCIATE-RJ, or `NegotiationError`.
+    REJECTED = "rejected"
     REFUSED = "refused"  # `InvalidCommand`: answered with 0211H or 0212H
     MALFORMED = "malformed"  # `MalformedDataSet`
-    TAKEN = "taken"  # a PDU, a message, a data set: complete, and as it should be
+    # A PDU, a message or a data set is complete and correct.
+    TAKEN = "taken"
 
 
 ANSWERED = frozenset((Outcome.ABORTED, Outcome.REJECTED, Outcome.TAKEN))
@@ -41,15 +43,15 @@ ANSWERED = frozenset((Outcome.ABORTED, Outcome.REJECTED, Outcome.TAKEN))
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """Bytes from a peer.
+    """A case: bytes from a peer.
 
     Attributes:
-        name: What is wrong with them.
-        state: In which they arrive: a key of `SITUATION`.
+        name: The fault in the bytes.
+        state: The state in which they arrive, a key of `SITUATION`.
         data: The bytes.
-        may: What may come of them.
-        before: What has arrived before them, and is as it should be.
-        transfer_syntax: Of a data set among them.
+        may: The outcomes that are allowed.
+        before: Correct bytes that have arrived before.
+        transfer_syntax: The transfer syntax of a data set among them.
     """
 
     name: str
@@ -61,12 +63,12 @@ class Case:
 
 
 def only(outcome: Outcome) -> frozenset[Outcome]:
-    """Nothing else may come of it."""
+    """Return the only outcome that is allowed."""
     return frozenset((outcome,))
 
 
 def listen(case: Case, places: Iterable[int] = ()) -> Listener:
-    """One that has heard a case, its bytes cut at these places; it tests all that must hold after each piece."""
+    """Return a listener that has heard a case, split at these places; it tests its conditions after each piece."""
     listener = Listener(SITUATION[case.state])
     if case.before:
         listener.receive(case.before)
@@ -79,7 +81,7 @@ def listen(case: Case, places: Iterable[int] = ()) -> Listener:
 
 
 def outcome(case: Case, listener: Listener) -> Outcome:
-    """What has come of it, when the peer then closes the connection."""
+    """Return the outcome if the peer then closes the connection."""
     came = _outcome(case, listener)
     listener.end()
     return came
@@ -106,12 +108,13 @@ def _outcome(case: Case, listener: Listener) -> Outcome:
             case _:  # the peer releases, rejects or aborts
                 came = Outcome.TAKEN
     if came is Outcome.WAITING and layer.state == "Sta13":
-        return Outcome.REJECTED  # by the upper layer itself: a protocol version that is not ours
+        # The upper layer has rejected an unknown protocol version.
+        return Outcome.REJECTED
     return Outcome.TAKEN if came is Outcome.WAITING and layer.closing else came
 
 
 def _negotiated(said: pdu.AssociateRQ | pdu.AssociateAC) -> Outcome:
-    """What the layer above makes of a request, or of the answer to ours."""
+    """Return the outcome of a request, or of the answer to ours, in the layer above."""
     try:
         if isinstance(said, pdu.AssociateAC):
             conclude(REQUESTOR, REQUEST, said)
@@ -127,7 +130,7 @@ def _negotiated(said: pdu.AssociateRQ | pdu.AssociateAC) -> Outcome:
 
 
 def walked(data: bytes, transfer_syntax: TransferSyntax | None) -> Outcome:
-    """Is a data set whole? A look at its beginning never fails, whatever it is."""
+    """Return the outcome of a walk over a data set, and test that a peek never fails."""
 
     def read(offset: int, size: int) -> bytes:
         assert 0 <= size <= WINDOW

@@ -35,13 +35,13 @@ SEQUENCE, PRIVATE, PIXEL_DATA = 0x00081140, 0x00091001, 0x7FE00010
 
 
 def stored(name: str, data_set: bytes, may: frozenset[Outcome], transfer_syntax: TransferSyntax = EXPLICIT) -> Case:
-    """A C-STORE-RQ and this data set."""
+    """Return the case of a C-STORE-RQ and this data set."""
     said = f"{name} ({uids.name(transfer_syntax.uid)})"
     return Case(said, "Sta6", pdus(*pdvs(STORE_ON, 0, data_set)), may, STORE_RQ, transfer_syntax)
 
 
 def data_sets() -> Iterator[Case]:
-    """C9: each arrives whole as a message, and is no whole data set."""
+    """Yield C9: data sets that arrive completely as messages, and are incomplete themselves."""
     yield from _cut()
     yield from _nested()
     yield from _lengths()
@@ -77,7 +77,7 @@ def _nested() -> Iterator[Case]:
 
 
 def _lengths() -> Iterator[Case]:
-    """Values longer than there are bytes, up to the longest; undefined lengths without an end."""
+    """Yield values longer than the remaining bytes, and undefined lengths without an end."""
     for syntax, vr in product((IMPLICIT, EXPLICIT, BIG), sorted(LONG_FORM | SHORT_FORM)):
         longest = (0xFFFFFFFE, 0xFFFFFFFD, 0x7FFFFFFF, 20)
         if vr in SHORT_FORM and not syntax.implicit_vr:
@@ -118,7 +118,7 @@ def _deflated() -> Iterator[Case]:
 
 
 def _out_of_place() -> Iterator[Case]:
-    """Elements twice, in any order, of other groups, under other VRs; delimiters where nothing is to be delimited."""
+    """Yield elements twice, in any order, of other groups, under other VRs, and superfluous delimiters."""
     for syntax in (IMPLICIT, EXPLICIT, BIG):
         name = element(0x00100010, b"PN", b"A^B ", syntax)
         yield stored("an element twice", head(syntax) + name * 2, TAKEN, syntax)
@@ -152,7 +152,7 @@ def _out_of_place() -> Iterator[Case]:
 
 
 def _other_syntax() -> Iterator[Case]:
-    """A data set in one transfer syntax on a context of another."""
+    """Yield data sets in one transfer syntax on a context of another."""
     syntaxes = (IMPLICIT, EXPLICIT, BIG, JPEG, DEFLATED)
     for encoded, negotiated in product(syntaxes, repeat=2):
         whole = deflate(small(EXPLICIT)[0]) if encoded is DEFLATED else small(encoded)[0]

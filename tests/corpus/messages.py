@@ -23,24 +23,24 @@ STORE_ON, OTHER = 3, 1  # the two contexts that were accepted
 STORE = encode(CStoreRQ(message_id=1, affected_sop_class_uid="1.2", affected_sop_instance_uid="1.2.34"))
 ECHO = encode(CEchoRQ(message_id=2, affected_sop_class_uid="1.2"))
 WHOLE = head() + element(0x00100010, b"PN", b"")
-EMPTY_ELEMENT = element(0x00100010, b"PN", b"")  # of 8 bytes: the smallest data set
+EMPTY_ELEMENT = element(0x00100010, b"PN", b"")  # the smallest data set
 
 PDV = tuple[int, int, bytes]  # context ID, message control header, value
 
 
 def pdvs(context_id: int, kind: int, value: bytes, size: int = 4000) -> list[PDV]:
-    """A command set or a data set in PDVs of `size` bytes."""
+    """Return a command set or a data set in PDVs of `size` bytes."""
     starts = range(0, max(1, len(value)), size)
     return [(context_id, kind | (LAST if start == starts[-1] else 0), value[start : start + size]) for start in starts]
 
 
 def pdus(*values: PDV) -> bytes:
-    """A P-DATA-TF PDU for each."""
+    """Return a P-DATA-TF PDU for each."""
     return b"".join(p_data(value) for value in values)
 
 
 def said(name: str, data: bytes, may: frozenset[Outcome], before: bytes = b"") -> Case:
-    """P-DATA in an association that stands."""
+    """Return the case of P-DATA in an established association."""
     return Case(name, "Sta6", data, may, before)
 
 
@@ -49,7 +49,7 @@ STORE_RQ = pdus(*pdvs(STORE_ON, COMMAND, STORE))
 
 
 def values() -> Iterator[Case]:
-    """C7: where a data set is due, one PDV of any length, context and message control header; and many in a PDU."""
+    """Yield C7: where a data set is due, one PDV of any length, context and message control header, and many in a PDU."""
     lengths = (0, 1, 2, 3, 2 + len(EMPTY_ELEMENT), 3 + len(EMPTY_ELEMENT), 0xFFFFFFFF)
     for length, context_id, control in product(lengths, (STORE_ON, OTHER, 0, 2, 255), range(256)):
         may = ABORTED
@@ -63,7 +63,7 @@ def values() -> Iterator[Case]:
 
 
 def _fragments() -> Iterator[Case]:
-    """The command and its data set in two PDVs each, cut at any byte, in one PDU and in one PDU for each."""
+    """Yield a command and its data set in two PDVs each, cut at any byte, in one PDU and in one PDU for each."""
     command, data_set = pdvs(STORE_ON, COMMAND, STORE), pdvs(STORE_ON, 0, WHOLE)
     for cut in range(len(STORE) + 1):
         halves = [(STORE_ON, COMMAND, STORE[:cut]), (STORE_ON, COMMAND | LAST, STORE[cut:])]
@@ -82,7 +82,7 @@ def _fragments() -> Iterator[Case]:
 
 
 def _numbers() -> Iterator[Case]:
-    """Empty PDVs and PDVs of a byte, as many as may be and one more; PDUs that end within a PDV's header."""
+    """Yield empty PDVs and PDVs of a byte, up to the limit and one more, and PDUs that end within a PDV's header."""
     for count in (1, 2, MAX_EMPTY_PDVS - 1, MAX_EMPTY_PDVS, MAX_EMPTY_PDVS + 1, 500):
         empty = (STORE_ON, 0, b"")
         for name, data in (("in a PDU", p_data(*[empty] * count)), ("a PDU each", pdus(*[empty] * count))):
@@ -101,7 +101,7 @@ def _numbers() -> Iterator[Case]:
 
 
 def commands() -> Iterator[Case]:
-    """C8: each of the 23 messages with each of 40 defects."""
+    """Yield C8: each of the 23 messages with each of 40 defects."""
     for message_class, (defect, (status, damage)) in product(CLASSES, DEFECTS.items()):
         command_set = damage(elements_of(sample(message_class)))
         may = ABORTED if status == BROKEN else REFUSED

@@ -1,23 +1,24 @@
-"""What a peer may say that is wrong: some 30,000 cases, made here and not kept, and always the same.
+"""A corpus of faulty input from peers: some 30,000 cases, which are generated here and always the same.
 
-`CATEGORIES` is the table: what is in a category, how many cases it has at least, and what makes them. A case is the bytes that
-arrive, the state in which they do, and what may come of them; where the Standard or our limits leave no choice it is one outcome.
-The bytes go through everything that has no socket: the upper layer and its machine, the negotiation, the assembly of messages, the
-command set, and the walk over the data set. `python -m tests.corpus` prints the table with what came of the cases.
+`CATEGORIES` is the table. It has the contents of each category, its least number of cases, and their generator. A case consists of
+the bytes that arrive, the state in which they arrive, and the outcomes that are allowed. If the Standard or our limits leave no
+choice, that is one outcome. The bytes go through all code
+that has no socket: upper layer, negotiation, assembly of messages, command sets, and the walk over data sets. `python -m
+tests.corpus` prints the table with the outcomes.
 
-What holds for each of them (`test_corpus.py`):
+These conditions hold for each case (`test_corpus.py`):
 
-- No exception but the documented ones, and one of the outcomes that the case allows. What is cut is awaited, never indicated as
-  complete, so nothing of it is stored.
-- After each piece, what `fuzz.pdu_stream.Listener` tests: no more is held than was let in by a PDU's header, the ARTIM timer runs
-  where Table 9-10 says, what is owed are whole PDUs; and after the close the machine is idle and owes nothing.
-- It takes less than a second of CPU time, and of memory no more than a few times the bytes that arrived.
-- C12: whole, byte by byte and cut at random places it has the same indications, state and faults.
+- Only documented exceptions are raised, and the outcome is one that the case allows. The rest of a truncated input is awaited. It
+  is never indicated as complete, so nothing of it is stored.
+- `fuzz.pdu_stream.Listener` tests its conditions after each piece. No more is held than a PDU's header has admitted, and the bytes
+  that are owed are whole PDUs. The ARTIM timer runs as Table 9-10 says. After the close the machine is idle and owes nothing.
+- It takes less than one second of CPU time, and no more memory than a few times the bytes that arrived.
+- C12: the indications, state and faults are the same if it arrives whole, byte by byte or split at random places.
 
-What of a peer's faults is tolerated in an association request or its answer is C13: the table of docs/design.md.
+C13 is the table of docs/tolerance.md: the faults that are tolerated in an association request or its answer.
 
-Whether a presentation context was accepted is for `dimse.association` to say, which is tested with real connections. Names and log
-lines (C11) are in tests/archive/test_names.py and tests/logs/test_logs.py.
+`dimse.association` decides whether a presentation context was accepted, and is tested with real connections. Names and log lines
+(C11) are in tests/archive/test_names.py and tests/logs/test_logs.py.
 """
 
 from __future__ import annotations
@@ -38,7 +39,8 @@ IN_ALL = 20_000
 SECONDS = 1.0
 """The most CPU time that a case may take."""
 
-EACH_BYTE = 1024  # of what is longer, as many bytes at either end arrive one by one, and the rest in pieces
+# The first and last bytes of a longer case that arrive one by one; the others arrive in pieces.
+EACH_BYTE = 1024
 RANDOM_PLACES = 20
 
 
@@ -73,19 +75,19 @@ CATEGORIES = {
 
 @cache
 def cases(name: str) -> tuple[Case, ...]:
-    """The cases of a category."""
+    """Return the cases of a category."""
     return tuple(CATEGORIES[name].cases())
 
 
 @dataclass(slots=True)
 class Tally:
-    """What came of the cases of a category.
+    """A tally of the outcomes of a category.
 
     Attributes:
-        outcomes: How many had which outcome.
-        wrong: Those that had another than they may.
-        slowest: The most CPU time that one took, and which.
-        seconds: CPU time of all.
+        outcomes: The number of cases with each outcome.
+        wrong: The cases with an outcome that is not allowed.
+        slowest: The longest CPU time of a case, and its name.
+        seconds: The CPU time of all.
     """
 
     outcomes: Counter[Outcome] = field(default_factory=Counter)
@@ -113,7 +115,7 @@ def tally(name: str) -> Tally:
 
 
 def that_differ(name: str) -> list[str]:
-    """C12: the cases of a category that are not the same whole, byte by byte and cut at random places."""
+    """Return C12: the cases of a category that differ if they arrive whole, byte by byte, or split at random places."""
     chance = random.Random(name)
     different = []
     for case in cases(name):

@@ -74,6 +74,7 @@ def peak(case: Case) -> int:
         tracemalloc.stop()
 
 
+@pytest.mark.sample("C1")
 @every_category
 def test_memory_is_bounded_by_what_arrived(name: str) -> None:
     """The listener itself keeps what was said, and the data set once more."""
@@ -81,6 +82,7 @@ def test_memory_is_bounded_by_what_arrived(name: str) -> None:
     assert peak(case) < 8 * len(case.data) + 256 * 1024, case.name
 
 
+@pytest.mark.thorough
 def test_a_bomb_is_not_inflated_in_memory() -> None:
     bombs = [case for case in cases("C9") if "bomb" in case.name]
     assert len(bombs) == 4

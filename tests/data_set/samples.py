@@ -33,14 +33,14 @@ DATA = Path(pydicom.__file__).parent / "data" / "test_files"
 
 @contextmanager
 def as_pydicom_likes() -> Iterator[None]:
-    """pydicom's own view of its odd files, without its warnings."""
+    """Give pydicom's own view of its odd files, without its warnings."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
 
 
 def read_back(data_set: bytes, transfer_syntax: str) -> Dataset:
-    """What pydicom makes of a data set."""
+    """Return a data set as pydicom reads it."""
     head = io.BytesIO()
     meta = FileMetaDataset()
     meta.TransferSyntaxUID = UID(transfer_syntax)
@@ -49,19 +49,19 @@ def read_back(data_set: bytes, transfer_syntax: str) -> Dataset:
 
 
 def explicit(tag: int, vr: str, value: bytes, *, order: str = "<", length: int | None = None) -> bytes:
-    """An element with VR (PS3.5 7.1.2)."""
+    """Return an element with VR (PS3.5 7.1.2)."""
     size = len(value) if length is None else length
     form = "HH2s2xL" if vr.encode() in files.LONG_VRS else "HH2sH"
     return struct.pack(order + form, tag >> 16, tag & 0xFFFF, vr.encode(), size) + value
 
 
 def implicit(tag: int, value: bytes, *, order: str = "<", length: int | None = None) -> bytes:
-    """An element without VR (PS3.5 7.1.3), an item or a delimiter."""
+    """Return an element without VR (PS3.5 7.1.3), an item or a delimiter."""
     return struct.pack(f"{order}HHL", tag >> 16, tag & 0xFFFF, len(value) if length is None else length) + value
 
 
 def sequence(tag: int, *items: bytes, order: str = "<", vr: str | None = "SQ") -> bytes:
-    """A sequence of undefined length, of items of undefined length, in Implicit VR if `vr` is None."""
+    """Return a sequence of undefined length, with items of undefined length, in Implicit VR if `vr` is None."""
     bodies = b"".join(
         implicit(0xFFFEE000, b"", order=order, length=0xFFFFFFFF) + item + implicit(0xFFFEE00D, b"", order=order)
         for item in items
@@ -73,12 +73,12 @@ def sequence(tag: int, *items: bytes, order: str = "<", vr: str | None = "SQ") -
 
 
 def convert(data_set: bytes, source: str, target: str) -> bytes:
-    """A data set made by hand, re-encoded."""
+    """Return a data set made by hand, re-encoded."""
     return transcode(data_set, source, target, path="made.dcm")
 
 
 def refusal(data_set: bytes, source: str, target: str) -> str:
-    """Why it is not."""
+    """Return the reason why a data set is not re-encoded."""
     with pytest.raises(FileError) as raised:
         convert(data_set, source, target)
     assert raised.value.path == "made.dcm"
@@ -88,17 +88,17 @@ def refusal(data_set: bytes, source: str, target: str) -> str:
 
 
 def re_encode(file: files.Part10File, target: str, *, lossy: bool = False) -> bytes:
-    """The data set of a file in another transfer syntax."""
+    """Return the data set of a file in another transfer syntax."""
     return transcode(file.data_set, file.transfer_syntax, target, path=str(file.path), lossy=lossy)
 
 
 @functools.cache
 def shipped(name: str) -> files.Part10File:
-    """A file that pydicom ships."""
+    """Return a file that pydicom ships."""
     return files.read_part10((DATA / name).read_bytes(), DATA / name)
 
 
 def changed(file: files.Part10File, before: bytes, after: bytes) -> files.Part10File:
-    """The file with other bytes in its data set."""
+    """Return the file with other bytes in its data set."""
     assert before in file.data_set
     return replace(file, content=file.content[: file.offset] + file.data_set.replace(before, after))

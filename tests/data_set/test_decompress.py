@@ -132,7 +132,7 @@ def test_an_image_that_cannot_be_decompressed_is_refused(data_set: bytes, reason
     assert reason in refusal(data_set, RLE, EXPLICIT)
 
 
-def test_a_jpeg_frame_that_is_none_is_refused() -> None:
+def test_an_invalid_jpeg_frame_is_refused() -> None:
     for frame in (b"\xff\xd8\xff\xd9", b"\xff\xd8" + bytes(20), b"no JPEG!"):
         reason = refusal(image(frame), JPEG_LOSSLESS, EXPLICIT)
         assert "cannot be decompressed (JPEG Lossless" in reason

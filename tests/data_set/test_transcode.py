@@ -336,7 +336,7 @@ def test_texts_and_numbers_in_text_keep_their_bytes() -> None:
         assert convert(source, IMPLICIT, target) == wanted
 
 
-def test_what_is_none_of_a_data_sets_or_counts_its_bytes_is_left_out() -> None:
+def test_elements_of_other_groups_and_counts_of_bytes_are_left_out() -> None:
     kept = explicit(0x00080060, "CS", b"OT")
     source = (
         explicit(0x00080000, "UL", b"\x0a\0\0\0")
@@ -390,10 +390,15 @@ NESTED = explicit(0x00081140, "SQ", b"", length=0xFFFFFFFF) + implicit(0xFFFEE00
         (NESTED * 100, EXPLICIT, IMPLICIT, "nested more than 64 deep"),
         (NESTED * 5, EXPLICIT, IMPLICIT, "ends early"),
         (explicit(0x00080060, "CS", b"OT") + explicit(0x00080060, "CS", b"CT"), EXPLICIT, IMPLICIT, "twice"),
-        (explicit(0x00420011, "OB", b"", length=0xFFFFFFFF), EXPLICIT, IMPLICIT, "undefined length and is no sequence"),
+        (
+            explicit(0x00420011, "OB", b"", length=0xFFFFFFFF),
+            EXPLICIT,
+            IMPLICIT,
+            "undefined length and is not a sequence",
+        ),
         (explicit(0x7FE00010, "OB", b"", length=0xFFFFFFFF), EXPLICIT, IMPLICIT, "ends early"),
-        (explicit(0x00181020, "OW", b"\1\2\3"), EXPLICIT, BIG, "no whole number of OW values"),
-        (b"\0\x08\0\x60\0\0\0\2OT", BIG, EXPLICIT, "where its VR should stand"),
+        (explicit(0x00181020, "OW", b"\1\2\3"), EXPLICIT, BIG, "not a whole number of OW values"),
+        (b"\0\x08\0\x60\0\0\0\2OT", BIG, EXPLICIT, "where its VR should be"),
         (struct.pack("<HH2s2xL", 9, 0x1001, b"ZZ", 2) + b"ab", EXPLICIT, BIG, "unknown VR ZZ"),
         (explicit(0x00080060, "CS", b"OT"), "1.2.3", EXPLICIT, "1.2.3 cannot be re-encoded"),
         (explicit(0x00080060, "CS", b"OT"), uids.MPEG2MPML, EXPLICIT, "MPEG2 Main Profile / Main Level cannot"),

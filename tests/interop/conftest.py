@@ -15,7 +15,7 @@ from tests.interop import peers
 def starter(
     start: Callable[..., AbstractContextManager[peers.StorageSCP]], name: str
 ) -> Callable[[Path], Iterator[peers.StartSCP]]:
-    """A fixture that starts this peer, as often as the test asks, each time in a folder of its own."""
+    """Return a fixture that starts this peer, as often as the test asks, each time in a folder of its own."""
 
     def fixture(tmp_path: Path) -> Iterator[peers.StartSCP]:
         folders = (tmp_path / f"{name}-{number}" for number in itertools.count(1))

@@ -24,12 +24,13 @@ Face = Literal["blocking", "asyncio"]
 FACES: tuple[Face, ...] = ("blocking", "asyncio")
 Transcode = Literal["never", "lossless", "always"]
 
-SECONDS = 20.0  # the deadline of what takes a moment: a fault is to end before the test does
+# A deadline for operations that take a moment, so that a fault ends before the test does.
+SECONDS = 20.0
 TIMEOUTS = dimse.Timeouts(connect=5, acse=SECONDS, dimse=SECONDS, network=SECONDS)
 
 
 def loops_back(address: str) -> bool:
-    """Has this machine this loopback address?"""
+    """Return True if this machine has this loopback address."""
     try:
         with socket.create_server((address, 0), family=socket.AF_INET6 if ":" in address else socket.AF_INET):
             return True
@@ -55,7 +56,7 @@ def tool(name: str, *arguments: object) -> subprocess.CompletedProcess[str]:
 
 
 def echo(face: Face, host: str, port: int) -> dimse.Status:
-    """One C-ECHO over an association of its own."""
+    """Send one C-ECHO over an association of its own."""
     if face == "blocking":
         with dimse.associate(host, port, contexts=[dimse.Verification], timeouts=TIMEOUTS) as association:
             return association.echo()
@@ -95,7 +96,7 @@ def store(
 
 @contextmanager
 def serving(face: Face, handlers: dimse.Handlers, *, host: str = "127.0.0.1") -> Iterator[int]:
-    """A server of ours on a free port, which is yielded."""
+    """Run a server of ours on a free port, and yield the port."""
     if face == "blocking":
         with dimse.Server((host, 0), handlers) as server:
             yield server.address[1]
@@ -122,15 +123,15 @@ def serving(face: Face, handlers: dimse.Handlers, *, host: str = "127.0.0.1") ->
 
 
 def encoded(file: Part10File) -> tuple[str, str, bytes]:
-    """What has to arrive: SOP instance UID, transfer syntax, and the data set byte for byte.
+    """Return what has to arrive: SOP Instance UID, transfer syntax, and the data set byte for byte.
 
-    Of odd length, as a deflated one may be in a file, it has a NUL behind it (PS3.5 A.5).
+    A deflated data set of odd length in a file gets a NUL behind it (PS3.5 A.5).
     """
     return file.sop_instance_uid, file.transfer_syntax, file.data_set + bytes(len(file.data_set) % 2)
 
 
 def copies(files: Sequence[Part10File], folder: Path) -> dict[Path, Part10File]:
-    """The files, copied into a tree of folders as deep as the one they are in; by their new paths."""
+    """Copy the files into a tree of folders as deep as their own, and return them by their new paths."""
     copied = {}
     for file in files:
         path = folder.joinpath(*file.path.parts[-3:])
@@ -141,7 +142,7 @@ def copies(files: Sequence[Part10File], folder: Path) -> dict[Path, Part10File]:
 
 
 def errors(process: subprocess.CompletedProcess[str]) -> list[str]:
-    """The `E:` lines of a tool; there are no others at its default level."""
+    """Return the `E:` lines of a tool; there are no others at its default level."""
     lines = process.stderr.splitlines()
     assert [line for line in lines if not line.startswith("E: ")] == []
     assert process.stdout == ""

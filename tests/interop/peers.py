@@ -28,7 +28,7 @@ from tests.files import Part10File, part10_files, read_part10
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 20.0
 POLL_SECONDS = 0.02
-ATTEMPTS = 5  # another program may take the free port before the peer does
+ATTEMPTS = 5  # the port may be taken
 SHOWN = 100_000  # bytes of its output
 
 
@@ -54,16 +54,16 @@ class StorageSCP:
 
     @property
     def port(self) -> int:
-        """Its DICOM port."""
+        """The DICOM port."""
         return self.ports[0]
 
     @property
     def output(self) -> str:
-        """What it has printed."""
+        """The output of the peer."""
         return log_of(self.folder).read_text(errors="replace")
 
 
-StartSCP = Callable[..., StorageSCP]  # what the fixtures of these peers are
+StartSCP = Callable[..., StorageSCP]  # the fixtures of these peers
 
 
 def missing(reason: str) -> str:
@@ -74,25 +74,25 @@ def missing(reason: str) -> str:
 
 
 def dcmtk(program: str) -> str:
-    """The path of a program of DCMTK, looked for beside its dcmdump: the echoscu found first may be somebody else's."""
+    """Return the path of a program of DCMTK, found beside its dcmdump, because the first echoscu of the path may be another."""
     dcmdump = shutil.which("dcmdump")
     path = dcmdump and shutil.which(program, path=str(Path(dcmdump).parent))
     return path or missing(f"DCMTK's {program} is not installed")
 
 
 def orthanc() -> str:
-    """The path of Orthanc."""
+    """Return the path of Orthanc."""
     folders = [*os.get_exec_path(), "/usr/sbin", "/usr/local/sbin"]
     return shutil.which("Orthanc", path=os.pathsep.join(folders)) or missing("Orthanc is not installed")
 
 
 def tshark() -> str:
-    """The path of tshark, Wireshark's dissector."""
+    """Return the path of tshark, Wireshark's dissector."""
     return shutil.which("tshark") or missing("tshark is not installed")
 
 
 def pynetdicom() -> str:
-    """The path of a Python that has pynetdicom: DIMSE_PEERS, or what scripts/peers made."""
+    """Return the path of a Python that has pynetdicom: DIMSE_PEERS, or the one of scripts/peers."""
     path = os.environ.get("DIMSE_PEERS") or str(ROOT / ".venv-peers" / "bin" / "python")
     return shutil.which(path) or missing(f"no Python with pynetdicom at {path}: run scripts/peers, or set DIMSE_PEERS")
 
@@ -117,12 +117,12 @@ def run(*command: str | os.PathLike[str], nodelay: bool = True) -> subprocess.Co
 
 
 def environment(nodelay: bool) -> dict[str, str]:
-    """The environment for a peer: DCMTK reads TCP_NODELAY from it."""
+    """Return the environment for a peer: DCMTK reads TCP_NODELAY from it."""
     return os.environ | {"TCP_NODELAY": "1" if nodelay else "0"}
 
 
 def free_port() -> int:
-    """A port that was free a moment ago."""
+    """Return a port that was free a moment ago."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -130,7 +130,7 @@ def free_port() -> int:
 
 
 def log_of(folder: Path) -> Path:
-    """Where the output of the peer with this folder goes."""
+    """Return the file for the output of the peer with this folder."""
     return folder.with_name(folder.name + ".log")
 
 
@@ -161,7 +161,7 @@ def running(command: Sequence[str], folder: Path, nodelay: bool = True) -> Itera
 
 
 def tail(path: Path) -> str:
-    """The last `SHOWN` bytes of a file."""
+    """Return the last `SHOWN` bytes of a file."""
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - SHOWN))
         return file.read().decode(errors="replace")
@@ -184,7 +184,7 @@ def wait_until(ready: Callable[[], bool], process: subprocess.Popen[Any]) -> Non
 
 
 def listens(*ports: int) -> Callable[[], bool]:
-    """Whether each of these ports takes a connection."""
+    """Return a function that tests whether each of these ports accepts a connection."""
 
     def connects() -> bool:
         try:
@@ -224,16 +224,16 @@ def listening(
 
 
 def by_instance(files: Sequence[Part10File]) -> dict[str, Part10File]:
-    """Files by the SOP instance UID of their data set."""
+    """Return files by the SOP Instance UID of their data set."""
     return {file.sop_instance_uid: file for file in files}
 
 
 @contextmanager
 def dcmtk_storescp(folder: Path, *options: str, nodelay: bool = True) -> Iterator[StorageSCP]:
-    """DCMTK's storescp.
+    """Run DCMTK's storescp.
 
     Args:
-        folder: Where it stores.
+        folder: The folder for received files.
         options: `+xa -pm +B` takes everything and keeps the bytes, `+xi` takes Implicit VR Little Endian only, ...
         nodelay: False leaves Nagle's algorithm on, as DCMTK does by itself.
     """
@@ -244,10 +244,10 @@ def dcmtk_storescp(folder: Path, *options: str, nodelay: bool = True) -> Iterato
 
 @contextmanager
 def dcmtk_dcmqrscp(folder: Path, *options: str) -> Iterator[StorageSCP]:
-    """DCMTK's dcmqrscp, an archive that everyone may store into under the AE title DCMQRSCP.
+    """Run DCMTK's dcmqrscp, an archive into which everyone may store under the AE title DCMQRSCP.
 
     Args:
-        folder: Where it writes its configuration; the instances and their index are in its folder "storage".
+        folder: The folder of its configuration; the instances and their index are in its folder "storage".
         options: `+B` keeps the bytes of the data sets, `-v` tells what it does.
     """
     program, path, storage = dcmtk("dcmqrscp"), folder / "dcmqrscp.cfg", folder / "storage"
@@ -266,7 +266,7 @@ def dcmtk_dcmqrscp(folder: Path, *options: str) -> Iterator[StorageSCP]:
 
 @contextmanager
 def pynetdicom_storescp(folder: Path, *options: str) -> Iterator[StorageSCP]:
-    """pynetdicom's storescp application, with its options."""
+    """Run pynetdicom's storescp application, with its options."""
     python = pynetdicom()
     with listening(
         lambda port: [python, "-m", "pynetdicom", "storescp", str(port), "-od", str(folder), *options], folder
@@ -276,7 +276,7 @@ def pynetdicom_storescp(folder: Path, *options: str) -> Iterator[StorageSCP]:
 
 @contextmanager
 def pynetdicom_echoscp(folder: Path, *options: str) -> Iterator[StorageSCP]:
-    """pynetdicom's echoscp application, with its options: it stores nothing."""
+    """Run pynetdicom's echoscp application, with its options: it stores nothing."""
     python = pynetdicom()
     with listening(lambda port: [python, "-m", "pynetdicom", "echoscp", str(port), *options], folder) as scp:
         yield scp
@@ -290,11 +290,11 @@ def pynetdicom_scp(
     status: int = 0x0000,
     maximum_length: int = 16382,
 ) -> Iterator[StorageSCP]:
-    """A Verification and Storage SCP on pynetdicom's library that keeps the bytes of the data sets.
+    """Run a Verification and Storage SCP on pynetdicom's library that keeps the bytes of the data sets.
 
     Args:
-        folder: Where it stores.
-        transfer_syntaxes: The UIDs that it accepts; none is all.
+        folder: The folder for received files.
+        transfer_syntaxes: The UIDs that it accepts; without any it accepts all.
         status: The status of its C-STORE responses.
         maximum_length: The maximum length that it announces.
     """
@@ -305,10 +305,10 @@ def pynetdicom_scp(
 
 @contextmanager
 def pynetdicom_commitment_scp(folder: Path, *options: str) -> Iterator[StorageSCP]:
-    """A Storage and Storage Commitment SCP on pynetdicom's library, which keeps only the UIDs of what it is sent.
+    """Run a Storage and Storage Commitment SCP on pynetdicom's library, which keeps only the UIDs of instances.
 
     Args:
-        folder: Where it runs.
+        folder: The folder in which it runs.
         options: `--report-to PORT` reports on an association of its own, `--role` proposes the SCP role on it; `--lose UID` does
             not keep that instance.
     """
@@ -318,7 +318,7 @@ def pynetdicom_commitment_scp(folder: Path, *options: str) -> Iterator[StorageSC
 
 @contextmanager
 def pynetdicom_script(name: str, folder: Path, *arguments: str) -> Iterator[StorageSCP]:
-    """A script of this folder, run by the Python that has pynetdicom; it prints its port."""
+    """Run a script of this folder with the Python that has pynetdicom; it prints its port."""
     script = str(Path(__file__).with_name(name))
     folder.mkdir(parents=True, exist_ok=True)
     with running([pynetdicom(), script, *arguments], folder) as process:
@@ -330,11 +330,11 @@ def pynetdicom_script(name: str, folder: Path, *arguments: str) -> Iterator[Stor
 
 @contextmanager
 def orthanc_scp(folder: Path, **configuration: object) -> Iterator[StorageSCP]:
-    """Orthanc, which takes every transfer syntax and SOP class from everyone.
+    """Run Orthanc, which accepts every transfer syntax and SOP class from everyone.
 
     Args:
-        folder: Where it keeps its data base, and writes its configuration.
-        configuration: Further entries of its configuration, or others for those given here.
+        folder: The folder of its database and its configuration.
+        configuration: Further entries of its configuration, which also override those given here.
     """
     program, path = orthanc(), folder / "orthanc.json"
 
@@ -347,7 +347,7 @@ def orthanc_scp(folder: Path, **configuration: object) -> Iterator[StorageSCP]:
 
 
 def orthanc_configuration(folder: Path, dicom_port: int, http_port: int) -> dict[str, object]:
-    """An Orthanc for one test: in a folder of its own, for this machine only, without plugins."""
+    """Return the configuration of an Orthanc for one test: in a folder of its own, for this machine only, without plugins."""
     return {
         "Name": "interop",
         "StorageDirectory": str(folder / "storage"),
@@ -369,7 +369,7 @@ def orthanc_configuration(folder: Path, dicom_port: int, http_port: int) -> dict
 
 
 def orthanc_files(http_port: int) -> list[Part10File]:
-    """What Orthanc holds, through its REST interface."""
+    """Return the files that Orthanc holds, through its REST interface."""
     identifiers = json.loads(orthanc_rest(http_port, "/instances"))
     return [
         read_part10(orthanc_rest(http_port, f"/instances/{identifier}/file"), Path(identifier))
@@ -398,10 +398,10 @@ def orthanc_send(http_port: int, port: int) -> None:
 
 
 def orthanc_rest(http_port: int, path: str, method: str = "GET", body: bytes | None = None) -> bytes:
-    """One request to Orthanc's REST interface; the body of the response.
+    """Send one request to Orthanc's REST interface, and return the body of the response.
 
     Raises:
-        urllib.error.HTTPError: It did not do what was asked.
+        urllib.error.HTTPError: The request failed.
     """
     request = urllib.request.Request(f"http://127.0.0.1:{http_port}{path}", body, method=method)
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))

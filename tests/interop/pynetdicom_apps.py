@@ -16,7 +16,7 @@ from xml.etree import ElementTree
 
 from tests.interop import peers
 
-PORT = 11112  # what those tests have written into them
+PORT = 11112  # fixed in those tests
 SECONDS = 180.0
 
 Command = Sequence[str | os.PathLike[str]]
@@ -58,7 +58,8 @@ def outcomes(application: str, commands: Mapping[str, Command], folder: Path) ->
         check=True,
     )
     configuration, report, log = folder / "pytest.ini", folder / "report.xml", folder / "log.txt"
-    configuration.write_text("[pytest]\n")  # else pytest takes ours, which is above the peers' venv
+    # Otherwise pytest would use our configuration, which is above the peers' venv.
+    configuration.write_text("[pytest]\n")
     command = [python, "-m", "pytest", f"{located.stdout.strip()}/test_{application}.py", f"--junit-xml={report}"]
     command += ["-p", "pynetdicom_commands", "-p", "no:cacheprovider", "-c", str(configuration)]
     environment = os.environ | {
@@ -79,7 +80,8 @@ def outcomes(application: str, commands: Mapping[str, Command], folder: Path) ->
             process.wait(SECONDS)
         finally:
             with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)  # and with it an application that hangs
+                # This also ends an application that hangs.
+                os.killpg(process.pid, signal.SIGKILL)
             process.wait()
             print(log.read_text(errors="replace"))
     assert process.returncode in {0, 1}, f"pytest ended with {process.returncode}"
@@ -87,7 +89,7 @@ def outcomes(application: str, commands: Mapping[str, Command], folder: Path) ->
 
 
 def read_report(path: Path) -> Iterator[tuple[str, str]]:
-    """The tests that ran, from pytest's report in JUnit's format, with what `outcomes` says of each."""
+    """Yield the tests that ran, from pytest's report in JUnit's format, with the outcome of each."""
     for case in ElementTree.parse(path).iter("testcase"):
         if case.find("skipped") is None:
             reasons = [problem.get("message", "failed") for problem in case if problem.tag in {"failure", "error"}]

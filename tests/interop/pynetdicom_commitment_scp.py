@@ -17,7 +17,7 @@ NO_SUCH_OBJECT_INSTANCE = 0x0112
 
 
 def event_information(request: Dataset, stored: set[str]) -> Dataset:
-    """What is reported about the instances of a request."""
+    """Return the report about the instances of a request."""
     information = Dataset()
     information.TransactionUID = request.TransactionUID
     information.ReferencedSOPSequence = [

@@ -1,8 +1,8 @@
-"""User identity with pynetdicom's library, to be run by the Python that has it: `scp` or `scu HOST PORT` and what it says.
+"""User identity with pynetdicom's library, for the Python that has it: `scp`, or `scu HOST PORT` and the identity.
 
-The SCP prints `port N`, then a line of JSON for each identity that it is asked to verify; it takes the user alice with the password
-sesame, and every token. The SCU prints one line: whether the association was accepted, rejected or something else, and whether the
-identity was answered.
+The SCP prints `port N`, then a line of JSON for each identity that it has to verify. It accepts the user alice with the password
+sesame, and every token. The SCU prints one line. It says whether the association was accepted, rejected or something else, and
+whether the identity was answered.
 """
 
 from __future__ import annotations

@@ -141,6 +141,7 @@ def test_our_server_is_verified(scu: str, nodelay: bool, face: ours.Face) -> Non
 # --- Storage ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.sample("*-storescu", "*-dcmsend", "blocking-pynetdicom")
 @pytest.mark.parametrize(("scu", "nodelay"), with_and_without_delay(SCUS))
 def test_what_an_scu_sends_reaches_the_handler_byte_for_byte(
     scu: str, nodelay: bool, face: ours.Face, pydicom_files: PydicomFiles

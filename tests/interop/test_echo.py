@@ -25,17 +25,20 @@ def peer(request: pytest.FixtureRequest) -> peers.StorageSCP:
     return start()
 
 
+@pytest.mark.sample("dcmtk_storescp-*", "orthanc-*", "pynetdicom_scp-blocking")
 @pytest.mark.parametrize("face", ours.FACES)
 def test_a_peer_is_verified_by_the_library(face: ours.Face, peer: peers.StorageSCP) -> None:
     assert ours.echo(face, "127.0.0.1", peer.port).is_success
 
 
+@pytest.mark.sample("dcmtk_storescp")
 def test_a_peer_is_verified_by_the_tool_without_a_word(peer: peers.StorageSCP) -> None:
     process = ours.tool("echoscu", "127.0.0.1", peer.port)
     assert (process.returncode, process.stdout, process.stderr) == (0, "", "")
 
 
-def test_the_tool_says_what_it_does_and_who_answers(peer: peers.StorageSCP) -> None:
+@pytest.mark.sample("dcmtk_storescp")
+def test_the_tool_prints_its_steps_and_the_peer(peer: peers.StorageSCP) -> None:
     process = ours.tool("echoscu", "127.0.0.1", peer.port, "-v", "--repeat", 2)
     assert process.returncode == 0
     lines = process.stderr.splitlines()
@@ -51,11 +54,13 @@ def test_the_tool_says_what_it_does_and_who_answers(peer: peers.StorageSCP) -> N
     assert any("OFFIS_DCMTK" in line or "PYNETDICOM" in line or "Orthanc" in line for line in lines[7:])
 
 
+@pytest.mark.sample("dcmtk_storescp")
 def test_many_echoes_go_over_one_association(peer: peers.StorageSCP) -> None:
     with dimse.associate("127.0.0.1", peer.port, contexts=[dimse.Verification], timeouts=ours.TIMEOUTS) as association:
         assert [association.echo() for _ in range(100)] == [0] * 100
 
 
+@pytest.mark.thorough
 def test_associations_stand_side_by_side_on_one_loop(pynetdicom_scp: peers.StartSCP) -> None:
     port = pynetdicom_scp().port
 
@@ -76,6 +81,7 @@ def test_associations_stand_side_by_side_on_one_loop(pynetdicom_scp: peers.Start
 # --- Where the peer is ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.sample("blocking-::1-::1", "asyncio-127.0.0.1-127.0.0.1")
 @pytest.mark.parametrize(("listens", "host"), ours.ADDRESSES)
 @pytest.mark.parametrize("server", ours.FACES)
 def test_our_server_is_reached_by_ipv4_ipv6_and_name(server: ours.Face, listens: str, host: str) -> None:

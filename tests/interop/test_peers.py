@@ -19,6 +19,7 @@ STORAGE_SCPS = {
 UNCHANGED_BY_STORESCU = "examples_overlay.dcm"  # DCMTK's storescu decodes and encodes what it sends
 
 
+@pytest.mark.sample("dcmtk_storescp", "orthanc")
 @pytest.mark.parametrize("name", [*STORAGE_SCPS, "pynetdicom_echoscp"])
 def test_a_peer_is_verified_by_dcmtk(name: str, request: pytest.FixtureRequest) -> None:
     start: peers.StartSCP = request.getfixturevalue(name)
@@ -27,6 +28,7 @@ def test_a_peer_is_verified_by_dcmtk(name: str, request: pytest.FixtureRequest) 
     assert echo.returncode == 0, echo.stdout
 
 
+@pytest.mark.sample("dcmtk_storescp", "orthanc")
 @pytest.mark.parametrize("name", ["dcmtk_storescp", "orthanc", "pynetdicom_scp"])
 def test_a_peer_says_what_it_received_byte_for_byte(
     name: str, request: pytest.FixtureRequest, pydicom_files: PydicomFiles

@@ -39,6 +39,7 @@ KNOWN_DIFFERENCES = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.timeout(pynetdicom_apps.SECONDS + 30)
 @pytest.mark.parametrize("application", KNOWN_DIFFERENCES)
 def test_only_the_known_differences_fail(application: str, tmp_path: Path) -> None:

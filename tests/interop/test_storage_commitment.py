@@ -108,6 +108,7 @@ def by_orthanc(request: pytest.FixtureRequest, port: int) -> peers.StorageSCP:
     return start(DicomModalities={"sender": sender})
 
 
+@pytest.mark.sample("*-by_orthanc", "blocking-by_pynetdicom_with_its_role")
 @pytest.mark.parametrize("peer", [by_pynetdicom_with_its_role, by_pynetdicom_without_a_role, by_orthanc])
 @pytest.mark.parametrize("face", ours.FACES)
 def test_a_server_of_ours_takes_the_report(

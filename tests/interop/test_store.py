@@ -89,6 +89,7 @@ def peer(request: pytest.FixtureRequest) -> tuple[str, peers.StorageSCP]:
 # --- Every file that pydicom ships ------------------------------------------------------------------------------------
 
 
+@pytest.mark.sample("dcmtk_storescp-*")
 @pytest.mark.parametrize("face", ours.FACES)
 def test_the_library_stores_every_file_as_it_is(
     face: ours.Face, peer: tuple[str, peers.StorageSCP], pydicom_files: PydicomFiles
@@ -113,6 +114,7 @@ def test_the_library_stores_every_file_as_it_is(
     assert_kept(name, scp, stored)
 
 
+@pytest.mark.sample("dcmtk_storescp")
 def test_the_tool_stores_every_file_below_a_folder_and_names_what_it_could_not(
     peer: tuple[str, peers.StorageSCP], pydicom_files: PydicomFiles, tmp_path: Path
 ) -> None:
@@ -146,6 +148,7 @@ def test_the_tool_stores_every_file_below_a_folder_and_names_what_it_could_not(
 # --- What else a peer may do ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.sample("blocking-4096")
 @pytest.mark.parametrize("maximum_length", [4096, 16382, 1_000_000, 0])
 @pytest.mark.parametrize("face", ours.FACES)
 def test_every_maximum_length_is_kept(
@@ -160,6 +163,7 @@ def test_every_maximum_length_is_kept(
 STATUSES = [(0xA700, "Failure"), (0xC000, "Failure"), (0xB000, "Warning")]
 
 
+@pytest.mark.sample("asyncio-*-Warning")
 @pytest.mark.parametrize(("status", "category"), STATUSES)
 @pytest.mark.parametrize("face", ours.FACES)
 def test_a_status_is_a_value_and_the_association_survives_it(
@@ -172,6 +176,7 @@ def test_a_status_is_a_value_and_the_association_survives_it(
     assert len(scp.received()) == 3
 
 
+@pytest.mark.sample("42752-Failure")
 @pytest.mark.parametrize(("status", "category"), STATUSES)
 def test_the_tool_reports_a_failure_status_for_each_file(
     status: int, category: str, pynetdicom_scp: peers.StartSCP, pydicom_files: PydicomFiles
@@ -198,6 +203,7 @@ def test_a_peer_is_reached_by_its_name(
     assert [ours.encoded(received) for received in part10_files(scp.folder)] == [ours.encoded(file)] * 3
 
 
+@pytest.mark.sample("blocking-::1-::1", "asyncio-127.0.0.1-127.0.0.1")
 @pytest.mark.parametrize(("listens", "host"), ours.ADDRESSES)
 @pytest.mark.parametrize("server", ours.FACES)
 def test_our_server_is_sent_to_by_ipv4_ipv6_and_name(

@@ -95,6 +95,7 @@ def start_implicit_scp(request: pytest.FixtureRequest) -> Callable[[], peers.Sto
     return lambda: start(transfer_syntaxes=[IMPLICIT])
 
 
+@pytest.mark.sample("dcmtk_storescp-blocking-lossless")
 @pytest.mark.parametrize("transcode", ["lossless", "always"])
 @pytest.mark.parametrize("face", ours.FACES)
 def test_what_can_be_converted_arrives_with_its_pixels_and_the_association_survives_the_rest(
@@ -122,6 +123,7 @@ def test_what_can_be_converted_arrives_with_its_pixels_and_the_association_survi
     assert converted > {"lossless": 120, "always": 150}[transcode]
 
 
+@pytest.mark.sample("dcmtk_storescp-*-lossless")
 @pytest.mark.parametrize(("arguments", "transcode"), [((), "lossless"), (("--transcode", "always"), "always")])
 def test_the_tool_converts_what_it_can_and_names_each_file_that_it_cannot_in_one_line(
     arguments: tuple[str, ...],
@@ -151,6 +153,7 @@ def test_the_tool_converts_what_it_can_and_names_each_file_that_it_cannot_in_one
     assert len(lines) == sum(refusal(file, transcode) is not None for file in copies.values())
 
 
+@pytest.mark.sample("dcmtk_storescp")
 def test_without_leave_to_convert_a_file_goes_as_it_is_or_not_at_all(
     start_implicit_scp: Callable[[], peers.StorageSCP], pydicom_files: PydicomFiles
 ) -> None:
@@ -171,6 +174,7 @@ def test_without_leave_to_convert_a_file_goes_as_it_is_or_not_at_all(
     assert {uid: file.data_set for uid, file in received.items()} == {implicit.sop_instance_uid: implicit.data_set}
 
 
+@pytest.mark.sample("-xe")
 @pytest.mark.parametrize("syntax", ["-xe", "-xi", "-xb"])
 def test_the_tool_converts_to_the_transfer_syntax_that_it_is_told_to_propose(
     syntax: str, dcmtk_storescp: peers.StartSCP, pydicom_files: PydicomFiles, tmp_path: Path

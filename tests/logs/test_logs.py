@@ -265,7 +265,7 @@ def test_nothing_of_a_patient_is_logged(level: int, tmp_path: Path) -> None:
         assert value not in stream.getvalue()
     shown = "{PatientID}/{StudyDate}-{AccessionNumber}/{StudyID}.{PatientName}.1.2.3"
     assert f"W: DICOM file already exists with the same data set: {shown}" in stream.getvalue()
-    assert f"E: what follows the storing of {shown} failed: RuntimeError: no room" in stream.getvalue()
+    assert f"E: the call after storing {shown} failed: RuntimeError: no room" in stream.getvalue()
 
 
 def test_it_is_logged_where_that_is_asked_for(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ class Encoded(NamedTuple):
 
 
 class EncodedCase(NamedTuple):
-    """One row: a key held against a stored value, both as bytes."""
+    """A row of the table: a key held against a stored value, both as bytes."""
 
     vr: str
     key: Encoded

@@ -14,7 +14,7 @@ COMBINED = Options(date_time=True)
 
 
 class IdentifierCase(NamedTuple):
-    """One row: the keys of an identifier held against the attributes of an entity."""
+    """A row of the table: the keys of an identifier held against the attributes of an entity."""
 
     keys: Attributes
     entity: Attributes

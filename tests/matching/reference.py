@@ -81,7 +81,7 @@ class Element:
 
 @dataclass(frozen=True)
 class Options:
-    """What was negotiated or configured.
+    """The options that were negotiated or configured.
 
     Attributes:
         match_case: Upper and lower case differ in every text.
@@ -426,7 +426,7 @@ DECIMAL_TEXT = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?"
 
 
 def _same_number_text(vr: str, wanted: str, value: str) -> bool:
-    """IS and DS are compared as numbers, and as text if one of the two is not a number."""
+    """Compare IS and DS as numbers, or as text if one of the two is not a number."""
     form = INTEGER_TEXT if vr == "IS" else DECIMAL_TEXT
     if form.fullmatch(wanted) and form.fullmatch(value):
         with suppress(InvalidOperation):  # an exponent beyond all reason

@@ -15,7 +15,7 @@ Value = str | Sequence[Mapping[str, tuple[str, "Value"]]] | None
 
 
 class Case(NamedTuple):
-    """One row: a key held against a stored element.
+    """A row of the table: a key held against a stored element.
 
     Attributes:
         vr: The value representation of both.

@@ -74,7 +74,7 @@ def test_keys_are_limited() -> None:
     some = {0x00280000 + number: Attribute("US", (1,)) for number in range(1, MOST_KEYS + 1)}
     prepare(some)
     with pytest.raises(UnfitKey, match="more than 256 keys"):
-        prepare(some | text(NAME, "PN", "x"))
+        prepare({**some, **text(NAME, "PN", "x")})
     with pytest.raises(UnfitKey, match="more than 256 keys"):
         prepare({CONTENTS: Attribute("SQ", (some,))})
 

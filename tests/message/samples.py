@@ -18,8 +18,8 @@ from dimse.message.elements import ELEMENTS
 CT_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.2"
 VERIFICATION = "1.2.840.10008.1.1"
 
-# PS3.7 9.3 and 10.3, transcribed: name, Command Field, whether a data set goes with it, what must be there besides
-# Command Field and Command Data Set Type. (Priority is mandatory too: one that is missing is taken as MEDIUM.)
+# PS3.7 9.3 and 10.3, transcribed: name, Command Field, data set, and the mandatory elements besides Command Field and Command Data
+# Set Type. (Priority is mandatory too, but a missing one counts as MEDIUM.)
 TABLE: list[tuple[type[Message], str, int, str, str]] = [
     (command.CStoreRQ, "C-STORE-RQ", 0x0001, "always", "message_id affected_sop_class_uid affected_sop_instance_uid"),
     (command.CStoreRSP, "C-STORE-RSP", 0x8001, "never", "message_id_being_responded_to status"),
@@ -76,7 +76,7 @@ SAMPLE: dict[str, Any] = {
 
 
 def sample(message_class: type[Message], **fields: Any) -> Message:
-    """A message with its mandatory fields."""
+    """Return a message with its mandatory fields."""
     mandatory: dict[str, Any] = {field: SAMPLE.get(field, 7) for field in message_class.mandatory}
     return message_class(**mandatory, **fields)
 
@@ -111,7 +111,7 @@ Elements = list[tuple[int, bytes]]  # tag, value
 
 
 def elements_of(message: Message) -> Elements:
-    """The elements of an encoded message, taken apart without its own decoder."""
+    """Return the elements of an encoded message, without the package's own decoder."""
     data, position, elements = encode(message), 0, []
     while position < len(data):
         group, element, length = struct.unpack_from("<HHI", data, position)
@@ -125,7 +125,7 @@ def joined(elements: Elements) -> bytes:
 
 
 def with_value(elements: Elements, tag: int, value: bytes) -> Elements:
-    """With this value of this element, which is put in its place if there is none."""
+    """Return elements with this value of an element, which is inserted if it is missing."""
     return sorted([(other, old) for other, old in elements if other != tag] + [(tag, value)])
 
 

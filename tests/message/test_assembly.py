@@ -249,12 +249,12 @@ NOT_ALLOWED: dict[str, tuple[Assembler, list[Piece], str]] = {
     "command on two contexts": (
         Assembler(),
         [(1, COMMAND, ENCODED[:20], True), (3, COMMAND_LAST, ENCODED[20:], True)],
-        "a command begun on context 1 goes on on 3",
+        "a command begun on context 1 continues on 3",
     ),
     "command on two contexts, the first empty": (
         Assembler(),
         [(1, COMMAND, b"", True), (3, COMMAND_LAST, ENCODED, True)],
-        "a command begun on context 1 goes on on 3",
+        "a command begun on context 1 continues on 3",
     ),
     "empty command": (Assembler(), [(1, COMMAND_LAST, b"", True)], "an empty command set"),
     "large command": (Assembler(), [(1, COMMAND_LAST, bytes(65537), True)], "a command set of more than 65536 bytes"),

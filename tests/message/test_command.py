@@ -168,6 +168,7 @@ def test_what_is_encoded_is_decoded_the_same(message_class: type[Message], data:
     assert decode(encode(message)) == message
 
 
+@pytest.mark.sample("C-STORE-RQ", "C-GET-RSP", "N-ACTION-RQ")
 @every_message
 @settings(max_examples=40)
 @given(data=st.data())

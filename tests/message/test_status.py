@@ -128,10 +128,10 @@ def test_check_says_what_the_peer_said() -> None:
 
 @pytest.mark.parametrize("code", [-1, 0x10000])
 def test_a_status_has_16_bits(code: int) -> None:
-    with pytest.raises(ValueError, match="is no status, which has 16 bits"):
+    with pytest.raises(ValueError, match="is not a status of 16 bits"):
         Status(code)
 
 
 def test_a_service_must_be_known() -> None:
-    with pytest.raises(ValueError, match="'print' is none of general, verification"):
+    with pytest.raises(ValueError, match="'print' is not one of general, verification"):
         Status(0, service="print")

@@ -22,13 +22,13 @@ TEST_FILES = Path(pydicom.__file__).parent / "data" / "test_files"
 
 @dataclass
 class Found:
-    """What was found.
+    """The result of a search.
 
     Attributes:
-        items: All of it, in order.
-        warnings: What was logged as warnings.
-        infos: What was logged as INFO: each file that is skipped and counted.
-        notices: What the user is told even if no warnings are shown.
+        items: All that was found, in order.
+        warnings: The warnings in the log.
+        infos: The INFO lines in the log: each file that is skipped and counted.
+        notices: The lines that the user gets even if warnings are not shown.
     """
 
     items: list[Any] = field(default_factory=list)
@@ -46,7 +46,7 @@ class Found:
 
     @property
     def errors(self) -> list[FileError]:
-        """Why others cannot be sent."""
+        """The reasons why files cannot be sent."""
         outcomes = [item for item in self.items if not isinstance(item, InstanceFile)]
         assert [outcome.path for outcome in outcomes] == [outcome.error.path for outcome in outcomes]
         return [outcome.error for outcome in outcomes]
@@ -71,7 +71,7 @@ class _Kept(logging.Handler):
 def finding(
     *paths: str | os.PathLike[str] | None, recurse: bool = False, **options: Any
 ) -> Iterator[tuple[Finder, Found]]:
-    """A Finder, and what there is of it so far."""
+    """Yield a Finder, and its results so far."""
     found = Found()
     logger = logging.Logger("finding")
     logger.addHandler(_Kept(logging.WARNING, found.warnings))
@@ -87,7 +87,7 @@ def finding(
 
 
 def find(*paths: str | os.PathLike[str], recurse: bool = False, **options: Any) -> Found:
-    """All that a Finder finds."""
+    """Return everything that a Finder finds."""
     with finding(*paths, recurse=recurse, **options) as (finder, found):
         found.items += finder
     return found

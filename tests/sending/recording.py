@@ -9,7 +9,7 @@ from dimse.errors import DimseError
 from dimse.instances import InstanceFile
 from dimse.message.status import Status
 from dimse.sending.journal import Entry, Journal, entries
-from dimse.services.storage import Outcome
+from dimse.services.outcome import Outcome
 from tests.tools.running import Instance, element
 
 MTIME = 1_700_000_000_123_456_789
@@ -28,7 +28,7 @@ def states(path: Path) -> list[str]:
 
 
 def a_file(path: Path, name: str = "Doe^Jane", uid: str = "1.2.3") -> InstanceFile:
-    """A file of an instance; names of one length give files of one size, and all have one time."""
+    """Create a file of an instance; names of one length give files of one size, and all have one time."""
     Instance(uid, rest=element(0x0010, 0x0010, "PN", name.encode())).write(path)
     os.utime(path, ns=(MTIME, MTIME))
     return InstanceFile.check(os.fspath(path))
@@ -43,7 +43,7 @@ def failed(error: DimseError, attempts: int = 1) -> Outcome:
 
 
 def send(journal: Journal, file: InstanceFile, outcome: Outcome | None = None) -> None:
-    """What a sender tells its journal of a file that it sends once; by default it was stored."""
+    """Tell the journal what a sender does of a file that it sends once; by default it was stored."""
     journal.queue(file)
     journal.sending(file, 1)
     journal.record(file, outcome or answered(0x0000))

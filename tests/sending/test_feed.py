@@ -14,7 +14,7 @@ from dimse.message.status import Status
 from dimse.sending import feed as feeding
 from dimse.sending.feed import Feed, Item
 from dimse.sending.proposal import Proposal, Syntaxes
-from dimse.services.storage import Outcome
+from dimse.services.outcome import Outcome
 
 CT, MR = uids.CTImageStorage, uids.MRImageStorage
 
@@ -84,7 +84,7 @@ def test_the_series_of_a_job_that_ends_are_for_the_others() -> None:
     assert names(taken(feed, "two", proposal)) == ["a", "b"]
 
 
-def test_a_series_of_which_all_is_answered_belongs_to_nobody() -> None:
+def test_a_series_without_outstanding_items_belongs_to_no_job() -> None:
     def found() -> Iterator[InstanceFile]:
         yield file("a", "1")
         assert item is not None

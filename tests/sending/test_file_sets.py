@@ -269,7 +269,7 @@ def test_a_faulty_record_is_an_error_and_those_before_it_are_found(tmp_path: Pat
     assert found.error.reason.startswith("not all of it can be read: within (0004,1220): (0004,1500) at offset ")
 
 
-def test_text_in_a_character_set_that_is_none_does_no_harm(tmp_path: Path) -> None:
+def test_text_in_an_unknown_character_set_does_no_harm(tmp_path: Path) -> None:
     path = Instance().write(tmp_path / "IM1")
     directory = dicomdir(tmp_path, "IM1")
     flag = struct.pack("<HH2sH", 0x0004, 0x1410, b"US", 2)

@@ -16,7 +16,7 @@ import pytest
 from dimse.errors import AssociationAborted, FileError, JournalError, NotSent
 from dimse.instances import InstanceFile
 from dimse.sending.finding import Finder
-from dimse.services.storage import Outcome
+from dimse.services.outcome import Outcome
 from tests.sending.recording import MTIME, a_file, answered, failed, journal, rows, send, states
 
 
@@ -264,7 +264,7 @@ def members(archive: Path) -> list[InstanceFile]:
         return [file for file in finder if isinstance(file, InstanceFile)]
 
 
-def test_the_file_is_for_nobody_else_to_read(path: Path) -> None:
+def test_the_file_is_readable_by_its_owner_only(path: Path) -> None:
     with journal(path):
         modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in path.parent.glob("sent.journal*")}
         assert len(modes) > 1

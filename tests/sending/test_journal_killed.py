@@ -32,7 +32,7 @@ from dimse.instances import InstanceFile
 from dimse.message.status import Status
 from dimse.sending.finding import Finder
 from dimse.sending.journal import Journal, entries
-from dimse.services.storage import Outcome
+from dimse.services.outcome import Outcome
 
 def files(prefix, most):
     for number in range(most):
@@ -127,7 +127,7 @@ def test_threads_share_a_journal(path: Path, tmp_path: Path) -> None:
     assert states(path) == ["acked"] * 80
 
 
-def test_a_journal_in_use_can_be_read_and_keeps_nobody_waiting(path: Path, tmp_path: Path) -> None:
+def test_a_journal_in_use_can_be_read_without_blocking(path: Path, tmp_path: Path) -> None:
     files = [a_file(tmp_path / f"{number}.dcm", uid=f"1.2.{number}") for number in range(2)]
     with journal(path) as one, journal(path, "other") as another:
         one.queue(files[0])

@@ -12,9 +12,9 @@ import pytest
 
 import dimse
 from dimse.sending import AssociationFault, Retry, Sending
-from dimse.services.storage import Outcome
+from dimse.services.outcome import Outcome
 from dimse.serving import admission
-from dimse.serving.admission import Refusal
+from dimse.serving.admission import RequestRefusal
 from dimse.serving.places import Places
 from dimse.settings import Acceptor, Timeouts
 from dimse.upper_layer.pdu import AssociateRJ, AssociateRQ, AsynchronousOperationsWindow
@@ -22,6 +22,8 @@ from tests import faulty_peer as scp
 from tests.drivers import LOOPBACK, make_instance, tls_contexts
 from tests.faulty_peer import A_ABORT, A_ASSOCIATE_RJ, A_RELEASE_RQ, Connection, FaultyPeer, Message, pdu
 from tests.tools import running
+
+pytestmark = pytest.mark.usefixtures("brief_linger")
 
 COUNT = 8
 
@@ -96,6 +98,7 @@ def run(port: int, folder: Path, **options: Any) -> tuple[dict[int, str], list[A
 # --- a lost association ---
 
 
+@pytest.mark.sample("{4}-*", "*-A-ABORT", "{1}-silence")
 @with_each_end
 @pytest.mark.parametrize("deadly", [{1}, {4}, {COUNT}, {1, 4, 6}, {2, 4, 6, 8}], ids=str)
 def test_an_instance_that_ends_an_association_is_unknown_and_the_rest_is_stored(
@@ -107,6 +110,7 @@ def test_an_instance_that_ends_an_association_is_unknown_and_the_rest_is_stored(
     assert [fault.again for fault in faults] == [0.0] * len(deadly)
 
 
+@pytest.mark.sample("A-ABORT", "FIN", "silence")
 @with_each_end
 def test_two_in_a_row_give_the_peer_up(folder: Path, end: End) -> None:
     with FaultyPeer(dies_of({3, 4}, end)) as port:
@@ -315,10 +319,10 @@ def test_several_jobs_say_it_once(
 
     judge = admission.judge
 
-    def judge_windows(acceptor: Acceptor, places: Places, request: AssociateRQ, address: str) -> Refusal | None:
+    def judge_windows(acceptor: Acceptor, places: Places, request: AssociateRQ, address: str) -> RequestRefusal | None:
         """Reject requests with a window, as a server does that knows no reason."""
         if any(isinstance(one, AsynchronousOperationsWindow) for one in request.user_information):
-            return Refusal(AssociateRJ(1, 1, 1), "it has a window")
+            return RequestRefusal(AssociateRJ(1, 1, 1), "it has a window")
         return judge(acceptor, places, request, address)
 
     monkeypatch.setattr(admission, "judge", judge_windows)

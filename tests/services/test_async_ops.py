@@ -29,7 +29,8 @@ from dimse.errors import (
 )
 from dimse.instances import InstanceFile
 from dimse.services import AsyncAssociation
-from dimse.services.storage import MOST_OUTSTANDING, Outcome
+from dimse.services.outcome import Outcome
+from dimse.services.store_many import MOST_OUTSTANDING
 from dimse.settings import ASYNC_OPS, Limits, Timeouts
 from tests.chaos.proxy import Proxy
 from tests.drivers import (
@@ -46,6 +47,8 @@ from tests.drivers import (
     until_it_ends,
 )
 from tests.faulty_peer import Connection, FaultyPeer, Message, item
+
+pytestmark = pytest.mark.usefixtures("brief_linger")
 
 UNLIMITED = 0
 
@@ -132,6 +135,7 @@ def test_a_window_that_cannot_be_said_is_refused(wrong: int) -> None:
         dimse.Server((LOOPBACK, 0), async_ops=wrong, limits=Limits(queued_requests=100_000))
 
 
+@pytest.mark.sample("blocking")
 @on_each_driver
 async def test_a_peer_that_does_not_know_of_windows_gets_one_request_at_a_time(driver: Driver, tmp_path: Path) -> None:
     def strict(connection: Connection) -> None:
@@ -334,6 +338,7 @@ def abort(connection: Connection, messages: list[Message]) -> None:
     connection.close()
 
 
+@pytest.mark.sample("abort-*", "RST-*", "release-*", "silence-*")
 @on_each_driver
 @pytest.mark.parametrize(
     ("end", "error"),
@@ -456,7 +461,7 @@ async def test_the_association_is_taken_while_requests_are_outstanding(driver: D
 
 
 @on_each_driver
-async def test_who_leaves_while_requests_are_outstanding_aborts(driver: Driver, tmp_path: Path) -> None:
+async def test_leaving_while_requests_are_outstanding_aborts(driver: Driver, tmp_path: Path) -> None:
     def answers_one(connection: Connection) -> None:
         accept(connection, 3)
         messages = [connection.read_message() for _ in range(3)]

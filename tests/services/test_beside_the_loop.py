@@ -14,7 +14,7 @@ import pytest
 import dimse
 from dimse import aio, uids
 from dimse.instances import InstanceFile
-from dimse.services.sources import MOST_AT_ONCE
+from dimse.services.preparing import MOST_AT_ONCE
 from dimse.settings import ProposedContext
 from dimse.support.values import replace
 from tests.drivers import CT_IN_EXPLICIT_VR, LOOPBACK, Driver, Received, make_instance, on_each_driver, serving
@@ -150,7 +150,7 @@ async def test_the_files_of_a_list_go_in_order_and_none_is_left(driver: Driver, 
 
 
 @on_each_driver
-async def test_a_source_that_is_none_is_raised_when_its_turn_has_come(driver: Driver, tmp_path: Path) -> None:
+async def test_an_invalid_source_raises_when_its_turn_comes(driver: Driver, tmp_path: Path) -> None:
     paths: list[object] = [make_instance(tmp_path, number).path for number in (1, 2)]
     received = Received()
     with serving(handlers=received.handlers) as port:

@@ -19,7 +19,6 @@ import dimse
 from dimse import aio
 from dimse.logs import ABOUT
 from dimse.serving.server import Reception
-from dimse.turns import Waits
 from tests.drivers import CT_IN_EXPLICIT_VR, LOOPBACK, Face, errors, make_instance, on_both_faces, running, serving
 
 LONG = 30.0  # seconds: nothing here waits that long
@@ -112,6 +111,7 @@ in_each_way = pytest.mark.parametrize(
 )
 
 
+@pytest.mark.usefixtures("brief_leaving")
 @on_both_faces
 @in_each_way
 def test_one_that_never_returns_is_left_behind_and_that_is_said(
@@ -146,6 +146,7 @@ def test_one_that_waits_on_a_loop_is_cancelled(
     assert not [line for line in errors(caplog) if "left behind" in line]
 
 
+@pytest.mark.usefixtures("brief_leaving")
 @on_both_faces
 def test_one_that_does_not_want_to_be_cancelled_is_left_behind(
     face: Face, hangs: Hangs, tmp_path: Path, caplog: pytest.LogCaptureFixture
@@ -220,6 +221,7 @@ print("the end")
 """
 
 
+@pytest.mark.thorough
 @on_both_faces
 def test_a_process_ends_though_a_handler_never_does(face: Face) -> None:
     done = subprocess.run(
@@ -396,22 +398,9 @@ print("asyncio" in sys.modules)
 # --- how long they take ---
 
 
-def test_what_is_known_of_one_is_not_taken_for_anothers() -> None:
-    """Where the first has been let go of, the next one may have its place in memory, and so its `id`."""
-    waits = Waits()
-    known = waits.of(lambda request: 0)
-    assert all(waits.of(lambda request: 0) is not known for _ in range(20))
-    kept = make_handler()
-    assert waits.of(kept) is waits.of(kept)
-
-
-def make_handler() -> Callable[[object], int]:
-    return lambda request: 0
-
-
 @on_both_faces
 @pytest.mark.parametrize("junk", ["0", 1.5, object(), []], ids=["text", "float", "object", "list"])
-def test_a_sink_that_is_none_is_a_failure_status(
+def test_an_invalid_sink_is_a_failure_status(
     face: Face, junk: object, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     handlers = dimse.Handlers(store_begin=lambda request: junk, store=lambda request: 0)  # type: ignore[arg-type,return-value]

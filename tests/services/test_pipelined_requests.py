@@ -16,7 +16,7 @@ from dimse import uids
 from dimse.archive import FileStore
 from dimse.association.association import Arrived, Association
 from dimse.association.sinks import Sink, SpooledSink
-from dimse.logs.happenings import Happening
+from dimse.logs.security_events import SecurityEvent
 from dimse.message import command
 from dimse.settings import Limits, Timeouts
 from tests import hostile_scu
@@ -69,8 +69,8 @@ class Kept:
         self.data_sets[request.sop_instance_uid] = bytes(request.view())
         return 0x0000
 
-    def observe(self, happening: Happening) -> None:
-        if happening.kind == "ended":
+    def observe(self, event: SecurityEvent) -> None:
+        if event.kind == "ended":
             self.ended.set()
 
 
@@ -138,7 +138,7 @@ def test_pieces_of_two_bytes_behind_a_request_arrive_whole(face: Face) -> None:
 
 
 @on_both_faces
-def test_echoes_and_messages_that_nobody_knows_wait_too(face: Face) -> None:
+def test_echoes_and_unknown_messages_wait_too(face: Face) -> None:
     unknown = hostile_scu.p_data(ECHO, COMMAND | LAST, hostile_scu.echo_command(9, {0x0100: us(0x0077)}))
     with serving(face, Kept().handlers) as port, HostileSCU(port) as scu:
         scu.associate()
@@ -196,6 +196,7 @@ def test_an_end_behind_the_flood_is_noticed_before_all_of_it_is_worked_off(face:
     assert CountingSink.open_now == 0
 
 
+@pytest.mark.sample("threads")
 @on_both_faces
 def test_the_time_that_a_handler_takes_does_not_count_against_a_pdu_behind_its_request(face: Face) -> None:
     never = threading.Event()
@@ -297,6 +298,7 @@ class AsksBack(dimse.Handlers):
         await super().answer(association, arrived)
 
 
+@pytest.mark.usefixtures("brief_linger")
 @on_each_driver
 async def test_a_handler_may_await_a_response_while_requests_wait_behind_its_own(driver: Driver) -> None:
     def behave(connection: Connection) -> None:

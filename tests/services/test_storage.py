@@ -16,7 +16,6 @@ import pytest
 
 import dimse
 from dimse import uids
-from dimse.association.association import Outstanding
 from dimse.association.sinks import SPOOL_MEMORY, SpooledSink
 from dimse.errors import (
     AssociationAborted,
@@ -27,7 +26,7 @@ from dimse.errors import (
 )
 from dimse.instances import InstanceFile
 from dimse.message.command import CStoreRQ
-from dimse.services.sources import AHEAD
+from dimse.services.preparing import AHEAD
 from dimse.services.storage import contexts_for
 from dimse.settings import ProposedContext
 from dimse.transport import READ
@@ -278,7 +277,9 @@ async def test_what_an_association_that_has_ended_did_not_carry_is_not_unknown(d
         association = await driver.associate(port)
         outcomes = association.store_many([instance.path for instance in instances])
         assert (await anext(outcomes)).status == 0
-        assert await association._transport.ready(READ, None)  # what the peer has sent may take a moment to get here
+        assert await association.pump.transport.ready(
+            READ, None
+        )  # what the peer has sent may take a moment to get here
         with pytest.raises(AssociationAborted):
             await anext(outcomes)
 
@@ -309,7 +310,7 @@ async def test_sent_ahead_a_small_instance_is_on_its_way_when_the_one_before_is_
 
 
 @on_each_driver
-async def test_who_has_seen_enough_outcomes_goes_on_with_something_else(driver: Driver, tmp_path: Path) -> None:
+async def test_a_caller_that_has_seen_enough_outcomes_can_do_something_else(driver: Driver, tmp_path: Path) -> None:
     received = Received()
     sources = [make_instance(tmp_path, number).path for number in (1, 2, 3)]
     with serving(handlers=received.handlers) as port:
@@ -318,8 +319,7 @@ async def test_who_has_seen_enough_outcomes_goes_on_with_something_else(driver: 
             assert (await anext(outcomes)).status == 0
             await outcomes.aclose()  # type: ignore[attr-defined]  # what leaving a loop does, sooner or later
             assert await association.echo() == 0
-            outstanding: dict[int, Outstanding] = association._outstanding
-            assert not outstanding
+            assert not association._outstanding.requests
     assert len(received.data_sets) == 1
 
 
@@ -609,7 +609,7 @@ def test_what_arrived_in_part_is_let_go(face: Face, tmp_path: Path) -> None:
             from dimse.upper_layer.pdv import COMMAND
 
             parts = ((COMMAND, command.encode(message)), (0, instance.data_set))
-            await association._push(next(pdata.cut(parts, context.context_id, 16384)))
+            await association.pump.push(next(pdata.cut(parts, context.context_id, 16384)))
             association.abort()
 
         BLOCKING.run(scenario())

@@ -96,7 +96,7 @@ def report(
 async def send(association: Association, event_type: int, data_set: bytes | None, **changes: Any) -> int:
     """Send a report, within an operation; the status that answers it."""
     message = event_report(association, event_type, data_set, **changes)
-    context = association.context_for(PUSH_MODEL)
+    context = association.context_for(PUSH_MODEL, role=None)
     await association.send_request(context, message, data_set)
     return (await association.wait_response(message)).status
 
@@ -167,7 +167,7 @@ def scp(face: Face, dispatcher: SCP) -> Any:
 
 async def echo_back(association: Association) -> int:
     request = CEchoRQ(message_id=association.next_message_id(), affected_sop_class_uid=uids.Verification)
-    await association.send_request(association.context_for(uids.Verification), request)
+    await association.send_request(association.context_for(uids.Verification, role=None), request)
     return (await association.wait_response(request)).status
 
 
@@ -177,7 +177,7 @@ async def store_back(association: Association) -> int:
         affected_sop_class_uid=uids.CTImageStorage,
         affected_sop_instance_uid="1.2",
     )
-    await association.send_request(association.context_for(uids.CTImageStorage), request, bytes(10))
+    await association.send_request(association.context_for(uids.CTImageStorage, role=None), request, bytes(10))
     return (await association.wait_response(request)).status
 
 
@@ -285,7 +285,7 @@ async def test_meanwhile_the_handlers_of_the_association_answer_the_rest(driver:
     ("handlers", "answers"),
     [(None, [0x0115, 0x0110, 0x0211, 0x0211, 0x0000]), (dimse.Handlers(), [0x0115, 0x0110, 0x0000, 0x0110, 0x0000])],
 )
-async def test_meanwhile_what_nobody_takes_is_refused(
+async def test_unknown_requests_are_refused_meanwhile(
     driver: Driver, handlers: dimse.Handlers | None, answers: list[int]
 ) -> None:
     peer = SCP(after=[*MEANWHILE, report(sorted(SAFE))])
@@ -299,7 +299,7 @@ async def test_meanwhile_what_nobody_takes_is_refused(
 
 async def twice(association: Association) -> int:
     """Two reports in one go, the second of which says something else."""
-    context = association.context_for(PUSH_MODEL)
+    context = association.context_for(PUSH_MODEL, role=None)
     answered = 0
     requests = []
     for committed in (sorted(SAFE), ["1.2.3.1"]):
@@ -561,7 +561,7 @@ BAD: dict[str, tuple[int, bytes | None, dict[str, Any], int, str]] = {
 @on_both_faces
 @on_each_driver
 @pytest.mark.parametrize("what", BAD)
-async def test_a_report_that_is_none_is_a_status_and_a_line_in_the_log(
+async def test_an_invalid_report_is_a_status_and_a_line_in_the_log(
     driver: Driver, face: Face, what: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     event_type, data_set, changes, status, words = BAD[what]

@@ -14,6 +14,8 @@ from dimse.services.handlers import EchoRequest, Handlers
 from dimse.serving import identification
 from tests.drivers import LOOPBACK, Face, on_both_faces, serving, tls_contexts
 
+pytestmark = pytest.mark.usefixtures("brief_delays")
+
 NAME, PASSCODE = settings.USER_NAME, settings.USER_NAME_AND_PASSCODE
 ALICE = dimse.UserIdentity(PASSCODE, b"alice", b"sesame", positive_response_requested=True)
 
@@ -33,9 +35,7 @@ def echo(port: int, identity: dimse.UserIdentity | None = None) -> dimse.Status:
 
 @on_both_faces
 @pytest.mark.parametrize("verify", [identify, identify_later])
-def test_who_is_known_comes_in_and_nobody_else(
-    face: Face, verify: settings.Identify, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_only_known_users_are_accepted(face: Face, verify: settings.Identify, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     users: list[str] = []
 
@@ -114,7 +114,7 @@ def test_an_identity_is_verified_over_tls_too(face: Face) -> None:
 
 
 @on_both_faces
-def test_who_does_not_say_who_it_is_comes_in_where_that_is_allowed(face: Face) -> None:
+def test_an_anonymous_requestor_is_accepted_where_that_is_allowed(face: Face) -> None:
     with serving(face, identify=identify, allow_anonymous=True) as port:
         assert echo(port).is_success
         with pytest.raises(dimse.AssociationRejected):
@@ -139,7 +139,7 @@ def answer_nonsense(who: dimse.UserIdentity) -> bytes:
 
 @on_both_faces
 @pytest.mark.parametrize("verify", [fail, answer_nonsense])
-def test_a_verification_that_fails_is_none(
+def test_a_failed_verification_verifies_nothing(
     face: Face, verify: Callable[[dimse.UserIdentity], bytes], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -155,7 +155,7 @@ def test_a_verification_that_fails_is_none(
 def test_a_verification_has_its_time_and_others_do_not_wait_for_it(
     face: Face, later: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(identification, "LONGEST", 0.2)
+    monkeypatch.setattr(identification, "LONGEST_VERIFICATION", 0.2)
     hang, begun = threading.Event(), threading.Event()
 
     def verify(who: dimse.UserIdentity) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dimse.serving.places import DELAY_MEMORY, DELAYS, MOST_REMEMBERED, Checks, Delays, Places, address_of
+from dimse.serving.places import DELAY_MEMORY, DELAYS, MOST_FAILED_ADDRESSES, Checks, Delays, Places, address_of
 from dimse.settings import Limits
 
 ONE, OTHER, THIRD = "10.0.0.1", "10.0.0.2", "10.0.0.3"
@@ -197,11 +197,11 @@ def test_failures_are_forgotten_after_a_while() -> None:
 
 def test_so_many_addresses_are_remembered_and_no_more() -> None:
     delays = Delays(_Clock())
-    for number in range(MOST_REMEMBERED + 1):
+    for number in range(MOST_FAILED_ADDRESSES + 1):
         delays.failed(f"address {number}")
-    assert len(delays) == MOST_REMEMBERED
+    assert len(delays) == MOST_FAILED_ADDRESSES
     assert delays.failed("address 0") == DELAYS[0]
-    assert delays.failed(f"address {MOST_REMEMBERED}") == DELAYS[1]
+    assert delays.failed(f"address {MOST_FAILED_ADDRESSES}") == DELAYS[1]
 
 
 def test_a_released_association_has_no_place_though_its_connection_stands() -> None:

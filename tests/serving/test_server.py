@@ -185,7 +185,7 @@ async def test_a_service_that_it_does_not_have_is_refused(driver: Driver, face: 
 
 
 @on_both_faces
-def test_who_says_nothing_is_closed_at_the_deadline(face: Face) -> None:
+def test_a_silent_peer_is_closed_at_the_deadline(face: Face) -> None:
     with serving(face, timeouts=Timeouts(acse=SOON)) as port, connection(port) as idle:
         started = time.monotonic()
         assert read_to_the_end(idle) == b""  # without an association there is nothing to abort (PS3.8 AA-2)
@@ -193,7 +193,7 @@ def test_who_says_nothing_is_closed_at_the_deadline(face: Face) -> None:
 
 
 @on_both_faces
-def test_who_dribbles_its_request_is_closed_at_the_deadline(face: Face) -> None:
+def test_a_peer_that_sends_its_request_too_slowly_is_closed_at_the_deadline(face: Face) -> None:
     with serving(face, timeouts=Timeouts(acse=SOON)) as port, connection(port) as slow:
         started = time.monotonic()
         slow.settimeout(0.01)
@@ -221,6 +221,7 @@ def test_an_idle_association_is_aborted_at_the_deadline(face: Face) -> None:
         association.serve()
 
 
+@pytest.mark.usefixtures("brief_linger")
 @on_both_faces
 @pytest.mark.parametrize(
     "data",
@@ -250,7 +251,7 @@ def test_a_connection_that_is_only_opened_and_closed_is_no_news(face: Face, capl
 
 
 @on_both_faces
-def test_the_failure_of_one_association_is_none_of_anothers(face: Face, tmp_path: Path) -> None:
+def test_the_failure_of_one_association_does_not_affect_others(face: Face, tmp_path: Path) -> None:
     received, instance = Received(), make_instance(tmp_path, pixels=1 << 20)
     with (
         serving(face, received.handlers) as port,
@@ -312,7 +313,7 @@ def test_descriptors_above_1024_are_like_others(driver: Driver, face: Face, tmp_
 
     async def scenario(port: int) -> None:
         async with await driver.associate(port) as association:
-            assert association._transport._plain.fileno() > 1024
+            assert association.pump.transport._plain.fileno() > 1024
             assert await association.echo() == 0
             assert await association.store(instance.path) == 0
 
@@ -339,6 +340,7 @@ async def send_all(driver: Driver, port: int, instances: list[Instance]) -> list
         return [outcome.status async for outcome in association.store_many(sources)]
 
 
+@pytest.mark.sample("blocking-threads", "asyncio-asyncio")
 @on_both_faces
 @with_each_driver
 def test_many_associations_at_once_keep_everything_apart(driver: Driver, face: Face, tmp_path: Path) -> None:
@@ -366,7 +368,7 @@ def test_on_one_loop_the_number_of_a_closed_descriptor_is_used_again() -> None:
         nonlocal used_again
         for _ in range(30):
             associations = [await ASYNCIO.associate(port) for _ in range(3)]
-            numbers = {association._transport._plain.fileno() for association in associations}
+            numbers = {association.pump.transport._plain.fileno() for association in associations}
             waiting = [asyncio.create_task(association.serve()) for association in associations]
             await asyncio.sleep(0)  # their turn to wait
             for association in associations:
@@ -376,7 +378,7 @@ def test_on_one_loop_the_number_of_a_closed_descriptor_is_used_again() -> None:
                 assert [type(result) for result in results] == [AssociationAborted] * 3
                 assert await fresh.echo() == 0
             async with await ASYNCIO.associate(port) as again:
-                used_again += again._transport._plain.fileno() in numbers
+                used_again += again.pump.transport._plain.fileno() in numbers
                 assert await again.echo() == 0
 
     with serving("asyncio") as port:
@@ -515,6 +517,7 @@ def test_on_a_loop_serve_forever_ends_with_its_task() -> None:
 # --- TLS ---
 
 
+@pytest.mark.sample("blocking-threads", "asyncio-asyncio")
 @on_both_faces
 @on_each_driver
 async def test_an_association_over_tls(driver: Driver, face: Face, tmp_path: Path) -> None:
@@ -537,7 +540,7 @@ async def test_an_association_over_tls(driver: Driver, face: Face, tmp_path: Pat
 
 
 @on_both_faces
-def test_a_stalled_handshake_holds_up_nobody(face: Face) -> None:
+def test_a_stalled_handshake_delays_no_other_connection(face: Face) -> None:
     contexts = tls_contexts()
     with serving(face, tls=contexts.server) as port, ExitStack() as stack:
         for _ in range(20):
@@ -546,6 +549,7 @@ def test_a_stalled_handshake_holds_up_nobody(face: Face) -> None:
             assert association.echo() == 0
 
 
+@pytest.mark.usefixtures("brief_linger")
 @on_both_faces
 def test_a_failure_is_one_line_with_the_peers_address(face: Face, caplog: pytest.LogCaptureFixture) -> None:
     with serving(face) as port:
@@ -577,6 +581,7 @@ def test_a_handler_knows_its_association_only_by_its_request(face: Face) -> None
     assert isinstance(one._association, AsyncAssociation)
 
 
+@pytest.mark.usefixtures("brief_linger")
 @on_both_faces
 def test_at_the_end_what_is_under_way_is_answered_and_idle_associations_do_not_keep_it(face: Face) -> None:
     working, go_on = threading.Event(), threading.Event()

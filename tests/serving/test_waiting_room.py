@@ -13,12 +13,12 @@ from ipaddress import ip_network
 
 import pytest
 
-from dimse.association.pump import LINGER
+from dimse.association import pump
 from dimse.serving.places import Places
 from dimse.serving.visitors import Visitor
 from dimse.serving.waiting_room import Network, WaitingRoom
 from dimse.settings import Acceptor, Limits, Timeouts
-from dimse.transport.blocking import BlockingTransport
+from dimse.transport.threaded import ThreadTransport
 from tests.drivers import Face, Received, errors, on_both_faces, open_descriptors, running, serving, tls_contexts
 from tests.faulty_peer import item
 from tests.hostile_scu import (
@@ -97,7 +97,7 @@ def test_they_cost_no_thread_and_no_place(face: Face, says: str) -> None:
 
 
 @on_both_faces
-def test_a_handshake_that_is_none_costs_no_thread_and_no_time(face: Face) -> None:
+def test_an_invalid_handshake_costs_no_thread_and_no_time(face: Face) -> None:
     contexts = tls_contexts()
     with running(face, tls=contexts.server) as server:
         threads = threading.active_count()
@@ -130,9 +130,10 @@ def test_they_leave_nothing(face: Face) -> None:
 # --- how long they may stay ---
 
 
+@pytest.mark.sample("nothing-threads", "half a request-*")
 @on_both_faces
 @pytest.mark.parametrize("says", ["nothing", "a byte", "half a request"])
-def test_artim_closes_who_does_not_ask(face: Face, says: str) -> None:
+def test_artim_closes_a_connection_without_a_request(face: Face, says: str) -> None:
     with serving(face, timeouts=Timeouts(acse=SOON)) as port:
         started = time.monotonic()
         with visitors(port, 5, VISITS[says]) as here:
@@ -175,19 +176,21 @@ def test_without_artim_they_may_stay(face: Face) -> None:
         assert patient.read() == "C-ECHO-RSP 0000H"
 
 
+@pytest.mark.usefixtures("brief_linger")
 @on_both_faces
 @pytest.mark.parametrize("says", ["no DICOM", "a rejected request"])
-def test_who_has_its_answer_and_does_not_leave_is_closed_soon(face: Face, says: str) -> None:
+def test_a_peer_that_has_its_answer_and_does_not_leave_is_closed_soon(face: Face, says: str) -> None:
     with serving(face) as port:
         started = time.monotonic()
         with visitors(port, 5, VISITS[says]) as here:
             for scu in here:
-                assert LINGER * 0.9 < seconds_until_closed(scu, started) < AT_ONCE
+                assert pump.LINGER * 0.9 < seconds_until_closed(scu, started) < AT_ONCE
 
 
+@pytest.mark.usefixtures("brief_linger")
 @on_both_faces
 @pytest.mark.parametrize("says", ["no DICOM", "a rejected request"])
-def test_who_never_stops_talking_takes_nobodys_time(face: Face, says: str) -> None:
+def test_a_peer_that_never_stops_sending_takes_no_time_from_others(face: Face, says: str) -> None:
     """They are closed at their deadline, and meanwhile others have their turn."""
     chunk = b"\xff" * (1 << 20)
 
@@ -222,7 +225,7 @@ def test_the_oldest_gives_way(face: Face) -> None:
 
 
 @on_both_faces
-def test_who_is_leaving_gives_way_first(face: Face) -> None:
+def test_a_leaving_peer_gives_way_first(face: Face) -> None:
     with (
         serving(face, limits=Limits(half_open=3)) as port,
         visitors(port, 2, VISITS["a byte"]) as waiting,
@@ -231,7 +234,7 @@ def test_who_is_leaving_gives_way_first(face: Face) -> None:
         assert leaving[0].read() == "A-ABORT 0/0"
         with HostileSCU(port) as fourth:
             started = time.monotonic()
-            assert seconds_until_closed(leaving[0], started) < LINGER
+            assert seconds_until_closed(leaving[0], started) < pump.LINGER
             fourth.associate()
         waiting[0].associate(associate_rq()[1:])
 
@@ -240,7 +243,7 @@ def test_who_is_leaving_gives_way_first(face: Face) -> None:
 
 
 @on_both_faces
-def test_who_is_rejected_holds_no_place(face: Face) -> None:
+def test_a_rejected_peer_holds_no_place(face: Face) -> None:
     options = {"limits": Limits(associations=1), "calling_ae_titles": ["FRIEND"]}
     with serving(face, Received().handlers, **options) as port, visitors(port, 20, associate_rq()) as rejected:
         for scu in rejected:
@@ -266,8 +269,9 @@ def test_a_place_is_free_again_however_its_association_ended(face: Face) -> None
             until(lambda: server.associations == 0)
 
 
+@pytest.mark.usefixtures("brief_delays")
 @on_both_faces
-def test_whose_identity_is_refused_holds_no_place(face: Face) -> None:
+def test_a_peer_with_a_refused_identity_holds_no_place(face: Face) -> None:
     asked = USER_INFORMATION + item(0x58, b"\1\0\0\2me\0\0")
     limits = Limits(associations=1)
     with running(face, limits=limits, identify=lambda identity: None) as server:
@@ -319,7 +323,7 @@ def test_an_address_is_in_a_network_or_not(caller: str, listens: str, network: s
     with listener, socket.create_connection((caller, listener.getsockname()[1])) as connected:
         accepted, _ = listener.accept()
         room = _room(ip_network(network))
-        room.enter(BlockingTransport(accepted))
+        room.enter(ThreadTransport(accepted))
         assert len(room) == admitted
         room.clear()
         assert connected.recv(1) == b""
@@ -356,7 +360,7 @@ def test_the_servers_end_closes_them_all(face: Face, caplog: pytest.LogCaptureFi
     assert not [line for line in errors(caplog) if "Traceback" in line]
 
 
-def test_who_has_given_way_is_looked_at_once_more_without_harm() -> None:
+def test_a_peer_that_gave_way_can_be_examined_again() -> None:
     """It was seen to be readable in the same moment in which another one took its place."""
     watched: list[Visitor] = []
     room = WaitingRoom(
@@ -371,10 +375,10 @@ def test_who_has_given_way_is_looked_at_once_more_without_harm() -> None:
     )
     with socket.create_server((LOOPBACK, 0)) as listener, ExitStack() as stack:
         stack.enter_context(socket.create_connection(listener.getsockname()))
-        room.enter(BlockingTransport(listener.accept()[0]))
+        room.enter(ThreadTransport(listener.accept()[0]))
         [first] = watched
         stack.enter_context(socket.create_connection(listener.getsockname()))
-        room.enter(BlockingTransport(listener.accept()[0]))
+        room.enter(ThreadTransport(listener.accept()[0]))
         assert first not in watched
         room.ready(first)
         assert len(room) == 1

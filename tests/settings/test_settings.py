@@ -79,7 +79,7 @@ def test_numbers_have_limits(
 
 @pytest.mark.parametrize("count", [1, 2, 127, 128])
 def test_an_association_has_up_to_128_presentation_contexts(count: int) -> None:
-    assert len(requestor(contexts=CONTEXTS * count).contexts) == count
+    assert len(requestor(contexts=CONTEXTS * count).proposed_contexts) == count
 
 
 @pytest.mark.parametrize("count", [0, 129, 200])
@@ -108,7 +108,7 @@ def test_a_timeout_is_unlimited_or_a_number_of_seconds(wait: str) -> None:
             Timeouts(**{wait: wrong})
 
 
-def test_no_wait_is_unlimited_unless_somebody_says_so() -> None:
+def test_no_wait_is_unlimited_by_default() -> None:
     assert all(getattr(Timeouts(), wait) > 0 for wait in fields(Timeouts))
 
 
@@ -125,7 +125,7 @@ def test_what_is_chosen_does_not_change(chosen: Any) -> None:
             setattr(chosen, name, None)
 
 
-def test_who_we_are_can_be_sent() -> None:
+def test_our_own_description_can_be_sent() -> None:
     """PS3.7 D.3.3.2: a UID of up to 64 characters, a name of up to 16."""
     assert 1 <= len(settings.IMPLEMENTATION_CLASS_UID) <= 64
     assert all(part.isdecimal() and str(int(part)) == part for part in settings.IMPLEMENTATION_CLASS_UID.split("."))

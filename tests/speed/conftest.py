@@ -10,7 +10,7 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def one_processor() -> Iterator[None]:
-    """The tools that a test starts may use one processor, where the system can be told so."""
+    """Restrict the tools that a test starts to one processor, where the system allows it."""
     if not hasattr(os, "sched_setaffinity"):
         yield
         return

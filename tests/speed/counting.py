@@ -10,12 +10,11 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from tests.drivers import make_instance
 from tests.interop import peers
@@ -24,16 +23,6 @@ from tests.tools.listeners import listening
 
 # Where no bytecode is written, a first run does the same as a second one.
 ENVIRONMENT = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}
-
-
-class Counted(Protocol):
-    """A tool whose doings are counted."""
-
-    def start(self, words: list[str], **options: Any) -> subprocess.Popen[str]:
-        """Start the command of a tool, `python -m dimse NAME ...`; options as of `subprocess.Popen`."""
-
-    def counts(self) -> Counter[str]:
-        """How often it did what, once it has ended."""
 
 
 # ---- system calls
@@ -60,62 +49,18 @@ class Traced:
             peers.missing("there is no strace here that may trace")
 
     def start(self, words: list[str], **options: Any) -> subprocess.Popen[str]:
-        """As `Counted.start`."""
+        """Start the command of a tool, `python -m dimse NAME ...`; options as of `subprocess.Popen`."""
         return subprocess.Popen([*_STRACE, "-o", str(self._trace), *words], env=ENVIRONMENT, **options)
 
     def counts(self, since: str = "execve") -> Counter[str]:
-        """How often it called the system for what, from the first call of that name on."""
+        """Return the number of system calls by name, from the first call named `since` on."""
         calls = [found[1] for line in self._trace.read_text().splitlines() if (found := _CALL.match(line))]
         return Counter(ALIKE.get(call, call) for call in calls[calls.index(since) :])
 
     def moved(self, call: str) -> int:
-        """How many bytes a call that moves some has moved in all."""
+        """Return the number of bytes that a system call has moved in total."""
         results = map(_RESULT.match, self._trace.read_text().splitlines())
         return sum(int(found[2]) for found in results if found and found[1] == call)
-
-
-# ---- the interpreter's work
-
-_PROFILED = """
-import atexit, itertools, os, sys, threading
-counters = {"call": itertools.count(), "c_call": itertools.count()}
-
-def count(frame, event, argument):
-    if event in counters:
-        next(counters[event])
-
-@atexit.register
-def tell():
-    sys.setprofile(None)
-    with open(os.environ["COUNTS"], "w") as file:
-        print(*map(next, counters.values()), file=file)
-
-from dimse.__main__ import main
-threading.setprofile(count)
-sys.setprofile(count)
-raise SystemExit(main())
-"""
-
-
-class Profiled:
-    """A tool in which every call of a function, in Python or in C, is counted, in all its threads.
-
-    Args:
-        told: Where it writes what it has counted.
-    """
-
-    def __init__(self, told: Path) -> None:
-        self._told = told
-
-    def start(self, words: list[str], **options: Any) -> subprocess.Popen[str]:
-        """As `Counted.start`."""
-        environment = ENVIRONMENT | {"COUNTS": str(self._told)}
-        return subprocess.Popen([sys.executable, "-c", _PROFILED, *words[3:]], env=environment, **options)
-
-    def counts(self) -> Counter[str]:
-        """Calls of functions written in "Python" and in "C"."""
-        python, c = map(int, self._told.read_text().split())
-        return Counter({"Python": python, "C": c})
 
 
 # ---- one more
@@ -126,12 +71,12 @@ Counts = dict[str, Counter[str]]  # by the name of a tool
 
 @dataclass(frozen=True)
 class Work:
-    """CT images that are sent over one association, and what they may cost.
+    """A workload of CT images that are sent over one association, and its budget.
 
     Attributes:
-        pixels: Bytes of pixel data of each.
-        objects: How many, in two runs.
-        storescu, storescp: How often either tool may do what for one of them, on average.
+        pixels: The bytes of pixel data of each image.
+        objects: The number of images, in two runs.
+        storescu, storescp: The calls that either tool may make for one image, on average.
     """
 
     pixels: int
@@ -139,55 +84,51 @@ class Work:
     storescu: Mapping[str, float]
     storescp: Mapping[str, float]
 
-    def exceeded(
-        self, folder: Path, counted: Callable[[Path], Counted], *, room: float = 1, spare: float = 0
-    ) -> dict[str, dict[str, float]]:
-        """What was done more often than it may be, and how often; of both tools.
+    def exceeded(self, folder: Path, *, spare: float = 0) -> dict[str, dict[str, float]]:
+        """Return the calls that exceeded their budget, and their number, for both tools.
 
         Args:
-            folder: For everything that is sent, kept and counted.
-            counted: Makes what counts; it may write to the path that it is given.
-            room: What is allowed is so many times what the tables say,
-            spare: and so many times more in a run, also of what is not in them.
+            folder: The folder for everything that is sent, kept and counted.
+            spare: A number of further calls in a run, also of calls that are not in the tables.
         """
 
         def counts(objects: int) -> Counts:
-            return transfer(objects, self.pixels, folder / str(objects), counted)
+            return transfer(objects, self.pixels, folder / str(objects))
 
         few, more = self.objects
         done = one_more(few, more, counts)
         return {
-            tool: too_many(done[tool], {what: count * room for what, count in most.items()}, spare / (more - few))
+            tool: too_many(done[tool], most, spare / (more - few))
             for tool, most in (("storescu", self.storescu), ("storescp", self.storescp))
         }
 
 
 def one_more(few: int, more: int, counts: Callable[[int], Counts]) -> dict[str, dict[str, float]]:
-    """What each tool does for one more of something, on average.
+    """Return what each tool does for one more of something, on average.
 
     Args:
-        few, more: How many there are in one run, and in the other.
-        counts: What the tools do in a run with so many.
+        few, more: The numbers in the two runs.
+        counts: A function that returns what the tools do in a run with a number of them.
     """
     short, long = counts(few), counts(more)
     return {tool: {what: (long[tool][what] - short[tool][what]) / (more - few) for what in long[tool]} for tool in long}
 
 
 def too_many(counts: Mapping[str, float], most: Mapping[str, float], spare: float = 0) -> dict[str, float]:
-    """What was done more often than a table says; `spare` is on top of each entry, and of each that is not there."""
+    """Return the calls that exceed a table; `spare` is added to each entry, and allowed for each missing one."""
     return {what: count for what, count in counts.items() if count > most.get(what, 0) + spare}
 
 
-def transfer(objects: int, pixels: int, folder: Path, counted: Callable[[Path], Counted], window: int = 1) -> Counts:
-    """What storescu and storescp do when so many images go from one to the other.
+def transfer(objects: int, pixels: int, folder: Path, window: int = 1) -> Counts:
+    """Return what storescu and storescp do when a number of images go from one to the other.
 
-    One at a time, unless there is a window: then it depends on the machine how often a side finds something without waiting.
+    Without a window there is one request at a time. With one, it depends on the machine how often a side finds bytes at once.
     """
     files, incoming = folder / "files", folder / "incoming"
     files.mkdir(parents=True)
     for number in range(objects):
         make_instance(files, number, pixels)
-    scu, scp = counted(folder / "storescu"), counted(folder / "storescp")
+    scu, scp = Traced(folder / "storescu"), Traced(folder / "storescp")
     with listening("storescp", "-od", incoming, start=scp.start) as listener:
         run(scu, "storescu", listener.host, listener.port, files, "--async-ops", window)
         assert listener.end() == []
@@ -195,7 +136,7 @@ def transfer(objects: int, pixels: int, folder: Path, counted: Callable[[Path], 
     return {"storescu": scu.counts(), "storescp": scp.counts()}
 
 
-def run(tool: Counted, name: str, *arguments: object) -> None:
+def run(tool: Traced, name: str, *arguments: object) -> None:
     """Run a tool to its end, which is a success without a word."""
     words = running.command(name, *arguments)
     pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}

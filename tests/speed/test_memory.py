@@ -114,6 +114,7 @@ async def test_the_bytes_of_an_object_take_no_memory_of_either_side(driver: Driv
     assert most < MOST_MEMORY
 
 
+@pytest.mark.sample("blocking")
 @on_each_driver
 async def test_nothing_stays_of_an_object(driver: Driver, tmp_path: Path) -> None:
     """Not for the garbage collector either, which is switched off: what it has to find is found late."""

@@ -26,10 +26,10 @@ PASSWORD = "a s3cret of the tests"
 
 @dataclass(frozen=True)
 class Identity:
-    """Who somebody is.
+    """An identity: a certificate and its key.
 
     Attributes:
-        pem: Its private key, and behind that its certificates, in one file.
+        pem: The private key, and behind that the certificates, in one file.
         key: The private key alone.
         certificate: The certificates alone.
         trusted_by: The certificate of its CA.
@@ -42,18 +42,18 @@ class Identity:
 
     @property
     def sha256(self) -> str:
-        """Of the certificate, as openssl says it: with colons."""
+        """The fingerprint of the certificate, with colons as openssl prints it."""
         certificate = x509.load_pem_x509_certificate(Path(self.certificate).read_bytes())
         return certificate.fingerprint(hashes.SHA256()).hex(":").upper()
 
 
 def openssl_command() -> str:
-    """The path of the openssl command."""
+    """Return the path of the openssl command."""
     return shutil.which("openssl") or missing("the openssl command is not installed")
 
 
 def openssl(*arguments: str) -> str:
-    """What the openssl command prints."""
+    """Return the output of the openssl command."""
     return subprocess.run(
         [openssl_command(), *arguments], capture_output=True, text=True, check=True, timeout=20
     ).stdout
@@ -83,7 +83,7 @@ class Certificates:
         not_after: datetime.datetime | None = None,
         key_type: trustme.KeyType = trustme.KeyType.ECDSA,
     ) -> Identity:
-        """One for these names, or for this machine."""
+        """Return an identity for these names, or for this machine."""
         authority = authority or self.authority
         issued = authority.issue_cert(
             *(names or (LOOPBACK, "::1", "localhost")), not_after=not_after, key_type=key_type
@@ -101,7 +101,7 @@ class Certificates:
         usage: x509.ObjectIdentifier = ExtendedKeyUsageOID.SERVER_AUTH,
         self_signed: bool = False,
     ) -> Identity:
-        """One for this machine that differs in something from what it should be."""
+        """Return an identity for this machine that has a fault."""
         key = key or ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         self._serial += 1
@@ -121,7 +121,7 @@ class Certificates:
         return self._identity(name, _pem(key), certificate.public_bytes(serialization.Encoding.PEM), self.authority)
 
     def sha1(self) -> Identity:
-        """One that is signed with SHA-1, which openssl alone still does."""
+        """Return an identity that is signed with SHA-1, which only openssl still does."""
         good = self.made("sha1")
         signing_key = self._write("ca.key", _pem(self._signing_key()))
         request = str(self.folder / "sha1.csr")
@@ -134,7 +134,7 @@ class Certificates:
         return good
 
     def crl(self, *revoked: Identity) -> str:
-        """The CA's list of those that it has revoked."""
+        """Return the path of the CA's list of revoked certificates."""
         signer = x509.load_pem_x509_certificate(self.authority.cert_pem.bytes())
         builder = (
             x509.CertificateRevocationListBuilder()
@@ -150,7 +150,7 @@ class Certificates:
         return self._write("crl.pem", signed.public_bytes(serialization.Encoding.PEM))
 
     def encrypted_key(self, identity: Identity) -> str:
-        """The private key again, under `PASSWORD`."""
+        """Return the path of the private key, encrypted with `PASSWORD`."""
         key = serialization.load_pem_private_key(Path(identity.key).read_bytes(), None)
         pem = key.private_bytes(
             serialization.Encoding.PEM,
@@ -209,7 +209,8 @@ BAD_SERVERS: dict[str, tuple[Make, str]] = {
     "SHA-1": (lambda all: all.sha1(), "is signed with a weak algorithm, SHA-1"),
 }
 
-BAD_CLIENTS: dict[str, tuple[Make | None, str, str]] = {  # and what the server says of it, and the client
+# For each, the words of the server, and those of the client.
+BAD_CLIENTS: dict[str, tuple[Make | None, str, str]] = {
     "none": (None, "the peer showed no certificate, and one is required", "a certificate of ours"),
     "wrong CA": (
         lambda all: all.by_trustme("stranger", "scu@example.org", authority=all.stranger),

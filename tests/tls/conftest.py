@@ -11,5 +11,5 @@ from tests.tls.certificates import Certificates
 
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
-    """A CA, and whom it has certified; made once a module."""
+    """Return a CA, and its certificates, made once a module."""
     return Certificates(Path(tmp_path_factory.mktemp("certificates")))

@@ -27,7 +27,7 @@ NOT_REQUESTED, REQUESTED = 0, 1
 
 
 class Writer:
-    """One direction of a connection, from the first application data on.
+    """A writer for one direction of a connection, from the first application data on.
 
     Args:
         secret: The application traffic secret.

@@ -26,7 +26,7 @@ Who = Literal["openssl", "DCMTK", "ours"]
 EVERYBODY: tuple[Who, ...] = ("openssl", "DCMTK", "ours")
 
 SECONDS = 20.0
-WEAK = "ALL:eNULL:@SECLEVEL=0"  # every cipher suite that there is, and keys of any size
+WEAK = "ALL:eNULL:@SECLEVEL=0"  # all suites, and all key sizes
 
 # OpenSSL of Debian loads no weak certificate unless its configuration says so; DCMTK has no option for that.
 WEAK_CONFIGURATION = """
@@ -43,11 +43,11 @@ MinProtocol = TLSv1
 
 @dataclass(frozen=True)
 class Other:
-    """A server of somebody's.
+    """A server of another implementation.
 
     Attributes:
-        port: Where it listens on this machine.
-        said: What it has printed, and what reached it.
+        port: The port on this machine.
+        said: Its output, and the bytes that it received.
     """
 
     port: int
@@ -56,13 +56,13 @@ class Other:
 
 @contextmanager
 def server(who: Who, identity: Identity, certificates: Certificates, *options: str) -> Iterator[Other]:
-    """A server that shows this certificate, asks for none, and allows whatever its OpenSSL can do.
+    """Run a server that shows this certificate, asks for none, and allows whatever its OpenSSL can do.
 
     Args:
-        who: Whose.
-        identity: What it shows.
-        certificates: Where its files go.
-        options: Of openssl's s_server.
+        who: The implementation.
+        identity: The certificate that it shows.
+        certificates: The folder for its files.
+        options: Options of openssl's s_server.
     """
     if who == "openssl":
         with s_server(identity, *options) as other:
@@ -83,7 +83,7 @@ def server(who: Who, identity: Identity, certificates: Certificates, *options: s
 
 
 def weak_context() -> ssl.SSLContext:
-    """A server's context that allows what ours do not."""
+    """Return a server's context that allows what ours does not."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.set_ciphers(WEAK)
     return context
@@ -91,7 +91,7 @@ def weak_context() -> ssl.SSLContext:
 
 @contextmanager
 def s_server(identity: Identity, *options: str) -> Iterator[Other]:
-    """openssl's s_server."""
+    """Run openssl's s_server."""
     command = [
         openssl_command(),
         "s_server",
@@ -126,7 +126,7 @@ def s_server(identity: Identity, *options: str) -> Iterator[Other]:
 
 
 def s_client(port: int, *options: str, says: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-    """openssl's s_client: it connects, says something, and ends; what it printed."""
+    """Run openssl's s_client, which connects, sends something, and ends."""
     command = [openssl_command(), "s_client", "-connect", f"{LOOPBACK}:{port}", *options]
     return subprocess.run(
         command, input=says, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=SECONDS, check=False
@@ -150,7 +150,7 @@ RECORD, HANDSHAKE = 5, 4  # bytes of the headers
 
 
 def client_hello(context: ssl.SSLContext) -> bytes:
-    """What a client with this context says first."""
+    """Return the first bytes of a client with this context."""
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     with suppress(ssl.SSLWantReadError):
         context.wrap_bio(incoming, outgoing, server_hostname="localhost").do_handshake()
@@ -158,7 +158,7 @@ def client_hello(context: ssl.SSLContext) -> bytes:
 
 
 def old_client_hello(version: int, *cipher_suites: int, compression: bytes = b"\0") -> bytes:
-    """A ClientHello as they were before TLS 1.3 (RFC 5246 7.4.1.2): RSA or nothing, no extensions but the groups."""
+    """Return a ClientHello of a version before TLS 1.3 (RFC 5246 7.4.1.2): RSA or nothing, no extensions but the groups."""
     suites = b"".join(suite.to_bytes(2, "big") for suite in cipher_suites)
     body = version.to_bytes(2, "big") + bytes(range(32)) + b"\0"
     body += len(suites).to_bytes(2, "big") + suites + bytes([len(compression)]) + compression
@@ -168,7 +168,7 @@ def old_client_hello(version: int, *cipher_suites: int, compression: bytes = b"\
 
 
 def server_hello(version: int, cipher_suite: int) -> bytes:
-    """A ServerHello (RFC 5246 7.4.1.3)."""
+    """Return a ServerHello (RFC 5246 7.4.1.3)."""
     body = version.to_bytes(2, "big") + bytes(range(32)) + b"\0" + cipher_suite.to_bytes(2, "big") + b"\0"
     return _record(version, 2, body)
 
@@ -180,7 +180,7 @@ def _record(version: int, kind: int, body: bytes) -> bytes:
 
 @contextmanager
 def answering(answer: bytes) -> Iterator[int]:
-    """A server that answers the first bytes of each of its clients with this."""
+    """Run a server that answers the first bytes of each of its clients with `answer`."""
 
     def serve() -> None:
         while True:
@@ -203,7 +203,7 @@ def answering(answer: bytes) -> Iterator[int]:
 
 @contextmanager
 def in_between(port: int, change: Callable[[bytes], bytes]) -> Iterator[int]:
-    """Somebody between a client and the server on `port`, who changes what the client says first."""
+    """Run a proxy between a client and the server on `port` that changes the first bytes of the client."""
 
     def pump(source: socket.socket, sink: socket.socket) -> None:
         with suppress(OSError):
@@ -245,7 +245,7 @@ CELLS_ELSEWHERE = {
 
 
 def short_dh_parameters(folder: Path) -> str:
-    """Diffie-Hellman parameters of 1024 bits."""
+    """Return the path of Diffie-Hellman parameters of 1024 bits."""
     path = folder / "dh.pem"
     if not path.exists():
         openssl("dhparam", "-dsaparam", "-out", str(path), "1024")

@@ -87,6 +87,7 @@ steps = pytest.mark.parametrize("before", STEPS)
 # --- without end ---
 
 
+@pytest.mark.sample("*-answered by key updates-between messages", "*-answered by nothing-within a PDU")
 @steps
 @pytest.mark.parametrize("request_", [0, REQUESTED], ids=["answered by nothing", "answered by key updates"])
 @on_both_faces
@@ -111,8 +112,9 @@ def test_key_updates_without_end_end_a_connection(
     assert len([line for line in caplog.messages if WITHOUT_DATA in line]) == 1
 
 
+@pytest.mark.thorough
 @on_both_faces
-def test_key_updates_between_data_hold_up_nobody(
+def test_key_updates_between_data_delay_no_other_connection(
     face: Face, server: dimse.TLS, client: dimse.TLS, tmp_path: Path
 ) -> None:
     """As many as a peer may send: then it is served as any other."""
@@ -154,6 +156,7 @@ def test_records_without_end_in_a_handshake_end_it(
 # --- now and then ---
 
 
+@pytest.mark.sample("threads-within a message")
 @steps
 @on_both_faces
 def test_a_key_update_now_and_then_puts_no_timeout_off(

@@ -20,7 +20,7 @@ from tests.tls import others
 from tests.tls.certificates import Certificates
 from tests.tools import running
 
-AT_ONCE = 1.0  # seconds
+AT_ONCE = 5.0  # seconds: far below every timeout of a connection
 A_COMMAND = 5.0  # seconds, where a command has to be started for it
 PLAIN_TO_TLS = "TLS handshake failed: the peer speaks DICOM without TLS: both sides have to speak TLS, or none"
 TLS_TO_PLAIN = "the peer does not speak DICOM, but TLS: both sides have to speak it, or none"
@@ -91,7 +91,7 @@ async def test_a_requestor_with_tls_on_a_port_without_it(
     ],
     ids=["HTTP", "proxy", "SSH", "a byte"],
 )
-def test_who_speaks_neither_on_a_port_with_tls(
+def test_a_peer_that_speaks_neither_on_a_port_with_tls(
     face: Face,
     server_tls: dimse.TLS,
     client_tls: dimse.TLS,
@@ -169,7 +169,7 @@ def test_others_with_tls_on_our_port_without_it(certificates: Certificates, capl
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("who", ["openssl", "DCMTK"])
-def test_ours_without_tls_on_somebodys_port_with_it(who: others.Who, certificates: Certificates) -> None:
+def test_ours_without_tls_on_another_servers_port_with_it(who: others.Who, certificates: Certificates) -> None:
     with others.server(who, certificates.server, certificates) as server, at_once(A_COMMAND):
         done = running.tool("echoscu", LOOPBACK, server.port)
     assert done.returncode == 1

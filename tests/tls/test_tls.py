@@ -90,6 +90,7 @@ def test_a_private_key_that_others_may_read_is_refused(certificates: Certificate
     Path(certificates.server.key).chmod(0o600)
 
 
+@pytest.mark.sample("of_a_server-*")
 @pytest.mark.parametrize(
     ("choices", "path", "words"),
     [

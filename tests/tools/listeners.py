@@ -22,7 +22,7 @@ from tests.interop import ours
 from tests.tools import running
 
 OPEN = "Listening on every address, and any AE may associate"
-AT_ONCE = 5.0  # seconds: far below every deadline that is not the test's own
+AT_ONCE = 5.0  # seconds, below every other deadline
 
 C_STORE_RQ, C_ECHO_RQ = 0x0001, 0x0030
 
@@ -50,12 +50,12 @@ class Listener:
         return int(self.where.rpartition(":")[2])
 
     def associate(self, *contexts: str | dimse.ProposedContext, **options: Any) -> dimse.Association:
-        """An association with it, for Verification if nothing else is said."""
+        """Request an association with it, for Verification by default."""
         wanted = contexts or (dimse.Verification,)
         return dimse.associate(self.host, self.port, contexts=wanted, timeouts=ours.TIMEOUTS, **options)
 
     def echo(self, **options: Any) -> dimse.Status:
-        """One C-ECHO over an association of its own."""
+        """Send one C-ECHO over an association of its own."""
         with self.associate(**options) as association:
             return association.echo()
 
@@ -153,7 +153,7 @@ class Requestor:
 
     @property
     def request(self) -> bytes:
-        """Its A-ASSOCIATE-RQ."""
+        """The A-ASSOCIATE-RQ of the peer."""
         context = (
             b"\1\0\0\0"
             + peer.item(0x30, self._abstract_syntax.encode())
@@ -190,7 +190,7 @@ class Requestor:
         return peer.pdu(peer.P_DATA_TF, peer.pdv(1, 2, instance.data_set[half:]))
 
     def read(self) -> tuple[int, bytes]:
-        """The next PDU: its type and body; (0, b"") if the connection has ended."""
+        """Return the type and body of the next PDU; (0, b"") if the connection has ended."""
         header = self.socket.recv(6, socket.MSG_WAITALL)
         if not header:
             return 0, b""
@@ -198,7 +198,7 @@ class Requestor:
         return pdu_type, self.socket.recv(length, socket.MSG_WAITALL)
 
     def read_status(self) -> int:
-        """The status of the response that comes."""
+        """Return the status of the next response."""
         pdu_type, body = self.read()
         assert pdu_type == peer.P_DATA_TF
         elements: Mapping[int, bytes] = dict(_elements(body[6:]))

@@ -1,7 +1,7 @@
-"""Running the tools as a user does, in a process of their own, and what the peer sees of it.
+"""Helpers that run the tools as a user does, in a process of their own, and show what the peer receives.
 
-`asked` shows the A-ASSOCIATE-RQ and the messages as a peer takes them apart that shares no code with the package;
-`Receiver` is a server of ours that keeps what it is sent. `Instance` makes DICOM files of a few bytes.
+`asked` shows the A-ASSOCIATE-RQ and the messages, parsed by a peer that shares no code with the package. `Receiver` is a server of
+ours that keeps what it receives. `Instance` makes DICOM files of a few bytes.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ INTERRUPTIBLE = (
 
 
 def command(name: str, *arguments: object) -> list[str]:
-    """`python -m dimse {name} ...`."""
+    """Return the command `python -m dimse {name} ...`."""
     return [sys.executable, "-m", "dimse", name, *map(str, arguments)]
 
 
@@ -75,7 +75,7 @@ def start(
 
 
 def interrupt(process: subprocess.Popen[str]) -> str:
-    """Ctrl-C; what the tool printed on stderr until it ended, which is all that it printed."""
+    """Send Ctrl-C, and return what the tool printed on stderr until it ended, after a check that stdout is empty."""
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=SECONDS)
     assert out == ""
@@ -91,14 +91,14 @@ def until_asleep(process: subprocess.Popen[str]) -> None:
 
 
 def lines(process: subprocess.CompletedProcess[str], level: str) -> list[str]:
-    """What was said at a level: "E", "W", "I", "D"."""
+    """Return the lines of a level: "E", "W", "I", "D"."""
     assert "Traceback" not in process.stderr
     assert process.stdout == ""
     return [line[3:] for line in process.stderr.splitlines() if line.startswith(f"{level}: ")]
 
 
 def errors(process: subprocess.CompletedProcess[str]) -> list[str]:
-    """The `E:` lines: all there is at the default level."""
+    """Return the `E:` lines, which are all lines at the default level."""
     found = lines(process, "E")
     assert len(found) == len(process.stderr.splitlines()), process.stderr
     return found
@@ -138,7 +138,7 @@ class Request:
 
     @property
     def maximum_length(self) -> int:
-        """From the user information (PS3.8 D.1)."""
+        """The maximum length in the user information (PS3.8 D.1)."""
         information = dict(scp.items(self.body[68:]))[0x50]
         return int(struct.unpack(">I", dict(scp.items(information))[0x51])[0])
 
@@ -206,7 +206,7 @@ def against(behaviour: Behaviour, name: str, *arguments: object, **options: Any)
 
 
 def at(port: int, arguments: Sequence[object]) -> list[object]:
-    """The arguments, with "127.0.0.1" and the port for "PEER"."""
+    """Return the arguments, with "127.0.0.1" and the port for "PEER"."""
     return [word for argument in arguments for word in (("127.0.0.1", port) if argument == "PEER" else (argument,))]
 
 
@@ -278,7 +278,7 @@ class Receiver:
 
     @property
     def associations(self) -> int:
-        """Over how many associations it came."""
+        """The number of associations over which the instances arrived."""
         return len({stored.association for stored in self.stored})
 
     def storescu(self, *arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
@@ -290,26 +290,26 @@ class Receiver:
 
 
 class Gate:
-    """Holds a peer still in the middle of what the tool sends, until the test lets it go on.
+    """A gate that stops a peer in the middle of what the tool sends, until the test opens it.
 
     Attributes:
-        reached: Set when the peer has stopped.
+        reached: An event that is set when the peer has stopped.
     """
 
     def __init__(self) -> None:
         self.reached, self._opened = threading.Event(), threading.Event()
 
     def stop(self) -> None:
-        """For the peer: wait here."""
+        """Wait in the peer until the gate is opened."""
         self.reached.set()
         assert self._opened.wait(SECONDS)
 
     def open(self) -> None:
-        """For the test: go on."""
+        """Let the peer continue."""
         self._opened.set()
 
     def wait(self) -> None:
-        """For the test: wait until the peer has stopped."""
+        """Wait in the test until the peer has stopped."""
         assert self.reached.wait(SECONDS)
 
 
@@ -317,7 +317,7 @@ class Gate:
 
 
 def element(group: int, number: int, vr: str, value: bytes) -> bytes:
-    """A data element in Explicit VR Little Endian (PS3.5 7.1.2), its value padded."""
+    """Return a data element in Explicit VR Little Endian (PS3.5 7.1.2), its value padded."""
     value += (b"\0" if vr in ("UI", "OB", "UN") else b" ") * (len(value) % 2)
     head = struct.pack("<HH2s", group, number, vr.encode("ascii"))
     if vr in ("OB", "OW", "SQ", "UN"):
@@ -376,19 +376,19 @@ class Instance:
 
 
 def pixel_data(size: int) -> bytes:
-    """Pixel Data (7FE0,0010) of so many bytes."""
+    """Return Pixel Data (7FE0,0010) of this size in bytes."""
     return element(0x7FE0, 0x0010, "OB", bytes(size))
 
 
 def fragments(*content: bytes) -> bytes:
-    """Pixel Data (7FE0,0010) of these fragments, with an empty Basic Offset Table (PS3.5 A.4)."""
+    """Return Pixel Data (7FE0,0010) of these fragments, with an empty Basic Offset Table (PS3.5 A.4)."""
     items = b"".join(struct.pack("<HHI", 0xFFFE, 0xE000, len(one)) + one for one in (b"", *content))
     header = struct.pack("<HH2sHI", 0x7FE0, 0x0010, b"OB", 0, 0xFFFFFFFF)
     return header + items + struct.pack("<HHI", 0xFFFE, 0xE0DD, 0)
 
 
 def unprivileged() -> tuple[str, ...]:
-    """What to put before a command for which the mode of a file counts: as root it does not, unless that privilege is given up."""
+    """Return the words before a command for which the mode of a file counts, because root has to give up a privilege for that."""
     if os.geteuid() != 0:
         return ()
     if shutil.which("setpriv") is None:

@@ -11,7 +11,7 @@ from tests.tools.running import Instance, element
 
 
 def instance(series: int, number: int) -> Instance:
-    """One of a series."""
+    """Return an instance of a series."""
     return Instance(f"1.2.{series}.{number}", rest=element(0x0020, 0x000E, "UI", f"1.9.{series}".encode()))
 
 
@@ -24,15 +24,15 @@ def write_study(folder: Path) -> Path:
 
 
 def files_in(folder: Path) -> list[str]:
-    """Their paths."""
+    """Return the paths of the files in a folder."""
     return sorted(map(str, folder.iterdir()))
 
 
 def rows(report: Path) -> list[dict[str, Any]]:
-    """The files in a report, which is JSON lines."""
+    """Return the files in a report of JSON lines."""
     return [json.loads(line) for line in report.read_text().splitlines()]
 
 
 def outcomes(report: Path) -> Counter[str]:
-    """How often there is each outcome in it."""
+    """Return the number of each outcome in a report."""
     return Counter(row["outcome"] for row in rows(report))

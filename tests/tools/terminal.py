@@ -22,13 +22,13 @@ ERASE = "\r\x1b[2K"
 
 
 class Terminal:
-    """Runs Python on a terminal of its own while entered: stderr and stdout are the terminal, or one of them.
+    """A Python on a terminal of its own while entered. Its stderr and stdout are the terminal, or one of them is.
 
     Args:
-        arguments: Of Python.
+        arguments: The arguments of Python.
         columns: The terminal's width.
-        stdout: Whether stdout is the terminal too; if not, it is a pipe, read by `answer`.
-        environment: Variables beside those of this process; of these none speaks of colours or widths.
+        stdout: True if stdout is the terminal too; otherwise it is a pipe, read by `answer`.
+        environment: Variables besides those of this process that do not concern colours or widths.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class Terminal:
             env=_without_opinion() | {"TERM": "xterm-256color", "PYTHONPATH": str(SOURCE), **(environment or {})},
         )
         os.close(slave)
-        self.output = ""  # what the program has written so far
+        self.output = ""  # output of the program so far
         self._bytes = b""
 
     def __enter__(self) -> Self:
@@ -71,12 +71,12 @@ class Terminal:
         os.write(self._master, keys.encode())
 
     def answer(self) -> str:
-        """A line of the program's stdout, if that is a pipe."""
+        """Return a line of the program's stdout, if that is a pipe."""
         assert self._process.stdout is not None
         return self._process.stdout.readline().rstrip("\n")
 
     def interrupt(self) -> None:
-        """Ctrl-C."""
+        """Send Ctrl-C."""
         self._process.send_signal(signal.SIGINT)
 
     def until(self, text: str) -> None:

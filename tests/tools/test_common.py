@@ -225,6 +225,7 @@ def test_wrong_usage_is_one_clear_line(
     assert words in complaint(tool, err)
 
 
+@pytest.mark.sample("echoscu-positionals0", "storescu-positionals4")
 @pytest.mark.parametrize(
     "positionals", [[], ["127.0.0.1"], ["127.0.0.1", "0"], ["127.0.0.1", "65536"], ["127.0.0.1", "dicom"]]
 )
@@ -240,6 +241,7 @@ def test_a_tool_works_whose_standard_streams_are_closed(tool: str, what: list[Pa
         assert len(receiver.stored) == len(what)
 
 
+@pytest.mark.sample("echoscu-in front---verbos-*", "storescu-behind---max-pdus=5-*")
 @pytest.mark.parametrize(
     ("mistyped", "meant"),
     [("--verbos", "--verbose"), ("--called-aes", "--called-aet"), ("--max-pdus=5", "--max-pdu")],
@@ -281,6 +283,7 @@ def test_storescu_needs_a_path_and_echoscu_takes_none() -> None:
 # ---- the association that is asked for
 
 
+@pytest.mark.sample("echoscu-options0-*", "storescu-options1-*")
 @pytest.mark.parametrize(
     ("options", "calling", "called"),
     [
@@ -301,6 +304,7 @@ def test_ae_titles_on_the_wire(
     assert request.called == f"{called:16}"
 
 
+@pytest.mark.sample("echoscu-options0-*", "storescu-options2-*")
 @pytest.mark.parametrize(
     ("options", "length"),
     [([], 16382), (["-pdu", 0], 0), (["-pdu", 4096], 4096), (["--max-pdu", 4294967295], 4294967295)],
@@ -310,6 +314,7 @@ def test_the_maximum_length_that_we_announce(tool: str, what: list[Path], option
     assert request.maximum_length == length
 
 
+@pytest.mark.sample("131072-*")
 @pytest.mark.parametrize(
     ("peers", "cap", "longest"), [(0, [], 262144), (0, [4096], 4096), (131072, [65536], 65536), (4096, [65536], 4096)]
 )
@@ -358,6 +363,7 @@ def test_a_deadline_ends_its_own_wait(tool: str, what: list[Path], option: str) 
     assert running.errors(process)[0] == line
 
 
+@pytest.mark.sample("storescu")
 def test_the_deadline_of_connecting(tool: str, what: list[Path]) -> None:
     with ExitStack() as stack:
         listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
@@ -379,7 +385,7 @@ def test_the_deadline_of_connecting(tool: str, what: list[Path]) -> None:
 # ---- no association: exit status 1
 
 
-def test_nobody_listens(tool: str, what: list[Path]) -> None:
+def test_a_port_without_a_listener(tool: str, what: list[Path]) -> None:
     port = free_port()
     process = running.tool(tool, "127.0.0.1", port, *what, "-aec", "ARCHIVE", "-aet", "ME")
     assert process.returncode == 1
@@ -390,6 +396,7 @@ def test_nobody_listens(tool: str, what: list[Path]) -> None:
     ]
 
 
+@pytest.mark.sample("no-such-host.invalid", "a..b")
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "a..b", "x" * 300, "256.1.1.1", "::g"])
 def test_an_unknown_host(host: str) -> None:
     process = running.tool("echoscu", host, 11112)
@@ -399,6 +406,7 @@ def test_an_unknown_host(host: str) -> None:
     assert second.startswith("TCP Initialisation Error: ")
 
 
+@pytest.mark.sample("storescu")
 def test_nothing_is_sent_where_no_context_is_accepted(tool: str, what: list[Path]) -> None:
     def refuses(connection: Connection) -> None:
         connection.read_request()
@@ -430,6 +438,7 @@ def test_success_is_silent(tool: str, what: list[Path]) -> None:
     assert (process.returncode, process.stdout, process.stderr) == (0, "", "")
 
 
+@pytest.mark.sample("echoscu---quiet", "storescu--q")
 @pytest.mark.parametrize("option", ["-q", "--quiet"])
 def test_quiet_prints_nothing_even_if_all_fails(tool: str, what: list[Path], option: str) -> None:
     process = running.tool(tool, *everything_fails(tool, what), option)
@@ -457,6 +466,7 @@ LEVELS = [
 ]
 
 
+@pytest.mark.sample("-ll error", "-v", "")
 @pytest.mark.parametrize(("options", "levels"), [pytest.param(*level, id=" ".join(level[0])) for level in LEVELS])
 def test_the_level_and_what_is_more_severe_are_printed(tmp_path: Path, options: list[str], levels: str) -> None:
     Instance().write(tmp_path / "a" / "good.dcm")
@@ -518,6 +528,7 @@ def write_configuration(kind: str, folder: Path, log: Path) -> Path:
     return path
 
 
+@pytest.mark.sample("echoscu-toml", "storescu-ini")
 @pytest.mark.parametrize("kind", ["ini", "json", "toml"])
 def test_a_logging_configuration_says_where_the_lines_go(
     tool: str, what: list[Path], tmp_path: Path, kind: str
@@ -545,6 +556,7 @@ def test_a_level_beside_a_logging_configuration(tmp_path: Path) -> None:
     assert "INFO" in log.read_text()
 
 
+@pytest.mark.sample("missing.ini-*", "broken.json-*")
 @pytest.mark.parametrize(
     ("name", "content"),
     [

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from dimse.tools import TOOLS, common
+from dimse.tools import TOOLS
+from dimse.tools.command_line import Parser
 from tests.tools import running
 
 SHELLS = ("bash", "zsh", "tcsh")
@@ -43,6 +44,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "here"
 
 
+@pytest.mark.sample("*-bash")
 @pytest.mark.parametrize("shell", SHELLS)
 @pytest.mark.parametrize("tool", TOOLS)
 def test_every_tool_prints_a_script_with_its_long_options(tool: str, shell: str) -> None:
@@ -53,6 +55,7 @@ def test_every_tool_prints_a_script_with_its_long_options(tool: str, shell: str)
         assert option in script
 
 
+@pytest.mark.sample("echoscu-*", "storescp-bash")
 @pytest.mark.parametrize("shell", SHELLS)
 @pytest.mark.parametrize("tool", TOOLS)
 def test_the_shell_takes_the_script(tool: str, shell: str) -> None:
@@ -86,6 +89,7 @@ OFFERED = [
 ]
 
 
+@pytest.mark.sample("echoscu-*", "storescp-*")
 @WITH_BASH
 @pytest.mark.parametrize(("tool", "words", "offered"), OFFERED)
 def test_bash_offers_options_choices_and_files(tool: str, words: list[str], offered: set[str], folder: Path) -> None:
@@ -94,7 +98,7 @@ def test_bash_offers_options_choices_and_files(tool: str, words: list[str], offe
 
 @WITH_BASH
 def test_bash_offers_options_that_begin_with_plus(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    parser = common.Parser("sender", "Send.", [("sender x", "it")], prefixes="-+")
+    parser = Parser("sender", "Send.", [("sender x", "it")], prefixes="-+")
     parser.add_argument("-r", "+r", "--recurse", action="store_true")
     parser.add_argument("+sd", "--scan-directories", action="store_true")
     parser.add_argument("path", nargs="+")

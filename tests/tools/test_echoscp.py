@@ -24,6 +24,7 @@ SAID: list[tuple[list[str], list[str], set[str]]] = [  # options, words that are
 ]
 
 
+@pytest.mark.sample("options0-*", "options4-*")
 @pytest.mark.parametrize(("options", "words", "levels"), SAID)
 def test_what_it_says(options: list[str], words: list[str], levels: set[str]) -> None:
     with listening("echoscp", *options) as listener:
@@ -103,7 +104,7 @@ def test_what_is_no_association_request_is_aborted_and_one_line(sent: bytes, sai
         assert said in line
 
 
-def test_whoever_connects_and_goes_again_is_no_news() -> None:
+def test_a_connection_without_a_byte_is_not_logged() -> None:
     with listening("echoscp", "-v") as listener:
         for _ in range(10):
             Requestor(listener).socket.close()

@@ -21,6 +21,7 @@ MESSAGE_ID_ELEMENT = b"\0\0\x20\x01\x02\0\0\0"  # of a response, up to its value
 SUCCESS = "Received Echo Response (Status: 0x0000 - Success)"
 
 
+@pytest.mark.sample("options0-*", "options1-*", "options7-*")
 @pytest.mark.parametrize(
     ("options", "proposed"),
     [
@@ -121,6 +122,7 @@ def test_what_debug_says_first() -> None:
     assert not any("C-ECHO RQ" in line for line in lines)
 
 
+@pytest.mark.sample("272", "49443")
 @pytest.mark.parametrize("status", [0x0110, 0x0122, 0x0210, 0x0211, 0xC123])
 def test_a_failure_status_is_exit_status_3(status: int) -> None:
     process = running.against(lambda connection: serve(connection, status), "echoscu", "PEER", "--repeat", 2)

@@ -20,7 +20,8 @@ import pytest
 import dimse
 from dimse import uids
 from dimse.serving.server import Reception
-from dimse.tools import common, echoscp, storescp
+from dimse.tools import echoscp, storescp
+from dimse.tools.command_line import Parser
 from tests.drivers import LOOPBACK, Face, on_both_faces, serving
 from tests.hostile_scu import associate_rq
 from tests.tls.certificates import Certificates
@@ -208,10 +209,10 @@ def options_of(name: str) -> list[str]:
 
     with pytest.MonkeyPatch.context() as patch:
 
-        def read(parser: common.Parser, _: object) -> None:
+        def read(parser: Parser, _: object) -> None:
             raise Found(*dict.fromkeys(action.dest for action in parser._actions))
 
-        patch.setattr(common.Parser, "read", read)
+        patch.setattr(Parser, "read", read)
         with pytest.raises(Found) as found:
             MAINS[name]([])
     return [option for option in found.value.args if option not in NOT_FOR_A_SERVER]
@@ -279,7 +280,10 @@ ARGUMENTS: dict[str, tuple[Any, Mapping[str, Any]]] = {
     "prefer_ours": (True, {}),
     "timeouts": (dimse.Timeouts(connect=SHORT, acse=SHORT, network=1, idle=1), {}),
     "limits": (dimse.Limits(associations=5, half_open=2, half_open_bytes=300), {}),
+    "acceptor": (dimse.Acceptor(accept_unknown=True), {}),
     "maximum_length": (4096, {}),
+    "maximum_send_length": (4096, {}),
+    "roles": ([dimse.Role(uids.CTImageStorage, scp=True)], {}),
     "require_called": (True, {"called_ae_title": "DIMSE"}),
     "calling_ae_titles": (["FRIEND"], {"calling_ae_title": "FRIEND"}),
     "networks": (["127.0.0.0/8"], {}),
@@ -288,7 +292,7 @@ ARGUMENTS: dict[str, tuple[Any, Mapping[str, Any]]] = {
     "share_port": (True, {}),
     "identify": (lambda identity: b"", {"identity": ME}),
     "allow_anonymous": (True, {}),
-    "observe": (lambda happening: 1 / 0, {}),
+    "observe": (lambda event: 1 / 0, {}),
     "tls": (None, {"tls": True}),
 }
 

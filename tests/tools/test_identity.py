@@ -68,7 +68,7 @@ def password_file(folder: Path, **users: str) -> Path:
         (["--kerberos", "FILE"], None, (settings.KERBEROS, b"a.b\0c\n", b"")),
     ],
 )
-def test_who_it_says_it_is(
+def test_the_user_identity_that_is_sent(
     options: list[str], environment: str | None, expected: tuple[int, bytes, bytes], respond: bool, tmp_path: Path
 ) -> None:
     token = tmp_path / "token"
@@ -89,7 +89,7 @@ def test_who_it_says_it_is(
     assert SECRET not in process.stderr and "a.b" not in process.stderr
 
 
-def test_storescu_says_who_it_is_too(tmp_path: Path) -> None:
+def test_storescu_sends_a_user_identity_too(tmp_path: Path) -> None:
     asked = Asked()
     image = running.Instance().write(tmp_path / "image.dcm")
     with serving(identify=asked, accept_unknown=True, handlers=dimse.Handlers(store=lambda request: 0)) as port:
@@ -151,7 +151,7 @@ def test_a_password_is_asked_for_on_the_terminal() -> None:
     assert [who.secondary for who in asked.identities] == [SECRET.encode()]
 
 
-def test_without_a_terminal_there_is_nobody_to_ask() -> None:
+def test_without_a_terminal_there_is_no_prompt() -> None:
     process = running.tool(
         "echoscu", LOOPBACK, 1, "--user", "a", "--password", "-", "--allow-plain-password", start_new_session=True
     )
@@ -304,7 +304,7 @@ def test_a_password_that_cannot_be_given(
     assert not (tmp_path / "F").exists()
 
 
-def test_a_user_who_is_not_there_is_not_taken_away(tmp_path: Path) -> None:
+def test_an_unknown_user_cannot_be_removed(tmp_path: Path) -> None:
     users = password_file(tmp_path, alice="a")
     done = passwd("--delete", users, "bob")
     assert (done.returncode, done.stderr) == (1, f"passwd: {users} has no user bob\n")
@@ -330,6 +330,6 @@ def test_an_unknown_user_costs_as_much_as_a_known_one(tmp_path: Path, monkeypatc
     assert costs[2:] == [COST]
 
 
-def test_the_placeholder_of_an_empty_file_lets_nobody_in(tmp_path: Path) -> None:
+def test_the_placeholder_of_an_empty_file_accepts_no_user(tmp_path: Path) -> None:
     users = Passwords(str(password_file(tmp_path)))
     assert users.identify(dimse.UserIdentity(2, b"", b"")) is None

@@ -62,6 +62,7 @@ IMPERFECT: dict[str, bytes] = {
 }
 
 
+@pytest.mark.sample("no preamble", "no File Meta", "padded", "implicit said to be explicit")
 @pytest.mark.parametrize("kind", IMPERFECT)
 def test_an_imperfect_file_is_sent_and_so_are_those_behind_it(tmp_path: Path, kind: str) -> None:
     (tmp_path / "1").write_bytes(IMPERFECT[kind])
@@ -94,6 +95,7 @@ def test_what_would_have_to_be_re_encoded_is_refused_where_that_is_not_wanted(
     assert receiver.uids == ["1.2.999"]
 
 
+@pytest.mark.sample("padded-*", "no transfer syntax-*")
 @pytest.mark.parametrize(
     ("kind", "words"),
     [

@@ -88,6 +88,7 @@ BAD_FILES: dict[str, tuple[bytes, str]] = {
 }
 
 
+@pytest.mark.sample("cut short within a value", "text", "empty", "no UIDs at all")
 @pytest.mark.parametrize("kind", BAD_FILES)
 def test_a_bad_file_is_not_sent(tmp_path: Path, kind: str) -> None:
     content, words = BAD_FILES[kind]
@@ -435,6 +436,7 @@ def test_a_file_that_shrinks_while_it_is_sent_ends_the_association_and_the_other
     assert line.startswith(f"Store failed: {large}: cut short while it was being sent")
 
 
+@pytest.mark.sample("grow", "unlink")
 @pytest.mark.parametrize(
     "change", [grow, overwrite, replace, os.unlink], ids=["grow", "overwrite", "replace", "unlink"]
 )
@@ -447,6 +449,7 @@ def test_a_file_that_changes_while_it_is_sent_is_a_failure(tmp_path: Path, chang
     assert line.endswith(": what the peer has stored may be damaged")
 
 
+@pytest.mark.sample("shrink")
 @pytest.mark.parametrize("change", [shrink, grow, replace, os.unlink], ids=["shrink", "grow", "replace", "unlink"])
 def test_a_file_that_changes_before_its_turn_is_not_sent(tmp_path: Path, change: Callable[[Path], object]) -> None:
     paths = [Instance(f"1.2.{number}").write(tmp_path / f"{number}.dcm") for number in range(4)]

@@ -38,6 +38,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 # --- where ---
 
 
+@pytest.mark.sample("1-localhost", "2-::1")
 @pytest.mark.parametrize("address", ["127.0.0.1", "localhost", "0.0.0.0", pytest.param("::1", marks=ours.WITH_IPV6)])
 @pytest.mark.parametrize("workers", [1, 2])
 def test_port_0_is_a_free_one_and_the_address_is_told(address: str, workers: int) -> None:
@@ -49,6 +50,7 @@ def test_port_0_is_a_free_one_and_the_address_is_told(address: str, workers: int
         listener.end()
 
 
+@pytest.mark.sample("-")
 @pytest.mark.parametrize("first", [(), SEVERAL], ids=["", "several"])
 @pytest.mark.parametrize("second", [(), SEVERAL], ids=["", "several"])
 def test_a_port_that_is_taken(first: tuple[object, ...], second: tuple[object, ...]) -> None:
@@ -59,6 +61,7 @@ def test_a_port_that_is_taken(first: tuple[object, ...], second: tuple[object, .
         listener.end()
 
 
+@pytest.mark.sample("192.0.2.1-*-")
 @pytest.mark.parametrize("workers", [(), SEVERAL], ids=["", "several"])
 @pytest.mark.parametrize(
     ("address", "where", "words"),
@@ -87,6 +90,7 @@ def test_a_port_that_was_closed_with_a_connection_on_it_can_be_taken_again(worke
         listener.end()
 
 
+@pytest.mark.sample("0.0.0.0-*-storescp", "-*-echoscp")
 @LISTENERS
 @pytest.mark.parametrize(
     ("address", "amount"),
@@ -104,6 +108,7 @@ def test_an_open_listener_is_warned_of(name: str, address: str, amount: list[str
         assert warnings[0].startswith(f"W: {listeners.OPEN}")
 
 
+@pytest.mark.sample("-ba 127.0.0.1")
 @pytest.mark.parametrize(
     "options",
     [
@@ -122,6 +127,7 @@ def test_there_is_no_warning_where_it_is_not_open_or_nothing_is_to_be_said(optio
 # --- ready ---
 
 
+@pytest.mark.sample("1-storescp", "2-echoscp")
 @LISTENERS
 @pytest.mark.parametrize("workers", [1, 2])
 def test_the_ready_file_is_there_while_it_listens(name: str, workers: int, tmp_path: Path) -> None:
@@ -161,6 +167,7 @@ def manager(folder: Path) -> Iterator[socket.socket]:
 PERMANENT_CALLED, PERMANENT_CALLING = (1, 1, 7), (1, 1, 3)
 
 
+@pytest.mark.sample("options0-*", "options1-*")
 @pytest.mark.parametrize(
     ("options", "titles", "rejected"),
     [
@@ -258,6 +265,7 @@ def test_callers_that_are_refused_are_told_without_being_asked_for_and_health_ch
 # --- how long it waits ---
 
 
+@pytest.mark.sample("-ta-0")
 @pytest.mark.parametrize(("option", "said"), [("-ta", 0), ("--acse-timeout", 1), ("-ta", 100)])
 def test_a_request_has_to_be_complete_in_time(option: str, said: int) -> None:
     with listening("echoscp", option, SHORT) as listener, Requestor(listener) as requestor:
@@ -296,6 +304,7 @@ def test_0_is_unlimited(name: str) -> None:
 # --- what it accepts ---
 
 
+@pytest.mark.sample("options0-*-storescp", "options1-*-echoscp")
 @LISTENERS
 @pytest.mark.parametrize(
     ("options", "announced"),
@@ -308,6 +317,7 @@ def test_the_maximum_length_that_is_announced(name: str, options: list[str], ann
         listener.end()
 
 
+@pytest.mark.sample("options0-*-storescp", "options1-*-echoscp")
 @LISTENERS
 @pytest.mark.parametrize(
     ("options", "granted"),
@@ -331,6 +341,7 @@ EXPLICIT, BIG, IMPLICIT = uids.ExplicitVRLittleEndian, uids.ExplicitVRBigEndian,
 DEFLATED = uids.DeflatedExplicitVRLittleEndian
 
 
+@pytest.mark.sample("*-option0-*", "*-option1-*")
 @pytest.mark.parametrize(
     ("name", "option", "chosen"),
     [
@@ -413,6 +424,7 @@ SIGNALS = pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 WORKERS = pytest.mark.parametrize("workers", [1, 2])
 
 
+@pytest.mark.sample("15-1-storescp", "2-2-echoscp")
 @LISTENERS
 @WORKERS
 @SIGNALS
@@ -433,6 +445,7 @@ def test_a_signal_that_is_given_to_another_thread_ends_it() -> None:
         listener.end(None)
 
 
+@pytest.mark.sample("15-1", "2-2")
 @WORKERS
 @SIGNALS
 def test_an_association_without_a_message_under_way_is_aborted_at_once(workers: int, number: int) -> None:
@@ -442,6 +455,7 @@ def test_an_association_without_a_message_under_way_is_aborted_at_once(workers: 
         assert requestor.read() == ABORT
 
 
+@pytest.mark.sample("1")
 @WORKERS
 def test_a_message_under_way_is_finished(workers: int, tmp_path: Path) -> None:
     instance = running.Instance("1.2.3")
@@ -474,6 +488,7 @@ def test_a_message_that_takes_too_long_at_the_end_is_aborted(workers: int, tmp_p
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.sample("15-1")
 @WORKERS
 @SIGNALS
 def test_a_second_signal_ends_it_at_once(workers: int, number: int) -> None:
@@ -503,6 +518,7 @@ def test_every_worker_serves(tmp_path: Path) -> None:
         assert listener.end() == []
 
 
+@pytest.mark.sample("9")
 @ON_LINUX
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV])
 def test_when_a_worker_ends_all_do(number: int, tmp_path: Path) -> None:

@@ -181,7 +181,7 @@ def test_the_trail_of_several_workers_is_one(tmp_path: Path) -> None:
     assert sum(message.event == TRANSFERRED for message in messages) == 6
 
 
-def test_who_is_let_in_by_password_is_in_the_trail_of_echoscp(tmp_path: Path) -> None:
+def test_a_user_accepted_by_password_is_in_the_trail_of_echoscp(tmp_path: Path) -> None:
     from dimse.tools.passwords import Hash
 
     path, users = tmp_path / "audit", tmp_path / "users"

@@ -27,7 +27,7 @@ level, enabled, patience = sys.argv[1:]
 logging.basicConfig(stream=sys.stderr, format="%(levelname).1s: %(message)s")
 log = logging.getLogger("dimse")
 log.setLevel(level)
-progress.PATIENCE = float(patience)
+progress.BAR_DELAY = float(patience)
 counts = SimpleNamespace(found=0, found_bytes=0, done=0, done_bytes=0, failed=0, already=0, searching=True)
 run = SimpleNamespace(counts=counts, sent_bytes=0)
 try:
@@ -200,7 +200,7 @@ SAID = [
 def test_what_matters_least_is_left_out_first(
     counts: Counts, reading: progress.Reading, width: int, words: str
 ) -> None:
-    assert " | ".join(progress.said(counts, reading, width)) == words
+    assert " | ".join(progress.words_beside(counts, reading, width)) == words
 
 
 def test_bytes_under_way_count_and_never_twice() -> None:
@@ -231,7 +231,7 @@ def test_the_rate_is_that_of_the_last_seconds() -> None:
     assert slow.seconds_left == (10**6 - 33_000) / 100
 
 
-def test_nobody_knows_how_long_it_takes_while_more_may_be_found() -> None:
+def test_the_remaining_time_is_unknown_while_more_may_be_found() -> None:
     counts = Counts(searching=True)
     assert progress.Meter(0).read(1, counts, 10**6).seconds_left is None
 

@@ -56,7 +56,7 @@ def test_a_file_of_before_is_replaced_and_not_written_over(tmp_path: Path) -> No
         assert older.read() == "an older and longer line\n"
 
 
-def test_who_removes_the_file_does_no_harm(tmp_path: Path) -> None:
+def test_removing_the_file_does_no_harm(tmp_path: Path) -> None:
     path = tmp_path / "ready"
     with announce(ADDRESS, str(path)):
         path.unlink()
@@ -130,6 +130,7 @@ def test_a_manager_that_does_not_listen_is_a_warning(
 def test_a_manager_that_hangs_does_not_keep_the_tool(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    monkeypatch.setattr("dimse.tools.ready.LONGEST_NOTICE", 0.1)
     # Its queue takes so many messages that it does not read.
     path = str(tmp_path / "s")
     monkeypatch.setenv("NOTIFY_SOCKET", path)

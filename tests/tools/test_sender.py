@@ -157,7 +157,7 @@ def test_it_tries_again_until_the_peer_is_there(folder: Path) -> None:
     )
 
 
-def test_nobody_there_as_often_as_it_may_be_tried(folder: Path) -> None:
+def test_no_peer_listens_at_any_attempt(folder: Path) -> None:
     process = running.tool("storescu", "127.0.0.1", free_port(), folder, "--retry", 2, "--retry-wait", 0, "-ll", "warn")
     assert process.returncode == 1
     assert [line.endswith("Connection refused; trying again in 0.0 s") for line in lines(process, "W")] == [True, True]
@@ -402,7 +402,7 @@ def test_skip_invalid_makes_bad_files_no_fault(folder: Path) -> None:
 
 
 @pytest.mark.thorough
-def test_a_dry_run_shows_what_would_be_sent_and_connects_to_nobody(folder: Path, tmp_path: Path) -> None:
+def test_a_dry_run_shows_what_would_be_sent_without_connecting(folder: Path, tmp_path: Path) -> None:
     journal = tmp_path / "sent.db"
     with Receiver() as receiver:
         assert receiver.storescu(folder / "00.dcm", folder / "01.dcm", "--journal", journal).returncode == 0

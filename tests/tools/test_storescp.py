@@ -17,6 +17,7 @@ from dimse import uids
 from dimse.__main__ import main
 from dimse.archive.events import PendingStudies
 from dimse.association.sinks import SpooledSink
+from dimse.instances.received import ReceivedInstance
 from tests.files import part10_files
 from tests.tools import running
 from tests.tools.listeners import Listener, Requestor, listening
@@ -90,6 +91,7 @@ def test_what_is_ignored_is_not_kept(tmp_path: Path) -> None:
     assert kept(Path()) == []
 
 
+@pytest.mark.sample("--exec")
 @pytest.mark.parametrize("option", ["--exec", "--exec-study", "--report"])
 def test_nothing_is_told_of_what_is_ignored(option: str) -> None:
     done = running.tool("storescp", 0, "--ignore", option, "true")
@@ -97,14 +99,16 @@ def test_nothing_is_told_of_what_is_ignored(option: str) -> None:
     assert f"error: {option} does not go with --ignore" in done.stderr
 
 
+@pytest.mark.sample("options0-384")
 @pytest.mark.parametrize(("options", "mode"), [([], 0o600), (["--mode", "640"], 0o640), (["--mode", "0644"], 0o644)])
-def test_who_may_read_the_files(tmp_path: Path, options: list[str], mode: int) -> None:
+def test_the_permissions_of_the_files(tmp_path: Path, options: list[str], mode: int) -> None:
     with listening("storescp", *options) as listener:
         send(listener, tmp_path / "sent", ct())
         listener.end()
     assert Path("CT.1.2.3").stat().st_mode & 0o777 == mode
 
 
+@pytest.mark.sample("full")
 @pytest.mark.parametrize("durability", ["full", "none"])
 def test_durability(tmp_path: Path, durability: str) -> None:
     with listening("storescp", "--durability", durability) as listener:
@@ -113,6 +117,7 @@ def test_durability(tmp_path: Path, durability: str) -> None:
     assert kept(Path()) == ["CT.1.2.3"]
 
 
+@pytest.mark.sample("{PatientID}*")
 @pytest.mark.parametrize(
     ("layout", "path"),
     [
@@ -128,6 +133,7 @@ def test_layout(tmp_path: Path, layout: str, path: str) -> None:
     assert kept(Path())[-1] == path
 
 
+@pytest.mark.sample("options0-*")
 @pytest.mark.parametrize(
     ("options", "status", "names", "patients"),
     [
@@ -190,13 +196,14 @@ def store_request(port: int, instance: Instance) -> tuple[int, str]:
     sink.write([memoryview(instance.data_set)])
     context = dimse.ProposedContext(instance.sop_class_uid, (uids.ExplicitVRLittleEndian,))
     with dimse.associate("127.0.0.1", port, contexts=[context]) as association:
-        request = dimse.StoreRequest(
-            association.contexts[0], instance.sop_class_uid, instance.sop_instance_uid, association.peer, 1, sink=sink
+        received = ReceivedInstance(
+            instance.sop_class_uid, instance.sop_instance_uid, uids.ExplicitVRLittleEndian, sink=sink
         )
-        status = association.store(request)
+        status = association.store(received)
     return int(status), status.comment.rstrip("0123456789")[:33]
 
 
+@pytest.mark.thorough
 def test_a_folder_that_is_replaced_while_workers_run(tmp_path: Path) -> None:
     with listening("storescp", "-od", "in", "--workers", 2, "--report", "report") as listener:
         for number in range(4):
@@ -238,6 +245,7 @@ def test_a_folder_is_one_storescps(tmp_path: Path) -> None:
         listener.end()
 
 
+@pytest.mark.sample("1--od")
 @pytest.mark.parametrize("option", ["-od", "--report"])
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_what_cannot_be_written(option: str, workers: str) -> None:
@@ -267,6 +275,7 @@ ACCEPTED: list[
 ]
 
 
+@pytest.mark.sample("options0-*", "options1-*")
 @pytest.mark.parametrize(("options", "results"), ACCEPTED)
 def test_what_it_accepts(options: list[str], results: list[int]) -> None:
     explicit = (uids.ExplicitVRLittleEndian,)
@@ -281,6 +290,7 @@ JPEG_XL, FRAMES_DEFLATED, HTJ2K = "1.2.840.10008.1.2.4.110", "1.2.840.10008.1.2.
 PRIVATE, UNHEARD_OF = "1.2.840.113619.5.2", "1.2.840.10008.1.2.999"
 
 
+@pytest.mark.sample("options0-*", "options1-*")
 @pytest.mark.parametrize(
     ("options", "results"),
     [
@@ -303,7 +313,7 @@ def test_transfer_syntaxes_that_it_accepts(options: list[str], results: list[int
         listener.end()
 
 
-def test_a_transfer_syntax_that_is_none_is_wrong_usage() -> None:
+def test_an_invalid_transfer_syntax_is_wrong_usage() -> None:
     done = running.tool("storescp", 0, "--accept-syntax", "JPEGXLosless")
     assert done.returncode == 2
     assert "'JPEGXLosless' is not a UID, nor a keyword of PS3.6" in done.stderr
@@ -357,6 +367,7 @@ def told(name: str) -> Any:
     return json.loads(Path(f"told.{name}").read_text())
 
 
+@pytest.mark.sample("1")
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_program_is_run_for_each_instance(tmp_path: Path, workers: int) -> None:
     with listening("storescp", "-od", "in", "--exec", TELL, "--workers", workers) as listener:
@@ -371,6 +382,7 @@ def test_a_program_is_run_for_each_instance(tmp_path: Path, workers: int) -> Non
         assert said["calling_ae_title"] == environment["DIMSE_CALLING_AE_TITLE"] == "STORESCU"
 
 
+@pytest.mark.sample("at the end")
 @pytest.mark.parametrize("options", [["--study-timeout", "0.1"], []], ids=["quiet", "at the end"])
 def test_a_program_is_run_for_a_study(tmp_path: Path, options: list[str]) -> None:
     with listening("storescp", "-od", "in", "--exec-study", TELL, *options) as listener:
@@ -384,6 +396,7 @@ def test_a_program_is_run_for_a_study(tmp_path: Path, options: list[str]) -> Non
     assert said["folder"] == str(Path("in").absolute())
 
 
+@pytest.mark.sample("false-*")
 @pytest.mark.parametrize(
     ("command", "words"), [("false", "exit status 1"), ("sh -c 'kill -9 $$'", "killed by signal 9")]
 )
@@ -399,9 +412,10 @@ def test_a_program_that_fails_is_a_notice_and_the_instance_is_kept(tmp_path: Pat
 def test_a_program_does_not_hold_up_the_end_for_longer_than_it_may(tmp_path: Path) -> None:
     with listening("storescp", "-ll", "warn", "--exec", "sleep 1000", "--drain", 0.2) as listener:
         assert send(listener, tmp_path / "sent", ct()) == ["0x0000"]
-        assert any("killed, as the end has come" in line for line in listener.end())
+        assert any("killed, because the program is ending" in line for line in listener.end())
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("workers", [1, 3])
 def test_a_study_that_arrives_over_several_associations_is_told_of_once(tmp_path: Path, workers: int) -> None:
     study_of_others = element(0x0020, 0x000D, "UI", b"1.8")
@@ -433,6 +447,7 @@ def pending(exit_status: int) -> list[list[str]]:
     return [re.split(r"  +", line) for line in done.stdout.splitlines()[1:]]
 
 
+@pytest.mark.thorough
 def test_a_program_that_fails_for_a_study_is_a_notice_and_the_study_waits(tmp_path: Path) -> None:
     Path("in").mkdir()
     assert pending(0) == []

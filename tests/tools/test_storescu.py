@@ -57,6 +57,7 @@ def mixed(tmp_path: Path) -> list[Path]:
     )
 
 
+@pytest.mark.sample("options0-*", "options7-*")
 @pytest.mark.parametrize(
     ("options", "proposed"),
     [
@@ -93,6 +94,7 @@ def test_an_unknown_sop_class_and_transfer_syntax_are_proposed_as_they_are(tmp_p
     assert len(request.connection.messages) == 1
 
 
+@pytest.mark.sample("options0-*", "options2-*")
 @pytest.mark.parametrize(
     ("options", "priority"),
     [
@@ -209,6 +211,7 @@ STATUSES = [
 ]
 
 
+@pytest.mark.sample("0000", "B000", "A700", "5555")
 @pytest.mark.parametrize(("status", "category", "exit_status"), STATUSES, ids=[f"{entry[0]:04X}" for entry in STATUSES])
 def test_a_status_and_its_category(tmp_path: Path, status: int, category: str, exit_status: int) -> None:
     (path,) = write(tmp_path, Instance())
@@ -390,6 +393,7 @@ def test_a_file_goes_as_it_is_where_its_syntax_is_accepted() -> None:
     ]
 
 
+@pytest.mark.sample("CT_small.dcm-options0")
 @pytest.mark.parametrize(
     ("name", "options"),
     [
@@ -611,7 +615,7 @@ def test_a_folder_without_dicom_files_is_nothing_to_send(tmp_path: Path) -> None
 # ---- the peer
 
 
-def test_who_the_peer_hears(tmp_path: Path) -> None:
+def test_the_ae_titles_that_the_peer_receives(tmp_path: Path) -> None:
     heard: list[tuple[str, str]] = []
 
     def store(request: dimse.StoreRequest) -> int:

@@ -24,7 +24,7 @@ from tests.tools import running
 from tests.tools.running import Gate, Receiver, Stored
 from tests.tools.studies import files_in, outcomes, write_study
 
-AT_ONCE = 3.0  # seconds
+AT_ONCE = 10.0  # seconds: far below every wait of the tool
 INTERRUPTED = "Interrupted: {} stored, the rest was not sent or is unknown"
 
 

@@ -134,6 +134,7 @@ def test_in_a_pipe_nothing_is_cut_and_columns_keep_apart() -> None:
     assert not [line for line in lines if line.endswith(" ")]
 
 
+@pytest.mark.thorough
 def test_a_hundred_thousand_rows_take_no_memory_and_no_time() -> None:
     rows = ((number, "CT Image Storage", f"/data/study/{number}.dcm") for number in range(100_000))
     started = time.process_time()

@@ -75,6 +75,7 @@ def children_of(process: int) -> list[int]:
 # --- alive ---
 
 
+@pytest.mark.sample("echoscp-one process")
 @WORKERS
 @pytest.mark.parametrize("name", ["echoscp", pytest.param("storescp", marks=pytest.mark.thorough)])
 def test_while_it_answers_the_manager_hears_it_often_enough(
@@ -90,6 +91,7 @@ def test_while_it_answers_the_manager_hears_it_often_enough(
         assert listener.end() == []
 
 
+@pytest.mark.thorough
 @WORKERS
 def test_an_instance_that_takes_its_time_is_no_reason_to_be_silent(
     workers: tuple[object, ...], manager: Manager, tmp_path: Path
@@ -104,7 +106,8 @@ def test_an_instance_that_takes_its_time_is_no_reason_to_be_silent(
         listener.end()
 
 
-def test_nobody_is_told_who_does_not_ask(manager: Manager, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.thorough
+def test_without_a_watchdog_nothing_is_notified(manager: Manager, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("WATCHDOG_USEC")
     with listening("echoscp") as listener:
         assert manager.hears().startswith(b"READY=1")
@@ -143,6 +146,7 @@ def test_the_unit_has_a_watchdog_that_waits_for_the_end() -> None:
 # --- not alive ---
 
 
+@pytest.mark.thorough
 @ON_LINUX
 @WORKERS
 def test_a_process_that_is_stopped_is_silent(workers: tuple[object, ...], manager: Manager) -> None:
@@ -161,8 +165,7 @@ def test_a_process_that_is_stopped_is_silent(workers: tuple[object, ...], manage
 
 HANGS = """
 import os, sys, threading
-from dimse.serving import listener
-from dimse.transport import crew
+from dimse.serving import listening, loop
 WHAT
 from dimse.__main__ import dimse
 dimse()
@@ -170,14 +173,14 @@ dimse()
 
 # A thread of the server hangs as soon as a connection comes.
 THREADS = {
-    "the listening thread": "listener.ListeningThread._accept = lambda self: threading.Event().wait()",
-    "the crew": "crew.Crew._go_on = lambda self, mate: threading.Event().wait()",
+    "accepting": "listening.Listening._take_some = lambda self: threading.Event().wait()",
+    "the loop": "loop.Loop._take = lambda self, *_: threading.Event().wait()",
 }
 
 # A thread of the server fails again and again as soon as a connection comes.
 FAILURES = {
-    "the listening thread": "listener.ListeningThread._accept = lambda self: [].pop()",
-    "the crew": "crew.Crew._go_on = lambda self, mate: [].pop()",
+    "accepting": "listening.Listening._take_some = lambda self: [].pop()",
+    "the loop": "loop.Loop._take = lambda self, *_: [].pop()",
 }
 
 
@@ -209,11 +212,12 @@ def test_a_server_that_hangs_is_silent(what: str, workers: tuple[object, ...], m
         listener.process.kill()
 
 
+@pytest.mark.thorough
 @WORKERS
 @pytest.mark.parametrize("what", FAILURES)
 def test_a_server_that_fails_ends_its_tool(what: str, workers: tuple[object, ...], manager: Manager) -> None:
     with listening("echoscp", *workers, start=changed(FAILURES[what])) as listener, connected(listener):
-        if what == "the crew":
+        if what == "the loop":
             with pytest.raises(dimse.DimseError):
                 listener.echo()
         lines = listener.end(None, status=1)

@@ -18,7 +18,7 @@ import pytest
 
 from dimse.errors import ConnectError, ConnectionLost
 from dimse.settings.tls import Security
-from dimse.transport import READ, WRITE, blocking
+from dimse.transport import READ, WRITE, threaded
 from dimse.transport.base import Transport
 from tests.drivers import ASYNCIO, LOOPBACK, Driver, TLSContexts, on_each_driver, open_descriptors, tls_contexts
 
@@ -364,7 +364,7 @@ async def test_a_handler_is_called_def_or_async_def(driver: Driver) -> None:
             await transport.call(failing)
 
 
-def test_on_a_loop_a_handler_that_blocks_stops_nobody() -> None:
+def test_on_a_loop_a_blocking_handler_delays_no_other() -> None:
     async def scenario() -> None:
         async with connected(ASYNCIO) as (transport, _):
             release = threading.Event()
@@ -440,7 +440,7 @@ async def test_a_peer_without_tls_is_refused(driver: Driver, contexts: TLSContex
 
 def test_a_coroutine_of_the_blocking_driver_must_not_be_suspended() -> None:
     with pytest.raises(RuntimeError, match="suspended"):
-        blocking.run(asyncio.sleep(0))
+        threaded.run(asyncio.sleep(0))
 
 
 def test_an_iterator_of_the_blocking_driver_is_closed_with_its_loop() -> None:
@@ -453,8 +453,8 @@ def test_an_iterator_of_the_blocking_driver_is_closed_with_its_loop() -> None:
         finally:
             ended.append(True)
 
-    assert list(blocking.iterate(numbers())) == [1, 2]
-    started = blocking.iterate(numbers())
+    assert list(threaded.iterate(numbers())) == [1, 2]
+    started = threaded.iterate(numbers())
     assert next(started) == 1
     started.close()  # type: ignore[attr-defined]  # an Iterator to its users, who leave a `for` loop early
     assert ended == [True, True]

@@ -49,12 +49,12 @@ FIXED = b"\x00\x01\x00\x00" + b"CALLED          " + b"CALLING         " + bytes(
 def fixed(
     version: int = 1, called: bytes = b"CALLED", calling: bytes = b"CALLING", reserved: bytes = bytes(32)
 ) -> bytes:
-    """The fixed fields of an A-ASSOCIATE-RQ or -AC."""
+    """Return the fixed fields of an A-ASSOCIATE-RQ or -AC."""
     return pack(">HH", version, 0) + called.ljust(16) + calling.ljust(16) + reserved
 
 
 def proposed(context_id: int, abstract: str = CT, *syntaxes: str) -> bytes:
-    """A presentation context that is proposed."""
+    """Return a presentation context that is proposed."""
     return context_rq(
         context_id,
         abstract_syntax(abstract.encode()),
@@ -63,7 +63,7 @@ def proposed(context_id: int, abstract: str = CT, *syntaxes: str) -> bytes:
 
 
 def answered(context_id: int, result: int = 0, *syntaxes: str) -> bytes:
-    """The answer to a presentation context."""
+    """Return the answer to a presentation context."""
     return item(0x21, bytes((context_id, 0, result, 0)) + b"".join(transfer_syntax(uid.encode()) for uid in syntaxes))
 
 
@@ -77,7 +77,7 @@ RESPONSE = item(0x59, pack(">H", 2) + b"ok")
 
 
 def role(scu: int, scp: int, uid: str = CT) -> bytes:
-    """An SCP/SCU role selection."""
+    """Return an SCP/SCU role selection."""
     return item(0x54, prefixed(uid) + bytes((scu, scp)))
 
 
@@ -94,17 +94,17 @@ def body(
     contexts: bytes | None = None,
     information: bytes | None = None,
 ) -> bytes:
-    """The body of an A-ASSOCIATE-RQ or -AC; `sub_items` are added to its user information."""
+    """Return the body of an A-ASSOCIATE-RQ or -AC; `sub_items` are added to its user information."""
     if information is None:
         information = item(0x50, BEFORE + b"".join(sub_items) + BEHIND)
     return start + application + (FIRST[pdu] + SECOND[pdu] if contexts is None else contexts) + information
 
 
 def with_second(pdu: str, *contexts: bytes) -> bytes:
-    """A body with other contexts in place of the second one."""
+    """Return a body with other contexts in place of the second one."""
     return body(pdu, contexts=FIRST[pdu] + b"".join(contexts))
 
 
 def only(pdu: str, *sub_items: bytes) -> bytes:
-    """A body with these sub-items as its whole user information."""
+    """Return a body with these sub-items as its whole user information."""
     return body(pdu, information=item(0x50, b"".join(sub_items)))

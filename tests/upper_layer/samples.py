@@ -100,7 +100,7 @@ def transfer_syntax(uid: bytes) -> bytes:
 
 
 def decodes_or_is_refused(pdu_type: int, body: bytes) -> pdu.PDU | None:
-    """The PDU, or None if it is refused as a peer's bytes are; anything else that is raised fails the test."""
+    """Return the PDU, or None if it is refused as a peer's bytes are; any other exception fails the test."""
     try:
         return pdu.decode(pdu_type, body)
     except RemoteProtocolError as error:
@@ -115,7 +115,8 @@ LATIN_1 = st.characters(max_codepoint=255)
 UIDS = st.one_of(
     st.from_regex(r"[0-2](\.[0-9]{1,9}){1,5}", fullmatch=True), st.text(LATIN_1, min_size=1, max_size=64)
 ).map(
-    lambda text: "1" + text[1:-1] + "1"  # padding around it is no part of a UID
+    # Padding around a UID is not part of it.
+    lambda text: "1" + text[1:-1] + "1"
 )
 OPTIONAL_UIDS = st.one_of(st.just(""), UIDS)
 AE_TITLES = st.text(

@@ -166,8 +166,8 @@ def test_bytes_that_mean_a_value_which_we_would_write_otherwise(codec: Codec, da
 @pytest.mark.parametrize(
     ("codec", "value", "message"),
     [
-        (U8, 256, "256 is no unsigned integer of 1 bytes"),
-        (U16, -1, "-1 is no unsigned integer of 2 bytes"),
+        (U8, 256, "256 is not an unsigned integer of 1 bytes"),
+        (U16, -1, "-1 is not an unsigned integer of 2 bytes"),
         (U16, 65536, "65536 is no"),
         (U32, 2**32, "4294967296 is no"),
         (OURS, 0, "0 is not a presentation context ID"),
@@ -188,7 +188,7 @@ def test_bytes_that_mean_a_value_which_we_would_write_otherwise(codec: Codec, da
         (AETitle(), "\xc4", "non-ASCII"),
         (AETitle(), "A" * 17, "more than 16"),
         (AETitle(echoed=True), "A" * 17, "more than 16"),
-        (Prefixed(OCTETS), bytes(65536), "65536 is no unsigned integer of 2 bytes"),
+        (Prefixed(OCTETS), bytes(65536), "65536 is not an unsigned integer of 2 bytes"),
         (Repeated(U8, 2), (1, 2, 3), "more than 2 values"),
         (Point, Point(1, 65536), "Point: 65536 is no"),
         (Line, Line((Point(1, 2),)), "Line: 1 items of type 71H, not 2 to 3"),

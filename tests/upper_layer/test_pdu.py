@@ -200,7 +200,7 @@ def test_each_item_decodes_to_the_same(value: Structure) -> None:
             pdu.AssociateRQ(
                 "A", "B", CONTEXTS_RQ, (pdu.UserIdentityRQ(1, 0, bytes(65000)), pdu.UserIdentityAC(bytes(600)))
             ),
-            "is no unsigned integer of 2 bytes",
+            "is not an unsigned integer of 2 bytes",
         ),
         (pdu.AssociateAC("A" * 17, "B", CONTEXTS_AC, ()), "more than 16 characters"),
         (pdu.AssociateAC("A", "B", (pdu.PresentationContextAC(1, 0, ""),), ()), "accepted without one transfer syntax"),

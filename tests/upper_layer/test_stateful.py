@@ -29,7 +29,7 @@ from dimse.upper_layer.fsm import ACTIONS, TRANSITIONS
 from dimse.upper_layer.pdata import Fragment, cut
 from dimse.upper_layer.provider import ProviderAbort, UpperLayer
 
-SEQUENCES = int(os.environ.get("DIMSE_SEQUENCES", "400"))
+SEQUENCES = int(os.environ.get("DIMSE_SEQUENCES", "200"))
 
 RQ = pdu.AssociateRQ("A", "B", (pdu.PresentationContextRQ(1, "1.2.3", ("1.2.4",)),), (pdu.MaximumLength(0),))
 AC = pdu.AssociateAC("A", "B", (pdu.PresentationContextAC(1, 0, "1.2.4"),), (pdu.MaximumLength(0),))

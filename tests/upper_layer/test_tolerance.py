@@ -1,4 +1,4 @@
-"""Peers as they are: each row of the table of docs/design.md, from the bytes of a PDU to what is agreed."""
+"""Peers as they are: each row of the table of docs/tolerance.md, from the bytes of a PDU to what is agreed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.upper_layer.bodies import AC, ACCEPTOR, REQUEST, REQUESTOR, RQ, body,
 from tests.upper_layer.samples import EXPLICIT, context_rq, decode_ac, decode_rq, item, prefixed, transfer_syntax
 from tests.upper_layer.tolerance import FAULTS, Fault, rows, sub
 
-DESIGN = Path(__file__).parents[2] / "docs" / "design.md"
+PAGE = Path(__file__).parents[2] / "docs" / "tolerance.md"
 
 TOLERATED = [pytest.param(fault, id=fault.name) for fault in FAULTS if fault.like]
 NOT_TOLERATED = [pytest.param(fault, id=fault.name) for fault in FAULTS if not fault.like]
@@ -119,7 +119,7 @@ def test_a_peer_without_faults_tolerates_nothing_of_us(which: str) -> None:
 
 
 def test_the_table_of_the_design_is_this_table() -> None:
-    assert "\n".join(rows()) in DESIGN.read_text(encoding="utf-8")
+    assert "\n".join(rows()) in PAGE.read_text(encoding="utf-8")
 
 
 def declared() -> set[tuple[str, int]]:

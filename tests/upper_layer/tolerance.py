@@ -1,7 +1,7 @@
 """What a peer may say wrong in an A-ASSOCIATE-RQ or -AC, field by field: what is tolerated, how it reads, and what is refused.
 
-`FAULTS` is the table. docs/design.md shows it (`python -m tests.upper_layer.tolerance` prints it), `test_tolerance.py` tests each
-row, `tests/corpus` has its bytes among its cases, and `tests/test_tolerance.py` sends them to a server and to a requestor.
+`FAULTS` is the table. `python -m tests.upper_layer.tolerance` prints it, and docs/tolerance.md shows it. `test_tolerance.py` tests
+each row. `tests/corpus` has its bytes among its cases, and `tests/test_tolerance.py` sends them to a server and to a requestor.
 
 A fault that is tolerated reads like other bytes, `like`, that have no fault, and is told in a line. One that is not is answered.
 """
@@ -55,17 +55,17 @@ from tests.upper_layer.samples import (
 
 @dataclass(frozen=True)
 class Fault:
-    """What a peer says wrong.
+    """A fault of a peer.
 
     Attributes:
-        pdu: In which PDU: "RQ" or "AC".
-        part: Where there: a fixed field or an item.
-        what: What is wrong.
-        reads: How it reads, where it is tolerated.
+        pdu: The PDU that has it: "RQ" or "AC".
+        part: The fixed field or item that has it.
+        what: The fault in words.
+        reads: The reading of the fault, if it is tolerated.
         said: The body of the PDU.
-        like: A body that means the same and has no fault; empty where the fault is not tolerated.
+        like: A body with the same meaning and no fault; empty if the fault is not tolerated.
         answer: The answer to a fault that is not tolerated.
-        told: Whether it is told in the log where it is tolerated: not what the Standard itself allows, or forbids to test.
+        told: True if it is logged when it is tolerated. Faults that the Standard allows, or forbids to test, are not logged.
     """
 
     pdu: str
@@ -106,17 +106,17 @@ def strict(pdus: str, part: str, what: str, said: dict[str, bytes], answer: str 
 
 
 def both(make: object, *arguments: bytes) -> dict[str, bytes]:
-    """The same of each PDU."""
+    """Return the same arguments for each PDU."""
     assert callable(make)
     return {pdu: make(pdu, *arguments) for pdu in (RQ, AC)}
 
 
 def sub(*sub_items: bytes) -> dict[str, bytes]:
-    """Bodies with these sub-items besides the others."""
+    """Return bodies with these sub-items besides the others."""
     return both(body, *sub_items)
 
 
-# Refused alone: a context whose abstract syntax, or whose transfer syntax, is none that is supported.
+# A context with an unsupported abstract syntax, or without a supported transfer syntax, is refused alone.
 NO_SUCH_CLASS = with_second(RQ, proposed(3, "1.2.999"))
 NO_SUCH_SYNTAX = with_second(RQ, proposed(3, CT, BIG))
 UNANSWERED = with_second(AC)
@@ -130,7 +130,7 @@ def _fixed_fields() -> Iterator[Fault]:
     name = "AE titles"
     padded = fixed(called=b"  CALLED\0\0", calling=b" CALLING\0")
     yield from tolerated(
-        RQ, name, "blanks before and blanks or NULs behind", "dropped", {RQ: body(RQ, start=padded)}, told=False
+        RQ, name, "leading blanks, trailing blanks or NULs", "dropped", {RQ: body(RQ, start=padded)}, told=False
     )
     yield from tolerated(
         AC, name, "any bytes", "not tested", {AC: body(AC, start=fixed(called=b"\xff\0\n", calling=b""))}, told=False
@@ -140,14 +140,14 @@ def _fixed_fields() -> Iterator[Fault]:
     yield from strict(
         RQ,
         name,
-        "calling: another than is allowed",
+        "calling: not an allowed one",
         {RQ: body(RQ, start=fixed(calling=b"calling"))},
         "A-ASSOCIATE-RJ 1/1/3",
     )
     yield from strict(
         RQ,
         name,
-        "called: another than is required",
+        "called: not the required one",
         {RQ: body(RQ, start=fixed(called=b"CALLED2"))},
         "A-ASSOCIATE-RJ 1/1/7",
     )
@@ -159,7 +159,7 @@ def _application_context() -> Iterator[Fault]:
     name = "Application Context (10H)"
     other = item(0x10, b"1.2.3")
     twice = {pdu: body(pdu, application=2 * APPLICATION_CONTEXT) for pdu in (RQ, AC)}
-    yield from tolerated("RQ AC", name, "twice in the same words", "once", twice)
+    yield from tolerated("RQ AC", name, "twice with the same content", "once", twice)
     padded = item(0x10, APPLICATION_CONTEXT[4:] + b" \0")
     yield from tolerated(
         "RQ AC", name, "padded", "without the padding", {p: body(p, application=padded) for p in (RQ, AC)}
@@ -167,32 +167,32 @@ def _application_context() -> Iterator[Fault]:
     wrong = {
         "missing": b"",
         "empty or longer than 64": item(0x10, b""),
-        "twice in other words": APPLICATION_CONTEXT + other,
-        "another": other,
+        "twice with different content": APPLICATION_CONTEXT + other,
+        "another UID": other,
     }
     for what, application in wrong.items():
         said = {pdu: body(pdu, application=application) for pdu in (RQ, AC)}
-        yield from strict(RQ, name, what, said, "A-ASSOCIATE-RJ 1/1/2" if what == "another" else "")
+        yield from strict(RQ, name, what, said, "A-ASSOCIATE-RJ 1/1/2" if what == "another UID" else "")
         yield from tolerated(AC, name, what, "without significance", said)
 
 
 def _proposed_contexts() -> Iterator[Fault]:
     name = "Presentation Context (20H)"
     short = {RQ: with_second(RQ, SECOND[RQ], item(0x20, b"\5\0"))}
-    yield from tolerated(RQ, name, "shorter than its ID and reserved bytes", "not there", short)
-    yield from tolerated(RQ, name, "ID 0", "not there", {RQ: with_second(RQ, SECOND[RQ], proposed(0))})
+    yield from tolerated(RQ, name, "shorter than its ID and reserved bytes", "ignored", short)
+    yield from tolerated(RQ, name, "ID 0", "ignored", {RQ: with_second(RQ, SECOND[RQ], proposed(0))})
     even = {RQ: with_second(RQ, SECOND[RQ], proposed(6))}
-    yield from tolerated(RQ, name, "an even ID", "answered like any other", even, even)
+    yield from tolerated(RQ, name, "an even ID", "answered like an odd one", even, even)
     twice = {RQ: with_second(RQ, SECOND[RQ], SECOND[RQ])}
-    yield from tolerated(RQ, name, "twice in the same words", "once", twice)
+    yield from tolerated(RQ, name, "twice with the same content", "once", twice)
     lie = {RQ: with_second(RQ, item(0x20, ONE + item(0x30, CT.encode(), 99)))}
-    yield from tolerated(RQ, name, "an item in it goes on behind its end", "refused alone", lie, {RQ: NO_SUCH_CLASS})
+    yield from tolerated(RQ, name, "an item in it exceeds its end", "refused alone", lie, {RQ: NO_SUCH_CLASS})
     other = {RQ: with_second(RQ, SECOND[RQ], proposed(3, CT, IMPLICIT))}
-    yield from strict(RQ, name, "one ID twice in other words", other, "A-ASSOCIATE-RJ 1/2/1")
+    yield from strict(RQ, name, "one ID twice with different content", other, "A-ASSOCIATE-RJ 1/2/1")
     many = b"".join(proposed(1 + n % 255) for n in range(129))
     yield from strict(RQ, name, "more than 128", {RQ: body(RQ, contexts=many)}, "A-ASSOCIATE-RJ 1/2/1")
     yield from strict(RQ, name, "more than 256", {RQ: body(RQ, contexts=many * 2)})
-    yield from strict(RQ, name, "none with an ID", {RQ: body(RQ, contexts=proposed(0))})
+    yield from strict(RQ, name, "no context with a valid ID", {RQ: body(RQ, contexts=proposed(0))})
     yield from strict(RQ, name, "missing", {RQ: body(RQ, contexts=b"")})
 
 
@@ -203,25 +203,25 @@ def _in_proposed_contexts() -> Iterator[Fault]:
     for what, items in (
         ("missing", b""),
         ("empty or longer than 64", abstract_syntax(b"")),
-        ("twice in other words", good + other),
+        ("twice with different content", good + other),
     ):
         said = {RQ: with_second(RQ, context_rq(3, items, syntax))}
         yield from tolerated(RQ, name, what, "the context is refused alone", said, {RQ: NO_SUCH_CLASS})
     yield from tolerated(
-        RQ, name, "twice in the same words", "once", {RQ: with_second(RQ, context_rq(3, good, good, syntax))}
+        RQ, name, "twice with the same content", "once", {RQ: with_second(RQ, context_rq(3, good, good, syntax))}
     )
     padded = {RQ: with_second(RQ, context_rq(3, abstract_syntax(b" " + CT.encode() + b"\0\0"), syntax))}
     yield from tolerated(RQ, name, "padded", "without the padding", padded)
 
     name = "Transfer Syntax (40H)"
-    for what, items in (("missing", b""), ("none that can be read", transfer_syntax(b"1" * 65))):
+    for what, items in (("missing", b""), ("none readable", transfer_syntax(b"1" * 65))):
         said = {RQ: with_second(RQ, context_rq(3, good, items))}
         yield from tolerated(RQ, name, what, "the context is refused alone", said, {RQ: NO_SUCH_SYNTAX})
     for what, unreadable in (("empty", b""), ("longer than 64", b"1" * 65)):
         said = {RQ: with_second(RQ, context_rq(3, good, transfer_syntax(unreadable), syntax))}
         yield from tolerated(RQ, name, f"{what} beside others", "the others count", said)
     twice = {RQ: with_second(RQ, context_rq(3, good, syntax, syntax))}
-    yield from tolerated(RQ, name, "twice in the same words", "once", twice, told=False)
+    yield from tolerated(RQ, name, "twice with the same content", "once", twice, told=False)
     yield from tolerated(
         RQ,
         name,
@@ -238,11 +238,11 @@ def _answered_contexts() -> Iterator[Fault]:
     yield from tolerated(AC, name, "missing", "the context is refused", unanswered, refused, told=False)
     short = {AC: with_second(AC, item(0x21, b"\3\0"))}
     yield from tolerated(AC, name, "shorter than its ID and result", "missing", short, unanswered)
-    yield from tolerated(AC, name, "ID 0", "not there", {AC: with_second(AC, SECOND[AC], answered(0, 0, EXPLICIT))})
+    yield from tolerated(AC, name, "ID 0", "ignored", {AC: with_second(AC, SECOND[AC], answered(0, 0, EXPLICIT))})
     for what, result in (("refused and never proposed", 3), ("accepted and never proposed", 0)):
         said = {AC: with_second(AC, SECOND[AC], answered(99, result, EXPLICIT))}
         yield from tolerated(AC, name, what, "ignored; data on it aborts" if result == 0 else "ignored", said)
-    yield from tolerated(AC, name, "twice in the same words", "once", {AC: with_second(AC, SECOND[AC], SECOND[AC])})
+    yield from tolerated(AC, name, "twice with the same content", "once", {AC: with_second(AC, SECOND[AC], SECOND[AC])})
     yield from tolerated(
         AC,
         name,
@@ -253,7 +253,7 @@ def _answered_contexts() -> Iterator[Fault]:
         told=False,
     )
     other = {AC: with_second(AC, SECOND[AC], answered(3, 0, IMPLICIT))}
-    yield from strict(AC, name, "one ID twice in other words", other, BY_USER)
+    yield from strict(AC, name, "one ID twice with different content", other, BY_USER)
     yield from strict(AC, name, "more than 256", {AC: with_second(AC, SECOND[AC] * 256)})
 
     name = "Transfer Syntax (40H) of an accepted context"
@@ -261,15 +261,15 @@ def _answered_contexts() -> Iterator[Fault]:
     cases = {
         "missing": answered(3),
         "empty or longer than 64": answered(3, 0, ""),
-        "twice in other words": answered(3, 0, EXPLICIT, IMPLICIT),
-        "goes on behind its context": item(0x21, ONE + item(0x40, EXPLICIT.encode(), 99)),
+        "twice with different content": answered(3, 0, EXPLICIT, IMPLICIT),
+        "exceeds its context": item(0x21, ONE + item(0x40, EXPLICIT.encode(), 99)),
         "not proposed": answered(3, 0, BIG),
     }
     for what, context in cases.items():
         said = {AC: with_second(AC, context)}
         yield from tolerated(AC, name, what, "the context is not used", said, unusable)
     twice = {AC: with_second(AC, answered(3, 0, EXPLICIT, EXPLICIT))}
-    yield from tolerated(AC, name, "twice in the same words", "once", twice, told=False)
+    yield from tolerated(AC, name, "twice with the same content", "once", twice, told=False)
     yield from tolerated(
         AC, name, "padded", "without the padding", {AC: with_second(AC, answered(3, 0, EXPLICIT + "\0"))}
     )
@@ -279,7 +279,7 @@ def _answered_contexts() -> Iterator[Fault]:
         ("missing", ()),
         ("empty", ("",)),
         ("not proposed", ("unknown",)),
-        ("twice in other words", (EXPLICIT, IMPLICIT)),
+        ("twice with different content", (EXPLICIT, IMPLICIT)),
     ):
         said = {AC: with_second(AC, answered(3, 4, *syntaxes))}
         yield from tolerated(AC, name, what, "not tested", said, refused, told=False)
@@ -292,12 +292,12 @@ def _user_information() -> Iterator[Fault]:
     yield from tolerated("RQ AC", name, "missing or empty", "each item has its default", missing, bare)
     whole = item(0x50, BEFORE + BEHIND)
     yield from tolerated(
-        "RQ AC", name, "twice in the same words", "once", {p: body(p, information=2 * whole) for p in (RQ, AC)}
+        "RQ AC", name, "twice with the same content", "once", {p: body(p, information=2 * whole) for p in (RQ, AC)}
     )
     apart = {pdu: body(pdu, information=item(0x50, BEFORE) + item(0x50, BEHIND)) for pdu in (RQ, AC)}
-    yield from tolerated("RQ AC", name, "twice in other words", "as one with the items of both", apart)
+    yield from tolerated("RQ AC", name, "twice with different content", "one with the items of both", apart)
     lie = {pdu: body(pdu, information=item(0x50, BEFORE + item(0x55, b"NAME", 5))) for pdu in (RQ, AC)}
-    yield from strict("RQ AC", name, "an item in it goes on behind its end", lie)
+    yield from strict("RQ AC", name, "an item in it exceeds its end", lie)
     yield from strict("RQ AC", name, "more than 4", {p: body(p, information=5 * whole) for p in (RQ, AC)})
     flood = {pdu: only(pdu, item(0x99, b"") * 1025) for pdu in (RQ, AC)}
     yield from strict("RQ AC", name, "more than 1,024 items in it", flood)
@@ -340,7 +340,7 @@ def _user_information() -> Iterator[Fault]:
         )
     long = both(only, LENGTH, item(0x55, b"X" * 40))
     yield from tolerated(
-        "RQ AC", "Implementation Version Name (55H)", "empty or longer than 16", "as it is", long, long, told=False
+        "RQ AC", "Implementation Version Name (55H)", "empty or longer than 16", "kept as it is", long, long, told=False
     )
 
 
@@ -352,10 +352,10 @@ def _negotiations() -> Iterator[Fault]:
     yield from tolerated("RQ AC", name, "more than once", "the smaller", sub(wider, WINDOW, unlimited), sub(WINDOW))
 
     name = "SCP/SCU Role Selection (54H)"
-    yield from tolerated("RQ AC", name, "missing", "SCU alone", sub(), sub(role(1, 0)), told=False)
+    yield from tolerated("RQ AC", name, "missing", "SCU only", sub(), sub(role(1, 0)), told=False)
     yield from tolerated("RQ AC", name, "unreadable", "missing", sub(item(0x54, prefixed(CT) + b"\1")))
     yield from tolerated(
-        "RQ AC", name, "a length in it that lies", "missing", sub(item(0x54, b"\0\x99" + CT.encode() + b"\1\1"))
+        "RQ AC", name, "a wrong length in it", "missing", sub(item(0x54, b"\0\x99" + CT.encode() + b"\1\1"))
     )
     yield from tolerated(
         "RQ AC", name, "more than once for a SOP class", "the narrower", sub(role(1, 1), role(1, 0)), sub(role(1, 0))
@@ -387,20 +387,22 @@ def _identities() -> Iterator[Fault]:
     name = "User Identity (58H)"
     yield from tolerated(RQ, name, "missing", "anonymous", sub(), told=False)
     yield from tolerated(
-        RQ, name, "twice in the same words", "once", sub(IDENTITY, IDENTITY), sub(IDENTITY), told=False
+        RQ, name, "twice with the same content", "once", sub(IDENTITY, IDENTITY), sub(IDENTITY), told=False
     )
     for what, identities in (
         ("empty", (item(0x58, b""),)),
         ("an empty primary field", (item(0x58, b"\1\0\0\0\0\0"),)),
         ("unreadable", (item(0x58, b"\1\0\0\4user"),)),
-        ("a length in it that lies", (item(0x58, b"\1\0\0\x99user\0\0"),)),
+        ("a wrong length in it", (item(0x58, b"\1\0\0\x99user\0\0"),)),
         ("longer than its fields", (item(0x58, IDENTITY[4:] + b"\0"),)),
-        ("twice in other words", (IDENTITY, item(0x58, b"\1\1" + IDENTITY[6:]))),
-        ("twice and once unreadable", (item(0x58, b""), IDENTITY)),
+        ("twice with different content", (IDENTITY, item(0x58, b"\1\1" + IDENTITY[6:]))),
+        ("twice, once unreadable", (item(0x58, b""), IDENTITY)),
     ):
         yield from strict(RQ, name, what, sub(*identities), "A-ASSOCIATE-RJ 1/1/1")
     apart = body(RQ, information=item(0x50, BEFORE + IDENTITY) + item(0x50, BEHIND + item(0x58, b"\1\0\0\1x\0\0")))
-    yield from strict(RQ, name, "twice in other words in two User Informations", {RQ: apart}, "A-ASSOCIATE-RJ 1/1/1")
+    yield from strict(
+        RQ, name, "twice with different content in two User Informations", {RQ: apart}, "A-ASSOCIATE-RJ 1/1/1"
+    )
     yield from tolerated(AC, name, "any", "ignored", sub(IDENTITY), told=False)
 
     name = "User Identity response (59H)"
@@ -408,10 +410,10 @@ def _identities() -> Iterator[Fault]:
     yield from tolerated(AC, name, "missing", "not confirmed", sub(), told=False)
     yield from tolerated(AC, name, "empty or unreadable", "missing", sub(item(0x59, b"\0\4ok")))
     yield from tolerated(
-        AC, name, "twice in the same words", "once", sub(RESPONSE, RESPONSE), sub(RESPONSE), told=False
+        AC, name, "twice with the same content", "once", sub(RESPONSE, RESPONSE), sub(RESPONSE), told=False
     )
     other = sub(RESPONSE, item(0x59, b"\0\2no"))
-    yield from tolerated(AC, name, "twice in other words", "missing", other)
+    yield from tolerated(AC, name, "twice with different content", "missing", other)
 
 
 def _repetitions(so_far: Iterable[Fault]) -> Iterator[Fault]:
@@ -438,9 +440,9 @@ def _items() -> Iterator[Fault]:
     order = {
         pdu: FIXED + item(0x50, BEHIND + BEFORE) + SECOND[pdu] + FIRST[pdu] + APPLICATION_CONTEXT for pdu in (RQ, AC)
     }
-    yield from tolerated("RQ AC", name, "in another order", "as in that of the Standard", order, told=False)
+    yield from tolerated("RQ AC", name, "in another order", "as in the Standard's order", order, told=False)
     lie = {pdu: body(pdu)[:-10] + item(0x55, b"NAME 1", 7) for pdu in (RQ, AC)}
-    yield from strict("RQ AC", name, "one goes on behind the end of the PDU", lie)
+    yield from strict("RQ AC", name, "one exceeds the end of the PDU", lie)
     yield from strict("RQ AC", name, "bytes behind the last", {pdu: body(pdu) + b"\0" for pdu in (RQ, AC)})
     flood = {pdu: body(pdu) + item(0x99, b"") * 1025 for pdu in (RQ, AC)}
     yield from strict("RQ AC", name, "more than 1,024 in one field", flood)
@@ -464,7 +466,7 @@ FAULTS: tuple[Fault, ...] = (
 
 
 def rows() -> Iterator[str]:
-    """The lines of the table in docs/design.md."""
+    """Yield the lines of the table in docs/tolerance.md."""
     yield "| field | in | tolerated: how it reads | not tolerated: the answer |"
     yield "|---|---|---|---|"
     fields = dict.fromkeys(fault.part for fault in FAULTS)

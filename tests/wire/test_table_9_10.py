@@ -23,6 +23,7 @@ import pytest
 
 import dimse
 from dimse import settings, uids
+from dimse.association import establishing
 from dimse.association.pump import Buffers
 from dimse.errors import (
     AssociationAborted,
@@ -33,7 +34,7 @@ from dimse.errors import (
     RemoteProtocolError,
 )
 from dimse.services import AsyncAssociation
-from dimse.settings import Acceptor, Limits
+from dimse.settings import Acceptor
 from dimse.transport import READ
 from dimse.transport.base import Transport
 from dimse.upper_layer import pdu as decoded
@@ -335,8 +336,8 @@ async def release_as_acceptor(driver: Driver, connection: socket.socket, timeout
         (request,) = upper.receive(buffer[:count])
         assert isinstance(request, decoded.AssociateRQ)
         acceptor = Acceptor(contexts=[uids.Verification])
-        association = await AsyncAssociation.accept(
-            transport, upper, request, acceptor, timeouts, dimse.Handlers(), Limits(), Buffers()
+        association = await establishing.accept(
+            AsyncAssociation, transport, upper, request, acceptor, timeouts, dimse.Handlers(), Buffers()
         )
         assert association is not None
         await association.release()

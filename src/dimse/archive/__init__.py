@@ -1,4 +1,4 @@
-"""What happens to a received instance: the names it gets on disk, and how it is kept."""
+"""The storage of received instances: the names of their files, and how they are kept."""
 
 from __future__ import annotations
 

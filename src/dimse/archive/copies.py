@@ -1,8 +1,8 @@
-"""The copies of a name: instances with one SOP Instance UID and other bytes, kept beside the first as `X~2.dcm`, `X~3.dcm` ...
+"""The copies of a name: instances with one SOP Instance UID and different bytes, kept beside the first as `X~2.dcm`, `X~3.dcm` ...
 
-A device whose counter is stuck sends thousands of them. So a store remembers the last number of a name, and a fingerprint of each
-copy: the next one costs the same whether it is the second or the thousandth. What is remembered is bounded, and is found again in
-the folder where it has been forgotten, after a restart for one.
+A device with a stuck counter sends thousands of them. So a store remembers the last number of a name, and a fingerprint of each
+copy. The next copy takes the same time whether it is the second or the thousandth. The memory is bounded. A name that was dropped
+from it, for example by a restart, is looked up in the folder.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from dimse.archive.names import copy_name, former_copy_name
 from dimse.support.values import value
 
 MOST_REMEMBERED = 64
-"""Names whose copies a store remembers; the one that was not needed for longest is forgotten."""
+"""Names whose copies a store remembers; the least recently used name is dropped."""
 MOST_COMPARED = 8
-"""Copies with one fingerprint that an instance is compared with."""
+"""Copies with the same fingerprint with which an instance is compared."""
 
 
 @value
 class Copy:
-    """One copy of a name.
+    """A copy of a name.
 
     Attributes:
         number: 2 for the first copy; 1 is the file itself.
-        is_former: Its name has the form that earlier versions gave it.
+        is_former: True if its name has the form that earlier versions used.
     """
 
     number: int
@@ -43,18 +43,18 @@ class Copy:
 
 
 class Copies:
-    """The copies of one name in one folder, as far as they are known.
+    """The known copies of one name in one folder.
 
     Attributes:
-        last: The number of the last one; 1 where there is none.
+        last: The number of the last copy; 1 if there is none.
 
     Args:
         folder: The descriptor of the folder.
         name: The name of the first instance.
-        most: How many copies are looked for.
+        most: The largest number of copies to look for.
 
     Raises:
-        OSError: The folder cannot be looked into.
+        OSError: The folder cannot be read.
     """
 
     def __init__(self, folder: int, name: str, most: int) -> None:
@@ -68,7 +68,7 @@ class Copies:
     def _find_last(self, folder: int, most: int) -> int:
         """Return the number of the last copy, searched for in steps that double and then halve.
 
-        A gap, left by a copy that was removed, may hide the copies behind it. `FileStore` steps over those that stand in its way.
+        A gap that a removed copy left may hide the copies behind it. `FileStore` skips those that it meets.
         """
         known, step = 1, 1
         while known + step <= most + 1 and self._find(folder, known + step) is not None:
@@ -79,7 +79,7 @@ class Copies:
         return known
 
     def _find(self, folder: int, number: int) -> Copy | None:
-        """Return the copy of that number; None if there is none."""
+        """Return the copy of this number, or None."""
         for copy in (Copy(number), Copy(number, is_former=True)):
             try:
                 os.stat(copy.name(self._name), dir_fd=folder, follow_symlinks=False)
@@ -89,32 +89,32 @@ class Copies:
         return None
 
     def is_last_there(self, folder: int) -> bool:
-        """Return whether the last copy still stands in the folder."""
+        """Return True if the last copy is still in the folder."""
         return self._find(folder, self.last) is not None
 
     def look_at_next(self, folder: int) -> bytes | None:
-        """Take up the copy of the next number, which was kept by another process or before a restart; return its fingerprint."""
+        """Add the copy of the next number, which another process or an earlier run has kept, and return its fingerprint."""
         copy = self._find(folder, self.last + 1) or Copy(self.last + 1)
         found = _fingerprint_of(folder, copy.name(self._name))
         self.add(found, copy.is_former)
         return found
 
     def add(self, fingerprint: bytes | None, is_former: bool = False) -> None:
-        """Take up the copy of the next number; without a fingerprint it is not an instance."""
+        """Add the copy of the next number; without a fingerprint it is not an instance."""
         self.last += 1
         if fingerprint is not None:
             self._by_fingerprint.setdefault(fingerprint, []).append(Copy(self.last, is_former))
 
     def like(self, fingerprint: bytes | None) -> list[Copy]:
-        """Return copies that may have the same bytes as an instance with this fingerprint, `MOST_COMPARED` at most."""
+        """Return copies that may have the same bytes as an instance with this fingerprint, at most `MOST_COMPARED`."""
         return self._by_fingerprint.get(fingerprint, [])[:MOST_COMPARED] if fingerprint else []
 
 
 class Remembered:
-    """The copies of the names that had any lately.
+    """A cache of the copies of recently used names.
 
     Args:
-        most: How many copies of a name are looked for.
+        most: The largest number of copies of a name to look for.
     """
 
     def __init__(self, most: int) -> None:
@@ -127,13 +127,13 @@ class Remembered:
         """Return the copies of a name.
 
         Args:
-            path: Its path in the store.
-            folder: The descriptor of the folder that it is in.
-            name: The name itself. One thread at a time may ask for it.
-            place: `Folders.place`: where it is another than before, nothing of what is remembered holds.
+            path: The path of the name in the store.
+            folder: The descriptor of its folder.
+            name: The name. Only one thread at a time may ask for it.
+            place: `Folders.place`. If it has changed, the whole cache is invalid.
 
         Raises:
-            OSError: The folder cannot be looked into.
+            OSError: The folder cannot be read.
         """
         with self._lock:
             if place != self._place:
@@ -153,7 +153,7 @@ class Remembered:
 
 
 def _fingerprint_of(folder: int, name: str) -> bytes | None:
-    """Return the fingerprint of a file; None if it is not one with an instance."""
+    """Return the fingerprint of a file; None if it does not hold an instance."""
     try:
         file = os.open(name, EXISTING, dir_fd=folder)
     except OSError:

@@ -1,10 +1,10 @@
-"""FileStore: a folder of received instances, each a Part 10 file, and the promise that goes with a success status.
+"""FileStore: a folder of received instances, each a Part 10 file, with the guarantee behind a success status.
 
-Success means: the bytes are in a file that survived fsync, under its final name, in a folder that was synced too. Until then no
-name in the folder changes; and what was acknowledged once is not deleted, cut short or replaced by a later failure.
+Success means that the bytes are in a file that was synced, under its final name, in a folder that was synced too. Until then no
+name in the folder changes. No later failure deletes, truncates or replaces an acknowledged instance.
 
-Everything is opened relative to descriptors of the folder, symbolic links are not followed, and a name comes from
-`dimse.archive.layout` and `dimse.archive.names` alone: whatever a peer says, nothing is written outside the folder.
+Everything is opened relative to descriptors of the folder, and symbolic links are not followed. Names come from
+`dimse.archive.layout` and `dimse.archive.names` only. So a peer cannot cause writing outside the folder.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import logging
 import os
 import stat
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from threading import Lock
 from typing import Literal, get_args
@@ -25,66 +25,69 @@ from dimse.archive.fingerprint import EXISTING, fingerprint, instance_of, same_i
 from dimse.archive.folders import INCOMING, Branch, Folders, close
 from dimse.archive.layout import DEFAULT, Layout
 from dimse.archive.sink import LOGGER, FileSink, Room, create, reason
-from dimse.archive.stored import NotAcknowledged, Stored
+from dimse.archive.stored import PATIENT_ID, SERIES_INSTANCE_UID, STUDY_INSTANCE_UID, NotAcknowledged, Stored
 from dimse.data_set.survey import Survey
+from dimse.instances.received import ReceivedInstance
 from dimse.logs import Private
 from dimse.logs.notices import notice
 from dimse.message.status import Status
 from dimse.services.handlers import Handlers
 from dimse.services.storage import CANNOT_UNDERSTAND, DATA_SET_DOES_NOT_MATCH, OUT_OF_RESOURCES
-from dimse.services.store_request import StoreRequest
 from dimse.support.closing import Closing
+from dimse.support.pace import Pace, Paced, brief
 from dimse.support.text import one_line
 from dimse.support.values import record
-from dimse.turns import Wait, aside, brief
 
 Durability = Literal["full", "none"]
 OnDuplicate = Literal["keep-both", "reject", "replace"]
 
 LARGEST = 32 * 1024**3
-"""Bytes of a data set that a store takes, unless it is told otherwise."""
+"""The default limit of a data set, in bytes."""
 
 MOST_DUPLICATES = 1_000
-"""Copies of a name that a store keeps beside the first instance, unless it is told otherwise."""
+"""The default number of copies of a name that a store keeps beside the first instance."""
 
 DUPLICATE_SOP_INSTANCE = 0x0111  # PS3.7 C.5.7
-KEPT_CUT_SHORT = 0xB007  # PS3.4 Table B.2-1: the data set does not match its SOP class
+# PS3.4 Table B.2-1: the data set does not match its SOP class.
+KEPT_CUT_SHORT = 0xB007
 
 _KEPT = Status(0x0000, service="storage")
 
 _SOP_CLASS_UID, _SOP_INSTANCE_UID = 0x00080016, 0x00080018
-_PATIENT_ID, _STUDY_INSTANCE_UID, _SERIES_INSTANCE_UID = 0x00100020, 0x0020000D, 0x0020000E
 
-_NOTHING_OF_OURS = (errno.ELOOP, errno.ENXIO, errno.ENOENT)  # a symbolic link, a socket, gone again
+# A symbolic link, a socket, or a file that was removed.
+_NOTHING_OF_OURS = (errno.ELOOP, errno.ENXIO, errno.ENOENT)
 
 
 class FileStore(Closing):
-    """A folder that takes instances: `Server(address, FileStore("incoming").handlers())`.
+    """A folder that stores instances: `Server(address, FileStore("incoming").handlers())`.
 
-    One store a folder, in one process; any number of threads may store at a time. `close` it, or use it as a context manager.
+    A folder has one store, in one process. Any number of threads may store at a time. `close` it, or use it as a context manager.
 
     Args:
-        folder: Where the files go; made if it does not exist.
-        layout: Their paths in it, a template as `dimse.archive.layout` describes; `CT.1.2.3` by default.
-        durability: "full" answers success when the disk has the file; "none" leaves that to the operating system, which is
-            faster and loses what was acknowledged when the power fails.
-        on_duplicate: What becomes of an instance whose name stands for other bytes: "keep-both" stores it as `X~2.dcm`,
-            `X~3.dcm` ... (`X~2` where the layout has no `.dcm` at its end), "reject" answers 0111H, "replace" puts it in the place
-            of the other. The same data set in the same transfer syntax is stored once, and that is a success. Where the layout
-            gives two SOP instances one name, both are kept.
-        max_duplicates: Copies that "keep-both" keeps of a name beside the first instance; beyond them the answer is 0111H.
-        accept_cut_short: Keep a data set that ends inside an element, and answer the warning B007H; otherwise it is refused with
+        folder: The folder of the files; created if it does not exist.
+        layout: The paths of the files, as a template of `dimse.archive.layout`; `CT.1.2.3` by default.
+        durability: "full" answers success after the file has been synced. "none" leaves that to the operating system. That is
+            faster, and loses acknowledged instances in a power cut.
+        on_duplicate: The treatment of an instance whose name belongs to other bytes. "keep-both" stores it as `X~2.dcm`, `X~3.dcm`
+            ... (`X~2` if the layout does not end in `.dcm`), "reject" answers 0111H, and "replace" replaces the other file. The
+            same data set in the same transfer syntax is stored once, which is a success. If the layout gives two SOP instances one
+            name, both are kept.
+        max_duplicates: The most copies that "keep-both" keeps of a name beside the first instance. Beyond them the answer is 0111H.
+        accept_cut_short: True to keep a data set that ends inside an element, with the warning B007H. Otherwise it is refused with
             C000H.
-        mode: Permissions of the files, whatever the umask is. Who may read them may enter the folders that are made.
-        largest: Bytes of a data set; of a larger one nothing is kept.
-        reserve: Bytes of the file system that are to stay free; by default 2 % of it, 1 GiB at most. Other programs, and instances
-            under way at the same time, may still use some of it.
+        mode: The permissions of the files, whatever the umask is. Users who may read them may enter the folders that are created.
+        largest: The most bytes of a data set. Nothing is kept of a larger one.
+        reserve: The bytes of the file system that stay free; by default 2 % of it, at most 1 GiB. Other programs, and instances
+            that arrive at the same time, may still use some of it.
         stored: Called with each instance that is kept, before its success is said, in the thread that keeps it. What it raises is a
             line in the log; the instance is kept all the same. After `NotAcknowledged` the answer is A700H.
+        tags: The elements whose values `Stored.elements` is to have, by tag: 0x00080060 is the Modality. They are looked for at the
+            top level of the data set.
 
     Raises:
-        OSError: The folder cannot be made or written to, or another `FileStore` uses it.
-        ValueError: There is no such choice or layout, or the owner could not read the files.
+        OSError: The folder cannot be created or written to, or another `FileStore` uses it.
+        ValueError: A choice or the layout is invalid, or the owner could not read the files.
     """
 
     def __init__(
@@ -100,6 +103,7 @@ class FileStore(Closing):
         largest: int = LARGEST,
         reserve: int | None = None,
         stored: Callable[[Stored], None] | None = None,
+        tags: Iterable[int] = (),
     ) -> None:
         _verify_choice("durability", durability, get_args(Durability))
         _verify_choice("on_duplicate", on_duplicate, get_args(OnDuplicate))
@@ -112,16 +116,18 @@ class FileStore(Closing):
         self._durable, self._on_duplicate, self._mode, self._stored = durability == "full", on_duplicate, mode, stored
         self._tags = self._layout.tags | {_SOP_CLASS_UID, _SOP_INSTANCE_UID}
         if stored is not None:
-            self._tags |= {_PATIENT_ID, _STUDY_INSTANCE_UID, _SERIES_INSTANCE_UID}
-        self._surveying, self._telling = Wait(), Wait()
+            self._tags |= {PATIENT_ID, STUDY_INSTANCE_UID, SERIES_INSTANCE_UID, *tags}
+        # Of what may block: a sync; and a survey, a look at copies, the hook.
+        self._syncing, self._pace = Pace(None if self._durable else 0.0), Pace(None if stored is not None else 0.0)
         self._publishing: dict[str, Lock] = {}
         self._most_duplicates, self._copies = max_duplicates, Remembered(max_duplicates)
         self._accepts_cut_short = accept_cut_short
         readers = mode & 0o444
-        self._folders = Folders(self.folder, 0o700 | readers | readers >> 2, durable=self._durable)
+        self._folders = Folders(self.folder, 0o700 | readers | readers >> 2, self._syncing, durable=self._durable)
         try:
             self._folders.lock_and_open_incoming()
-            self._folders.clear_incoming()  # of a process that was killed
+            # These files are from a process that was killed.
+            self._folders.clear_incoming()
             self._room = Room(largest, self._default_reserve() if reserve is None else reserve)
         except OSError:
             self.close()
@@ -132,19 +138,23 @@ class FileStore(Closing):
         return min(1024**3, disk.f_blocks * disk.f_frsize // 50)
 
     def close(self) -> None:
-        """Let go of the folder; harmless twice. To be called when the last request has been answered."""
+        """Close the folder. This is idempotent. Call it after the last request has been answered."""
         if self._folders.incoming >= 0:
-            with suppress(OSError):  # not empty: the sinks of requests that were never answered
+            # Sinks of requests that were never answered may be left in it.
+            with suppress(OSError):
                 os.rmdir(INCOMING, dir_fd=self._folders.root)
         self._folders.close()
 
     def handlers(self) -> Handlers:
-        """Handlers that store what comes, and answer C-ECHO."""
-        return Handlers(store_begin=self.begin, store=self.store)
+        """Return handlers that store instances, and answer C-ECHO.
+
+        If the disk is slow, a server calls `store` in a thread of its own, and serves other associations meanwhile.
+        """
+        return Handlers(store_begin=self.begin, store=Paced(self.store, self._syncing, self._pace))
 
     @brief
-    def begin(self, request: StoreRequest) -> FileSink:
-        """Where the data set of a request goes while it arrives; to be discarded once the request has been answered."""
+    def begin(self, instance: ReceivedInstance) -> FileSink:
+        """Return a sink for the data set of an instance while it arrives; it is to be discarded once the sender has its answer."""
         return FileSink(
             self.folder,
             self._folders.incoming,
@@ -152,17 +162,17 @@ class FileStore(Closing):
             self._mode,
             self._room,
             self._folders.begin_to_flush,
-            request.sop_instance_uid,
-            request.file_meta(),
+            instance.sop_instance_uid,
+            instance.file_meta(),
         )
 
     def _create(self) -> tuple[int, str]:
-        """Make a temporary file; return its descriptor and its name.
+        """Create a temporary file, and return its descriptor and its name.
 
-        Its folder is made anew if a cleaner of empty folders has removed it.
+        Its folder is created again if a clean-up of empty folders has removed it.
 
         Raises:
-            OSError: It cannot be made.
+            OSError: It cannot be created.
         """
         try:
             return create(self._folders.incoming)
@@ -171,8 +181,7 @@ class FileStore(Closing):
             self._folders.renew_incoming()
             return create(self._folders.incoming)
 
-    @brief
-    def store(self, request: StoreRequest) -> Status:
+    def store(self, instance: ReceivedInstance) -> Status:
         """Keep the instance whose data set is complete in the sink that `begin` made.
 
         Returns:
@@ -181,30 +190,30 @@ class FileStore(Closing):
             inside an element. Unless it is kept, no file in the folder has changed; where `stored` raised `NotAcknowledged`, it is
             kept.
         """
-        sink = request.sink
+        sink = instance.sink
         if not isinstance(sink, FileSink):
-            raise TypeError("FileStore.store takes a request whose sink FileStore.begin made")
+            raise TypeError("FileStore.store takes an instance whose sink FileStore.begin made")
         if sink.error is not None:
             return _status(OUT_OF_RESOURCES, reason(sink.error))
         try:
-            found = self._survey(request, sink)
-            refusal = self._refusal(request, found)
+            found = self._survey(instance, sink)
+            refusal = self._refusal(instance, found)
             if refusal is not None:
-                LOGGER.error("refused %s: %s", one_line(request.sop_instance_uid, 64), refusal.comment)
+                LOGGER.error("refused %s: %s", one_line(instance.sop_instance_uid, 64), refusal.comment)
                 return refusal
             elements = found.values if found else {}
-            path = self._layout.path(request, elements)
-            naming = _Naming(path, self._layout.shown(request) if self._layout.identifying else None)
+            path = self._layout.path(instance, elements)
+            naming = _Naming(path, self._layout.shown(instance) if self._layout.identifying else None)
             LOGGER.info("Storing DICOM file: %s", naming.shown)
             sink.complete()
             if self._durable:
                 self._folders.flush(sink.file)
             self._folders.verify_place()
             with _Alone(self._publishing, naming.path), self._folders.opened(path[:-1]) as branch:
-                kept = self._publish(_Publication(request, sink, branch, naming))
+                kept = self._publish(_Publication(instance, sink, branch, naming))
         except OSError as error:
-            instance, folder = one_line(request.sop_instance_uid, 64), one_line(self.folder)
-            LOGGER.error("cannot store %s in %s: %s", instance, folder, reason(error))
+            said = one_line(instance.sop_instance_uid, 64), one_line(self.folder), reason(error)
+            LOGGER.error("cannot store %s in %s: %s", *said)
             return _status(OUT_OF_RESOURCES, reason(error))
         if isinstance(kept, Status):
             return kept
@@ -213,34 +222,34 @@ class FileStore(Closing):
         sink.published(relative_path)
         if self._stored is not None:
             try:
-                self._tell(request, sink, elements, relative_path, duplicate, naming.shown_of(copy))
+                self._tell(instance, sink, elements, relative_path, duplicate, naming.shown_of(copy))
             except NotAcknowledged as error:
                 LOGGER.error("kept %s, but not acknowledged: %s", naming.shown_of(copy), error)
                 return _status(OUT_OF_RESOURCES, str(error))
         return _status(KEPT_CUT_SHORT, found.cut_short) if found and found.cut_short else _KEPT
 
-    def _survey(self, request: StoreRequest, sink: FileSink) -> Survey | None:
+    def _survey(self, instance: ReceivedInstance, sink: FileSink) -> Survey | None:
         """Return what stands in the data set; None in a transfer syntax in which nothing can be told."""
-        syntax = uids.transfer_syntax(request.context.transfer_syntax)
+        syntax = uids.transfer_syntax(instance.transfer_syntax_uid)
         if syntax is None or not syntax.has_elements:
             return None
-        found = self._surveying.call(sink.survey, syntax, self._tags)
+        found = self._pace.call(sink.survey, syntax, self._tags)
         for remark in found.remarks:
-            LOGGER.info("%s: %s", one_line(request.sop_instance_uid, 64), one_line(remark))
+            LOGGER.info("%s: %s", one_line(instance.sop_instance_uid, 64), one_line(remark))
         return found
 
-    def _refusal(self, request: StoreRequest, found: Survey | None) -> Status | None:
+    def _refusal(self, instance: ReceivedInstance, found: Survey | None) -> Status | None:
         """Return why a data set is refused; None if it is not."""
         if found is None:
             return None
         if found.cut_short and not self._accepts_cut_short:
             return _status(CANNOT_UNDERSTAND, found.cut_short)
-        fault = _mismatch(request, found.values)
+        fault = _mismatch(instance, found.values)
         if fault:
             return _status(DATA_SET_DOES_NOT_MATCH, fault)
         if found.cut_short:
-            said = one_line(request.sop_instance_uid, 64), found.cut_short
-            notice("cut short", request.peer.address[0], "%s is kept though it is %s", *said)
+            said = one_line(instance.sop_instance_uid, 64), found.cut_short
+            notice("cut short", instance.peer_address[0], "%s is kept though it is %s", *said)
         return None
 
     def _publish(self, publication: _Publication) -> tuple[Copy, bool] | Status:
@@ -253,7 +262,7 @@ class FileStore(Closing):
             return _FIRST, False
         if self._is_kept(publication, _FIRST):
             return _FIRST, True
-        # A layout may give two instances one name: neither is to be lost for the other.
+        # A layout may give two instances one name, and neither must be lost.
         if self._on_duplicate == "keep-both" or self._stands_for_another(publication):
             return self._publish_copy(publication)
         publication.notice("DICOM file already exists with another data set: %s (%s)", _FIRST, self._on_duplicate)
@@ -264,16 +273,15 @@ class FileStore(Closing):
         return _FIRST, False
 
     def _stands_for_another(self, publication: _Publication) -> bool:
-        """Return whether the file that has the name holds an instance with another SOP Instance UID."""
+        """Return True if the file of that name holds an instance with another SOP Instance UID."""
         found = instance_of(publication.branch.folder, publication.naming.name)
-        return found not in (None, publication.request.sop_instance_uid)
+        return found not in (None, publication.instance.sop_instance_uid)
 
     def _publish_copy(self, publication: _Publication) -> tuple[Copy, bool] | Status:
-        """Keep an instance beside others with its name, unless it is among them already or they are too many."""
+        """Keep an instance beside others of its name, unless it is one of them or there are too many."""
         naming, folder = publication.naming, publication.branch.folder
-        with aside():
-            copies = self._copies.of(naming.path, folder, naming.name, publication.branch.place)
-            ours = fingerprint(publication.sink.file)
+        copies = self._pace.call(self._copies.of, naming.path, folder, naming.name, publication.branch.place)
+        ours = fingerprint(publication.sink.file)
         for copy in copies.like(ours):
             if self._is_kept(publication, copy):
                 return copy, True
@@ -283,16 +291,17 @@ class FileStore(Closing):
                 copies.add(ours)
                 publication.notice("DICOM file already exists with another data set: %s, kept as %s", _FIRST, copy)
                 return copy, False
-            theirs = copies.look_at_next(folder)  # another process was faster
+            # Another process was faster.
+            theirs = copies.look_at_next(folder)
             if theirs == ours and self._is_kept(publication, copy):
                 return copy, True
-        # It has a reason of its own: a refusal is not to be held back behind lines about copies that were kept.
+        # The reason is a separate one, so that lines about copies that were kept do not suppress a refusal.
         words = "DICOM file already exists with another data set: %s, and has too many copies"
         publication.notice(words, _FIRST, reason="too many copies")
         return _status(DUPLICATE_SOP_INSTANCE, f"it is stored with {1 + self._most_duplicates:,} other data sets")
 
     def _give_name(self, publication: _Publication, copy: Copy) -> bool:
-        """Give the file its name and sync that; return False if the name stands for something already."""
+        """Give the file its name and sync the folder; return False if the name exists."""
         naming, branch = publication.naming, publication.branch
         name, shown = (naming.name, naming.shown) if copy is _FIRST else (copy.name(naming.name), naming.shown_of(copy))
         if not publication.sink.give_name(branch.folder, name, shown):
@@ -305,7 +314,7 @@ class FileStore(Closing):
         return True
 
     def _is_kept(self, publication: _Publication, copy: Copy) -> bool:
-        """Return whether the file of that name holds this instance; it is synced then, as its writer may not have waited."""
+        """Return True if the file of that name holds this instance. It is synced, because its writer may not have waited."""
         branch = publication.branch
         try:
             file = os.open(copy.name(publication.naming.name), EXISTING, dir_fd=branch.folder)
@@ -326,7 +335,7 @@ class FileStore(Closing):
 
     def _tell(
         self,
-        request: StoreRequest,
+        instance: ReceivedInstance,
         sink: FileSink,
         elements: Mapping[int, str],
         relative_path: str,
@@ -338,27 +347,25 @@ class FileStore(Closing):
         stored = Stored(
             path=os.path.join(self.folder, relative_path),
             relative_path=relative_path,
-            sop_class_uid=request.sop_class_uid,
-            sop_instance_uid=request.sop_instance_uid,
-            study_instance_uid=elements.get(_STUDY_INSTANCE_UID, ""),
-            series_instance_uid=elements.get(_SERIES_INSTANCE_UID, ""),
-            patient_id=elements.get(_PATIENT_ID, ""),
-            transfer_syntax_uid=request.context.transfer_syntax,
+            sop_class_uid=instance.sop_class_uid,
+            sop_instance_uid=instance.sop_instance_uid,
+            transfer_syntax_uid=instance.transfer_syntax_uid,
             size=sink.size,
-            calling_ae_title=request.peer.ae_title,
-            called_ae_title=request.called_ae_title,
-            peer_address=request.peer.address,
+            calling_ae_title=instance.calling_ae_title,
+            called_ae_title=instance.called_ae_title,
+            peer_address=instance.peer_address,
             duplicate=duplicate,
             received=time.time(),
+            elements=elements,
         )
         try:
-            self._telling.call(self._stored, stored)
+            self._pace.call(self._stored, stored)
         except NotAcknowledged:
             raise
         except Exception as error:
-            # A user's own code; the instance is kept, and its success must be said.
+            # The exception comes from a user's own code. The instance is kept, and its success must be reported.
             LOGGER.error(
-                "what follows the storing of %s failed: %s",
+                "the call after storing %s failed: %s",
                 shown,
                 one_line(f"{type(error).__name__}: {error}"),
                 exc_info=LOGGER.isEnabledFor(logging.DEBUG),
@@ -377,8 +384,8 @@ class _Naming:
         shown: The path as the log shows it.
 
     Args:
-        components: Those of its path.
-        shown: What the log shows of it, if the path may identify a patient.
+        components: The components of its path.
+        shown: The path for the log, if the path may identify a patient.
     """
 
     __slots__ = ("_hidden", "name", "path", "shown")
@@ -395,23 +402,23 @@ class _Naming:
 
 @record
 class _Publication:
-    """An instance that is about to get its final name, in a folder that is open."""
+    """An instance that is about to get its final name in an open folder."""
 
-    request: StoreRequest
+    instance: ReceivedInstance
     sink: FileSink
     branch: Branch
     naming: _Naming
 
     def notice(self, message: str, *args: Copy | str, reason: str = "duplicate") -> None:
-        """Tell that its name stands for other bytes."""
+        """Log a notice that its name belongs to other bytes."""
         said = (self.naming.shown_of(value) if isinstance(value, Copy) else value for value in args)
-        notice(reason, self.request.peer.address[0], message, *said)
+        notice(reason, self.instance.peer_address[0], message, *said)
 
 
 class _Alone:
-    """A block in which one thread at a time publishes under a name.
+    """A block in which only one thread at a time publishes a name.
 
-    So a thread that finds its instance there already knows that the other's sync has succeeded, and that the name stays.
+    So a thread that finds its instance in place knows that the other thread's sync has succeeded, and that the name stays.
     """
 
     __slots__ = ("_done", "_path", "_publishing")
@@ -421,9 +428,10 @@ class _Alone:
 
     def __enter__(self) -> None:
         self._done.acquire()
-        # No other thread runs within `setdefault`: who finds nobody's lock there has left its own.
+        # `setdefault` is atomic: a thread that finds no other lock has inserted its own.
         while (other := self._publishing.setdefault(self._path, self._done)) is not self._done:
-            with aside(), other:  # that thread is done
+            # The other lock is free when its thread has finished.
+            with other:
                 pass
 
     def __exit__(self, *_: object) -> None:
@@ -440,11 +448,11 @@ def _status(code: int, comment: str = "") -> Status:
     return Status(code, service="storage", comment=comment)
 
 
-def _mismatch(request: StoreRequest, elements: Mapping[int, str]) -> str:
+def _mismatch(instance: ReceivedInstance, elements: Mapping[int, str]) -> str:
     """Which UID of the data set is not the command's; empty if both are."""
     for what, tag, in_command in (
-        ("SOP Class UID", _SOP_CLASS_UID, request.sop_class_uid),
-        ("SOP Instance UID", _SOP_INSTANCE_UID, request.sop_instance_uid),
+        ("SOP Class UID", _SOP_CLASS_UID, instance.sop_class_uid),
+        ("SOP Instance UID", _SOP_INSTANCE_UID, instance.sop_instance_uid),
     ):
         in_data_set = elements.get(tag)
         if not in_data_set:

@@ -1,4 +1,4 @@
-"""Two files with one instance: what tells them apart at a glance, and whether they hold the same."""
+"""The comparison of two files with one instance: a fingerprint to tell them apart quickly, and their contents."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ import stat
 
 from dimse.media import part10
 
-EXISTING = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # not to wait for a FIFO's writer
+# O_NONBLOCK, because opening a FIFO would wait for a writer.
+EXISTING = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 _COMPARED = 1024 * 1024  # bytes at a time
-_END = 32 * 1024  # bytes of a data set, from its end
+_END = 32 * 1024  # last bytes of a data set
 
 
 def fingerprint(file: int) -> bytes | None:
     """Return a fingerprint of the instance in a Part 10 file; None if it is not such a file.
 
-    Its transfer syntax, its size, its beginning and its end count. Instances with different fingerprints differ; those with one
-    fingerprint have to be compared.
+    It covers the transfer syntax, the size, the beginning and the end. Instances with different fingerprints differ. Instances with
+    the same fingerprint have to be compared.
 
     Raises:
         OSError: The file cannot be read.
@@ -35,11 +36,12 @@ def fingerprint(file: int) -> bytes | None:
 
 
 def same_instance(one: int, other: int) -> bool:
-    """Return whether two files hold the same data set in the same transfer syntax.
+    """Return True if two files hold the same data set in the same transfer syntax.
 
-    The rest of the File Meta does not count: it says who sent the instance, and which version of which program wrote the file.
+    The rest of the File Meta Information is ignored, since it names the sender and the program that wrote the file.
 
     Raises:
+        OSError: A file cannot be read.
         OSError: One of them cannot be read.
     """
     ours, theirs = (_parsed(os.pread(file, part10.MAXIMUM_SIZE, 0)) for file in (one, other))
@@ -56,11 +58,11 @@ def same_instance(one: int, other: int) -> bool:
 
 
 def instance_of(folder: int, name: str) -> str | None:
-    """Return the SOP Instance UID that the File Meta of a file names; None if it is not a Part 10 file.
+    """Return the SOP Instance UID in the File Meta Information of a file; None if it is not a Part 10 file.
 
     Args:
-        folder: The descriptor of the folder that the file is in.
-        name: The name of the file, which may be anything else too.
+        folder: The descriptor of the file's folder.
+        name: The name of the file, which may be of any kind.
     """
     try:
         file = os.open(name, EXISTING, dir_fd=folder)
@@ -74,7 +76,7 @@ def instance_of(folder: int, name: str) -> str | None:
 
 
 def _parsed(head: bytes) -> part10.FileMeta | None:
-    """Return the File Meta that a file begins with; None if it is not a Part 10 file."""
+    """Return the File Meta Information of a file; None if it is not a Part 10 file."""
     try:
         return part10.parse(head)
     except part10.NotPart10:

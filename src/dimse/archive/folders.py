@@ -1,4 +1,4 @@
-"""The folders of a store: opened relative to their parent's descriptor, never through a symbolic link, and synced."""
+"""The folders of a store. They are opened relative to their parent's descriptor, never through a symbolic link, and synced."""
 
 from __future__ import annotations
 
@@ -12,28 +12,30 @@ from threading import Lock
 from weakref import WeakSet
 
 from dimse.logs.notices import notice
-from dimse.turns import Wait
+from dimse.support.pace import Pace
 
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 INCOMING = ".incoming"
-"""The folder for what arrives, inside the store's folder, so that it is on the same file system."""
+"""The folder for arriving instances, inside the store's folder, so that it is on the same file system."""
 
 PART = ".part"
-"""The ending of the name of a file that is arriving."""
+"""The suffix of the file of an arriving instance."""
 
-_MOST_KNOWN = 1024  # folders whose names are known to be on the disk
-_MOST_SPARE = 16  # descriptors of the store's folder that nobody uses for the moment
-_FULL_FSYNC: int | None = getattr(fcntl, "F_FULLFSYNC", None)  # macOS: fsync leaves the bytes in the drive's cache
-_ADVISE: Callable[[int, int, int, int], None] | None = getattr(os, "posix_fadvise", None)  # macOS has none
+_MOST_KNOWN = 1024  # folders with synced names
+_MOST_SPARE = 16  # unused descriptors of the store's folder
+# On macOS, fsync leaves the bytes in the drive's cache.
+_FULL_FSYNC: int | None = getattr(fcntl, "F_FULLFSYNC", None)
+# macOS does not have it.
+_ADVISE: Callable[[int, int, int, int], None] | None = getattr(os, "posix_fadvise", None)
 _RENAME_NOREPLACE = 1  # linux/fs.h
 
 UNSUPPORTED = frozenset((errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.EMLINK))
-"""What the system says to a hard link, or to a kind of renaming, that the file system does not have."""
+"""The errors for a hard link, or a kind of renaming, that the file system does not support."""
 
 
 def sync(descriptor: int) -> None:
-    """Wait until the disk has a file or a folder. A failure is final: another fsync may succeed over what this one lost."""
+    """Wait until the disk has a file or a folder. A failure is final, because a later fsync may succeed despite the loss."""
     if _FULL_FSYNC is not None:
         fcntl.fcntl(descriptor, _FULL_FSYNC)
     else:
@@ -41,17 +43,18 @@ def sync(descriptor: int) -> None:
 
 
 def begin_sync(descriptor: int, offset: int, size: int) -> None:
-    """Have the disk begin with bytes of a file, where the system can be told to: `sync` then waits for less.
+    """Let the disk begin to write bytes of a file, where the system supports it, so that `sync` has less to wait for.
 
-    What is called "not needed" is written to the disk by Linux, and out of its memory only if it had been before.
+    Linux writes bytes that are "not needed" to the disk. It drops them from memory only if they had been written before.
     """
     if _ADVISE is not None:
-        with suppress(OSError):  # it is an advice
+        # This is only a hint, so its failure does not matter.
+        with suppress(OSError):
             _ADVISE(descriptor, offset, size, os.POSIX_FADV_DONTNEED)
 
 
 def close(descriptor: int) -> None:
-    """Close a file or a folder. What the system says to that is no news: what must not be lost has been synced."""
+    """Close a file or a folder. Errors are ignored, because all data that must survive has been synced already."""
     try:
         os.close(descriptor)
     except OSError:
@@ -76,10 +79,10 @@ def lock(root: int, path: str, *, shared: bool = False) -> None:
 
 
 def open_incoming(root: int, path: str) -> int:
-    """Open the folder for what arrives, which is made if it does not exist; return its descriptor.
+    """Open the folder for arriving instances, create it if necessary, and return its descriptor.
 
     Raises:
-        OSError: It cannot be made or opened, is a symbolic link, or is on another file system than the store's folder.
+        OSError: The folder cannot be created or opened, is a symbolic link, or is on another file system than the store's.
     """
     with suppress(FileExistsError):
         os.mkdir(INCOMING, 0o700, dir_fd=root)
@@ -90,18 +93,18 @@ def open_incoming(root: int, path: str) -> int:
     return incoming
 
 
-# --- a name for a file, if nothing has it yet ---
+# --- naming a file without replacing another ---
 
 
 def give_name(source: int, temporary: str, folder: int, name: str) -> str:
-    """Give the file `temporary` in one folder the name `name` in another; returns how it was done.
+    """Give the file `temporary` in one folder the name `name` in another, and return the method that was used.
 
-    As a hard link, where the file system has them: `temporary` stands for the file too, then. Otherwise it is renamed, by
-    renameat2(RENAME_NOREPLACE); and where that is not supported either, over an empty file that was made to keep the place, which
-    a crash in between may leave.
+    The method is a hard link where the file system has them, and `temporary` then stays a name of the file. Otherwise the file is
+    renamed by renameat2(RENAME_NOREPLACE). If that is not supported either, the file is renamed over an empty file that reserves
+    the name. A crash in between may leave the empty file.
 
     Raises:
-        FileExistsError: The name stands for something already; nothing has changed.
+        FileExistsError: The name exists already; nothing has changed.
         OSError: The file cannot have that name; nothing has changed.
     """
     for way in (_link, _rename_no_replace):
@@ -120,7 +123,7 @@ def _link(source: int, temporary: str, folder: int, name: str) -> None:
 
 
 def _rename_no_replace(source: int, temporary: str, folder: int, name: str) -> None:
-    import ctypes  # a slow start is for those who need it
+    import ctypes  # it loads slowly
 
     renameat2 = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
     if renameat2 is None:
@@ -143,15 +146,15 @@ def _keep_place_and_rename(source: int, temporary: str, folder: int, name: str) 
 
 
 class Branch:
-    """A folder within a store that is open, and those it is in, until the end of a `with` block.
+    """An open folder within a store, with the folders around it, for a `with` block.
 
-    The descriptors are of that block alone: the system reports a failed write-back once a descriptor, and another thread must not
-    take the report away.
+    The descriptors belong to that block only. The system reports a failed write-back once for each descriptor, and another thread
+    must not consume the report.
 
     Attributes:
-        components: Its path within the store; none is the store's own folder.
-        descriptors: Of the store's own folder, and of each one on the path.
-        place: The store's `Folders.place` when it was opened.
+        components: The path within the store; empty for the store's own folder.
+        descriptors: The descriptors of the store's own folder, and of each folder on the path.
+        place: The store's `Folders.place` when the folder was opened.
     """
 
     __slots__ = ("_folders", "components", "descriptors", "place")
@@ -175,7 +178,7 @@ _ALL: WeakSet[Folders] = WeakSet()  # of this process
 
 
 def _forget_shared() -> None:
-    """In a child process: close what it shares with its parent, for only one of the two is told of a failed write-back."""
+    """Close descriptors in a child process that it shares with its parent, since only one of them learns of a failed write-back."""
     for folders in _ALL:
         folders.close_spare()
 
@@ -184,32 +187,33 @@ os.register_at_fork(after_in_child=_forget_shared)
 
 
 class Folders:
-    """The folder of a store and those within it.
+    """The folder of a store and the folders within it.
 
-    The folder is held open, and its descriptors stay the same numbers. If another folder stands at its path one day, because it was
-    moved away or a mount came or went, then `verify_place` opens that one in the place of the first.
+    The folder is held open, and the numbers of its descriptors never change. Another folder may appear at its path after a move or
+    a mount. `verify_place` then opens the new folder under the same descriptors.
 
     Attributes:
-        path: The store's folder, absolute.
-        root: Its descriptor; -1 once it is closed.
-        incoming: The descriptor of the folder for what arrives; -1 before it is opened.
-        place: Counts how often another folder was opened.
+        path: The absolute path of the store's folder.
+        root: The descriptor of the store's folder; -1 after it has been closed.
+        incoming: The descriptor of the folder for arriving instances; -1 before it is opened.
+        place: The number of times that another folder was opened.
 
     Args:
-        path: The store's folder, absolute; made if it does not exist.
-        permissions: Of the folders that are made.
-        durable: Whether to wait for the disk.
+        path: The absolute path of the store's folder; created if it does not exist.
+        permissions: The permissions of folders that are created.
+        pace: A record of how long syncs take.
+        durable: True to wait for the disk.
 
     Raises:
-        OSError: The folder cannot be made or opened.
+        OSError: The folder cannot be created or opened.
     """
 
-    def __init__(self, path: str, permissions: int, *, durable: bool) -> None:
+    def __init__(self, path: str, permissions: int, pace: Pace, *, durable: bool) -> None:
         self._permissions, self._durable = permissions, durable
-        self._beginning, self._syncing = Wait(), Wait()
-        # By path: device and inode of folders whose names are synced. One that is removed and made again is another one.
+        self._pace = pace
+        # By path: device and inode of folders with synced names. A folder that was removed and created again has another inode.
         self._known: dict[tuple[str, ...], tuple[int, int]] = {}
-        # Of the store's folder, which each instance needs one of. A failed write-back that came meanwhile is then reported too.
+        # Each instance needs a descriptor of the store's folder. It also reports a failed write-back since it was opened.
         self._spare: list[int] = []
         self.path, self.place, self.incoming, self._moving = path, 0, -1, Lock()
         self._make(path)
@@ -218,7 +222,7 @@ class Folders:
         _ALL.add(self)
 
     def close(self) -> None:
-        """Let go of the store's folder; harmless twice."""
+        """Close the store's folder. This is idempotent."""
         self.close_spare()
         for descriptor in (self.incoming, self.root):
             if descriptor >= 0:
@@ -226,11 +230,11 @@ class Folders:
         self.incoming = self.root = -1
 
     def close_spare(self) -> None:
-        """Close the descriptors of the store's folder that are kept for the next instances."""
+        """Close the unused descriptors of the store's folder."""
         _close_all(self._spare)
 
     def lock_and_open_incoming(self) -> None:
-        """Lock the folder, and open the one for what arrives.
+        """Lock the folder, and open the folder for arriving instances.
 
         Raises:
             OSError: Another store uses the folder, or it cannot be written to.
@@ -239,30 +243,30 @@ class Folders:
         self.incoming = open_incoming(self.root, self.path)
 
     def clear_incoming(self) -> None:
-        """Remove what was arriving, and was never acknowledged.
+        """Remove files that were arriving, and were never acknowledged.
 
         Raises:
-            OSError: It cannot be removed.
+            OSError: A file cannot be removed.
         """
         for name in os.listdir(self.incoming):
             if name.endswith(PART):
                 os.unlink(name, dir_fd=self.incoming)
 
     def renew_incoming(self) -> None:
-        """Make the folder for what arrives anew: it has been removed.
+        """Create the folder for arriving instances again, after it has been removed.
 
         Raises:
-            OSError: It cannot be made.
+            OSError: It cannot be created.
         """
         with self._moving:
             self._verify_open()
             _put_in_place(open_incoming(self.root, self.path), self.incoming)
 
     def verify_place(self) -> None:
-        """Make sure that the folder that is held open is the one at its path; open the one that stands there now if it is another.
+        """Verify that the open folder is the one at its path, and open the one that is there now if it is another.
 
-        What is acknowledged is then found at the path that is told. What is arriving goes along to the other folder, unless that is
-        on another file system: then it fails.
+        So an acknowledged instance is found at the path that is reported. Arriving instances are moved to the other folder, unless
+        it is on another file system: then they fail.
 
         Raises:
             OSError: There is no folder at the path, or it cannot be used.
@@ -283,26 +287,27 @@ class Folders:
             status = os.stat(self.path)
             return (status.st_dev, status.st_ino) == self._identity
         except FileNotFoundError:
-            notice("folder is gone", "", "The folder %s is not there: nothing can be stored", self.path)
-            raise FileNotFoundError(errno.ENOENT, "the folder for the files is not there", self.path) from None
+            notice("folder is gone", "", "The folder %s does not exist: nothing can be stored", self.path)
+            raise FileNotFoundError(errno.ENOENT, "the folder for the files does not exist", self.path) from None
 
     def _reopen(self) -> None:
         root = os.open(self.path, FOLDER)
         try:
-            # Shared, for other worker processes of this store open it too. A store that starts wants it alone.
+            # The lock is shared, because other worker processes of this store open the folder too. A new store needs it
+            # exclusively.
             lock(root, self.path, shared=True)
             incoming = open_incoming(root, self.path)
         except OSError:
             close(root)
             raise
         with suppress(OSError):
-            # Where the folder was removed, some systems do not list it any more.
+            # Some systems no longer list a folder that was removed.
             for name in os.listdir(self.incoming):
                 if name.endswith(PART):
                     _take_along(name, self.incoming, incoming)
             os.rmdir(INCOMING, dir_fd=self.root)
         with suppress(OSError):
-            # Other processes may have this lock in common with us, and the folder may be moved back one day.
+            # Other processes may share this lock, and the folder may be moved back later.
             fcntl.flock(self.root, fcntl.LOCK_UN)
         self.place += 1
         _put_in_place(incoming, self.incoming)
@@ -310,10 +315,12 @@ class Folders:
         self._identity = _identity(os.fstat(self.root))
         self.close_spare()
         self._known.clear()
-        notice("folder was replaced", "", "The folder %s is another one now: what comes is kept in it", self.path)
+        notice(
+            "folder was replaced", "", "The folder %s was replaced: new instances are kept in the new one", self.path
+        )
 
     def _make(self, path: str) -> None:
-        """Make a folder and those it is in; their names must not get lost with the power either."""
+        """Create a folder and its parents, whose names must survive a power cut too."""
         if os.path.isdir(path):
             return
         parent = os.path.dirname(path)
@@ -329,15 +336,15 @@ class Folders:
             close(descriptor)
 
     def _permit(self, folder: int | str) -> None:
-        """Give a folder that was just made its permissions, whatever the umask is; a set-group-ID bit that it inherited stays."""
+        """Give a new folder its permissions, whatever the umask is. A set-group-ID bit that it inherited stays."""
         if self._permissions != 0o700:
             os.chmod(folder, os.stat(folder).st_mode & stat.S_ISGID | self._permissions)
 
     def opened(self, components: tuple[str, ...]) -> Branch:
-        """A folder within the store; it and those it is in are made where they do not exist.
+        """Open a folder within the store, and create it and its parents if necessary.
 
         Raises:
-            OSError: It cannot be made; or something else, a symbolic link too, has the name of one of them.
+            OSError: A folder cannot be created, or its name belongs to something else, such as a symbolic link.
         """
         place = self.place
         try:
@@ -354,7 +361,7 @@ class Folders:
         return branch
 
     def leave(self, branch: Branch, *, failed: bool) -> None:
-        """Let go of what was opened; the descriptor of the store's folder may be used again, unless something has failed."""
+        """Close a branch. The descriptor of the store's folder is kept for reuse, unless something has failed."""
         root, *within = branch.descriptors
         for descriptor in within:
             close(descriptor)
@@ -367,8 +374,10 @@ class Folders:
         flags, name, made = FOLDER | os.O_NOFOLLOW, components[-1], False
         with suppress(FileNotFoundError):
             return os.open(name, flags, dir_fd=parent)
-        self._known.pop(components, None)  # the new one may get the inode of one that was removed
-        with suppress(FileExistsError):  # another thread's
+        # The new folder may get the inode of one that was removed.
+        self._known.pop(components, None)
+        # Another thread may have created it.
+        with suppress(FileExistsError):
             os.mkdir(name, 0o700, dir_fd=parent)
             made = True
         descriptor = os.open(name, flags, dir_fd=parent)
@@ -381,19 +390,23 @@ class Folders:
         return descriptor
 
     def begin_to_flush(self, descriptor: int, offset: int, size: int) -> None:
-        """As the function `begin_sync`, if anybody waits for the disk; other threads have their turn meanwhile."""
+        """Let the disk begin to write bytes of a file, if the store will wait for its sync."""
         if self._durable:
-            self._beginning.call(begin_sync, descriptor, offset, size)
+            begin_sync(descriptor, offset, size)
 
     def flush(self, descriptor: int) -> None:
-        """As the function `sync`; other threads have their turn meanwhile."""
-        self._syncing.call(sync, descriptor)
-
-    def sync(self, branch: Branch) -> None:
-        """Wait until the disk has what stands in a folder, and the names of those it is in: whoever made them may not have waited.
+        """Wait until the disk has a file or a folder, and record how long that took.
 
         Raises:
-            OSError: What is not on the disk is lost.
+            OSError: Data that is not on the disk is lost.
+        """
+        self._pace.call(sync, descriptor)
+
+    def sync(self, branch: Branch) -> None:
+        """Wait until the disk has the contents of a folder, and the names of its parents, whose creators may not have waited.
+
+        Raises:
+            OSError: Data that is not on the disk is lost.
         """
         if not self._durable:
             return
@@ -408,11 +421,12 @@ class Folders:
 
 
 def _take_along(name: str, source: int, target: int) -> None:
-    """Move a file that is arriving to another folder; where that cannot be, remove it, so that it cannot be published any more."""
+    """Move an arriving file to another folder, or remove it if that fails, so that it cannot be published."""
     try:
         os.rename(name, name, src_dir_fd=source, dst_dir_fd=target)
     except OSError:
-        with suppress(OSError):  # the next store in that folder removes it
+        # If this fails, the next store in that folder removes it.
+        with suppress(OSError):
             os.unlink(name, dir_fd=source)
 
 
@@ -421,6 +435,6 @@ def _identity(status: os.stat_result) -> tuple[int, int]:
 
 
 def _put_in_place(new: int, old: int) -> None:
-    """Let the descriptor `old` stand for what `new` stands for: who has its number needs no other, and it stays open throughout."""
+    """Let the descriptor `old` refer to the file of `new`. Its users keep its number, and it stays open throughout."""
     os.dup2(new, old, inheritable=False)
     os.close(new)

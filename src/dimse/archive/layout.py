@@ -1,4 +1,4 @@
-"""Where an instance goes in a store's folder: a template such as `{PatientID}/{StudyInstanceUID}/{SOPInstanceUID}.dcm`."""
+"""Layouts of a store's folder: templates such as `{PatientID}/{StudyInstanceUID}/{SOPInstanceUID}.dcm`."""
 
 from __future__ import annotations
 
@@ -6,22 +6,23 @@ from collections.abc import Callable, Mapping
 from string import Formatter
 
 from dimse.archive.names import modality_prefix, safe_component
-from dimse.services.store_request import StoreRequest
+from dimse.instances.received import ReceivedInstance
 
 DEFAULT = "{Modality prefix}.{SOPInstanceUID}"
 UNKNOWN = "unknown"
-"""Stands for a value that is missing or empty."""
+"""The name for a value that is missing or empty."""
 
-_LONGEST = 200  # characters of a component; file systems take 255 bytes, and a duplicate's number comes behind it
+# Characters of a component. File systems allow 255 bytes, and the number of a copy is added.
+_LONGEST = 200
 
 _INSTANCE = "SOPInstanceUID"
 
-_OF_THE_REQUEST: dict[str, Callable[[StoreRequest], str]] = {
-    "Modality prefix": lambda request: modality_prefix(request.sop_class_uid),
-    "SOPClassUID": lambda request: request.sop_class_uid,
-    _INSTANCE: lambda request: request.sop_instance_uid,
-    "CallingAETitle": lambda request: request.peer.ae_title,
-    "CalledAETitle": lambda request: request.called_ae_title,
+_STATED: dict[str, Callable[[ReceivedInstance], str]] = {
+    "Modality prefix": lambda instance: modality_prefix(instance.sop_class_uid),
+    "SOPClassUID": lambda instance: instance.sop_class_uid,
+    _INSTANCE: lambda instance: instance.sop_instance_uid,
+    "CallingAETitle": lambda instance: instance.calling_ae_title,
+    "CalledAETitle": lambda instance: instance.called_ae_title,
 }
 ELEMENTS = {
     "StudyDate": 0x00080020,
@@ -39,31 +40,31 @@ ELEMENTS = {
     "AcquisitionNumber": 0x00200012,
     "InstanceNumber": 0x00200013,
 }
-"""Tags of the fields that are values of the data set."""
+"""The tags of the fields that are values of the data set."""
 
 IDENTIFYING = frozenset(
     ("AccessionNumber", "PatientID", "PatientName", "SeriesDate", "SeriesTime", "StudyDate", "StudyID", "StudyTime")
 )
-"""Those that may identify a patient, and are not for a log."""
+"""The fields that may identify a patient, and must not be logged."""
 
-FIELDS = (*_OF_THE_REQUEST, *ELEMENTS)
-"""What may stand in braces: keywords of PS3.6, the AE titles of the association, and letters for the SOP class (`CT`)."""
+FIELDS = (*_STATED, *ELEMENTS)
+"""The fields: keywords of PS3.6, the AE titles of the association, and letters for the SOP class (`CT`)."""
 
 
 class Layout:
     """A template for the paths of instances, relative to the folder of their store.
 
-    Components are separated by `/`. In each, a field in braces is replaced by its value made safe by
-    `dimse.archive.names.safe_component`: what is no plain word, a PatientName with its `^` for one, becomes `x-` and a hash.
-    A missing value becomes `unknown`.
+    Components are separated by `/`. In each, a field in braces is replaced by its value, made safe by
+    `dimse.archive.names.safe_component`. Values that are not plain words, such as a PatientName with its `^`, become `x-` and a
+    hash. A missing value becomes `unknown`.
 
     Attributes:
-        template: As given.
-        tags: Of the elements of the data set that it needs.
-        identifying: May a path that it makes identify a patient?
+        template: The template as given.
+        tags: The tags of the elements of the data set that it needs.
+        identifying: True if its paths may identify a patient.
 
     Args:
-        template: Besides fields it has ASCII letters, digits, `.`, `-` and `_`.
+        template: Fields, and besides them ASCII letters, digits, `.`, `-` and `_`.
 
     Raises:
         ValueError: The template names an unknown field, has no SOPInstanceUID in its last component, or could lead out of the
@@ -79,11 +80,11 @@ class Layout:
         self.identifying = not fields.isdisjoint(IDENTIFYING)
         self.tags = frozenset(ELEMENTS[field] for field in fields if field in ELEMENTS)
 
-    def path(self, request: StoreRequest, elements: Mapping[int, str]) -> tuple[str, ...]:
-        """The components of the path for an instance: folders, then the name of its file.
+    def path(self, instance: ReceivedInstance, elements: Mapping[int, str]) -> tuple[str, ...]:
+        """Return the components of the path for an instance: folders, then the name of its file.
 
         Args:
-            request: What the peer said.
+            instance: The instance, as its sender states it.
             elements: Values of the data set, by tag.
         """
         path = []
@@ -92,18 +93,18 @@ class Layout:
             for text, field in component:
                 name += text
                 if field:
-                    of_the_request = _OF_THE_REQUEST.get(field)
-                    said = of_the_request(request) if of_the_request else elements.get(ELEMENTS[field])
+                    stated = _STATED.get(field)
+                    said = stated(instance) if stated else elements.get(ELEMENTS[field])
                     name += safe_component(said or UNKNOWN)
             path.append(safe_component(name, _LONGEST))
         return tuple(path)
 
-    def shown(self, request: StoreRequest) -> str:
-        """The path for a log: without the values of the data set, in whose place their fields stand."""
+    def shown(self, instance: ReceivedInstance) -> str:
+        """Return the path for a log, with the names of fields in the place of values of the data set."""
 
         def value(field: str) -> str:
-            said = _OF_THE_REQUEST.get(field)
-            return safe_component(said(request) or UNKNOWN) if said else f"{{{field}}}"
+            stated = _STATED.get(field)
+            return safe_component(stated(instance) or UNKNOWN) if stated else f"{{{field}}}"
 
         return "/".join(
             "".join(text + (value(field) if field else "") for text, field in component)
@@ -112,7 +113,7 @@ class Layout:
 
 
 def _parse(component: str, template: str) -> list[tuple[str, str]]:
-    """Take a component apart: each field with the text before it, and the text at the end with no field."""
+    """Split a component into its fields, each with the text before it; the last text has no field."""
     try:
         parts = list(Formatter().parse(component))
     except ValueError as error:

@@ -1,18 +1,18 @@
-"""Names on disk made of what a peer says: the only way by which a peer's bytes become part of a path."""
+"""Names of files and folders made from text of a peer: the only way for a peer's bytes to become part of a path."""
 
 from __future__ import annotations
 
 import hashlib
 
 _ALLOWED = b"-.0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz"
-_NOT_IN_FRONT = b"-."  # an option of a command, a hidden file
-_LONGEST = 64  # characters: a UID has no more (PS3.5 9.1)
+_NOT_IN_FRONT = b"-."  # marks of options and hidden files
+_LONGEST = 64  # as for a UID (PS3.5 9.1)
 
 _ENDING = ".dcm"
 
 _STORAGE = "1.2.840.10008.5.1.4.1.1."
 _OTHER_PREFIX = "UN"
-# The Storage SOP classes (PS3.4 B.5) that a name begins with letters of their own for.
+# The Storage SOP classes (PS3.4 B.5) that have a prefix of their own.
 _PREFIXES = {
     _STORAGE + "1": "CR",  # Computed Radiography Image
     _STORAGE + "2": "CT",  # CT Image
@@ -35,16 +35,16 @@ _PREFIXES = {
 
 
 def safe_component(raw: str | bytes, longest: int = _LONGEST) -> str:
-    """One component of a path that stands for `raw` and can point nowhere but into its own directory.
+    """Return a component of a path that stands for `raw` and cannot lead out of its folder.
 
-    What consists of 1 to `longest` ASCII letters, digits, dots, hyphens and underscores and does not begin with a dot or a hyphen
-    stands for itself, so every valid UID keeps its name and no two share one. Anything else becomes `x-` and the BLAKE2b-128
-    of its bytes. So no name is a hidden file's, or an option to a command that is given it.
+    A text stands for itself if it has 1 to `longest` ASCII letters, digits, dots, hyphens and underscores. The first of them must
+    not be a dot or a hyphen. So every valid UID keeps its name, and no two share one. Any other text becomes `x-` and the
+    BLAKE2b-128 of its bytes. So no name is a hidden file's, or reads as an option of a command.
 
     Args:
-        raw: What the peer said: a UID, an AE title. A `str` stands for its Latin-1 bytes, as on the wire; one that has
-            other characters, for its UTF-8 bytes.
-        longest: Characters of a name that stands for itself: 64, which every UID has room in, or more.
+        raw: A text of the peer: a UID, an AE title. A `str` stands for its Latin-1 bytes, as on the wire, or for its UTF-8 bytes if
+            it has other characters.
+        longest: The most characters of a name that stands for itself, at least 64, which is enough for every UID.
     """
     data = raw if isinstance(raw, bytes) else _bytes_of(raw)
     if 0 < len(data) <= longest and data[0] not in _NOT_IN_FRONT and not data.translate(None, _ALLOWED):
@@ -53,7 +53,7 @@ def safe_component(raw: str | bytes, longest: int = _LONGEST) -> str:
 
 
 def copy_name(name: str, number: int) -> str:
-    """Return the name of a copy of the file `name`: `X~2.dcm` for `X.dcm`, `X~2` where the name has no such ending.
+    """Return the name of a copy of the file `name`: `X~2.dcm` for `X.dcm`, or `X~2` without such an ending.
 
     Args:
         name: The name of the file.
@@ -69,7 +69,7 @@ def former_copy_name(name: str, number: int) -> str:
 
 
 def modality_prefix(sop_class_uid: str) -> str:
-    """The letters that the name of an instance begins with by its SOP class: `CT` for a CT image, `UN` where there are none."""
+    """Return the letters before the name of an instance of a SOP class: `CT` for a CT image, `UN` for a class without letters."""
     return _PREFIXES.get(sop_class_uid, _OTHER_PREFIX)
 
 
@@ -77,4 +77,5 @@ def _bytes_of(text: str) -> bytes:
     try:
         return text.encode("latin-1")
     except UnicodeEncodeError:
-        return text.encode("utf-8", "surrogatepass")  # lone surrogates too: a name must come out for any string
+        # Any string must get a name, even with lone surrogates.
+        return text.encode("utf-8", "surrogatepass")

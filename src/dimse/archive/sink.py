@@ -1,4 +1,4 @@
-"""FileSink: one instance on its way into a `FileStore`, in a temporary file while its data set arrives."""
+"""FileSink: the temporary file of a `FileStore` to which an instance is written while its data set arrives."""
 
 from __future__ import annotations
 
@@ -19,39 +19,43 @@ from dimse.uids import TransferSyntax
 LOGGER = logging.getLogger("dimse.archive")
 
 LONGEST_SURVEY = 5.0
-"""Seconds of the processor in which the elements of a data set are looked at."""
+"""Seconds of processor time for the survey of a data set's elements."""
 
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _MOST_BUFFERS = os.sysconf("SC_IOV_MAX")
-_HEAD = 8 * 1024  # bytes of a data set that are kept, so that its first values need not be read from the file
-_AHEAD = 4 * 1024 * 1024  # bytes of a data set that the disk can begin with while others arrive
+# Bytes of a data set that are kept in memory, so that its first values need not be read from the file.
+_HEAD = 8 * 1024
+# Bytes of a data set after which the disk begins to write them while others arrive.
+_AHEAD = 4 * 1024 * 1024
 
 
 class Room:
-    """How much a store takes; all its sinks ask one.
+    """The room that a store has for further bytes; all its sinks share one.
 
-    The disk is asked for the space that is left when a data set begins, unless that was plenty a moment ago, and after every
-    `_STRETCH` bytes of all of them.
+    The free space of the disk is read when a data set begins, unless it was plentiful a moment ago. It is also read after every
+    `_STRETCH` bytes of all data sets.
 
     Args:
-        largest: Bytes of a data set.
-        reserve: Bytes of the file system that stay free.
+        largest: The most bytes of a data set.
+        reserve: The bytes of the file system that stay free.
     """
 
     _STRETCH = 16 * 1024**2
-    _PLENTY = 1024**3  # bytes beyond the reserve,
-    _MOMENT = 0.1  # which hardly any program fills within these seconds
+    # Hardly any program fills so many bytes beyond the reserve within so many seconds.
+    _PLENTY = 1024**3
+    _MOMENT = 0.1
 
     def __init__(self, largest: int, reserve: int) -> None:
         self._largest, self._reserve = largest, reserve
         self._plenty_until = 0.0  # on `monotonic`
-        self._written = 0  # since the disk was asked; threads may overlook some of each other's
+        # Bytes since the free space was read. Threads may miss some of each other's.
+        self._written = 0
 
     def verify(self, file: int, size: int, more: int) -> None:
-        """Whether `more` bytes may be added to a data set, `size` bytes of which are in `file`.
+        """Verify that `more` bytes may be added to a data set, `size` bytes of which are in `file`.
 
         Raises:
-            OSError: They may not.
+            OSError: The data set would be too large, or the disk is full.
         """
         if size + more > self._largest:
             raise OSError(errno.EFBIG, f"the data set is larger than {self._largest:,} bytes")
@@ -62,31 +66,32 @@ class Room:
     def _ask(self, file: int) -> None:
         self._plenty_until = 0.0
         disk = os.fstatvfs(file)
-        beyond = disk.f_bavail * disk.f_frsize - self._reserve if disk.f_blocks else self._PLENTY  # some do not tell
+        # Some file systems do not report their free space.
+        beyond = disk.f_bavail * disk.f_frsize - self._reserve if disk.f_blocks else self._PLENTY
         if beyond < 0:
-            raise OSError(errno.ENOSPC, "no space left on the disk but its reserve")
+            raise OSError(errno.ENOSPC, "no space left on the disk except its reserve")
         self._written = 0
         if beyond >= self._PLENTY:
             self._plenty_until = monotonic() + self._MOMENT
 
 
 class FileSink:
-    """Writes one instance to a temporary file of a `FileStore` while its data set arrives.
+    """A sink that writes one instance to a temporary file of a `FileStore` while its data set arrives.
 
     Args:
-        folder: The store's, absolute.
+        folder: The absolute path of the store's folder.
         incoming: The descriptor of the folder for temporary files.
-        create: Makes one there; gives its descriptor and its name.
-        mode: Its permissions.
-        room: Says whether it may grow.
-        begin_to_flush: Called with a descriptor, an offset and a size: the disk can begin with these bytes.
-        instance: The SOP instance UID, for the log.
-        file_meta: What the file begins with.
+        create: A function that creates a file there, and returns its descriptor and its name.
+        mode: The permissions of the file.
+        room: The room of the store.
+        begin_to_flush: A function that gets a descriptor, an offset and a size, and lets the disk begin with these bytes.
+        instance: The SOP Instance UID, for the log.
+        file_meta: The beginning of the file, before the data set.
 
     Attributes:
-        size: Bytes of the data set that were written.
-        file: Its descriptor; -1 once it is closed.
-        error: What the system said first, if it failed; the file and its disk space are given back at once.
+        size: The bytes of the data set that were written.
+        file: The descriptor; -1 after it has been closed.
+        error: The first error of the system; after it the file and its disk space are released at once.
     """
 
     def __init__(
@@ -104,11 +109,13 @@ class FileSink:
         self.error: OSError | None = None
         self.file = -1
         self._folder, self._incoming, self._room, self._instance = folder, incoming, room, instance
-        self._temporary: str | None = None  # its name among the incoming
+        self._temporary: str | None = None  # its name in `incoming`
         self._kept: str | None = None  # its path in the store
-        self._begin_to_flush, self._begun = begin_to_flush, 0  # with the first so many bytes of the data set
-        self._file_meta, self._offset = file_meta, len(file_meta)  # it is written with the first bytes of the data set
-        self._head = b""  # of the data set
+        # The number of bytes of the data set with which the disk has begun.
+        self._begin_to_flush, self._begun = begin_to_flush, 0
+        # It is written with the first bytes of the data set.
+        self._file_meta, self._offset = file_meta, len(file_meta)
+        self._head = b""  # the data set's first bytes
         try:
             self.file, self._temporary = create()
             os.fchmod(self.file, mode)
@@ -117,7 +124,7 @@ class FileSink:
 
     @property
     def path(self) -> str | None:
-        """The file: temporary, then the one that was published; None once there is none."""
+        """The path of the file, temporary and then published; None if there is no file."""
         if self._kept is not None:
             return os.path.join(self._folder, self._kept)
         return os.path.join(self._folder, INCOMING, self._temporary) if self._temporary is not None else None
@@ -142,7 +149,7 @@ class FileSink:
             self._fail(error)
 
     def complete(self) -> None:
-        """Write the File Meta Information of a data set that has ended without a byte.
+        """Write the File Meta Information of a data set that has ended without any byte.
 
         Raises:
             OSError: It cannot be written.
@@ -152,10 +159,10 @@ class FileSink:
             _write_all(self.file, [self._file_meta], self._offset)
 
     def view(self) -> memoryview:
-        """The encoded data set: a read-only map of the file.
+        """Return the encoded data set, as a read-only map of the file.
 
         Raises:
-            OSError: It could not be written.
+            OSError: The file could not be written.
         """
         if self.error is not None:
             raise self.error
@@ -164,9 +171,10 @@ class FileSink:
         return memoryview(mmap.mmap(self.file, self._offset + self.size, access=mmap.ACCESS_READ))[self._offset :]
 
     def discard(self) -> None:
-        """Close the file; remove it too, unless it was published."""
+        """Close the file, and remove it unless it was published."""
         if self._temporary is not None:
-            with suppress(OSError):  # what cannot be removed now, the next start removes
+            # Files that cannot be removed are removed at the next start.
+            with suppress(OSError):
                 self._remove(self._temporary)
             self._temporary = None
         if self.file >= 0:
@@ -177,7 +185,7 @@ class FileSink:
         try:
             os.unlink(name, dir_fd=self._incoming)
         except FileNotFoundError:
-            # Another process of the store may have taken it along to the folder that stands at its path now.
+            # Another process of the store may have moved it to the folder that is at the store's path.
             incoming = os.open(os.path.join(self._folder, INCOMING), FOLDER | os.O_NOFOLLOW)
             try:
                 os.unlink(name, dir_fd=incoming)
@@ -192,44 +200,44 @@ class FileSink:
     # --- for the store ---
 
     def survey(self, transfer_syntax: TransferSyntax, tags: Collection[int]) -> Survey:
-        """Return what stands in the data set: its values by tag, and whether it ends inside an element.
+        """Return the values of the data set by tag, and whether it ends inside an element.
 
-        A data set of nothing but small elements is not looked at for longer than `LONGEST_SURVEY`.
+        A data set with very many small elements is surveyed for at most `LONGEST_SURVEY` seconds.
         """
         deadline = 0.0
 
         def read(offset: int, size: int) -> bytes:
-            # That clock takes a system call, which a data set whose headers are all at hand does not need.
+            # The clock takes a system call, which a data set with all headers in memory does not need.
             nonlocal deadline
             now = thread_time()
             deadline = deadline or now + LONGEST_SURVEY
             if now > deadline:
-                raise MalformedDataSet(f"more elements than can be stepped over in {LONGEST_SURVEY:g} s")
+                raise MalformedDataSet(f"more elements than can be surveyed in {LONGEST_SURVEY:g} s")
             return self._read(offset, size)
 
         return survey(read, self.size, transfer_syntax, tags, self._head)
 
     def _read(self, offset: int, size: int) -> bytes:
-        """`size` bytes of the data set."""
+        """Return `size` bytes of the data set."""
         if offset + size <= len(self._head):
             return self._head[offset : offset + size]
         return os.pread(self.file, size, self._offset + offset)
 
     def give_name(self, folder: int, name: str, shown: object) -> bool:
-        """Give the file a name in `folder`, `shown` so in the log; False if that stands for something already."""
+        """Give the file a name in `folder`, logged as `shown`, and return True; return False if the name exists."""
         assert self._temporary is not None
         try:
             way = give_name(self._incoming, self._temporary, folder, name)
         except FileExistsError:
             return False
-        LOGGER.debug("%s has its name by %s", shown, way)
+        LOGGER.debug("%s was named by %s", shown, way)
         return True
 
     def replace(self, folder: int, name: str, confirm: Callable[[], None]) -> None:
-        """Give the file the name that another one has in `folder`, which gets it back if `confirm` raises.
+        """Give the file the name of another one in `folder`, which gets it back if `confirm` raises.
 
         Raises:
-            OSError: What the system, or `confirm`, said: the other file has its name. (It is lost where there are no hard links.)
+            OSError: The system or `confirm` failed, and the other file has its name. Without hard links it is lost.
         """
         assert self._temporary is not None
         incoming = self._incoming
@@ -254,19 +262,19 @@ class FileSink:
                     os.unlink(other, dir_fd=incoming)
 
     def published(self, path: str) -> None:
-        """The file stands at `path` in the store for good; its temporary name goes when the success has been said."""
+        """Record that the file is at `path` in the store for good. Its temporary name is removed after the success was reported."""
         self._kept = path
 
 
 def reason(error: OSError) -> str:
-    """What the system said, in its words."""
+    """Return the system's words for an error."""
     return error.strerror or type(error).__name__
 
 
 def create(folder: int) -> tuple[int, str]:
-    """Make a file in a folder; return its descriptor and its name.
+    """Create a file in a folder, and return its descriptor and its name.
 
-    The name is the moment, which costs no system call, and chance where another process has hit on the same moment.
+    The name is the time, which takes no system call. If another process has chosen the same, the name is random.
     """
     name = f"{monotonic_ns():x}{PART}"
     try:
@@ -277,7 +285,7 @@ def create(folder: int) -> tuple[int, str]:
 
 
 def _write_all(file: int, buffers: Sequence[bytes | memoryview], size: int) -> None:
-    """Append all of `buffers`, which have `size` bytes."""
+    """Append all of `buffers`, which have `size` bytes in total."""
     while (written := os.writev(file, buffers[:_MOST_BUFFERS])) < size:
         size -= written
         done = 0

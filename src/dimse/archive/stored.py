@@ -1,49 +1,49 @@
-"""What a `FileStore` says of each instance that it has kept, and what may be answered to that."""
+"""The record of an instance that a `FileStore` has kept, and the exception that withholds its acknowledgement."""
 
 from __future__ import annotations
 
-from dimse.support.values import value
+from collections.abc import Mapping
+
+from dimse.support.values import field, value
+
+PATIENT_ID, STUDY_INSTANCE_UID, SERIES_INSTANCE_UID = 0x00100020, 0x0020000D, 0x0020000E
 
 
 class NotAcknowledged(Exception):
-    """Raised by what is called for each instance that is kept: its success must not be said, and the peer has to send it again.
+    """An instance must not be acknowledged, so the peer has to send it again; a `stored` callable raises this.
 
-    The instance is kept all the same.
+    The instance is kept nevertheless.
     """
 
 
 @value
 class Stored:
-    """One instance that is kept: its file stands under its final name, and its success is about to be said.
+    """An instance that is kept: its file has its final name, and its success is about to be reported.
 
-    What the peer said, the UIDs too, is data: not checked beyond what is written here, and never to be used in a path or a command.
-    Elements that the data set does not have are empty, and so are all of them where its transfer syntax is private or unknown. Of a
-    deflated data set they are found in the first 64 KiB that it inflates to.
+    Values from the peer, including UIDs, are data. They are checked only as described here, and must never be used in a path or a
+    command. No element is known in a private or unknown transfer syntax. In a deflated data set they are found in the first 64 KiB
+    of the inflated bytes.
 
     Attributes:
-        path: The file, absolute.
-        relative_path: The file, relative to the store's folder.
-        sop_class_uid: Of the command, and of the data set: they agree, where the data set can be read.
-        sop_instance_uid: Likewise.
-        study_instance_uid: (0020,000D) of the data set.
-        series_instance_uid: (0020,000E) of the data set.
-        patient_id: (0010,0020) of the data set, its bytes as Latin-1 without padding.
-        transfer_syntax_uid: The data set's.
-        size: Bytes of the data set; the file has its File Meta Information besides.
-        calling_ae_title: Who sent it, as the peer calls itself.
-        called_ae_title: Whom the peer called.
+        path: The absolute path of the file.
+        relative_path: The path of the file relative to the store's folder.
+        sop_class_uid: The UID in the command. The data set has the same, if it can be read.
+        sop_instance_uid: The UID in the command. The data set has the same, if it can be read.
+        transfer_syntax_uid: The transfer syntax of the data set.
+        size: The bytes of the data set, without the file's File Meta Information.
+        calling_ae_title: The AE title of the sender.
+        called_ae_title: The AE title that the sender called.
         peer_address: Host and port of the peer's end of the connection.
-        duplicate: It was stored already with the same data set, under this name, and no file was added.
-        received: When it was kept, in seconds since 1970-01-01 UTC.
+        duplicate: True if it was already stored with the same data set, under this name, so that no file was added.
+        received: The time when it was kept, in seconds since 1970-01-01 UTC.
+        elements: Values of the data set by tag: those that the `tags` of the store name, Patient ID, Study and Series Instance UID.
+            An element that the data set lacks is missing.
     """
 
     path: str
     relative_path: str
     sop_class_uid: str
     sop_instance_uid: str
-    study_instance_uid: str
-    series_instance_uid: str
-    patient_id: str
     transfer_syntax_uid: str
     size: int
     calling_ae_title: str
@@ -51,3 +51,19 @@ class Stored:
     peer_address: tuple[str, int]
     duplicate: bool
     received: float
+    elements: Mapping[int, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def patient_id(self) -> str:
+        """The Patient ID (0010,0020) of the data set; empty if it has none."""
+        return self.elements.get(PATIENT_ID, "")
+
+    @property
+    def study_instance_uid(self) -> str:
+        """The Study Instance UID (0020,000D) of the data set; empty if it has none."""
+        return self.elements.get(STUDY_INSTANCE_UID, "")
+
+    @property
+    def series_instance_uid(self) -> str:
+        """The Series Instance UID (0020,000E) of the data set; empty if it has none."""
+        return self.elements.get(SERIES_INSTANCE_UID, "")

@@ -1,7 +1,7 @@
 """PDUs and DIMSE messages as lines of text, one log record each: what `--debug` adds to the log.
 
 The lines are an interface: scripts look for them, so their words and columns do not change. P-DATA-TF and A-RELEASE PDUs
-are never printed, nor are passwords, tickets, assertions and tokens. Imported only when somebody wants to see these lines.
+are never printed, nor are passwords, tickets, assertions and tokens. Imported only for a log that shows these lines.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from dimse.upper_layer.user_information import find, find_all
 PDUS = logging.getLogger("dimse.association")
 MESSAGES = logging.getLogger("dimse.message")
 
-WIDTH = 76  # columns of the lines around a block
+# Columns of the lines around a block.
+WIDTH = 76
 BYTES_A_LINE = 16
 
 UNKNOWN = "unknown"
@@ -42,7 +43,7 @@ Items = tuple[pdu.UserInformationItem, ...]
 
 
 class Dump:
-    """Prints what one association sends and receives.
+    """A printer of what one association sends and receives.
 
     It remembers the A-ASSOCIATE-RQ that it printed, because an A-ASSOCIATE-AC does not name the abstract syntaxes that it answers.
     """
@@ -51,7 +52,7 @@ class Dump:
         self._abstract_syntaxes: dict[int, str] = {}  # by presentation context ID
 
     def pdu(self, sent_or_received: pdu.PDU, *, outgoing: bool) -> None:
-        """A PDU; of A-RELEASE nothing is printed."""
+        """Print a PDU; of A-RELEASE nothing is printed."""
         direction = "OUTGOING" if outgoing else "INCOMING"
         match sent_or_received:
             case pdu.AssociateRQ() as request:
@@ -69,11 +70,11 @@ class Dump:
                 _log(PDUS, "Abort Parameters:", *_block(f"{direction} A-ABORT PDU", _abort(abort)))
 
     def command_set(self) -> None:
-        """A command set has been received, whether or not it is a message."""
+        """Print that a command set has been received, which may not be a message."""
         _log(MESSAGES, 'pydicom.read_dataset() TransferSyntax="Little Endian Implicit"')
 
     def message(self, message: Message, context_id: int, *, outgoing: bool) -> None:
-        """A message, of the kinds that have a block (`BLOCKS`)."""
+        """Print a message, of the kinds that have a block (`BLOCKS`)."""
         lines = BLOCKS.get((type(message), outgoing))
         if lines is not None:
             direction = "OUTGOING" if outgoing else "INCOMING"
@@ -149,7 +150,8 @@ def _associate_rj(reject: pdu.AssociateRJ) -> Lines:
 
 
 def _abort(abort: pdu.Abort) -> Lines:
-    by_provider = abort.source == 2  # else the reason is without significance (PS3.8 Table 9-26)
+    # Otherwise the reason is without significance (PS3.8 Table 9-26).
+    by_provider = abort.source == 2
     yield f"Abort Source: {ABORT_SOURCES.get(abort.source, NO_VALUE)}"
     yield f"Abort Reason: {ABORT_REASONS.get(abort.reason, NO_VALUE) if by_provider else NO_VALUE}"
 
@@ -185,7 +187,7 @@ def _context_result(result: int) -> str:
 
 
 def _section(title: str, lines: Iterable[str]) -> Lines:
-    """The lines under their title, or one that says that there are none."""
+    """Return the lines under their title, or one line that says that there are none."""
     content = list(lines)
     yield f"{title}:" if content else f"{title}: None"
     yield from content
@@ -277,4 +279,4 @@ BLOCKS: Mapping[tuple[type[Message], bool], Callable[..., Lines]] = {
     (CStoreRSP, False): _c_store_rsp,
     (CEchoRQ, False): _c_echo_rq,
 }
-"""What has a block: the kind of message and whether it is sent. Of every other message nothing is printed."""
+"""The kinds of message that have a block, and the directions. Of every other message nothing is printed."""

@@ -1,32 +1,24 @@
-"""Where a received data set goes while it arrives: the one interface, and the two sinks that need no archive."""
+"""The sinks that need no archive, and the interface of all."""
 
 from __future__ import annotations
 
+import errno
 import mmap
 from collections.abc import Sequence
-from typing import IO, Protocol
+from typing import IO
 
-SPOOL_MEMORY = 1024 * 1024  # bytes of a data set that are kept in memory before it goes to a temporary file
+from dimse.support.sinks import Sink
 
+__all__ = ["DiscardSink", "Sink", "SpooledSink"]
 
-class Sink(Protocol):
-    """Takes the bytes of one data set, in order, as they arrive.
-
-    A sink never raises for what the disk does: it keeps the first `OSError` in `error` and drops the rest, so that the data set
-    is drained and the peer gets its answer (A700H) instead of a dead connection.
-    """
-
-    error: OSError | None
-
-    def write(self, buffers: Sequence[memoryview]) -> None:
-        """Take the next bytes. The views are valid during the call only."""
-
-    def discard(self) -> None:
-        """Forget everything that was written; harmless after the content has been kept elsewhere, and twice."""
+# Bytes of a data set that are kept in memory before it goes to a temporary file.
+SPOOL_MEMORY = 1024 * 1024
+# Bytes of an identifier at most.
+MEMORY = 4 * 1024 * 1024
 
 
 class DiscardSink:
-    """Drains a data set that nobody wants: the message was refused before its data set came."""
+    """A sink that drops its data set, for a message that was refused before the data set came."""
 
     error: OSError | None = None
 
@@ -34,15 +26,51 @@ class DiscardSink:
         """Drop the bytes."""
 
     def discard(self) -> None:
-        """Nothing is held."""
+        """Do nothing: no bytes are held."""
 
 
-class SpooledSink:
-    """Keeps a data set in memory, and in an unnamed temporary file once it is larger than 1 MiB.
+class MemorySink:
+    """A sink that keeps a data set in memory, if it is short enough: for identifiers, which are never large.
+
+    Args:
+        most: Bytes that are kept. Of a longer data set nothing is, and `error` says so.
 
     Attributes:
         size: Bytes written.
-        error: What the disk said, if it failed.
+        error: Says that the data set is too long; None if it is not.
+    """
+
+    def __init__(self, most: int = MEMORY) -> None:
+        self.size = 0
+        self.error: OSError | None = None
+        self._most = most
+        self._memory = bytearray()
+
+    def write(self, buffers: Sequence[memoryview]) -> None:
+        """Append the bytes of `buffers`, unless there are too many by then."""
+        for view in buffers:
+            self.size += len(view)
+            if self.size <= self._most:
+                self._memory += view
+            elif self.error is None:
+                self._memory = bytearray()
+                self.error = OSError(errno.EFBIG, f"longer than {self._most:,} bytes")
+
+    def view(self) -> memoryview:
+        """Return everything that was written."""
+        return memoryview(self._memory)
+
+    def discard(self) -> None:
+        """Drop the bytes."""
+        self._memory = bytearray()
+
+
+class SpooledSink:
+    """A sink that keeps a data set in memory, and in an unnamed temporary file once it is larger than 1 MiB.
+
+    Attributes:
+        size: Bytes written.
+        error: The error of the disk, if it failed.
     """
 
     def __init__(self) -> None:
@@ -64,7 +92,8 @@ class SpooledSink:
     def _spill(self) -> None:
         try:
             if self._file is None:
-                import tempfile  # what it loads is felt when a tool starts
+                # Imported here: what it loads is felt when a tool starts.
+                import tempfile
 
                 self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  (lives as long as the request)
             pending = memoryview(self._memory)
@@ -75,13 +104,13 @@ class SpooledSink:
         self._memory = bytearray()
 
     def view(self) -> memoryview:
-        """Everything that was written; above 1 MiB a read-only map of the file, which costs no memory."""
+        """Return everything that was written; above 1 MiB a read-only map of the file, which costs no memory."""
         if self._file is None:
             return memoryview(self._memory)
         return memoryview(mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ))
 
     def discard(self) -> None:
-        """Let go of the memory, or of the file and its disk space."""
+        """Free the memory, or the file and its disk space."""
         self._memory = bytearray()
         if self._file is not None:
             self._file.close()

@@ -1,4 +1,6 @@
-"""The audit trail (PS3.15 A.5): who did what to whose data, for whoever has to answer for it. It holds patient data.
+"""The audit trail (PS3.15 A.5): a record of transfers, logins and refusals for those who answer for the data.
+
+An audit trail holds patient data.
 
 trail = Trail(AuditFile("audit.xml"), ae_title="ARCHIVE")
 with FileStore("incoming", stored=trail.stored) as store, Server(address, store.handlers(), observe=trail.observe): ...
@@ -14,22 +16,24 @@ from dataclasses import dataclass, field
 from dimse.audit import messages
 from dimse.audit.destinations import LOGGER, Destination, host_name
 from dimse.audit.messages import MINOR_FAILURE, SERIOUS_FAILURE, SUCCESS, Code, Outcome, Participant, Subject
-from dimse.logs.happenings import Happening
+from dimse.logs.security_events import SecurityEvent
 from dimse.support.text import one_line
 
-MOST_STUDIES = 1_000  # of a transfer that are remembered; then they are reported, and it goes on
+# Studies of a transfer that are held in memory; then they are reported, and the transfer goes on.
+MOST_STUDIES = 1_000
 
-Node = tuple[str, int]  # host and port of a peer
+# Host and port of a peer.
+Node = tuple[str, int]
 
 
 @dataclass
 class _Study:
-    """Instances of a study, of one patient, that go between two AEs.
+    """The instances of a study, of one patient, that are transferred between two AEs.
 
     Attributes:
-        instances: How many of each SOP class were transferred.
-        duplicates: How many of them the receiver had already.
-        failed: How many of each SOP class were not transferred.
+        instances: Number of instances of each SOP class that were transferred.
+        duplicates: Number of them that the receiver had already.
+        failed: Number of instances of each SOP class that were not transferred.
     """
 
     instances: Counter[str] = field(default_factory=Counter)
@@ -39,19 +43,20 @@ class _Study:
 
 @dataclass
 class _Transfer:
-    """What goes over one association, or in one run of a sender, by patient and study."""
+    """The studies that one association or one run of a sender transfers, by Patient ID and Study Instance UID."""
 
-    ae_titles: tuple[str, str]  # of source and destination
+    # Those of source and destination.
+    ae_titles: tuple[str, str]
     studies: dict[tuple[str, str], _Study] = field(default_factory=dict)
 
 
 class Trail:
-    """Writes audit messages; from any thread, and whatever happens to them no association suffers.
+    """An audit trail. It may be used from any thread, and a failure of its destination does not end an association.
 
     Args:
-        destination: Where they go.
-        ae_title: Ours.
-        sends: Are we the source of what is transferred, or its destination?
+        destination: The receiver of the audit messages.
+        ae_title: Our AE title.
+        sends: True if we are the source of the instances, False if we are their destination.
     """
 
     def __init__(self, destination: Destination, ae_title: str, *, sends: bool = False) -> None:
@@ -62,7 +67,7 @@ class Trail:
         self._failed = False
 
     def close(self) -> None:
-        """Report what is still being transferred as it is, and let go of the destination."""
+        """Report the transfers under way as cut off, and close the destination."""
         for peer in list(self._transfers):
             self.end_transfer(peer, "it was cut off")
         self._destination.close()
@@ -70,11 +75,11 @@ class Trail:
     # --- the application ---
 
     def started(self) -> None:
-        """Application Activity: it starts."""
+        """Write Application Activity: Application Start."""
         self._activity(messages.APPLICATION_START, SUCCESS, "")
 
     def stopped(self, why: str = "") -> None:
-        """Application Activity: it stops; `why` if that was not wanted."""
+        """Write Application Activity: Application Stop; `why` is the reason of an unwanted one."""
         self._activity(messages.APPLICATION_STOP, SERIOUS_FAILURE if why else SUCCESS, why)
 
     def _activity(self, event_type: Code, outcome: Outcome, why: str) -> None:
@@ -83,35 +88,33 @@ class Trail:
 
     # --- what a server observes ---
 
-    def observe(self, happening: Happening) -> None:
-        """Something happened to a server: for its `observe`."""
-        match happening.kind:
+    def observe(self, event: SecurityEvent) -> None:
+        """Write the audit message for a security event; this is the `observe` of a server."""
+        match event.kind:
             case "accepted":
-                if happening.user:
-                    self._authenticated(happening, SUCCESS)
+                if event.user:
+                    self._authenticated(event, SUCCESS)
             case "unidentified":
-                self._authenticated(happening, MINOR_FAILURE)
-                self.alert(happening, messages.NODE_AUTHENTICATION)
+                self._authenticated(event, MINOR_FAILURE)
+                self.alert(event, messages.NODE_AUTHENTICATION)
             case "ended":
-                self.end_transfer(happening.peer, happening.why)
+                self.end_transfer(event.peer, event.why)
             case "protocol":
-                self.alert(happening, messages.USE_OF_RESTRICTED_FUNCTION)
+                self.alert(event, messages.USE_OF_RESTRICTED_FUNCTION)
             case _:
-                self.alert(happening, messages.NODE_AUTHENTICATION)
+                self.alert(event, messages.NODE_AUTHENTICATION)
 
-    def _authenticated(self, happening: Happening, outcome: Outcome) -> None:
-        host, port = happening.peer
-        them = Participant(happening.user or f"{host}:{port}", True, _titles(happening.calling_ae_title), host)
+    def _authenticated(self, event: SecurityEvent, outcome: Outcome) -> None:
+        host, port = event.peer
+        them = Participant(event.user or f"{host}:{port}", True, _titles(event.calling_ae_title), host)
         participants = [them, self._us(requestor=False)]
-        self._write(
-            messages.USER_AUTHENTICATION, "E", outcome, participants, event_type=messages.LOGIN, why=happening.why
-        )
+        self._write(messages.USER_AUTHENTICATION, "E", outcome, participants, event_type=messages.LOGIN, why=event.why)
 
-    def alert(self, happening: Happening, event_type: Code = messages.USE_OF_RESTRICTED_FUNCTION) -> None:
-        """Security Alert: something was refused, so that nothing has come of it (outcome 4)."""
-        host, port = happening.peer
-        them = Participant(f"{host}:{port}", False, _titles(happening.calling_ae_title), host)
-        what = f"{happening.kind}: {happening.why}" if happening.why else happening.kind
+    def alert(self, event: SecurityEvent, event_type: Code = messages.USE_OF_RESTRICTED_FUNCTION) -> None:
+        """Write Security Alert about a refusal, which has prevented harm (outcome 4)."""
+        host, port = event.peer
+        them = Participant(f"{host}:{port}", False, _titles(event.calling_ae_title), host)
+        what = f"{event.kind}: {event.why}" if event.why else event.kind
         subject = Subject(
             f"{host}:{port}", messages.NODE_ID, messages.SYSTEM, messages.SECURITY_RESOURCE, {"Alert Description": what}
         )
@@ -133,14 +136,14 @@ class Trail:
         duplicate: bool = False,
         failed: bool = False,
     ) -> None:
-        """An instance went to a peer, or came from it; or it did not (`failed`). It is reported by `end_transfer`."""
+        """Count an instance that was transferred between us and a peer, or was not (`failed`); `end_transfer` reports it."""
         study = self._study(peer, peer_ae_title, patient_id, study_instance_uid)
         with self._lock:
             (study.failed if failed else study.instances)[sop_class_uid] += 1
             study.duplicates += duplicate
 
     def begin_transfer(self, peer: Node, peer_ae_title: str, patient_id: str, study_instance_uid: str) -> None:
-        """Begin Transferring DICOM Instances, if this study is not under way."""
+        """Write Begin Transferring DICOM Instances, unless the transfer of the study has begun."""
         self._study(peer, peer_ae_title, patient_id, study_instance_uid)
 
     def _study(self, peer: Node, peer_ae_title: str, patient_id: str, study_instance_uid: str) -> _Study:
@@ -164,7 +167,7 @@ class Trail:
         return study
 
     def end_transfer(self, peer: Node, why: str = "") -> None:
-        """DICOM Instances Transferred, of each study that went over the association with this peer; `why` it ended early."""
+        """Write DICOM Instances Transferred for each study of a peer; `why` is the reason of an early end."""
         with self._lock:
             transfer = self._transfers.pop(peer, None)
         if transfer is not None:
@@ -185,14 +188,14 @@ class Trail:
             )
 
     def _between(self, peer: Node, ae_titles: tuple[str, str]) -> list[Participant]:
-        """Who sends and who receives; who sends has asked for it."""
+        """Return source and destination; the source is the requestor, and comes first."""
         host, port = peer
         theirs, title = (messages.DESTINATION, ae_titles[1]) if self._sends else (messages.SOURCE, ae_titles[0])
         ours = messages.SOURCE if self._sends else messages.DESTINATION
         them = Participant(f"{host}:{port}", not self._sends, _titles(title), host, theirs)
         return sorted([self._us(requestor=self._sends, role=ours), them], key=lambda one: not one.requestor)
 
-    # --- all of them ---
+    # --- every message ---
 
     def _us(self, *, requestor: bool, role: Code | None = None) -> Participant:
         return Participant(str(os.getpid()), requestor, (self._ae_title,), self._source, role)
@@ -215,7 +218,8 @@ class Trail:
         try:
             self._destination.write(message)
         except OSError as error:
-            if not self._failed:  # once, and not at each of thousands
+            # Logged once, and not for each of thousands of messages.
+            if not self._failed:
                 LOGGER.error("the audit trail has gaps: %s", one_line(error.strerror or str(error)))
             self._failed = True
         else:
@@ -227,7 +231,7 @@ def _titles(title: str) -> tuple[str, ...]:
 
 
 def _subjects(key: tuple[str, str], study: _Study) -> list[Subject]:
-    """The study, with what was transferred of it, and its patient."""
+    """Return the study, with the number of instances of each SOP class, and its patient."""
     patient_id, study_instance_uid = key
     subjects = []
     if study_instance_uid:

@@ -1,4 +1,4 @@
-"""Where audit messages go: a file, or a syslog server over UDP or TLS (PS3.15 A.6, A.7)."""
+"""The destinations of audit messages: a file, or a syslog server over UDP or TLS (PS3.15 A.6, A.7)."""
 
 from __future__ import annotations
 
@@ -20,55 +20,61 @@ if TYPE_CHECKING:
 
 LOGGER = logging.getLogger("dimse.audit")
 
-FACILITY, NOTICE = 10, 5  # RFC 5424 6.2.1: security; a normal but significant condition
-MESSAGE_ID = "DICOM+RFC3881"  # PS3.15 A.6
-BOM = b"\xef\xbb\xbf"  # what follows is UTF-8
+# RFC 5424 6.2.1: security, and a normal but significant condition.
+FACILITY, NOTICE = 10, 5
+# PS3.15 A.6.
+MESSAGE_ID = "DICOM+RFC3881"
+# It marks a message in UTF-8.
+BOM = b"\xef\xbb\xbf"
 APPLICATION = "dimse"
 
 TLS_PORT, UDP_PORT = 6514, 514
-WAITING = 10_000  # messages that wait for a server that is away
-CONNECT, AGAIN = 10.0, 2.0  # seconds: to connect or to send a message, and until it is tried again
-LAST_MOMENT, FAREWELL = 5.0, 1.0  # seconds: for what waits at the end, and for the server to part from us
+# Messages that wait while the server cannot be reached.
+MOST_WAITING = 10_000
+# Seconds to connect or to send a message, and between two attempts.
+TIMEOUT, RETRY_INTERVAL = 10.0, 2.0
+# Seconds to send the messages that wait at the end, and for the server to close the connection.
+DRAIN_SECONDS, CLOSE_SECONDS = 5.0, 1.0
 
 
 class Destination(Protocol):
-    """Takes messages; from any thread."""
+    """A receiver of audit messages, which come from any thread."""
 
     def write(self, message: bytes) -> None:
-        """Take one.
+        """Write a message.
 
         Raises:
-            OSError: It was not taken.
+            OSError: The message is lost.
         """
 
     def close(self) -> None:
-        """There are no more."""
+        """Close the destination after the last message."""
 
 
 class AuditFile(LineFile):
-    """A file with a message a line, made for its owner only (0600)."""
+    """A file with a message on each line, created for its owner only (0600)."""
 
     def write(self, message: bytes) -> None:
-        """Append one."""
+        """Append a message."""
         self.append(message + b"\n")
 
 
 def syslog_message(message: bytes, host: str) -> bytes:
-    """An audit message as RFC 5424 has it."""
+    """Return an audit message as RFC 5424 frames it."""
     moment = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     head = f"<{FACILITY * 8 + NOTICE}>1 {moment} {host} {APPLICATION} {os.getpid()} {MESSAGE_ID} - "
     return head.encode("ascii") + BOM + message
 
 
 class UDPSyslog:
-    """A syslog server over UDP (RFC 5426): a message is a datagram, and nobody knows whether it arrives.
+    """A syslog server over UDP (RFC 5426). A message is a datagram; one that is lost is not noticed.
 
     Args:
-        host: Its name or address.
-        port: Its port.
+        host: The name or address of the server.
+        port: The port of the server.
 
     Raises:
-        OSError: There is no such host.
+        OSError: The name cannot be resolved.
     """
 
     def __init__(self, host: str, port: int = UDP_PORT) -> None:
@@ -79,7 +85,7 @@ class UDPSyslog:
         self._name = host_name()
 
     def write(self, message: bytes) -> None:
-        """Send one."""
+        """Send a message."""
         self._socket.sendto(syslog_message(message, self._name), self._address)
 
     def close(self) -> None:
@@ -88,17 +94,17 @@ class UDPSyslog:
 
 
 class TLSSyslog:
-    """A syslog server over TLS (RFC 5425): messages wait in memory for a thread of its own that sends them.
+    """A syslog server over TLS (RFC 5425). Messages wait in a queue for a thread of their own, which sends them.
 
-    The thread begins with the first message, in the process that has it. When the server is away it is tried again; what does not
-    fit in the queue meanwhile, or is left at the end, is lost, and a line in the log says so.
+    The thread starts with the first message, in the process that writes it. It tries again while the server cannot be reached.
+    Messages that do not fit in the queue, or are left at the end, are lost, and a line of the log says so.
 
     Args:
-        host: Its name or address, which its certificate is for.
-        port: Its port.
-        ca: The CAs that its certificate may be from, a PEM file; empty: the system's.
-        certificate: Our own, a PEM file, if it asks for one.
-        key: Its private key; empty: in `certificate`.
+        host: The name or address of the server, which its certificate must be for.
+        port: The port of the server.
+        ca: A PEM file with the CAs of the server's certificate; empty for the CAs of the system.
+        certificate: A PEM file with our certificate, for a server that asks for one.
+        key: A PEM file with its private key; empty if it is in `certificate`.
 
     Raises:
         OSError: A file cannot be used.
@@ -119,10 +125,14 @@ class TLSSyslog:
         self._complained = False
 
     def write(self, message: bytes) -> None:
-        """Queue one."""
+        """Put a message into the queue.
+
+        Raises:
+            OSError: The queue is full.
+        """
         framed = syslog_message(message, self._name)
         with self._changed:
-            if len(self._queue) >= WAITING:
+            if len(self._queue) >= MOST_WAITING:
                 raise OSError("too many audit messages wait for the syslog server")
             self._queue.append(b"%d %s" % (len(framed), framed))
             if self._thread is None:
@@ -131,12 +141,12 @@ class TLSSyslog:
             self._changed.notify()
 
     def close(self) -> None:
-        """Send what waits, for a moment at most."""
+        """Send the messages that wait, for some seconds at most, and close the connection."""
         with self._changed:
-            self._closing_at = time.monotonic() + LAST_MOMENT
+            self._closing_at = time.monotonic() + DRAIN_SECONDS
             self._changed.notify()
         if self._thread is not None:
-            self._thread.join(LAST_MOMENT + FAREWELL)
+            self._thread.join(DRAIN_SECONDS + CLOSE_SECONDS)
         if self._queue:
             LOGGER.error("audit messages that were not sent: %d", len(self._queue))
 
@@ -155,22 +165,22 @@ class TLSSyslog:
         self._disconnect()
 
     def _wait(self) -> bool:
-        """Wait for a message; False when there are no more."""
+        """Wait for a message, and return True; return False after the last one, and when the time is over."""
         with self._changed:
             self._changed.wait_for(lambda: self._queue or self._closing_at is not None)
-            return bool(self._queue) and not self._late()
+            return bool(self._queue) and not self._is_late()
 
-    def _late(self) -> bool:
+    def _is_late(self) -> bool:
         return self._closing_at is not None and time.monotonic() >= self._closing_at
 
     def _pause(self) -> bool:
-        """Wait until it is worth another attempt; False if there is none."""
-        time.sleep(AGAIN)
-        return not self._late()
+        """Wait before another attempt; return False if there is no time for one."""
+        time.sleep(RETRY_INTERVAL)
+        return not self._is_late()
 
     def _connected(self) -> ssl.SSLSocket:
         if self._connection is None:
-            plain = socket.create_connection(self._address, CONNECT)
+            plain = socket.create_connection(self._address, TIMEOUT)
             try:
                 self._connection = self._context.wrap_socket(plain, server_hostname=self._address[0])
             except OSError:
@@ -189,10 +199,11 @@ class TLSSyslog:
         connection, self._connection = self._connection, None
         if connection is not None:
             with suppress(OSError), connection:
-                connection.settimeout(FAREWELL)
-                connection.unwrap()  # to close over what we have not read would reset it, and take back what was sent
+                connection.settimeout(CLOSE_SECONDS)
+                # To close with unread bytes would reset the connection, and lose messages that were sent.
+                connection.unwrap()
 
 
 def host_name() -> str:
-    """What this machine calls itself."""
+    """Return the name of this machine in printable ASCII; "-" if nothing is left of it."""
     return "".join(char for char in socket.gethostname() if char.isascii() and char.isprintable()) or "-"

@@ -1,4 +1,4 @@
-"""Audit messages as XML (PS3.15 A.5.1), and the five kinds of them that are written (A.5.3)."""
+"""Audit messages as XML (PS3.15 A.5.1), of the five kinds that we write (A.5.3)."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 from dimse.support.text import one_line
 from dimse.support.values import value
 
-Code = tuple[str, str, str]  # value, system, meaning
+# Value, coding scheme and meaning.
+Code = tuple[str, str, str]
 
-# PS3.16 CID 400, 401, 402, 403 and 404
+# PS3.16 CID 400, 401, 402, 403 and 404.
 APPLICATION_ACTIVITY: Code = ("110100", "DCM", "Application Activity")
 BEGIN_TRANSFERRING: Code = ("110102", "DCM", "Begin Transferring DICOM Instances")
 INSTANCES_TRANSFERRED: Code = ("110104", "DCM", "DICOM Instances Transferred")
@@ -39,9 +40,12 @@ MAJOR_FAILURE: Literal[12] = 12
 Outcome = Literal[0, 4, 8, 12]
 Action = Literal["C", "R", "U", "D", "E"]
 
-PERSON, SYSTEM = "1", "2"  # ParticipantObjectTypeCode
-PATIENT, REPORT, SECURITY_RESOURCE = "1", "3", "13"  # ParticipantObjectTypeCodeRole
-MACHINE, ADDRESS = "1", "2"  # NetworkAccessPointTypeCode
+# ParticipantObjectTypeCode.
+PERSON, SYSTEM = "1", "2"
+# ParticipantObjectTypeCodeRole.
+PATIENT, REPORT, SECURITY_RESOURCE = "1", "3", "13"
+# NetworkAccessPointTypeCode.
+MACHINE, ADDRESS = "1", "2"
 
 
 @value
@@ -49,11 +53,11 @@ class Participant:
     """An ActiveParticipant: a person, a process or a node that took part.
 
     Attributes:
-        user_id: What it is known by to whom it belongs: a process ID, a user name, a host.
-        requestor: Did it begin what happened?
+        user_id: A process ID, a user name or a host.
+        requestor: Whether it has initiated the event.
         ae_titles: Its AE titles.
-        address: Its host, by name or number.
-        role: What it was in it.
+        address: Its host, by name or IP address.
+        role: Its role in the event.
     """
 
     user_id: str
@@ -65,14 +69,14 @@ class Participant:
 
 @value
 class Subject:
-    """A ParticipantObject: what something happened to.
+    """A ParticipantObject: the object of an event.
 
     Attributes:
-        object_id: What identifies it.
-        id_type: What kind of identifier that is.
+        object_id: Its identifier.
+        id_type: The kind of that identifier.
         type_code, role: `PERSON`, `PATIENT` and so on.
         details: Further values, by their names.
-        sop_classes: Of a study: how many instances of each SOP class.
+        sop_classes: For a study, the number of instances of each SOP class.
     """
 
     object_id: str
@@ -95,18 +99,18 @@ def encode(
     subjects: Iterable[Subject] = (),
     when: datetime | None = None,
 ) -> bytes:
-    """One AuditMessage, on one line, in UTF-8.
+    """Return an AuditMessage on one line, in UTF-8.
 
     Args:
-        event: What kind of event.
-        action: Create, read, update, delete, execute.
+        event: The EventID.
+        action: "C" create, "R" read, "U" update, "D" delete or "E" execute.
         outcome: 0 success; 4 minor, 8 serious, 12 major failure.
-        participants: One or more.
-        source: The AuditSourceID: which system says so.
-        event_type: What kind of it.
-        why: What is to be said of the outcome.
-        subjects: What it happened to.
-        when: Now, if nothing else is said.
+        participants: One or more participants.
+        source: The AuditSourceID, which names this system.
+        event_type: The EventTypeCode, if there is one.
+        why: The EventOutcomeDescription.
+        subjects: The objects of the event.
+        when: The time of the event; by default now.
     """
     message = Element("AuditMessage")
     moment = (when or datetime.now(UTC)).isoformat(timespec="milliseconds")
@@ -129,7 +133,7 @@ def encode(
 
 
 def _element(parent: Element, name: str, **attributes: str) -> Element:
-    """A peer's strings may hold what XML cannot: they are escaped first."""
+    """Add an element, with the characters of a peer's strings escaped that XML does not allow."""
     return SubElement(parent, name, {key: one_line(text) for key, text in attributes.items()})
 
 
@@ -166,7 +170,8 @@ def _add_subject(message: Element, subject: Subject) -> None:
         ParticipantObjectTypeCodeRole=subject.role,
     )  # fmt: skip
     _coded(element, "ParticipantObjectIDTypeCode", subject.id_type)
-    SubElement(element, "ParticipantObjectName").text = ""  # the schema has it, and it is not known
+    # The schema wants a name, which is not known.
+    SubElement(element, "ParticipantObjectName").text = ""
     for name, text in (subject.details or {}).items():
         coded = b64encode(one_line(text).encode()).decode("ascii")
         SubElement(element, "ParticipantObjectDetail", {"type": name, "value": coded})

@@ -1,1 +1,1 @@
-"""PS3.5, Data Structures and Encoding: what can be told of a data set without decoding it, and how it is re-encoded."""
+"""PS3.5, Data Structures and Encoding: properties of a data set that are found without decoding it, and its re-encoding."""

@@ -1,7 +1,7 @@
-"""Compressed pixel data made native (PS3.5 A.4, PS3.3 C.7.6.3), by the decoders that pydicom finds installed.
+"""Decompression of pixel data (PS3.5 A.4, PS3.3 C.7.6.3), by the decoders that pydicom finds installed.
 
-A warning of pydicom would reach the user or, where warnings are errors, stop the work; and `warnings.catch_warnings` is
-not safe with threads. So pydicom never sees a data set here, only one frame at a time with its description, corrected
+A warning of pydicom would reach the user or, if warnings are errors, stop the work; and `warnings.catch_warnings` is not safe with
+threads. So pydicom never sees a data set here, but one frame at a time with its description. The description is corrected
 beforehand where pydicom would correct it with a warning.
 """
 
@@ -34,14 +34,14 @@ _JPEG_2000 = frozenset(
     (uids.JPEG2000Lossless, uids.JPEG2000, uids.HTJ2KLossless, uids.HTJ2KLosslessRPCL, uids.HTJ2K),
 )
 COMPRESSED = _JPEG | _JPEG_LS | _JPEG_2000 | {uids.RLELossless}
-"""What can be decompressed; all of them are Explicit VR Little Endian (PS3.5 A.4)."""
+"""The transfer syntaxes that can be decompressed. All of them are Explicit VR Little Endian (PS3.5 A.4)."""
 
 _PHOTOMETRIC_INTERPRETATION, _PLANAR_CONFIGURATION, _NUMBER_OF_FRAMES = 0x00280004, 0x00280006, 0x00280008
 _LOSSY_IMAGE_COMPRESSION = 0x00282110
-# Extended Offset Table, its lengths, and their total: of frames that are no more.
+# Extended Offset Table, its lengths, and their total, which describe the compressed frames.
 _OFFSET_TABLES = (0x7FE00001, 0x7FE00002, 0x7FE00003)
 
-# What a decoder must know (PS3.3 C.7.6.3), as pydicom names it.
+# The elements that a decoder needs (PS3.3 C.7.6.3), by pydicom's names.
 _IMAGE_PIXEL = {
     "samples_per_pixel": 0x00280002,
     "rows": 0x00280010,
@@ -51,13 +51,13 @@ _IMAGE_PIXEL = {
     "pixel_representation": PIXEL_REPRESENTATION,
 }
 
-# What uncompressed pixels can be (PS3.3 C.7.6.3.1.2); the other terms are of compressed or subsampled ones.
+# The interpretations of uncompressed pixels (PS3.3 C.7.6.3.1.2); other terms describe compressed or subsampled ones.
 _INTERPRETATIONS = frozenset(("MONOCHROME1", "MONOCHROME2", "PALETTE COLOR", "RGB", "YBR_FULL"))
 
 
 @dataclass(frozen=True, slots=True)
 class _Codestream:
-    """What the head of one compressed frame says of it; `precision` is 0 where it says nothing."""
+    """The description of a compressed frame in its own header; `precision` is 0 if the header has none."""
 
     precision: int = 0
     signed: bool = False
@@ -66,13 +66,13 @@ class _Codestream:
 
 
 def may_decompress(source: str, *, lossy: bool, lossy_image_compression: str) -> bool:
-    """Whether pixel data in a transfer syntax can be decompressed, and without loss if `lossy` is false.
+    """Return True if pixel data in a transfer syntax can be decompressed, and without loss unless `lossy` is true.
 
     Args:
-        source: Transfer Syntax UID.
-        lossy: May lossy compressed pixel data be decompressed?
-        lossy_image_compression: (0028,2110) of the data set. Where the syntax can be lossy and need not, "00" says that
-            this image is not.
+        source: The Transfer Syntax UID.
+        lossy: True if lossy compressed pixel data may be decompressed.
+        lossy_image_compression: (0028,2110) of the data set. If the transfer syntax can be lossy or lossless, "00" says that this
+            image is lossless.
     """
     syntax = uids.transfer_syntax(source)
     if syntax is None or source not in COMPRESSED:
@@ -81,15 +81,15 @@ def may_decompress(source: str, *, lossy: bool, lossy_image_compression: str) ->
 
 
 def decompress(data_set: DataSet, source: str, *, lossy: bool) -> DataSet:
-    """The data set with all encapsulated Pixel Data decompressed, that of its items (icons) too.
+    """Return the data set with all encapsulated Pixel Data decompressed, including that of its items (icons).
 
     Args:
         data_set: A data set that was read in a compressed transfer syntax.
-        source: That transfer syntax, one of `COMPRESSED`.
-        lossy: As for `may_decompress`.
+        source: The transfer syntax, one of `COMPRESSED`.
+        lossy: True if lossy compressed pixel data may be decompressed.
 
     Raises:
-        Unfit: It may not be decompressed, or cannot be: there is no decoder, or its frames are faulty.
+        Unfit: The pixel data may not or cannot be decompressed: there is no decoder, or its frames are faulty.
     """
     pixel_data = data_set.get(PIXEL_DATA)
     if pixel_data and not isinstance(pixel_data.value, tuple):
@@ -117,7 +117,7 @@ def _decompress(data_set: DataSet, syntax: str, allowed: bool) -> DataSet:
 
 
 def _native_image(data_set: DataSet, fragments: tuple[memoryview, ...], syntax: str) -> DataSet:
-    """The elements that take the place of those of a compressed image."""
+    """Return the elements that replace those of a compressed image."""
     image, interpretation = _image_pixel(data_set), text_of(data_set, _PHOTOMETRIC_INTERPRETATION)
     frames = _frames(fragments, _number_of_frames(data_set))
     decoded = [_decode(frame, image, interpretation, syntax) for frame in frames]
@@ -156,7 +156,7 @@ def _number_of_frames(data_set: DataSet) -> int:
 
 
 def _frames(fragments: tuple[memoryview, ...], number_of_frames: int) -> list[bytes]:
-    """The compressed frames, put together from their fragments (PS3.5 A.4)."""
+    """Return the compressed frames, assembled from their fragments (PS3.5 A.4)."""
     offset_table, fragments = (fragments[0] if fragments else memoryview(b"")), fragments[1:]
     starts = {offset for (offset,) in struct.iter_unpack("<L", offset_table[: len(offset_table) // 4 * 4])}
     frames: list[list[memoryview]] = []
@@ -177,7 +177,8 @@ def _frames(fragments: tuple[memoryview, ...], number_of_frames: int) -> list[by
             if ended:
                 frames.append([])
             frames[-1].append(fragment)
-            ended = b"\xff\xd9" in bytes(fragment[-10:])  # End of Image, End of Codestream; padding may follow
+            # End of Image, or End of Codestream. Padding may follow.
+            ended = b"\xff\xd9" in bytes(fragment[-10:])
     if len(frames) != number_of_frames or not fragments:
         raise Unfit(
             f"Pixel Data has {len(frames) if fragments else 0} frames, Number of Frames says {number_of_frames}"
@@ -186,7 +187,7 @@ def _frames(fragments: tuple[memoryview, ...], number_of_frames: int) -> list[by
 
 
 def _decode(frame: bytes, image: Mapping[str, int], interpretation: str, syntax: str) -> tuple[bytes, str]:
-    """Decompress one frame: its samples as the image describes them, and their Photometric Interpretation."""
+    """Decompress one frame, and return its samples as the image describes them, and their Photometric Interpretation."""
     name, decoder = uids.name(syntax), get_decoder(syntax)
     missing = f'no decoder for {name} is installed: pip install "dimse[codecs]"'
     if not decoder.is_available:
@@ -197,18 +198,19 @@ def _decode(frame: bytes, image: Mapping[str, int], interpretation: str, syntax:
     encapsulated = struct.pack("<HHLHHL", 0xFFFE, 0xE000, 0, 0xFFFE, 0xE000, len(frame)) + frame
     options: dict[str, Any] = {**image, "number_of_frames": 1, "photometric_interpretation": interpretation}
     try:
-        # As a buffer: unlike an array it is neither turned into RGB nor cleared of the bits above Bits Stored, where
-        # overlays once were. Not validated: that may warn, and what matters has been looked at.
+        # A buffer keeps the colour space and the bits above Bits Stored, which may hold overlays; an array would lose both. It is
+        # not validated, because validation may warn, and the relevant values have been checked already.
         pixels, properties = decoder.as_buffer(encapsulated, validate=False, **options)
         arranged = _arrange(bytes(pixels), properties, codestream, image, syntax)
     except ImportError as error:
         raise Unfit(missing) from error
     except Unfit:
         raise
-    except Exception as error:  # whatever a decoder makes of a faulty frame
+    # A decoder may raise any exception for a faulty frame.
+    except Exception as error:
         raise Unfit(f"Pixel Data cannot be decompressed ({name}): {' '.join(str(error).split())}") from error
     interpretation = str(properties["photometric_interpretation"])
-    # A decoder gives every pixel all its samples.
+    # A decoder returns all samples of each pixel.
     return arranged, "YBR_FULL" if interpretation == "YBR_FULL_422" else interpretation
 
 
@@ -219,7 +221,7 @@ def _arrange(
     bits, allocated = int(decoded["bits_allocated"]), image["bits_allocated"]
     if max(bits, codestream.precision) > allocated:
         raise Unfit(f"the compressed samples have more than the {allocated} bits of Bits Allocated")
-    # JPEG-LS knows no sign, and JPEG 2000 may have been told the wrong one: the bits are right, not those beyond them.
+    # JPEG-LS has no sign, and the sign in JPEG 2000 may be wrong. The coded bits are right; the bits beyond them may not be.
     signed, gray = bool(image["pixel_representation"]), image["samples_per_pixel"] == 1
     wrong_sign = signed if syntax in _JPEG_LS else syntax in _JPEG_2000 and gray and signed != codestream.signed
     shift = bits - codestream.precision if wrong_sign and codestream.precision else 0
@@ -248,7 +250,7 @@ def _codestream(frame: bytes) -> _Codestream:
     while position + 10 <= len(frame):
         marker, length = struct.unpack_from(">HH", frame, position)
         jfif = jfif or (0xFFE0 <= marker <= 0xFFEF and frame.startswith(b"JFIF", position + 4))
-        # A Start of Frame: of JPEG-LS, or of JPEG, whose numbers DHT, JPG and DAC interrupt.
+        # A Start of Frame of JPEG-LS or of JPEG. DHT, JPG and DAC interrupt the numbers of the latter.
         if marker == 0xFFF7 or (0xFFC0 <= marker <= 0xFFCF and marker not in (0xFFC4, 0xFFC8, 0xFFCC)):
             components = frame[position + 10 : position + 10 + 3 * frame[position + 9] : 3]
             return _Codestream(frame[position + 4], components=components, jfif=jfif)
@@ -257,9 +259,9 @@ def _codestream(frame: bytes) -> _Codestream:
 
 
 def _check_boxes(frame: bytes) -> None:
-    """Refuse a JPEG 2000 frame in a JP2 file (not allowed by PS3.5 A.4.4, yet found) whose boxes never end.
+    """Refuse a JPEG 2000 frame in a JP2 file whose boxes never end. PS3.5 A.4.4 does not allow such a file, yet it occurs.
 
-    pydicom steps from box to box by their lengths, and would stay at one of length 0.
+    pydicom steps from box to box by their lengths, and would never leave a box of length 0.
     """
     position = 12 if frame.startswith(b"\0\0\0\x0cjP  ") else len(frame)
     while position + 8 <= len(frame) and frame[position + 4 : position + 8] != b"jp2c":
@@ -272,9 +274,9 @@ def _check_boxes(frame: bytes) -> None:
 
 
 def _true_interpretation(interpretation: str, codestream: _Codestream, image: Mapping[str, int], syntax: str) -> str:
-    """The Photometric Interpretation of the frame as its codestream has it: it is right where the data set is wrong.
+    """Return the Photometric Interpretation by the frame's codestream, which is right if the data set is wrong.
 
-    Believed are component identifiers that spell RGB, and a JFIF marker, which means YCbCr.
+    Two things in the codestream are trusted: component identifiers that spell RGB, and a JFIF marker, which means YCbCr.
     """
     if image["samples_per_pixel"] != 3:
         return interpretation

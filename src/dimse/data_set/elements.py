@@ -1,7 +1,7 @@
 """The elements of a data set as values that can be written in another encoding (PS3.5 section 7).
 
-Tags, VRs and lengths take the form of the encoding; a value keeps its bytes but for their order, which its VR tells. No text
-is decoded and no number is printed anew. pydicom gives the data dictionary, which Implicit VR needs.
+Tags, VRs and lengths take the form of the encoding. A value keeps its bytes, except for the byte order that its VR demands. No
+text is decoded and no number is printed anew. pydicom provides the data dictionary, which Implicit VR needs.
 """
 
 from __future__ import annotations
@@ -25,23 +25,23 @@ IMPLICIT_VR_LITTLE_ENDIAN = TransferSyntax(uids.ImplicitVRLittleEndian, implicit
 EXPLICIT_VR_LITTLE_ENDIAN = TransferSyntax(uids.ExplicitVRLittleEndian)
 
 BITS_ALLOCATED, PIXEL_REPRESENTATION, PIXEL_DATA = 0x00280100, 0x00280103, 0x7FE00010
-_LENGTH_TO_END = 0x00080001  # retired; it counts bytes that will be others
+_LENGTH_TO_END = 0x00080001  # retired; wrong after re-encoding
 _WAVEFORM_BITS_ALLOCATED = 0x54001004
 _ITEM, _ITEM_DELIMITATION, _SEQUENCE_DELIMITATION = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 
-# VRs by the width of the words that change with the byte order (PS3.5 7.3), those that are padded with a space, and all.
-# UN is Little Endian whatever the transfer syntax (PS3.5 6.2.2), so its bytes stay.
+# VRs by the width of the words that a byte order affects (PS3.5 7.3), the VRs padded with a space, and all VRs.
+# UN is Little Endian in every transfer syntax (PS3.5 6.2.2), so its bytes never change.
 _WORD = dict.fromkeys(("AT", "OW", "SS", "US"), 2)
 _WORD |= dict.fromkeys(("FL", "OF", "OL", "SL", "UL"), 4)
 _WORD |= dict.fromkeys(("FD", "OD", "OV", "SV", "UV"), 8)
 _SPACE_PADDED = frozenset(("AE AS CS DA DS DT IS LO LT PN SH ST TM UC UR UT").split())  # noqa: SIM905
 _KNOWN = SHORT_FORM | LONG_FORM
 
-# Elements of a data set that say how others, and those of its items, are to be read.
+# Elements of a data set that determine how others are read, also within its items.
 _CONTEXT = (BITS_ALLOCATED, PIXEL_REPRESENTATION, _WAVEFORM_BITS_ALLOCATED)
 _WAVEFORM = frozenset((0x54000110, 0x54000112, 0x5400100A, 0x54001010))
 
-# A plain value · the items of a sequence · the fragments of encapsulated Pixel Data, Basic Offset Table first.
+# A plain value, the items of a sequence, or the fragments of encapsulated Pixel Data with the Basic Offset Table first.
 Value: TypeAlias = "memoryview | list[DataSet] | tuple[memoryview, ...]"
 DataSet: TypeAlias = "dict[int, Element]"
 
@@ -51,10 +51,10 @@ class Element:
     """A data element as it was read.
 
     Attributes:
-        tag: Group and element number in one.
-        vr: Its VR; of Implicit VR as the dictionary has it, "US or SS" too; UN if unknown.
-        value: Its value, in the byte order it came in.
-        little_endian: That byte order.
+        tag: Group and element number.
+        vr: The VR. For Implicit VR it is the dictionary's, such as "US or SS", or UN if the element is unknown.
+        value: The value, in its original byte order.
+        little_endian: The original byte order.
     """
 
     tag: int
@@ -64,22 +64,22 @@ class Element:
 
 
 class Unfit(Exception):
-    """Why a data set cannot be re-encoded, in one line."""
+    """A data set cannot be re-encoded; the message gives the reason in one line."""
 
 
 def _bytes_of(data_set: DataSet, tag: int) -> bytes:
-    """The bytes of a plain value; none where there is none."""
+    """Return the bytes of a plain value; empty if it is missing."""
     element = data_set.get(tag)
     return bytes(element.value) if element and isinstance(element.value, memoryview) else b""
 
 
 def text_of(data_set: DataSet, tag: int) -> str:
-    """A value as text without its padding; empty where there is none."""
+    """Return a value as text without its padding; empty if it is missing."""
     return _bytes_of(data_set, tag).decode("latin-1").strip(" \0")
 
 
 def unsigned_short(data_set: DataSet, tag: int) -> int | None:
-    """The number that a value of VR US is; None where there is none, or more than one."""
+    """Return the number in a value of VR US; None if it is missing or has several numbers."""
     raw = _bytes_of(data_set, tag)
     return int.from_bytes(raw, "little" if data_set[tag].little_endian else "big") if len(raw) == 2 else None
 
@@ -88,10 +88,10 @@ def unsigned_short(data_set: DataSet, tag: int) -> int | None:
 
 
 def read(data: memoryview, syntax: TransferSyntax) -> DataSet:
-    """The elements of a data set.
+    """Return the elements of a data set.
 
     Raises:
-        Unfit: It is not whole, or contradicts itself.
+        Unfit: The data set is incomplete, or contradicts itself.
     """
     if syntax.deflated:
         data = _inflate(data)
@@ -110,7 +110,7 @@ def _inflate(deflated: memoryview) -> memoryview:
 
 
 class _Reader:
-    """Takes elements off a buffer; no length is believed beyond the end of what encloses it."""
+    """A reader of elements from a buffer, which trusts no length beyond the end of the enclosing structure."""
 
     def __init__(self, data: memoryview) -> None:
         self.data, self.position = data, 0
@@ -124,12 +124,13 @@ class _Reader:
                 and not any(self.data[self.position : self.position + 8])
                 and not any(self.data[self.position :])
             ):
-                break  # padding of files that were filled up to whole blocks
+                # Some files are padded to whole blocks.
+                break
             element = self._element(encoding, end, depth)
             if delimited and element.tag == _ITEM_DELIMITATION:
                 break
             if element.tag >> 16 == 0xFFFE:
-                raise Unfit(f"{tag_name(element.tag)} stands where a data element should")
+                raise Unfit(f"{tag_name(element.tag)} is where a data element should be")
             if elements.setdefault(element.tag, element) != element:
                 raise Unfit(f"{tag_name(element.tag)} appears twice in one data set, with two values")
         return elements
@@ -152,17 +153,17 @@ class _Reader:
             return tag, "", length
         letters = bytes(raw[4:6])
         if encoding.implicit_vr or (encoding.little_endian and not is_vr(letters)):
-            # Files are found with elements, or a whole data set, in Implicit VR where it should be explicit.
+            # Some files have elements, or a whole data set, in Implicit VR where it should be explicit.
             return tag, _dictionary_vr(tag), length
         vr = letters.decode("latin-1")
         if letters in SHORT_FORM:
             return tag, vr, struct.unpack(f"{order}H", raw[6:])[0]
         if not is_vr(letters):
-            raise Unfit(f"{tag_name(tag)} has {vr!r} where its VR should stand")
+            raise Unfit(f"{tag_name(tag)} has {vr!r} where its VR should be")
         return tag, vr, struct.unpack(f"{order}L", self._take(4, end, tag_name(tag)))[0]
 
     def _element(self, encoding: TransferSyntax, end: int, depth: int = 0) -> Element:
-        """Read one element; an Item or a delimiter, which is none, without what follows it."""
+        """Read one element, or an Item or delimiter without the bytes that follow it."""
         tag, vr, length = self._header(encoding, end)
         if not vr:
             return Element(tag, vr, memoryview(b""))
@@ -177,7 +178,7 @@ class _Reader:
                 end = self.position + length
             return Element(tag, "SQ", self._items(inner, end, delimited=undefined, depth=depth + 1))
         if undefined:
-            raise Unfit(f"{tag_name(tag)} has undefined length and is no sequence")
+            raise Unfit(f"{tag_name(tag)} has undefined length and is not a sequence")
         return Element(tag, vr, self._take(length, end, tag_name(tag)), encoding.little_endian)
 
     def _items(self, encoding: TransferSyntax, end: int, *, delimited: bool, depth: int) -> list[DataSet]:
@@ -189,7 +190,7 @@ class _Reader:
             if delimited and tag == _SEQUENCE_DELIMITATION:
                 break
             if tag != _ITEM:
-                raise Unfit(f"{tag_name(tag)} stands where a sequence item should")
+                raise Unfit(f"{tag_name(tag)} is where a sequence item should be")
             undefined = length == UNDEFINED_LENGTH
             if not undefined:
                 self._within(length, end, "a sequence item")
@@ -202,7 +203,7 @@ class _Reader:
         while (header := self._header(EXPLICIT_VR_LITTLE_ENDIAN, end))[0] == _ITEM:
             fragments.append(self._take(header[2], end, "a fragment of Pixel Data"))
         if header[0] != _SEQUENCE_DELIMITATION:
-            raise Unfit(f"{tag_name(header[0])} stands where a fragment of Pixel Data should")
+            raise Unfit(f"{tag_name(header[0])} is where a fragment of Pixel Data should be")
         return tuple(fragments)
 
 
@@ -210,7 +211,7 @@ def _dictionary_vr(tag: int) -> str:
     if tag & 0xFFFF == 0:
         return "UL"
     if tag >> 16 & 1:
-        # Only private creators are known (PS3.5 7.8.1). No dictionary can vouch for what others mean by the rest.
+        # Only private creators are known (PS3.5 7.8.1). No dictionary can know the meaning of the other elements.
         return "LO" if 0x10 <= tag & 0xFFFF <= 0xFF else "UN"
     try:
         return dictionary_VR(tag)
@@ -222,10 +223,10 @@ def _dictionary_vr(tag: int) -> str:
 
 
 def write(data_set: DataSet, syntax: TransferSyntax) -> bytes:
-    """The bytes of a data set, of even length.
+    """Return the bytes of a data set, of even length.
 
     Raises:
-        Unfit: A value of it cannot be said in this transfer syntax.
+        Unfit: A value cannot be expressed in this transfer syntax.
     """
     writer = _Writer(syntax)
     writer.data_set(data_set, {})
@@ -244,7 +245,7 @@ def _join(buffers: Sequence[bytes | memoryview]) -> bytes:
 
 
 class _Writer:
-    """Collects the buffers of a data set in one encoding."""
+    """A writer that collects the buffers of a data set in one encoding."""
 
     def __init__(self, encoding: TransferSyntax) -> None:
         self.encoding = encoding
@@ -252,11 +253,11 @@ class _Writer:
         self.out: list[bytes | memoryview] = []
 
     def data_set(self, data_set: DataSet, context: Mapping[int, int]) -> None:
-        """Write a data set, in an enclosing one whose `_CONTEXT` elements are given."""
+        """Write a data set within an enclosing one whose `_CONTEXT` elements are given."""
         own = {tag: value for tag in _CONTEXT if (value := unsigned_short(data_set, tag)) is not None}
         context = {**context, **own}
         for tag, element in sorted(data_set.items()):
-            # Group lengths are retired (PS3.5 7.2); groups 0000 and 0002 are none of a data set's.
+            # Group lengths are retired (PS3.5 7.2), and groups 0000 and 0002 do not belong in a data set.
             if tag & 0xFFFF and tag >> 16 not in (0x0000, 0x0002) and tag != _LENGTH_TO_END:
                 if isinstance(element.value, list):
                     self._sequence(tag, element.value, context)
@@ -285,11 +286,12 @@ class _Writer:
         out: bytes | memoryview = value
         if element.little_endian != self.encoding.little_endian and vr != "UN":
             if tag == PIXEL_DATA and vr == "OW" and context.get(BITS_ALLOCATED, 0) > 16:
-                # Words of 16 bits by the definition of OW, yet files are found that turn the whole sample round.
+                # OW has words of 16 bits by definition, yet some files reverse the bytes of the whole sample.
                 raise Unfit("the byte order of Pixel Data of more than 16 bits is uncertain in Explicit VR Big Endian")
             out = _swap(value, vr, tag)
         if length > 0xFFFE and vr.encode() in SHORT_FORM:
-            vr = "UN"  # PS3.5 6.2.2; it comes from Implicit VR, so `value` is Little Endian as UN must be
+            # PS3.5 6.2.2. The value comes from Implicit VR, so it is Little Endian, as UN must be.
+            vr = "UN"
             out = value
         self._header(tag, vr, length)
         self.out.append(out)
@@ -315,14 +317,14 @@ class _Writer:
 
 
 def _swap(value: memoryview, vr: str, tag: int) -> bytes | memoryview:
-    """The value in the other byte order (PS3.5 7.3)."""
+    """Return the value in the other byte order (PS3.5 7.3)."""
     if vr.encode() not in _KNOWN:
         raise Unfit(f"{tag_name(tag)} has the unknown VR {vr}: its byte order cannot be changed")
     width = _WORD.get(vr)
     if not width:
         return value
     if len(value) % width:
-        raise Unfit(f"{tag_name(tag)} has {len(value)} bytes, no whole number of {vr} values")
+        raise Unfit(f"{tag_name(tag)} has {len(value)} bytes, not a whole number of {vr} values")
     code = {2: "H", 4: "I", 8: "Q"}[width]
     swapped = []
     for piece in pieces(value):
@@ -334,7 +336,7 @@ def _swap(value: memoryview, vr: str, tag: int) -> bytes | memoryview:
 
 
 def _explicit_vr(element: Element, value: memoryview, context: Mapping[int, int]) -> str:
-    """Choose among the VRs that the dictionary allows (it was Implicit VR Little Endian); UN if nothing tells."""
+    """Choose among the VRs that the dictionary allows for Implicit VR Little Endian; UN if nothing decides."""
     tag, vr = element.tag, element.vr
     if vr == "US or SS":
         representation = context.get(PIXEL_REPRESENTATION)
@@ -345,7 +347,7 @@ def _explicit_vr(element: Element, value: memoryview, context: Mapping[int, int]
         if tag >> 16 in range(0x6000, 0x6100):
             return "OW"  # Overlay Data
         if tag == PIXEL_DATA or tag in _WAVEFORM:
-            # In Implicit VR they are OW (PS3.5 A.1): for samples of a byte OB says the same in either byte order.
+            # In Implicit VR they are OW (PS3.5 A.1). For samples of one byte OB means the same in either byte order.
             size = context.get(BITS_ALLOCATED if tag == PIXEL_DATA else _WAVEFORM_BITS_ALLOCATED, 16)
             return "OB" if size <= 8 else "OW"
         return "UN"

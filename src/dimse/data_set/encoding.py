@@ -1,4 +1,4 @@
-"""How data elements are encoded (PS3.5 section 7), as far as all who read or write them must know it."""
+"""The encoding of data elements (PS3.5 section 7), as far as all code that reads or writes them needs it."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ LONG_FORM = frozenset(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())
 
 UNDEFINED_LENGTH = 0xFFFFFFFF
 
-# Bytes of a large value that are worked on at once: Python runs no other thread, and no event loop, meanwhile.
+# The bytes of a large value that are processed at once. Meanwhile Python runs no other thread and no event loop.
 PIECE = 1024 * 1024
 
 
 def is_vr(letters: bytes) -> bool:
-    """Whether these bytes look like a VR, known or not; else they are the length of an element without one."""
+    """Return True if these bytes look like a VR, known or unknown. Otherwise they are the length of an element without a VR."""
     return letters.isalpha() and letters.isupper()
 
 
 def tag_name(tag: int) -> str:
-    """The tag as the Standard writes it: "(0008,0018)"."""
+    """Return a tag in the Standard's notation: "(0008,0018)"."""
     return f"({tag >> 16:04X},{tag & 0xFFFF:04X})"
 
 
@@ -36,7 +36,7 @@ def pieces(value: bytes | memoryview) -> Iterator[bytes | memoryview]:
 
 
 def deflate(buffers: Iterable[bytes | memoryview]) -> bytes:
-    """A data set in Explicit VR Little Endian, in pieces, as a deflated one of even length (PS3.5 A.5)."""
+    """Return a data set in Explicit VR Little Endian, given in pieces, as a deflated one of even length (PS3.5 A.5)."""
     compressor = zlib.compressobj(wbits=-zlib.MAX_WBITS)
     deflated = b"".join(
         [*(compressor.compress(piece) for buffer in buffers for piece in pieces(buffer)), compressor.flush()]

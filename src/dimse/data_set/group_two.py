@@ -1,7 +1,7 @@
 """Elements of group 0002 at the beginning of a data set, which belong in a file's File Meta Information (PS3.10 7.1).
 
-Some programs leave such elements in a data set. Behind File Meta Information of ours, readers would take them for a part of it:
-an element such as (0002,0010) would then re-label the file. So they are dropped, and nothing else of a data set ever is.
+Some programs leave such elements in a data set. Behind our File Meta Information, readers would take them for a part of it. An
+element such as (0002,0010) would then relabel the file. So these elements are dropped, and nothing else of a data set ever is.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dimse.data_set.walk import MalformedDataSet
 from dimse.uids import TransferSyntax
 
 MAXIMUM_SIZE = 65_536
-"""Bytes in which the leading elements of group 0002 must end, as those of a file's File Meta Information."""
+"""Bytes within which the leading elements of group 0002 must end, as for a file's File Meta Information."""
 
 _SHORT_HEADER, _LONG_HEADER = 8, 12
 _LITTLE = Struct("<H"), Struct("<L")
@@ -21,33 +21,34 @@ _BIG = Struct(">H"), Struct(">L")
 
 
 def can_lead(transfer_syntax: TransferSyntax | None) -> bool:
-    """Return whether leading elements of group 0002 can be told in this transfer syntax.
+    """Return True if leading elements of group 0002 can be recognised in this transfer syntax.
 
-    They cannot in a private or unknown one, nor where the data set is not one of elements (XML, MIME). A deflated data set is left
-    as it is: its bytes begin with no element, so no reader takes them for File Meta Information, and dropping anything would mean
-    to deflate all of it anew.
+    They cannot in a private or unknown one, or if the data set does not consist of elements (XML, MIME). A deflated data set is
+    left as it is. Its bytes do not begin with an element, so no reader takes them for File Meta Information. To drop anything, all
+    of it would have to be deflated anew.
     """
     return transfer_syntax is not None and transfer_syntax.has_elements and not transfer_syntax.deflated
 
 
 def marker(transfer_syntax: TransferSyntax) -> bytes:
-    """Return the two bytes that a data set begins with if its first element is one of group 0002."""
+    """Return the two bytes at the start of a data set whose first element is one of group 0002."""
     return b"\2\0" if transfer_syntax.little_endian else b"\0\2"
 
 
 def leading_size(head: bytes | memoryview, transfer_syntax: TransferSyntax | None) -> int | None:
-    """Return how many bytes the leading elements of group 0002 of a data set have.
+    """Return the length of the leading elements of group 0002 of a data set, in bytes.
 
     Args:
         head: The first bytes of the data set; `MAXIMUM_SIZE` of them always suffice.
-        transfer_syntax: That of the data set. An element whose VR contradicts it is read by the VR that it has, or has not.
+        transfer_syntax: The transfer syntax of the data set. An element whose VR contradicts it is read by its own VR, or as one
+            without VR.
 
     Returns:
-        0 where the first element is of another group, or where `can_lead` says that it cannot be told. None: `head` ends before the
-        first element of another group begins.
+        0 if the first element is of another group, or if `can_lead` denies it. None if `head` ends before the first element of
+        another group begins.
 
     Raises:
-        MalformedDataSet: They do not end within `MAXIMUM_SIZE` bytes.
+        MalformedDataSet: The elements do not end within `MAXIMUM_SIZE` bytes.
     """
     if transfer_syntax is None or transfer_syntax.deflated:
         return 0
@@ -68,7 +69,7 @@ def leading_size(head: bytes | memoryview, transfer_syntax: TransferSyntax | Non
 
 
 def _size(head: bytes, position: int, transfer_syntax: TransferSyntax) -> int | None:
-    """Return how many bytes the element at `position` has; None if its header is not complete."""
+    """Return the length of the element at `position`, in bytes; None if its header is incomplete."""
     short, long = _numbers(transfer_syntax)
     if len(head) < position + _SHORT_HEADER:
         return None
@@ -84,5 +85,5 @@ def _size(head: bytes, position: int, transfer_syntax: TransferSyntax) -> int | 
 
 
 def _numbers(transfer_syntax: TransferSyntax) -> tuple[Struct, Struct]:
-    """Return what reads and writes numbers of 16 and of 32 bits."""
+    """Return the structs for numbers of 16 and of 32 bits."""
     return _LITTLE if transfer_syntax.little_endian else _BIG

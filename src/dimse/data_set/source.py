@@ -1,4 +1,4 @@
-"""The bytes of a data set as a walk asks for them, from a file or inflated; and the faults that a walk finds."""
+"""Sources of a data set's bytes for a walk, from a file or inflated, and the faults that a walk finds."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import zlib
 from collections.abc import Callable, Mapping
 
 WINDOW = 65_536
-"""Bytes that are looked at in one piece, at most; also the most that `peek` inflates."""
+"""The most bytes of one window, and the most that `peek` inflates."""
 UIDS_WITHIN = 4 * 1024 * 1024
-"""Inflated bytes of a deflated data set in which its UIDs have to be: a few hundred are in front of them in any real one."""
+"""Inflated bytes of a deflated data set within which its UIDs must be. In real data sets a few hundred precede them."""
 
-_FIRST_WINDOW = 4_096  # where a long value has been stepped over: what follows is often short, or another long value
+# The window after a long value has been skipped: often a short value follows, or another long one.
+_FIRST_WINDOW = 4_096
 _DEFLATED_WINDOW = 16_384
 
 SOP_CLASS_UID = 0x00080016
@@ -18,14 +19,14 @@ SOP_INSTANCE_UID = 0x00080018
 UIDS = frozenset((SOP_CLASS_UID, SOP_INSTANCE_UID))
 
 Read = Callable[[int, int], bytes]
-"""`read(offset, size)`: up to `size` bytes from `offset` on; fewer only where there are no more."""
+"""`read(offset, size)` returns `size` bytes at `offset`, or fewer at the end of the bytes."""
 
 
 class MalformedDataSet(ValueError):
-    """The bytes are not a whole data set; the message says what is wrong and where, in one line.
+    """The bytes are not a whole data set; the message describes the fault and its place in one line.
 
     Attributes:
-        position: Offset of the header that is wrong; None where the fault is not in a header.
+        position: The offset of the faulty header; None if the fault is not in a header.
     """
 
     def __init__(self, message: str, position: int | None = None) -> None:
@@ -34,23 +35,23 @@ class MalformedDataSet(ValueError):
 
 
 class CutShort(MalformedDataSet):
-    """The data set ends inside an element, or goes on with bytes that are none."""
+    """The data set ends inside an element, or continues with bytes that are not one."""
 
 
 class NestedTooDeep(MalformedDataSet):
-    """More than `MAXIMUM_NESTING` sequences within each other."""
+    """The data set has more than `MAXIMUM_NESTING` nested sequences."""
 
 
 class Plain:
-    """Bytes that can be read anywhere; asked for positions that only grow."""
+    """A source of bytes that can be read at any position; the positions only grow."""
 
     def __init__(self, read: Read, end: int, head: bytes = b"") -> None:
         self._read, self._end, self.head = read, end, head[:end]
         self._size, self._loaded = _FIRST_WINDOW, 0
 
     def load(self, position: int, size: int) -> bytes:
-        """At least `size` bytes from `position` on; fewer only where there are no more."""
-        # Many small elements in a row are read in growing windows; after a long value one begins small again.
+        """Return at least `size` bytes at `position`, or fewer at the end of the bytes."""
+        # Successive small elements are read in growing windows; after a long value the window is small again.
         near = position < self._loaded + self._size
         self._size = min(2 * self._size, WINDOW) if near else _FIRST_WINDOW
         size = min(max(self._size, size), max(0, self._end - position))
@@ -61,15 +62,17 @@ class Plain:
 
 
 class Inflated:
-    """The inflated bytes of a deflated data set (PS3.5 A.5), of which a window is kept: a source like `Plain`."""
+    """A source like `Plain` for the inflated bytes of a deflated data set (PS3.5 A.5); it keeps a window of them."""
 
     head = b""
 
     def __init__(self, read: Read, start: int, end: int) -> None:
         self._read, self._next, self._end = read, start, end
         self._inflate = zlib.decompressobj(-zlib.MAX_WBITS)
-        self._window, self._base = b"", 0  # inflated bytes, and the inflated offset where they begin
-        self.found: Mapping[int, str] = {}  # what the walk has found so far, by tag
+        # A window of inflated bytes, and its inflated offset.
+        self._window, self._base = b"", 0
+        # The values that the walk has found so far, by tag.
+        self.found: Mapping[int, str] = {}
 
     def load(self, position: int, size: int) -> bytes:
         while (inflated := self._base + len(self._window)) < position + size and (more := self._more()):
@@ -85,7 +88,7 @@ class Inflated:
         return self._window[position - self._base :]
 
     def _more(self) -> bytes:
-        """Up to `WINDOW` inflated bytes more; none at the end of the stream."""
+        """Return up to `WINDOW` further inflated bytes; none at the end of the stream."""
         inflate = self._inflate
         while not inflate.eof:
             deflated = inflate.unconsumed_tail or self._compressed()

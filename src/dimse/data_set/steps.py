@@ -1,6 +1,6 @@
 """The steps of a walk over a data set (PS3.5 section 7): from element to element, into sequences and Items, and out again.
 
-Nothing recurses: a stack of frames holds what has been entered. `dimse.data_set.walk` says what counts and what is tolerated.
+Nothing recurses: a stack of frames holds the open structures. `dimse.data_set.walk` says what is tested and what is tolerated.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from dimse.data_set.source import UIDS, WINDOW, CutShort, Inflated, MalformedDat
 from dimse.uids import TransferSyntax
 
 MAXIMUM_NESTING = 64
-"""Sequences within sequences: far beyond any real data set, and a limit of parsers in the field."""
+"""Nested sequences, far beyond any real data set. Other parsers in the field have this limit too."""
 
 _LONGEST_HEADER = 12
-_LONGEST_VALUE = 1_024  # read as it is up to here; whether it is a valid UID, or text, is not for us to say
+# Longer values are not read. Whether a value is a valid UID or text is not tested here.
+_LONGEST_VALUE = 1_024
 UNKNOWN_END = 1 << 62
 
 PIXEL_DATA = 0x7FE00010
@@ -26,74 +27,83 @@ DELIMITERS = 0xFFFE  # group of the three below
 _ITEM, _ITEM_DELIMITATION, _SEQUENCE_DELIMITATION = 0xE000, 0xE00D, 0xE0DD
 _ITEM_TAG = b"\xfe\xff\x00\xe0"  # in Little Endian
 _FILE_META = 0x0002  # group of the File Meta Information
-NOT_IN_DATA_SETS = frozenset((0x0000, _FILE_META))  # the former is that of the command set
-_LEAST_FILL = 8  # bytes of FFH, or of zero, that are taken for what was never written
+# Group 0000 is that of the command set.
+NOT_IN_DATA_SETS = frozenset((0x0000, _FILE_META))
+_LEAST_FILL = 8  # equal bytes, FFH or 00H
 
-_SHORT_FORM = SHORT_FORM | {b"??"}  # what some programs write for a VR that they do not know
-_NO_VR = frozenset((b"", b"UN"))  # these do not tell a sequence from a value
+# Some programs write "??" for a VR that they do not know.
+_SHORT_FORM = SHORT_FORM | {b"??"}
+_NO_VR = frozenset((b"", b"UN"))  # perhaps a sequence
 
 Encoding = NamedTuple(
     "Encoding",
     [
         ("implicit_vr", bool),
-        ("explicit", Struct),  # group, element, VR, 16 bits of length
-        ("implicit", Struct),  # group, element, 32 bits of length; Items and delimiters too
+        # Group, element, VR, 16 bits of length.
+        ("explicit", Struct),
+        # Group, element, 32 bits of length; for Items and delimiters too.
+        ("implicit", Struct),
         ("length", Struct),  # 32 bits of length
     ],
 )
-"""How the headers of elements are read."""
+"""The structs that read the headers of elements."""
 
 _IMPLICIT_LITTLE = Encoding(True, Struct("<HH2sH"), Struct("<HHL"), Struct("<L"))
 _EXPLICIT_LITTLE = _IMPLICIT_LITTLE._replace(implicit_vr=False)
 _EXPLICIT_BIG = Encoding(False, Struct(">HH2sH"), Struct(">HHL"), Struct(">L"))
 
-_ENCODINGS = {  # by whether elements have no VR, and whether they are in Little Endian
+# The keys are: elements have no VR; they are in Little Endian.
+_ENCODINGS = {
     (True, True): (_IMPLICIT_LITTLE, TransferSyntax(uids.ImplicitVRLittleEndian, implicit_vr=True)),
     (False, True): (_EXPLICIT_LITTLE, TransferSyntax(uids.ExplicitVRLittleEndian)),
     (False, False): (_EXPLICIT_BIG, TransferSyntax(uids.ExplicitVRBigEndian, little_endian=False)),
 }
-LITTLE, BIG = (
-    b"\x08\0",
-    b"\0\x08",
-)  # the group that data sets begin with; the other way round it is none of the Standard's
+# The group number with which data sets begin, in either byte order. The Standard has no group 0800H.
+LITTLE, BIG = (b"\x08\0", b"\0\x08")
 
 
 Frame = NamedTuple(
     "Frame",
     [
-        ("steps", Callable[..., int]),  # walks its content: until it ends, or something in it is entered
-        ("limit", int),  # its end; where that is undefined, the end of what it is in
+        # A function that walks the content, until it ends or something in it is entered.
+        ("steps", Callable[..., int]),
+        # The end of the content; if it is undefined, the end of the enclosing structure.
+        ("limit", int),
         ("undefined", bool),  # a delimiter closes it
         ("encoding", Encoding),
-        ("tag", int),  # of the element that it is, or is an Item of; 0 for the data set
-        ("depth", int),  # sequences that it is in, itself included
-        ("presumed", bool),  # taken for a sequence only because its value begins with an Item
+        # The tag of the element, also for its Items; 0 for the data set.
+        ("tag", int),
+        # The number of sequences around the content, itself included.
+        ("depth", int),
+        # True if it counts as a sequence only because its value begins with an Item.
+        ("presumed", bool),
     ],
 )
-"""What holds the place where the walk is: the data set, a sequence, an Item, encapsulated pixel data."""
+"""An open structure of the walk: the data set, a sequence, an Item, encapsulated pixel data."""
 
 
 class Steps:
-    """The state of one walk: a stack of frames, and the window of bytes around the place where it is.
+    """The state of one walk: a stack of frames, and a window of bytes around its position.
 
     Attributes:
-        enters_all: Sequences and Items of defined length are entered too, to find what is amiss in them.
-        values: By tag; those within a sequence by their offsets.
-        warnings: One of a kind: a data set may hold any number of faults.
-        syntax: An uncompressed transfer syntax whose elements are encoded as these.
-        mislabelled: Those of the transfer syntax that was given are encoded otherwise.
-        encapsulated: The pixel data is encapsulated.
-        native: It was looked for, and is there and not encapsulated.
-        mixed: See `Amiss`; so is `left_out`.
-        front: Offset before which elements of group 0002 are left out, if no UID comes before them.
+        enters_all: True to enter sequences and Items of defined length, in order to find faults in them.
+        values: The values by tag; within a sequence, by their offsets.
+        warnings: One warning of each kind, since a data set may have any number of faults.
+        syntax: An uncompressed transfer syntax with the encoding of the elements.
+        mislabelled: True if the given transfer syntax has another encoding.
+        encapsulated: True if the pixel data is encapsulated.
+        native: True if pixel data was searched for, and is present and not encapsulated.
+        mixed, left_out: See `EncodingFaults`.
+        front: The offset before which elements of group 0002 are left out, if no UID precedes them.
     """
 
     enters_all = True
-    # Nearly every walk leaves these as they are.
+    # Nearly every walk keeps these values.
     mislabelled = encapsulated = native = mixed = False
     front = 0
     left_out: tuple[tuple[int, int], ...] = ()
-    _hollow: tuple[int, MalformedDataSet] | None = None  # end of a sequence with nothing written in it, and the fault
+    # The end of a sequence without any content written, and the fault.
+    _hollow: tuple[int, MalformedDataSet] | None = None
 
     def __init__(
         self,
@@ -108,13 +118,15 @@ class Steps:
         self.warnings: dict[str, str] = {}
         self._source, self._transfer_syntax = source, transfer_syntax
         self._wanted, self._within, self._last_group = wanted, within, last_group
-        self._enough = enough  # when there are so many values, there is no need to go on
-        self._looked_at = frozenset([tag & 0xFFFF for tag in wanted])  # element numbers, in whatever group
+        # The number of values after which the walk may stop.
+        self._enough = enough
+        # Element numbers, whatever their group.
+        self._looked_at = frozenset([tag & 0xFFFF for tag in wanted])
         self._frames: list[Frame] = []
         self._window, self._base = source.head, 0
 
     def run(self, start: int, end: int) -> int:
-        """Walk to `end`, or as far as the source goes if that is `UNKNOWN_END`; return where the data set ends."""
+        """Walk to `end`, or to the end of the source if that is `UNKNOWN_END`, and return the offset where the data set ends."""
         self._frames.append(Frame(Steps._elements, end, False, self._encoding(start), 0, 0, False))
         position = start
         while self._frames:
@@ -130,7 +142,7 @@ class Steps:
         return position
 
     def _encoding(self, start: int) -> Encoding:
-        """Return how the data set is encoded, which its first element shows whatever its transfer syntax is said to be."""
+        """Return the encoding of the data set. Its first element shows it, whatever the transfer syntax."""
         first = self._bytes(start, 6)
         group, vr = first[:2], first[4:]
         said, implicit_vr = self._transfer_syntax, len(vr) == 2 and not is_vr(vr)
@@ -144,17 +156,17 @@ class Steps:
         return encoding
 
     def _bytes(self, position: int, size: int) -> bytes:
-        """`size` bytes from `position` on; fewer only where there are no more."""
+        """Return `size` bytes at `position`, or fewer at the end of the bytes."""
         index = position - self._base
         if not 0 <= index <= len(self._window) - size:
             self._window, self._base, index = self._source.load(position, size), position, 0
         return self._window[index : index + size]
 
     def _step_over(self, error: MalformedDataSet) -> int:
-        """Leave the innermost sequence of defined length, and go on at its end; `error` is raised if there is none.
+        """Leave the innermost sequence of defined length, and continue at its end; raise `error` if there is none.
 
-        It is raised too if nothing was written from there on to the end of the sequence. Where it may be no sequence at all, that
-        counts only if nothing comes after it: then the data set was cut short.
+        It is also raised if nothing was written from there to the end of the sequence. If the value may not be a sequence at all,
+        this applies only if nothing follows it: then the data set is truncated.
         """
         while self._frames:
             frame = self._frames.pop()
@@ -169,14 +181,14 @@ class Steps:
         raise error
 
     def _is_fill(self, position: int, limit: int) -> bool:
-        """Return whether one and the same byte, FFH or zero, stands from `position` to `limit`."""
+        """Return True if the bytes from `position` to `limit` are all FFH, or all zero."""
         if position + _LEAST_FILL > limit:
             return False
         fill = self._bytes(position, 1)
         return fill in (b"\xff", b"\0") and self._end_of(fill, position, limit) is not None
 
     def _end_of(self, fill: bytes, position: int, limit: int) -> int | None:
-        """Return where the bytes end, at `limit` if that is known, if all of them from `position` on are `fill`; else None."""
+        """Return the end of the bytes, which is `limit` if that is known, if all from `position` on are `fill`; otherwise None."""
         while position < limit:
             window = self._bytes(position, min(WINDOW, limit - position))
             if window.count(fill) < len(window):
@@ -194,7 +206,8 @@ class Steps:
         window, base, vr = self._window, self._base, b""
         index, most, last = position - base, limit - base, len(window) - _LONGEST_HEADER
         while index < most:
-            if index > last:  # a header may not be all in the window
+            # The window may not hold the whole header.
+            if index > last:
                 base += index
                 window = self._window = self._source.load(base, _LONGEST_HEADER)
                 self._base, index, most, last = base, 0, limit - base, max(0, len(window) - _LONGEST_HEADER)
@@ -207,7 +220,7 @@ class Steps:
                 group, element, vr, length = explicit.unpack_from(window, index)
                 plain = vr in _SHORT_FORM
             after = index + 8 + length
-            # Nearly all elements are plain, a header of 8 bytes and a value, and nobody looks at them: that has to be fast.
+            # Nearly all elements are plain, with a header of 8 bytes and a value that is not wanted. This path has to be fast.
             if plain and element not in looked_at and 0x0002 < group <= last_group and after <= most:
                 index = after
                 continue
@@ -233,7 +246,7 @@ class Steps:
         return self._close(frame, base + index)
 
     def _leaves_out(self, group: int, position: int, after: int) -> bool:
-        """Return whether an element at the front is one of File Meta Information, which is left out, or of a command."""
+        """Return True for an element at the front that is left out: one of File Meta Information, or of a command."""
         if group > _FILE_META or self.values or after > self.front or not any(self._bytes(position, 8)):
             return False
         if group == _FILE_META:
@@ -243,7 +256,7 @@ class Steps:
         return True
 
     def _is_entered(self, vr: bytes, value: int, length: int) -> bool:
-        """Whether an element holds Items; where that is not known, whether its value begins with one."""
+        """Return True if an element holds Items; if that is unknown, if its value begins with one."""
         if length == UNDEFINED_LENGTH or not self.enters_all:
             return length == UNDEFINED_LENGTH
         if vr == b"SQ":
@@ -251,15 +264,16 @@ class Steps:
         return vr in _NO_VR and length >= 8 and self._bytes(value, 4) == _ITEM_TAG
 
     def _long_form(self, frame: Frame, position: int, vr: bytes, group: int = 0) -> tuple[bytes, int, int]:
-        """VR, offset of the value and its length, for an element whose VR is not one of the short form."""
+        """Return VR, offset of the value and its length, for an element whose VR is not one of the short form."""
         header = self._bytes(position, _LONGEST_HEADER)
-        if not is_vr(vr):  # Items and delimiters have none; some programs leave it out elsewhere
+        # Items and delimiters have no VR, and some programs omit it elsewhere.
+        if not is_vr(vr):
             if 0 < group < DELIMITERS:
                 self.mixed = True
             return b"", position + 8, frame.encoding.implicit.unpack_from(header)[2]
         if len(header) == _LONGEST_HEADER:
             (length,) = frame.encoding.length.unpack_from(header, 8)
-            # A VR younger than these tables has the long form (PS3.5 7.1.2); but mistaken ones of the short form exist.
+            # A VR younger than these tables has the long form (PS3.5 7.1.2), but some files have mistaken ones of the short form.
             fits = not any(header[6:8]) and (
                 length == UNDEFINED_LENGTH or position + _LONGEST_HEADER + length <= frame.limit
             )
@@ -280,7 +294,7 @@ class Steps:
         text = self._bytes(value, length)
         if len(text) < length or value + length > limit:
             raise CutShort(f"cut short: {tag_name(tag)} at offset {position:,} is not complete")
-        # The first counts where there are two, which is not allowed: a peek and a walk are to find the same.
+        # Of two values, which are not allowed, the first counts, so that a peek and a walk find the same.
         self.values.setdefault(position if self._within else tag, text.decode("latin-1").strip("\0 "))
 
     def _enter(self, position: int, tag: int, vr: bytes, value: int, length: int) -> int:
@@ -307,7 +321,7 @@ class Steps:
         return value
 
     def _item(self, frame: Frame, position: int) -> tuple[int, int]:
-        """Element number and length of the Item or delimiter at `position`."""
+        """Return element number and length of the Item or delimiter at `position`."""
         header = self._bytes(position, 8)
         if len(header) < 8 or position + 8 > frame.limit:
             raise CutShort(
@@ -357,7 +371,7 @@ class Steps:
         return self._close(frame, position)
 
     def _close(self, frame: Frame, position: int) -> int:
-        """Leave what ends where its length says."""
+        """Leave a structure whose length gives its end."""
         if frame.undefined:
             what = "an Item of " if frame.steps is Steps._elements else ""
             raise CutShort(
@@ -367,9 +381,10 @@ class Steps:
         return position
 
     def _out_of_place(self, frame: Frame, position: int, group: int, element: int) -> int:
-        """What is no element of a data set: a delimiter, padding, the end of a peek, or a fault."""
+        """Handle what is not an element of a data set: a delimiter, padding, the end of a peek, or a fault."""
         if group == DELIMITERS and element == _ITEM_DELIMITATION and frame.tag and position + 8 <= frame.limit:
-            if frame.undefined:  # else a delimiter that is not needed, and harmless
+            # Otherwise the delimiter is superfluous, and harmless.
+            if frame.undefined:
                 self._frames.pop()
             return position + 8
         if not frame.tag:
@@ -382,11 +397,15 @@ class Steps:
             if group == 0 and element == 0:
                 return self._rest(frame, position)
         raise MalformedDataSet(
-            f"{tag_name(group << 16 | element)} at offset {position:,} is no element of a data set", position
+            f"{tag_name(group << 16 | element)} at offset {position:,} is not an element of a data set", position
         )
 
     def _rest(self, frame: Frame, position: int) -> int:
-        """Leave the data set where its bytes end, or where only zero bytes follow, which are padding; else it is cut short."""
+        """Leave the data set at the end of its bytes, or where only zero bytes follow, which are padding.
+
+        Raises:
+            CutShort: Other bytes follow.
+        """
         end = None if frame.tag else self._end_of(b"\0", position, frame.limit)
         if end is None:
             left = f", and {frame.limit - position:,} bytes" if frame.limit != UNKNOWN_END else ""

@@ -1,7 +1,7 @@
-"""A look at a data set that was received: the values that a receiver needs, and whether the data set ends inside an element.
+"""A survey of a received data set: the values that a receiver needs, and whether the data set ends inside an element.
 
-A receiver keeps what it is sent, so it is more tolerant than a sender has to be. What counts is that nothing was lost on the way:
-element lengths of the data set itself have to add up to its size. The rest is a remark.
+A receiver keeps what it receives, so it is more tolerant than a sender has to be. It must notice that bytes were lost on the way.
+Therefore the element lengths of the data set itself must add up to its size. Other faults are remarks.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from dimse.support.values import value
 from dimse.uids import TransferSyntax
 
 MOST_STRAY = 1_000
-"""Elements and delimiters that do not belong in a data set and are stepped over: behind the last of them nothing is looked at."""
+"""Elements and delimiters that do not belong in a data set and are skipped. After the last of them the survey stops."""
 
 
 @value
 class Survey:
-    """What a receiver finds in a data set.
+    """The result of a survey.
 
     Attributes:
-        values: Values by tag, as of `dimse.data_set.walk.peek`, from wherever they stand in the data set.
-        cut_short: Where the data set ends inside an element, in one line; empty if it does not.
-        remarks: What is amiss besides and no reason to refuse it, a line each.
+        values: The values by tag, as in `dimse.data_set.walk.peek`, from anywhere in the data set.
+        cut_short: The place at which the data set ends inside an element, in one line; empty if it does not.
+        remarks: Other faults that are no reason to refuse it, one line each.
     """
 
     values: dict[int, str]
@@ -38,19 +38,19 @@ class Survey:
 def survey(
     read: Read, end: int, transfer_syntax: TransferSyntax, tags: Collection[int], head: bytes | memoryview = b""
 ) -> Survey:
-    """Step over the elements of a data set: find values, and whether it ends inside an element.
+    """Walk over the elements of a data set, to find values, and to test whether it ends inside an element.
 
-    These are stepped over: elements of groups that do not belong in a data set, delimiters without a sequence, sequences and
-    Items of defined length whatever is in them, and zero bytes at the end. Where the survey cannot go on for another reason than
-    the end of the bytes, the rest is not looked at, which is a remark. Of a deflated data set it looks at the first `WINDOW`
-    inflated bytes, and does not check where it ends.
+    The survey skips elements of groups that do not belong in a data set, delimiters without a sequence, and zero bytes at the end.
+    It also skips sequences and Items of defined length, whatever their content. If it cannot continue for another reason than the
+    end of the bytes, it stops, and adds a remark. In a deflated data set it examines the first `WINDOW` inflated bytes, and does
+    not check the end.
 
     Args:
-        read: Gives the bytes, from offset 0 on; asked for `WINDOW` bytes at most.
+        read: A function that returns bytes, from offset 0 on; it is asked for `WINDOW` bytes at most.
         end: The size of the data set.
-        transfer_syntax: That of the data set.
-        tags: As for `dimse.data_set.walk.peek`.
-        head: What is at hand of the bytes from offset 0 on.
+        transfer_syntax: The transfer syntax of the data set.
+        tags: The tags of the values, as for `dimse.data_set.walk.peek`.
+        head: The bytes from offset 0 on that are in memory.
     """
     if transfer_syntax.deflated:
         inflated = first_inflated(read, end)
@@ -69,13 +69,13 @@ def survey(
 
 
 class _Survey(Steps):
-    """A walk that goes on wherever a receiver can."""
+    """A walk that continues wherever a receiver can."""
 
     enters_all = False
-    _stray = 0  # elements and delimiters that do not belong where they stand
+    _stray = 0  # elements and delimiters out of place
 
     def _out_of_place(self, frame: Frame, position: int, group: int, element: int) -> int:
-        """Step over what does not belong in a data set; the data set has ended where garbage stands in the place of an element."""
+        """Skip an element that does not belong in a data set. Garbage in its place means that the data set has ended."""
         what = f"{tag_name(group << 16 | element)} at offset {position:,}"
         if group > DELIMITERS:
             raise CutShort(f"cut short: {what} is not an element")
@@ -85,12 +85,12 @@ class _Survey(Steps):
             return super()._out_of_place(frame, position, group, element)
         self._stray += 1
         if self._stray > MOST_STRAY:
-            raise MalformedDataSet(f"{what} does not belong in a data set, as {MOST_STRAY:,} before it")
+            raise MalformedDataSet(f"{what} does not belong in a data set, like {MOST_STRAY:,} before it")
         self.warnings.setdefault("stray", f"{what} does not belong in a data set")
         return position + 8 if is_delimiter else self._behind(frame, position, what)
 
     def _behind(self, frame: Frame, position: int, what: str) -> int:
-        """Return the offset behind an element."""
+        """Return the offset after an element."""
         header, encoding = self._bytes(position, 8), frame.encoding
         value, length = position + 8, int(encoding.implicit.unpack(header)[2])
         if not encoding.implicit_vr:
@@ -102,7 +102,7 @@ class _Survey(Steps):
         return value + length
 
     def _rest(self, frame: Frame, position: int) -> int:
-        """Step over the zero bytes after the last element, however many there are."""
+        """Skip the zero bytes after the last element, however many there are."""
         place = position
         while place < frame.limit:
             rest = self._bytes(place, min(WINDOW, frame.limit - place))

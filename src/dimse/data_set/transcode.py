@@ -1,8 +1,8 @@
 """Re-encode a data set for a peer that does not accept the file's own transfer syntax (PS3.5 section 7, Annex A).
 
-The data set is taken apart into its elements and written again: tags, VRs and lengths in the target's form, the values
-as they are, byte for byte, but for the byte order that their VR demands. So nothing can change on the way. Compressed pixel
-data is decompressed by the decoders that are installed (`pip install "dimse[codecs]"`).
+The data set is split into its elements and written again, with tags, VRs and lengths in the target's form. Values keep their bytes,
+except for a byte order that their VR demands. So no value can change. Compressed pixel data is decompressed by the decoders that
+are installed (`pip install "dimse[codecs]"`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dimse.data_set.elements import EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTL
 from dimse.errors import FileError
 from dimse.uids import TransferSyntax
 
-# What can be written, best first.
+# The transfer syntaxes that can be written, best first.
 _UNCOMPRESSED = {
     syntax.uid: syntax
     for syntax in (
@@ -28,18 +28,19 @@ _UNCOMPRESSED = {
 
 
 def targets(source: str, accepted: Collection[str], *, lossy: bool) -> list[str]:
-    """Say which accepted transfer syntaxes a file in `source` can be re-encoded to.
+    """Return the accepted transfer syntaxes to which a file in `source` can be re-encoded.
 
-    Where the syntax alone cannot tell whether pixel data is lossy compressed (near-lossless JPEG-LS, JPEG 2000 and
-    High-Throughput JPEG 2000 in their general form), the answer is hopeful: `transcode` looks at the data set.
+    For some transfer syntaxes the UID alone does not tell whether pixel data is lossy compressed. These are near-lossless JPEG-LS,
+    and JPEG 2000 and High-Throughput JPEG 2000 in their general form. The answer is then optimistic, and `transcode` examines the
+    data set.
 
     Args:
-        source: Transfer Syntax UID of the file.
-        accepted: Transfer Syntax UIDs that the peer accepts for the SOP class.
-        lossy: May lossy compressed pixel data be decompressed?
+        source: The Transfer Syntax UID of the file.
+        accepted: The Transfer Syntax UIDs that the peer accepts for the SOP class.
+        lossy: True if lossy compressed pixel data may be decompressed.
 
     Returns:
-        Transfer Syntax UIDs, best first; empty if there are none.
+        Transfer Syntax UIDs, best first; may be empty.
     """
     if source not in _UNCOMPRESSED and not may_decompress(source, lossy=lossy, lossy_image_compression="00"):
         return []
@@ -49,25 +50,25 @@ def targets(source: str, accepted: Collection[str], *, lossy: bool) -> list[str]
 def transcode(data_set: bytes | memoryview, source: str, target: str, *, path: str, lossy: bool = False) -> bytes:
     """Re-encode a data set without loss.
 
-    Only what the encoding demands changes: group lengths are left out (retired, PS3.5 7.2), sequences and items get
-    undefined length, a value too long for its VR or of a VR that cannot be known becomes UN (PS3.5 6.2.2). Of
-    decompressed Pixel Data, Photometric Interpretation says what the pixels are now; the SOP Instance UID stays.
+    Only what the encoding demands changes. Group lengths are dropped (retired, PS3.5 7.2), and sequences and items get undefined
+    length. A value that is too long for its VR, or whose VR cannot be known, becomes UN (PS3.5 6.2.2). For decompressed Pixel Data,
+    Photometric Interpretation describes the new pixels. The SOP Instance UID stays.
 
     Args:
-        data_set: Its bytes, in memory: of a map whose file is cut short meanwhile no byte can be read.
-        source: Transfer Syntax UID that it is in.
-        target: The syntax to write, one of those that `targets` gives; or `source` itself, for a data set whose elements are not
-            encoded as they are in it.
-        path: Its file, for what is said of errors.
-        lossy: May lossy compressed pixel data be decompressed? If not, a syntax that can be lossy counts as lossy
-            unless Lossy Image Compression (0028,2110) says 00; JPEG Baseline and Extended always do.
+        data_set: The bytes of the data set, in memory: a map cannot be read after its file has been truncated.
+        source: The Transfer Syntax UID of the data set.
+        target: The transfer syntax to write, one of those that `targets` returns. It may be `source` itself, for a data set whose
+            elements have another encoding.
+        path: The path of the file, for error messages.
+        lossy: True if lossy compressed pixel data may be decompressed. Otherwise a transfer syntax that can be lossy counts as
+            lossy unless Lossy Image Compression (0028,2110) is 00. JPEG Baseline and Extended always count as lossy.
 
     Returns:
-        The data set, of even length; deflated if the syntax is.
+        The data set, of even length, and deflated if the transfer syntax is.
 
     Raises:
-        FileError: It cannot be re-encoded without loss; says why.
-        ValueError: `target` is not one that can be written.
+        FileError: The data set cannot be re-encoded without loss; the message has the reason.
+        ValueError: `target` cannot be written.
     """
     encoding = _UNCOMPRESSED.get(source)
     if target == source and not encoding:

@@ -1,14 +1,13 @@
-"""A walk over the element headers of a data set (PS3.5 section 7): is it whole, and which SOP instance is it?
+"""A walk over the element headers of a data set (PS3.5 section 7), which finds out whether it is complete, and its UIDs.
 
-Values are stepped over, not read; nothing is decoded, nothing recurses, and memory does not grow with the data set.
-What counts is that lengths add up, so that a data set that was cut short is seen. About the rest the walk is as
-tolerant as the programs in the field: order of elements, odd lengths, unknown VRs, lengths in delimiters, elements
-without VR among others with one, what follows a deflated stream, zero bytes at the end.
+Values are skipped, not read. Nothing is decoded, nothing recurses, and memory does not grow with the data set. The lengths must
+add up, so that a truncated data set is noticed. Otherwise the walk is as tolerant as programs in the field. It accepts any order of
+elements, odd lengths, unknown VRs, and lengths in delimiters. It also accepts elements without VR among others with one, bytes
+behind a deflated stream, and zero bytes at the end.
 
-Sequences are entered wherever they can be told: by VR SQ, by an undefined length, and, where there is no VR to tell
-(Implicit VR, and UN), by a value that begins with an Item. One of defined length whose content does not add up is
-stepped over as a whole, since its own length still says where it ends: with a warning, unless it may be no sequence
-at all.
+A sequence is recognised by VR SQ or by an undefined length. Without a VR (Implicit VR, and UN) it is recognised by a value that
+begins with an Item. A sequence of defined length whose content does not add up is skipped as a whole, since its own length gives
+its end. That is a warning, unless it may not be a sequence at all.
 """
 
 from __future__ import annotations
@@ -41,8 +40,8 @@ __all__ = [
     "MAXIMUM_NESTING",
     "UIDS_WITHIN",
     "WINDOW",
-    "Amiss",
     "CutShort",
+    "EncodingFaults",
     "MalformedDataSet",
     "NestedTooDeep",
     "Outline",
@@ -54,7 +53,7 @@ __all__ = [
 ]
 
 FRONT = 16_384
-"""Bytes at the front of a data set in which elements of groups 0000 and 0002 are tolerated, if its UIDs are behind them."""
+"""Bytes at the front of a data set in which elements of groups 0000 and 0002 are tolerated, if its UIDs follow them."""
 
 _SERIES_INSTANCE_UID = 0x0020000E
 _ROWS = 0x00280010
@@ -64,16 +63,16 @@ _OUTLINED_IN_COMPRESSED = _OUTLINED | {PIXEL_DATA}
 
 
 @value
-class Amiss:
-    """What about the encoding of a data set is not as it should be, and no reason to refuse it.
+class EncodingFaults:
+    """The faults in the encoding of a data set that are no reason to refuse it.
 
     Attributes:
-        encoding: UID of the uncompressed transfer syntax that its elements are in, where that is not how the elements of its own
-            transfer syntax are encoded, or where its pixel data is not compressed as that says; else None.
-        compressed: Its pixel data is encapsulated, or all of it is deflated.
-        mixed: Some of its elements have a VR, and others have none.
-        left_out: Where elements of group 0002 begin and end that stand before its UIDs and in its first `FRONT` bytes: a sender
-            leaves them out.
+        encoding: The UID of the uncompressed transfer syntax of its elements, if it contradicts the transfer syntax of the data
+            set. It is also set if the pixel data is not compressed as that transfer syntax says. Otherwise None.
+        compressed: True if its pixel data is encapsulated, or all of it is deflated.
+        mixed: True if some of its elements have a VR and others do not.
+        left_out: The start and end of each element of group 0002 that stands before its UIDs and in its first `FRONT` bytes. A
+            sender leaves these elements out.
     """
 
     encoding: str | None = None
@@ -84,15 +83,15 @@ class Amiss:
 
 @value
 class Outline:
-    """What a walk finds.
+    """The result of a walk.
 
     Attributes:
-        sop_class_uid: (0008,0016), None if the data set has none or an empty one.
-        sop_instance_uid: (0008,0018), likewise.
-        end: Offset where the data set ends: less than the end that was given if padding with zero bytes follows.
-        warnings: What is amiss and no reason to refuse it, a line each.
-        series_instance_uid: (0020,000E), likewise as the first two.
-        amiss: What is wrong with its encoding; None if nothing is.
+        sop_class_uid: (0008,0016); None if it is missing or empty.
+        sop_instance_uid: (0008,0018); None if it is missing or empty.
+        end: The offset at which the data set ends, less than the given end if zero bytes of padding follow.
+        warnings: Faults that are no reason to refuse it, one line each.
+        series_instance_uid: (0020,000E); None if it is missing or empty.
+        faults: The faults of its encoding; None if there are none.
     """
 
     sop_class_uid: str | None
@@ -100,27 +99,29 @@ class Outline:
     end: int
     warnings: tuple[str, ...] = ()
     series_instance_uid: str | None = None
-    amiss: Amiss | None = None
+    faults: EncodingFaults | None = None
 
 
 def walk(read: Read, start: int, end: int, transfer_syntax: TransferSyntax | None, head: bytes = b"") -> Outline:
     """Step over every element of a data set, from `start` to `end`.
 
-    Zero bytes after the last element are padding, however many: they cannot be elements of a data set, and files that were
-    padded to whole blocks have them. But where an image has Rows (0028,0010) and no pixel data, they stand in its place.
+    Zero bytes after the last element are padding, however many: they cannot be elements, and some files are padded to whole blocks.
+    But if an image has Rows (0028,0010) and no pixel data, they stand in the place of its pixel data.
 
-    A deflated data set is inflated in bounded steps, all of it, if its UIDs are in the first `UIDS_WITHIN` bytes. One that is not
-    deflated, though its transfer syntax is, is told by its first element.
+    A deflated data set is inflated completely, in bounded steps, if its UIDs are in the first `UIDS_WITHIN` bytes. A data set that
+    is not deflated, although its transfer syntax is, is recognised by its first element.
 
     Args:
-        read: Gives the bytes; asked for `WINDOW` bytes at most. The offsets grow, but that a padded data set is looked at twice.
-        start: Offset of the first element.
-        end: Offset after the last byte.
-        transfer_syntax: None for a private or unknown one: taken as Little Endian, with VR if the first element has.
-        head: What is at hand of the bytes from offset 0 on: of a data set that is not deflated it is not read again.
+        read: A function that returns bytes; it is asked for `WINDOW` bytes at most. The offsets grow, except that a padded data set
+            is examined twice.
+        start: The offset of the first element.
+        end: The offset after the last byte.
+        transfer_syntax: None if it is private or unknown. The data set then counts as Little Endian, with VR if the first element
+            has one.
+        head: The bytes from offset 0 on that are in memory. They are not read again unless the data set is deflated.
 
     Raises:
-        MalformedDataSet: It is cut short, or not a data set in any transfer syntax that this one may be mistaken for.
+        MalformedDataSet: It is truncated, or not a data set in any transfer syntax that may be mistaken for this one.
     """
     deflated = transfer_syntax is not None and transfer_syntax.deflated
     is_deflated = deflated and not _begins_data_set(read(start, 8))
@@ -137,11 +138,11 @@ def walk(read: Read, start: int, end: int, transfer_syntax: TransferSyntax | Non
         limit, end = end, steps.run(start, end)
         if end < limit:
             _verify_pixel_data(Plain(read, end, head), start, end, steps)
-    amiss = None
+    faults = None
     is_other = steps.mislabelled or steps.native or deflated is not is_deflated
     if is_other or steps.mixed or steps.left_out:
         encoding = steps.syntax.uid if is_other else None
-        amiss = Amiss(encoding, steps.encapsulated or is_deflated, steps.mixed, steps.left_out)
+        faults = EncodingFaults(encoding, steps.encapsulated or is_deflated, steps.mixed, steps.left_out)
     if steps.encapsulated and transfer_syntax is not None and not (transfer_syntax.encapsulated or deflated):
         raise MalformedDataSet(f"its Pixel Data is compressed, which it may not be in {uids.name(transfer_syntax.uid)}")
     get, warnings = steps.values.get, tuple(steps.warnings.values())
@@ -151,15 +152,15 @@ def walk(read: Read, start: int, end: int, transfer_syntax: TransferSyntax | Non
         end,
         warnings,
         get(_SERIES_INSTANCE_UID) or None,
-        amiss,
+        faults,
     )
 
 
 def _begins_data_set(first: bytes) -> bool:
-    """Return whether the first bytes of a deflated data set are an element instead.
+    """Return True if the first bytes of a deflated data set are an element instead.
 
-    A stream that began with them would be a stored block, whose length is followed by its complement (RFC 1951 3.2.4). What stands
-    there in an element is no complement.
+    A deflated stream that began with these bytes would be a stored block, whose length is followed by its complement (RFC 1951
+    3.2.4). The bytes at that place in an element are not a complement.
     """
     if first.startswith(LITTLE):
         return first[3:4] == b"\0"
@@ -168,7 +169,7 @@ def _begins_data_set(first: bytes) -> bool:
 
 def _verify_pixel_data(source: Plain, start: int, end: int, first: Steps) -> None:
     """Raise `MalformedDataSet` if the zero bytes behind a data set stand where its pixel data should."""
-    # A second walk, for files with padding alone: to look out for pixel data in the first would cost every file its time.
+    # Only padded files need this second walk. To look for pixel data in the first walk would slow down every file.
     steps = Steps(source, first.syntax, (_ROWS,), _BEFORE_PIXEL_DATA)
     steps.front = first.front
     if steps.run(start, end) == end and _ROWS in steps.values:
@@ -176,29 +177,31 @@ def _verify_pixel_data(source: Plain, start: int, end: int, first: Steps) -> Non
 
 
 def peek(read: Read, end: int, transfer_syntax: TransferSyntax | None, tags: Collection[int] = UIDS) -> dict[int, str]:
-    """Values from the beginning of a data set, by tag: without `tags`, its SOP Class UID and SOP Instance UID.
+    """Return values from the beginning of a data set, by tag: by default, its SOP Class UID and SOP Instance UID.
 
-    The walk goes no further than the last of `tags`, or their last group; of a deflated data set `WINDOW` bytes at most are
-    inflated. Never raises for what the bytes say: a value that is not found, whatever the reason, or is longer than 1,024 bytes,
-    has no entry. An empty one has.
+    The walk ends at the last of `tags`, or at their last group. At most `WINDOW` bytes of a deflated data set are inflated. No
+    content raises an exception. A value has no entry if it is not found for any reason, or is longer than 1,024 bytes. An empty
+    value has one.
 
     Args:
-        read: Gives the bytes, from offset 0 on; asked for `WINDOW` bytes at most.
-        end: How far to look; the data set may be longer.
-        transfer_syntax: As for `walk`.
-        tags: Of elements of the data set itself, not of one in a sequence; their values are text without padding, as Latin-1.
+        read: A function that returns bytes, from offset 0 on; it is asked for `WINDOW` bytes at most.
+        end: The offset at which to stop; the data set may be longer.
+        transfer_syntax: The transfer syntax, as for `walk`.
+        tags: The tags of elements of the data set itself, not of those in a sequence. The values are text without padding, as
+            Latin-1.
     """
     if transfer_syntax is not None and transfer_syntax.deflated:
         head = first_inflated(read, end)
         read, end = lambda offset, size: head[offset : offset + size], len(head)
     steps = Steps(Plain(read, end), transfer_syntax, tags, last_group=max(tags) >> 16, enough=len(tags))
-    with suppress(MalformedDataSet):  # the rest of it is not here
+    # The rest of the data set may be missing.
+    with suppress(MalformedDataSet):
         steps.run(0, UNKNOWN_END)
     return steps.values
 
 
 def first_inflated(read: Read, end: int) -> bytes:
-    """Return the first bytes of a deflated data set, `WINDOW` of them at most; none if it does not inflate."""
+    """Return the first bytes of a deflated data set, at most `WINDOW` of them; none if it cannot be inflated."""
     try:
         return zlib.decompressobj(-zlib.MAX_WBITS).decompress(read(0, min(end, WINDOW)), WINDOW)
     except zlib.error:
@@ -208,19 +211,19 @@ def first_inflated(read: Read, end: int) -> bytes:
 def values_within(
     read: Read, start: int, end: int, transfer_syntax: TransferSyntax, sequence: int, tag: int
 ) -> tuple[list[str], str | None]:
-    """The values of one element in the Items of a sequence, in their order.
+    """Return the values of one element in the Items of a sequence, in their order.
 
     Args:
-        read, start, end: As for `walk`.
-        transfer_syntax: One that is not deflated.
-        sequence: Tag of a sequence of the data set itself.
-        tag: Of elements in its Items; their values are text without padding, as Latin-1.
+        read, start, end: The bytes, as for `walk`.
+        transfer_syntax: A transfer syntax that is not deflated.
+        sequence: The tag of a sequence of the data set itself.
+        tag: The tag of the elements in its Items; their values are text without padding, as Latin-1.
 
     Returns:
-        The values, and why the rest of a sequence was stepped over, if one was.
+        The values, and the reason why the rest of a sequence was skipped, if one was.
 
     Raises:
-        MalformedDataSet: As `walk`.
+        MalformedDataSet: See `walk`.
     """
     steps = Steps(Plain(read, end), transfer_syntax, (tag,), within=sequence)
     steps.run(start, end)

@@ -1,8 +1,8 @@
-"""SOP instances in files, to be sent: found whole and known by their UIDs before any byte of them goes out.
+"""SOP instances in files to send. Each is verified as complete, and known by its UIDs, before any byte of it is sent.
 
-`InstanceFile.check(path)` opens a file, looks at its head and walks over its elements, closes it, and gives a small
-record without a descriptor, of which a sender may hold 100,000. When its turn comes, `instance.data_set()` gives the
-bytes: read if they are few, mapped if they are many, and only if the file is still the one that was checked.
+`InstanceFile.check(path)` opens a file, reads its head, walks over its elements, and closes it. It returns a small record without a
+descriptor, of which a sender may hold 100,000. Later `instance.data_set()` returns the bytes: few are read, many are mapped. It
+does so only if the file is still the one that was checked.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from dimse.uids import TransferSyntax
 HEAD = 16_384
 """Bytes of a file that are read first: its File Meta Information, and often all elements before the pixel data."""
 MAPPED = 65_536
-"""Bytes of a data set from which on it is mapped, not read."""
+"""A data set of more bytes is mapped, not read."""
 
 _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _MAXIMUM_UID = 64  # PS3.5 9.1
@@ -34,52 +34,51 @@ PATHS = (str, bytes, os.PathLike)
 
 
 class NotDicom(FileError):
-    """The file does not begin as a DICOM file. In a folder it is skipped, unless its name or the user says that it is one."""
+    """The file does not begin as a DICOM file. In a folder it is skipped, unless its name or the user claims that it is one."""
 
 
 class IsDicomdir(FileError):
-    """The file is the directory of a DICOM file-set (PS3.10 section 8), which is no SOP instance to be stored."""
+    """The file is the directory of a DICOM file-set (PS3.10 section 8), which is not a SOP instance to store."""
 
 
 class Container(Protocol):
-    """What holds a file that is none of its own in the file system: a member of an archive."""
+    """A container of a file that is not itself in the file system: a member of an archive."""
 
     @property
     def path(self) -> str:
-        """What the file is called by."""
+        """The display name of the file."""
 
     def check(self, *, raw_transfer_syntax_uid: str | None = None) -> InstanceFile:
-        """As `InstanceFile.check`."""
+        """Check the file, as `InstanceFile.check` does."""
 
     def open(self, offset: int) -> BinaryIO:
-        """The bytes of the file from `offset` on. Raises as `InstanceFile.open`."""
+        """Return the bytes of the file from `offset` on. Raises as `InstanceFile.open`."""
 
     def data_set(self, file: InstanceFile, *, mapped: bool) -> memoryview:
-        """As `InstanceFile.data_set`; a map is of a private copy, which goes with the last view of it."""
+        """Return the data set, as `InstanceFile.data_set` does. A map is of a private copy, which goes with its last view."""
 
 
 @value
 class InstanceFile:
-    """A file that holds one whole SOP instance, as it was when it was checked.
+    """A file with one complete SOP instance, as it was when it was checked.
 
     Attributes:
-        path: Its path, as given; bytes that are no text are kept by surrogates (`os.fsdecode`). Of a member of an archive,
-            only a name to call it by.
-        sop_class_uid: (0008,0016) of the data set: it counts, whatever the File Meta Information says.
+        path: The path as given; bytes that are not text are kept as surrogates (`os.fsdecode`). For a member of an archive, only a
+            display name.
+        sop_class_uid: (0008,0016) of the data set, which counts whatever the File Meta Information says.
         sop_instance_uid: (0008,0018) of the data set.
-        transfer_syntax_uid: How the data set is encoded: as it is found to be, where its File Meta Information says otherwise.
-        data_set_offset: Where the data set begins in the file, behind what is left out of it.
-        data_set_size: Its bytes, without padding after it; `front` included.
-        identity: Device and inode of the file: a file met twice under two names has one identity. Of a member of an archive,
-            that of the archive.
-        size: Bytes of the file.
-        mtime_ns: When the file was last changed, nanoseconds since 1970. Of a member of an archive, the archive.
-        warnings: What is amiss and no reason not to send it, a line each.
+        transfer_syntax_uid: The encoding of the data set as it was found, even if the File Meta Information contradicts it.
+        data_set_offset: The offset of the data set in the file, behind the elements that are left out.
+        data_set_size: The bytes of the data set without padding, including `front`.
+        identity: Device and inode of the file, or of its archive. A file found under two names has one identity.
+        size: The bytes of the file.
+        mtime_ns: When the file, or its archive, was last changed, in nanoseconds since 1970.
+        warnings: Faults that do not prevent sending, one line each.
         series_instance_uid: (0020,000E) of the data set; empty if it has none.
-        container: What holds the file, where `path` is only what it is called by.
-        front: First bytes of the data set, where elements of group 0002 that stand behind them in the file are left out.
-        mislabelled: No transfer syntax is like the data set, for elements of it have no VR though it has compressed pixel data, is
-            deflated, or has other elements with one. It has to be re-encoded in its own transfer syntax to be sent.
+        container: The container of the file, if `path` is only a display name.
+        front: The first bytes of the data set, if elements of group 0002 behind them in the file are left out.
+        mislabelled: True if no transfer syntax fits the data set. Elements of it have no VR, and it has compressed pixel data, is
+            deflated, or has other elements with a VR. It has to be re-encoded in its own transfer syntax.
     """
 
     path: str
@@ -99,18 +98,18 @@ class InstanceFile:
 
     @classmethod
     def check(cls, path: str, *, raw_transfer_syntax_uid: str | None = None) -> InstanceFile:
-        """Look at a file to send. The descriptor is closed again.
+        """Check a file to send, and close it again.
 
         Args:
             path: The file; symbolic links are followed.
-            raw_transfer_syntax_uid: A file that does not say its transfer syntax, or is not in the DICOM file format (PS3.10
-                section 7) at all, is taken as a data set in this one.
+            raw_transfer_syntax_uid: The transfer syntax of files that do not name theirs, or are not in the DICOM file format
+                (PS3.10 section 7).
 
         Raises:
-            NotDicom: It is empty, or no DICOM file.
-            IsDicomdir: It is a DICOMDIR.
-            FileError: It cannot be read, is no regular file or is cut short; its transfer syntax is neither said nor to be seen;
-                its data set lacks the SOP Class UID or the SOP Instance UID.
+            NotDicom: The file is empty, or not a DICOM file.
+            IsDicomdir: The file is a DICOMDIR.
+            FileError: The file cannot be read, is not a regular file or is truncated. Or its transfer syntax is unknown, or its
+                data set lacks the SOP Class UID or the SOP Instance UID.
         """
         try:
             descriptor, status = _open(path)
@@ -140,19 +139,20 @@ class InstanceFile:
         raw_transfer_syntax_uid: str | None = None,
         container: Container | None = None,
     ) -> InstanceFile:
-        """As `check`, of a file that is read by `read`: what it raises passes through.
+        """Check a file that `read` reads. Exceptions of `read` pass through.
 
         Args:
-            read: Gives the bytes of the file, as for `dimse.data_set.walk.walk`.
-            path, identity, size, mtime_ns, container: As the attributes.
-            raw_transfer_syntax_uid: As for `check`.
+            read: A function that returns bytes of the file, as for `dimse.data_set.walk.walk`.
+            path, identity, size, mtime_ns, container: See the attributes.
+            raw_transfer_syntax_uid: See `check`.
         """
         head = read(0, HEAD)
         meta = _file_meta(path, read, head, raw_transfer_syntax_uid)
         try:
             outline = _outline(path, read, head, size, meta)
             sop_class_uid = _required(path, "SOP Class UID (0008,0016)", outline.sop_class_uid)
-            if not uids.is_uid(sop_class_uid):  # a peer may abort over its proposal, which the other files share
+            # Proposed to a peer, it may make the peer abort, and other files share the association.
+            if not uids.is_uid(sop_class_uid):
                 raise FileError(path, f"the SOP Class UID (0008,0016) in its data set is not a UID: {sop_class_uid!a}")
             sop_instance_uid = _required(path, "SOP Instance UID (0008,0018)", outline.sop_instance_uid)
         except FileError as error:
@@ -177,22 +177,22 @@ class InstanceFile:
             sop_class_uid,
             None,
         ) and meta.media_storage_sop_instance_uid in (sop_instance_uid, None)
-        if uids_agree and outline.amiss is None and meta.transfer_syntax_uid is not None and not meta.overlong:
+        if uids_agree and outline.faults is None and meta.transfer_syntax_uid is not None and not meta.overlong:
             return instance
-        return _amiss(instance, meta, outline, read)
+        return _corrected(instance, meta, outline, read)
 
     def data_set(self, *, mapped: bool = True) -> memoryview:
-        """The bytes of the data set, read-only.
+        """Return the bytes of the data set, read-only.
 
-        More than `MAPPED` bytes are a map of the file, which lives as long as a view of it does; it is never closed
-        by hand. Of a mapped file that somebody cuts short meanwhile, `sendmsg` reports EFAULT: hand the views to it,
-        and read no byte in Python, which a signal would end.
+        More than `MAPPED` bytes are a map of the file, which lives as long as its last view; it is never closed explicitly. If a
+        mapped file is truncated meanwhile, `sendmsg` reports EFAULT. So pass the views to `sendmsg`, and read no byte in Python,
+        which a signal would end.
 
         Args:
-            mapped: Whether it may be a map; if not, all of it is read into memory, and may be looked at.
+            mapped: True to allow a map. Otherwise all of it is read into memory, where it can be examined.
 
         Raises:
-            FileError: The file cannot be read any more, or is not the one that was checked.
+            FileError: The file can no longer be read, or has changed since it was checked.
         """
         if self.container is not None:
             return self.container.data_set(self, mapped=mapped)
@@ -204,7 +204,8 @@ class InstanceFile:
                     return self._map(descriptor)
                 try:
                     content = self._read(descriptor)
-                finally:  # what has been read counts if the file is still the one that was checked
+                # The bytes that were read count only if the file is still the one that was checked.
+                finally:
                     self._verify(_status(self.path, descriptor))
             finally:
                 os.close(descriptor)
@@ -215,10 +216,10 @@ class InstanceFile:
         return memoryview(content)
 
     def open(self) -> BinaryIO:
-        """The bytes of the file from its data set on, behind `front`, to be read in pieces and closed.
+        """Return the bytes of the file from its data set on, behind `front`. The caller reads them in pieces and closes the file.
 
         Raises:
-            FileError: The file cannot be read any more, or is not the one that was checked.
+            FileError: The file can no longer be read, or has changed since it was checked.
         """
         if self.container is not None:
             return self.container.open(self.data_set_offset)
@@ -247,9 +248,9 @@ class InstanceFile:
 
     def _map(self, descriptor: int) -> memoryview:
         try:
-            # What stands in front is written into a private copy of the first pages; the others stay those of the file.
+            # `front` is written into a private copy of the first pages. The other pages stay those of the file.
             mapped = mmap.mmap(descriptor, self.size, access=mmap.ACCESS_COPY if self.front else mmap.ACCESS_READ)
-        except ValueError as error:  # the file is shorter than it was when its size was taken just now
+        except ValueError as error:  # it was truncated just now
             raise FileError(self.path, CHANGED) from error
         if hasattr(mmap, "MADV_SEQUENTIAL"):
             mapped.madvise(mmap.MADV_SEQUENTIAL)
@@ -259,18 +260,18 @@ class InstanceFile:
         return memoryview(mapped).toreadonly()[start : start + self.data_set_size]
 
     def _verify(self, status: os.stat_result) -> None:
-        """Raise `FileError` if `status` is not that of the file that was checked."""
+        """Raise `FileError` if `status` differs from that of the file that was checked."""
         now = (status.st_dev, status.st_ino), status.st_size, status.st_mtime_ns
         if now != (self.identity, self.size, self.mtime_ns):
             raise FileError(self.path, CHANGED)
 
     def verify_unchanged(self) -> None:
-        """Check that the file is still what it was: worth asking when all of it has been sent from a map.
+        """Verify that the file has not changed. This is useful after all of it has been sent from a map.
 
-        What was sent out of an archive was a private copy, which nobody changes.
+        A member of an archive is sent from a private copy, which does not change.
 
         Raises:
-            FileError: It is not, or it is gone.
+            FileError: The file has changed, or is gone.
         """
         if self.container is not None:
             return
@@ -281,14 +282,14 @@ class InstanceFile:
 
 
 LEFT_OUT = "elements of group 0002 stand in the data set, and are left out"
-"""A warning: what is sent is not the data set byte for byte."""
+"""A warning: the bytes that are sent differ from the data set in the file."""
 CHANGED = "changed while being read"
-"""Why a file is refused that is not the one that was checked."""
+"""The reason for refusing a file that has changed since it was checked."""
 _DICOMDIR = "a DICOMDIR, which is no SOP instance"
 
 
 def _open(path: str) -> tuple[int, os.stat_result]:
-    """Open a regular file; anything else is refused without waiting for it, as opening a FIFO otherwise does."""
+    """Open a regular file. Refuse any other at once, because opening a FIFO could wait."""
     descriptor = os.open(path, _READ)
     try:
         return descriptor, _status(path, descriptor)
@@ -307,7 +308,7 @@ def _status(path: str, descriptor: int) -> os.stat_result:
 
 
 def _file_meta(path: str, read: walk.Read, head: bytes, raw_transfer_syntax_uid: str | None) -> part10.FileMeta:
-    """Return what the File Meta Information of a file says, or what the user says where it is missing."""
+    """Return the File Meta Information of a file, or a substitute with the user's transfer syntax if it is missing."""
     try:
         if raw_transfer_syntax_uid is not None and part10.start_of(head) is None:
             return part10.FileMeta(transfer_syntax_uid=raw_transfer_syntax_uid)
@@ -318,7 +319,7 @@ def _file_meta(path: str, read: walk.Read, head: bytes, raw_transfer_syntax_uid:
         start = part10.start_of(head)
         if start is None:
             raise NotDicom(path, str(error)) from error
-        # Behind the prefix the data set may begin at once; if it does not, that is seen in the walk.
+        # The data set may begin right behind the prefix; if it does not, the walk notices.
         return part10.FileMeta(transfer_syntax_uid=raw_transfer_syntax_uid, data_set_offset=start)
     if meta is None:
         if part10.start_of(head) is None:
@@ -327,14 +328,14 @@ def _file_meta(path: str, read: walk.Read, head: bytes, raw_transfer_syntax_uid:
     if meta.media_storage_sop_class_uid == uids.MediaStorageDirectoryStorage:
         raise IsDicomdir(path, _DICOMDIR)
     said = meta.transfer_syntax_uid
-    # What is no UID says nothing; and proposed to a peer, it would cost the other files their association.
+    # A text that is not a UID counts as missing. If it were proposed, the other files could lose their association.
     if said is None or not uids.is_uid(said):
         return replace(meta, transfer_syntax_uid=raw_transfer_syntax_uid)
     return meta
 
 
 def _outline(path: str, read: walk.Read, head: bytes, size: int, meta: part10.FileMeta) -> walk.Outline:
-    """Walk over the data set of a file; where its transfer syntax is not said, as an uncompressed one."""
+    """Walk over the data set of a file, as an uncompressed one if its transfer syntax is unknown."""
     syntax = uids.transfer_syntax(meta.transfer_syntax_uid) if meta.transfer_syntax_uid else _UNCOMPRESSED
     try:
         outline = walk.walk(read, meta.data_set_offset, size, syntax, head)
@@ -349,9 +350,9 @@ def _outline(path: str, read: walk.Read, head: bytes, size: int, meta: part10.Fi
 _UNCOMPRESSED = TransferSyntax(uids.ExplicitVRLittleEndian)
 
 
-def _amiss(instance: InstanceFile, meta: part10.FileMeta, outline: walk.Outline, read: walk.Read) -> InstanceFile:
-    """Return an instance as it is to be sent, whose file says of it what is not so; its warnings say what."""
-    warnings, amiss = outline.warnings, outline.amiss or walk.Amiss()
+def _corrected(instance: InstanceFile, meta: part10.FileMeta, outline: walk.Outline, read: walk.Read) -> InstanceFile:
+    """Return an instance as it has to be sent if its file describes it wrongly; its warnings describe the faults."""
+    warnings, faults = outline.warnings, outline.faults or walk.EncodingFaults()
     for name, theirs, ours in (
         ("SOP Class UID", meta.media_storage_sop_class_uid, instance.sop_class_uid),
         ("SOP Instance UID", meta.media_storage_sop_instance_uid, instance.sop_instance_uid),
@@ -361,27 +362,27 @@ def _amiss(instance: InstanceFile, meta: part10.FileMeta, outline: walk.Outline,
             warnings += (what,)
     said = meta.transfer_syntax_uid
     if said is None:
-        instance = replace(instance, transfer_syntax_uid=amiss.encoding or uids.ExplicitVRLittleEndian)
+        instance = replace(instance, transfer_syntax_uid=faults.encoding or uids.ExplicitVRLittleEndian)
         warnings += (f"no Transfer Syntax UID: the data set is in {uids.name(instance.transfer_syntax_uid)}",)
-    elif amiss.encoding is not None:
+    elif faults.encoding is not None:
         what = (
-            f"the data set is in {uids.name(amiss.encoding)}, and its transfer syntax is said to be {uids.name(said)}"
+            f"the data set is in {uids.name(faults.encoding)}, and its transfer syntax is said to be {uids.name(said)}"
         )
-        if amiss.compressed:
+        if faults.compressed:
             instance = replace(instance, mislabelled=True)
             warnings += (f"{what}: it is re-encoded",)
         else:
-            instance = replace(instance, transfer_syntax_uid=amiss.encoding)
+            instance = replace(instance, transfer_syntax_uid=faults.encoding)
             warnings += (f"{what}: it is sent as what it is",)
-    if amiss.mixed and uids.transfer_syntax(instance.transfer_syntax_uid) is not None:
+    if faults.mixed and uids.transfer_syntax(instance.transfer_syntax_uid) is not None:
         instance = replace(instance, mislabelled=True)
         warnings += ("some elements of the data set have a VR and others have none: it is re-encoded",)
-    if amiss.left_out or meta.overlong:
+    if faults.left_out or meta.overlong:
         warnings += (LEFT_OUT,)
-    if amiss.left_out:
-        begin, end = meta.data_set_offset, amiss.left_out[-1][1]
+    if faults.left_out:
+        begin, end = meta.data_set_offset, faults.left_out[-1][1]
         content, front, kept_from = read(begin, end - begin), b"", begin
-        for start, stop in amiss.left_out:
+        for start, stop in faults.left_out:
             front, kept_from = front + content[kept_from - begin : start - begin], stop
         size = len(front) + outline.end - end
         instance = replace(instance, data_set_offset=end, data_set_size=size, front=front)

@@ -1,6 +1,6 @@
-"""What a log record is about: the association that is under way where it is written; and what of it is not for everybody's eyes.
+"""The context of log records: the association that is in progress, and the parts of a record that are private.
 
-A handler's formatter finds the association in `ABOUT`, whose value is the thread's or the task's own:
+A handler's formatter finds the association in `ABOUT`, whose value belongs to the thread or task:
 
     association = dimse.logs.ABOUT.get()
     if association is not None:
@@ -21,14 +21,14 @@ from dimse.support.values import field, value
 
 @value
 class About:
-    """An association, as the log knows it; made when it is asked for.
+    """An association as it appears in the log; made when the association is requested.
 
     Attributes:
-        peer: Host and port of the peer: as given for an association of ours, as a number for the peer's.
-        calling_ae_title: Who asks for it. Of a peer: as it came, to be escaped.
-        called_ae_title: Whom it asks.
-        number: Of the association, counted in this process from 1.
-        began: When that was, on `time.monotonic()`.
+        peer: Host and port of the peer: as given for an association that we request, numeric for one that the peer requests.
+        calling_ae_title: The AE title of the requestor. A peer's title is as received and must be escaped.
+        called_ae_title: The AE title that the requestor called.
+        number: The number of the association in this process, from 1.
+        began: When it was requested, on the clock `time.monotonic()`.
     """
 
     peer: tuple[str, int]
@@ -39,17 +39,17 @@ class About:
 
     @property
     def milliseconds(self) -> float:
-        """Since it began."""
+        """Milliseconds since the association was requested."""
         return (time.monotonic() - self.began) * 1000
 
 
 ABOUT: ContextVar[About | None] = ContextVar("dimse.logs.ABOUT", default=None)
-"""The association that is under way; None between associations."""
+"""The association in progress; None between associations."""
 
 
 @contextmanager
 def within(about: About | None) -> Iterator[None]:
-    """What is logged in the block is about this association."""
+    """Attribute the log records of the block to this association."""
     before = ABOUT.get()
     ABOUT.set(about)
     try:
@@ -59,7 +59,7 @@ def within(about: About | None) -> Iterator[None]:
 
 
 class Private:
-    """An argument of a log record that may identify a patient: it shows as something that does not.
+    """An argument of a log record that may identify a patient. A substitute is shown in its place.
 
     Args:
         words: The private words.
@@ -76,12 +76,12 @@ class Private:
 
 
 class PrivateFormatter(logging.Formatter):
-    """A formatter for a log that may hold patient data: what is `Private` shows as it is.
+    """A formatter for logs that may hold patient data: it shows the words of `Private` arguments.
 
-    Other handlers of the same record do not see it: the record itself is left as it was.
+    The record itself is not changed, so other handlers of the same record do not show them.
 
     Args:
-        formatter: Formats the record; None for the default of the `logging` package.
+        formatter: The formatter of the record; None for the default of the `logging` package.
     """
 
     def __init__(self, formatter: logging.Formatter | None = None) -> None:
@@ -89,12 +89,12 @@ class PrivateFormatter(logging.Formatter):
         self._formatter = formatter or logging.Formatter()
 
     def format(self, record: logging.LogRecord) -> str:
-        """Format a copy of the record, in which what is private shows."""
+        """Format a copy of the record that shows its private arguments."""
         return self._formatter.format(_revealed(record))
 
 
 def show_private() -> None:
-    """Have every handler of the root logger, of `dimse` and of the loggers below it show what is `Private`."""
+    """Let every handler of the root logger, of `dimse` and of the loggers below it show `Private` arguments."""
     names = [name for name in logging.root.manager.loggerDict if name == "dimse" or name.startswith("dimse.")]
     for logger in (logging.root, *map(logging.getLogger, names)):
         for handler in logger.handlers:
@@ -102,7 +102,7 @@ def show_private() -> None:
 
 
 def _show_by(handler: logging.Handler) -> None:
-    """Give a handler, and the one that it passes records to, a formatter that shows what is private."""
+    """Give a handler, and its target handler, a formatter that shows private arguments."""
     if not isinstance(handler.formatter, PrivateFormatter):
         handler.setFormatter(PrivateFormatter(handler.formatter))
     target = getattr(handler, "target", None)
@@ -111,7 +111,7 @@ def _show_by(handler: logging.Handler) -> None:
 
 
 def _revealed(record: logging.LogRecord) -> logging.LogRecord:
-    """Return the record with its private arguments shown: a copy, where it has any."""
+    """Return the record with its private arguments shown, as a copy if it has any."""
     args = record.args
     if isinstance(args, tuple) and any(isinstance(item, Private) for item in args):
         revealed: tuple[object, ...] | dict[str, object] = tuple(map(_words, args))

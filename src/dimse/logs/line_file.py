@@ -1,4 +1,4 @@
-"""A file that lines are appended to, by several processes and while somebody rotates it."""
+"""A file to which lines are appended, by several processes and while a log rotation may rename it."""
 
 from __future__ import annotations
 
@@ -7,28 +7,29 @@ import threading
 
 
 class LineFile:
-    """Appends lines, each in one write, so that those of several processes do not mix.
+    """A file that is appended to in whole lines, each with one write, so that lines of several processes do not mix.
 
-    When the file was renamed or removed, as log rotation does, the next line begins a new one. Safe in any number of threads.
+    After the file was renamed or removed, for example by a log rotation, the next line begins a new file. Any number of threads may
+    use it.
 
     Args:
-        path: The file; made for its owner only (0600) if it does not exist.
+        path: The file; if it does not exist, it is created for its owner only (0600).
 
     Raises:
-        OSError: It cannot be opened.
+        OSError: The file cannot be opened.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = os.path.abspath(path)
         self._lock = threading.Lock()
         self._file = self._open()
-        self._torn = False  # the last line is not whole
+        self._torn = False  # the last line is incomplete
 
     def append(self, line: bytes) -> None:
-        """Append a line, which ends with its end of line.
+        """Append a line, including its end of line.
 
         Raises:
-            OSError: It was not written, or not as a whole.
+            OSError: The line was not written, or not completely.
         """
         with self._lock:
             if self._file < 0 or self._has_moved():

@@ -1,8 +1,7 @@
-"""Notices: lines about what a person must act on, such as a caller that is rejected or a data set that was changed.
+"""Notices: lines about events that a person must act on, such as a rejected caller or a changed data set.
 
-A notice is a warning, or an error, of the logger `dimse.notices`. The tools show notices at the default log level, and each of
-them once a minute for a peer and a reason, and no more than `MOST_PEERS` a minute for a reason: `OncePerMinute` is the filter that
-does so.
+A notice is a warning or an error of the logger `dimse.notices`. The tools show notices at the default log level. The filter
+`OncePerMinute` shows each of them once a minute for a peer and a reason, and at most `MOST_PEERS` a minute for a reason.
 """
 
 from __future__ import annotations
@@ -15,47 +14,48 @@ from collections.abc import Callable
 LOGGER = logging.getLogger("dimse.notices")
 
 INTERVAL = 60.0
-"""Seconds between two lines about one peer and one reason."""
+"""The number of seconds between two lines about one peer and one reason."""
 MOST_PEERS = 60
-"""Lines about one reason within that time, whatever peers they are about."""
+"""The most lines about one reason within that time, over all peers."""
 MOST_REMEMBERED = 1024
-"""Pairs of a peer and a reason that are remembered; beyond them the oldest is forgotten."""
+"""The most pairs of a peer and a reason that are remembered. Beyond them the oldest is dropped."""
 
 
 def notice(reason: str, peer: str, message: str, *args: object, level: int = logging.WARNING) -> None:
-    """Log a line about what a person must act on.
+    """Log a line about an event that a person must act on.
 
     Args:
-        reason: A short name of what happened, the same for each line of its kind: `"rejected"`.
-        peer: The host of the peer; empty where the line is about no peer.
-        message: The line, with a `%s` for each of `args`. The caller escapes what a peer sent.
-        *args: As for `logging.Logger.warning`.
-        level: Of the line: ERROR where something has failed.
+        reason: A short name of the event, the same for each line of its kind: `"rejected"`.
+        peer: The host of the peer; empty if the line concerns no peer.
+        message: The line, with a `%s` for each of `args`. The caller escapes text from a peer.
+        *args: The arguments of `message`, as for `logging.Logger.warning`.
+        level: The level of the line: ERROR if something has failed.
     """
     LOGGER.log(level, message, *args, extra={"notice": (peer, reason)})
 
 
 class OncePerMinute:
-    """A filter for the logger of the notices: it lets one line a minute through for each peer and reason.
+    """A filter for the logger of the notices: it passes one line a minute for each peer and reason.
 
-    A line that repeats an earlier one within the minute becomes an INFO line. So does one about a reason that was told of
-    `MOST_PEERS` peers within the minute: addresses are many, and the log is not to fill up. The next line after the minute says how
-    many there were meanwhile, and so does `flush` at the end.
+    A line that repeats an earlier one within the minute becomes an INFO line. So does a line whose reason has been reported for
+    `MOST_PEERS` peers within the minute, because many addresses must not flood the log. The next line after the minute has the
+    count of such lines, and so has `flush` at the end.
 
     Args:
-        clock: Returns seconds; `time.monotonic` but in tests.
+        clock: A function that returns seconds; `time.monotonic` except in tests.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        # By peer and reason: when the last line was let through, how many were held back since, and the last of those.
+        # By peer and reason: when the last line passed, how many were held back since, and the last of those.
         self._told: dict[tuple[str, str], tuple[float, int, str]] = {}
-        # By reason: when its minute began, how many lines were let through since, and how many not because of that, and the last.
+        # By reason: when its minute began, how many lines passed since, how many were held back by that number, and the last of
+        # those.
         self._reasons: dict[str, tuple[float, int, int, str]] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Return whether the record is to be logged; its level and text are changed where it repeats others."""
+        """Return True to log the record. Its level and text are changed if it repeats others."""
         key: tuple[str, str] | None = getattr(record, "notice", None)
         if key is None:
             return True
@@ -71,7 +71,7 @@ class OncePerMinute:
         return True
 
     def _let_through(self, key: tuple[str, str], now: float, record: logging.LogRecord) -> tuple[int, int] | None:
-        """Return how many lines were held back before this one, of its peer and of others; None if it is held back too."""
+        """Return how many lines were held back before this one, of its peer and of others; None to hold it back too."""
         _, reason = key
         before, held_back, _ = self._told.get(key, (-INTERVAL, 0, ""))
         if now - before < INTERVAL:
@@ -91,7 +91,7 @@ class OncePerMinute:
         return held_back, of_others
 
     def _forget(self, key: tuple[str, str]) -> None:
-        """Forget a peer and a reason; the lines that were held back are counted with those of other peers."""
+        """Drop a peer and a reason; lines that were held back are counted with those of other peers."""
         _, held_back, last = self._told.pop(key)
         began, told, of_others, last_of_others = self._reasons[key[1]]
         self._reasons[key[1]] = began, told, of_others + held_back, last or last_of_others

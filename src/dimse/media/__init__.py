@@ -1,1 +1,1 @@
-"""PS3.10, Media Storage and File Format: what stands before the data set in a DICOM file. Pure over bytes."""
+"""PS3.10, Media Storage and File Format: the head of a DICOM file, before the data set. The code is pure: bytes in, values out."""

@@ -1,7 +1,7 @@
 """The head of a DICOM file: preamble, prefix and File Meta Information (PS3.10 section 7.1).
 
-A file to send is read with `parse`, of which the network needs the transfer syntax and the place where the data set
-begins. A received instance becomes a file by `encode(meta)` and the data set's bytes after it.
+`parse` reads the head of a file to send. The network needs its transfer syntax and the position of the data set. `encode(meta)`
+makes the head of a file for a received instance; the data set's bytes follow.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from dimse.support.values import value
 PREAMBLE = bytes(128)
 PREFIX = b"DICM"
 MAXIMUM_SIZE = 65_536
-"""Bytes in which preamble, prefix and File Meta Information must end: by far more than any real file has."""
+"""Bytes within which preamble, prefix and File Meta Information must end, far more than any real file has."""
 
-_ELEMENTS = {  # element number in group 0002: attribute of FileMeta, VR (PS3.10 Table 7.1-1)
+# Element number in group 0002 -> attribute of FileMeta, VR (PS3.10 Table 7.1-1).
+_ELEMENTS = {
     0x0002: ("media_storage_sop_class_uid", "UI"),
     0x0003: ("media_storage_sop_instance_uid", "UI"),
     0x0010: ("transfer_syntax_uid", "UI"),
@@ -35,15 +36,15 @@ _header = Struct("<HH2sH")
 _long_length = Struct("<L")
 _GROUP = 0x0002
 
-# How programs have written File Meta Information: by the bytes of its group, the headers of elements with a VR, their long lengths,
-# and the headers of elements without one. The first is what the Standard says.
+# The ways in which programs write File Meta Information, by the bytes of its group number. Each has the headers of elements with a
+# VR, their long lengths, and the headers of elements without one. The first way is the Standard's.
 _FORMS = {
     b"\x02\0": (_header, _long_length, Struct("<HHL")),
     b"\0\x02": (Struct(">HH2sH"), Struct(">L"), Struct(">HHL")),
 }
-_FIRST_VRS = frozenset((b"UL", b"OB", b"UI"))  # of the elements that File Meta Information begins with
+_FIRST_VRS = frozenset((b"UL", b"OB", b"UI"))  # VRs of the first element
 
-# What is written: these elements first, then those of `_ELEMENTS`, whose VRs all have 16 bits of length.
+# These are written first, then the elements of `_ELEMENTS`, whose VRs all have a length of 16 bits.
 _HEAD = PREAMBLE + PREFIX + _header.pack(0x0002, 0x0000, b"UL", 4)  # and the group length
 _VERSION = _header.pack(0x0002, 0x0001, b"OB", 0) + _long_length.pack(2) + b"\0\1"  # File Meta Information Version
 _INSTANCE = 0x0003
@@ -52,24 +53,25 @@ _LONGEST = 0xFFFE
 
 
 class NotPart10(ValueError):
-    """The bytes are not the head of a DICOM file; the message says why, in one line."""
+    """The bytes are not the head of a DICOM file; the message gives the reason in one line."""
 
 
 @value
 class FileMeta:
-    """File Meta Information (PS3.10 Table 7.1-1). None: the element is missing or empty.
+    """The File Meta Information (PS3.10 Table 7.1-1). None means that the element is missing or empty.
 
     Attributes:
         media_storage_sop_class_uid: (0002,0002).
         media_storage_sop_instance_uid: (0002,0003).
-        transfer_syntax_uid: (0002,0010), how the data set is encoded.
+        transfer_syntax_uid: (0002,0010), the encoding of the data set.
         implementation_class_uid: (0002,0012), the program that wrote the file.
         implementation_version_name: (0002,0013), its version, at most 16 characters.
-        source_application_entity_title: (0002,0016), who wrote the file.
-        sending_application_entity_title: (0002,0017), who sent the instance.
-        receiving_application_entity_title: (0002,0018), who received it.
-        data_set_offset: Bytes before the data set, in the file that was parsed.
-        overlong: More elements of group 0002 follow where it ends by its group length (0002,0000): they are the data set's.
+        source_application_entity_title: (0002,0016), the AE that wrote the file.
+        sending_application_entity_title: (0002,0017), the AE that sent the instance.
+        receiving_application_entity_title: (0002,0018), the AE that received it.
+        data_set_offset: The number of bytes before the data set in the file that was parsed.
+        overlong: True if further elements of group 0002 follow behind the end by group length (0002,0000). They belong to the
+            data set.
     """
 
     media_storage_sop_class_uid: str | None = None
@@ -85,9 +87,9 @@ class FileMeta:
 
 
 def start_of(head: bytes | memoryview) -> int | None:
-    """Return where the File Meta Information begins, of which `head` is the first bytes of the file; None if there is none.
+    """Return the position of the File Meta Information in a file that begins with `head`; None if there is none.
 
-    That is behind preamble and prefix. Files exist that have the prefix without the preamble, or neither.
+    It follows the preamble and the prefix. Some files have the prefix without the preamble, or neither.
     """
     head = bytes(head[:_START])
     if head.startswith(PREFIX, len(PREAMBLE)):
@@ -100,18 +102,18 @@ def start_of(head: bytes | memoryview) -> int | None:
 def parse(head: bytes | memoryview) -> FileMeta | None:
     """Read the head of a DICOM file.
 
-    The group length (0002,0000) is not trusted, since files exist without it and with a wrong one: the File Meta
-    Information ends where no further element of group 0002 follows. Of an element that comes twice the first counts. It is in
-    Explicit VR Little Endian (PS3.10 7.1), but files exist where it is in Implicit VR or in Big Endian: its first element tells.
+    The group length (0002,0000) is not trusted, since some files lack it or have a wrong one. The File Meta Information ends
+    where no further element of group 0002 follows. If an element is repeated, the first one counts. The encoding is Explicit VR
+    Little Endian (PS3.10 7.1), but some files use Implicit VR or Big Endian. The first element shows the encoding.
 
     Args:
         head: The first bytes of the file; `MAXIMUM_SIZE` of them always suffice.
 
     Returns:
-        What it says, or None: `head` ends before the File Meta Information does, so more bytes are needed.
+        The File Meta Information, or None if `head` ends before it does, so that more bytes are needed.
 
     Raises:
-        NotPart10: It is no head of a DICOM file, or its File Meta Information does not end within `MAXIMUM_SIZE`.
+        NotPart10: The bytes are not the head of a DICOM file, or its File Meta Information does not end within `MAXIMUM_SIZE`.
     """
     head = bytes(head[:MAXIMUM_SIZE])
     begin = _START if head.startswith(PREFIX, len(PREAMBLE)) else start_of(head)
@@ -131,18 +133,19 @@ def parse(head: bytes | memoryview) -> FileMeta | None:
 
 
 def _read(head: bytes, position: int, values: dict[str, Any]) -> tuple[int, bool]:
-    """Read elements of group 0002 from `position` on, and add those of `_ELEMENTS` to `values`.
+    """Read elements of group 0002 at `position`, and add those of `_ELEMENTS` to `values`.
 
     Returns:
-        Where they end, which may be behind the end of `head`; and whether one begins where they should end by the group length.
+        The position of their end, which may be behind the end of `head`, and True if one begins at the end by group length.
 
     Raises:
-        NotPart10: One is too long.
+        NotPart10: An element is too long.
     """
     with_vr, long_length, without_vr = _FORMS.get(head[position : position + 2], _FORMS[b"\x02\0"])
     first_vr = head[position + 4 : position + 6]
     is_explicit = first_vr in SHORT_FORM or is_vr(first_vr)
-    last, said_end, overlong = len(head) - 8, -1, False  # the last place where a header may begin
+    # `last` is the last position at which a header may begin.
+    last, said_end, overlong = len(head) - 8, -1, False
     while position <= last:
         group, element, vr, length = with_vr.unpack_from(head, position)
         # A deflated data set may begin with any bytes, and one in Implicit VR with stray elements of this group.
@@ -168,13 +171,13 @@ def _read(head: bytes, position: int, values: dict[str, Any]) -> tuple[int, bool
 
 
 class Encoder:
-    """Encodes the File Meta Information of instances that have all of it in common but their UID, as those of an association have.
+    """An encoder for File Meta Information that differs in the SOP Instance UID only, as for the instances of an association.
 
     Args:
-        meta: What they have in common. Its `data_set_offset` does not matter, and what is None is left out.
+        meta: The common values. Its `data_set_offset` is ignored, and values of None are left out.
 
     Raises:
-        ValueError: One of the three UIDs, which every file must have, is None; or a value is not to be encoded.
+        ValueError: One of the three UIDs that every file must have is None, or a value cannot be encoded.
     """
 
     def __init__(self, meta: FileMeta) -> None:
@@ -183,22 +186,22 @@ class Encoder:
         self._others = b"".join(encoded.values())
 
     def encode(self, sop_instance_uid: str | None) -> bytes:
-        """Preamble, prefix and File Meta Information for the file of an instance; its data set follows.
+        """Return preamble, prefix and File Meta Information for the file of an instance; its data set follows.
 
-        The preamble is all zero, whatever the instance had where it came from.
+        The preamble is all zero, whatever the instance had before.
 
         Raises:
-            ValueError: The UID is None, or not to be encoded.
+            ValueError: The UID is None, or cannot be encoded.
         """
         group = self._class + _encode_element(_INSTANCE, sop_instance_uid) + self._others
         return _HEAD + _long_length.pack(len(group)) + group
 
 
 def encode(meta: FileMeta) -> bytes:
-    """The same for one instance.
+    """Return preamble, prefix and File Meta Information for one instance.
 
     Raises:
-        ValueError: One of the four UIDs, which every file must have, is None; or a value is not to be encoded.
+        ValueError: One of the four UIDs that every file must have is None, or a value cannot be encoded.
     """
     return Encoder(meta).encode(meta.media_storage_sop_instance_uid)
 

@@ -1,1 +1,1 @@
-"""PS3.7, message exchange: command sets, their fragments and the statuses they carry. Pure: bytes in, values out."""
+"""PS3.7, message exchange: command sets, their fragments and the statuses they carry. The code is pure: bytes in, values out."""

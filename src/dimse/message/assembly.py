@@ -1,4 +1,4 @@
-"""Fragments of a message put together (PS3.7 6.3.1, PS3.8 Annex E): command set first, then where its data set goes."""
+"""Assembly of a message from its fragments (PS3.7 6.3.1, PS3.8 Annex E): the command set, then its data set."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from dimse.message.layout import Decoder
 from dimse.support.values import value
 from dimse.upper_layer.pdv import COMMAND, LAST
 
-MAX_EMPTY_PDVS = 64  # one after the other: fragments that carry nothing are legal, a stream of them is an attack
+# Successive empty PDVs. They are legal, but an endless sequence of them is an attack.
+MAX_EMPTY_PDVS = 64
 
 
 @value
@@ -17,9 +18,9 @@ class CommandSet:
     """A complete command set.
 
     Attributes:
-        context_id: The presentation context it came on, and that its data set must come on.
-        message: The message; `InvalidCommand` where it is none we know: to be answered once its data set is drained.
-        has_data_set: Whether a data set follows.
+        context_id: The presentation context of the command set, and of its data set.
+        message: The message, or `InvalidCommand` if it is unknown. The latter is answered once its data set has been drained.
+        has_data_set: True if a data set follows.
     """
 
     context_id: int
@@ -29,10 +30,10 @@ class CommandSet:
 
 @value
 class DataSetPart:
-    """Says that what was just fed belongs to the data set of the last command: `DATA_SET_PART` or `DATA_SET_END`.
+    """A statement that the last fragment belongs to the current data set: `DATA_SET_PART` or `DATA_SET_END`.
 
     Attributes:
-        last: Whether the data set ends with it. What was fed may be empty.
+        last: True if the data set ends with this fragment, which may be empty.
     """
 
     last: bool
@@ -42,34 +43,36 @@ DATA_SET_PART = DataSetPart(last=False)
 DATA_SET_END = DataSetPart(last=True)
 
 Fragment = CommandSet | DataSetPart | None
-"""What `Assembler.feed` says of a fragment; None: part of a command set that is not complete."""
+"""A result of `Assembler.feed`. None: the fragment belongs to an incomplete command set."""
 
 
 class Assembler:
-    """Tells what each fragment of one association is, as it arrives.
+    """A classifier for the fragments of one association, as they arrive.
 
-    The bytes of a data set are not touched: `feed` answers with one of two constants, and the caller, who holds the
-    bytes, passes them on. After a `RemoteProtocolError` there is nothing more to feed.
+    The bytes of a data set are not touched. `feed` returns one of two constants for them, and the caller passes them on. After a
+    `RemoteProtocolError` nothing more may be fed.
     """
 
     __slots__ = ("_command", "_command_context", "_data_set_context", "_decode", "_empty_pdvs", "_pdv_has_value")
 
     def __init__(self) -> None:
         self._command = bytearray()
-        self._command_context: int | None = None  # while a command set is incomplete
-        self._data_set_context: int | None = None  # while a data set is due
+        # The context of an incomplete command set.
+        self._command_context: int | None = None
+        # The context of a data set that is expected.
+        self._data_set_context: int | None = None
         self._empty_pdvs = 0
         self._pdv_has_value = False
         self._decode = Decoder().decode
 
     @property
     def expecting_data_set(self) -> bool:
-        """Whether the last command's data set has not ended yet."""
+        """True until the last command's data set has ended."""
         return self._data_set_context is not None
 
     @property
     def between_messages(self) -> bool:
-        """Whether nothing of a message has come that is not complete."""
+        """True if no message has arrived in part."""
         return self._data_set_context is None and self._command_context is None
 
     def feed(self, context_id: int, control: int, data: bytes | memoryview, ends: bool) -> Fragment:
@@ -77,14 +80,13 @@ class Assembler:
 
         Args:
             context_id: The PDV's presentation context ID.
-            control: Its message control header, of which only the two bits that are defined count.
-            data: The bytes of its value that have arrived since the last call; nothing of them is kept but parts of a
-                command set, by copy.
-            ends: Whether the PDV is complete with them.
+            control: The PDV's message control header; only the two defined bits count.
+            data: The bytes of the value that have arrived since the last call. Only parts of a command set are kept, as a copy.
+            ends: True if the PDV ends with these bytes.
 
         Returns:
-            A `CommandSet` when one is complete, None while it is not; `DATA_SET_PART` or `DATA_SET_END` where `data`
-            belongs to the data set.
+            A complete `CommandSet`, or None while it is incomplete. `DATA_SET_PART` or `DATA_SET_END` if `data` belongs to the data
+            set.
 
         Raises:
             RemoteProtocolError: The fragment is not allowed here, or the command set is broken.
@@ -115,14 +117,15 @@ class Assembler:
         if self._data_set_context is not None:
             raise _not_allowed(f"a command on context {context_id} where a data set is due on {self._data_set_context}")
         if self._command_context is not None and self._command_context != context_id:
-            raise _not_allowed(f"a command begun on context {self._command_context} goes on on {context_id}")
+            raise _not_allowed(f"a command begun on context {self._command_context} continues on {context_id}")
         if len(self._command) + len(data) > MAX_COMMAND_SET:
             raise _not_allowed(f"a command set of more than {MAX_COMMAND_SET} bytes")
         if not complete:
             self._command_context = context_id
             self._command += data
             return None
-        if self._command:  # it came in pieces; usually it comes whole, and is not copied
+        # Usually a command set arrives whole, and is not copied.
+        if self._command:
             data = bytes(self._command + data)
             self._command.clear()
         if not data:
@@ -137,7 +140,7 @@ class Assembler:
         try:
             message = self._decode(data)
         except InvalidCommand as invalid:
-            # As a value it must not hold the caller's receive buffer by the frames of its traceback.
+            # The frames of its traceback would keep the caller's receive buffer alive.
             return CommandSet(context_id, invalid.with_traceback(None), bool(invalid.elements["has_data_set"]))
         return CommandSet(context_id, message, message.has_data_set)
 

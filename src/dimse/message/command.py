@@ -1,11 +1,11 @@
 """Command sets (PS3.7 6.3.1, 9.3 and 10.3): the 23 messages, and their bytes.
 
-A message is a class whose fields are command elements: a field without a default is mandatory. From those declarations and
-the table of `elements` one codec writes and reads them all.
+A message is a class whose fields are command elements. A field without a default is mandatory. One codec writes and reads all
+messages from these declarations and the table in `elements`.
 
-`decode` forgives what real peers do and what harms nobody: a missing or wrong group length, elements in any order,
-elements we do not know (retired ones among them), padding, empty values, which count as absent. It is strict about the
-rest, and tells a stream that cannot be followed any more from a message that can be answered with a failure status.
+`decode` tolerates harmless faults of real peers: a missing or wrong group length, elements in any order, unknown elements (even
+retired ones), and padding. Empty values count as absent. It is strict about the rest. It distinguishes a stream that can no
+longer be read from a message that can be answered with a failure status.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from dimse.support.values import Value
 # Priority (0000,0700)
 MEDIUM, HIGH, LOW = 0x0000, 0x0001, 0x0002
 
-RESPONSE = 0x8000  # the bit of Command Field (0000,0100) that tells a response from its request
+RESPONSE = 0x8000  # a bit of Command Field (0000,0100)
 
-# What a message's table says of its data set.
+# The data set of a message, as its declaration has it.
 ALWAYS, NEVER, MAY = True, False, None
 
 UNRECOGNIZED_OPERATION = 0x0211
@@ -33,29 +33,30 @@ MISTYPED_ARGUMENT = 0x0212
 # --- the messages, declared ------------------------------------------------------------------------------------------
 
 
-# How a message is written: its elements in tag order as they are if no field is given, nothing for those that it lacks then;
-# and of each field its place in them, and what writes it.
+# The encoding of a message class. First its elements in tag order, encoded with their defaults, or empty without one. Then for each
+# field its place among them, and its writer.
 _Writing = tuple[list[bytes], Mapping[str, tuple[int, Writer]]]
 
 
 @dataclass_transform(kw_only_default=True, frozen_default=True, eq_default=True)
 class _Declared(Value):
-    """A value of keyword-only fields, whose declarations become the tables that the codec needs.
+    """A value with keyword-only fields, whose declarations become the tables that the codec needs.
 
-    Most fields of most messages are absent: an instance holds only those that were given.
+    Most fields of most messages are absent, so an instance holds only the fields that were given.
     """
 
     name: ClassVar[str]
-    """As the Standard writes it: "C-STORE-RQ"."""
+    """The name in the Standard, such as "C-STORE-RQ"."""
     command_field: ClassVar[int]
     """Command Field (0000,0100)."""
     data_set: ClassVar[bool | None]
-    """Whether a data set goes with the command: `ALWAYS`, `NEVER`, `MAY`."""
+    """The data set that goes with the command: `ALWAYS`, `NEVER` or `MAY`."""
     fields: ClassVar[frozenset[str]] = frozenset()
     """The names of all fields."""
     mandatory: ClassVar[frozenset[str]] = frozenset()
     """The names of the fields without a default."""
-    _writing: ClassVar[_Writing | None]  # None until one is written
+    # None until the first message of the class is written.
+    _writing: ClassVar[_Writing | None]
 
     def __init_subclass__(cls, *, name: str = "", command_field: int = 0, data_set: bool | None = NEVER) -> None:
         cls.name, cls.command_field, cls.data_set = name, command_field, data_set
@@ -79,7 +80,7 @@ class _Declared(Value):
 
     @classmethod
     def of(cls, values: dict[str, Any]) -> Self:
-        """A message of values that are known to make one; they are its own from now on."""
+        """Make a message of values that are known to be complete; the message owns them from now on."""
         message = cls.__new__(cls)
         _set_values(message, values)
         return message
@@ -95,33 +96,34 @@ class _Declared(Value):
         return f"{type(self).__name__}({given})"
 
 
-_set_values = vars(_Declared)["__dict__"].__set__  # to assign them would be to change a value
+# Assigning to `__dict__` is refused, since a message is immutable.
+_set_values = vars(_Declared)["__dict__"].__set__
 
 
 class Message(_Declared):
-    """What all 23 messages share.
+    """The base class of all 23 messages.
 
-    A field that is given as None is a field not given.
+    A field that is given as None counts as absent.
 
     Raises:
         TypeError: A mandatory field is missing, or the message has no such field.
-        ValueError: `has_data_set` is not what this message allows.
+        ValueError: `has_data_set` contradicts the declaration of the message.
     """
 
     has_data_set: bool = False
-    """Whether a data set follows the command: Command Data Set Type (0000,0800) is not 0101H."""
+    """True if a data set follows the command: Command Data Set Type (0000,0800) is not 0101H."""
 
     is_request: ClassVar[bool] = True
 
 
 class Request(Message):
-    """A request that is answered, by its message ID."""
+    """A request, which is answered by its message ID."""
 
     message_id: int
 
 
 class Response(Message):
-    """A response: what every one may carry, the fields that Annex C relates to a status included."""
+    """A response, with the fields that every response may carry, including those that Annex C relates to a status."""
 
     is_request: ClassVar[bool] = False
 
@@ -136,7 +138,7 @@ class Response(Message):
 
 
 class CStoreRQ(Request, name="C-STORE-RQ", command_field=0x0001, data_set=ALWAYS):
-    """PS3.7 Table 9.3-1."""
+    """The C-STORE-RQ message (PS3.7 Table 9.3-1)."""
 
     affected_sop_class_uid: str
     affected_sop_instance_uid: str
@@ -146,7 +148,7 @@ class CStoreRQ(Request, name="C-STORE-RQ", command_field=0x0001, data_set=ALWAYS
 
 
 class CStoreRSP(Response, name="C-STORE-RSP", command_field=0x8001, data_set=NEVER):
-    """PS3.7 Table 9.3-2."""
+    """The C-STORE-RSP message (PS3.7 Table 9.3-2)."""
 
 
 class _QueryRetrieveRQ(Request):
@@ -157,15 +159,15 @@ class _QueryRetrieveRQ(Request):
 
 
 class CFindRQ(_QueryRetrieveRQ, name="C-FIND-RQ", command_field=0x0020, data_set=ALWAYS):
-    """PS3.7 Table 9.3-3."""
+    """The C-FIND-RQ message (PS3.7 Table 9.3-3)."""
 
 
 class CFindRSP(Response, name="C-FIND-RSP", command_field=0x8020, data_set=MAY):
-    """PS3.7 Table 9.3-4: each pending response carries an Identifier, the last does not."""
+    """The C-FIND-RSP message (PS3.7 Table 9.3-4). Each pending response carries an Identifier, the last does not."""
 
 
 class CGetRQ(_QueryRetrieveRQ, name="C-GET-RQ", command_field=0x0010, data_set=ALWAYS):
-    """PS3.7 Table 9.3-6."""
+    """The C-GET-RQ message (PS3.7 Table 9.3-6)."""
 
 
 class _RetrieveRSP(Response):
@@ -178,37 +180,40 @@ class _RetrieveRSP(Response):
 
 
 class CGetRSP(_RetrieveRSP, name="C-GET-RSP", command_field=0x8010, data_set=MAY):
-    """PS3.7 Table 9.3-7."""
+    """The C-GET-RSP message (PS3.7 Table 9.3-7)."""
 
 
 class CMoveRQ(_QueryRetrieveRQ, name="C-MOVE-RQ", command_field=0x0021, data_set=ALWAYS):
-    """PS3.7 Table 9.3-9."""
+    """The C-MOVE-RQ message (PS3.7 Table 9.3-9)."""
 
     move_destination: str
 
 
 class CMoveRSP(_RetrieveRSP, name="C-MOVE-RSP", command_field=0x8021, data_set=MAY):
-    """PS3.7 Table 9.3-10."""
+    """The C-MOVE-RSP message (PS3.7 Table 9.3-10)."""
 
 
 class CEchoRQ(Request, name="C-ECHO-RQ", command_field=0x0030, data_set=NEVER):
-    """PS3.7 Table 9.3-12."""
+    """The C-ECHO-RQ message (PS3.7 Table 9.3-12)."""
 
     affected_sop_class_uid: str
 
 
 class CEchoRSP(Response, name="C-ECHO-RSP", command_field=0x8030, data_set=NEVER):
-    """PS3.7 Table 9.3-13."""
+    """The C-ECHO-RSP message (PS3.7 Table 9.3-13)."""
 
 
 class CCancelRQ(Message, name="C-CANCEL-RQ", command_field=0x0FFF, data_set=NEVER):
-    """PS3.7 Tables 9.3-5, 9.3-8, 9.3-11: ends the C-FIND, C-GET or C-MOVE that it names, and is itself not answered."""
+    """The C-CANCEL-RQ message (PS3.7 Tables 9.3-5, 9.3-8, 9.3-11).
+
+    It ends the C-FIND, C-GET or C-MOVE that it names, and is itself not answered.
+    """
 
     message_id_being_responded_to: int
 
 
 class NEventReportRQ(Request, name="N-EVENT-REPORT-RQ", command_field=0x0100, data_set=MAY):
-    """PS3.7 Table 10.3-1."""
+    """The N-EVENT-REPORT-RQ message (PS3.7 Table 10.3-1)."""
 
     affected_sop_class_uid: str
     affected_sop_instance_uid: str
@@ -216,7 +221,7 @@ class NEventReportRQ(Request, name="N-EVENT-REPORT-RQ", command_field=0x0100, da
 
 
 class NEventReportRSP(Response, name="N-EVENT-REPORT-RSP", command_field=0x8100, data_set=MAY):
-    """PS3.7 Table 10.3-2."""
+    """The N-EVENT-REPORT-RSP message (PS3.7 Table 10.3-2)."""
 
     event_type_id: int | None = None
 
@@ -229,52 +234,52 @@ class _InstanceRQ(Request):
 
 
 class NGetRQ(_InstanceRQ, name="N-GET-RQ", command_field=0x0110, data_set=NEVER):
-    """PS3.7 Table 10.3-3."""
+    """The N-GET-RQ message (PS3.7 Table 10.3-3)."""
 
     attribute_identifier_list: tuple[int, ...] | None = None
 
 
 class NGetRSP(Response, name="N-GET-RSP", command_field=0x8110, data_set=MAY):
-    """PS3.7 Table 10.3-4."""
+    """The N-GET-RSP message (PS3.7 Table 10.3-4)."""
 
 
 class NSetRQ(_InstanceRQ, name="N-SET-RQ", command_field=0x0120, data_set=ALWAYS):
-    """PS3.7 Table 10.3-5."""
+    """The N-SET-RQ message (PS3.7 Table 10.3-5)."""
 
 
 class NSetRSP(Response, name="N-SET-RSP", command_field=0x8120, data_set=MAY):
-    """PS3.7 Table 10.3-6."""
+    """The N-SET-RSP message (PS3.7 Table 10.3-6)."""
 
 
 class NActionRQ(_InstanceRQ, name="N-ACTION-RQ", command_field=0x0130, data_set=MAY):
-    """PS3.7 Table 10.3-7."""
+    """The N-ACTION-RQ message (PS3.7 Table 10.3-7)."""
 
     action_type_id: int
 
 
 class NActionRSP(Response, name="N-ACTION-RSP", command_field=0x8130, data_set=MAY):
-    """PS3.7 Table 10.3-8."""
+    """The N-ACTION-RSP message (PS3.7 Table 10.3-8)."""
 
     action_type_id: int | None = None
 
 
 class NCreateRQ(Request, name="N-CREATE-RQ", command_field=0x0140, data_set=MAY):
-    """PS3.7 Table 10.3-9: where no instance UID is given, the SCP chooses one."""
+    """The N-CREATE-RQ message (PS3.7 Table 10.3-9). Without an instance UID, the SCP chooses one."""
 
     affected_sop_class_uid: str
     affected_sop_instance_uid: str | None = None
 
 
 class NCreateRSP(Response, name="N-CREATE-RSP", command_field=0x8140, data_set=MAY):
-    """PS3.7 Table 10.3-10."""
+    """The N-CREATE-RSP message (PS3.7 Table 10.3-10)."""
 
 
 class NDeleteRQ(_InstanceRQ, name="N-DELETE-RQ", command_field=0x0150, data_set=NEVER):
-    """PS3.7 Table 10.3-11."""
+    """The N-DELETE-RQ message (PS3.7 Table 10.3-11)."""
 
 
 class NDeleteRSP(Response, name="N-DELETE-RSP", command_field=0x8150, data_set=NEVER):
-    """PS3.7 Table 10.3-12."""
+    """The N-DELETE-RSP message (PS3.7 Table 10.3-12)."""
 
 
 RESPONSES: Mapping[type[Request], type[Response]] = {
@@ -299,10 +304,10 @@ MESSAGES: Mapping[int, type[Message]] = {message.command_field: message for mess
 
 
 def encode(message: Message) -> bytes:
-    """The command set of `message`, Command Group Length included.
+    """Return the command set of `message`, including Command Group Length.
 
     Raises:
-        ValueError: A field's value cannot be encoded: a UID or AE title too long or empty, a number out of its range.
+        ValueError: A field cannot be encoded: a UID or AE title is too long or empty, or a number is out of range.
     """
     defaults, places = message._writing or _writing_of(type(message))
     elements = defaults.copy()
@@ -316,7 +321,7 @@ def encode(message: Message) -> bytes:
 
 
 def _writing_of(message: type[Message]) -> _Writing:
-    """How messages of this class are written; it is kept there."""
+    """Return the encoding of a message class, and store it in the class."""
     written = [field for field in WRITERS if field == "command_field" or field in message.fields]
     defaults = [getattr(message, field, None) for field in written]
     elements = [b"" if value is None else WRITERS[field](value) for field, value in zip(written, defaults, strict=True)]
@@ -325,13 +330,12 @@ def _writing_of(message: type[Message]) -> _Writing:
 
 
 def decode(data: bytes | memoryview) -> Message:
-    """The message that a complete command set says. Nothing of `data` is kept.
+    """Return the message in a complete command set. Nothing of `data` is kept.
 
     Raises:
-        RemoteProtocolError: What follows cannot be understood any more (`elements.read`).
-        InvalidCommand: The command set is framed well and is no message: 0211H for an unknown Command Field, 0212H
-            where an element is missing or mistyped, or the data set is not as it must be. `elements` has
-            "has_data_set" too.
+        RemoteProtocolError: The stream behind it can no longer be read (`elements.read`).
+        InvalidCommand: The command set is well framed and not a message. The status is 0211H for an unknown Command Field. It is
+            0212H if an element is missing or mistyped, or the data set is not as declared. `elements` has "has_data_set" too.
     """
     values, fault = read(data)
     if "command_field" not in values:
@@ -354,17 +358,17 @@ def decode(data: bytes | memoryview) -> Message:
 
 
 def respond(request: Request, status: int, *, error_comment: str | None = None, **fields: Any) -> Response:
-    """The response to `request`, with its message ID and SOP class and instance UIDs.
+    """Return the response to `request`, with its message ID and SOP class and instance UIDs.
 
     Args:
-        request: What is answered.
+        request: The request to answer.
         status: The DIMSE status.
-        error_comment: Why, if there is more to say.
-        **fields: Further fields of the response, or others than those copied.
+        error_comment: The reason, if there is more to say.
+        **fields: Further fields of the response, which also override those copied from the request.
 
     Raises:
         TypeError: The response has no such field.
-        ValueError: `has_data_set` is not what the response allows.
+        ValueError: `has_data_set` contradicts the declaration of the response.
     """
     response, values = RESPONSES[type(request)], _answer(request.__dict__, status)
     if error_comment is not None:
@@ -373,10 +377,10 @@ def respond(request: Request, status: int, *, error_comment: str | None = None, 
 
 
 def refusal(invalid: InvalidCommand) -> bytes | None:
-    """The command set that answers a request which `decode` could not read: its status, and why as Error Comment.
+    """Return the command set that answers an unreadable request, with its status, and the fault as Error Comment.
 
     Returns:
-        None where there is no answer: a response, a C-CANCEL-RQ, or no Command Field or Message ID that could be read.
+        None if no answer is possible: for a response, a C-CANCEL-RQ, or without a readable Command Field or Message ID.
     """
     said: Any = invalid.elements
     command_field = said.get("command_field", RESPONSE)
@@ -388,7 +392,7 @@ def refusal(invalid: InvalidCommand) -> bytes | None:
 
 
 def _answer(said: Mapping[str, Any], status: int) -> dict[str, Any]:
-    """What a response repeats of its request (PS3.7 9.1 and 10.1), and its status."""
+    """Return the fields that a response repeats from its request (PS3.7 9.1 and 10.1), and its status."""
     answer = {"message_id_being_responded_to": said["message_id"], "status": status}
     if sop_class := said.get("affected_sop_class_uid") or said.get("requested_sop_class_uid"):
         answer["affected_sop_class_uid"] = sop_class

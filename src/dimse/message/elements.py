@@ -1,7 +1,7 @@
-"""Command elements (PS3.7 6.3.1 and Annex E): each said once in `ELEMENTS`, and written and read from there.
+"""Command elements (PS3.7 6.3.1 and Annex E), each declared once in `ELEMENTS`.
 
-A command set is a series of them in Implicit VR Little Endian. Here a message is what its elements say by their keywords;
-which of them it needs is for `command` to say. Command Data Set Type (0000,0800) is a bool, `has_data_set`, to both.
+A command set is a series of elements in Implicit VR Little Endian. In this module a message is a mapping from keywords to values;
+`command` decides which of them are needed. Command Data Set Type (0000,0800) is a bool, `has_data_set`, in both modules.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from typing import Any
 
 from dimse.errors import RemoteProtocolError
 
-MAX_COMMAND_SET = 64 * 1024  # bytes; no command set that the Standard describes needs more than 1 KiB
+MAX_COMMAND_SET = 64 * 1024  # bytes; the Standard needs 1 KiB
 MAX_ELEMENTS = 64
 MAX_UID = 64  # characters (PS3.5 9.1)
 
-# Command Data Set Type (0000,0800): this one says that no data set follows, every other that one does.
+# Command Data Set Type (0000,0800): 0101H means that no data set follows, and any other value that one does.
 NO_DATA_SET = 0x0101
 DATA_SET_PRESENT = 0x0001
 
@@ -63,7 +63,7 @@ _TEXTS = {"UI": (MAX_UID, b"\0"), "AE": (16, b" "), "LO": (64, b" ")}
 # --- writing ---------------------------------------------------------------------------------------------------------
 
 Writer = Callable[[Any], bytes]
-"""Makes an element, header included, of its value; `ValueError` or `struct.error` where the value has no encoding."""
+"""A function that makes an element with its header; `ValueError` or `struct.error` if the value has no encoding."""
 
 
 def _text_writer(element: int, limit: int, pad: bytes) -> Writer:
@@ -79,7 +79,7 @@ def _text_writer(element: int, limit: int, pad: bytes) -> Writer:
 
 
 def _write_comment(element: int, limit: int, pad: bytes, value: str) -> bytes:
-    # A comment explains a failure: a long or foreign one is cut or marked, not allowed to cost the response it is in.
+    # A comment explains a failure. If it is too long or has foreign characters, it must not cost the response that carries it.
     text = value[:limit].encode("latin-1", "replace")
     return _HEADER.pack(0, element, len(text) + len(text) % 2) + text + pad[: len(text) % 2]
 
@@ -94,7 +94,7 @@ def _write_has_data_set(element: int, present: bool) -> bytes:
 
 
 def _writer(keyword: str, tag: int, vr: str) -> Writer:
-    """What writes the element named `keyword`, its header included."""
+    """Return the writer of an element with its header."""
     if keyword == "command_data_set_type":
         return partial(_write_has_data_set, tag)
     if vr == "US":
@@ -111,18 +111,18 @@ WRITERS: Mapping[str, Writer] = {
     for keyword, (tag, vr) in ELEMENTS.items()
     if keyword != "command_group_length"
 }
-"""What writes each element, by its keyword and in the order of the tags, in which they stand in a command set."""
+"""The writer of each element, by keyword, in the order of tags, which is their order in a command set."""
 
 
 def command_set(elements: list[bytes]) -> bytes:
-    """The command set of these elements as `WRITERS` made them: they stand behind Command Group Length (0000,0000)."""
+    """Return the command set of elements made by `WRITERS`, behind Command Group Length (0000,0000)."""
     body = b"".join(elements)
     return _UL_ELEMENT.pack(0, 0, 4, len(body)) + body
 
 
 # --- reading ---------------------------------------------------------------------------------------------------------
 
-# Gets the command set, the same as text, where the value starts and its length. Raises ValueError with what is wrong.
+# It gets the command set, the same as text, and the start and length of the value. It raises ValueError with the fault.
 _Reader = Callable[[bytes | memoryview, str, int, int], Any]
 
 
@@ -134,7 +134,7 @@ def _read_number(number: struct.Struct, data: bytes | memoryview, _text: str, st
 
 
 def _read_text(limit: int, _data: bytes | memoryview, text: str, start: int, length: int) -> str:
-    # Blanks and NULs around a text are padding, of which some peers send more than the one byte that makes its length even.
+    # Blanks and NULs around a text are padding. Some peers send more than the one byte that makes its length even.
     value = text[start : start + length].strip("\0 ")
     if len(value) > limit:
         raise ValueError(f"{len(value)} characters where {limit} are the most")
@@ -143,7 +143,7 @@ def _read_text(limit: int, _data: bytes | memoryview, text: str, start: int, len
 
 def _read_tags(data: bytes | memoryview, _text: str, start: int, length: int) -> tuple[int, ...]:
     if length % _TAG.size:
-        raise ValueError(f"{length} bytes are no whole number of tags")
+        raise ValueError(f"{length} bytes are not a whole number of tags")
     return tuple(group << 16 | element for group, element in _TAG.iter_unpack(data[start : start + length]))
 
 
@@ -152,7 +152,8 @@ _READ: Mapping[str, _Reader] = {
     "UL": partial(_read_number, _UL),
     "UI": partial(_read_text, _TEXTS["UI"][0]),
     "AE": partial(_read_text, _TEXTS["AE"][0]),
-    "LO": partial(_read_text, MAX_COMMAND_SET),  # a peer's comment is read however long it is
+    # A peer's comment is read whatever its length.
+    "LO": partial(_read_text, MAX_COMMAND_SET),
     "AT": _read_tags,
 }
 
@@ -164,10 +165,10 @@ def _broken(reason: str) -> RemoteProtocolError:
 
 
 def split(data: bytes | memoryview) -> dict[int, tuple[int, int]]:
-    """Where each element's value starts, and its length, by tag, in the order in which they stand there.
+    """Return the start and length of each element's value, by tag, in the order of the command set.
 
     Raises:
-        RemoteProtocolError: The bytes are not a series of distinct group 0000 elements, or they are too many.
+        RemoteProtocolError: The bytes are not a series of distinct group 0000 elements, or there are too many.
     """
     size = len(data)
     if size > MAX_COMMAND_SET:
@@ -179,7 +180,7 @@ def split(data: bytes | memoryview) -> dict[int, tuple[int, int]]:
             raise _broken(f"cut short inside the header of an element at byte {position}")
         group, tag, length = unpack_header(data, position)
         if group:
-            raise _broken(f"({group:04X},{tag:04X}) is no command element")
+            raise _broken(f"({group:04X},{tag:04X}) is not a command element")
         if tag in elements:
             raise _broken(f"(0000,{tag:04X}) comes twice")
         start = position + _HEADER.size
@@ -193,15 +194,14 @@ def split(data: bytes | memoryview) -> dict[int, tuple[int, int]]:
 
 
 def read(data: bytes | memoryview) -> tuple[dict[str, Any], str]:
-    """The values of a complete command set's elements, by keyword, "has_data_set" too. Nothing of `data` is kept.
+    """Return the values of a complete command set's elements by keyword, with "has_data_set". Nothing of `data` is kept.
 
     Returns:
-        The values of the elements that are known and not empty; and what is wrong with the first one that could not be
-        read, empty if nothing is.
+        The values of the elements that are known and not empty, and the fault in the first unreadable one; empty if there is none.
 
     Raises:
-        RemoteProtocolError: What follows cannot be understood any more: the bytes are no series of command elements,
-            one comes twice, a limit is passed, or it is not said whether a data set follows.
+        RemoteProtocolError: The stream behind it can no longer be read. The bytes are not a series of command elements, one is
+            repeated, a limit is exceeded, or Command Data Set Type is missing.
     """
     spans = split(data)
     text = str(data, "latin-1")

@@ -1,4 +1,4 @@
-"""Statuses (PS3.7 Annex C): a number, what kind of number it is, and what it means to the service it came from."""
+"""Statuses (PS3.7 Annex C): a number, its category, and its meaning in the service that sent it."""
 
 from __future__ import annotations
 
@@ -70,14 +70,14 @@ MODALITY_WORKLIST: Table = (
     ("FF01", PENDING, "Matches are continuing, optional keys were not supported"),
 )
 
-# PS3.4 Table C.4-1, and what a Repository Query adds
+# PS3.4 Table C.4-1, with the additions of a Repository Query
 FIND: Table = (
     *MODALITY_WORKLIST,
     ("A710", FAILURE, "Invalid Prior Record Key"),
     ("B001", WARNING, "Matching reached response limit"),
 )
 
-# PS3.4 Table C.4-3, and Y.4-2 for the frames of an instance
+# PS3.4 Table C.4-3, and Table Y.4-2 for the frames of an instance
 GET: Table = (
     ("A701", FAILURE, "Refused: Out of Resources - Unable to calculate number of matches"),
     ("A702", FAILURE, "Refused: Out of Resources - Unable to perform sub-operations"),
@@ -93,10 +93,10 @@ GET: Table = (
     ("FF00", PENDING, "Sub-operations are continuing"),
 )
 
-# PS3.4 Table C.4-2: those of C-GET, and one of its own
+# PS3.4 Table C.4-2: the statuses of C-GET, and one more
 MOVE: Table = (("A801", FAILURE, "Refused: Move Destination unknown"), *GET)
 
-# The Failure Reasons (0008,1197) of PS3.3 C.14.1.1 that PS3.7 has not, or in other words; the rest, and statuses, are PS3.7's.
+# Failure Reasons (0008,1197) of PS3.3 C.14.1.1 that PS3.7 lacks or words otherwise. Other reasons and statuses are those of PS3.7.
 STORAGE_COMMITMENT: Table = (
     ("0112", FAILURE, "No such object instance"),
     ("0122", FAILURE, "Referenced SOP class not supported"),
@@ -111,7 +111,7 @@ MODALITY_PERFORMED_PROCEDURE_STEP: Table = (
 
 SERVICES: Mapping[str, Table] = {
     "general": (),
-    "verification": (),  # PS3.4 Annex A uses the statuses of PS3.7 alone
+    "verification": (),  # only PS3.7 (PS3.4 Annex A)
     "storage commitment": STORAGE_COMMITMENT,
     "storage": STORAGE,
     "find": FIND,
@@ -120,18 +120,18 @@ SERVICES: Mapping[str, Table] = {
     "modality worklist": MODALITY_WORKLIST,
     "modality performed procedure step": MODALITY_PERFORMED_PROCEDURE_STEP,
 }
-"""What each service says of its statuses, before `GENERAL`."""
+"""The statuses of each service, which take precedence over `GENERAL`."""
 
 
 class Status(int):
-    """A DIMSE status: an `int` that knows its category and its meaning.
+    """A DIMSE status: an `int` with a category and a meaning.
 
     Attributes:
-        service: The service it came from, a key of `SERVICES`.
-        comment: The peer's Error Comment (0000,0902) as it came, or "".
+        service: The service that sent it, a key of `SERVICES`.
+        comment: The peer's Error Comment (0000,0902) as received, or "".
 
     Raises:
-        ValueError: The code is not one of 16 bits, or the service is unknown.
+        ValueError: The code does not fit 16 bits, or the service is unknown.
     """
 
     service: str
@@ -139,9 +139,9 @@ class Status(int):
 
     def __new__(cls, code: int, *, service: str = "general", comment: str | None = None) -> Self:
         if not 0 <= code <= 0xFFFF:
-            raise ValueError(f"{code} is no status, which has 16 bits")
+            raise ValueError(f"{code} is not a status of 16 bits")
         if service not in SERVICES:
-            raise ValueError(f"{service!r} is none of {', '.join(SERVICES)}")
+            raise ValueError(f"{service!r} is not one of {', '.join(SERVICES)}")
         self = int.__new__(cls, code)
         self.service = service
         if comment:
@@ -150,12 +150,12 @@ class Status(int):
 
     @property
     def category(self) -> str:
-        """One of "Success", "Warning", "Failure", "Cancel", "Pending" and "Unknown"."""
+        """The category: "Success", "Warning", "Failure", "Cancel", "Pending" or "Unknown"."""
         return _row(int(self), self.service)[0] if self else SUCCESS
 
     @property
     def meaning(self) -> str:
-        """What the code says, in the words of its service's table."""
+        """The meaning of the code, in the words of its service's table."""
         return _row(int(self), self.service)[1]
 
     @property
@@ -164,29 +164,29 @@ class Status(int):
 
     @property
     def is_warning(self) -> bool:
-        """Whether it was done, and there is something to know about it."""
+        """True if the operation was performed with a warning."""
         return self.category == WARNING
 
     @property
     def is_failure(self) -> bool:
-        """Whether it was not done. An unknown status is none of the five: `check` says whether all is well."""
+        """True if the operation failed. An unknown status has no category: use `check` to test for success."""
         return self.category == FAILURE
 
     @property
     def is_cancel(self) -> bool:
-        """Whether it ended because it was cancelled."""
+        """True if the operation ended because it was cancelled."""
         return self.category == CANCEL
 
     @property
     def is_pending(self) -> bool:
-        """Whether more responses follow."""
+        """True if more responses follow."""
         return self.category == PENDING
 
     def check(self) -> Self:
-        """This status, if it says success or warning.
+        """Return this status if it is success or warning.
 
         Raises:
-            StatusError: It says something else.
+            StatusError: It is neither.
         """
         if self.category in (SUCCESS, WARNING):
             return self
@@ -199,9 +199,10 @@ class Status(int):
         return f"Status(0x{int(self):04X}, service={self.service!r}, comment={self.comment!r})"
 
 
-@lru_cache(maxsize=64)  # pending ones, and warnings, come by the thousand
+# Pending statuses and warnings come by the thousand.
+@lru_cache(maxsize=64)
 def _row(code: int, service: str) -> tuple[str, str]:
-    """Category and meaning."""
+    """Return category and meaning of a code."""
     digits = f"{code:04X}"
     for codes, category, meaning in (*SERVICES[service], *GENERAL):
         if all(code in ("x", digit) for code, digit in zip(codes, digits, strict=True)):

@@ -1,10 +1,10 @@
-"""Sending files: found, sent over as many associations as are wanted, tried again where that helps, and none lost count of.
+"""Sending of many files: over several associations, with retries and a journal, and with an outcome for every file.
 
     with Sending("study/", ("pacs.example.org", 104), jobs=4, retry=3, journal="sent.db") as sending:
         for event in sending.events(): ...
 
-A `Job` sends over one association at a time what it is given by the `Feed`, which all jobs share. A single job runs where its
-events are asked for; several have a thread each. `send` is the same for who wants the outcomes alone.
+A `Job` sends over one association at a time, and takes instances from the `Feed`, which all jobs share. A single job runs in
+the thread that iterates over its events; several have a thread each. `send` yields the outcomes alone.
 """
 
 from __future__ import annotations
@@ -18,21 +18,20 @@ from contextlib import ExitStack
 from importlib import import_module
 from typing import TYPE_CHECKING, ParamSpec, Unpack, get_args
 
-from dimse import services, uids
 from dimse.errors import DimseError, NotSent
 from dimse.instances import PATHS
 from dimse.message.command import LOW
 from dimse.sending.associations import Associations
-from dimse.sending.feed import GLANCE, Counts, Feed, Ledger
+from dimse.sending.feed import POLL_INTERVAL, Counts, Feed, Ledger
 from dimse.sending.finding import LOGGER, Finder
 from dimse.sending.job import AssociationFault, Event, Job, Manner
 from dimse.sending.proposal import Syntaxes
 from dimse.sending.retry import Retry
-from dimse.services.outgoing import Transcode
-from dimse.services.storage import Outcome
+from dimse.services.outcome import Outcome
+from dimse.services.sources import Transcode
 from dimse.settings import arguments
 from dimse.support.closing import Closing
-from dimse.transport.blocking import iterate
+from dimse.transport.threaded import iterate
 
 if TYPE_CHECKING:
     import logging
@@ -45,50 +44,50 @@ P = ParamSpec("P")
 
 __all__ = ["AssociationFault", "AssociationOptions", "Counts", "Event", "Retry", "Sending", "Syntaxes", "send"]
 
-MOST_UNSEEN = 1000
-"""Events that wait to be asked for; then the jobs wait too."""
-PATIENCE = 2.0
-"""Seconds that the jobs have to end when they are aborted: one that waits for a disk, a name or a connection is left behind."""
+MOST_EVENTS = 1000
+"""Events that wait in the queue; when it is full the jobs wait too."""
+ABORT_PATIENCE = 2.0
+"""Seconds that the jobs have to end after an abort. A job that still waits for a disk, a name or a connection is left behind."""
 
 
 def __getattr__(name: str) -> object:
-    """`AssociationOptions`, loaded for who asks: Python compiles each annotation of a `TypedDict`, and a C-ECHO takes no longer."""
+    """Return `AssociationOptions`, loaded on demand: Python compiles each annotation of a `TypedDict`, which takes long."""
     if name == "AssociationOptions":
         return import_module("dimse.sending.options").AssociationOptions
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 class Sending(Closing):
-    """Files on their way to a peer. Use it with `with`: leaving the block aborts what is still under way.
+    """A transfer of files to a peer. It is a context manager: leaving the block aborts the requests under way.
 
     Args:
-        paths: Files, folders, DICOMDIRs and ZIP archives; asked for one by one. One path needs no list. None: there is nothing for
-            the moment.
+        paths: Files, folders, DICOMDIRs and ZIP archives, or one of them; iterated over on demand. A None among them says that
+            the next path is not there yet.
         peer: Host and port.
-        jobs: Associations at one time.
+        jobs: Number of associations at one time.
         retry: How often an instance is tried again when its connection fails or the peer is out of resources; or a `Retry`.
-        journal: A file that remembers what was acknowledged: that is not sent again. See `dimse.sending.journal`.
-        any_order: With several jobs, let the instances of a series go over different associations.
-        recurse: Read folders all the way down, not one level only.
-        recurse_hint: What a user is told to say where folders below are not read.
-        raw_transfer_syntax_uid: How files are encoded that do not say it themselves.
-        skip_invalid: Files that were named and cannot be sent are skipped like those met in folders.
-        syntaxes: What transfer syntaxes are proposed.
+        journal: A file that records acknowledged instances, which are not sent again. See `dimse.sending.journal`.
+        any_order: With several jobs, whether the instances of a series may go over different associations.
+        recurse: Whether to read folders all the way down, instead of one level deep.
+        recurse_hint: How a user asks for `recurse`, for the line about folders that are not read.
+        raw_transfer_syntax_uid: The transfer syntax of files that do not name theirs.
+        skip_invalid: Whether to skip named files that cannot be sent, like files in folders.
+        syntaxes: The rule for the transfer syntaxes to propose.
         priority: 0 medium, 1 high, 2 low.
         transcode: See `dimse.Association.store`.
-        repeat: How often each file is sent. Not with a journal.
-        abort: End associations by A-ABORT, not by release.
-        announce: Called with each file whose request is about to go out, in the thread of its job.
-        logger: Where it is said what is skipped.
-        association: As for `dimse.associate`. Where `async_ops` proposes a window of asynchronous operations, and the peer closes,
-            aborts or rejects the association before it has answered anything, the following ones are requested without it.
+        repeat: How often each file is sent; 1 with a journal.
+        abort: Whether to end associations by A-ABORT instead of a release.
+        announce: Called with each file whose request is about to be sent, in the thread of its job.
+        logger: The logger for lines about skipped files.
+        association: Arguments of `dimse.associate`. If `async_ops` proposes a window of asynchronous operations, a peer may end
+            the association before it has answered a request. The following ones are then requested without the window.
 
     Attributes:
-        counts: How far it has come; may be read from any thread.
-        skipped: What was passed over in folders and archives so far.
+        counts: The progress; may be read from any thread.
+        skipped: The files and folders passed over so far.
 
     Raises:
-        TypeError, ValueError: An argument is wrong, or they do not go together.
+        TypeError, ValueError: An argument is wrong, or the arguments do not go together.
         JournalError: The journal cannot be used.
     """
 
@@ -105,7 +104,7 @@ class Sending(Closing):
         recurse_hint: str = "recurse=True",
         raw_transfer_syntax_uid: str | None = None,
         skip_invalid: bool = False,
-        syntaxes: Syntaxes = Syntaxes(),  # noqa: B008  (a value)
+        syntaxes: Syntaxes = Syntaxes(),  # noqa: B008
         priority: int = LOW,
         transcode: Transcode = "lossless",
         repeat: int = 1,
@@ -117,10 +116,10 @@ class Sending(Closing):
         if jobs < 1 or repeat < 1:
             raise ValueError(f"there is at least one job, and each file is sent at least once: {jobs} and {repeat}")
         if journal is not None and repeat > 1:
-            raise ValueError("what is sent repeatedly cannot be told apart in a journal")
+            raise ValueError("a journal has one entry for each instance: it does not go with repeat")
         host, port = arguments.host_and_port("peer", peer)
-        # A mistake is told before anything is looked for.
-        services.requestor_of((uids.Verification,), **association)
+        # A wrong argument is reported before the search for files begins.
+        associations = Associations(host, port, association)
         if transcode not in (choices := get_args(Transcode)):
             raise ValueError(f"transcode is one of {', '.join(choices)}, not {transcode!r}")
         if raw_transfer_syntax_uid is not None:
@@ -141,44 +140,45 @@ class Sending(Closing):
             if journal is not None:
                 from dimse.sending.journal import Journal
 
-                called = association.get("called_ae_title", "ANY-SCP")
+                called = associations.called_ae_title
                 ledger = resources.enter_context(
                     Journal(os.fspath(journal), host=host, port=port, called_ae_title=called)
                 )
             self._resources = resources.pop_all()
         self.skipped = finder.skipped
         self._feed = Feed(finder, syntaxes, ledger=ledger, repeat=repeat, keep_series=jobs > 1 and not any_order)
-        associations = Associations(host, port, association)
         retry = retry if isinstance(retry, Retry) else Retry(retry)
         manner = Manner(priority, transcode, retry, abort, announce)
         self._jobs = [Job(self._feed, associations, manner, ledger) for _ in range(jobs)]
         self._threads: list[threading.Thread] = []
-        self._unseen: deque[Outcome] = deque()  # that jobs still said after they were told to stop
-        self._patient_until = 0.0  # with them
+        # Outcomes from jobs after they were stopped.
+        self._late_outcomes: deque[Outcome] = deque()
+        # The time until which jobs may take to stop.
+        self._patient_until = 0.0
         self._fault: DimseError = NotSent("it was called off")
 
     @property
     def counts(self) -> Counts:
-        """How far it has come; may be read from any thread."""
+        """The progress; may be read from any thread."""
         return self._feed.counts
 
     @property
     def sent_bytes(self) -> int:
-        """Bytes that have gone out so far; may be read from any thread."""
+        """The bytes sent so far; may be read from any thread."""
         under_way = [job.association for job in self._jobs]
         ended = sum(job.sent_bytes for job in self._jobs)
         return ended + sum(association.sent_bytes for association in under_way if association is not None)
 
     @property
     def associated(self) -> bool:
-        """Was there ever a usable association?"""
+        """True if any association was established."""
         return any(job.associated for job in self._jobs)
 
     def events(self) -> Iterator[Event]:
-        """Send. Yields the outcome of each file as it becomes known, and what befell associations.
+        """Send the files, and yield the outcome of each file as it becomes known, and the faults of associations.
 
         Raises:
-            JournalError: The journal cannot be written any more; what is under way was aborted.
+            JournalError: The journal cannot be written; the requests under way were aborted.
         """
         events = iterate(self._jobs[0].run()) if len(self._jobs) == 1 else self._run_in_threads()
         for event in events:
@@ -190,34 +190,35 @@ class Sending(Closing):
         yield from self.rest()
 
     def rest(self) -> Iterator[Outcome]:
-        """The outcomes of what was found and not sent, when `events` has ended or was interrupted."""
-        for outcomes in (self._unseen, self._feed.rest(self._fault)):
+        """Yield the outcomes of files that were found and not sent, after `events` has ended or was interrupted."""
+        for outcomes in (self._late_outcomes, self._feed.rest(self._fault)):
             for outcome in outcomes:
                 self._count(outcome)
                 yield outcome
 
     def abort(self) -> bool:
-        """Send no more, and abort what is under way: from any thread, and from a signal's handler, for it takes no lock.
+        """Stop sending, and abort the requests under way. It takes no lock, so any thread and a signal handler may call it.
 
         Returns:
-            Was there an association to be aborted? If not, a job may still wait for a disk, a name or a connection.
+            True if an association was aborted. If False, a job may still wait for a disk, a name or a connection.
         """
         if not self._feed.stopped:
-            self._patient_until = time.monotonic() + PATIENCE
+            self._patient_until = time.monotonic() + ABORT_PATIENCE
         self._feed.stopped = True
         return sum(job.abort() for job in self._jobs) > 0
 
     def close(self) -> None:
-        """Abort what is under way, and let go of journal and temporary files."""
+        """Abort the requests under way, and close the journal and temporary files."""
         self.abort()
         for thread in self._threads:
-            if thread.ident is not None:  # it was started
+            # A thread without an ident was not started.
+            if thread.ident is not None:
                 thread.join(self._patience)
         self._resources.close()
 
     @property
     def _patience(self) -> float:
-        """Seconds that are left of it."""
+        """The seconds that jobs may still take to stop."""
         return max(0.0, self._patient_until - time.monotonic())
 
     def _count(self, outcome: Outcome) -> None:
@@ -225,16 +226,18 @@ class Sending(Closing):
         if outcome.state == "already":
             counts.already += 1
             return
-        if outcome.source is not None:  # else it was never one of those found
+        # An outcome without a source is that of a path that cannot be sent.
+        if outcome.source is not None:
             counts.done += 1
             counts.done_bytes += outcome.source.data_set_size
         if outcome.state not in ("stored", "warning"):
             counts.failed += 1
 
     def _run_in_threads(self) -> Iterator[Event]:
-        from queue import Empty, Queue  # one job needs none
+        # A single job needs no queue.
+        from queue import Empty, Queue
 
-        happened: Queue[Event | BaseException | None] = Queue(MOST_UNSEEN)
+        happened: Queue[Event | BaseException | None] = Queue(MOST_EVENTS)
         self._threads = [
             threading.Thread(target=_work, args=(job, happened), name="dimse-job", daemon=True) for job in self._jobs
         ]
@@ -244,10 +247,11 @@ class Sending(Closing):
                 thread.start()
             while running:
                 try:
-                    event = happened.get(timeout=GLANCE)
+                    event = happened.get(timeout=POLL_INTERVAL)
                 except Empty:
+                    # Jobs that have not ended by then are blocked.
                     if self._feed.stopped:
-                        return  # those that have not ended wait for something
+                        return
                     continue
                 if event is None:
                     running -= 1
@@ -256,13 +260,14 @@ class Sending(Closing):
                 else:
                     yield event
         finally:
-            running -= sum(thread.ident is None for thread in self._threads)  # which a signal kept from being started
+            # A signal may have kept threads from being started.
+            running -= sum(thread.ident is None for thread in self._threads)
             if running:
                 self.abort()
-                self._unseen.extend(self._drain(happened, running))
+                self._late_outcomes.extend(self._drain(happened, running))
 
     def _drain(self, happened: Queue[Event | BaseException | None], running: int) -> Iterator[Outcome]:
-        """What jobs that were told to stop still say, for as long as it takes them, and one that hangs may be left behind."""
+        """Yield the outcomes of jobs that are stopping, until the time for that is over."""
         from queue import Empty
 
         while running:
@@ -279,7 +284,8 @@ def _work(job: Job, happened: Queue[Event | BaseException | None]) -> None:
     try:
         for event in iterate(job.run()):
             happened.put(event)
-    except BaseException as error:  # raised again where the events are asked for
+    # The thread that iterates over the events raises it again.
+    except BaseException as error:
         happened.put(error)
     finally:
         happened.put(None)
@@ -287,10 +293,10 @@ def _work(job: Job, happened: Queue[Event | BaseException | None]) -> None:
 
 def _only_outcomes(make: Callable[P, Sending]) -> Callable[P, Iterator[Outcome]]:
     def send(*args: P.args, **kwargs: P.kwargs) -> Iterator[Outcome]:
-        """Send files; yields the outcome of each. The arguments are those of `dimse.sending.Sending`.
+        """Send files, and yield the outcome of each. The arguments are those of `dimse.sending.Sending`.
 
-        Nothing is sent before the first outcome is asked for. What could not be sent for want of an association is an outcome
-        too, whose error tells why; leaving the loop early aborts what is under way.
+        Nothing is sent before the iteration begins. A file that could not be sent without an association has an outcome too,
+        whose error is the reason. Leaving the loop early aborts the requests under way.
 
         Raises:
             ValueError: The arguments do not go together.

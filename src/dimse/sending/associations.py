@@ -1,11 +1,11 @@
-"""The associations of a sending, requested with a window of asynchronous operations or without one."""
+"""The associations of a sending, requested with or without a window of asynchronous operations."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from dimse import services
+from dimse import services, uids
 from dimse.errors import (
     AssociationAborted,
     AssociationRejected,
@@ -15,41 +15,54 @@ from dimse.errors import (
     TLSError,
 )
 from dimse.logs.notices import notice
-from dimse.settings import ProposedContext
+from dimse.settings import ProposedContext, Requestor
+from dimse.settings.keywords import gather
 from dimse.support.text import host_and_port, one_line
-from dimse.transport.blocking import connect
+from dimse.support.values import replace
+from dimse.transport.threaded import connect
 
 if TYPE_CHECKING:
     from dimse.sending.options import AssociationOptions
     from dimse.services import AsyncAssociation
 
-# Result, source and reason of the rejections that a peer may give for an item that it does not know (PS3.8 9.3.4): no reason given,
-# by the user and by the provider, and an application context that is not supported.
+# Result, source and reason of the rejections that a peer may send because it does not know an item (PS3.8 9.3.4). They are "no
+# reason given", by the user and by the provider, and an application context that is not supported.
 _UNEXPLAINED = ((1, 1, 1), (1, 2, 1), (1, 1, 2))
 
 
 class Associations:
-    """Requests the associations of one sending, for all of its jobs.
+    """The associations of one sending, for all of its jobs.
 
-    There are peers that close, abort or reject where an Asynchronous Operations Window (PS3.7 D.3.3.3) is proposed. To such a peer
-    it is proposed once, and the next request goes without it.
+    Some peers close, abort or reject if an Asynchronous Operations Window (PS3.7 D.3.3.3) is proposed. Such a peer gets one
+    request with the window, and the next one without it.
 
     Args:
-        host: The peer's name or address.
-        port: Its port.
-        options: As of `dimse.associate`; without `async_ops` no window is proposed.
+        host: The name or address of the peer.
+        port: The port of the peer.
+        options: Arguments of `dimse.associate`; without `async_ops` no window is proposed.
+
+    Raises:
+        TypeError, ValueError: One of the options is wrong.
     """
 
     def __init__(self, host: str, port: int, options: AssociationOptions) -> None:
         self._host, self._port = host, port
-        self._options: AssociationOptions = {**options}
-        self._window = options.get("async_ops", 1)
+        # The contexts stand for those that the files will need.
+        rest: dict[str, Any] = {**options, "contexts": (uids.Verification,)}
+        requestor = gather("requestor", Requestor, rest)
+        self._terms = services.Terms(requestor, **rest)
+        self._window = requestor.async_ops
+
+    @property
+    def called_ae_title(self) -> str:
+        """The AE title of the peer, as it is called."""
+        return self._terms.requestor.called_ae_title
 
     async def request(self, contexts: Sequence[ProposedContext]) -> AsyncAssociation:
-        """Request an association with these contexts; a second time without a window where the peer may have failed at that.
+        """Request an association, and a second time without the window if that may have made the peer fail.
 
         Raises:
-            DimseError: As `dimse.associate`.
+            DimseError: The association was not established; see `dimse.associate`.
         """
         window = self._window
         try:
@@ -61,13 +74,13 @@ class Associations:
         return await self._request(contexts, 1)
 
     def withdraw_window(self, error: DimseError) -> bool:
-        """Propose no window any more, after an association that ended before the peer had answered any request on it.
+        """Stop proposing a window, after an association that ended before the peer had answered a request on it.
 
         Args:
-            error: How it ended.
+            error: The error that ended it.
 
         Returns:
-            False if none was proposed, or if the error cannot come of it: then nothing changes.
+            False, and nothing changes, if no window was proposed or the error cannot come from that.
         """
         if self._window == 1 or not _may_be_about_the_window(error):
             return False
@@ -75,11 +88,12 @@ class Associations:
         return True
 
     async def _request(self, contexts: Sequence[ProposedContext], window: int) -> AsyncAssociation:
-        options: AssociationOptions = {**self._options, "async_ops": window}
-        return await services.associate(connect, self._host, self._port, contexts=contexts, **options)
+        requestor = replace(self._terms.requestor, contexts=contexts, async_ops=window)
+        return await replace(self._terms, requestor=requestor).request(connect, (self._host, self._port))
 
     def _withdraw(self, error: DimseError) -> None:
-        if self._window == 1:  # another job was first
+        # Another job may have been first.
+        if self._window == 1:
             return
         self._window = 1
         notice(
@@ -92,7 +106,7 @@ class Associations:
 
 
 def _may_be_about_the_window(error: DimseError) -> bool:
-    """Return whether a peer that does not know of windows may have ended an association so."""
+    """Return True if a peer that does not know windows may have ended an association with this error."""
     match error:
         case AssociationRejected(result=result, source=source, reason=reason):
             return (result, source, reason) in _UNEXPLAINED

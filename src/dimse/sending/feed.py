@@ -1,7 +1,7 @@
-"""What waits to be sent: found no sooner than needed, and shared by the jobs of one sending.
+"""The queue of instances to send: filled no sooner than needed, and shared by the jobs of one sending.
 
-There is no thread that searches. A job that takes a file pulls another one out of the finder behind it, so what is known
-ahead of the sending stays as much as it was, and sending begins when `GATHERED` files are found, or after `GATHERING` seconds.
+No thread searches. A job that takes a file pulls another one out of the finder, so the number of files that wait stays the
+same. Sending begins when `GATHERED` files are found, or after `GATHERING` seconds.
 """
 
 from __future__ import annotations
@@ -17,49 +17,49 @@ from dimse.errors import DimseError, NotSent
 from dimse.instances import InstanceFile
 from dimse.message.status import Status
 from dimse.sending.proposal import Need, Proposal, Syntaxes, need_of
-from dimse.services.storage import Outcome
+from dimse.services.outcome import Outcome
 from dimse.support.values import record, replace
 
 GATHERED, GATHERING = 128, 1.0
-"""Files that are found, or seconds of search, before the first association is requested, so that it can propose what most need."""
+"""Files found, or seconds of search, before the first association is requested. It can then propose the contexts of most files."""
 NAMED, NAMING = 500, 0.1
-"""Files that are found, or seconds of search, when a sending is stopped, so that it can be said what was not sent."""
+"""Files found, or seconds of search, after a sending is stopped, for the report of files that were not sent."""
 LOOK_AHEAD = 10_000
-"""Files that are known and not sent, at most."""
-PATIENCE = 1.0
-"""Seconds that an association waits for something to be found; then it is released, and another one requested later."""
-GLANCE = 0.1
-"""Seconds between two looks of a job that has nothing to do: what stops a sending takes no lock, for it may be a signal."""
+"""The most files that wait to be sent."""
+FIND_PATIENCE = 1.0
+"""Seconds that an association waits for a file to be found; then it is released, and another one requested later."""
+POLL_INTERVAL = 0.1
+"""Seconds after which an idle job polls the flag that stops it. Stopping takes no lock, for a signal handler may do it."""
 
 
 class Ledger(Protocol):
-    """What remembers acknowledgements: `dimse.sending.journal.Journal`, or nothing."""
+    """A record of acknowledgements: `dimse.sending.journal.Journal`."""
 
     def acknowledged(self, file: InstanceFile) -> Status | None:
-        """The peer's answer to it in an earlier run, if it was acknowledged."""
+        """Return the status with which the peer acknowledged a file in an earlier run; None if it did not."""
 
     def queue(self, file: InstanceFile) -> None:
-        """It was found."""
+        """Record that a file was found."""
 
     def sending(self, file: InstanceFile, attempt: int) -> None:
-        """Its request is about to go out."""
+        """Record that the request for a file is about to be sent."""
 
     def record(self, file: InstanceFile, outcome: Outcome) -> None:
-        """What became of it."""
+        """Record the outcome of a file."""
 
 
 @record
 class Counts:
-    """How far a sending has come. May be read from any thread while it goes on.
+    """The progress of a sending. Any thread may read it at any time.
 
     Attributes:
-        found: Instances to be sent, without those that an earlier run's journal has.
-        found_bytes: Their data sets.
-        done: Of those, the ones whose outcome is known.
-        done_bytes: Their data sets.
-        failed: Of the done ones, those that were not stored; and what was asked for and cannot be sent.
-        already: Acknowledged in an earlier run.
-        searching: May there be more?
+        found: Number of instances to send, without those that the journal has as acknowledged.
+        found_bytes: Bytes of their data sets.
+        done: Number of instances whose outcome is known.
+        done_bytes: Bytes of their data sets.
+        failed: Number of instances that were not stored, and of named paths that cannot be sent.
+        already: Number of instances that were acknowledged in an earlier run.
+        searching: Whether more may be found.
     """
 
     found: int = 0
@@ -75,11 +75,11 @@ class Item:
     """An instance that waits or is under way.
 
     Attributes:
-        file: Its file; no two items have the same object.
+        file: Its file; each item has an object of its own.
         number: Its place in the order of the search.
-        series: What stays on one association; empty where any order will do.
+        series: The series, which stays on one association; empty if any order will do.
         attempts: How often it was sent.
-        last: What came of that, where it is to be sent again.
+        last: The outcome of the last attempt, if it is to be sent again.
     """
 
     __slots__ = ("attempts", "file", "last", "number", "series")
@@ -91,18 +91,18 @@ class Item:
 
 
 class Feed:
-    """Gives each job of a sending what it is to send next.
+    """The queue from which each job of a sending takes its next instance.
 
     Args:
-        found: What there is to send, and outcomes of what cannot be; None where there is nothing for the moment.
-        syntaxes: How transfer syntaxes are chosen.
-        ledger: What remembers acknowledgements.
+        found: Files to send, outcomes of paths that cannot be sent, and None where the next one is not there yet.
+        syntaxes: The rule for the transfer syntaxes to propose.
+        ledger: The record of acknowledgements.
         repeat: How often each file is sent.
-        keep_series: A series stays with the job that has begun it.
+        keep_series: Whether a series stays with the job that has begun it.
 
     Attributes:
-        counts: How far it has come.
-        stopped: Set from any thread, to give nothing more.
+        counts: The progress.
+        stopped: Set from any thread, so that the feed gives nothing more.
     """
 
     def __init__(
@@ -121,21 +121,25 @@ class Feed:
         self._gathering, self._searching = Lock(), Lock()
         self._lock = RLock()
         self._changed = Condition(self._lock)
-        # By what it needs and then by series: what an association is not for costs its job no look.
+        # Grouped by need and then by series, so that a job skips items that its association is not for.
         self._waiting: dict[Need, dict[str, deque[Item]]] = {}
-        self._owners: dict[str, object] = {}  # the job that has begun a series
-        self._unsettled: dict[str, int] = {}  # instances of a series that wait or are under way
+        # The job that has begun a series.
+        self._owners: dict[str, object] = {}
+        # Number of instances of a series that wait or are under way.
+        self._unsettled: dict[str, int] = {}
         self._count = self._number = 0
         self._known: dict[Need, None] = {}
         self._outcomes: deque[Outcome] = deque()
-        self._dry = False  # was there nothing for the moment, when last asked?
+        # True if the finder had nothing at the last search.
+        self._dry = False
         self._gathered_at = time.monotonic() + GATHERING
 
     # --- for a job ---
 
     def propose(self, job: object) -> Proposal | None:
-        """What to propose for the next association of a job; None when nothing is left for it. May wait."""
-        with self._gathering:  # one job searches, and the others wait for what it finds
+        """Return the contexts to propose for the next association of a job, or None when nothing is left for it; may block."""
+        # One job searches at a time, and the others wait.
+        with self._gathering:
             while not self.stopped and self._is_gathering and self._search():
                 pass
         while not self.stopped:
@@ -149,8 +153,8 @@ class Feed:
         return None
 
     def take(self, job: object, proposal: Proposal) -> Item | None:
-        """The next instance for a job that the association is for; None if there is none for the time being."""
-        until = time.monotonic() + PATIENCE
+        """Return the next instance for a job and its association; None if there is none at present."""
+        until = time.monotonic() + FIND_PATIENCE
         while not self.stopped:
             with self._lock:
                 item = self._claim(job, proposal)
@@ -164,7 +168,7 @@ class Feed:
         return None
 
     def put_back(self, items: Iterable[Item]) -> None:
-        """Instances that a job has taken and that are to be sent after all, before anything else of their series."""
+        """Put instances that a job has taken back to the head of their series."""
         with self._lock:
             for item in sorted(items, key=_number, reverse=True):
                 self._alike(item).appendleft(item)
@@ -172,34 +176,35 @@ class Feed:
             self._changed.notify_all()
 
     def settle(self, item: Item, outcome: Outcome) -> None:
-        """What has become of an instance that a job has taken is known, and stays so."""
+        """Take the final outcome of an instance that a job has taken."""
         if self._ledger is not None:
             self._ledger.record(item.file, outcome)
         with self._lock:
             self._close(item)
 
     def refuse(self, proposal: Proposal, error: DimseError) -> None:
-        """The peer accepts none of these contexts: what they are for is not sent."""
+        """Give up the instances of a proposal of which the peer accepts no context."""
         with self._lock:
             refused = self._all_that_wait(proposal.covers)
         self._outcomes.extend(self._give_up(item, error) for item in refused)
 
     def leave(self, job: object) -> None:
-        """A job has ended: the series that it has begun are for the others."""
+        """Leave the series that a job has begun to the other jobs."""
         with self._lock:
             self._owners = {series: owner for series, owner in self._owners.items() if owner is not job}
             self._changed.notify_all()
 
     def outcomes(self) -> Iterator[Outcome]:
-        """The outcomes, each once, of what is not for a job to send."""
+        """Yield the outcomes of instances that no job sends, each once."""
         while self._outcomes:
             try:
                 yield self._outcomes.popleft()
-            except IndexError:  # another job was faster
+            # Another job was faster.
+            except IndexError:
                 return
 
     def rest(self, error: DimseError) -> Iterator[Outcome]:
-        """When all jobs have ended: the outcomes of what was not sent, or not again, for want of an association."""
+        """Yield the outcomes of instances that were not sent, or not sent again, after all jobs have ended."""
         until = time.monotonic() + NAMING
         while self._number < NAMED and time.monotonic() < until and self._search():
             pass
@@ -209,13 +214,13 @@ class Feed:
 
     @property
     def more(self) -> bool:
-        """Is there anything that waits, or may something be found yet?"""
+        """True if instances wait, or may still be found."""
         return self.counts.searching or self._count > 0
 
-    # --- what waits ---
+    # --- the instances that wait ---
 
     def _alike(self, item: Item) -> deque[Item]:
-        """What waits, needs the same, and is of the same series."""
+        """Return the items that wait with the same need and series."""
         return self._waiting.setdefault(need_of(item.file), {}).setdefault(item.series, deque())
 
     def _all_that_wait(self, is_meant: Callable[[Need], bool]) -> list[Item]:
@@ -223,7 +228,7 @@ class Feed:
         return sorted((item for by_series in meant for items in by_series.values() for item in items), key=_number)
 
     def _firsts(self, job: object, groups: Iterable[dict[str, deque[Item]]]) -> list[Item]:
-        """The first item of each group that is for a job: of a series that it has begun, or that nobody has."""
+        """Return the first item of each group for a job: of a series that it has begun, or that no job has."""
         firsts = []
         for by_series in groups:
             for series, items in by_series.items():
@@ -238,7 +243,8 @@ class Feed:
         if not firsts:
             return None
         item = firsts[0]
-        if len(firsts) > 1:  # a series that is begun goes on, and its items in their order
+        # A series that was begun goes on, with its items in their order.
+        if len(firsts) > 1:
             series = min(firsts, key=lambda item: (item.series not in self._owners, item.number)).series
             item = min((by_series[series][0] for by_series in groups if series in by_series), key=_number)
         self._remove(item, 0)
@@ -257,7 +263,7 @@ class Feed:
                 del self._waiting[need_of(item.file)]
 
     def _give_up(self, item: Item, error: DimseError) -> Outcome:
-        """An instance that waits is sent no more: if it was before, what came of that counts."""
+        """Give up an instance that waits, and return its outcome: that of the last attempt, or an error."""
         with self._lock:
             self._remove(item, next(index for index, other in enumerate(self._alike(item)) if other is item))
             self._close(item)
@@ -267,7 +273,7 @@ class Feed:
         return outcome
 
     def _close(self, item: Item) -> None:
-        """An item is done with: a series of which it was the last belongs to nobody."""
+        """Count an item as settled. After the last item of a series no job owns the series."""
         self._unsettled[item.series] -= 1
         if not self._unsettled[item.series]:
             del self._unsettled[item.series]
@@ -282,16 +288,16 @@ class Feed:
 
     @property
     def _may_find(self) -> bool:
-        """May there be more, and is there room for it?"""
+        """True if more may be found, and there is room for it."""
         return self.counts.searching and self._count < LOOK_AHEAD
 
     def _search_or_wait(self) -> None:
         if not self._search():
             with self._lock:
-                self._changed.wait(GLANCE)
+                self._changed.wait(POLL_INTERVAL)
 
     def _search(self) -> bool:
-        """Find one more; False if there is no use in it, or if another job is at it."""
+        """Find one more; return False if nothing can be found at present, or another job searches."""
         if not self._may_find or not self._searching.acquire(blocking=False):
             return False
         try:
@@ -310,7 +316,7 @@ class Feed:
         return True
 
     def _enter(self, file: InstanceFile) -> None:
-        """An instance was found: it waits, unless an earlier run has its acknowledgement."""
+        """Put an instance into the queue, unless it was acknowledged in an earlier run."""
         if self._ledger is not None:
             status = self._ledger.acknowledged(file)
             if status is not None:
@@ -336,7 +342,7 @@ def _number(item: Item) -> int:
 
 
 def _outcome(file: InstanceFile) -> Outcome:
-    """The outcome of a file that has none yet."""
+    """Return the outcome that a file has before it is sent."""
     return Outcome(
         file.path,
         sop_instance_uid=file.sop_instance_uid,

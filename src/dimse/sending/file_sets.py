@@ -1,6 +1,6 @@
-"""What a DICOMDIR lists (PS3.10 section 8, PS3.3 Annex F): the files of the DICOM file-set that it is the directory of.
+"""DICOM file-sets: the files that a DICOMDIR lists (PS3.10 section 8, PS3.3 Annex F).
 
-A Referenced File ID is data: it leads to nothing outside the folder of its DICOMDIR, through symbolic links neither.
+A Referenced File ID is data. It must not lead out of the folder of its DICOMDIR, neither directly nor through symbolic links.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ from dimse.support.text import one_line
 
 _DIRECTORY_RECORD_SEQUENCE = 0x00041220
 _REFERENCED_FILE_ID = 0x00041500
-_FOLDERS = 64  # whose names are kept
+# Folders whose names are cached.
+_FOLDERS = 64
 
-# What file systems and programs that write media add to a File ID: a full stop, an extension, a version (ISO 9660).
+# File systems and programs that write media add to a File ID: a full stop, an extension, a version (ISO 9660).
 _ADDED = re.compile(r"(\.|\.dcm)?(;\d+)?$", re.IGNORECASE)
 
 
@@ -28,7 +29,7 @@ class FileSet:
     """A DICOM file-set, known by its DICOMDIR.
 
     Args:
-        path: The DICOMDIR; what it lists is relative to its folder.
+        path: The path of the DICOMDIR; the files that it lists are relative to its folder.
     """
 
     def __init__(self, path: str) -> None:
@@ -37,23 +38,24 @@ class FileSet:
         self._names = lru_cache(_FOLDERS)(_names)
 
     def files(self) -> Iterator[str | FileError]:
-        """The paths of the files that the directory lists, in its order.
+        """Yield the paths of the files that the directory lists, in its order.
 
-        One that is refused is an error in its place, `InaccessiblePath` where there is no such file. Where not all of the
-        directory can be read, an error that says so is the last.
+        In place of a file that is refused there is an error: `InaccessiblePath` if it does not exist. If the directory cannot
+        be read to its end, an error about that comes last.
 
         Raises:
             FileError: Nothing of the directory can be read.
         """
         file_ids, rest = _file_ids(self._path)
         for file_id in file_ids:
-            if file_id:  # the records of patients, studies and series lead to no file
+            # Records of patients, studies and series have no file.
+            if file_id:
                 yield self._find([os.fsdecode(one.strip(" \0").encode("latin-1")) for one in file_id.split("\\")])
         if rest is not None:
             yield FileError(self._path, f"not all of it can be read: {rest}")
 
     def _find(self, components: list[str]) -> str | FileError:
-        """The path of a listed file (PS3.10 8.2: the components of a File ID are folders, and the file)."""
+        """Return the path of a listed file. The components of its File ID are folders and the file (PS3.10 8.2)."""
         path = self._folder
         for component in components:
             if component in ("", os.curdir, os.pardir) or os.sep in component or "\0" in component:
@@ -67,7 +69,7 @@ class FileSet:
         return path
 
     def _actual_name(self, folder: str, component: str) -> str:
-        """The name in a folder that a component means: the very same, else one in other case or with something added."""
+        """Return the name in a folder that a component means: the same one, or one in other case or with an addition."""
         if os.path.lexists(os.path.join(folder, component)):
             return component
         return self._names(folder).get(_plain(component), component)
@@ -78,16 +80,17 @@ def _plain(name: str) -> str:
 
 
 def _names(folder: str) -> dict[str, str]:
-    """The names in a folder, by what they are without what may have been added; of several the shortest counts."""
+    """Return the names in a folder by their plain form, without additions; of several the shortest counts."""
     try:
         names = sorted(os.listdir(folder or os.curdir), key=lambda name: (-len(name), name))
     except OSError:
-        return {}  # what is listed there is missing, and said to be
+        # The files that are listed there are reported as missing.
+        return {}
     return {_plain(name): name for name in names}
 
 
 def _file_ids(path: str) -> tuple[list[str], str | None]:
-    """The Referenced File IDs (0004,1500) of a DICOMDIR, and why they are not all."""
+    """Return the Referenced File IDs (0004,1500) of a DICOMDIR, and the reason if some cannot be read."""
     try:
         with open(path, "rb") as file:
 
@@ -99,7 +102,8 @@ def _file_ids(path: str) -> tuple[list[str], str | None]:
             if meta is None:
                 raise FileError(path, "cut short: the file ends with its File Meta Information")
             syntax = uids.transfer_syntax(meta.transfer_syntax_uid or uids.ExplicitVRLittleEndian)
-            if syntax is None or syntax.deflated:  # PS3.10 8.6
+            # PS3.10 8.6.
+            if syntax is None or syntax.deflated:
                 raise FileError(path, f"no DICOMDIR may be in {uids.name(meta.transfer_syntax_uid or '')}")
             size = os.fstat(file.fileno()).st_size
             return walk.values_within(

@@ -1,4 +1,4 @@
-"""The files to send: found in folders, on media and in archives, looked at, each once."""
+"""The search for files to send: in folders, on media and in archives, each file once."""
 
 from __future__ import annotations
 
@@ -15,37 +15,40 @@ from dimse.instances import LEFT_OUT, PATHS, Container, InstanceFile, IsDicomdir
 from dimse.logs.notices import notice
 from dimse.sending.file_sets import FileSet
 from dimse.sending.skipped import Skipped
-from dimse.services.storage import Outcome
+from dimse.services.outcome import Outcome
 from dimse.support.text import one_line
 
 if TYPE_CHECKING:
-    from dimse.sending.zipped import Archives  # it loads much, and few send archives
+    # It loads much, and few users send archives.
+    from dimse.sending.zipped import Archives
 
 LOGGER = logging.getLogger("dimse.sending")
 
 Found: TypeAlias = InstanceFile | Outcome
-Place: TypeAlias = str | Container  # where a file is: its path, or what holds it
+# The place of a file: its path, or the member of an archive.
+Place: TypeAlias = str | Container
 
 
 class Finder:
-    """Finds the files to send, one by one as it is iterated, and says why others cannot be sent. It can be iterated once.
+    """A search for files to send, which goes on as it is iterated over. It can be iterated over once.
 
-    Yields `InstanceFile` for what is to be sent, and `Outcome` with an `InaccessiblePath` or another `FileError` for what was
-    asked for and cannot be sent. Folders hold other files too on real media. What neither begins as a DICOM file nor is named
-    `.dcm` is skipped, and counted in one line at the end; so is what has a name that begins with a dot. It yields None where
-    `paths` has nothing for the moment.
+    It yields an `InstanceFile` for each file to send. For a named path that cannot be sent it yields an `Outcome` with an
+    `InaccessiblePath` or another `FileError`. It yields None when the next path is not there yet.
+
+    Folders on real media hold other files too. A file is skipped if it neither begins as a DICOM file nor is named `.dcm`, or
+    if its name begins with a dot. One line at the end counts the skipped files.
 
     Args:
-        paths: Files; folders, which are read sorted; DICOMDIRs, which stand for what they list; ZIP archives, which stand for what
-            they hold. In a folder the last two are skipped. One path needs no list.
-        recurse: Read folders all the way down, not only one level.
-        raw_transfer_syntax_uid: Take files that do not say their transfer syntax as data sets in this one.
-        skip_invalid: Skip what cannot be sent for what is in it, though it was asked for.
-        logger: Gets the lines about what is skipped, and what is amiss with what is sent.
-        recurse_hint: What a user is told to say so that folders are read all the way down.
+        paths: Files; folders, which are read in sorted order; DICOMDIRs, for the files that they list; ZIP archives, for their
+            members. In a folder the last two are skipped. It may be a single path.
+        recurse: Whether to read folders all the way down, instead of one level deep.
+        raw_transfer_syntax_uid: The transfer syntax of files that do not name theirs, which are read as data sets.
+        skip_invalid: Whether to skip named files whose content cannot be sent.
+        logger: The logger for lines about skipped files, and about faults of files that are sent.
+        recurse_hint: How a user asks for `recurse`, for the line about folders that are not read.
 
     Attributes:
-        skipped: What was passed over so far.
+        skipped: The files and folders passed over so far.
     """
 
     def __init__(
@@ -61,9 +64,11 @@ class Finder:
         self.skipped = Skipped(recurse_hint)
         self._recurse, self._skip_invalid, self._logger = recurse, skip_invalid, logger
         self._raw_transfer_syntax_uid = raw_transfer_syntax_uid
-        self._seen: set[int] = set()  # files and folders by device and inode: no loop, no file twice
-        self._first: dict[str, Place] = {}  # SOP instance UID: the first file that has it
-        self._further: dict[str, list[Place]] = {}  # and others, with other bytes
+        # Files and folders by device and inode, so that there is no loop, and no file twice.
+        self._seen: set[int] = set()
+        # The first file with each SOP instance UID, and the others, which have other bytes.
+        self._first: dict[str, Place] = {}
+        self._further: dict[str, list[Place]] = {}
         self._archives: Archives | None = None
         self._found = self._find(iter((paths,) if isinstance(paths, PATHS) else paths))
 
@@ -71,8 +76,9 @@ class Finder:
         return self._found
 
     def close(self) -> None:
-        """Find nothing more, and close the archives that files were found in."""
-        with suppress(ValueError):  # a thread that was left behind is still at it, and waits for a path or a disk
+        """End the search, and close the archives."""
+        # A thread that was left behind may still run the search, and wait for a path or a disk.
+        with suppress(ValueError):
             self._found.close()
         if self._archives is not None:
             self._archives.close()
@@ -89,10 +95,10 @@ class Finder:
                     yield found
         self.skipped.tell(self._logger, found_any=found_any)
 
-    # What one thing asked for leads to; None for what is skipped.
+    # Each of these yields the results for one path, with None for skipped files.
 
     def _asked_for(self, path: str) -> Iterator[Found | None]:
-        """What is found where a path leads."""
+        """Yield the files of a named path."""
         try:
             status = os.stat(path)
         except (OSError, ValueError) as error:
@@ -112,7 +118,7 @@ class Finder:
                     yield self._refuse(error)
 
     def _file_set(self, path: str) -> Iterator[Found | None]:
-        """What a DICOMDIR lists."""
+        """Yield the files that a DICOMDIR lists."""
         try:
             for file in FileSet(path).files():
                 yield self._refuse(file) if isinstance(file, FileError) else self._listed(file)
@@ -120,7 +126,7 @@ class Finder:
             yield self._refuse(error)
 
     def _listed(self, path: str) -> Found | None:
-        """A file that a DICOMDIR lists: it was asked for, as if it had been named."""
+        """Return a file that a DICOMDIR lists, which counts as a named one."""
         try:
             return self._wanted(self._check(path)) if self._is_new(_identity(os.stat(path))) else None
         except FileError as error:
@@ -129,7 +135,7 @@ class Finder:
             return self._refuse(_inaccessible(path, error))
 
     def _archive(self, path: str) -> Iterator[Found | None]:
-        """What is in a ZIP archive; that it holds other files too is no fault, as in a folder."""
+        """Yield the files in a ZIP archive, which may hold other files too, as a folder may."""
         from dimse.sending.zipped import Archives
 
         self._archives = self._archives or Archives()
@@ -143,7 +149,7 @@ class Finder:
             yield self._refuse(error)
 
     def _walk(self, folder: str, identity: int) -> Iterator[Found | None]:
-        """The files of a folder, sorted; those of the folders in it, if asked for, where their names stand."""
+        """Yield the files of a folder in sorted order, and with `recurse` those of each folder in it at the place of its name."""
         asked_for, folders, content = folder, [(folder, identity)], 0
         while folders:
             folder, identity = folders.pop()
@@ -186,7 +192,7 @@ class Finder:
         return sorted(shown, reverse=True)
 
     def _met(self, place: Place) -> Found | None:
-        """What a folder or an archive holds."""
+        """Return a file of a folder or an archive, or None if it is skipped."""
         try:
             return self._wanted(self._check(place))
         except IsDicomdir as error:
@@ -216,7 +222,7 @@ class Finder:
         return True
 
     def _refuse(self, error: FileError) -> Outcome | None:
-        """What was asked for and cannot be sent."""
+        """Return the outcome of a named path that cannot be sent, or None if it is skipped."""
         accessible = not isinstance(error, InaccessiblePath) and not isinstance(error.__cause__, OSError)
         if self._skip_invalid and accessible:
             self._skip(error)
@@ -230,7 +236,7 @@ class Finder:
         self._logger.warning("%s", one_line(line))
 
     def _wanted(self, instance: InstanceFile) -> InstanceFile | None:
-        """Two files with one SOP instance UID: the same bytes are sent once, other bytes are both sent."""
+        """Return a file to send, or None if another file has the same SOP instance UID and the same bytes."""
         for warning in instance.warnings:
             line = f"{instance.path}: {warning}"
             if warning == LEFT_OUT:
@@ -252,7 +258,7 @@ class Finder:
         return instance
 
     def _is_same(self, one: InstanceFile, place: Place) -> bool:
-        """Whether there is an instance that is encoded the same."""
+        """Return True if the file at a place holds the same instance with the same bytes."""
         from dimse.sending.zipped import DAMAGED
 
         try:
@@ -267,13 +273,15 @@ class Finder:
                         return False
                     left -= piece
         except (FileError, OSError, *DAMAGED):
-            return False  # it is gone or cannot be read: sending it will say so
+            # The file cannot be read any longer, which sending it reports.
+            return False
         return True
 
 
-_COMPARED = 1024 * 1024  # bytes of two files that are looked at together
+# Bytes of two files that are compared at a time.
+_COMPARED = 1024 * 1024
 _SUFFIX = ".dcm"
-"""A file of this name in a folder is sent, or it is said why not (in any case of letters)."""
+"""The suffix, in any case, of files in a folder that are reported if they cannot be sent."""
 
 
 def _is_archive(path: str) -> bool:
@@ -308,11 +316,13 @@ def _inaccessible(path: str, error: Exception) -> InaccessiblePath:
 
 
 def listed_paths(stream: BinaryIO) -> Iterator[str]:
-    """Paths from a list, one a line, or each ended by a NUL if there is one in what comes first; read as they are asked for.
+    """Yield the paths of a list, and read the list only as far as needed.
 
-    Empty ones are left out. Bytes that are no text are kept by surrogates (`os.fsdecode`).
+    Lines end with a line feed, or with a NUL if the first block of the list has one. Empty lines are left out. Bytes that are
+    not text become surrogates (`os.fsdecode`).
     """
-    read = getattr(stream, "read1", stream.read)  # a pipe gives what it has
+    # `read1` does not wait until a pipe has filled the block.
+    read = getattr(stream, "read1", stream.read)
     rest, separator = b"", b""
     while block := read(_BLOCK):
         rest += block
@@ -325,16 +335,18 @@ def listed_paths(stream: BinaryIO) -> Iterator[str]:
         yield os.fsdecode(rest)
 
 
-_BLOCK = 65_536  # bytes of a list that are read at once
+# Bytes of a list that are read at once.
+_BLOCK = 65_536
 
 
 def as_they_come(paths: Iterable[str], moment: float = 0.1) -> Iterator[str | None]:
-    """Paths from a source that may be slow, which is read in a thread of its own.
+    """Yield paths from a source that may be slow, which a thread of its own reads.
 
     Yields:
-        The paths, and None where none has come for `moment` seconds.
+        The paths, and None after each `moment` seconds without one.
     """
-    from queue import Empty, Queue  # few need it
+    # Few users need it.
+    from queue import Empty, Queue
 
     come: Queue[str | None] = Queue(_MOST_COME)
 
@@ -355,4 +367,5 @@ def as_they_come(paths: Iterable[str], moment: float = 0.1) -> Iterator[str | No
         yield path
 
 
-_MOST_COME = 1000  # paths that are read ahead
+# Paths that are read ahead.
+_MOST_COME = 1000

@@ -4,7 +4,7 @@ with Forwarder("next.example.org", 104) as forwarder:
     with Server(("0.0.0.0", 11112), Handlers(store=forwarder.store)) as server:
         server.serve_forever()
 
-An `Association` never reconnects by itself: a program that holds one sees it end. A forwarder is for programs that run on.
+An `Association` never reconnects by itself, so that its program notices the end. A forwarder is for programs that run on.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from dimse.errors import DimseError, NoPresentationContext, NotSent, RefusedCont
 from dimse.logs.notices import notice
 from dimse.message.status import Status
 from dimse.services.store_request import StoreRequest
-from dimse.settings import MOST_CONTEXTS, ProposedContext, arguments
+from dimse.settings import MOST_CONTEXTS, ProposedContext, arguments, proposed
 from dimse.support.closing import Closing
 from dimse.support.text import host_and_port, one_line
-from dimse.transport.blocking import connect, run
+from dimse.transport.threaded import connect, run
 
 if TYPE_CHECKING:
     from dimse.sending.options import AssociationOptions
@@ -72,7 +72,7 @@ class Forwarder(Closing):
             )
         self._learns = contexts is None
         given = arguments.many("contexts", contexts or (), "contexts=[dimse.uids.CTImageStorage]")
-        self._contexts = dict.fromkeys(services.proposed(context) for context in given)
+        self._contexts = dict.fromkeys(proposed(context) for context in given)
         self._idle, self._options = idle, options
         _verify(options)
         self._places = threading.Semaphore(associations)
@@ -87,8 +87,8 @@ class Forwarder(Closing):
         """Send an instance on; a handler for `dimse.Handlers(store=...)`.
 
         Returns:
-            The next peer's status, as it came. A700H if the instance could not be sent or its outcome is unknown, 0122H if the next
-            peer does not take its SOP class in this transfer syntax, or takes nothing that was proposed.
+            The next peer's status, unchanged. A700H if the instance could not be sent, or its outcome is unknown. 0122H if the
+            next peer does not accept the SOP class in this transfer syntax, or accepts nothing that was proposed.
         """
         with self._places:
             try:
@@ -207,7 +207,7 @@ class Forwarder(Closing):
 
 
 class _Verified(Exception):
-    """The options are right; nothing is connected."""
+    """A signal that the options are right, raised instead of connecting."""
 
 
 async def _stop(*_: object, **__: object) -> NoReturn:
@@ -215,7 +215,7 @@ async def _stop(*_: object, **__: object) -> NoReturn:
 
 
 def _verify(options: AssociationOptions) -> None:
-    """Check the options of associations now: at the first instance it would be too late.
+    """Check the options of associations at once, not at the first instance.
 
     Raises:
         TypeError, ValueError: One of them is wrong.
@@ -234,6 +234,6 @@ def _has_proposed(association: AsyncAssociation, needed: ProposedContext) -> boo
 
 
 def _release(association: AsyncAssociation) -> None:
-    """Release an association; how it ends is no fault of what was forwarded."""
+    """Release an association. A release that fails does not concern instances that were forwarded."""
     with suppress(DimseError):
         run(association.release())

@@ -5,37 +5,35 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import Literal
 
 from dimse.errors import DimseError, FileError, JournalError, RefusedContexts, StatusError
 from dimse.instances import InstanceFile
+from dimse.meanings import Stage, is_passing, is_passing_status
 from dimse.message.command import LOW
 from dimse.sending.associations import Associations
-from dimse.sending.feed import GLANCE, Feed, Item, Ledger
+from dimse.sending.feed import POLL_INTERVAL, Feed, Item, Ledger
 from dimse.sending.proposal import Proposal
-from dimse.sending.retry import Retry, is_passing, is_passing_status
+from dimse.sending.retry import Retry
 from dimse.services import AsyncAssociation
-from dimse.services.outgoing import Source, Transcode
-from dimse.services.storage import Outcome
+from dimse.services.outcome import Outcome
+from dimse.services.sources import Storable, Transcode
 from dimse.support.values import replace, value
 
 MOST_GIVEN_UP = 2
-"""Instances in a row that were tried as often as they may, after which it is the peer that is at fault, not they.
+"""Instances in a row that failed as often as they are tried, after which the peer is taken to be at fault.
 
-Where none is tried again: associations in a row that were lost before the peer had answered a request.
+Without retries it counts associations in a row that were lost before the peer had answered a request.
 """
-
-Stage = Literal["request", "transfer", "release"]
 
 
 @value
 class AssociationFault:
-    """An association did not come about, was lost, or is given up to try again on another one.
+    """A fault of an association: it was not established, was lost, or is given up to try again on another one.
 
     Attributes:
-        stage: While what: "request", "transfer" or "release".
-        error: What happened; a `StatusError` where the peer is out of resources.
-        again: Seconds until another association is requested; None if none is.
+        stage: The stage of the fault: "request", "transfer" or "release".
+        error: The error; a `StatusError` if the peer is out of resources.
+        again: Seconds until another association is requested; None if none will be.
     """
 
     stage: Stage
@@ -48,14 +46,14 @@ Event = Outcome | AssociationFault
 
 @value
 class Manner:
-    """How instances are sent.
+    """The manner in which the jobs of a sending send.
 
     Attributes:
         priority: 0 medium, 1 high, 2 low.
         transcode: See `dimse.Association.store`.
-        retry: What is tried again.
-        abort: End an association by A-ABORT, not by release.
-        announce: Called with each file whose request is about to go out, in the job's thread.
+        retry: The number of retries and the waits between them.
+        abort: Whether to end an association by A-ABORT instead of a release.
+        announce: Called with each file whose request is about to be sent, in the thread of the job.
     """
 
     priority: int = LOW
@@ -66,18 +64,18 @@ class Manner:
 
 
 class Job:
-    """Sends what a feed gives it.
+    """A job of a sending: it takes instances from the feed and sends them over one association after another.
 
     Args:
-        feed: Where it comes from.
-        associations: Requests them.
-        manner: How it is sent.
-        ledger: What is told of each attempt.
+        feed: The queue of instances.
+        associations: The source of associations.
+        manner: The manner of sending.
+        ledger: The record of attempts.
 
     Attributes:
-        association: The one that is under way, if there is one.
-        associated: Was there ever a usable one?
-        sent_bytes: Bytes that went out on those that have ended.
+        association: The current association, if there is one.
+        associated: Whether any association was established.
+        sent_bytes: Bytes sent on associations that have ended.
     """
 
     def __init__(self, feed: Feed, associations: Associations, manner: Manner, ledger: Ledger | None = None) -> None:
@@ -85,15 +83,17 @@ class Job:
         self.associated = False
         self.sent_bytes = 0
         self._feed, self._associations, self._manner, self._ledger = feed, associations, manner, ledger
-        self._under_way: dict[int, Item] = {}  # by the identity of its file
+        # By the identity of the file.
+        self._under_way: dict[int, Item] = {}
         self._to_repeat: list[Item] = []
-        self._failures = self._given_up = 0  # in a row
+        # In a row.
+        self._failures = self._given_up = 0
         # Whether an instance was sent on the association under way, and whether the peer has answered one.
         self._sent = self._answered = False
         self._ended = False
 
     async def run(self) -> AsyncIterator[Event]:
-        """Send until nothing is left, or until there is no more use in trying."""
+        """Send until nothing is left, or until retries are used up; yield outcomes and faults."""
         try:
             while not self._ended and (proposal := self._feed.propose(self)) is not None:
                 for outcome in self._feed.outcomes():
@@ -127,7 +127,8 @@ class Job:
             return
         self.association, self.associated = association, True
         self._sent = self._answered = False
-        if self._feed.stopped:  # while it was being requested
+        # The sending may have been stopped during the request.
+        if self._feed.stopped:
             association.abort()
         try:
             async for event in self._until_it_ends(association, proposal):
@@ -158,26 +159,26 @@ class Job:
         except JournalError:
             raise
         except FileError:
-            return  # a file became shorter, and its outcome says so: the others go on another association
+            # A file became shorter, which its outcome says. The other files need another association.
+            return
         except DimseError as error:
             fault = self._fail("transfer", error)
         else:
             if self._to_repeat:
                 fault = self._fail("transfer", _refusal(self._to_repeat[-1]))
-            parting = await self._part(association)
-            if parting is not None:
-                yield parting
+            release_fault = await self._release(association)
+            if release_fault is not None:
+                yield release_fault
         if fault is not None and not self._feed.stopped:
-            if not isinstance(
-                fault.error, StatusError
-            ):  # what is under way need not wait for us, if there are other jobs
+            # Other jobs may send the instances under way while this one waits.
+            if not isinstance(fault.error, StatusError):
                 self._put_back()
                 self._feed.leave(self)
             yield fault
             self._pause(fault)
 
-    async def _part(self, association: AsyncAssociation) -> AssociationFault | None:
-        """All is answered by now: how the peer parts from us is no fault of what was sent."""
+    async def _release(self, association: AsyncAssociation) -> AssociationFault | None:
+        """Release or abort the association; every request is answered, so a failure is only a fault of the release."""
         if self._manner.abort:
             association.abort()
             return None
@@ -187,7 +188,7 @@ class Job:
             return AssociationFault("release", error)
         return None
 
-    # --- what is under way ---
+    # --- instances under way ---
 
     def _sources(self, proposal: Proposal) -> Iterator[InstanceFile]:
         while not self._to_repeat and (item := self._feed.take(self, proposal)) is not None:
@@ -199,14 +200,15 @@ class Job:
                 self._manner.announce(item.file)
             yield item.file
 
-    def _is_sent_again(self, source: Source) -> bool:
-        """Of what is sent again one may be what the association before died of."""
+    def _is_sent_again(self, source: Storable) -> bool:
+        """Return True for an instance that is sent again: it may be the one that ended the last association."""
         return self._under_way[id(source)].attempts > 1
 
     def _settle(self, outcome: Outcome) -> Outcome | None:
-        """What became of an instance; None if it is to be sent again."""
+        """Return the final outcome of an instance; None if it is to be sent again."""
         item = self._under_way.pop(id(outcome.source))
-        if not outcome.attempts:  # it did not come to that
+        # It was taken and not sent.
+        if not outcome.attempts:
             item.attempts -= 1
         if outcome.attempts != item.attempts:
             outcome = replace(outcome, attempts=item.attempts)
@@ -221,13 +223,13 @@ class Job:
                 self._to_repeat.append(item)
                 return None
             self._given_up += 1
-            # The association that may end with it was the last one for its sake.
+            # If the association ends with it, that was its last attempt, and does not count against the others.
             self._failures = -1
         self._feed.settle(item, outcome)
         return outcome
 
     def _put_back(self) -> None:
-        """What was taken and did not go out, and what is to be sent again."""
+        """Put back the instances that were taken and not sent, and those that are to be sent again."""
         for item in self._under_way.values():
             item.attempts -= 1
         self._feed.put_back([*self._under_way.values(), *self._to_repeat])
@@ -245,7 +247,7 @@ class Job:
         retry = self._manner.retry
         most = retry.times if is_passing(error) else 0
         if not most and stage == "transfer" and self._sent:
-            # One instance may have cost it. That one is not sent again, and does not keep the rest from being sent.
+            # One instance may have ended the association. It is not sent again, and must not stop the others.
             most = MOST_GIVEN_UP - 1
         if self._failures > most or self._given_up >= MOST_GIVEN_UP or self._feed.stopped:
             self._ended = True
@@ -254,10 +256,10 @@ class Job:
         return AssociationFault(stage, error, pause)
 
     def _pause(self, fault: AssociationFault) -> None:
-        """Wait for the next attempt, for as long as there is anything to be tried."""
+        """Wait for the next attempt, while there are instances to try."""
         end = time.monotonic() + (fault.again or 0)
         while not self._feed.stopped and (self._to_repeat or self._feed.more) and (left := end - time.monotonic()) > 0:
-            time.sleep(min(left, GLANCE))
+            time.sleep(min(left, POLL_INTERVAL))
 
 
 def _is_passing(outcome: Outcome) -> bool:
@@ -267,7 +269,7 @@ def _is_passing(outcome: Outcome) -> bool:
 
 
 def _refusal(item: Item) -> DimseError:
-    """Why an instance is to be sent again on another association, where the one that it was sent on stands."""
+    """Return the error for which an instance is sent again on another association although this one is intact."""
     assert item.last is not None and item.last.status is not None
     status = item.last.status
     return StatusError(status, f"{item.file.path}: {status}: {status.meaning}")

@@ -1,20 +1,20 @@
-"""What a sender was acknowledged, kept so that a later run sends only the rest.
+"""The journal of a sender: a record of acknowledged files, so that a later run sends only the rest.
 
-A journal is one SQLite database with one table, a row for each file and peer. Three statements over one table are SQL that
-anyone can read; an object-relational mapper would be a dependency, a slow start, and no line less.
+A journal is one SQLite database with one table, which has a row for each file and peer. Three statements over one table are
+plain SQL. An object-relational mapper would be a dependency, slow to load, and save no line.
 
-A file is known by the peer (host, port, called AE title), its SOP instance UID, transfer syntax, size and modification
-time, and by where it is:
+The key of a row is the peer (host, port, called AE title) and the file (SOP instance UID, transfer syntax, size, modification
+time, path). A row goes through these states:
 
     queued -> sending -> acked | refused | unknown
 
-What a killed run left at `sending` is `unknown` to the next one: it may have arrived, and is sent again. Nothing changes a
-row that is `acked`.
+A row that a killed run left at `sending` is `unknown` to the next run: the file may have arrived, and is sent again. A row
+that is `acked` stays so.
 
-A commit is in the system's hands before `record` returns, so a killed process loses nothing. The disk is waited for at one
-commit a second and at the end (write-ahead log, `synchronous=NORMAL`, and `FULL` for that one). To wait at each commit takes
-0.25 ms instead of 0.06 ms on a fast disk, on a slow one some 10 ms for which the other associations wait too. So a power cut may
-take back the acknowledgements of the last second: those instances are sent once more, and none is lost.
+The system has a commit before `record` returns, so a killed process loses nothing. Only one commit a second, and the last one,
+waits for the disk (write-ahead log, `synchronous=NORMAL`, and `FULL` for those). To wait at each commit would take 0.25 ms
+instead of 0.06 ms on a fast disk. On a slow one it takes some 10 ms, during which other associations wait too. A power cut may
+revert the acknowledgements of the last second: those instances are sent once more, and none is lost.
 """
 
 from __future__ import annotations
@@ -37,20 +37,25 @@ from dimse.support.text import one_line
 from dimse.support.values import value
 
 if TYPE_CHECKING:
-    from dimse.services.storage import Outcome
+    from dimse.services.outcome import Outcome
 
 QUEUED, SENDING, ACKED, REFUSED, UNKNOWN = "queued", "sending", "acked", "refused", "unknown"
 
-# What `Outcome.state` makes of what was sent; with any other it may have arrived.
+# The state of a file by `Outcome.state`. With any other outcome the file may have arrived.
 _STATES = {"stored": ACKED, "warning": ACKED, "refused": REFUSED}
 
-_APPLICATION_ID = 0x44434D4A  # "DCMJ", in the header of the database
-_VERSION = 1  # of the table
-_WAIT = 30.0  # seconds for another process that writes
-_SYNC_EVERY = 1.0  # seconds
-_MOST_WAITING = 1000  # changes that need no commit of their own
+# "DCMJ", in the header of the database.
+_APPLICATION_ID = 0x44434D4A
+# The version of the table.
+_VERSION = 1
+# Seconds to wait for another process that writes.
+_WAIT = 30.0
+# Seconds between two commits that wait for the disk.
+_SYNC_EVERY = 1.0
+# Changes that wait for the next commit.
+_MOST_WAITING = 1000
 
-# `attempts` are those whose outcome was recorded; `trying` is the one that a row stands at `sending` for.
+# `attempts` counts those whose outcome is recorded; `trying` is the number of the attempt under way.
 _TABLE = """
 CREATE TABLE file (
     host TEXT NOT NULL,
@@ -96,7 +101,8 @@ state, status, attempts + trying AS attempts, changed FROM file
 """
 
 _Key = tuple[str, int, str, str, str, int, int, bytes]
-_Change = tuple[str, tuple[object, ...]]  # a statement and its parameters
+# A statement and its parameters.
+_Change = tuple[str, tuple[object, ...]]
 
 
 @value
@@ -105,15 +111,15 @@ class Entry:
 
     Attributes:
         host, port, called_ae_title: The peer, the host in lower case.
-        sop_instance_uid: The instance.
-        transfer_syntax_uid: The transfer syntax that the file is stored in.
+        sop_instance_uid: The SOP instance UID of the file.
+        transfer_syntax_uid: The transfer syntax of the file.
         size: Bytes of the file.
-        mtime_ns: When the file was last changed, nanoseconds since 1970.
-        path: Where the file was, from the root; bytes that are no text are kept by surrogates (`os.fsdecode`).
+        mtime_ns: Modification time of the file, nanoseconds since 1970.
+        path: Absolute path of the file; bytes that are not text are surrogates (`os.fsdecode`).
         state: "queued", "sending", "acked", "refused" or "unknown".
-        status: The peer's answer, if there is one.
-        attempts: How often it was sent, over all runs.
-        changed: When it came into this state, seconds since 1970.
+        status: The peer's status, if there is one.
+        attempts: How often the file was sent, in all runs.
+        changed: Time of the last change of state, seconds since 1970.
     """
 
     host: str
@@ -131,17 +137,17 @@ class Entry:
 
 
 class Journal(Closing):
-    """What one peer acknowledged. Threads may share it, and processes its file.
+    """The acknowledgements of one peer. Threads may share a journal, and processes its file.
 
     Args:
-        path: The database; made, for nobody else to read, if it does not exist.
+        path: The database; if it does not exist it is created for the user alone (0600).
         host: The peer, as the user names it.
-        port: Its port.
-        called_ae_title: Its AE title.
+        port: The port of the peer.
+        called_ae_title: The AE title of the peer.
 
     Raises:
-        JournalError: It cannot be opened, is no journal, or is one of a later version. So do all methods when it cannot be
-            read or written any more.
+        JournalError: The database cannot be opened, is not a journal, or is of a later version. Every method raises it too if
+            the journal cannot be read or written.
     """
 
     def __init__(self, path: str, *, host: str, port: int, called_ae_title: str) -> None:
@@ -152,7 +158,7 @@ class Journal(Closing):
         self._synced = 0.0
         with _failures(path):
             _make_file(self._path)
-            # Each transaction is begun and ended here, not by the module: isolation level None.
+            # With isolation level None, transactions begin and end only as written here.
             self._connection = sqlite3.connect(
                 os.fsencode(self._path), timeout=_WAIT, isolation_level=None, check_same_thread=False
             )
@@ -168,17 +174,19 @@ class Journal(Closing):
         self._connection.execute("PRAGMA journal_mode = WAL")
         self._connection.execute("PRAGMA synchronous = NORMAL")
         with self._transaction():
-            if is_new and _verify(self._connection, self._path):  # no other process has made the table meanwhile
+            # Another process may have made the table meanwhile.
+            if is_new and _verify(self._connection, self._path):
                 self._connection.execute(_TABLE)
                 self._connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
                 self._connection.execute(f"PRAGMA user_version = {_VERSION}")
             self._connection.execute(_INTERRUPTED, self._peer)
 
     def acknowledged(self, file: InstanceFile) -> Status | None:
-        """The status with which the peer took a file in this run or an earlier one; None if it is to be sent.
+        """Return the status with which the peer acknowledged a file in this run or an earlier one; None if it is to be sent.
 
-        Two instances may carry one UID, one size and one time. So an acknowledgement of a file elsewhere is one of this file
-        only if the two are the same to the byte, or if this is new here and that one gone: it was moved, and its row moves too.
+        Two instances may have the same UID, size and time. The acknowledgement of a file at another path counts if the files
+        have the same bytes. It also counts if that path is gone and this one is new: then the file was moved, and its row gets
+        the new path.
         """
         *known, path = key = self._key(file)
         with _failures(self._path), self._lock:
@@ -191,29 +199,30 @@ class Journal(Closing):
         for other, status in acked.items():
             if other not in gone and _is_copy(file, os.fsdecode(other)):
                 return Status(status, service="storage")
-        if (
-            gone and path not in alike and acked.keys() >= set(gone)
-        ):  # of several, none may be the one that is to be sent
+        # If one of several files that are gone was not acknowledged, this may be it.
+        if gone and path not in alike and acked.keys() >= set(gone):
             self._change(_MOVED, (path, *known, gone[0]))
             return Status(acked[gone[0]], service="storage")
-        if alike:  # that it is another one must be known when they are gone
+        # The row shows that this is a different file, even when the others are gone.
+        if alike:
             self._change(_QUEUE, (*key, time.time()))
         return None
 
     def queue(self, file: InstanceFile) -> None:
-        """A file was found. What an earlier run knew of it stays."""
+        """Record that a file was found; a row of an earlier run stays."""
         self._change_later(_QUEUE, (*self._key(file), time.time()))
 
     def sending(self, file: InstanceFile, attempt: int) -> None:
-        """A file that is queued is about to be sent.
+        """Record that a queued file is about to be sent.
 
         Args:
-            attempt: How often in this run, this time included.
+            file: The file.
+            attempt: The number of the attempt in this run, from 1.
         """
         self._change(_SENDING, (attempt, time.time(), *self._key(file)))
 
     def record(self, file: InstanceFile, outcome: Outcome) -> None:
-        """What became of a file. If it was sent, that outlives the process from when this returns."""
+        """Record the outcome of a file. If it was sent, the record survives the process as soon as this returns."""
         if outcome.attempts:
             state, status = _STATES.get(outcome.state, UNKNOWN), None if outcome.status is None else int(outcome.status)
             self._change(_SENT, (state, status, outcome.attempts, time.time(), *self._key(file)))
@@ -221,17 +230,18 @@ class Journal(Closing):
             self._change_later(_NOT_SENT, (time.time(), *self._key(file)))
 
     def close(self) -> None:
-        """Write what waits and have the disk keep all of it. Harmless twice.
+        """Write the changes that wait, sync the database, and close it; idempotent.
 
         Raises:
-            JournalError: The disk does not; the journal is closed all the same.
+            JournalError: The changes cannot be written or synced; the journal is closed all the same.
         """
         with self._lock:
             try:
                 if self._waiting:
                     with _failures(self._path), self._transaction():
                         pass
-                with _failures(self._path), suppress(sqlite3.ProgrammingError):  # it is closed
+                # A closed connection raises ProgrammingError.
+                with _failures(self._path), suppress(sqlite3.ProgrammingError):
                     self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
             finally:
                 self._connection.close()
@@ -245,7 +255,7 @@ class Journal(Closing):
             self._connection.execute(statement, parameters)
 
     def _change_later(self, statement: str, parameters: tuple[object, ...]) -> None:
-        """With the next commit. None is left open for it, which would keep other processes waiting."""
+        """Apply a change with the next commit. An open transaction would make other processes wait."""
         self._waiting.append((statement, parameters))
         if len(self._waiting) >= _MOST_WAITING:
             with _failures(self._path), self._lock, self._transaction():
@@ -253,14 +263,15 @@ class Journal(Closing):
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        """Write what waits and what is done inside, or nothing of it."""
+        """Commit the changes that wait and those of the body, or none of them."""
         now = time.monotonic()
         sync = now - self._synced >= _SYNC_EVERY
         if sync:
             self._connection.execute("PRAGMA synchronous = FULL")
         self._connection.execute("BEGIN IMMEDIATE")
         try:
-            waiting = len(self._waiting)  # other threads add more
+            # Other threads may add more meanwhile.
+            waiting = len(self._waiting)
             for statement, parameters in self._waiting[:waiting]:
                 self._connection.execute(statement, parameters)
             yield
@@ -276,18 +287,18 @@ class Journal(Closing):
 
 
 def entries(path: str) -> Iterator[Entry]:
-    """The rows of a journal, in the order of its key. It may be in use.
+    """Yield the rows of a journal, in the order of its key. Another process may be using it.
 
     Args:
-        path: The journal, which is neither made nor changed.
+        path: The journal, which is neither created nor changed.
 
     Raises:
-        JournalError: It does not exist, cannot be read or is no journal; when the first row is asked for.
+        JournalError: The journal does not exist, cannot be read, or is not a journal. It is raised at the first row.
     """
     path = os.path.realpath(path)
     if not os.path.exists(path):
         raise JournalError(f"there is no journal {one_line(path)}")
-    # Where there is no write-ahead log nobody writes, and one would be made to look into it.
+    # Without a write-ahead log there is no writer, and a normal connection would create a log.
     mode = "mode=ro" if os.path.exists(f"{path}-wal") else "immutable=1"
     with _failures(path):
         connection = sqlite3.connect(f"file:{quote(os.fsencode(path))}?{mode}", uri=True, timeout=_WAIT)
@@ -302,7 +313,7 @@ def entries(path: str) -> Iterator[Entry]:
 
 @contextmanager
 def _failures(path: str) -> Iterator[None]:
-    """Failures of the database and of the system are errors that name the journal."""
+    """Raise errors of the database and of the system in the body as a `JournalError` that names the journal."""
     try:
         yield
     except sqlite3.Error as error:
@@ -314,16 +325,19 @@ def _failures(path: str) -> Iterator[None]:
 
 
 def _make_file(path: str) -> None:
-    """Have an empty file, which SQLite takes for a new database. One that exists is not opened: to close it would end its locks."""
+    """Create an empty file, which SQLite takes for a new database.
+
+    An existing file is not opened, because closing it would end its locks.
+    """
     with suppress(FileExistsError):
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
 
 def _verify(connection: sqlite3.Connection, path: str) -> bool:
-    """Whether a database is empty, and may become a journal; if not, it must be one.
+    """Return True if a database is empty, and may become a journal; False if it is a journal.
 
     Raises:
-        JournalError: It is none, or of a later version.
+        JournalError: The database is not a journal, or is of a later version.
     """
     application_id, version, tables = connection.execute(_HEADER).fetchone()
     if (application_id, version, tables) == (0, 0, 0):
@@ -336,7 +350,7 @@ def _verify(connection: sqlite3.Connection, path: str) -> bool:
 
 
 def _is_gone(path: str) -> bool:
-    """Whether there is no such file any more; nor an archive that holds it, "a.zip:x/1.dcm"."""
+    """Return True if neither the file exists nor an archive that holds it ("a.zip:x/1.dcm")."""
     try:
         os.stat(path)
     except (FileNotFoundError, NotADirectoryError):
@@ -347,8 +361,9 @@ def _is_gone(path: str) -> bool:
 
 
 def _is_copy(file: InstanceFile, path: str) -> bool:
-    """Whether the file at `path` is the same to the byte. What lies in an archive is not unpacked for that."""
+    """Return True if the file at `path` has the same bytes. A member of an archive is not inflated to find out."""
     try:
         return file.container is None and filecmp.cmp(file.path, path, shallow=False)
     except OSError:
-        return False  # one of the two cannot be read: sending it will say so
+        # One of the two cannot be read, which sending it reports.
+        return False

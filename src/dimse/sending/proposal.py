@@ -1,29 +1,31 @@
-"""What to propose for the files that wait to be sent (PS3.8 7.1.1.13): at most 128 presentation contexts at a time."""
+"""Proposals for the files that wait to be sent, of at most 128 presentation contexts each (PS3.8 7.1.1.13)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 from dimse.instances import InstanceFile
-from dimse.services.outgoing import FALL_BACK
+from dimse.services.sources import FALL_BACK
 from dimse.settings import MOST_CONTEXTS, ProposedContext
 from dimse.support.values import value
 
 
 @value
 class Syntaxes:
-    """How transfer syntaxes are chosen for a SOP class; by default its files' own, one a context, and one more as the fall-back.
+    """The rule for the transfer syntaxes to propose for a SOP class.
+
+    By default there is a context for each transfer syntax of its files, and one more as the fall-back.
 
     Attributes:
-        chosen: These, in one context, whatever the files are in.
-        exact: The files' own only: no fall-back.
+        chosen: The transfer syntaxes of a single context, whatever those of the files are.
+        exact: Whether to propose only the transfer syntaxes of the files, without a fall-back.
     """
 
     chosen: tuple[str, ...] = ()
     exact: bool = False
 
     def contexts(self, sop_class_uid: str, own: Iterable[str]) -> list[ProposedContext]:
-        """The contexts for a SOP class with files in these transfer syntaxes; of more than 128 the first and the fall-back."""
+        """Return the contexts for a SOP class with files in these transfer syntaxes, at most 128, with the fall-back."""
         if self.chosen:
             return [ProposedContext(sop_class_uid, self.chosen)]
         contexts = [ProposedContext(sop_class_uid, (syntax,)) for syntax in own]
@@ -37,16 +39,16 @@ Need = tuple[str, str]
 
 
 def need_of(file: InstanceFile) -> Need:
-    """What a file needs to be accepted."""
+    """Return SOP class and transfer syntax of a file."""
     return file.sop_class_uid, file.transfer_syntax_uid
 
 
 class Proposal:
-    """Contexts for one association, and which files they are for.
+    """A proposal for one association: the contexts, and the files that they are for.
 
     Args:
-        syntaxes: How transfer syntaxes are chosen.
-        needs: What is to be sent, in order of urgency: what does not fit any more is left for another association.
+        syntaxes: The rule for the transfer syntaxes to propose.
+        needs: The needs of the files to send, in order of urgency. Those that do not fit are left for another association.
     """
 
     def __init__(self, syntaxes: Syntaxes, needs: Iterable[Need]) -> None:
@@ -60,13 +62,13 @@ class Proposal:
             group = syntaxes.contexts(sop_class_uid, own)
             if len(self.contexts) + len(group) <= MOST_CONTEXTS:
                 self.contexts += group
-                # The fall-back covers nothing by itself: what it alone is for would be re-encoded, though it need not be.
+                # The fall-back covers no need: its files would be re-encoded, and another association need not do so.
                 own_contexts = (
                     context.transfer_syntaxes[0] for context in group if len(context.transfer_syntaxes) == 1
                 )
                 self._covered.update((sop_class_uid, uid) for uid in (("",) if self._any_syntax else own_contexts))
 
     def covers(self, need: Need) -> bool:
-        """Is such a file to be sent over this association, whatever the peer accepts of it?"""
+        """Return True if files with this need are sent over the association, whichever contexts the peer accepts."""
         sop_class_uid, transfer_syntax_uid = need
         return (sop_class_uid, "" if self._any_syntax else transfer_syntax_uid) in self._covered

@@ -1,4 +1,4 @@
-"""What a search passes over: counted, and told in a few lines at its end."""
+"""The files and folders that a search passes over: counted, and logged in a few lines at its end."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from dimse.support.values import field, record
 
 @record
 class Skipped:
-    """What was passed over in the folders and archives that files were looked for in.
+    """The counts of files and folders that a search has passed over.
 
     Attributes:
-        recurse_hint: What a user is told to say so that folders are read all the way down.
+        recurse_hint: How a user asks that folders are read all the way down.
         not_dicom: Files that neither begin as a DICOM file nor are named `.dcm`.
         hidden: Files and folders whose names begin with a dot.
-        unread: Folders that were not read, for folders are read one level deep.
-        empty: Folders that were asked for, and hold nothing but folders and what is hidden.
+        unread: Folders that were not read because they are more than one level deep.
+        empty: Named folders that hold only folders and hidden files.
     """
 
     recurse_hint: str
@@ -29,11 +29,11 @@ class Skipped:
 
     @property
     def any(self) -> bool:
-        """Whether anything was passed over."""
+        """True if anything was passed over."""
         return bool(self._lines())
 
     def tell(self, logger: logging.Logger, *, found_any: bool) -> None:
-        """Log what was passed over; as notices if nothing else was found, for then it is why."""
+        """Log the counts, as notices if nothing else was found, because they are the reason then."""
         for reason, line in self._lines():
             if found_any:
                 logger.warning("%s", line)

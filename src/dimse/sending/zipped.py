@@ -1,8 +1,8 @@
-"""DICOM files in ZIP archives: each is read out of its archive when it is its turn.
+"""DICOM files in ZIP archives: each is read out of its archive when it is sent.
 
-A member is walked while it is inflated, and nothing of it is kept. When its data set is to be sent it is inflated again, a large
-one into a temporary file without a name, which is gone with the last view of it: on disk are only the data sets under way, and
-nothing is left behind whatever happens. The name of a member is data, and becomes part of no path.
+The search walks a member while inflating it, and keeps nothing. To send its data set, the member is inflated again, a large one
+into a temporary file without a name. Such a file is gone with the last view of it, so that nothing is left behind by a killed
+process. The name of a member is data, and never part of a path.
 """
 
 from __future__ import annotations
@@ -25,20 +25,23 @@ from dimse.instances import CHANGED, MAPPED, InstanceFile, NotDicom
 from dimse.support.text import one_line
 from dimse.support.values import value
 
-_SIGNATURES = (b"PK\x03\x04", b"PK\x05\x06")  # of an archive's first member, and of an archive without any
-_MOST_OPEN = 8  # archives
+# Signatures of the first member of an archive, and of an archive without members.
+_SIGNATURES = (b"PK\x03\x04", b"PK\x05\x06")
+# Archives that are open at one time.
+_MOST_OPEN = 8
 _PIECE = 1024 * 1024
-_local_header = Struct("<26xHH")  # and how long the name and the extra field are that follow
+# It ends with the lengths of the name and the extra field, which follow it.
+_local_header = Struct("<26xHH")
 
-# Other methods inflate without bounds, or take memory as the archive demands: DEFLATE gives 1,032 bytes a byte at most.
+# Other methods have no bound on the inflated size or on memory. DEFLATE makes at most 1,032 bytes out of one.
 _METHODS = {zipfile.ZIP_STORED: "Stored", zipfile.ZIP_DEFLATED: "Deflate"}
 
 DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError, OverflowError)
-"""What zipfile raises for damaged archives: RuntimeError for what it cannot do, and ValueError for names that are no text."""
+"""The errors of zipfile for damaged archives: RuntimeError for features that it lacks, ValueError for names that are not text."""
 
 
 def is_archive(path: str) -> bool:
-    """Whether a regular file begins as a ZIP archive."""
+    """Return True if a regular file begins as a ZIP archive."""
     try:
         with open(path, "rb") as file:
             return file.read(4) in _SIGNATURES
@@ -48,7 +51,7 @@ def is_archive(path: str) -> bool:
 
 @contextmanager
 def _faults_of(path: str) -> Iterator[None]:
-    """Raise what cannot be read as a `FileError` of this path."""
+    """Raise errors of the body as a `FileError` of this path."""
     try:
         yield
     except DAMAGED as error:
@@ -62,10 +65,10 @@ class Archive:
     """A ZIP archive as it was when its members were listed.
 
     Attributes:
-        path: Its path.
+        path: The path of the archive.
         identity: Its device and inode.
-        size: Its bytes.
-        mtime_ns: When it was last changed, nanoseconds since 1970.
+        size: Its size in bytes.
+        mtime_ns: Its modification time, nanoseconds since 1970.
     """
 
     path: str
@@ -75,17 +78,17 @@ class Archive:
 
 
 class Archives:
-    """The ZIP archives of a sender, of which those that were read last are open. Threads may share it."""
+    """The ZIP archives of a sender, of which the last used ones are open. Threads may share it."""
 
     def __init__(self) -> None:
         self._open: OrderedDict[str, zipfile.ZipFile] = OrderedDict()
         self._lock = threading.Lock()
 
     def members(self, path: str) -> Iterator[Member]:
-        """The members of an archive, sorted by name; folders are none.
+        """Yield the members of an archive, sorted by name, without its folders.
 
         Raises:
-            FileError: It cannot be read.
+            FileError: The archive cannot be read.
         """
         with self._lock, _faults_of(path):
             opened = self._opened(path)
@@ -97,7 +100,7 @@ class Archives:
                 yield Member(self, archive, info)
 
     def read(self, archive: Archive, info: zipfile.ZipInfo) -> IO[bytes]:
-        """The bytes of a member, inflated as they are read; zipfile compares them with its CRC at the end.
+        """Return a stream that inflates a member; zipfile compares it with the CRC at its end.
 
         Raises:
             FileError: The archive is not the one whose members were listed.
@@ -106,7 +109,8 @@ class Archives:
             opened = self._opened(archive.path)
             if _as_it_is(archive.path, opened) != archive:
                 raise FileError(archive.path, CHANGED)
-            return opened.open(info)  # it can be read to its end, though the archive is closed meanwhile
+            # The stream stays readable when the archive is closed.
+            return opened.open(info)
 
     def _opened(self, path: str) -> zipfile.ZipFile:
         if path not in self._open:
@@ -117,7 +121,7 @@ class Archives:
         return self._open[path]
 
     def close(self) -> None:
-        """Close the archives: those that are read again are opened again."""
+        """Close the archives. One that is read again is opened again."""
         with self._lock:
             while self._open:
                 self._open.popitem()[1].close()
@@ -129,9 +133,9 @@ def _as_it_is(path: str, opened: zipfile.ZipFile) -> Archive:
 
 
 def _verify_apart(opened: zipfile.ZipFile) -> None:
-    """Raise `BadZipFile` if any two members have a byte in common, or one has a byte of the directory.
+    """Raise `BadZipFile` if two members share a byte, or a member and the directory do.
 
-    Otherwise few bytes could be inflated any number of times: members may have one local header, or a stored one may hold others.
+    Otherwise a few bytes could be inflated any number of times: members could share a local header, or contain each other.
     """
     file = cast(IO[bytes], opened.fp).fileno()
     end, before = 0, ""
@@ -151,7 +155,7 @@ class Member:
     """A member of an archive: a `dimse.instances.Container`.
 
     Attributes:
-        path: What it is called by: the path of the archive, a colon, its name.
+        path: The path of the archive, a colon, and the name of the member.
     """
 
     __slots__ = ("_archive", "_archives", "_info")
@@ -165,11 +169,11 @@ class Member:
 
     @property
     def name(self) -> str:
-        """Its name in the archive, as it stands there."""
+        """The name in the archive, unchanged."""
         return self._info.filename
 
     def check(self, *, raw_transfer_syntax_uid: str | None = None) -> InstanceFile:
-        """As `InstanceFile.check`."""
+        """Return the file to send; see `InstanceFile.check`."""
         archive, size = self._archive, self._info.file_size
         with self._reading() as stream:
             window = _Window(stream, self._stream)
@@ -191,7 +195,7 @@ class Member:
         return file
 
     def open(self, offset: int) -> BinaryIO:
-        """The bytes of the member, from `offset` on."""
+        """Open the member as a stream that begins at `offset`."""
         with _faults_of(self.path):
             stream = self._stream()
             try:
@@ -202,7 +206,7 @@ class Member:
             return cast(BinaryIO, stream)
 
     def data_set(self, file: InstanceFile, *, mapped: bool) -> memoryview:
-        """The bytes of a data set: a large one that may be mapped is inflated into a temporary file."""
+        """Return the bytes of a data set. A large one that may be mapped is inflated into a temporary file."""
         with self._reading() as stream:
             _skip(stream, file.data_set_offset)
             if mapped and file.data_set_size > MAPPED:
@@ -212,7 +216,7 @@ class Member:
             return memoryview(content)
 
     def _copy(self, front: bytes, stream: IO[bytes]) -> memoryview:
-        """A map of a private copy of what is left of a stream, behind what is to stand in front of it."""
+        """Return a map of a temporary file that holds `front` and the rest of a stream."""
         try:
             with tempfile.TemporaryFile() as copy:
                 copy.write(front)
@@ -240,18 +244,18 @@ class Member:
 
 
 class _Window:
-    """Reads a stream at offsets that grow, and keeps no more of it than that takes; for another it begins anew.
+    """A reader of a stream at growing offsets, which keeps only the last piece. A smaller offset opens the stream again.
 
     Args:
         stream: The stream.
-        again: Opens it again, from its first byte.
+        again: Opens the stream again, from its first byte.
     """
 
     def __init__(self, stream: IO[bytes], again: Callable[[], IO[bytes]]) -> None:
         self._stream, self._again, self._base, self._bytes = stream, again, 0, b""
 
     def read(self, offset: int, size: int) -> bytes:
-        """Up to `size` bytes from `offset` on; fewer only where there are no more."""
+        """Return `size` bytes from `offset` on, fewer only at the end."""
         if offset < self._base:
             self._stream.close()
             self._stream, self._base, self._bytes = self._again(), 0, b""
@@ -263,15 +267,15 @@ class _Window:
         return self._bytes[:size]
 
     def drain(self) -> int:
-        """Read the stream to its end; how long it is."""
+        """Read the stream to its end, and return its length."""
         return self._base + len(self._bytes) + _skip_all(self._stream)
 
 
-# zipfile compares a member with its CRC once it has been read to its end. It would not if a seek passed over a part of it.
+# zipfile compares a member with its CRC when it was read to its end, but not after a seek over a part of it.
 
 
 def _skip(stream: IO[bytes], size: int) -> int:
-    """Read past `size` bytes; how many there were."""
+    """Read past `size` bytes, and return how many there were."""
     left = size
     while left and (piece := stream.read(min(left, _PIECE))):
         left -= len(piece)

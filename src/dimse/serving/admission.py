@@ -23,7 +23,7 @@ LOCAL_LIMIT_EXCEEDED = pdu.AssociateRJ(result=2, source=3, reason=2)
 
 
 @value
-class Refusal:
+class RequestRefusal:
     """An A-ASSOCIATE-RJ, and why it is sent.
 
     Attributes:
@@ -45,13 +45,13 @@ class Refusal:
         return AssociationRejected(self.rejection.result, self.rejection.source, self.rejection.reason).reason_text
 
 
-def judge(acceptor: Acceptor, places: Places, request: pdu.AssociateRQ, address: str) -> Refusal | None:
+def judge(acceptor: Acceptor, places: Places, request: pdu.AssociateRQ, address: str) -> RequestRefusal | None:
     """Return why a request is refused as it stands: for what it says, or because no place is free."""
     rejection = negotiation.rejection(acceptor, request)
     if rejection is not None:
-        return Refusal(rejection, one_line(_why(acceptor, request, rejection)))
+        return RequestRefusal(rejection, one_line(_why(acceptor, request, rejection)))
     why = places.why_none(address)
-    return Refusal(LOCAL_LIMIT_EXCEEDED, why) if why else None
+    return RequestRefusal(LOCAL_LIMIT_EXCEEDED, why) if why else None
 
 
 def _why(acceptor: Acceptor, request: pdu.AssociateRQ, rejection: pdu.AssociateRJ) -> str:

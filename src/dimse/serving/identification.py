@@ -13,7 +13,7 @@ from dimse.support.text import stack_of
 if TYPE_CHECKING:
     from dimse.transport.base import Transport
 
-LONGEST = 10.0
+LONGEST_VERIFICATION = 10.0
 """Seconds that the verification may take: the requestor waits for its answer."""
 
 MOST_VERIFIED = 1024
@@ -72,7 +72,7 @@ async def identify(transport: Transport, acceptor: Acceptor, identity: UserIdent
     if identity is None:
         raise NotIdentified("the request has no user identity")
     try:
-        answer: object = await transport.call_within(LONGEST, acceptor.identify, identity)
+        answer: object = await transport.call_within(LONGEST_VERIFICATION, acceptor.identify, identity)
     except TimeoutError as error:
         raise NotIdentified("the user identity was not verified in time") from error
     except Exception as error:

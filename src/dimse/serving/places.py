@@ -18,7 +18,7 @@ DELAYS = (1.0, 2.0, 4.0, 5.0)
 """Seconds that the answer to a failed check of an identity waits, by the failures of its address in succession."""
 DELAY_MEMORY = 60.0
 """Seconds after its last failure for which an address is remembered."""
-MOST_REMEMBERED = 1024
+MOST_FAILED_ADDRESSES = 1024
 """Addresses with failures that are remembered; beyond them the one whose last failure is oldest is forgotten."""
 
 
@@ -199,7 +199,7 @@ class Delays:
         if now - before > DELAY_MEMORY:
             failures = 0
         self._failures[address] = now, failures + 1
-        while len(self._failures) > MOST_REMEMBERED:
+        while len(self._failures) > MOST_FAILED_ADDRESSES:
             del self._failures[next(iter(self._failures))]
         return DELAYS[min(failures, len(DELAYS) - 1)]
 

@@ -9,7 +9,7 @@ from dimse.serving.places import address_of
 from dimse.support.text import host_and_port
 
 if TYPE_CHECKING:
-    from dimse.serving.admission import Refusal
+    from dimse.serving.admission import RequestRefusal
     from dimse.settings import UserIdentity
     from dimse.transport.base import Transport
     from dimse.upper_layer import pdu
@@ -60,7 +60,7 @@ class Visitor:
         self.request: pdu.AssociateRQ | None = None
         self.identity: UserIdentity | None = None
         self.identified: bytes | None = None
-        self.refusal: Refusal | None = None
+        self.refusal: RequestRefusal | None = None
 
     @property
     def rank(self) -> int:

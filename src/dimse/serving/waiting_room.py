@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, ParamSpec
 from dimse.association.pump import LINGER, LOGGER, MOST_HEARD, dump_if_debugging
 from dimse.errors import ConnectionLost, NotDicomPeer, TLSError
 from dimse.logs import About, within
-from dimse.logs.happenings import Happening, Observe, ignore
 from dimse.logs.notices import notice
+from dimse.logs.security_events import Observe, SecurityEvent, ignore
 from dimse.serving import admission
-from dimse.serving.admission import Refusal
+from dimse.serving.admission import RequestRefusal
 from dimse.serving.identification import Verified
 from dimse.serving.places import DELAYS, Checks, Delays, Places
 from dimse.serving.visitors import Crowd, Visitor
@@ -29,7 +29,7 @@ from dimse.settings import Acceptor, Limits, Timeouts, UserIdentity
 from dimse.support.text import host_and_port, one_line
 from dimse.transport import READ
 from dimse.transport.base import Transport, is_a_breach
-from dimse.transport.descriptors import most_descriptors
+from dimse.transport.poller import most_descriptors
 from dimse.upper_layer import negotiation, pdu
 from dimse.upper_layer.provider import UpperLayer
 
@@ -124,7 +124,7 @@ class WaitingRoom:
             return
         if self._networks and not _is_in(host, self._networks):
             notice("turned away", host, "%s: closed, for its address is in no network that may connect", visitor)
-            self._observe(Happening("turned away", visitor.peer))
+            self._observe(SecurityEvent("turned away", visitor.peer))
             visitor.transport.close()
             return
         # Half of the descriptors are for others: associations, and the files of what they receive.
@@ -180,14 +180,14 @@ class WaitingRoom:
                 LOGGER.debug("%s:%d: %s", *visitor.peer, one_line(str(error)))
             else:
                 self._say_fault("tls", visitor, str(error))
-                self._observe(Happening("tls", visitor.peer, why=str(error)))
+                self._observe(SecurityEvent("tls", visitor.peer, why=str(error)))
             self._close(visitor)
         except TLSError as error:
             if visitor.transport.silent:
                 LOGGER.debug("%s:%d: %s", *visitor.peer, one_line(str(error)))
             else:
                 self._say_fault("tls", visitor, str(error))
-                self._observe(Happening("tls", visitor.peer, why=str(error)))
+                self._observe(SecurityEvent("tls", visitor.peer, why=str(error)))
             if error.lasting:
                 self._see_off(visitor, LINGER)
             else:
@@ -265,21 +265,21 @@ class WaitingRoom:
         # First of all: no place is taken by a visitor that cannot be handed over.
         self._unwatch(visitor)
         if why := self._places.take(visitor.address):
-            self._reject(visitor, Refusal(admission.LOCAL_LIMIT_EXCEEDED, why))
+            self._reject(visitor, RequestRefusal(admission.LOCAL_LIMIT_EXCEEDED, why))
             return
         self._crowd.hold(visitor, 0)
         self._forget(visitor)
         self._welcome(visitor)
 
-    def _reject(self, visitor: Visitor, refusal: Refusal) -> None:
+    def _reject(self, visitor: Visitor, refusal: RequestRefusal) -> None:
         self._say_rejected(visitor, refusal)
         request = visitor.request
         assert request is not None
         titles = request.calling_ae_title, request.called_ae_title
-        self._observe(Happening("rejected", visitor.peer, *titles, why=refusal.reason_text))
+        self._observe(SecurityEvent("rejected", visitor.peer, *titles, why=refusal.reason_text))
         self._answer(visitor, refusal)
 
-    def _say_rejected(self, visitor: Visitor, refusal: Refusal, *lines: str) -> None:
+    def _say_rejected(self, visitor: Visitor, refusal: RequestRefusal, *lines: str) -> None:
         """Log that a visitor is rejected and why, behind some other lines about it."""
         request = visitor.request
         assert request is not None
@@ -293,7 +293,7 @@ class WaitingRoom:
             words = "%s: rejected %s: %s"
             notice(refusal.reason, visitor.peer[0], words, visitor, admission.titles(request), refusal.why)
 
-    def _answer(self, visitor: Visitor, refusal: Refusal) -> None:
+    def _answer(self, visitor: Visitor, refusal: RequestRefusal) -> None:
         visitor.upper_layer.associate_response(refusal.rejection)
         self._see_off(visitor, self._timeouts.acse)
 
@@ -344,10 +344,10 @@ class WaitingRoom:
         """Refuse a visitor for its user identity; the answer goes out after a delay in seconds."""
         request, identity = visitor.request, visitor.identity
         assert request is not None
-        refusal = Refusal(admission.NOT_IDENTIFIED, why)
+        refusal = RequestRefusal(admission.NOT_IDENTIFIED, why)
         self._say_rejected(visitor, refusal, "User identity failed verification")
         titles = request.calling_ae_title, request.called_ae_title
-        self._observe(Happening("unidentified", visitor.peer, *titles, user=identity.user if identity else ""))
+        self._observe(SecurityEvent("unidentified", visitor.peer, *titles, user=identity.user if identity else ""))
         if not delay:
             self._answer(visitor, refusal)
             return
@@ -366,7 +366,7 @@ class WaitingRoom:
         if fault.foreign:
             why = str(NotDicomPeer(heard if heard.startswith(fault.foreign) else fault.foreign))
         self._say_fault("protocol", visitor, why)
-        self._observe(Happening("protocol", visitor.peer, why=why))
+        self._observe(SecurityEvent("protocol", visitor.peer, why=why))
 
     def _say_fault(self, reason: str, visitor: Visitor, why: str) -> None:
         """Log what a visitor did wrong, once a minute for its address: it can come again and again."""
@@ -407,7 +407,7 @@ class WaitingRoom:
     def _time_is_up(self, visitor: Visitor) -> None:
         if visitor in self._checking:
             why = "its user identity was not checked in time, for too many wait for that"
-            self._reject(visitor, Refusal(admission.TEMPORARY_CONGESTION, why))
+            self._reject(visitor, RequestRefusal(admission.TEMPORARY_CONGESTION, why))
         elif visitor.refusal is not None and not visitor.leaving:
             self._answer(visitor, visitor.refusal)
         else:

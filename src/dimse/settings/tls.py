@@ -1,9 +1,9 @@
-"""TLS as DICOM wants it (PS3.15 Annex B): what is trusted, what we show of ourselves, and what went wrong in words.
+"""TLS as DICOM profiles it (PS3.15 Annex B): the certificates that are trusted and shown, and errors about their files.
 
     tls = dimse.TLS(certificate="me.pem", key="me.key", ca="hospital.pem")
     with dimse.associate("pacs.example.org", 2762, contexts=[dimse.Verification], tls=tls) as association: ...
 
-The module `ssl` is loaded when a connection is to be secured: a plain one does not wait for it.
+The module `ssl` is loaded when a connection is to be secured, so that plain connections do not wait for it.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 Profile = Literal["bcp195", "modified"]
 
-# TLS 1.2 (PS3.15 B.12, RFC 9325 4.2); those of TLS 1.3 are OpenSSL's own three. The security level keeps off RSA keys below 2048
-# bits and signatures with SHA-1, whatever the system's configuration says.
+# Those of TLS 1.2 (PS3.15 B.12, RFC 9325 4.2); TLS 1.3 has OpenSSL's own three. The security level refuses RSA keys below 2048
+# bits and signatures with SHA-1, even if the system's configuration allows them.
 CIPHER_SUITES = (
     "ECDHE-ECDSA-AES256-GCM-SHA384",
     "ECDHE-RSA-AES256-GCM-SHA384",
@@ -31,41 +31,42 @@ CIPHER_SUITES = (
 )
 SECURITY_LEVEL = "@SECLEVEL=2"
 
-# The profile of PS3.15 B.13 wants 256 bits or more of the key exchange. This curve has them and everybody knows it.
+# The profile of PS3.15 B.13 wants a key exchange of 256 bits or more. Every implementation knows this curve, which has them.
 MODIFIED_CURVE = "prime256v1"
 
-_DIGITS = 64  # of a SHA-256
+# Digits of a SHA-256.
+_DIGITS = 64
 
 
 def argument(name: str) -> str:
-    """Return how a program in Python gives an argument of `TLS`."""
+    """Return an argument of `TLS` as a Python program writes it."""
     return f"dimse.TLS({name}=...)"
 
 
 @value
 class TLS:
-    """How TLS is spoken; for a requestor and for a server.
+    """The configuration of TLS, for a requestor and for a server.
 
-    A requestor verifies the server's certificate: its chain up to a CA that is trusted, its time, its purpose, and that it is for
-    the host that was meant. With `pin` and without `ca` it verifies one thing instead, that it is the very certificate that was
-    pinned; with both, all of it. A server verifies chain, time and purpose of its clients' certificates, and a `pin` besides.
+    A requestor verifies the server's certificate: its chain up to a trusted CA, its time, its purpose and its host name. With
+    `pin` and without `ca` it verifies only that the certificate is the pinned one; with both, it verifies everything. A server
+    verifies chain, time and purpose of its clients' certificates, and a `pin` as well.
 
     Attributes:
-        certificate: PEM file with our certificate, and behind it those that lead to its CA. A server must have one.
-        key: PEM file with its private key, which nobody but its owner may read; by default it is in `certificate`.
-        ca: PEM file with the certificates that are trusted: of CAs, or of peers themselves. By default those of the system.
-        crl: PEM file with the CAs' lists of certificates that were revoked.
-        server_name: The name that the server's certificate is for, if that is not the host that is connected to.
-        pin: SHA-256 of the peer's certificate, in hexadecimal digits; several if it may be one of several.
-        require_client_certificate: On a server: refuse clients without a certificate. Without it none is asked for.
-        verify: False verifies nothing but a `pin`: whoever is in between can read and change all that is sent.
+        certificate: PEM file with our certificate, followed by those that lead to its CA. A server must have one.
+        key: PEM file with its private key, which only its owner may read; by default it is in `certificate`.
+        ca: PEM file with the trusted certificates, of CAs or of peers themselves; by default those of the system.
+        crl: PEM file with the CAs' lists of revoked certificates.
+        server_name: The name that the server's certificate must be for; by default the host of the connection.
+        pin: SHA-256 of the peer's certificate, in hexadecimal digits; several for a peer that may have one of several.
+        require_client_certificate: Whether a server refuses clients without a certificate. False asks for none.
+        verify: False verifies only a `pin`. Without one, a machine in between can read and change everything that is sent.
         profile: "bcp195" (PS3.15 B.12), or "modified" (B.13), which restricts the key exchange further.
-        password: Called for the password of the private key, where it has one.
-        named: Called with the name of one of these arguments; returns the words by which errors name it to the user. For programs
-            whose users choose TLS by other means than Python, as ours do by options.
+        password: Returns the password of an encrypted private key.
+        named: Returns the words by which errors name an argument of `TLS` to the user. Programs whose users do not write Python
+            set it; the tools name their options by it.
 
     Raises:
-        ValueError: A pin is no SHA-256, or there is no such profile.
+        ValueError: A pin is not a SHA-256, or there is no such profile.
     """
 
     certificate: str = ""
@@ -90,19 +91,19 @@ class TLS:
 
     @property
     def pins(self) -> tuple[str, ...]:
-        """The pins, as small hexadecimal digits."""
+        """The pins, in lower-case hexadecimal digits."""
         return tuple(self.pin)
 
 
 @value
 class Security:
-    """What the connections of one side are secured with.
+    """The settings that secure the connections of one side.
 
     Attributes:
-        context: How TLS is spoken.
-        pins: What the peer's certificate has to be one of; empty: whatever `context` lets through.
-        server_name: The name that the server's certificate is for; empty: the host that is connected to.
-        named: How errors name an argument of `TLS`.
+        context: The context of `ssl`.
+        pins: The SHA-256 of each certificate that the peer may have; empty accepts every one that `context` verifies.
+        server_name: The name that the server's certificate must be for; empty for the host of the connection.
+        named: Returns the words by which errors name an argument of `TLS`.
     """
 
     context: ssl.SSLContext
@@ -112,10 +113,10 @@ class Security:
 
 
 def validate_pin(pin: str) -> str:
-    """A SHA-256 as small hexadecimal digits; colons between them are left out.
+    """Return a SHA-256 in lower-case hexadecimal digits, without colons.
 
     Raises:
-        ValueError: It is none.
+        ValueError: The text is not a SHA-256.
     """
     digits = pin.replace(":", "").lower()
     if len(digits) != _DIGITS or set(digits) - set("0123456789abcdef"):
@@ -124,10 +125,10 @@ def validate_pin(pin: str) -> str:
 
 
 def validate(tls: object) -> None:
-    """Check what was given to say how TLS is spoken.
+    """Check the type of an argument `tls`.
 
     Raises:
-        TypeError: It is neither a `TLS` nor a context of `ssl`.
+        TypeError: The argument is neither a `TLS` nor a context of `ssl`.
     """
     import ssl
 
@@ -136,20 +137,20 @@ def validate(tls: object) -> None:
 
 
 def _given(context: ssl.SSLContext) -> Security:
-    """Return a context of `ssl` as what connections are secured with.
+    """Return the security that a context of `ssl` gives.
 
     Raises:
-        TypeError: It is something else.
+        TypeError: The argument is not a context.
     """
     validate(context)
     return Security(context)
 
 
 def of_a_requestor(tls: TLS | ssl.SSLContext) -> Security:
-    """What a requestor secures its connections with.
+    """Return the security of a requestor's connections.
 
     Raises:
-        TypeError: It is neither of the two.
+        TypeError: The argument is neither of the two.
         TLSConfigurationError: A file cannot be used, or the choices do not go together.
     """
     if not isinstance(tls, TLS):
@@ -171,10 +172,10 @@ def of_a_requestor(tls: TLS | ssl.SSLContext) -> Security:
 
 
 def of_a_server(tls: TLS | ssl.SSLContext) -> Security:
-    """What a server secures its connections with.
+    """Return the security of a server's connections.
 
     Raises:
-        TypeError: It is neither of the two.
+        TypeError: The argument is neither of the two.
         TLSConfigurationError: A file cannot be used, or the choices do not go together.
     """
     if not isinstance(tls, TLS):
@@ -182,7 +183,7 @@ def of_a_server(tls: TLS | ssl.SSLContext) -> Security:
     import ssl
 
     context = _context(tls, ssl.PROTOCOL_TLS_SERVER)
-    # A session that is taken up again would get past a certificate that was revoked, or that is no longer trusted.
+    # A resumed session would not notice that a certificate was revoked or lost its trust.
     context.num_tickets = 0
     context.options |= ssl.OP_NO_TICKET
     asked_for = tls.verify and tls.require_client_certificate
@@ -199,14 +200,14 @@ def of_a_server(tls: TLS | ssl.SSLContext) -> Security:
 
 
 def _context(tls: TLS, protocol: int) -> ssl.SSLContext:
-    """What both sides have in common. Everything is said: the defaults differ between systems and versions of Python."""
+    """Return a context for either side. Every option is set, because defaults differ between systems and versions of Python."""
     import ssl
 
     context = ssl.SSLContext(protocol)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_ciphers(":".join((*CIPHER_SUITES, SECURITY_LEVEL)))
     context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION | ssl.OP_CIPHER_SERVER_PREFERENCE
-    # A certificate that is named as trusted is trusted, whoever signed it.
+    # A certificate that is named as trusted needs no trusted issuer.
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     if tls.profile == "modified":
         context.set_ecdh_curve(MODIFIED_CURVE)
@@ -271,7 +272,7 @@ def _why_not_loaded(error: ssl.SSLError, certificate: str) -> str:
 
 
 def _read(path: str, mark: bytes, what: str) -> None:
-    """Make sure that a PEM file has what is looked for."""
+    """Verify that a PEM file can be read and contains `mark`."""
     try:
         with open(path, "rb") as file:
             content = file.read()

@@ -1,4 +1,4 @@
-"""What is closed at the end of its `with` block."""
+"""Objects that are closed at the end of their `with` block."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Self
 
 
 class Closing(ABC):
-    """A class with `close` that may be used with `with`."""
+    """The base of classes with `close`, which makes them context managers."""
 
     @abstractmethod
     def close(self) -> None:
-        """End what is under way, and let go of what is held."""
+        """End what is under way, and release all resources."""
 
     def __enter__(self) -> Self:
         return self

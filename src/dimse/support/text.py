@@ -1,10 +1,10 @@
-"""Text that came from elsewhere, made fit to be printed."""
+"""Text of a peer or a file, made fit to be printed."""
 
 from __future__ import annotations
 
 
 def one_line(text: str, most: int = 1024) -> str:
-    """`text` on one line: what cannot be printed is escaped, what is too long is cut."""
+    """Return `text` on one line of at most `most` characters; those that cannot be printed are escaped."""
     if len(text) > most:
         text = text[:most] + "..."
     if text.isprintable():
@@ -13,12 +13,12 @@ def one_line(text: str, most: int = 1024) -> str:
 
 
 def stack_of(error: BaseException) -> list[str]:
-    """Where an exception comes from, a line each, without its words: those may say what is not for a log."""
+    """Return the stack of an exception, a line each, without its message, which may hold private data."""
     from traceback import extract_tb
 
     return [f"  {frame.filename}, line {frame.lineno}, in {frame.name}" for frame in extract_tb(error.__traceback__)]
 
 
 def host_and_port(host: str, port: int) -> str:
-    """`HOST:PORT`, an IPv6 address in brackets."""
+    """Return `HOST:PORT`, with an IPv6 address in brackets."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

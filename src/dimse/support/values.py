@@ -5,10 +5,10 @@
         sop_class_uid: str
         scu: bool = True
 
-They do what the standard library's dataclasses with slots do, and to type checkers they are dataclasses. Those load half
-of Python's own compiler and compile source for every class: that takes longer than a C-ECHO. Here a class is a few tables,
-and the methods are written once; only a class of which many are made has a constructor compiled, when they are. A class is
-made anew to have slots, so its own methods cannot use `super()` without arguments.
+They behave as the standard library's dataclasses with slots do, and type checkers take them for dataclasses. The standard
+ones load half of Python's own compiler and compile source for every class, which takes longer than a C-ECHO. Here a class
+is a few tables, and all classes share their methods. Only a class with many instances gets a compiled constructor. A class
+is made a second time to have slots, so its own methods cannot use `super()` without arguments.
 """
 
 from __future__ import annotations
@@ -17,21 +17,23 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import repeat
 from typing import Any, ClassVar, NoReturn, TypeVar, cast, dataclass_transform
 
-MANY = 64  # instances, after which a class has its constructor compiled: that costs what it saves on some 80 more
+# Instances of a class before its constructor is compiled. To compile costs as much as it saves on some 80 instances.
+MANY = 64
 
-MISSING: Any = object()  # the default of a field that has none
+# The default of a field that has none.
+MISSING: Any = object()
 Factory = Callable[[], Any] | None
 T = TypeVar("T")
-# In the order of the arguments: what sets a field, its name, and its default: the `Field` itself where there is none.
+# For each argument in order: the setter of its slot, its name and its default, or the `Field` where it has none.
 _Slots = tuple[tuple[Callable[[Any, Any], None], str, Any], ...]
 
 
 class FrozenInstanceError(AttributeError):
-    """A field of a value was to be set or deleted."""
+    """The error of setting or deleting a field of a value."""
 
 
 class Field:
-    """What is declared of a field; see `field`."""
+    """The declaration of a field; see `field`."""
 
     __slots__ = ("default", "default_factory", "kw_only", "repr")
 
@@ -40,30 +42,33 @@ class Field:
 
 
 def field(*, default: Any = MISSING, default_factory: Factory = None, repr: bool = True, kw_only: bool = False) -> Any:
-    """Declare more of a field than its type and default.
+    """Return the declaration of a field for which a type and a default do not say enough.
 
     Args:
-        default: Its value where none is given.
-        default_factory: Makes its value where none is given: for lists and other things that change.
-        repr: Whether it is shown: secrets are not.
-        kw_only: Whether it is given by name only.
+        default: The value of the field unless one is given.
+        default_factory: Makes that value for each instance: for lists and other mutable objects.
+        repr: Whether `repr` shows the field; False for secrets.
+        kw_only: Whether the field is given by name only.
     """
     return Field(default, default_factory, repr, kw_only)
 
 
 class Record:
-    """The methods of every record. Two are equal if they are of one class and all their fields are."""
+    """The methods of every record. Two records are equal if their classes and all their fields are."""
 
     __slots__ = ()
 
     __match_args__: ClassVar[tuple[str, ...]] = ()
     _fields: ClassVar[Mapping[str, Field]] = {}
-    _slots: ClassVar[_Slots] = ()  # empty until there is an instance
-    _few: ClassVar[Iterator[bool]]  # True for each instance until there are many
+    # Empty until there is an instance.
+    _slots: ClassVar[_Slots] = ()
+    # Gives True for each instance until there are many.
+    _few: ClassVar[Iterator[bool]]
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        if "_few" not in vars(cls):  # derived, and not made by `_make`: what was compiled for its base is not for it
+        # A class that is derived without `_make` must not get the constructor that is compiled for its base.
+        if "_few" not in vars(cls):
             cls._few = repeat(True)
             if "__init__" not in vars(cls):
                 type.__setattr__(cls, "__init__", Record.__init__)
@@ -74,7 +79,8 @@ class Record:
         slots = self._slots or _slots_of(type(self))
         for (set_slot, _, _), value in zip(slots, positional, strict=False):
             set_slot(self, value)
-        wrong = dict(named)  # what is left of them, and the fields that lack a value
+        # Names that are left over, and in the end the fields that lack a value.
+        wrong = dict(named)
         for set_slot, name, default in slots[len(positional) :]:
             value = wrong.pop(name, default)
             if isinstance(value, Field):
@@ -84,11 +90,12 @@ class Record:
                     value = value.default_factory()
             set_slot(self, value)
         if wrong or len(positional) > len(self.__match_args__):
-            _compiled(type(self))(self, *positional, **named)  # TypeError: Python says what is wrong
+            # The compiled constructor raises a TypeError with Python's own words.
+            _compiled(type(self))(self, *positional, **named)
         self.__post_init__()
 
     def __post_init__(self) -> None:
-        """What a class does when its fields are set: it tests them, or raises."""
+        """Validate the fields once they are set; a class overrides this, and raises for wrong ones."""
 
     def _values(self) -> tuple[Any, ...]:
         return tuple(getattr(self, name) for name in self._fields)
@@ -100,11 +107,12 @@ class Record:
     def __eq__(self, other: object) -> bool:
         return self._values() == other._values() if type(other) is type(self) else NotImplemented
 
-    __hash__ = None  # type: ignore[assignment]  # it would change with the fields
+    # A hash would change with the fields.
+    __hash__ = None  # type: ignore[assignment]
 
 
 class Value(Record):
-    """The methods of every value: a record that does not change, with a hash if its fields have one."""
+    """The methods of every value: an immutable record, which has a hash if its fields have one."""
 
     __slots__ = ()
 
@@ -118,19 +126,20 @@ class Value(Record):
         raise FrozenInstanceError(f"cannot delete field {name!r}")
 
     def __setstate__(self, state: Any) -> None:
-        for name, value in state[1].items():  # what `copy` and `pickle` make of slots
+        # `copy` and `pickle` put the slots into the second item.
+        for name, value in state[1].items():
             object.__setattr__(self, name, value)
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(field,))
 def value(cls: type[T]) -> type[T]:
-    """Make a class of values of one that annotates fields: they do not change."""
+    """Return a class like `cls` whose instances are values: its annotated fields cannot be changed."""
     return cast(type[T], _make(cls, Value))
 
 
 @dataclass_transform(field_specifiers=(field,))
 def record(cls: type[T]) -> type[T]:
-    """Make a class of records of one that annotates fields: they may change."""
+    """Return a class like `cls` whose instances are records: its annotated fields may be changed."""
     return cast(type[T], _make(cls, Record))
 
 
@@ -147,7 +156,7 @@ def _make(cls: Any, methods: type[Record]) -> Any:
     namespace |= {"__qualname__": cls.__qualname__, "__slots__": slots, "__match_args__": matched, "_fields": declared}
     bases = tuple(base for base in cls.__bases__ if base is not object)
     bases = bases if issubclass(cls, methods) else (methods, *bases)
-    # An instance of a class with several bases has a layout of its own, and cannot be thawed (see `_compiled`).
+    # An instance of a class with several bases has a memory layout of its own, and cannot be thawed (see `_compiled`).
     few = repeat(True, MANY) if len(bases) == 1 else repeat(True)
     namespace |= {"_slots": (), "_few": few, "__init__": namespace.get("__init__", Record.__init__)}
     return type(cls)(cls.__name__, bases, namespace)
@@ -162,7 +171,7 @@ def _slots_of(cls: Any) -> _Slots:
 
 
 def _compiled(cls: Any) -> Callable[..., None]:
-    """The constructor of a class as one would write it, several times as fast as the one for all. That of `Role` above:
+    """Return the constructor of a class as written by hand, several times as fast as the shared one. That of `Role` above is:
 
         def __init__(self, /, sop_class_uid, scu=True):
             set_class(self, Thawed)
@@ -170,7 +179,7 @@ def _compiled(cls: Any) -> Callable[..., None]:
             self.scu = scu
             set_class(self, Role)
 
-    Python assigns fast to what may change. So a value is of a class that may, with the same slots, while its fields are set.
+    Assignment is fast only where it is not refused. So a value belongs to a mutable class with the same slots at first.
     """
     names: dict[str, Any] = {"MISSING": MISSING, "set_class": vars(object)["__class__"].__set__, "Made": cls}
     parameters, body = ["self", "/"], []
@@ -191,17 +200,18 @@ def _compiled(cls: Any) -> Callable[..., None]:
     if cls.__post_init__ is not Record.__post_init__:
         body.append("self.__post_init__()")
     source = "\n    ".join([f"def __init__({', '.join(parameters)}):", *body, "return"])
-    exec(compile(source, f"<constructor of {cls.__qualname__}>", "exec"), names)
+    # The first call of `compile` makes a class for each kind of node of a syntax tree, which takes 1 ms; `exec` does not.
+    exec(source, names)
     constructor = cast(Callable[..., None], names["__init__"])
     constructor.__qualname__ = f"{cls.__qualname__}.__init__"
     return constructor
 
 
 def fields(of: Any) -> Mapping[str, Field]:
-    """The fields of a value or record, or of its class, by name, in their order."""
+    """Return the fields of a value or record, or of its class, by name and in their order."""
     return cast(Mapping[str, Field], of._fields)
 
 
 def replace(instance: T, /, **changes: Any) -> T:
-    """A value or record like `instance` but for the fields given; it is tested like every new one."""
+    """Return a value or record like `instance` except for the given fields; it is validated like every new one."""
     return type(instance)(**{name: getattr(instance, name) for name in fields(instance)} | changes)

@@ -1,8 +1,8 @@
-"""The command line: one module a tool, what they share in `common`."""
+"""The command line: one module for each tool, and the modules that tools share."""
 
 from __future__ import annotations
 
-# Every tool, and what it is for; its module has the same name.
+# Every tool with its purpose. Its module has the same name.
 TOOLS = {
     "echoscu": "verify a DICOM connection with C-ECHO",
     "storescu": "send DICOM files with C-STORE",

@@ -1,4 +1,4 @@
-"""--audit: the audit trail of a tool (PS3.15 A.5)."""
+"""The option --audit: the audit trail of a tool (PS3.15 A.5)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from dimse import uids
 from dimse.data_set.walk import peek
 from dimse.support.text import one_line
 from dimse.support.values import replace
-from dimse.tools import common
+from dimse.tools.command_line import Parser
+from dimse.tools.options import option, validated
+from dimse.tools.wording import reason
 
 if TYPE_CHECKING:
     from dimse.archive.stored import Stored
@@ -21,24 +23,21 @@ if TYPE_CHECKING:
     from dimse.instances import InstanceFile
 
 PATIENT_ID, STUDY_INSTANCE_UID = 0x00100020, 0x0020000D
-HEAD = 256 * 1024  # bytes of a data set in which they are looked for
 
-PORTS = {"syslog": 514, "syslog+tls": 6514}  # RFC 5426, RFC 5425
+# Bytes of a data set in which the two are searched for.
+HEAD = 256 * 1024
+
+# RFC 5426 and RFC 5425.
+PORTS = {"syslog": 514, "syslog+tls": 6514}
 FORMS = "a file, syslog:HOST[:PORT] (UDP) or syslog+tls:HOST[:PORT]"
 
 
-def add_option(group: argparse._ArgumentGroup) -> None:
-    """The option."""
-    group.add_argument(
-        "--audit",
-        metavar="WHERE",
-        type=common.validated(_where),
-        help=f"keep an audit trail (PS3.15 A.5), which holds patient data, in {FORMS}",
-    )
-
-
 def _where(text: str) -> tuple[str, str, int]:
-    """How, and the file or the host and port."""
+    """Return the scheme of a destination, with its file, or its host and port.
+
+    Raises:
+        ValueError: The text does not name a destination.
+    """
     scheme, _, address = text.partition(":")
     if scheme not in PORTS:
         if not text:
@@ -46,15 +45,23 @@ def _where(text: str) -> tuple[str, str, int]:
         return "file", text, 0
     found = re.fullmatch(r"(?:\[(.+)\]|([^:\[\]]+))(?::([0-9]{1,5}))?", address, re.ASCII)
     if not found or not 1 <= int(found[3] or PORTS[scheme]) <= 65535:
-        raise ValueError(f"{text!r} names no syslog server: {scheme}:HOST[:PORT]")
+        raise ValueError(f"{text!r} does not name a syslog server: {scheme}:HOST[:PORT]")
     return scheme, found[1] or found[2], int(found[3] or PORTS[scheme])
 
 
-def settle(parser: common.Parser, options: argparse.Namespace, ae_title: str, *, sends: bool) -> None:
-    """Make `options.trail`, the `Trail` that the options ask for, or None.
+OPTION = option(
+    "--audit WHERE",
+    validated(_where),
+    None,
+    f"keep an audit trail (PS3.15 A.5), which holds patient data, in {FORMS}",
+)
+
+
+def settle(parser: Parser, options: argparse.Namespace, ae_title: str, *, sends: bool) -> None:
+    """Set `options.trail` to the `Trail` that the options ask for, or None.
 
     Raises:
-        SystemExit: It cannot be kept (exit status 2).
+        SystemExit: The trail cannot be kept (exit status 2).
     """
     options.trail = None
     if options.audit is None:
@@ -64,8 +71,7 @@ def settle(parser: common.Parser, options: argparse.Namespace, ae_title: str, *,
     try:
         destination = _destination(options)
     except (OSError, UnicodeError) as error:
-        words = error.strerror if isinstance(error, OSError) else None
-        parser.error(f"cannot keep the audit trail {one_line(options.audit[1])}: {words or error}")
+        parser.error(f"cannot keep the audit trail {one_line(options.audit[1])}: {reason(error)}")
     options.trail = Trail(destination, ae_title, sends=sends)
 
 
@@ -77,7 +83,7 @@ def _destination(options: argparse.Namespace) -> Destination:
         return AuditFile(where)
     if scheme == "syslog":
         return UDPSyslog(where, port)
-    # Verified as a peer is, by --tls-ca or the system's roots, and shown the same certificate.
+    # The syslog server is verified by --tls-ca or the system's roots, and shown our certificate, as a peer is.
     return TLSSyslog(where, port, ca=options.tls_ca, certificate=options.tls_cert, key=options.tls_key)
 
 
@@ -85,14 +91,15 @@ def _destination(options: argparse.Namespace) -> Destination:
 
 
 def audited(handlers: dimse.Handlers, trail: Trail | None) -> dimse.Handlers:
-    """Handlers of a store that report what it does not keep; what it keeps comes by `stored`."""
+    """Return the handlers of a store, made to report instances that it refuses; `stored` reports those that it keeps."""
     store = handlers.store
     if trail is None or store is None:
         return handlers
 
     def answer(request: dimse.StoreRequest) -> int:
         status = store(request)
-        assert isinstance(status, int)  # a FileStore's
+        # The handlers are those of a FileStore, which are not coroutines.
+        assert isinstance(status, int)
         peer = request.peer
         if not dimse.Status(status).is_success and not dimse.Status(status, service="storage").is_warning:
             trail.transferred(
@@ -107,17 +114,17 @@ def audited(handlers: dimse.Handlers, trail: Trail | None) -> dimse.Handlers:
 
 def _alert_of_names(trail: Trail, request: dimse.StoreRequest, uid: str) -> None:
     from dimse.archive.names import safe_component
-    from dimse.logs.happenings import Happening
+    from dimse.logs.security_events import SecurityEvent
 
     if uid != safe_component(uid):
         why = f"the SOP Instance UID is no name for a file and was replaced: {uid}"
         trail.alert(
-            Happening("protocol", request.peer.address, request.peer.ae_title, request.called_ae_title, why=why)
+            SecurityEvent("protocol", request.peer.address, request.peer.ae_title, request.called_ae_title, why=why)
         )
 
 
 def stored(trail: Trail, instance: Stored) -> None:
-    """An instance was kept."""
+    """Report an instance that was kept."""
     trail.transferred(
         instance.peer_address, instance.calling_ae_title, patient_id=instance.patient_id,
         study_instance_uid=instance.study_instance_uid, sop_class_uid=instance.sop_class_uid, duplicate=instance.duplicate,
@@ -128,24 +135,25 @@ def stored(trail: Trail, instance: Stored) -> None:
 
 
 class Sent:
-    """What a sender reports of its files.
+    """The reports of a sender about its files.
 
     Args:
-        trail: Where to.
-        options: Those of the tool.
+        trail: The audit trail.
+        options: The parsed options of the tool.
     """
 
     def __init__(self, trail: Trail, options: argparse.Namespace) -> None:
         self._trail, self._peer, self._title = trail, (options.addr, int(options.port)), options.called_aet
-        self._known: dict[int, tuple[str, str]] = {}  # of files whose outcome has not come: patient and study
+        # Patient and study of each file whose outcome has not come.
+        self._known: dict[int, tuple[str, str]] = {}
 
     def begin(self, file: InstanceFile) -> None:
-        """Its request is about to go out."""
+        """Report that the request for a file is about to be sent."""
         patient_id, study = self._known[id(file)] = _of(file)
         self._trail.begin_transfer(self._peer, self._title, patient_id, study)
 
     def take(self, outcome: dimse.Outcome) -> None:
-        """What became of one."""
+        """Report the outcome of a file."""
         known = self._known.pop(id(outcome.source), None)
         if known is None or outcome.state == "already":
             return
@@ -156,12 +164,12 @@ class Sent:
         )  # fmt: skip
 
     def end(self, why: str) -> None:
-        """Nothing more is sent."""
+        """Report that the sending has ended, and why."""
         self._trail.end_transfer(self._peer, why)
 
 
 def _of(file: InstanceFile) -> tuple[str, str]:
-    """Patient ID and Study Instance UID; empty where they are not found."""
+    """Return Patient ID and Study Instance UID of a file; empty where they are not found."""
     head = b""
     with suppress(dimse.FileError, OSError), file.open() as content:
         head = content.read(HEAD)

@@ -7,26 +7,26 @@ import os
 import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import NoReturn
 
 import dimse
 
-# What a shell offers for a value, by the value's name in the help.
+# The kind of file that a shell offers for a value, by the placeholder of the value.
 COMPLETED_AS = {"F": "file", "D": "directory", "path": "file"}
 
 
 class Parser(argparse.ArgumentParser):
-    """A tool's options: positionals may stand anywhere between them, `@FILE` reads arguments from a file.
+    """A parser of the command line of a tool. Options may stand between positional arguments; `@FILE` reads arguments from a file.
 
-    `@FILE` is expanded only in front of the first positional, and not within the file. Among the paths a name that begins with `@`
-    is a path, wherever it comes from.
+    `@FILE` is expanded only in front of the first positional argument, and not within the file. Among paths, a name that begins
+    with `@` is a path.
 
     Args:
-        tool: Its name.
-        purpose: What it is for, in one sentence.
-        examples: Commands with what they do.
-        positionals: What its usage shows besides options. argparse would list each of those there, in front of every error and,
-            to be ready for one, at every start.
+        tool: The name of the tool.
+        purpose: The purpose of the tool, in one sentence.
+        examples: Commands, each with its effect.
+        positionals: The positional arguments as usage shows them. argparse would list all options there too, before each error.
         prefixes: The characters that options begin with.
     """
 
@@ -47,7 +47,7 @@ class Parser(argparse.ArgumentParser):
             epilog="examples:\n"
             + "\n".join(f"  {command:{width}}  {does}" for command, does in examples)
             + "\n\n@FILE in front of the first argument that is not an option reads arguments from FILE, one a line.",
-            formatter_class=_Formatter,
+            formatter_class=partial(argparse.RawDescriptionHelpFormatter, width=_width()),
             prefix_chars=prefixes,
             allow_abbrev=False,
         )
@@ -62,7 +62,7 @@ class Parser(argparse.ArgumentParser):
         )
 
     def read(self, arguments: Sequence[str] | None) -> argparse.Namespace:
-        """Parse the arguments; a usage error is a line on stderr and exit status 2, as argparse makes them."""
+        """Return the parsed arguments; a usage error is a line on stderr and exit status 2, as in argparse."""
         given = sys.argv[1:] if arguments is None else list(arguments)
         try:
             return self.parse_intermixed_args(self._expanded(given))
@@ -107,7 +107,7 @@ class Parser(argparse.ArgumentParser):
         """Return whether an argument is an option.
 
         Raises:
-            SystemExit: It looks like one and is not known.
+            SystemExit: It looks like an option and is not known.
         """
         if len(argument) < 2 or argument[0] not in self.prefix_chars:
             return False
@@ -122,14 +122,14 @@ class Parser(argparse.ArgumentParser):
         return False
 
     def _refuse(self, option: str) -> NoReturn:
-        """Say that an option is not known, and which known one is like it."""
+        """Exit with an error about an unknown option, which names a known one that is similar."""
         from difflib import get_close_matches
 
         near = get_close_matches(option.partition("=")[0], self._option_string_actions, 1)
         self.error(f"unknown option {option!r}: " + (f"did you mean {near[0]}?" if near else "see --help"))
 
     def _refuse_unknown(self, arguments: Sequence[str]) -> None:
-        """Raise `SystemExit` for an unknown option behind the first positional: argparse would complain of something else."""
+        """Exit for an unknown option behind the first positional argument, for which argparse has a misleading error."""
         left: Iterator[str] = iter(arguments)
         for argument in left:
             if argument == "--":
@@ -140,31 +140,34 @@ class Parser(argparse.ArgumentParser):
                     next(left, None)
 
     def _completion(self, shell: str) -> str:
-        """Return a script for a shell: it knows options, choices, and which values are files."""
+        """Return a script for a shell that completes options, choices and files."""
         import shtab
 
         for action in self._actions:
             if (what := COMPLETED_AS.get(str(action.metavar or action.dest))) is not None:
-                vars(action)["complete"] = what  # where shtab looks for it
+                # shtab looks for it there.
+                vars(action)["complete"] = what
         script: str = shtab.complete(self, shell)
-        # To shtab an option begins with "-" in bash.
+        # In its script for bash, shtab knows only options that begin with "-".
         return script.replace('"$completing_word" == -*', f'"$completing_word" == [{self.prefix_chars}]*')
 
 
-class _Formatter(argparse.RawDescriptionHelpFormatter):
-    """As wide as the terminal. argparse finds that out too, but for every option and with modules that no tool needs: 2 ms."""
+def _width() -> int:
+    """Return the columns that help may have: those of the terminal, less two.
 
-    def __init__(self, prog: str) -> None:
-        columns = os.environ.get("COLUMNS", "")
-        try:
-            width = int(columns) if columns.isdecimal() else os.get_terminal_size().columns
-        except OSError:  # no terminal
-            width = 0
-        super().__init__(prog, width=(width or 80) - 2)
+    argparse finds them out for every option, and loads `shutil` for it: 2 ms of a start.
+    """
+    columns = os.environ.get("COLUMNS", "")
+    try:
+        width = int(columns) if columns.isdecimal() else os.get_terminal_size().columns
+    except OSError:
+        # There is no terminal.
+        width = 0
+    return (width or 80) - 2
 
 
 class _CompletionAsked(Exception):
-    """The command line asks for a script: thrown out of the parser, which changes its own arguments while it works."""
+    """A request for a completion script, raised to leave the parser, which changes its own arguments while it works."""
 
     def __init__(self, shell: str) -> None:
         super().__init__(shell)

@@ -1,4 +1,4 @@
-"""storescu --verify: when all is sent, does the peer commit itself to keeping it? (PS3.4 Annex J)"""
+"""storescu --verify: storage commitment for the instances that were sent (PS3.4 Annex J)."""
 
 from __future__ import annotations
 
@@ -12,14 +12,20 @@ import dimse
 from dimse import uids
 from dimse.support.text import one_line
 from dimse.support.values import value
-from dimse.tools import common
+from dimse.tools import requesting, wording
 
-MOST_AT_ONCE = 1000  # instances of a transaction
-MOST_NAMED = 20  # instances that are named when the peer does not commit itself to them
-SAME_ASSOCIATION = 1.0  # seconds in which a peer that may report on another association can still do so on ours
-UNLIMITED = 1e9  # seconds
-MOST_REPORTING = 4  # associations on which the peer may report at one time
-GLANCE = 0.1  # seconds between two looks at what has come on the other one
+# Instances of a transaction.
+MOST_AT_ONCE = 1000
+# Instances that are named when the peer does not commit itself to them.
+MOST_NAMED = 20
+# Seconds to wait for a report on our association if the peer may also report on one of its own.
+SAME_ASSOCIATION_SECONDS = 1.0
+# Seconds that stand for no limit.
+UNLIMITED = 1e9
+# Associations on which the peer may report at one time.
+MOST_REPORTING = 4
+# Seconds between two looks at the reports on associations of the peer.
+POLL_INTERVAL = 0.1
 
 
 @value
@@ -32,25 +38,26 @@ class Kept:
 
 
 class Verification:
-    """Asks the peer to commit itself, in transactions of at most `MOST_AT_ONCE` instances.
+    """A request for storage commitment, in transactions of at most `MOST_AT_ONCE` instances.
 
     Args:
-        options: Those of the tool.
-        logger: Where it is said what the peer does not commit itself to.
+        options: The parsed options of the tool.
+        logger: The logger of the tool.
 
     Attributes:
-        committed: Whether it does, by SOP instance UID, as far as it has reported.
-        fell_short: Is there anything that it does not commit itself to?
+        committed: The peer's answers by SOP instance UID, as far as it has reported.
+        fell_short: Whether the peer does not commit itself to some instance, or has not reported.
     """
 
     def __init__(self, options: argparse.Namespace, logger: logging.Logger) -> None:
         self.committed: dict[str, bool] = {}
         self.fell_short = False
         self._options, self._logger = options, logger
-        self._reports: dict[str, dimse.Commitment] = {}  # by transaction; those that came on another association too
+        # The reports by transaction, those on associations of the peer included.
+        self._reports: dict[str, dimse.Commitment] = {}
 
     def run(self, kept: Sequence[Kept]) -> None:
-        """Ask, wait, and say what came of it."""
+        """Request commitment, wait for the reports, and log which instances the peer does not commit itself to."""
         asked: dict[str, list[Kept]] = {}
         lost: dimse.DimseError | None = None
         handlers = dimse.Handlers(commitment=self._take)
@@ -58,9 +65,9 @@ class Verification:
             if self._options.commit_port is not None and not self._listen(resources, handlers):
                 return
             try:
-                association = common.associate(self._options, [uids.StorageCommitmentPushModel], handlers)
+                association = requesting.associate(self._options, [uids.StorageCommitmentPushModel], handlers)
             except dimse.DimseError as error:
-                self._give_up(common.explain_request(error, self._options), error)
+                self._give_up(wording.explain_request(error, self._options), error)
                 return
             try:
                 with association:
@@ -71,11 +78,11 @@ class Verification:
             self._wait_for_others(asked)
         distinct = {one.sop_instance_uid for one in kept}
         if lost is not None and not (self._are_reported(asked) and len(distinct) == sum(map(len, asked.values()))):
-            self._give_up(common.explain(lost), lost)
+            self._give_up(wording.explain(lost), lost)
         self._judge(asked, in_time=lost is None)
 
     def _take(self, report: dimse.Commitment) -> int:
-        """A report has come: in the thread of the server, or within a call of our association."""
+        """Keep a report; called in a thread of the server, or within a call of our association."""
         self._reports[report.transaction_uid] = report
         return 0x0000
 
@@ -91,7 +98,7 @@ class Verification:
             )
             resources.enter_context(server)
         except OSError as error:
-            self._fail([f"Storage commitment was not asked for: {error.strerror or error}"])
+            self._fail([f"Storage commitment was not asked for: {wording.reason(error)}"])
             return False
         self._logger.info("Waiting for the peer's report on port %d too", server.address[1])
         return True
@@ -104,9 +111,9 @@ class Verification:
             asked[transaction] = instances
 
     def _wait_on(self, association: dimse.Association, asked: dict[str, list[Kept]]) -> None:
-        """For reports on our own association: for all the time there is, if they can come on no other one."""
+        """Wait for reports on our association: as long as the user allows, unless they may come on another one as well."""
         own = self._options.commit_port is None
-        seconds = self._seconds if own else SAME_ASSOCIATION
+        seconds = self._seconds if own else SAME_ASSOCIATION_SECONDS
         association.serve(seconds, until=lambda: self._are_reported(asked))
 
     def _wait_for_others(self, asked: dict[str, list[Kept]]) -> None:
@@ -114,7 +121,7 @@ class Verification:
             return
         end = time.monotonic() + self._seconds
         while not self._are_reported(asked) and time.monotonic() < end:
-            time.sleep(GLANCE)
+            time.sleep(POLL_INTERVAL)
 
     def _are_reported(self, asked: dict[str, list[Kept]]) -> bool:
         return asked.keys() <= self._reports.keys()
@@ -124,7 +131,7 @@ class Verification:
         return float(self._options.commit_timeout or UNLIMITED)
 
     def _judge(self, asked: dict[str, list[Kept]], *, in_time: bool) -> None:
-        """Compare what was reported with what was asked, and name what the peer does not commit itself to."""
+        """Compare the reports with the requests, and log each instance that the peer does not commit itself to."""
         lines = []
         for transaction, instances in asked.items():
             report = self._reports.get(transaction)
@@ -147,9 +154,8 @@ class Verification:
         self._logger.info("The peer commits itself to %d of %d instances", committed, total)
 
     def _give_up(self, why: Sequence[str], error: dimse.DimseError) -> None:
-        self._fail([f"Storage commitment failed: {'; '.join(why)}"])
-        common.say_traceback(self._logger, error)
+        self._fail([f"Storage commitment failed: {'; '.join(why)}"], error)
 
-    def _fail(self, lines: Sequence[str]) -> None:
+    def _fail(self, lines: Sequence[str], error: BaseException | None = None) -> None:
         self.fell_short = True
-        common.say(self._logger, lines)
+        wording.log_failure(self._logger, lines, error)

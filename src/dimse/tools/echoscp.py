@@ -7,30 +7,29 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import dimse
-from dimse.tools import audit, common, identity, listening, processes, tls
+from dimse.tools import listening, log_setup
+from dimse.tools.command_line import Parser
+from dimse.tools.processes import Serving
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the tool; returns its exit status."""
-    parser = common.Parser(
+    """Run the tool, and return its exit status."""
+    parser = Parser(
         "echoscp",
         "Answer C-ECHO: something to verify a DICOM connection against.",
         (
             ("echoscp 11112", "on every address, until SIGTERM or Ctrl-C"),
-            ("echoscp -v -ba 127.0.0.1 0", "on a free port of this machine, saying what happens"),
+            ("echoscp -v -ba 127.0.0.1 0", "on a free port of this machine, logging every step"),
         ),
         positionals="port",
     )
     listening.add_options(parser, "ECHOSCP")
     options = parser.read(arguments)
-    logger = common.start_logging(parser, options)
-    tls.settle(parser, options, logger)
-    identity.settle_acceptor(parser, options, logger)
-    audit.settle(parser, options, options.ae_title, sends=False)
-    return processes.run(options, logger, shared)
+    logger = log_setup.start_logging(parser, options)
+    return listening.run(parser, options, logger, shared)
 
 
 @contextmanager
-def shared(options: argparse.Namespace) -> Iterator[processes.Serving]:
-    """Nothing but the options."""
+def shared(options: argparse.Namespace) -> Iterator[Serving]:
+    """Give what each worker does; workers share nothing but the options."""
     yield lambda: listening.make_server(options, dimse.Handlers())

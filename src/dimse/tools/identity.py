@@ -1,69 +1,77 @@
-"""User identity on the command line (PS3.7 D.3.3.7): who a requestor says it is, and who may associate with a listener."""
+"""User identity on the command line (PS3.7 D.3.3.7): a requestor's own, and those that a listener admits."""
 
 from __future__ import annotations
 
 import argparse
-import logging
 import os
 from typing import NoReturn
 
 import dimse
 from dimse import settings
 from dimse.support.text import one_line
-from dimse.tools import common
+from dimse.tools import log_setup, options
+from dimse.tools.command_line import Parser
+from dimse.tools.options import flag, option
 
-PASSWORD = "DIMSE_PASSWORD"  # from the environment: everybody on a machine can read its command lines
+# An environment variable, because every user of a machine can read command lines.
+PASSWORD = "DIMSE_PASSWORD"
 
-# What is read from a file: the option, the type, what it is, and whether it is text, where spaces around it do not count.
+# The identities that are read from a file: option, type, name, and True for text, which is stripped of white space.
 TOKENS = (
     ("jwt", settings.JSON_WEB_TOKEN, "JSON Web Token", True),
     ("saml", settings.SAML, "SAML assertion", True),
     ("kerberos", settings.KERBEROS, "Kerberos service ticket", False),
 )
 
-PLAIN = "without --tls whoever is in between can read it; --allow-plain-password if that is wanted"
+PLAIN = "without --tls a machine in between can read it; --allow-plain-password allows that"
 
 
-def add_requestor_options(parser: common.Parser) -> None:
-    """Who asks for an association."""
+ALLOW_PLAIN = flag("--allow-plain-password", "allow passwords and tokens without TLS")
+
+IDENTITIES = (
+    option("--user U", str, None, "associate as this user"),
+    *(option(f"--{name} F", str, None, f"associate with the {what} in a file") for name, _, what, _ in TOKENS),
+)
+
+CREDENTIALS = (
+    option(
+        "--password P",
+        str,
+        None,
+        f"the user's password; - asks for it. Others can read command lines: {PASSWORD} in the environment is safer",
+    ),
+    flag("--positive-response", "ask the peer to confirm the identity, and end the association if it does not"),
+    ALLOW_PLAIN,
+)
+
+ADMITTED = (
+    option(
+        "--password-file F",
+        str,
+        None,
+        "accept only users in this file, with their passwords; dimse passwd makes it",
+    ),
+    ALLOW_PLAIN,
+)
+
+
+def add_requestor_options(parser: Parser) -> None:
+    """Add the options about the identity that a requestor gives."""
     group = parser.add_argument_group("user identity")
-    who = group.add_mutually_exclusive_group()
-    who.add_argument("--user", metavar="U", help="associate as this user")
-    for name, _, what, _ in TOKENS:
-        who.add_argument(f"--{name}", metavar="F", help=f"associate with the {what} in a file")
-    group.add_argument(
-        "--password",
-        metavar="P",
-        help=f"the user's password; - asks for it. Others can read command lines: {PASSWORD} in the environment is safer",
-    )
-    group.add_argument(
-        "--positive-response",
-        action="store_true",
-        help="ask the peer to confirm the identity, and end the association if it does not",
-    )
-    _add_plain(group)
+    options.add(group.add_mutually_exclusive_group(), IDENTITIES)
+    options.add(group, CREDENTIALS)
 
 
-def add_acceptor_options(parser: common.Parser) -> None:
-    """Who may associate."""
-    group = parser.add_argument_group("user identity")
-    group.add_argument(
-        "--password-file",
-        metavar="F",
-        help="accept only users in this file, with their passwords; dimse passwd makes it",
-    )
-    _add_plain(group)
+def add_acceptor_options(parser: Parser) -> None:
+    """Add the options about the users that an acceptor admits."""
+    options.add_group(parser, "user identity", *ADMITTED)
 
 
-def _add_plain(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--allow-plain-password", action="store_true", help="allow passwords and tokens without TLS")
-
-
-def settle_requestor(parser: common.Parser, options: argparse.Namespace) -> None:
-    """Make `options.identity`, the `dimse.UserIdentity` that the options ask for, or None; once `options.tls` is settled.
+def settle_requestor(parser: Parser, options: argparse.Namespace) -> None:
+    """Set `options.identity` to the `dimse.UserIdentity` that the options ask for, or None. `options.tls` must be settled.
 
     Raises:
-        SystemExit: They do not go together, or a file cannot be used (exit status 2).
+        SystemExit: The options do not go together, or a file cannot be used (exit status 2).
     """
     if options.password is not None and options.user is None:
         parser.error("--password is for --user")
@@ -80,7 +88,7 @@ def settle_requestor(parser: common.Parser, options: argparse.Namespace) -> None
         parser.error(f"a password or token is not sent: {PLAIN}")
 
 
-def _user(parser: common.Parser, options: argparse.Namespace) -> dimse.UserIdentity:
+def _user(parser: Parser, options: argparse.Namespace) -> dimse.UserIdentity:
     password = options.password if options.password is not None else os.environ.get(PASSWORD)
     if not options.user:
         parser.error("--user has no name")
@@ -100,7 +108,7 @@ def _user(parser: common.Parser, options: argparse.Namespace) -> dimse.UserIdent
     )
 
 
-def _token(parser: common.Parser, options: argparse.Namespace) -> dimse.UserIdentity | None:
+def _token(parser: Parser, options: argparse.Namespace) -> dimse.UserIdentity | None:
     for name, identity_type, what, is_text in TOKENS:
         path: str | None = getattr(options, name)
         if path is not None:
@@ -112,19 +120,20 @@ def _token(parser: common.Parser, options: argparse.Namespace) -> dimse.UserIden
     return None
 
 
-def _read(parser: common.Parser, path: str) -> bytes:
+def _read(parser: Parser, path: str) -> bytes:
     try:
         with open(path, "rb") as file:
-            return file.read(settings.LONGEST_IDENTITY + 2)  # a longer one is refused, as it cannot be sent
+            # Two bytes more than can be sent, so that a longer identity is noticed and refused.
+            return file.read(settings.LONGEST_IDENTITY + 2)
     except OSError as error:
         parser.error(f"cannot read {one_line(path)}: {error.strerror}")
 
 
-def settle_acceptor(parser: common.Parser, options: argparse.Namespace, logger: logging.Logger) -> None:
-    """Make `options.passwords`, the `Passwords` of the file that the options name, or None; once `options.tls` is settled.
+def settle_acceptor(parser: Parser, options: argparse.Namespace) -> None:
+    """Set `options.passwords` to the `Passwords` of the file that the options name, or None. `options.tls` must be settled.
 
     Raises:
-        SystemExit: It cannot be used (exit status 2).
+        SystemExit: The file cannot be used (exit status 2).
     """
     options.passwords = None
     if options.password_file is None:
@@ -140,15 +149,15 @@ def settle_acceptor(parser: common.Parser, options: argparse.Namespace, logger: 
     except ValueError as error:
         _refuse(parser, str(error))
     if not options.tls:
-        common.warn("--allow-plain-password: whoever is in between can read the passwords of peers")
+        log_setup.warn("--allow-plain-password: a machine in between can read the passwords of peers")
 
 
-def _refuse(parser: common.Parser, why: str) -> NoReturn:
+def _refuse(parser: Parser, why: str) -> NoReturn:
     parser.error(f"cannot use the password file {one_line(why)}")
 
 
 def ask(prompt: str) -> str:
-    """Ask for a password on the terminal, where it is not shown.
+    """Ask for a password on the terminal, without showing it.
 
     Raises:
         ValueError: There is no terminal.

@@ -1,4 +1,4 @@
-"""--log-format json: each log record as a line of JSON."""
+"""The option --log-format json: each log record as a line of JSON."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from dimse.support.text import host_and_port
 
 
 class Formatter(logging.Formatter):
-    """A record as an object, in ASCII and on one line.
+    """A formatter that makes a record a JSON object, in ASCII and on one line.
 
-    `time` (UTC, ISO 8601), `level`, `logger`, `message`, `process`; while an association is under way `association`, its number in
-    the process, `peer`, `calling_ae_title`, `called_ae_title` and `milliseconds` since it began; `exception`, with its stack.
+    Its members are `time` (UTC, ISO 8601), `level`, `logger`, `message` and `process`. While an association is under way there
+    are also `association` (its number in the process), `peer`, `calling_ae_title`, `called_ae_title`, and `milliseconds` since
+    it began. An exception is in `exception`, with its stack.
     """
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line."""
+        """Return the line for a record."""
         entries: dict[str, object] = {
             "time": datetime.fromtimestamp(record.created, UTC)
             .isoformat(timespec="milliseconds")

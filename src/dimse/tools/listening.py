@@ -1,115 +1,29 @@
-"""What the tools that listen share: their options, and the server that these ask for."""
+"""What the tools that listen have in common: their options, the server that these ask for, and how it is run."""
 
 from __future__ import annotations
 
 import argparse
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
+from typing import TypeAlias
 
 import dimse
 from dimse import settings, uids
-from dimse.logs.happenings import ignore
-from dimse.tools import audit, common, identity, tls
+from dimse.logs.security_events import ignore
+from dimse.support.text import host_and_port
+from dimse.tools import audit, identity, log_setup, options, running, tls
+from dimse.tools.command_line import Parser
+from dimse.tools.options import ae_title, constant, flag, number, option, positional, repeatable, seconds, validated
+from dimse.tools.processes import Serving, Shutdown, Watchdog, serve_until_shutdown
+from dimse.tools.ready import announce
+from dimse.tools.wording import log_failure, reason_with_path
+
+# The resources that all workers of a tool share; it gives what each worker does.
+Shared: TypeAlias = "Callable[[argparse.Namespace], AbstractContextManager[Serving]]"
 
 UNCOMPRESSED = (uids.ExplicitVRLittleEndian, uids.ExplicitVRBigEndian, uids.ImplicitVRLittleEndian)
-
-
-def add_options(parser: common.Parser, ae_title: str, *, needs_port: bool = True) -> None:
-    """Where to listen, who may come in, and how long things may take."""
-    parser.add_argument(
-        "port",
-        nargs=None if needs_port else "?",
-        type=common.number(0, 65535),
-        help="port to listen on; 0 picks a free one",
-    )
-    audit.add_option(common.add_logging(parser))
-    group = parser.add_argument_group("listening")
-    group.add_argument(
-        "-ba", "--bind-address", metavar="A", default="0.0.0.0", help="address to listen on (%(default)s, every one)"
-    )
-    group.add_argument("--ready-file", metavar="F", help="write HOST:PORT to this file once connections are taken")
-    group.add_argument(
-        "--drain",
-        metavar="S",
-        type=common.seconds,
-        default=30,
-        help="at the end (SIGTERM, Ctrl-C), go on answering messages under way for up to S seconds (%(default)s)",
-    )
-    group.add_argument(
-        "--workers",
-        metavar="N",
-        type=common.number(1, 256),
-        default=1,
-        help="processes that share the port (%(default)s)",
-    )
-    group = parser.add_argument_group("association")
-    group.add_argument(
-        "-aet", "--ae-title", metavar="A", type=common.ae_title, default=ae_title, help="our AE title (%(default)s)"
-    )
-    group.add_argument(
-        "--require-called", action="store_true", help="reject callers that call another AE title than ours"
-    )
-    group.add_argument(
-        "--allow-calling",
-        metavar="A",
-        type=common.ae_title,
-        action="append",
-        default=[],
-        help="accept callers with this AE title only; repeatable",
-    )
-    group.add_argument(
-        "--allow-from",
-        metavar="NET",
-        type=common.validated(_network),
-        action="append",
-        default=[],
-        help="accept connections from this network only, such as 10.1.0.0/16; repeatable",
-    )
-    group.add_argument(
-        "--max-associations",
-        metavar="N",
-        type=common.number(1, 100_000),
-        default=settings.Limits().associations,
-        help="most associations at one time, in each worker (%(default)s); more are rejected",
-    )
-    group.add_argument(
-        "--max-per-address",
-        metavar="N",
-        type=common.number(0, 100_000),
-        help="most associations from one address, in each worker (90 %% of --max-associations); more are rejected; 0 is no limit",
-    )
-    common.add_waits(group, connecting=False)
-    group.add_argument(
-        "--idle-timeout",
-        metavar="S",
-        type=common.seconds,
-        default=settings.Timeouts().idle,
-        help="no request comes on an association: seconds (%(default)s), 0 is unlimited",
-    )
-    group.add_argument(
-        "-pdu",
-        "--max-pdu",
-        metavar="N",
-        type=common.maximum_length,
-        default=settings.ACCEPTOR_MAXIMUM_LENGTH,
-        help="largest P-DATA PDU that we receive: 0 (unlimited) or 4096 and more bytes (%(default)s)",
-    )
-    group.add_argument(
-        "--async-ops",
-        metavar="N",
-        type=common.number(0, 65535),
-        default=settings.ASYNC_OPS,
-        help="operations that a requestor may have outstanding, if it asks (%(default)s);"
-        f" 0, and any N above {settings.Limits().queued_requests}, is {settings.Limits().queued_requests}",
-    )
-    tls.add_options(parser, server=True)
-    identity.add_acceptor_options(parser)
-    preference = parser.add_argument_group("transfer syntaxes").add_mutually_exclusive_group()
-    for short, long, first, words in (
-        ("-x=", "--prefer-uncompr", UNCOMPRESSED[0], "prefer uncompressed ones, in this machine's byte order"),
-        ("-xe", "--prefer-little", UNCOMPRESSED[0], "prefer Explicit VR Little Endian"),
-        ("-xb", "--prefer-big", UNCOMPRESSED[1], "prefer Explicit VR Big Endian"),
-    ):
-        preference.add_argument(short, long, action="store_const", const=first, dest="preferred", help=words)
-    preference.add_argument("-xi", "--implicit", action="store_true", help="accept Implicit VR Little Endian only")
 
 
 def _network(text: str) -> str:
@@ -119,52 +33,190 @@ def _network(text: str) -> str:
     return text
 
 
+LIMITS = settings.Limits()
+
+LISTENING = (
+    option("-ba --bind-address A", str, "0.0.0.0", "address to listen on (%(default)s, every one)"),
+    option("--ready-file F", str, None, "write HOST:PORT to this file once connections are accepted"),
+    option(
+        "--drain S",
+        seconds,
+        30,
+        "at the end (SIGTERM, Ctrl-C), go on answering messages under way for up to S seconds (%(default)s)",
+    ),
+    option("--workers N", number(1, 256), 1, "processes that share the port (%(default)s)"),
+)
+
+ADMISSION = (
+    flag("--require-called", "reject callers that call another AE title than ours"),
+    repeatable("--allow-calling A", ae_title, "accept callers with this AE title only"),
+    repeatable(
+        "--allow-from NET", validated(_network), "accept connections from this network only, such as 10.1.0.0/16"
+    ),
+    option(
+        "--max-associations N",
+        number(1, 100_000),
+        LIMITS.associations,
+        "most associations at one time, in each worker (%(default)s); more are rejected",
+    ),
+    option(
+        "--max-per-address N",
+        number(0, 100_000),
+        None,
+        "most associations from one address, in each worker (90 %% of --max-associations); more are rejected; 0 is no limit",
+    ),
+)
+
+ASYNC_OPS = option(
+    "--async-ops N",
+    number(0, 65535),
+    settings.ASYNC_OPS,
+    "operations that a requestor may have outstanding, if it asks (%(default)s);"
+    f" 0, and any N above {LIMITS.queued_requests}, is {LIMITS.queued_requests}",
+)
+
+PREFERENCES = (
+    constant(
+        "-x= --prefer-uncompr",
+        "preferred",
+        uids.ExplicitVRLittleEndian,
+        "prefer uncompressed ones, in this machine's byte order",
+    ),
+    constant("-xe --prefer-little", "preferred", uids.ExplicitVRLittleEndian, "prefer Explicit VR Little Endian"),
+    constant("-xb --prefer-big", "preferred", uids.ExplicitVRBigEndian, "prefer Explicit VR Big Endian"),
+    flag("-xi --implicit", "accept Implicit VR Little Endian only"),
+)
+
+
+def add_options(parser: Parser, our_ae_title: str, *, port_needed: bool = True) -> None:
+    """Add the options of a tool that listens.
+
+    Args:
+        parser: The parser of the tool.
+        our_ae_title: The default of our AE title.
+        port_needed: False if the command line may do without a port.
+    """
+    count = None if port_needed else "?"
+    options.add(parser, [positional("port", count, number(0, 65535), "port to listen on; 0 picks a free one")])
+    options.add_output(parser, [audit.OPTION])
+    options.add_group(parser, "listening", *LISTENING)
+    options.add_group(
+        parser,
+        "association",
+        option("-aet --ae-title A", ae_title, our_ae_title, "our AE title (%(default)s)"),
+        *ADMISSION,
+        *options.waits("acse", "dimse", "network", "idle"),
+        options.maximum_length(settings.ACCEPTOR_MAXIMUM_LENGTH),
+        ASYNC_OPS,
+    )
+    tls.add_options(parser, server=True)
+    identity.add_acceptor_options(parser)
+    options.add(parser.add_argument_group("transfer syntaxes").add_mutually_exclusive_group(), PREFERENCES)
+
+
 def make_server(
-    options: argparse.Namespace,
+    given: argparse.Namespace,
     handlers: dimse.Handlers,
     *,
     contexts: set[str] | None = None,
     only: tuple[str, ...] = (),
     more: tuple[str, ...] = (),
+    accept_unknown: bool = False,
 ) -> dimse.Server:
-    """The server that the options ask for.
+    """Return the server that the options ask for.
 
     Args:
-        options: As parsed.
-        handlers: What answers.
-        contexts: The abstract syntaxes that are accepted; None: what the handlers are for.
-        only: Transfer syntaxes, if no others are to be accepted.
-        more: Transfer syntaxes that are accepted besides, or the words of `dimse.uids` for private ones and for any.
+        given: The parsed options.
+        handlers: The handlers of requests.
+        contexts: The abstract syntaxes to accept; None accepts those that the handlers are for.
+        only: The transfer syntaxes to accept; empty accepts every one that can be stored.
+        more: Transfer syntaxes to accept as well, or the words of `dimse.uids` for private ones and for any.
+        accept_unknown: Whether to accept private and unknown SOP classes.
     """
-    accepted = only or uids.STORABLE_TRANSFER_SYNTAXES
-    if options.implicit:
-        accepted = (uids.ImplicitVRLittleEndian,)
-    elif options.preferred:
-        known = accepted
-        accepted = tuple(dict.fromkeys((options.preferred, *UNCOMPRESSED, *known)))
-        accepted = tuple(uid for uid in accepted if uid in known)
     return dimse.Server(
-        (options.bind_address, options.port),
+        (given.bind_address, given.port),
         handlers,
-        ae_title=options.ae_title,
+        ae_title=given.ae_title,
         contexts=contexts,
-        transfer_syntaxes=(*accepted, *more),
-        prefer_ours=bool(options.preferred),
-        timeouts=settings.Timeouts(
-            acse=options.acse_timeout,
-            dimse=options.dimse_timeout,
-            network=options.network_timeout,
-            idle=options.idle_timeout,
-        ),
-        limits=settings.Limits(associations=options.max_associations, per_address=options.max_per_address),
-        maximum_length=options.max_pdu,
-        require_called=options.require_called,
-        calling_ae_titles=options.allow_calling,
-        networks=options.allow_from,
-        accept_unknown=getattr(options, "accept_unknown", False),
-        async_ops=options.async_ops,
-        share_port=options.workers > 1,
-        identify=options.passwords.identify if options.passwords else None,
-        tls=options.tls,
-        observe=options.trail.observe if options.trail else ignore,
+        transfer_syntaxes=(*_accepted(given, only or uids.STORABLE_TRANSFER_SYNTAXES), *more),
+        prefer_ours=bool(given.preferred),
+        timeouts=options.timeouts(given),
+        limits=settings.Limits(associations=given.max_associations, per_address=given.max_per_address),
+        maximum_length=given.max_pdu,
+        require_called=given.require_called,
+        calling_ae_titles=given.allow_calling,
+        networks=given.allow_from,
+        accept_unknown=accept_unknown,
+        async_ops=given.async_ops,
+        share_port=given.workers > 1,
+        identify=given.passwords.identify if given.passwords else None,
+        tls=given.tls,
+        observe=given.trail.observe if given.trail else ignore,
     )
+
+
+def _accepted(options: argparse.Namespace, known: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the transfer syntaxes to accept, the preferred ones first."""
+    if options.implicit:
+        return (uids.ImplicitVRLittleEndian,)
+    if not options.preferred:
+        return known
+    return tuple(uid for uid in dict.fromkeys((options.preferred, *UNCOMPRESSED, *known)) if uid in known)
+
+
+def run(parser: Parser, options: argparse.Namespace, logger: logging.Logger, shared: Shared) -> int:
+    """Listen until a signal or a failure, and return the exit status.
+
+    Args:
+        parser: The parser of the tool.
+        options: The parsed options.
+        logger: The logger of the tool.
+        shared: The resources that all workers share.
+
+    Raises:
+        SystemExit: The options do not go together, or a file that they name cannot be used (exit status 2).
+    """
+    tls.settle(parser, options)
+    identity.settle_acceptor(parser, options)
+    audit.settle(parser, options, options.ae_title, sends=False)
+    running.finish_loading()
+    why = ""
+    try:
+        with Shutdown(reloads=bool(options.tls or options.passwords)) as shutdown, shared(options) as serving:
+            why = _serve(options, logger, serving, shutdown)
+    except (OSError, ValueError, dimse.DimseError) as error:
+        why = reason_with_path(error)
+        log_failure(logger, [why], error)
+    finally:
+        log_setup.flush_notices()
+        if options.trail is not None:
+            options.trail.stopped(why)
+            options.trail.close()
+    return running.NO_ASSOCIATION if why else running.SUCCESS
+
+
+def _serve(options: argparse.Namespace, logger: logging.Logger, serving: Serving, shutdown: Shutdown) -> str:
+    """Serve until a signal or a failure; return what has failed, or an empty text."""
+    watchdog = Watchdog(logger)
+    announced = partial(_announced, options, logger)
+    if options.workers > 1:
+        from dimse.tools.workers import supervise
+
+        return supervise(options, logger, serving, shutdown, watchdog, announced)
+    with serving() as server, announced(server.address):
+        return serve_until_shutdown(options, logger, server, shutdown, watchdog)
+
+
+@contextmanager
+def _announced(options: argparse.Namespace, logger: logging.Logger, address: tuple[str, int]) -> Iterator[None]:
+    """Announce that connections are accepted, as long as the body runs."""
+    with announce(address, options.ready_file):
+        if address[0] in ("0.0.0.0", "::") and not (options.allow_calling or options.allow_from):
+            log_setup.warn(
+                "Listening on every address, and any AE may associate: -ba 127.0.0.1 keeps it to this machine,"
+                " --allow-from and --allow-calling to known peers",
+            )
+        logger.info("Listening on %s", host_and_port(*address))
+        if options.trail is not None:
+            options.trail.started()
+        yield

@@ -1,4 +1,4 @@
-"""What storescu would do, and what it has done: `--dry-run` and `--status`. Neither talks to the peer."""
+"""The options --dry-run and --status of storescu: what it would send, and what it has sent. Neither connects to the peer."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from dimse.sending.journal import Journal, entries
 from dimse.sending.proposal import Need, Proposal, Syntaxes, need_of
 from dimse.settings import ProposedContext
 from dimse.support.text import one_line
-from dimse.tools import common, tables
+from dimse.tools import requesting, running, tables, wording
 
 
 def show_journal(options: argparse.Namespace, logger: logging.Logger) -> int:
-    """Print what is in the journal; returns the exit status."""
+    """Print the journal, and return the exit status."""
     try:
         tables.journal_status(partial(entries, options.journal), every=options.verbose or options.debug)
     except dimse.JournalError as error:
-        common.say(logger, [one_line(str(error))])
-        return common.SHORTFALL
-    return common.SUCCESS
+        wording.log_failure(logger, [one_line(str(error))])
+        return running.SHORTFALL
+    return running.SUCCESS
 
 
 def show_what_would_be_sent(options: argparse.Namespace, paths: Iterable[str | None], logger: logging.Logger) -> int:
-    """Print what would be sent, and proposed for it; returns the exit status."""
+    """Print the files that would be sent and the contexts that would be proposed, and return the exit status."""
     preview = Preview(logger)
     try:
         with ExitStack() as resources:
@@ -51,24 +51,24 @@ def show_what_would_be_sent(options: argparse.Namespace, paths: Iterable[str | N
                 preview.journal = resources.enter_context(
                     Journal(options.journal, host=options.addr, port=options.port, called_ae_title=called)
                 )
-            tables.dry_run(preview.files(finder), preview.proposals(common.syntaxes(options)))
+            tables.dry_run(preview.files(finder), preview.proposals(requesting.sender_syntaxes(options)))
     except dimse.JournalError as error:
-        common.say(logger, [one_line(str(error))])
-        return common.SHORTFALL
+        wording.log_failure(logger, [one_line(str(error))])
+        return running.SHORTFALL
     if not preview.needs and not preview.acknowledged:
         logger.warning("No suitable DICOM files found")
-        return common.SHORTFALL
-    return common.SHORTFALL if preview.faults else common.SUCCESS
+        return running.SHORTFALL
+    return running.SHORTFALL if preview.faults else running.SUCCESS
 
 
 class Preview:
-    """Finds what would be sent, and says what cannot be.
+    """The files that would be sent, and the associations that would be requested for them.
 
     Attributes:
-        journal: What is asked about acknowledgements, if there is one.
-        needs: SOP classes and transfer syntaxes of what was found.
-        faults: Paths that were asked for and cannot be sent.
-        acknowledged: Files that the journal has.
+        journal: The journal of acknowledgements, if there is one.
+        needs: SOP classes and transfer syntaxes of the files that were found.
+        faults: Number of paths of the command line that cannot be sent.
+        acknowledged: Number of files that the journal has as acknowledged.
     """
 
     def __init__(self, logger: logging.Logger) -> None:
@@ -78,13 +78,14 @@ class Preview:
         self._logger = logger
 
     def files(self, finder: Finder) -> Iterator[InstanceFile]:
-        """What would be sent, as it is found."""
+        """Yield the files that would be sent, as they are found, and log those that cannot be."""
         for found in finder:
             if found is None:
-                continue  # the list on stdin has more to come
+                # The next path on stdin is not there yet.
+                continue
             if not isinstance(found, InstanceFile):
                 self.faults += 1
-                common.say(self._logger, [common.explain_unusable(found)])
+                wording.log_failure(self._logger, [wording.explain_unusable(found)])
             elif self.journal is not None and self.journal.acknowledged(found) is not None:
                 self.acknowledged += 1
             else:
@@ -92,7 +93,7 @@ class Preview:
                 yield found
 
     def proposals(self, syntaxes: Syntaxes) -> Iterator[Sequence[ProposedContext]]:
-        """What would be proposed for that, one association after the other."""
+        """Yield the contexts of each association that would be requested."""
         left = dict(self.needs)
         while left:
             proposal = Proposal(syntaxes, left)

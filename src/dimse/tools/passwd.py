@@ -1,4 +1,4 @@
-"""passwd: the users of a password file, for the tools that listen."""
+"""passwd: add users to a password file for the tools that listen, and delete them."""
 
 from __future__ import annotations
 
@@ -6,40 +6,46 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from dimse.support.text import one_line
-from dimse.tools import common, identity, passwords
+from dimse.tools import identity, options, passwords, running
+from dimse.tools.command_line import Parser
+from dimse.tools.options import flag, positional, validated
+from dimse.tools.wording import reason
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the tool; returns its exit status."""
-    parser = common.Parser(
+    """Run the tool, and return its exit status."""
+    parser = Parser(
         "passwd",
         "Give a user a password, for storescp and echoscp with --password-file.",
         (
-            ("dimse passwd users modality1", "ask for the password, and make the file if there is none"),
+            ("dimse passwd users modality1", "ask for the password; make the file if it does not exist"),
             ("dimse passwd users modality1 < password", "read it from a file's first line"),
             ("dimse passwd --delete users modality1", "forget the user"),
         ),
         positionals="path user",
     )
-    parser.add_argument("path", help="the password file")
-    parser.add_argument("user", type=common.validated(passwords.validate_user), help="the user's name")
-    parser.add_argument("--delete", action="store_true", help="forget the user")
-    options = parser.read(arguments)
+    options.add(
+        parser,
+        (
+            positional("path", None, str, "the password file"),
+            positional("user", None, validated(passwords.validate_user), "the user's name"),
+            flag("--delete", "forget the user"),
+        ),
+    )
+    given = parser.read(arguments)
     try:
-        change(options)
+        change(given)
     except (OSError, ValueError) as error:
-        words = (error.strerror if isinstance(error, OSError) else "") or str(error)
-        parser.exit(common.NO_ASSOCIATION, f"{parser.prog}: {one_line(words)}\n")
-    return common.SUCCESS
+        parser.exit(running.NO_ASSOCIATION, f"{parser.prog}: {reason(error)}\n")
+    return running.SUCCESS
 
 
 def change(options: argparse.Namespace) -> None:
-    """Give the user the password that is asked for, or delete it.
+    """Ask for a password and give it to the user, or delete the user.
 
     Raises:
         OSError: The file cannot be read or written.
-        ValueError: It is no password file, there is no such user, or no password was given.
+        ValueError: The file is not a password file, there is no such user, or no password was given.
     """
     try:
         hashes = passwords.read(options.path)
@@ -56,7 +62,7 @@ def change(options: argparse.Namespace) -> None:
 
 
 def _new_password(user: str) -> bytes:
-    """Asked for twice on a terminal; else the first line of stdin."""
+    """Ask for a password twice on a terminal, or return the first line of stdin."""
     if not sys.stdin.isatty():
         password = sys.stdin.readline().rstrip("\r\n")
     else:

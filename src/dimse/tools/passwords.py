@@ -1,6 +1,6 @@
-"""Passwords, kept as hashes in a file: who may associate with a tool that listens.
+"""The password file of a tool that listens: the users that may associate, with hashes of their passwords.
 
-A line for each user: `user:scrypt$N,r,p$salt$hash`, the last two in base64 (RFC 7914). `dimse passwd` writes them.
+It has a line for each user, `user:scrypt$N,r,p$salt$hash`, with salt and hash in base64 (RFC 7914). `dimse passwd` writes it.
 """
 
 from __future__ import annotations
@@ -13,14 +13,16 @@ from typing import Self
 from dimse.settings import USER_NAME_AND_PASSCODE, UserIdentity
 from dimse.support.values import value
 
-COST = (2**14, 8, 5)  # scrypt's N, r and p: 16 MiB, and some 0.2 s
+# scrypt's N, r and p: 16 MiB of memory, and some 0.2 s.
+COST = (2**14, 8, 5)
 MOST_COST = 2**20, 32, 32
-SALT, KEY = 16, 32  # bytes
+# Bytes.
+SALT, KEY = 16, 32
 
 
 @value
 class Hash:
-    """A password's hash, and how it was made."""
+    """The hash of a password, with its cost and salt."""
 
     cost: tuple[int, int, int]
     salt: bytes
@@ -28,16 +30,16 @@ class Hash:
 
     @classmethod
     def of(cls, password: bytes, cost: tuple[int, int, int] = COST) -> Self:
-        """That of a password, with a new salt."""
+        """Return the hash of a password, with a new salt."""
         salt = os.urandom(SALT)
         return cls(cost, salt, _derive(password, cost, salt))
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read one.
+        """Read a hash as `str` writes it.
 
         Raises:
-            ValueError: It is none.
+            ValueError: The text is not a hash.
         """
         scheme, cost, salt, key = text.split("$")
         n, r, p = map(int, cost.split(","))
@@ -53,28 +55,29 @@ class Hash:
         return f"scrypt${cost}${b64encode(self.salt).decode()}${b64encode(self.key).decode()}"
 
     def fits(self, password: bytes) -> bool:
-        """Is it the hash of this password? In a time that does not depend on how far they agree."""
+        """Compare with the hash of a password, in a time that does not depend on how far they agree."""
         from hmac import compare_digest
 
         return compare_digest(self.key, _derive(password, self.cost, self.salt))
 
 
 def _derive(password: bytes, cost: tuple[int, int, int], salt: bytes) -> bytes:
-    from hashlib import scrypt  # what loads OpenSSL is for who has a password to hash
+    # hashlib loads OpenSSL, which takes long.
+    from hashlib import scrypt
 
     n, r, p = cost
     return scrypt(password, salt=salt, n=n, r=r, p=p, maxmem=128 * r * (n + p + 2) + 2**20, dklen=KEY)
 
 
 class Passwords:
-    """The users of a password file.
+    """The users of a password file, with their hashes.
 
     Args:
-        path: The file; nobody but its owner may be able to read it.
+        path: The file; only its owner may have access to it.
 
     Raises:
-        OSError: It cannot be read.
-        ValueError: Others may read it, or a line of it is none; the message says where.
+        OSError: The file cannot be read.
+        ValueError: Others have access to the file, or a line of it is malformed; the message says which one.
     """
 
     def __init__(self, path: str) -> None:
@@ -82,30 +85,34 @@ class Passwords:
         self._hashes = read(path)
 
     def reload(self) -> None:
-        """Read the file again; if it cannot be used, what was read before stays.
+        """Read the file again; if it cannot be used, the users stay as they were.
 
-        Raises: As the class does.
+        Raises:
+            OSError: The file cannot be read.
+            ValueError: The file cannot be used, as for the class.
         """
         self._hashes = read(self.path)
 
     def identify(self, who: UserIdentity) -> bytes | None:
-        """What answers a user identity: b"" for a user with the right password, None for anybody else."""
+        """Return the answer to a user identity: b"" if user and password are right, otherwise None."""
         if who.identity_type != USER_NAME_AND_PASSCODE:
             return None
         found = self._hashes.get(who.user)
-        # An unknown user takes as long as a known one, or it could be found out who is known.
-        expected = found or next(iter(self._hashes.values()), NOBODY)
+        # An unknown user takes as long as a known one. Otherwise the time would show which users are known.
+        expected = found or next(iter(self._hashes.values()), UNKNOWN_USER)
         fits = expected.fits(who.secondary)
         return b"" if fits and found is not None else None
 
 
-NOBODY = Hash(COST, bytes(SALT), bytes(KEY))
+UNKNOWN_USER = Hash(COST, bytes(SALT), bytes(KEY))
 
 
 def read(path: str) -> dict[str, Hash]:
-    """The hashes in a file, by user.
+    """Return the hashes in a file, by user.
 
-    Raises: As `Passwords`.
+    Raises:
+        OSError: The file cannot be read.
+        ValueError: The file cannot be used, as for `Passwords`.
     """
     with open(path, encoding="utf-8") as file:
         if stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077:
@@ -119,7 +126,7 @@ def read(path: str) -> dict[str, Hash]:
                         raise ValueError(f"{path}, line {number}: this user has a line before")
                     hashes[user] = _parsed(user, text, f"{path}, line {number}")
         except UnicodeDecodeError as error:
-            raise ValueError(f"{path}: it is no password file") from error
+            raise ValueError(f"{path}: it is not a password file") from error
     return hashes
 
 
@@ -132,10 +139,10 @@ def _parsed(user: str, text: str, where: str) -> Hash:
 
 
 def validate_user(user: str) -> str:
-    """A name that a line can begin with.
+    """Return a user's name if a line can begin with it.
 
     Raises:
-        ValueError: It is none.
+        ValueError: It cannot.
     """
     if not user or user != user.strip() or not user.isprintable() or ":" in user or user.startswith("#"):
         raise ValueError(f"a user name is printable, has no colon, and does not begin with #: {user!r}")
@@ -143,10 +150,10 @@ def validate_user(user: str) -> str:
 
 
 def write(path: str, hashes: dict[str, Hash]) -> None:
-    """Replace a file, at once and as a whole.
+    """Replace a file atomically.
 
     Raises:
-        OSError: It cannot be written; it is as it was.
+        OSError: The file cannot be written; it is as it was.
     """
     temporary = f"{path}.{os.urandom(4).hex()}"
     try:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from dimse.archive.events import PendingStudy, pending_studies
 from dimse.support.text import one_line
-from dimse.tools import common, tables
+from dimse.tools import running, tables, wording
 
 COLUMNS = ("state", ">failed attempts", ">instances", "last instance", "last failure", "Study Instance UID")
 
@@ -20,11 +20,11 @@ def show_pending_studies(options: argparse.Namespace, logger: logging.Logger) ->
     try:
         pending = pending_studies(options.output_directory)
     except OSError as error:
-        common.say(logger, [one_line(f"{error.filename}: {error.strerror}")])
-        return common.SHORTFALL
+        wording.log_failure(logger, [one_line(f"{error.filename}: {error.strerror}")])
+        return running.SHORTFALL
     with tables.printing():
         tables.print_table(COLUMNS, map(_row, pending), sys.stdout)
-    return common.SHORTFALL if any(entry.state == "failed" for entry in pending) else common.SUCCESS
+    return running.SHORTFALL if any(entry.state == "failed" for entry in pending) else running.SUCCESS
 
 
 def _row(entry: PendingStudy) -> Sequence[tables.Cell]:

@@ -1,8 +1,8 @@
-"""The live bar of a tool that sends: one line at the bottom of the terminal, gone without a trace at the end.
+"""The progress bar of a tool that sends: the last line of the terminal, erased at the end.
 
-Nothing of it may be seen in a pipe, delay what is sent, or change a line of the log. So a thread of its own looks at the
-counts eight times a second, rich is loaded only when a run has lasted half a second, the cursor is never hidden (a killed
-process could not bring it back), and the log's lines pass through unchanged: each is written above the bar.
+The bar must not appear in a pipe, delay what is sent, or change a line of the log. So a thread of its own reads the counts
+eight times a second, and loads rich only when a run has lasted half a second. Lines of the log are written above the bar,
+unchanged. The cursor stays visible, because a killed process could not show it again.
 """
 
 from __future__ import annotations
@@ -24,23 +24,29 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-PATIENCE = 0.5  # seconds: shorter runs show no bar
-INTERVAL = 1 / 8  # seconds between two looks
-WINDOW = 10.0  # seconds over which the rate is taken: a slow file does not make it jump
+# Seconds that a run lasts before the bar appears.
+BAR_DELAY = 0.5
+# Seconds between two drawings.
+INTERVAL = 1 / 8
+# Seconds over which the rate is averaged, so that a slow file does not make it jump.
+RATE_WINDOW = 10.0
 
-ERASE = "\r\x1b[2K"  # ECMA-48: erase the line that the cursor is in
-MARGIN = 3  # columns left free at the right: "^C" goes there and makes no new line
-BAR = 10, 40  # columns of the bar, least and most
+# ECMA-48: erase the line of the cursor.
+ERASE = "\r\x1b[2K"
+# Columns left free at the right, so that "^C" fits there and makes no new line.
+MARGIN = 3
+# Columns of the bar, least and most.
+BAR = 10, 40
 
 
 class Counts(Protocol):
-    """How far a run is. Bytes are those of files.
+    """The progress of a run, in files and their bytes.
 
     Attributes:
-        found, found_bytes: What there is to be sent, as far as is known.
-        done, done_bytes: What has an outcome, whatever it is.
-        failed: Files among those that are not kept by the peer.
-        searching: Whether there may be more to be found.
+        found, found_bytes: The files found so far.
+        done, done_bytes: The files that have an outcome.
+        failed: Number of files that the peer does not keep.
+        searching: Whether more files may be found.
     """
 
     @property
@@ -58,7 +64,7 @@ class Counts(Protocol):
 
 
 class Run(Protocol):
-    """What is watched: `dimse.sending.Sending`. Both are read from the bar's thread."""
+    """A run whose progress is shown: a `dimse.sending.Sending`. The thread of the bar reads both properties."""
 
     @property
     def counts(self) -> Counts: ...
@@ -67,14 +73,14 @@ class Run(Protocol):
 
 
 class Bar:
-    """Shows how far a run is, while entered.
+    """The progress bar of a run, shown while it is entered.
 
-    It is shown if stderr is a terminal that can erase a line and the log says nothing of what goes well: its level is
-    WARNING or ERROR. With -v and -d the lines are the progress; -q and CRITICAL want to be silent.
+    It is shown if stderr is a terminal that can erase a line, and the log level is WARNING or ERROR. With `-v` and `-d` the
+    lines of the log are the progress. `-q` and CRITICAL ask for silence.
 
     Args:
-        run: What is watched.
-        enabled: False shows nothing, whatever the terminal.
+        run: The run.
+        enabled: False never shows the bar.
     """
 
     def __init__(self, run: Run, *, enabled: bool = True) -> None:
@@ -98,13 +104,14 @@ class Bar:
             self._thread.join()
 
     def _watch(self) -> None:
-        """The thread: wait whether it is worth while, then draw until it is over."""
-        if self._over.wait(PATIENCE):
+        """Wait whether the run lasts long enough for a bar, then draw it until the end; the body of the thread."""
+        if self._over.wait(BAR_DELAY):
             return
         from rich.console import Console
 
         console = Console(file=sys.stderr)
-        with suppress(OSError), _bottom_line(sys.stderr) as line:  # a terminal may go away
+        # The terminal may be closed meanwhile.
+        with suppress(OSError), _bottom_line(sys.stderr) as line:
             while True:
                 counts = self._run.counts
                 reading = self._meter.read(time.monotonic(), counts, self._run.sent_bytes)
@@ -119,17 +126,17 @@ def _is_wanted() -> bool:
     return able and logging.WARNING <= level <= logging.ERROR
 
 
-# --- how fast it is
+# --- the rate
 
 
 @value
 class Reading:
-    """What is made of the counts.
+    """The figures that the bar shows.
 
     Attributes:
-        done_bytes: As counted, and what is known to be sent of the files under way.
+        done_bytes: Bytes of files that have an outcome, and bytes sent of the files under way.
         rate: Bytes a second.
-        seconds_left: None while nobody can know.
+        seconds_left: The estimated rest of the run; None while it cannot be estimated.
     """
 
     done_bytes: int = 0
@@ -138,21 +145,22 @@ class Reading:
 
 
 class Meter:
-    """Makes readings of counts, one after the other.
+    """A meter that turns counts into readings, and remembers the last seconds for the rate.
 
     Args:
         started: When the run began, in seconds.
     """
 
     def __init__(self, started: float) -> None:
-        self._samples = deque([(started, 0)])  # when, and bytes sent until then
+        # Times, and the bytes sent until then.
+        self._samples = deque([(started, 0)])
         self._counted = self._sent_then = self._shown = 0
 
     def read(self, now: float, counts: Counts, sent_bytes: int) -> Reading:
-        """A reading at a time, in seconds."""
+        """Return the reading at a time, in seconds."""
         if counts.done_bytes != self._counted:
             self._counted, self._sent_then = counts.done_bytes, sent_bytes
-        # A file is counted when it is answered: meanwhile what has been sent since the last one stands for it.
+        # A file is counted when it is answered. Until then the bytes sent since the last one stand for it.
         under_way = sent_bytes - self._sent_then
         self._shown = min(max(self._shown, self._counted + under_way), counts.found_bytes)
         rate = self._rate(now, sent_bytes)
@@ -161,22 +169,22 @@ class Meter:
 
     def _rate(self, now: float, sent_bytes: int) -> float:
         self._samples.append((now, sent_bytes))
-        while len(self._samples) > 2 and self._samples[1][0] <= now - WINDOW:
+        while len(self._samples) > 2 and self._samples[1][0] <= now - RATE_WINDOW:
             self._samples.popleft()
         then, sent_then = self._samples[0]
         return (sent_bytes - sent_then) / (now - then) if now > then else 0.0
 
 
-# --- what is drawn
+# --- the line
 
 
 def drawn(console: Console, counts: Counts, reading: Reading) -> str:
-    """The line, with its colours; as wide as the terminal allows, and at least files and failures."""
+    """Return the line with its colours, as wide as the terminal allows, and with files and failures at least."""
     from rich.progress_bar import ProgressBar
     from rich.text import Text
 
     width = max(console.width - MARGIN, 1)
-    words = said(counts, reading, width - BAR[0])
+    words = words_beside(counts, reading, width - BAR[0])
     failed = failures(counts)
     text = Text("  ".join(["", *words]), end="")
     text.append(failed, style="red")
@@ -200,8 +208,8 @@ def drawn(console: Console, counts: Counts, reading: Reading) -> str:
     return capture.get()
 
 
-def said(counts: Counts, reading: Reading, width: int) -> list[str]:
-    """The words beside the bar, in order; those that matter least are left out if they are wider than `width` together."""
+def words_beside(counts: Counts, reading: Reading, width: int) -> list[str]:
+    """Return the words beside the bar, without the least important ones if they are wider than `width` together."""
     more = "+" if counts.searching else ""
     factor, unit = (1e9, "GB") if counts.found_bytes >= 10e9 else (1e6, "MB")
     rate = reading.rate / 1e6
@@ -219,7 +227,7 @@ def said(counts: Counts, reading: Reading, width: int) -> list[str]:
 
 
 def failures(counts: Counts) -> str:
-    """The files that failed, set off from what stands before them; nothing if there are none."""
+    """Return the number of files that failed, with blanks before it; an empty text for none."""
     return f"  {counts.failed:,} failed" if counts.failed else ""
 
 
@@ -233,7 +241,7 @@ def _clock(seconds: float) -> str:
 
 
 class _BottomLine:
-    """The last line of a terminal, drawn again and again in place; lines written to this, as to a stream, go above it."""
+    """The last line of a terminal, redrawn in place. It is also a stream: lines written to it appear above."""
 
     def __init__(self, terminal: TextIO) -> None:
         self._terminal = terminal
@@ -241,26 +249,26 @@ class _BottomLine:
         self._lock = threading.Lock()
 
     def show(self, line: str) -> None:
-        """Draw it."""
+        """Draw the line."""
         with self._lock:
             self._shown = line
             self._terminal.write(ERASE + line)
             self._terminal.flush()
 
     def write(self, text: str) -> int:
-        """Write whole lines above it."""
+        """Write complete lines above the line."""
         with self._lock:
             self._terminal.write(f"{ERASE}{text}{self._shown}" if self._shown else text)
             self._terminal.flush()
         return len(text)
 
     def flush(self) -> None:
-        """Nothing is held back."""
+        """Do nothing: every write is flushed."""
 
 
 @contextmanager
 def _bottom_line(terminal: TextIO) -> Iterator[_BottomLine]:
-    """The last line of the terminal, erased at the end; until then what is logged to the terminal goes above it."""
+    """Give the last line of the terminal, and erase it at the end; until then lines of the log appear above it."""
     line = _BottomLine(terminal)
     loggers = logging.getLogger("dimse"), logging.getLogger()
     handlers = [

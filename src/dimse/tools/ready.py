@@ -1,4 +1,4 @@
-"""Telling who started a listener that it is ready: a file with its address, and systemd's notification."""
+"""The announcement that a listener is ready: a file with its address, and a notification for systemd."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from contextlib import contextmanager, suppress
 from dimse.support.text import host_and_port
 
 LONGEST_NOTICE = 1.0
-"""Seconds that the service manager may take to receive what it is told."""
+"""Seconds that the service manager may take to receive a notification."""
 
 LOGGER = logging.getLogger("dimse.tools")
 
 
 @contextmanager
 def announce(address: tuple[str, int], ready_file: str | None = None) -> Iterator[None]:
-    """Say that a listener is ready, for as long as the body runs; when it ends, say that it is stopping.
+    """Announce that a listener is ready when the body begins, and that it is stopping when the body ends.
 
     Args:
-        address: Host and port that are listened on.
-        ready_file: Gets the line `HOST:PORT` (an IPv6 address in brackets) when a connection is possible, as a whole at once, and
-            is removed at the end. What exists and is no file (a FIFO, `/dev/stdout`) is written to and stays.
+        address: The host and port of the listener.
+        ready_file: A file that gets the line `HOST:PORT` (an IPv6 address in brackets). It appears complete, and is removed at the
+            end. A path that exists and is not a regular file (a FIFO, `/dev/stdout`) is written to and stays.
 
     Raises:
         OSError: The file cannot be written.
@@ -42,17 +42,18 @@ def announce(address: tuple[str, int], ready_file: str | None = None) -> Iterato
 
 
 def notify(state: str) -> None:
-    """Tell the service manager, if there is one that wants to know (sd_notify(3)); a failure is a warning.
+    """Notify the service manager if it expects that (sd_notify(3)); a failure is logged as a warning.
 
     Args:
-        state: Assignments, a line each: `READY=1`.
+        state: Assignments such as `READY=1`, one a line.
     """
     path = os.environb.get(b"NOTIFY_SOCKET", b"")
-    if not path.startswith((b"/", b"@")):  # no manager, or one of another machine
+    # Other addresses are those of a manager on another machine, or empty.
+    if not path.startswith((b"/", b"@")):
         return
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
-            # A manager that hangs is not to keep the tool from its signals.
+            # A manager that hangs must not keep the tool from handling signals.
             channel.settimeout(LONGEST_NOTICE)
             channel.connect(b"\0" + path[1:] if path.startswith(b"@") else path)
             channel.send(state.encode())
@@ -61,7 +62,7 @@ def notify(state: str) -> None:
 
 
 def watchdog_seconds() -> float:
-    """Return within how many seconds the service manager wants to hear that all is well; 0 if it does not.
+    """Return the interval in seconds at which the service manager expects a notification; 0 if it expects none.
 
     See sd_watchdog_enabled(3).
     """
@@ -72,7 +73,7 @@ def watchdog_seconds() -> float:
 
 
 def _write(path: str, content: bytes) -> bool:
-    """Put `content` under a name at once; False if the name stands for what cannot be replaced, and was written to."""
+    """Write a file atomically and return True; return False for a path that is not a regular file, and is only written to."""
     with suppress(FileNotFoundError):
         if not stat.S_ISREG(os.stat(path).st_mode):
             with open(path, "wb", buffering=0) as there:

@@ -1,4 +1,4 @@
-"""The report of a sending: a row for each file, for programs and people, written in one piece when it is over."""
+"""The report of a sending, for programs and people: a row for each file, written atomically at the end."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ Write = Callable[[IO[str], Iterator[Row], Mapping[str, Any]], None]
 
 
 class Report(Closing):
-    """Gathers what became of each file, in an unnamed file beside the target, and writes the target at the end.
+    """A report of the outcome of each file, collected in an unnamed file beside the target, which is written at the end.
 
-    Until then, and if it never comes to that, an earlier report of that name stands.
+    An earlier report of that name stays until then.
 
     Args:
-        path: The report. Its suffix says how it is written: ".json" (an object of a summary and the files), ".jsonl" (a JSON
-            object a line, for each file) or ".csv" (a line for each file, below a heading).
+        path: The path of the report. Its suffix is that of the format. A ".json" is one object with a summary and the files.
+            A ".jsonl" has a JSON object on a line for each file. A ".csv" has a heading, and a line for each file.
 
     Raises:
-        ValueError: It has another suffix.
-        OSError: It cannot be written there.
+        ValueError: The path has another suffix.
+        OSError: The report cannot be written there.
     """
 
     def __init__(self, path: str) -> None:
@@ -40,7 +40,8 @@ class Report(Closing):
         if suffix not in FORMATS:
             raise ValueError(f"a report is written as {', '.join(FORMATS)}; {one_line(path)} is none of them")
         self._write = FORMATS[suffix]
-        self._path = os.path.realpath(path)  # what a symbolic link leads to is replaced, not the link
+        # The target of a symbolic link is replaced, not the link.
+        self._path = os.path.realpath(path)
         self._folder = os.path.dirname(self._path)
         self._failure: OSError | None = None
         self._count, self._bytes = 0, 0
@@ -48,10 +49,10 @@ class Report(Closing):
         with _named(path):
             if os.path.exists(self._path) and not stat.S_ISREG(os.stat(self._path).st_mode):
                 raise OSError(errno.EINVAL, "not a regular file")
-            self._rows = tempfile.TemporaryFile("w+", encoding="utf-8", dir=self._folder)  # noqa: SIM115  (see close)
+            self._rows = tempfile.TemporaryFile("w+", encoding="utf-8", dir=self._folder)  # noqa: SIM115
 
     def add(self, outcome: Outcome) -> None:
-        """Put down what became of a file. A full disk is no reason not to send the next one: `finish` reports it."""
+        """Add the outcome of a file. A full disk does not stop the sending: `finish` raises its error."""
         row = {name: value(outcome) for name, value in FIELDS.items()}
         self._count += 1
         self._states[outcome.state] += 1
@@ -66,16 +67,16 @@ class Report(Closing):
     def finish(
         self, *, committed: Mapping[str, bool] | None = None, complete: bool, seconds: float, skipped: int = 0
     ) -> None:
-        """Write the report, all of it or nothing, and wait for the disk. Nothing is added any more.
+        """Write the report atomically, and sync it; nothing can be added after that.
 
         Args:
-            committed: By SOP instance UID: whether the peer committed to keep it (PS3.4 Annex J). Others were not asked for.
-            complete: Whether the sending came to its end, and was not broken off.
-            seconds: That it took.
-            skipped: Files in folders and archives that are not DICOM.
+            committed: The peer's answers to requests for storage commitment (PS3.4 Annex J), by SOP instance UID.
+            complete: Whether the sending came to its end, and was not interrupted.
+            seconds: The duration of the sending.
+            skipped: Number of files in folders and archives that are not DICOM.
 
         Raises:
-            OSError: It cannot be written; an earlier one stands.
+            OSError: The report cannot be written; an earlier one stays.
         """
         summary = {
             "complete": complete,
@@ -95,15 +96,16 @@ class Report(Closing):
                 self.close()
 
     def close(self) -> None:
-        """Let go of what was gathered. Harmless twice, and after `finish`."""
-        with suppress(OSError):  # what could not be written is not wanted any more
+        """Discard the collected rows; idempotent, and harmless after `finish`."""
+        # Rows that cannot be written at this point are not needed.
+        with suppress(OSError):
             self._rows.close()
 
     def _replace(self, summary: Mapping[str, Any], committed: Mapping[str, bool]) -> None:
         temporary = os.path.join(self._folder, f".report-{os.urandom(8).hex()}")
         try:
             with open(temporary, "x", encoding="utf-8", newline="") as target:
-                self._write(target, self._gathered(committed), summary)
+                self._write(target, self._collected(committed), summary)
                 target.flush()
                 os.fsync(target.fileno())
             os.replace(temporary, self._path)
@@ -117,7 +119,7 @@ class Report(Closing):
         finally:
             os.close(folder)
 
-    def _gathered(self, committed: Mapping[str, bool]) -> Iterator[Row]:
+    def _collected(self, committed: Mapping[str, bool]) -> Iterator[Row]:
         for line in self._rows:
             row = json.loads(line)
             yield row | {"committed": committed.get(row["sop_instance_uid"])}
@@ -125,18 +127,18 @@ class Report(Closing):
 
 @contextmanager
 def _named(path: str) -> Iterator[None]:
-    """Failures of the system name the report, not a temporary file of ours."""
+    """Name the report in an `OSError` of the body, instead of a temporary file."""
     try:
         yield
     except OSError as error:
         raise OSError(error.errno, error.strerror or str(error), path) from error
 
 
-# ---- what a row says
+# ---- rows
 
 
 def _plain(name: str) -> str:
-    """A file name as text; backslashes and bytes that are no UTF-8 are escaped where there are such bytes."""
+    """Return a file name as text. In one with bytes that are not UTF-8, those bytes and backslashes are escaped."""
     if _is_utf8(name):
         return name
     return os.fsencode(name.replace("\\", "\\\\")).decode("utf-8", "backslashreplace")
@@ -151,7 +153,7 @@ def _is_utf8(name: str) -> bool:
 
 
 def _meaning(outcome: Outcome) -> str:
-    """The status in words, with the peer's Error Comment; or why there is no status."""
+    """Return the status in words with the peer's Error Comment, or the reason why there is no status."""
     if outcome.status is None:
         return one_line(str(outcome.error))
     return one_line(": ".join(part for part in (outcome.status.meaning, outcome.status.comment) if part))
@@ -171,22 +173,23 @@ FIELDS: Mapping[str, Callable[[Outcome], Any]] = {
     "transfer_syntax_stored": lambda outcome: one_line(outcome.transfer_syntax_uid) or None,
     "transfer_syntax_sent": lambda outcome: outcome.context.transfer_syntax if outcome.context else None,
     "attempts": lambda outcome: outcome.attempts,
-    "committed": lambda outcome: None,  # known at the end
+    # It is known at the end.
+    "committed": lambda outcome: None,
 }
-"""The fields of a row in their order, and how an outcome gives them; null, in CSV an empty field, where there is none.
+"""The fields of a row in their order, with the function that takes each from an outcome. A missing value is null, and empty in CSV.
 
-`file_escaped` says that the name of the file is no UTF-8: in `file` its odd bytes then stand as `\\xhh`, and a backslash as two.
+`file_escaped` is true if the name of the file is not UTF-8. In `file` those bytes are then `\\xhh`, and a backslash is two.
 """
 
 
-# ---- how it is written
+# ---- formats
 
 
 _json = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def _write_json(target: IO[str], rows: Iterator[Row], summary: Mapping[str, Any]) -> None:
-    """One object; the summary on a line of its own, and so is each file."""
+    """Write one object, with the summary and each file on a line of its own."""
     target.write(f'{{\n"summary": {_json(summary)},\n"files": [')
     for number, row in enumerate(rows):
         target.write((",\n" if number else "\n") + _json(row))
@@ -202,7 +205,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def _cell(value: object) -> object:
-    """A field in CSV: as JSON has it; text that a spreadsheet would take for a formula has an apostrophe before it."""
+    """Return a field as CSV has it. Text that a spreadsheet would take for a formula gets an apostrophe before it."""
     if isinstance(value, bool):
         return _json(value)
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
@@ -216,4 +219,4 @@ def _write_csv(target: IO[str], rows: Iterator[Row], summary: Mapping[str, Any])
 
 
 FORMATS: Mapping[str, Write] = {".json": _write_json, ".jsonl": _write_jsonl, ".csv": _write_csv}
-"""How a report is written, by its suffix."""
+"""The functions that write a report, by its suffix."""

@@ -16,117 +16,14 @@ from dimse.archive.file_store import MOST_DUPLICATES, Durability, OnDuplicate
 from dimse.archive.layout import DEFAULT, FIELDS, Layout
 from dimse.archive.stored import Stored
 from dimse.association.sinks import DiscardSink
-from dimse.tools import audit, common, identity, listening, processes, tls
+from dimse.tools import audit, listening, log_setup, options, running
+from dimse.tools.command_line import Parser
+from dimse.tools.options import choice, flag, number, option, repeatable, seconds, validated
+from dimse.tools.processes import Serving
 
 if TYPE_CHECKING:
-    # They load much, and are for the options under "events".
+    # These load much, and only the options under "events" need them.
     from dimse.archive.events import Command, Events, PendingStudies, Report
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the tool; returns its exit status."""
-    parser = make_parser(sys.argv[1:] if arguments is None else arguments)
-    options = parser.read(arguments)
-    _verify_together(parser, options)
-    logger = common.start_logging(parser, options)
-    if options.pending_studies:
-        from dimse.tools.pending import show_pending_studies
-
-        return common.run(lambda: show_pending_studies(options, logger), logger)
-    tls.settle(parser, options, logger)
-    identity.settle_acceptor(parser, options, logger)
-    audit.settle(parser, options, options.ae_title, sends=False)
-    return processes.run(options, logger, shared)
-
-
-def make_parser(arguments: Sequence[str]) -> common.Parser:
-    """Make the parser; with `--pending-studies` among the arguments no port needs to be named."""
-    parser = common.Parser(
-        "storescp",
-        "Receive DICOM files: an instance is acknowledged when it is safely in the folder, byte for byte as it came.",
-        (
-            ("storescp 11112 -od incoming", "keep what comes in the folder incoming"),
-            ("storescp -v -aet ARCHIVE -ba 127.0.0.1 0", "on a free port of this machine, saying what happens"),
-            ("storescp 11112 -od in --exec-study ./import", "run a program when a study is complete"),
-            ("storescp -od in --pending-studies", "list the studies that wait for their program"),
-        ),
-        positionals="port",
-    )
-    listening.add_options(parser, "STORESCP", needs_port="--pending-studies" not in arguments)
-    add_what_is_accepted(parser)
-    add_files(parser)
-    add_events(parser)
-    return parser
-
-
-def add_what_is_accepted(parser: common.Parser) -> None:
-    """SOP classes and transfer syntaxes."""
-    group = parser.add_argument_group("what is accepted")
-    group.add_argument("--accept-unknown", action="store_true", help="accept private and unknown SOP classes too")
-    group.add_argument(
-        "--accept-only",
-        metavar="UID",
-        type=common.validated(uids.find),
-        action="append",
-        default=[],
-        help="accept this SOP class or transfer syntax only (UID or keyword); repeatable",
-    )
-    group.add_argument(
-        "--accept-syntax",
-        metavar="UID",
-        type=common.validated(uids.find_syntax),
-        action="append",
-        default=[],
-        help="accept this transfer syntax too: a UID, a keyword, private (every private one) or any; repeatable",
-    )
-    group.add_argument("--no-echo", action="store_true", help="do not accept C-ECHO")
-
-
-def add_files(parser: common.Parser) -> None:
-    """Where instances go, and how."""
-    group = parser.add_argument_group("files")
-    group.add_argument(
-        "-od", "--output-directory", metavar="D", default=".", help="folder for the files (the current folder)"
-    )
-    group.add_argument("--ignore", action="store_true", help="accept everything that comes, and keep nothing")
-    group.add_argument(
-        "--layout",
-        metavar="T",
-        type=common.validated(Layout),
-        default=DEFAULT,
-        help=f"where a file goes in the folder (%(default)s); in braces one of {', '.join(FIELDS)}",
-    )
-    group.add_argument(
-        "--on-duplicate",
-        choices=get_args(OnDuplicate),
-        default="keep-both",
-        help="when a SOP instance UID comes again with other bytes (%(default)s)",
-    )
-    group.add_argument(
-        "--max-duplicates",
-        metavar="N",
-        type=common.number(0, 100_000),
-        default=MOST_DUPLICATES,
-        help="copies with other bytes that are kept beside an instance (%(default)s); more are refused",
-    )
-    group.add_argument(
-        "--accept-cut-short",
-        action="store_true",
-        help="keep a data set that ends inside an element, and answer a warning",
-    )
-    group.add_argument(
-        "--durability",
-        choices=get_args(Durability),
-        default="full",
-        help="full: what is acknowledged survives a power cut; none: a killed process only (%(default)s)",
-    )
-    group.add_argument(
-        "--mode",
-        metavar="M",
-        type=common.validated(_mode),
-        default=0o600,
-        help="permissions of the files (600)",
-    )
 
 
 def _mode(text: str) -> int:
@@ -135,53 +32,130 @@ def _mode(text: str) -> int:
     return int(text, 8)
 
 
-def add_events(parser: common.Parser) -> None:
-    """What happens when something has been kept."""
-    group = parser.add_argument_group("events")
-    group.add_argument(
-        "--exec",
-        metavar="CMD",
-        type=common.validated(_command),
-        help="run a program for each instance, without a shell; it gets values in DIMSE_... variables and as JSON on its input",
-    )
-    group.add_argument(
-        "--exec-study",
-        metavar="CMD",
-        type=common.validated(_command),
-        help="run a program for each study once it is quiet; if it fails, again after 10 s, 1, 10 and 60 min",
-    )
-    group.add_argument(
-        "--study-timeout",
-        metavar="S",
-        type=common.seconds,
-        default=60.0,
-        help="a study is quiet when no instance of it has come for S seconds, and none is arriving (%(default)s)",
-    )
-    group.add_argument(
-        "--pending-studies",
-        action="store_true",
-        help="print the studies whose program has not succeeded yet, and exit; the exit status is 3 if any was given up",
-    )
-    group.add_argument("--report", metavar="F", help="append a JSON line for each instance to a file")
-
-
-def _verify_together(parser: common.Parser, options: argparse.Namespace) -> None:
-    """Refuse options about what is kept, where nothing is kept."""
-    for option in ("--exec", "--exec-study", "--report"):
-        if options.ignore and getattr(options, option.removeprefix("--").replace("-", "_")):
-            parser.error(f"{option} does not go with --ignore: nothing is kept that could be told of")
-
-
 def _command(text: str) -> Command:
     from dimse.archive.events import Command
 
     return Command(text)
 
 
+ACCEPTED = (
+    flag("--accept-unknown", "accept private and unknown SOP classes too"),
+    repeatable(
+        "--accept-only UID", validated(uids.find), "accept this SOP class or transfer syntax only (UID or keyword)"
+    ),
+    repeatable(
+        "--accept-syntax UID",
+        validated(uids.find_syntax),
+        "accept this transfer syntax too: a UID, a keyword, private (every private one) or any",
+    ),
+    flag("--no-echo", "do not accept C-ECHO"),
+)
+
+FILES = (
+    option("-od --output-directory D", str, ".", "folder for the files (the current folder)"),
+    flag("--ignore", "accept everything that comes, and keep nothing"),
+    option(
+        "--layout T",
+        validated(Layout),
+        DEFAULT,
+        f"where a file goes in the folder (%(default)s); in braces one of {', '.join(FIELDS)}",
+    ),
+    choice(
+        "--on-duplicate",
+        get_args(OnDuplicate),
+        "keep-both",
+        "when a SOP instance UID comes again with other bytes (%(default)s)",
+    ),
+    option(
+        "--max-duplicates N",
+        number(0, 100_000),
+        MOST_DUPLICATES,
+        "copies with other bytes that are kept beside an instance (%(default)s); more are refused",
+    ),
+    flag("--accept-cut-short", "keep a data set that ends inside an element, and answer a warning"),
+    choice(
+        "--durability",
+        get_args(Durability),
+        "full",
+        "full: what is acknowledged survives a power cut; none: a killed process only (%(default)s)",
+    ),
+    option("--mode M", validated(_mode), 0o600, "permissions of the files (600)"),
+)
+
+EVENTS = (
+    option(
+        "--exec CMD",
+        validated(_command),
+        None,
+        "run a program for each instance, without a shell; it gets values in DIMSE_... variables and as JSON on its input",
+    ),
+    option(
+        "--exec-study CMD",
+        validated(_command),
+        None,
+        "run a program for each study once it is quiet; if it fails, again after 10 s, 1, 10 and 60 min",
+    ),
+    option(
+        "--study-timeout S",
+        seconds,
+        60.0,
+        "a study is quiet when no instance of it has come for S seconds, and none is arriving (%(default)s)",
+    ),
+    flag(
+        "--pending-studies",
+        "print the studies whose program has not succeeded yet, and exit; the exit status is 3 if any was given up",
+    ),
+    option("--report F", str, None, "append a JSON line for each instance to a file"),
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the tool, and return its exit status."""
+    parser = make_parser(sys.argv[1:] if arguments is None else arguments)
+    given = parser.read(arguments)
+    _verify_together(parser, given)
+    logger = log_setup.start_logging(parser, given)
+    if given.pending_studies:
+        from dimse.tools.pending import show_pending_studies
+
+        return running.run(lambda: show_pending_studies(given, logger), logger)
+    return listening.run(parser, given, logger, shared)
+
+
+def make_parser(arguments: Sequence[str]) -> Parser:
+    """Return the parser; with `--pending-studies` among the arguments, the port may be left out."""
+    parser = Parser(
+        "storescp",
+        "Receive DICOM files: an instance is acknowledged when it is safely in the folder, byte for byte as it came.",
+        (
+            ("storescp 11112 -od incoming", "keep what comes in the folder incoming"),
+            ("storescp -v -aet ARCHIVE -ba 127.0.0.1 0", "on a free port of this machine, logging every step"),
+            ("storescp 11112 -od in --exec-study ./import", "run a program when a study is complete"),
+            ("storescp -od in --pending-studies", "list the studies that wait for their program"),
+        ),
+        positionals="port",
+    )
+    listening.add_options(parser, "STORESCP", port_needed="--pending-studies" not in arguments)
+    options.add_group(parser, "what is accepted", *ACCEPTED)
+    options.add_group(parser, "files", *FILES)
+    options.add_group(parser, "events", *EVENTS)
+    return parser
+
+
+def _verify_together(parser: Parser, given: argparse.Namespace) -> None:
+    """Refuse options that report instances, where no instance is kept."""
+    for name in ("exec", "exec_study", "report"):
+        if given.ignore and getattr(given, name):
+            parser.error(
+                f"--{name.replace('_', '-')} does not go with --ignore: nothing is kept that could be reported"
+            )
+
+
 @contextmanager
-def shared(options: argparse.Namespace) -> Iterator[processes.Serving]:
-    """The folder and the report, which are one for all workers; each has events of its own."""
-    listeners: list[Events] = []  # of this process
+def shared(options: argparse.Namespace) -> Iterator[Serving]:
+    """Give what each worker does. Workers share the folder and the report; each has events of its own."""
+    # Those of this process.
+    listeners: list[Events] = []
 
     def tell(stored: Stored) -> None:
         if options.trail is not None:
@@ -209,9 +183,9 @@ def _report(options: argparse.Namespace) -> AbstractContextManager[Report | None
 
 @contextmanager
 def _pending(options: argparse.Namespace) -> Iterator[PendingStudies | None]:
-    """Give the studies that wait in the folder, which its workers have in common."""
+    """Give the studies that wait in the folder, which all workers share."""
     if not options.exec_study or options.ignore:
-        _say_that_studies_wait(options)
+        _warn_of_waiting_studies(options)
         yield None
         return
     from dimse.archive.events import PendingStudies
@@ -220,20 +194,20 @@ def _pending(options: argparse.Namespace) -> Iterator[PendingStudies | None]:
         yield studies
 
 
-def _say_that_studies_wait(options: argparse.Namespace) -> None:
-    """Say that studies wait from an earlier run that had a program for them, if there are any."""
+def _warn_of_waiting_studies(options: argparse.Namespace) -> None:
+    """Warn if studies wait from an earlier run that had a program for them."""
     if os.path.isdir(os.path.join(options.output_directory, ".studies")):
         from dimse.archive.events import pending_studies
 
         if waiting := len(pending_studies(options.output_directory)):
-            common.warn(f"{waiting} studies wait for a program: --exec-study runs one, --pending-studies lists them")
+            log_setup.warn(f"{waiting} studies wait for a program: --exec-study runs one, --pending-studies lists them")
 
 
 @contextmanager
 def _events(
     options: argparse.Namespace, report: Report | None, studies: PendingStudies | None, listeners: list[Events]
 ) -> Iterator[None]:
-    """While the body runs there is one more listener, if the user asked for anything that it does."""
+    """Add events to the listeners while the body runs, if the user asked for any."""
     if not (options.exec or options.exec_study or report):
         yield
         return
@@ -272,4 +246,11 @@ def _server(options: argparse.Namespace, handlers: dimse.Handlers) -> dimse.Serv
     contexts = {uid for uid in options.accept_only if uid not in syntaxes} or set(uids.STORAGE_SOP_CLASSES)
     if not options.no_echo:
         contexts.add(uids.Verification)
-    return listening.make_server(options, handlers, contexts=contexts, only=syntaxes, more=tuple(options.accept_syntax))
+    return listening.make_server(
+        options,
+        handlers,
+        contexts=contexts,
+        only=syntaxes,
+        more=tuple(options.accept_syntax),
+        accept_unknown=options.accept_unknown,
+    )

@@ -8,48 +8,134 @@ import sys
 from collections.abc import Iterator, Sequence
 
 from dimse import settings, uids
-from dimse.tools import audit, common, identity, tls
+from dimse.tools import audit, identity, log_setup, options, requesting, running, tls
+from dimse.tools.command_line import Parser
+from dimse.tools.options import choice, flag, number, option, positional, seconds, validated
+
+
+def transfer_syntax(text: str) -> str:
+    """Return the UID of the transfer syntax with this UID or keyword.
+
+    Raises:
+        ValueError: There is no such transfer syntax.
+    """
+    for uid, entry in uids.dictionary().items():
+        if entry.kind == "Transfer Syntax" and text in (uid, entry.keyword):
+            return uid
+    raise ValueError(f"{text!r} is no transfer syntax of PS3.6, by UID or keyword")
+
+
+def report_path(path: str) -> str:
+    """Return the path of a report if its suffix is that of a format.
+
+    Raises:
+        ValueError: The suffix is another one.
+    """
+    if os.path.splitext(path)[1].lower() not in (".json", ".jsonl", ".csv"):
+        raise ValueError(f"a report ends with .json, .jsonl or .csv, and {path!r} does not")
+    return path
+
+
+PATHS = "files, folders (read one level deep), DICOMDIRs, ZIP archives; - for a list of paths on stdin"
+
+OUTPUT = (
+    flag("--no-progress", "no progress bar on the terminal"),
+    option("--report F", validated(report_path), None, "the outcome of each file, as .json, .jsonl or .csv"),
+    audit.OPTION,
+)
+
+SYNTAXES = (
+    flag(
+        "-cx -R --required-contexts",
+        "propose exactly the SOP classes and transfer syntaxes of the files, and re-encode nothing",
+    ),
+)
+
+FILES = (
+    flag("-r +r --recurse", "read folders all the way down"),
+    # DCMTK's option to read folders, which are read in any case.
+    (["+sd"], {"action": "store_true", "dest": "_", "help": argparse.SUPPRESS}),
+    option(
+        "--raw-ts UID",
+        validated(transfer_syntax),
+        None,
+        "take files that do not say their transfer syntax as data sets in this one (UID or keyword)",
+    ),
+    flag("--skip-invalid", "skip files that cannot be sent, with a warning for each"),
+    flag("--dry-run", "show what would be proposed and sent, and do not connect"),
+    choice(
+        "--transcode",
+        ("never", "lossless", "always"),
+        "lossless",
+        "re-encode a file whose transfer syntax is refused: never, if nothing is lost (%(default)s), or always",
+    ),
+    choice("--priority", requesting.PRIORITIES, "low", "of the C-STORE requests (%(default)s)"),
+    options.REPEAT,
+)
+
+SENDING = (
+    option("--jobs N", number(1, 256), 1, "associations at one time (%(default)s)"),
+    flag("--any-order", "with --jobs, spread the instances of a series over associations too"),
+    option(
+        "--async-ops N",
+        validated(settings.validate_async_ops, int),
+        1,
+        "propose that N requests may wait for their response at one time (%(default)s: propose nothing); 0 is unlimited",
+    ),
+    option(
+        "--retry N",
+        number(0, 1000),
+        0,
+        "try again N times when the connection fails or the peer is out of resources (%(default)s)",
+    ),
+    option(
+        "--retry-wait S",
+        seconds,
+        1.0,
+        "before the first new attempt; then four times as long, up to a minute: seconds (%(default)s)",
+    ),
+    option("--journal F", str, None, "record in F what the peer has acknowledged, and skip that on the next run"),
+    flag("--status", "print what is in the journal, and exit; with -v every file"),
+)
+
+COMMITMENT = (
+    flag("--verify", "when everything is sent, ask the peer to commit itself to keeping it"),
+    option(
+        "--commit-port PORT",
+        number(0, 65535),
+        None,
+        "listen on this port for the peer's answer, if it answers on an association of its own",
+    ),
+    option("--commit-timeout S", seconds, 60, "the peer's answer: seconds (%(default)s), 0 is unlimited"),
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the tool; returns its exit status."""
+    """Run the tool, and return its exit status."""
     parser = make_parser(sys.argv[1:] if arguments is None else arguments)
-    options = parser.read(arguments)
-    verify_together(parser, options)
-    logger = common.start_logging(parser, options)
-    tls.settle(parser, options, logger)
-    if options.status:
+    given = parser.read(arguments)
+    verify_together(parser, given)
+    logger = log_setup.start_logging(parser, given)
+    tls.settle(parser, given)
+    if given.status:
         from dimse.tools.overview import show_journal
 
-        return common.run(lambda: show_journal(options, logger), logger)
-    if options.dry_run:
+        return running.run(lambda: show_journal(given, logger), logger)
+    if given.dry_run:
         from dimse.tools.overview import show_what_would_be_sent
 
-        return common.run(lambda: show_what_would_be_sent(options, paths(options), logger), logger)
-    identity.settle_requestor(parser, options)
-    audit.settle(parser, options, options.calling_aet, sends=True)
+        return running.run(lambda: show_what_would_be_sent(given, paths(given), logger), logger)
+    identity.settle_requestor(parser, given)
+    audit.settle(parser, given, given.calling_aet, sends=True)
     from dimse.tools.sender import Sender
 
-    common.loaded()
-    return Sender(parser, options, logger).run(paths(options))
+    running.finish_loading()
+    return Sender(parser, given, logger).run(paths(given))
 
 
-def paths(options: argparse.Namespace) -> Iterator[str | None]:
-    """The paths of the command line; "-" stands for those that come on stdin."""
-    for path in options.path:
-        if path == "-":
-            from dimse.sending.finding import as_they_come, listed_paths
-
-            # Unbuffered: a thread that still waits for a list must not keep the interpreter from ending.
-            with open(sys.stdin.fileno(), "rb", buffering=0, closefd=False) as stream:
-                yield from as_they_come(listed_paths(stream))
-        else:
-            yield path
-
-
-def make_parser(arguments: Sequence[str]) -> common.Parser:
-    """The options; with `--status` among the arguments no peer and no file needs to be named."""
-    parser = common.Parser(
+def make_parser(arguments: Sequence[str]) -> Parser:
+    """Return the parser; with `--status` among the arguments, peer and files may be left out."""
+    parser = Parser(
         "storescu",
         "Send DICOM files: each in its own transfer syntax where the peer accepts it, and reported by the status it got.",
         (
@@ -67,165 +153,48 @@ def make_parser(arguments: Sequence[str]) -> common.Parser:
         prefixes="-+",
     )
     about_journal = "--status" in arguments
-    common.add_peer(parser, needed=not about_journal)
-    parser.add_argument(
-        "path",
-        nargs="*" if about_journal else "+",
-        help="files, folders (read one level deep), DICOMDIRs, ZIP archives; - for a list of paths on stdin",
+    requesting.add_options(
+        parser,
+        "STORESCU",
+        arguments=[positional("path", "*" if about_journal else "+", str, PATHS)],
+        output=OUTPUT,
+        syntaxes=SYNTAXES,
+        peer_needed=not about_journal,
     )
-    group = common.add_logging(parser)
-    group.add_argument("--no-progress", action="store_true", help="no progress bar on the terminal")
-    group.add_argument(
-        "--report",
-        metavar="F",
-        type=common.validated(report_path),
-        help="what became of each file, as .json, .jsonl or .csv",
-    )
-    audit.add_option(group)
-    common.add_network(parser, "STORESCU")
-    tls.add_options(parser, server=False)
-    identity.add_requestor_options(parser)
-    add_syntaxes(parser)
-    add_files(parser)
-    add_sending(parser)
-    add_commitment(parser)
+    options.add_group(parser, "files", *FILES)
+    options.add_group(parser, "sending", *SENDING)
+    options.add_group(parser, "storage commitment", *COMMITMENT)
     return parser
 
 
-def add_syntaxes(parser: common.Parser) -> None:
-    """What is proposed, and whether files are re-encoded."""
-    syntaxes = common.add_syntaxes(parser)
-    syntaxes.add_argument(
-        "-cx",
-        "-R",
-        "--required-contexts",
-        action="store_true",
-        help="propose exactly what the files are, and re-encode nothing",
-    )
+def paths(given: argparse.Namespace) -> Iterator[str | None]:
+    """Yield the paths of the command line, and in place of "-" those on stdin; None when the next one is not there yet."""
+    for path in given.path:
+        if path == "-":
+            from dimse.sending.finding import as_they_come, listed_paths
+
+            # Unbuffered, because a thread that waits in a buffered read keeps the interpreter from ending.
+            with open(sys.stdin.fileno(), "rb", buffering=0, closefd=False) as stream:
+                yield from as_they_come(listed_paths(stream))
+        else:
+            yield path
 
 
-def add_files(parser: common.Parser) -> None:
-    """What is sent."""
-    group = parser.add_argument_group("files")
-    group.add_argument("-r", "+r", "--recurse", action="store_true", help="read folders all the way down")
-    group.add_argument("+sd", action="store_true", dest="_", help=argparse.SUPPRESS)  # DCMTK's: folders are read anyway
-    group.add_argument(
-        "--raw-ts",
-        metavar="UID",
-        type=common.validated(transfer_syntax),
-        help="take files that do not say their transfer syntax as data sets in this one (UID or keyword)",
-    )
-    group.add_argument(
-        "--skip-invalid", action="store_true", help="skip files that cannot be sent, with a warning for each"
-    )
-    group.add_argument(
-        "--dry-run", action="store_true", help="show what would be proposed and sent, and do not connect"
-    )
-    group.add_argument(
-        "--transcode",
-        choices=("never", "lossless", "always"),
-        default="lossless",
-        help="re-encode a file whose transfer syntax is refused: never, if nothing is lost (%(default)s), or always",
-    )
-    group.add_argument(
-        "--priority", choices=common.PRIORITIES, default="low", help="of the C-STORE requests (%(default)s)"
-    )
-    group.add_argument(
-        "--repeat", metavar="N", type=common.number(1, 1e9), default=1, help="send each file N times (%(default)s)"
-    )
-
-
-def add_sending(parser: common.Parser) -> None:
-    """How it is sent, and how count is kept."""
-    group = parser.add_argument_group("sending")
-    group.add_argument(
-        "--jobs", metavar="N", type=common.number(1, 256), default=1, help="associations at one time (%(default)s)"
-    )
-    group.add_argument(
-        "--any-order", action="store_true", help="with --jobs, spread the instances of a series over associations too"
-    )
-    group.add_argument(
-        "--async-ops",
-        metavar="N",
-        type=common.validated(settings.validate_async_ops, int),
-        default=1,
-        help="propose that N requests may wait for their response at one time (%(default)s: propose nothing); 0 is unlimited",
-    )
-    group.add_argument(
-        "--retry",
-        metavar="N",
-        type=common.number(0, 1000),
-        default=0,
-        help="try again N times when the connection fails or the peer is out of resources (%(default)s)",
-    )
-    group.add_argument(
-        "--retry-wait",
-        metavar="S",
-        type=common.seconds,
-        default=1.0,
-        help="before the first new attempt; then four times as long, up to a minute: seconds (%(default)s)",
-    )
-    group.add_argument(
-        "--journal", metavar="F", help="record in F what the peer has acknowledged, and skip that on the next run"
-    )
-    group.add_argument(
-        "--status", action="store_true", help="print what is in the journal, and exit; with -v every file"
-    )
-
-
-def add_commitment(parser: common.Parser) -> None:
-    """Storage Commitment (PS3.4 Annex J)."""
-    group = parser.add_argument_group("storage commitment")
-    group.add_argument(
-        "--verify", action="store_true", help="when everything is sent, ask the peer to commit itself to keeping it"
-    )
-    group.add_argument(
-        "--commit-port",
-        metavar="PORT",
-        type=common.number(0, 65535),
-        help="listen on this port for the peer's answer, if it answers on an association of its own",
-    )
-    group.add_argument(
-        "--commit-timeout",
-        metavar="S",
-        type=common.seconds,
-        default=60,
-        help="the peer's answer: seconds (%(default)s), 0 is unlimited",
-    )
-
-
-def verify_together(parser: common.Parser, options: argparse.Namespace) -> None:
-    """Options that exclude or need one another."""
-    if options.repeat > 1 and options.journal:
-        parser.error("--repeat does not go with --journal: a journal has one entry for each instance")
-    if options.status and not options.journal:
-        parser.error("--status needs --journal: it prints what is in it")
-    if "-" in options.path and sys.stdin is None:
-        parser.error("- stands for a list of paths on stdin, which is closed")
-    if options.commit_port is not None and not options.verify:
-        parser.error("--commit-port is for --verify")
-    if options.commit_port is not None and options.tls and not options.tls_cert:
-        parser.error("--commit-port with --tls needs --tls-cert: a tool that listens shows a certificate of its own")
-
-
-def transfer_syntax(text: str) -> str:
-    """The UID of a transfer syntax, given by UID or keyword.
-
-    Raises:
-        ValueError: There is none of that name.
-    """
-    for uid, entry in uids.dictionary().items():
-        if entry.kind == "Transfer Syntax" and text in (uid, entry.keyword):
-            return uid
-    raise ValueError(f"{text!r} is no transfer syntax of PS3.6, by UID or keyword")
-
-
-def report_path(path: str) -> str:
-    """A path whose suffix says what format the report has.
-
-    Raises:
-        ValueError: It says none.
-    """
-    if os.path.splitext(path)[1].lower() not in (".json", ".jsonl", ".csv"):
-        raise ValueError(f"a report ends with .json, .jsonl or .csv, and {path!r} does not")
-    return path
+def verify_together(parser: Parser, given: argparse.Namespace) -> None:
+    """Refuse options that exclude one another, or that lack another one."""
+    listens = given.commit_port is not None
+    for is_wrong, why in (
+        (
+            given.repeat > 1 and given.journal,
+            "--repeat does not go with --journal: a journal has one entry for each instance",
+        ),
+        (given.status and not given.journal, "--status needs --journal: it prints what is in it"),
+        ("-" in given.path and sys.stdin is None, "- stands for a list of paths on stdin, which is closed"),
+        (listens and not given.verify, "--commit-port is for --verify"),
+        (
+            listens and given.tls and not given.tls_cert,
+            "--commit-port with --tls needs --tls-cert: a tool that listens shows a certificate of its own",
+        ),
+    ):
+        if is_wrong:
+            parser.error(why)

@@ -1,8 +1,8 @@
 """Tables on stdout: what would be proposed and sent, and what a journal holds.
 
-On a terminal rich sets them, and breaks what is too wide inside its column. In a pipe, and where they are long, they are
-plain lines for scripts: columns are at least two spaces apart, no cell is empty, cut or broken, and rows are printed as they
-come, so that a table of any length takes no memory.
+On a terminal rich sets them, and wraps a cell that is too wide inside its column. In a pipe, and if they are long, they are
+plain lines for scripts. There, columns are at least two spaces apart, and no cell is empty, cut or wrapped. Rows are printed
+as they come, so that memory use does not depend on the length.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TextIO
 from dimse import uids
 from dimse.sending.journal import ACKED
 from dimse.support.text import host_and_port, one_line
-from dimse.tools.common import UNWRITTEN
+from dimse.tools.running import UNWRITTEN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -25,16 +25,18 @@ if TYPE_CHECKING:
     from dimse.settings import ProposedContext
 
 Cell = str | int
-LOOKED_AT = 1000  # rows that the widths of columns are taken from: a wider cell further down pushes its row out
-NOTHING = "-"  # stands for an empty cell
+# Rows that decide the widths of the columns. A wider cell further down makes its own row wider.
+LOOKED_AT = 1000
+# The text of an empty cell.
+NOTHING = "-"
 
 
 @contextmanager
 def printing() -> Iterator[None]:
-    """Print within a block that ends where nothing more can be printed; that the reader has gone is not an error.
+    """Run a body that prints, and end it if its reader has closed the pipe, which is not an error.
 
     Raises:
-        SystemExit: The output cannot be written; the end of the process says so on stderr (`dimse.__main__.command`).
+        SystemExit: The output cannot be written; `dimse.__main__.command` says so on stderr.
     """
     try:
         yield
@@ -48,9 +50,9 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Cell]], file: Te
     """Print a table.
 
     Args:
-        columns: The heading of each; one that begins with ">" is of numbers, which stand at the right.
-        rows: A cell for each column; what is text may have come from anywhere.
-        file: Where to.
+        columns: The headings; ">" at the head of one marks a column of numbers, which are aligned to the right.
+        rows: The rows, with a cell for each column. Text may be a peer's; it is escaped.
+        file: The stream to print to.
     """
     rest = iter(rows)
     first = list(islice(rest, LOOKED_AT))
@@ -61,7 +63,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Cell]], file: Te
 
 
 def _print_set(columns: Sequence[str], rows: Iterable[Sequence[Cell]], file: TextIO) -> None:
-    """Within the width of the terminal, for people."""
+    """Print a table for people, within the width of the terminal."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
@@ -72,7 +74,7 @@ def _print_set(columns: Sequence[str], rows: Iterable[Sequence[Cell]], file: Tex
         number = column.startswith(">")
         table.add_column(column.lstrip(">"), justify="right" if number else "left", no_wrap=number, overflow="fold")
     for row in rows:
-        # `Text` is no markup: a file may be called "[red]".
+        # `Text` is not parsed as markup: a file may be called "[red]".
         table.add_row(*(Text(f"{cell:,}" if isinstance(cell, int) else _shown(cell)) for cell in row))
     Console(file=file).print(table)
 
@@ -80,12 +82,13 @@ def _print_set(columns: Sequence[str], rows: Iterable[Sequence[Cell]], file: Tex
 def _print_plain(
     columns: Sequence[str], first: Sequence[Sequence[Cell]], rest: Iterable[Sequence[Cell]], file: TextIO
 ) -> None:
-    """A line for each row, for scripts."""
+    """Print a line for each row, for scripts."""
     lines = [[_shown(cell) for cell in row] for row in ([column.lstrip(">") for column in columns], *first)]
     widths = [max(map(len, cells)) for cells in zip(*lines, strict=True)]
     sides = [">" if column.startswith(">") else "<" for column in columns]
     if sides[-1] == "<":
-        widths[-1] = 0  # no spaces behind it
+        # No blanks at the end of a line.
+        widths[-1] = 0
     line = "  ".join(f"{{:{side}{width}}}" for side, width in zip(sides, widths, strict=True)) + "\n"
     file.writelines(line.format(*cells) for cells in lines)
     file.writelines(line.format(*map(_shown, row)) for row in rest)
@@ -101,13 +104,13 @@ def _shown(cell: Cell) -> str:
 def dry_run(
     files: Iterable[InstanceFile], proposals: Iterable[Sequence[ProposedContext]], file: TextIO | None = None
 ) -> None:
-    """Print what would be sent, what would be proposed for it, and how much that is.
+    """Print the files that would be sent, the contexts that would be proposed, and the totals.
 
     Args:
-        files: What would be sent.
-        proposals: The contexts of each association, in the order of their IDs (PS3.8 9.3.2.2: 1, 3, 5, ...); asked for when
-            there are no more files.
-        file: Where to; by default stdout. That nobody reads it any more is no error.
+        files: The files that would be sent.
+        proposals: The contexts of each association, in the order of their IDs (PS3.8 9.3.2.2: 1, 3, 5, ...). It is read
+            after the last file.
+        file: The stream to print to; by default stdout.
     """
     out = file or sys.stdout
     sent = size = associations = 0
@@ -143,18 +146,19 @@ def _many(number: int, what: str) -> str:
 
 
 def journal_status(entries: Callable[[], Iterable[Entry]], *, every: bool, file: TextIO | None = None) -> None:
-    """Print what is in a journal: how much for each peer, and what is not acknowledged.
+    """Print a journal: totals for each peer, and the files that are not acknowledged.
 
     Args:
-        entries: Gives the rows; it is called twice, so that they need not be held in memory.
-        every: Also list what is acknowledged.
-        file: Where to; by default stdout. That nobody reads it any more is no error.
+        entries: Returns the rows. It is called twice, so that they are never all in memory.
+        every: Whether to list acknowledged files too.
+        file: The stream to print to; by default stdout.
 
     Raises:
-        JournalError: As `entries` does.
+        JournalError: `entries` raises it.
     """
     out = file or sys.stdout
-    totals: dict[tuple[str, str, str], tuple[int, int]] = {}  # instances and bytes by peer and state
+    # Instances and bytes by peer and state.
+    totals: dict[tuple[str, str, str], tuple[int, int]] = {}
     for entry in entries():
         number, size = totals.get(key := (*_peer(entry), entry.state), (0, 0))
         totals[key] = number + 1, size + entry.size
@@ -170,7 +174,7 @@ def journal_status(entries: Callable[[], Iterable[Entry]], *, every: bool, file:
 
 
 def _print_entries(entries: Iterable[Entry], totals: Iterable[tuple[str, str, str]], file: TextIO) -> None:
-    """A row for each; with its peer where there are several."""
+    """Print a row for each entry, with its peer if there are several."""
     several = len({(peer, title) for peer, title, _ in totals}) > 1
     columns = ("state", "status", ">attempts", "SOP instance UID", "file")
 

@@ -1,4 +1,4 @@
-"""TLS on the command line: its options, and what is made of them."""
+"""TLS on the command line: its options, and the `dimse.TLS` that they ask for."""
 
 from __future__ import annotations
 
@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING
 
 import dimse
 from dimse.support.text import one_line
-from dimse.tools import common
+from dimse.tools import log_setup, options
+from dimse.tools.command_line import Parser
+from dimse.tools.options import choice, flag, option, repeatable, validated
 
 if TYPE_CHECKING:
     from dimse.settings.tls import TLS
 
-PASSWORD = "DIMSE_TLS_PASSWORD"  # from the environment: everybody on a machine can read its command lines
+# An environment variable, because every user of a machine can read command lines.
+PASSWORD = "DIMSE_TLS_PASSWORD"
 
-# How a hint names an argument of `dimse.TLS` to the user of a tool.
+# The option for each argument of `dimse.TLS`, as hints name it to the user of a tool.
 NAMES = {
     "certificate": "--tls-cert",
     "key": "--tls-key",
@@ -30,59 +33,12 @@ NAMES = {
     "password": PASSWORD,
 }
 
-# Options that ask for less than TLS can do are said at every run.
+# Options that ask for less security than TLS can give are logged at every run.
 INSECURE = (
-    "--tls-insecure: the peer's certificate is not verified, and whoever is in between can read and change what is sent"
+    "--tls-insecure: the peer's certificate is not verified, so a machine in between can read and change what is sent"
 )
-ANYBODY = "--tls-no-client-cert: whoever reaches this port may connect, for no client has to show a certificate"
+ANY_CLIENT = "--tls-no-client-cert: whoever reaches this port may connect, for no client has to show a certificate"
 EVERY_CA = "no --tls-ca: clients may have their certificate from any CA that this system trusts"
-
-
-def add_options(parser: common.Parser, *, server: bool) -> None:
-    """The options; `server` for a tool that listens."""
-    group = parser.add_argument_group("TLS")
-    group.add_argument(
-        "--tls", action="store_true", help="speak TLS 1.2 or 1.3 (PS3.15 B.12); its registered port is 2762"
-    )
-    group.add_argument(
-        "--tls-cert", metavar="F", default="", help="our certificate, and the intermediate ones up to its CA (PEM)"
-    )
-    group.add_argument(
-        "--tls-key",
-        metavar="F",
-        default="",
-        help=f"the private key of --tls-cert, a file of mode 600 (PEM; by default in --tls-cert; password in {PASSWORD})",
-    )
-    group.add_argument(
-        "--tls-ca",
-        metavar="F",
-        default="",
-        help="CAs, or certificates of peers, to trust (PEM; by default the system's CAs)",
-    )
-    group.add_argument("--tls-crl", metavar="F", default="", help="the CAs' lists of revoked certificates (PEM)")
-    group.add_argument(
-        "--tls-pin",
-        metavar="SHA256",
-        type=common.validated(_pin),
-        action="append",
-        default=[],
-        help="accept this certificate of the peer only; repeatable; "
-        + ("--tls-ca applies too" if server else "without --tls-ca nothing else is verified"),
-    )
-    if server:
-        group.add_argument("--tls-no-client-cert", action="store_true", help="accept clients that show no certificate")
-    else:
-        group.add_argument(
-            "--tls-server-name", metavar="N", default="", help="the name that the peer's certificate must be for (addr)"
-        )
-        group.add_argument("--tls-insecure", action="store_true", help="do not verify the peer's certificate")
-    group.add_argument(
-        "--tls-profile",
-        choices=("bcp195", "modified"),
-        default="bcp195",
-        help="modified is PS3.15 B.13: key exchange on the curve P-256 alone (%(default)s)",
-    )
-    group.add_argument("--tls-info", action="store_true", help="print what was negotiated, and the peer's certificate")
 
 
 def _pin(text: str) -> str:
@@ -91,14 +47,60 @@ def _pin(text: str) -> str:
     return validate_pin(text)
 
 
-def settle(parser: common.Parser, options: argparse.Namespace, logger: logging.Logger) -> None:
-    """Make of `options.tls` the `dimse.TLS` that the options ask for, or None.
+CERTIFICATES = (
+    flag("--tls", "speak TLS 1.2 or 1.3 (PS3.15 B.12); its registered port is 2762"),
+    option("--tls-cert F", str, "", "our certificate, and the intermediate ones up to its CA (PEM)"),
+    option(
+        "--tls-key F",
+        str,
+        "",
+        f"the private key of --tls-cert, a file of mode 600 (PEM; by default in --tls-cert; password in {PASSWORD})",
+    ),
+    option("--tls-ca F", str, "", "CAs, or certificates of peers, to trust (PEM; by default the system's CAs)"),
+    option("--tls-crl F", str, "", "the CAs' lists of revoked certificates (PEM)"),
+)
+
+OF_A_SERVER = (
+    repeatable(
+        "--tls-pin SHA256", validated(_pin), "accept this certificate of the peer only, and verify it by --tls-ca"
+    ),
+    flag("--tls-no-client-cert", "accept clients that show no certificate"),
+)
+
+OF_A_REQUESTOR = (
+    repeatable(
+        "--tls-pin SHA256",
+        validated(_pin),
+        "accept this certificate of the peer only; without --tls-ca nothing else is verified",
+    ),
+    option("--tls-server-name N", str, "", "the name that the peer's certificate must be for (addr)"),
+    flag("--tls-insecure", "do not verify the peer's certificate"),
+)
+
+PROFILE = (
+    choice(
+        "--tls-profile",
+        ("bcp195", "modified"),
+        "bcp195",
+        "modified is PS3.15 B.13: key exchange on the curve P-256 alone (%(default)s)",
+    ),
+    flag("--tls-info", "print what was negotiated, and the peer's certificate"),
+)
+
+
+def add_options(parser: Parser, *, server: bool) -> None:
+    """Add the options; `server` for a tool that listens."""
+    options.add_group(parser, "TLS", *CERTIFICATES, *(OF_A_SERVER if server else OF_A_REQUESTOR), *PROFILE)
+
+
+def settle(parser: Parser, options: argparse.Namespace) -> None:
+    """Replace `options.tls` with the `dimse.TLS` that the options ask for, or None.
 
     Raises:
-        SystemExit: They do not go together, or a file cannot be used (exit status 2).
+        SystemExit: The options do not go together, or a file cannot be used (exit status 2).
     """
     if not options.tls:
-        _verify_unused(parser, options)
+        _refuse_unused(parser, options)
         options.tls = None
         return
     server = "tls_no_client_cert" in options
@@ -122,21 +124,21 @@ def settle(parser: common.Parser, options: argparse.Namespace, logger: logging.L
     if options.tls_info:
         logging.getLogger("dimse.tls").setLevel(logging.INFO)
     if insecure:
-        common.warn(INSECURE)
+        log_setup.warn(INSECURE)
     elif server and options.tls_no_client_cert:
-        common.warn(ANYBODY)
+        log_setup.warn(ANY_CLIENT)
     elif server and not options.tls_ca:
-        common.warn(EVERY_CA)
+        log_setup.warn(EVERY_CA)
 
 
-def _verify_unused(parser: common.Parser, options: argparse.Namespace) -> None:
+def _refuse_unused(parser: Parser, options: argparse.Namespace) -> None:
     for name, value in vars(options).items():
         if name.startswith("tls_") and value != parser.get_default(name):
             parser.error(f"--{name.replace('_', '-')} is for --tls")
 
 
-def _verify_files(parser: common.Parser, tls: TLS, *, server: bool) -> None:
-    """Say at once what cannot be used, not when the first connection is to be secured."""
+def _verify_files(parser: Parser, tls: TLS, *, server: bool) -> None:
+    """Report files that cannot be used at the start, not when the first connection is to be secured."""
     from dimse.settings.tls import of_a_requestor, of_a_server
 
     try:

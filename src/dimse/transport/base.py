@@ -1,7 +1,7 @@
 """Transport: a non-blocking socket, over which everything above is written once as `async def`.
 
 A call tries the system call first. Only if that would block does its user await `ready`, and how that waits is what a driver
-is: `dimse.transport.blocking` polls and never suspends, so a coroutine runs to its end in one step; `dimse.transport.asyncio`
+is: `dimse.transport.threaded` polls and never suspends, so a coroutine runs to its end in one step; `dimse.transport.looped`
 lets the event loop go on. The other difference is `call`: where a user's handler runs.
 """
 
@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 Address = tuple[Any, ...]
 Listener = socket.socket
-Buffers = Sequence["bytes | memoryview"]
+Views = Sequence["bytes | memoryview"]
 
 MOST_BUFFERS = 1024  # in one system call; the system refuses more
 
@@ -149,7 +149,7 @@ class Transport(ABC):
         assert self._tls is not None
         return 0 if self._tls.handshake() else self._tls.wanted
 
-    def send_some(self, buffers: Buffers) -> int:
+    def send_some(self, buffers: Views) -> int:
         """Send what the system takes of `buffers`; returns the number of bytes, 0 if it would block.
 
         Who sends calls `breathe` afterwards, once it knows whether it stands between two PDUs.
@@ -188,7 +188,7 @@ class Transport(ABC):
             raise ConnectionLost(f"Connection closed: {error.strerror or error}") from error
         return received
 
-    def _sendv(self, buffers: Buffers) -> int:
+    def _sendv(self, buffers: Views) -> int:
         return self._socket.sendmsg(buffers if len(buffers) <= MOST_BUFFERS else buffers[:MOST_BUFFERS])
 
     def acknowledge(self) -> None:

@@ -1,17 +1,20 @@
-"""UIDs of the Standard and their names (PS3.6 Table A-1), and what the transfer syntaxes mean (PS3.5 Annex A).
+"""UIDs of the Standard and their names (PS3.6 Table A-1), and the properties of transfer syntaxes (PS3.5 Annex A).
 
 Every UID of the table is an attribute of this module under its keyword: `uids.CTImageStorage`, `uids.JPEG2000Lossless`. The
-table is imported and taken apart when something is first looked up in it, so that importing this module costs next to nothing.
+table is imported and parsed on the first look-up, so that importing this module costs next to nothing.
 """
 
 from __future__ import annotations
 
 from functools import cache, lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dimse.support.values import value
 
-# What the package itself names when it is imported: no look-up in the table.
+if TYPE_CHECKING:
+    from dimse.uids.keywords import *  # noqa: F403
+
+# The UIDs that the package needs when it is imported, without a look-up in the table.
 ApplicationContextName = "1.2.840.10008.3.1.1.1"  # the DICOM one (PS3.7 A.2.1)
 Verification = "1.2.840.10008.1.1"
 CTImageStorage = "1.2.840.10008.5.1.4.1.1.2"
@@ -23,18 +26,18 @@ DeflatedExplicitVRLittleEndian = "1.2.840.10008.1.2.1.99"
 ExplicitVRBigEndian = "1.2.840.10008.1.2.2"
 
 STORAGE_SOP_CLASSES: frozenset[str]
-"""The SOP classes of the Storage service (PS3.4 Annex B), retired ones too."""
+"""The SOP classes of the Storage service (PS3.4 Annex B), including retired ones."""
 TRANSFER_SYNTAXES: tuple[str, ...]
-"""Every transfer syntax (PS3.5 Annex A), in the order of the table, retired ones too."""
+"""Every transfer syntax (PS3.5 Annex A), in the order of the table, including retired ones."""
 STORABLE_TRANSFER_SYNTAXES: tuple[str, ...]
-"""The transfer syntaxes that carry a whole data set as data elements, in the order of the table, retired ones too.
+"""The transfer syntaxes that carry a whole data set as data elements, in the order of the table, including retired ones.
 
-Not among them are those that leave the pixels elsewhere (JPIP Referenced), those for video in real time (SMPTE ST 2110), MIME, XML,
-and Papyrus.
+It excludes those that keep pixels elsewhere (JPIP Referenced) or carry video in real time (SMPTE ST 2110). It also excludes MIME,
+XML and Papyrus.
 """
 
 PRIVATE_SYNTAXES, ANY_SYNTAX = "private", "any"
-"""Words that stand among accepted transfer syntaxes for every private one, and for every one whatever its UID."""
+"""The words that can stand among accepted transfer syntaxes for every private one, and for every one whatever its UID."""
 
 
 @value
@@ -43,10 +46,10 @@ class Entry:
 
     Attributes:
         uid: The UID.
-        kind: Its type: "SOP Class", "Transfer Syntax", ...
-        keyword: Its keyword; empty for two retired entries without one.
-        retired: Whether the Standard has retired it.
-        name: Its name; empty for the same two.
+        kind: The type: "SOP Class", "Transfer Syntax", ...
+        keyword: The keyword; empty for two retired entries.
+        retired: True if the Standard has retired it.
+        name: The name; empty for the same two entries.
     """
 
     uid: str
@@ -58,31 +61,31 @@ class Entry:
 
 @cache
 def _lines() -> dict[str, str]:
-    """The lines of the table by UID, not taken apart: for one of them that takes too long."""
+    """Return the lines of the table by UID. They are not parsed, because a look-up of one UID must be fast."""
     from dimse.uids.table import TABLE_A_1
 
     return {line.partition("|")[0]: line for line in TABLE_A_1.split("\n")}
 
 
 def _rows() -> list[list[str]]:
-    """The table: UID, type, keyword, "R" or nothing, and name of each."""
+    """Return the rows of the table: UID, type, keyword, "R" or nothing, and name."""
     return [line.split("|", 4) for line in _lines().values()]
 
 
 @cache
 def dictionary() -> dict[str, Entry]:
-    """The whole of PS3.6 Table A-1 by UID. Not to be changed."""
+    """Return the whole of PS3.6 Table A-1 by UID. It must not be changed."""
     return {uid: Entry(uid, kind, keyword, retired == "R", name) for uid, kind, keyword, retired, name in _rows()}
 
 
 @cache
 def by_keyword() -> dict[str, str]:
-    """Return the UIDs of the Standard by their keywords (PS3.6 Table A-1). Not to be changed."""
+    """Return the UIDs of the Standard by their keywords (PS3.6 Table A-1). The mapping must not be changed."""
     return {keyword: uid for uid, _, keyword, _, _ in _rows() if keyword}
 
 
 def name(uid: str) -> str:
-    """The Standard's name of `uid`; `uid` itself where the Standard has none for it."""
+    """Return the Standard's name of `uid`, or `uid` itself if the Standard has none."""
     line = _lines().get(uid)
     return line.split("|", 4)[4] or uid if line else uid
 
@@ -92,12 +95,12 @@ _LONGEST = 64
 
 
 def is_uid(text: str) -> bool:
-    """Return whether a text is of the characters and the length that a UID may have (PS3.5 9.1)."""
+    """Return True if a text has the characters and the length of a UID (PS3.5 9.1)."""
     return 0 < len(text) <= _LONGEST and not set(text) - _OF_A_UID
 
 
 def find(text: str) -> str:
-    """Return the UID that a user means by a UID or by a keyword of PS3.6.
+    """Return the UID for a UID or a keyword of PS3.6.
 
     Raises:
         ValueError: The text is neither, or the UID is too long.
@@ -117,7 +120,7 @@ def find(text: str) -> str:
 
 
 def find_syntax(text: str) -> str:
-    """Return what stands for an accepted transfer syntax: a UID, or the word `private` or `any`.
+    """Return a name for accepted transfer syntaxes: a UID, or the word `private` or `any`.
 
     Raises:
         ValueError: The text is neither a UID, nor a keyword of PS3.6, nor one of these words.
@@ -126,19 +129,19 @@ def find_syntax(text: str) -> str:
 
 
 def is_private(uid: str) -> bool:
-    """Return whether a UID is one that the Standard has not registered (PS3.5 9.2)."""
+    """Return True if the Standard has not registered this UID (PS3.5 9.2)."""
     return bool(uid) and not uid.startswith("1.2.840.10008.") and not set(uid) - _OF_A_UID
 
 
 def _is_storage(kind: str, name: str) -> bool:
-    # By name: the Standard has no other mark for a storage SOP class, and the roots of their UIDs hold other services too.
+    # The Standard marks storage SOP classes by their names alone, and the roots of their UIDs hold other services too.
     other = name.startswith(("Storage Commitment", "Media Storage"))
     return kind == "SOP Class" and "Storage" in name.split() and not other
 
 
 @cache
 def _attributes() -> dict[str, Any]:
-    """What this module has besides what is written here: made when first asked for."""
+    """Return the attributes of this module that are made from the table on first use."""
     rows = _rows()
     attributes: dict[str, Any] = dict(by_keyword())
     attributes["STORAGE_SOP_CLASSES"] = frozenset(uid for uid, kind, _, _, name in rows if _is_storage(kind, name))
@@ -148,27 +151,33 @@ def _attributes() -> dict[str, Any]:
     return attributes
 
 
-def __getattr__(attribute: str) -> str:
-    """The UID whose keyword is `attribute`."""
-    # The import system asks every module for `__path__`: no reason to look it up in the table.
-    if attribute.startswith("_") or attribute not in _attributes():
-        raise AttributeError(f"module {__name__!r} has no attribute {attribute!r}")
-    uid: str = _attributes()[attribute]
-    return uid
+# Type checkers know the keywords from the stub: to them another one is a mistake.
+if not TYPE_CHECKING:
+
+    def __getattr__(attribute: str) -> Any:
+        """Return the UID whose keyword is `attribute`, or one of the collections above."""
+        # The import system asks every module for `__path__`, which must not load the table.
+        if attribute.startswith("_") or attribute not in _attributes():
+            raise AttributeError(f"module {__name__!r} has no attribute {attribute!r}")
+        return _attributes()[attribute]
+
+    def __dir__() -> list[str]:
+        """Return the keywords of the Standard and the names of this module."""
+        return sorted({*globals(), *_attributes()})
 
 
 @value
 class TransferSyntax:
-    """How a data set is encoded (PS3.5 Annex A).
+    """The encoding of a data set (PS3.5 Annex A).
 
     Attributes:
-        uid: Its UID.
-        implicit_vr: Elements carry no VR.
-        little_endian: Byte order of numbers.
-        deflated: The whole data set is a deflated stream (RFC 1951) of Explicit VR Little Endian.
-        encapsulated: Pixel Data is a sequence of fragments (PS3.5 A.4).
-        lossy: Its compression may lose information.
-        has_elements: Its bytes, inflated if need be, are data elements (PS3.5 section 7).
+        uid: The UID.
+        implicit_vr: True if elements carry no VR.
+        little_endian: The byte order of numbers.
+        deflated: True if the whole data set is a deflated stream (RFC 1951) of Explicit VR Little Endian.
+        encapsulated: True if Pixel Data is a sequence of fragments (PS3.5 A.4).
+        lossy: True if the compression may lose information.
+        has_elements: True if the bytes, inflated if necessary, are data elements (PS3.5 section 7).
     """
 
     uid: str
@@ -180,7 +189,7 @@ class TransferSyntax:
     has_elements: bool = True
 
 
-# The transfer syntaxes that are not what the most are: Explicit VR Little Endian with encapsulated pixel data, nothing lost.
+# The exceptions among transfer syntaxes. The others are Explicit VR Little Endian with encapsulated pixel data, without loss.
 _IMPLICIT_VR = ("ImplicitVRLittleEndian", "Papyrus3ImplicitVRLittleEndian")
 _BIG_ENDIAN = ("ExplicitVRBigEndian",)
 _DEFLATED = ("DeflatedExplicitVRLittleEndian", "JPIPReferencedDeflate", "JPIPHTJ2KReferencedDeflate")
@@ -196,7 +205,7 @@ _NOT_STORABLE = (*_NO_ELEMENTS, "JPIP", "Papyrus")
 
 @lru_cache(maxsize=64)
 def transfer_syntax(uid: str) -> TransferSyntax | None:
-    """What the Standard says of a transfer syntax; None for a private one, or one younger than this table."""
+    """Return the properties of a transfer syntax; None for a private one, or one younger than this table."""
     line = _lines().get(uid, "")
     if "|Transfer Syntax|" not in line:
         return None

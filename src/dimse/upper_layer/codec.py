@@ -1,11 +1,11 @@
-"""Field codecs: how one field of a PDU or an item stands on the wire (PS3.8 9.3).
+"""Field codecs: the encoding of each field of a PDU or an item (PS3.8 9.3).
 
-A codec has two methods: `encode(value)` gives bytes, and `decode(cursor)` takes them from a `Cursor`, which ends where the
-structure around it says that it ends. Numbers are big endian.
+A codec has two methods. `encode(value)` returns bytes, and `decode(cursor)` takes them from a `Cursor`, which ends where the
+enclosing structure ends. Numbers are big endian.
 
-What a peer sent wrong is a `RemoteProtocolError`; a value that has no encoding is a `LocalProtocolError` (characters
-outside Latin-1: a `UnicodeEncodeError`, which is a `ValueError`). Some faults of a peer are tolerated: `Cursor.oddities` collects
-them.
+A fault of the peer is a `RemoteProtocolError`. A value without an encoding is a `LocalProtocolError`; for characters outside
+Latin-1 it is a `UnicodeEncodeError`, which is a `ValueError`. Faults of a peer that are tolerated are collected in
+`Cursor.oddities`.
 """
 
 from __future__ import annotations
@@ -15,16 +15,17 @@ from typing import Any, Protocol
 from dimse.errors import LocalProtocolError, RemoteProtocolError
 from dimse.support.text import one_line
 
-MOST_ODDITIES = 16  # that are put into words for one PDU
+# Faults that are described for one PDU; others are counted.
+MOST_ODDITIES = 16
 LONGEST_ODDITY = 200  # characters
 
 
 class LimitPassed(RemoteProtocolError):
-    """A PDU asks for more memory or time than one may: it is refused as a whole, whatever its items tolerate."""
+    """A PDU exceeds a limit on memory or time. It is refused as a whole, whatever its items tolerate."""
 
 
 class Oddities:
-    """The faults of a peer that are tolerated, each in one line: the first `MOST_ODDITIES`, and a count of the others."""
+    """The tolerated faults of a peer, one line each: the first `MOST_ODDITIES`, and a count of the others."""
 
     __slots__ = ("_more", "_words")
 
@@ -33,7 +34,7 @@ class Oddities:
         self._more = 0
 
     def add(self, words: str) -> None:
-        """Add a fault. Words that have been added before are not added again."""
+        """Add a fault, unless the same words have been added before."""
         words = one_line(words, LONGEST_ODDITY)
         if words in self._words:
             return
@@ -43,16 +44,16 @@ class Oddities:
             self._more += 1
 
     def lines(self) -> tuple[str, ...]:
-        """Return the faults, a line each."""
+        """Return the faults, one line each."""
         return (*self._words, f"and {self._more} more") if self._more else tuple(self._words)
 
 
 class Cursor:
-    """What is still to be read of a PDU, an item or a field; nothing is ever read past its end.
+    """The unread bytes of a PDU, an item or a field. Nothing is ever read past their end.
 
     Attributes:
-        remaining: Bytes that are left.
-        oddities: The faults that were tolerated, of the whole PDU.
+        remaining: The number of bytes left.
+        oddities: The faults that were tolerated in the whole PDU.
     """
 
     __slots__ = ("_data", "oddities", "remaining")
@@ -63,10 +64,10 @@ class Cursor:
         self.oddities = Oddities() if oddities is None else oddities
 
     def take(self, length: int) -> memoryview:
-        """The next `length` bytes.
+        """Return the next `length` bytes.
 
         Raises:
-            RemoteProtocolError: There are fewer.
+            RemoteProtocolError: Fewer bytes are left.
         """
         if length > self.remaining:
             raise RemoteProtocolError(f"{length} bytes are due and {self.remaining} are there")
@@ -75,15 +76,15 @@ class Cursor:
         return self._data[start : start + length]
 
     def part(self, length: int) -> Cursor:
-        """Take the next `length` bytes as a cursor of their own.
+        """Return the next `length` bytes as a cursor of their own.
 
         Raises:
-            RemoteProtocolError: There are fewer.
+            RemoteProtocolError: Fewer bytes are left.
         """
         return Cursor(self.take(length), self.oddities)
 
     def rest(self) -> memoryview:
-        """All that is left."""
+        """Return all bytes that are left."""
         return self.take(self.remaining)
 
     def end(self) -> None:
@@ -93,13 +94,13 @@ class Cursor:
 
 
 class Codec(Protocol):
-    """How one kind of value stands on the wire."""
+    """The encoding of one kind of value."""
 
     def encode(self, value: Any, /) -> bytes:
-        """The bytes of `value`."""
+        """Return the bytes of `value`."""
 
     def decode(self, cursor: Cursor, /) -> Any:
-        """The value whose bytes come next."""
+        """Return the value whose bytes come next."""
 
 
 class Unsigned:
@@ -110,7 +111,7 @@ class Unsigned:
 
     def encode(self, value: int, /) -> bytes:
         if not 0 <= value < 256**self.size:
-            raise LocalProtocolError(f"{value} is no unsigned integer of {self.size} bytes")
+            raise LocalProtocolError(f"{value} is not an unsigned integer of {self.size} bytes")
         return value.to_bytes(self.size, "big")
 
     def decode(self, cursor: Cursor, /) -> int:
@@ -118,7 +119,7 @@ class Unsigned:
 
 
 class ContextID:
-    """A presentation context ID, 1 to 255 (PS3.8 9.3.2.2): odd where we propose it, and any that a peer proposes."""
+    """A presentation context ID, 1 to 255 (PS3.8 9.3.2.2). Our own are odd; a peer may propose any."""
 
     def __init__(self, *, proposed: bool) -> None:
         self.proposed = proposed
@@ -138,7 +139,7 @@ class ContextID:
 
 
 class Octets:
-    """Bytes that have no meaning here, to the end of the item or field."""
+    """A codec for bytes without further structure, to the end of the item or field."""
 
     def encode(self, value: bytes, /) -> bytes:
         return value
@@ -148,15 +149,15 @@ class Octets:
 
 
 class Text:
-    """Characters to the end of the item or field, `minimum` to `maximum` of them.
+    """A codec for characters to the end of the item or field.
 
-    Spaces and NULs around them are dropped: the Standard knows no padding here (PS3.8 Annex F), peers do.
+    Spaces and NULs around them are dropped. The Standard has no padding here (PS3.8 Annex F), but peers send it.
 
     Args:
-        name: What it is, for the errors.
+        name: The name of the field, for error messages.
         minimum: The fewest characters.
         maximum: The most characters.
-        tested: Whether the limits hold for a peer too.
+        tested: True if the limits apply to a peer too.
     """
 
     def __init__(self, name: str, minimum: int, maximum: int, *, tested: bool = True) -> None:
@@ -181,10 +182,10 @@ class Text:
 
 
 class AETitle:
-    """16 bytes, of which leading and trailing spaces are not significant (PS3.8 Table 9-11).
+    """A codec for AE titles: 16 bytes, without the leading and trailing spaces (PS3.8 Table 9-11).
 
-    A title that we use is tested. One that a peer uses is data; so is one that we only echo, in the reserved fields of
-    an A-ASSOCIATE-AC.
+    Our own titles are tested. A peer's title is data, and so is a title that is only echoed, in the reserved fields of an
+    A-ASSOCIATE-AC.
     """
 
     def __init__(self, *, echoed: bool = False) -> None:
@@ -223,8 +224,8 @@ class Trailing:
 
     Args:
         content: The codec of the field.
-        absent: Its value where a peer left it out.
-        name: Its name, for what is said of that.
+        absent: The value of the field if a peer left it out.
+        name: The name of the field, for the log.
     """
 
     def __init__(self, content: Codec, absent: Any, name: str) -> None:

@@ -48,14 +48,14 @@ Evt19  .     AA-1  AA-8  .     AA-8  AA-8  AA-8  AA-8  AA-8  AA-8  AA-8  AA-8  A
 
 @value
 class Action:
-    """What a transition does (PS3.8 Tables 9-6 to 9-9).
+    """An action of the state machine (PS3.8 Tables 9-6 to 9-9).
 
     Attributes:
-        next_state: The state after it; where it depends on more than the table, the provider says so itself (AE-6, AR-8).
-        sends: The PDU that is sent, by its name: the primitive's own, or one that the action makes.
-        indicates: The primitive issued to the user: the received PDU itself, or the ends of an association.
+        next_state: The state after it. For AE-6 and AR-8 it depends on more than the table, and the provider decides.
+        sends: The PDU that is sent, by name: the primitive's own, or one that the action makes.
+        indicates: The primitive that is issued to the user: the received PDU itself, or the end of the association.
         artim: "start", "stop" or "" for the association request/reject/release timer.
-        closes: The transport connection is closed, after what is owed has been sent.
+        closes: True to close the transport connection after everything owed has been sent.
     """
 
     next_state: str
@@ -112,5 +112,5 @@ def _read(table: str) -> tuple[dict[tuple[str, str], str], dict[str, str]]:
     return transitions, events
 
 
-# (event, state) -> action, for the 123 defined cells; event -> its name.
+# The action for each (event, state) of the 123 defined cells, and the name of each event.
 TRANSITIONS, EVENTS = _read(_TABLE_9_10)

@@ -1,7 +1,7 @@
-"""What two AEs agree on when an association is made (PS3.8 7.1, PS3.7 Annex D): pure functions, one side each.
+"""Negotiation: what two AEs agree on when an association is established (PS3.8 7.1, PS3.7 Annex D), as pure functions.
 
 The requestor builds its A-ASSOCIATE-RQ with `propose` and reads the answer with `conclude`; the acceptor does both with `answer`.
-What a peer says wrong in one place is tolerated as docs/design.md has it, and noted in `Negotiated.oddities`.
+Faults of a peer are tolerated as docs/tolerance.md says, and recorded in `Negotiated.oddities`.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ CONTEXT_RESULTS = (
     "Rejected - Transfer Syntax Not Supported",
 )
 UNUSABLE = 256
-"""Our own result for a context that the peer accepted with a transfer syntax that was not proposed, or with none."""
+"""Our own result for a context that the peer accepted without a transfer syntax, or with one that was not proposed."""
 UNUSABLE_IN_WORDS = "Accepted, but not with one of these transfer syntaxes"
 
 
@@ -55,11 +55,11 @@ class PresentationContext:
     Attributes:
         context_id: 1 to 255; odd, unless a peer proposed it.
         abstract_syntax: The SOP class; empty if a peer proposed one that cannot be read.
-        result: 0 accepted; otherwise why not (`CONTEXT_RESULTS`, `UNUSABLE`).
+        result: 0 accepted; otherwise the reason for the refusal (`CONTEXT_RESULTS`, `UNUSABLE`).
         transfer_syntax: The accepted one; empty if the context was refused.
-        proposed_transfer_syntaxes: What the requestor proposed.
-        requestor_is_scu: May the requestor act as SCU of the SOP class here?
-        requestor_is_scp: May it act as SCP?
+        proposed_transfer_syntaxes: The transfer syntaxes that the requestor proposed.
+        requestor_is_scu: True if the requestor may act as SCU of the SOP class.
+        requestor_is_scp: True if the requestor may act as SCP of the SOP class.
     """
 
     context_id: int
@@ -77,14 +77,14 @@ class PresentationContext:
 
 @value
 class Peer:
-    """Who the peer says it is.
+    """The peer of an association, as it describes itself.
 
     Attributes:
-        ae_title: Its AE title: what it calls itself (requestor), or what we called (acceptor).
-        implementation_class_uid: Of its software; empty if it did not say.
-        implementation_version_name: Of its software; empty if it did not say.
-        address: Host and port of the transport connection; set by whoever has it.
-        user: The user name that was verified (PS3.7 D.3.3.7); empty if none was, or the identity is a ticket or token.
+        ae_title: The AE title: the requestor's own, or the called one for an acceptor.
+        implementation_class_uid: The UID of its software; empty if it is unknown.
+        implementation_version_name: The version of its software; empty if it is unknown.
+        address: Host and port of the transport connection, set by the owner of the connection.
+        user: The verified user name (PS3.7 D.3.3.7); empty if none was verified, or the identity is a ticket or token.
     """
 
     ae_title: str
@@ -96,19 +96,19 @@ class Peer:
 
 @value
 class Negotiated:
-    """What holds during the association.
+    """The terms of an association after negotiation.
 
     Attributes:
         contexts: Every proposed context with its result, by context ID.
-        peer: Who the peer says it is.
+        peer: The peer, as it describes itself.
         called_ae_title: The AE title that the requestor called.
         send_length: The most bytes of a P-DATA-TF PDU after its header that we send.
-        invoked: Operations that we may have outstanding (asynchronous operations window); 0 is unlimited.
-        performed: Operations that the peer may have outstanding; 0 is unlimited.
+        invoked: The number of operations that we may have outstanding (asynchronous operations window); 0 is unlimited.
+        performed: The number of operations that the peer may have outstanding; 0 is unlimited.
         extended: The peer's service-class application information.
-        identity_response: The acceptor's answer to a user identity; None if it gave none.
-        oddities: The faults of the peer that this side tolerated while it negotiated, a line each. Those that were tolerated
-            while the PDU was read are in its own `oddities`.
+        identity_response: The acceptor's response to a user identity; None if it gave none.
+        oddities: The faults of the peer that were tolerated during negotiation, one line each. Faults that were tolerated while
+            the PDU was read are in its own `oddities`.
     """
 
     contexts: dict[int, PresentationContext]
@@ -122,7 +122,7 @@ class Negotiated:
     oddities: tuple[str, ...] = ()
 
     def accepted(self, abstract_syntax: str | None = None) -> list[PresentationContext]:
-        """The accepted contexts, all of them or those of one abstract syntax."""
+        """Return the accepted contexts, all of them or those of one abstract syntax."""
         return [
             context
             for context in self.contexts.values()
@@ -134,12 +134,12 @@ class Negotiated:
 
 
 def propose(requestor: Requestor) -> pdu.AssociateRQ:
-    """The A-ASSOCIATE-RQ that asks for what `requestor` says; context IDs are 1, 3, 5 ... in its order."""
+    """Return the A-ASSOCIATE-RQ for `requestor`; context IDs are 1, 3, 5 ... in its order."""
     contexts = tuple(
         pdu.PresentationContextRQ(2 * index + 1, context.abstract_syntax, context.transfer_syntaxes)
-        for index, context in enumerate(requestor.contexts)
+        for index, context in enumerate(requestor.proposed_contexts)
     )
-    items: list[pdu.UserInformationItem] = _who_we_are(requestor.maximum_length)
+    items: list[pdu.UserInformationItem] = _our_information(requestor.maximum_length)
     if requestor.async_ops != 1:
         items.append(pdu.AsynchronousOperationsWindow(requestor.async_ops, 1))
     items += (pdu.RoleSelection(role.sop_class_uid, int(role.scu), int(role.scp)) for role in requestor.roles)
@@ -151,21 +151,26 @@ def propose(requestor: Requestor) -> pdu.AssociateRQ:
         for item in requestor.common_extended
     )
     if requestor.identity is not None:
-        who = requestor.identity
+        identity = requestor.identity
         items.append(
-            pdu.UserIdentityRQ(who.identity_type, int(who.positive_response_requested), who.primary, who.secondary)
+            pdu.UserIdentityRQ(
+                identity.identity_type,
+                int(identity.positive_response_requested),
+                identity.primary,
+                identity.secondary,
+            )
         )
     return pdu.AssociateRQ(requestor.called_ae_title, requestor.calling_ae_title, contexts, tuple(items))
 
 
 def conclude(requestor: Requestor, request: pdu.AssociateRQ, accept: pdu.AssociateAC) -> Negotiated:
-    """What an A-ASSOCIATE-AC makes of our request.
+    """Return the terms that an A-ASSOCIATE-AC results in for our request.
 
     Raises:
-        RemoteProtocolError: It answers one context twice, and not in the same words.
-        UnusableMaximumLength: The peer's maximum length is too small to send anything in.
-        RefusedContexts: No context was accepted in a way that can be used.
-        IdentityNotConfirmed: The user identity was not answered, or twice in different words, though that was asked for.
+        RemoteProtocolError: It answers one context twice with different content.
+        UnusableMaximumLength: The peer's maximum length is too small to send anything.
+        RefusedContexts: No context was accepted in a usable way.
+        IdentityNotConfirmed: A requested response to the user identity is missing, or there are several different ones.
     """
     odd = Oddities()
     answers = _answers(request, accept, odd)
@@ -183,15 +188,15 @@ def conclude(requestor: Requestor, request: pdu.AssociateRQ, accept: pdu.Associa
         for context in request.presentation_contexts
     }
     if accept.application_context not in ("", request.application_context):
-        odd.add("the Application Context is another one than was proposed: it is without significance here")
+        odd.add("the Application Context differs from the proposed one: it is without significance here")
     window = window_of(items, odd)
     confirmations = set(find_all(items, pdu.UserIdentityAC))
     if len(confirmations) > 1:
-        odd.add("User Identity response (59H) comes more than once, and not in the same words: it confirms nothing")
+        odd.add("User Identity response (59H) comes more than once with different content: it confirms nothing")
     identity = confirmations.pop() if len(confirmations) == 1 else None
     negotiated = Negotiated(
         contexts=contexts,
-        peer=_who_the_peer_is(request.called_ae_title, items, odd),
+        peer=_described_peer(request.called_ae_title, items, odd),
         called_ae_title=request.called_ae_title,
         send_length=send_length(items, requestor.maximum_send_length, odd),
         invoked=narrower(window.maximum_invoked, requestor.async_ops) if window else 1,
@@ -224,15 +229,15 @@ def _answers(request: pdu.AssociateRQ, accept: pdu.AssociateAC, odd: Oddities) -
         said = answered if accepted else replace(answered, transfer_syntax="")
         if answers.setdefault(context_id, said) != said:
             raise RemoteProtocolError(
-                f"presentation context {context_id} is answered twice, and not in the same words", abort_source=0
+                f"presentation context {context_id} is answered twice with different content", abort_source=0
             )
         if answers[context_id] is not said:
-            odd.add(f"Presentation Context {context_id} is answered twice in the same words: that counts once")
+            odd.add(f"Presentation Context {context_id} is answered twice with the same content: that counts once")
     return answers
 
 
 def describe_refusal(context: PresentationContext) -> str:
-    """One refused presentation context and why, in one line."""
+    """Describe a refused presentation context and the reason, in one line."""
     if context.result == UNUSABLE:
         reason = UNUSABLE_IN_WORDS
     elif context.result < len(CONTEXT_RESULTS):
@@ -267,7 +272,7 @@ def _concluded(
 
 
 def user_identity(request: pdu.AssociateRQ) -> UserIdentity | None:
-    """Who asks, if the request says so (PS3.7 D.3.3.7)."""
+    """Return the user identity of the requestor, or None (PS3.7 D.3.3.7)."""
     item = find(request.user_information, pdu.UserIdentityRQ)
     if item is None:
         return None
@@ -277,12 +282,12 @@ def user_identity(request: pdu.AssociateRQ) -> UserIdentity | None:
 def answer(
     acceptor: Acceptor, request: pdu.AssociateRQ, identity_response: bytes | None = None
 ) -> tuple[pdu.AssociateAC, Negotiated] | pdu.AssociateRJ:
-    """What `acceptor` makes of a request: the A-ASSOCIATE-AC and what then holds, or the A-ASSOCIATE-RJ.
+    """Answer a request: return the A-ASSOCIATE-AC and the resulting terms, or the A-ASSOCIATE-RJ.
 
     Args:
-        acceptor: Us.
+        acceptor: The settings of this side.
         request: The A-ASSOCIATE-RQ.
-        identity_response: What answers its user identity, which has been verified; None if it was not looked at.
+        identity_response: The response to its user identity, which has been verified; None if it was not checked.
 
     Raises:
         UnusableMaximumLength: The requestor's maximum length is too small to answer in.
@@ -298,8 +303,8 @@ def answer(
         for context in request.presentation_contexts
     }
     if len(contexts) < len(request.presentation_contexts):
-        odd.add("a Presentation Context is proposed twice in the same words: it is answered once")
-    items = _who_we_are(acceptor.maximum_length)
+        odd.add("a Presentation Context is proposed twice with the same content: it is answered once")
+    items = _our_information(acceptor.maximum_length)
     window = window_of(request.user_information, odd)
     performed = narrower(window.maximum_invoked, acceptor.async_ops) if window else 1
     if performed != 1:
@@ -318,7 +323,7 @@ def answer(
     )
     negotiated = Negotiated(
         contexts=contexts,
-        peer=_who_the_peer_is(
+        peer=_described_peer(
             request.calling_ae_title, request.user_information, odd, verified.user if verified else ""
         ),
         called_ae_title=request.called_ae_title,
@@ -333,14 +338,14 @@ def answer(
 def _answered_syntax(context: PresentationContext) -> str:
     """Return the transfer syntax to answer a context with.
 
-    That of a refused context is without significance. The first one that was proposed satisfies every decoder, and so does the
-    default one where none could be read.
+    The transfer syntax of a refused context is without significance. The first proposed one satisfies every decoder. If none could
+    be read, the default transfer syntax does.
     """
     return context.transfer_syntax or next(iter(context.proposed_transfer_syntaxes), uids.ImplicitVRLittleEndian)
 
 
 def rejection(acceptor: Acceptor, request: pdu.AssociateRQ) -> pdu.AssociateRJ | None:
-    """Why the request as a whole is refused, if it is (PS3.8 Table 9-21)."""
+    """Return the rejection of a request as a whole, or None (PS3.8 Table 9-21)."""
     contexts = request.presentation_contexts
     if request.application_context != uids.ApplicationContextName:
         return pdu.AssociateRJ(result=1, source=1, reason=2)
@@ -359,11 +364,11 @@ def rejection(acceptor: Acceptor, request: pdu.AssociateRQ) -> pdu.AssociateRJ |
 def identity_fault(request: pdu.AssociateRQ) -> str:
     """Return why the user identity of a request cannot be used, in words; empty if it can, or there is none.
 
-    Such a request is rejected even where no identity is asked for: it is not anonymous.
+    Such a request is rejected even if no identity is required, because it is not anonymous.
     """
     identities = set(find_all(request.user_information, pdu.UserIdentityRQ))
     if len(identities) > 1:
-        return "its user identity (58H) comes more than once, and not in the same words"
+        return "its user identity (58H) comes more than once with different content"
     return "its user identity (58H) is empty or cannot be read" if any(not one.primary for one in identities) else ""
 
 
@@ -374,8 +379,8 @@ def _accepted(
         odd.add(
             f"Presentation Context {proposed.context_id} lacks an abstract or a transfer syntax that can be read: it is refused"
         )
-    known = proposed.abstract_syntax in acceptor.contexts or (acceptor.accept_unknown and proposed.abstract_syntax)
-    if not known:
+    known = proposed.abstract_syntax in (acceptor.contexts or ())
+    if not known and not (acceptor.accept_unknown and proposed.abstract_syntax):
         return _context(proposed, role, ABSTRACT_SYNTAX_NOT_SUPPORTED)
     chosen = _chosen_syntax(acceptor, proposed.transfer_syntaxes)
     return _context(proposed, role, ACCEPTANCE if chosen else TRANSFER_SYNTAXES_NOT_SUPPORTED, chosen)
@@ -383,7 +388,7 @@ def _accepted(
 
 def _chosen_syntax(acceptor: Acceptor, proposed: tuple[str, ...]) -> str:
     """Return the transfer syntax that is accepted of those proposed; empty if none is."""
-    supported = (uids.ANY_SYNTAX,) if acceptor.transfer_syntaxes is None else acceptor.transfer_syntaxes
+    supported = acceptor.transfer_syntaxes or ()
     takes_any, takes_private = uids.ANY_SYNTAX in supported, uids.PRIVATE_SYNTAXES in supported
     if acceptor.prefer_ours and (ours := next((uid for uid in supported if uid in proposed), "")):
         return ours
@@ -398,7 +403,7 @@ def _chosen_syntax(acceptor: Acceptor, proposed: tuple[str, ...]) -> str:
 
 
 def _roles(acceptor: Acceptor, request: pdu.AssociateRQ, odd: Oddities) -> dict[str, pdu.RoleSelection]:
-    """Our answers to the role selection items: of what was offered, what `acceptor` allows (PS3.7 D.3.3.4)."""
+    """Return our answers to the role selection items: the offered roles that `acceptor` allows (PS3.7 D.3.3.4)."""
     allowed = {role.sop_class_uid: role for role in acceptor.roles}
     offered = selected_roles(request.user_information, odd)
     return {uid: _both(allowed[uid], role) for uid, role in offered.items() if uid in allowed}
@@ -410,7 +415,7 @@ def _roles(acceptor: Acceptor, request: pdu.AssociateRQ, odd: Oddities) -> dict[
 def _context(
     proposed: pdu.PresentationContextRQ, role: pdu.RoleSelection | None, result: int, transfer_syntax: str = ""
 ) -> PresentationContext:
-    """A proposed context with its result; `role` is what was agreed, None for the roles that it has without."""
+    """Return a proposed context with its result. `role` has the agreed roles; None means the default roles."""
     return PresentationContext(
         context_id=proposed.context_id,
         abstract_syntax=proposed.abstract_syntax,
@@ -423,11 +428,11 @@ def _context(
 
 
 def _both(ours: Role, theirs: pdu.RoleSelection) -> pdu.RoleSelection:
-    """The roles of the requestor that both sides want (PS3.7 D.3.3.4)."""
+    """Return the roles of the requestor that both sides want (PS3.7 D.3.3.4)."""
     return pdu.RoleSelection(ours.sop_class_uid, ours.scu & theirs.scu_role, ours.scp & theirs.scp_role)
 
 
-def _who_we_are(maximum_length: int) -> list[pdu.UserInformationItem]:
+def _our_information(maximum_length: int) -> list[pdu.UserInformationItem]:
     return [
         pdu.MaximumLength(maximum_length),
         pdu.ImplementationClassUID(IMPLEMENTATION_CLASS_UID),
@@ -435,7 +440,7 @@ def _who_we_are(maximum_length: int) -> list[pdu.UserInformationItem]:
     ]
 
 
-def _who_the_peer_is(ae_title: str, items: Sequence[pdu.UserInformationItem], odd: Oddities, user: str = "") -> Peer:
+def _described_peer(ae_title: str, items: Sequence[pdu.UserInformationItem], odd: Oddities, user: str = "") -> Peer:
     class_uid = first(items, pdu.ImplementationClassUID, "Implementation Class UID (52H)", odd)
     version = first(items, pdu.ImplementationVersionName, "Implementation Version Name (55H)", odd)
     return Peer(ae_title, class_uid.uid if class_uid else "", version.name if version else "", user=user)

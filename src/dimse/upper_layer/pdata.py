@@ -1,7 +1,7 @@
-"""P-DATA-TF (PS3.8 9.3.5, Annex E): cut a message into PDUs to send, and take PDUs apart as their bytes arrive.
+"""P-DATA-TF (PS3.8 9.3.5, Annex E): cut a message into PDUs to send, and parse PDUs while their bytes arrive.
 
-This is the path of every byte of every image, so it is written by hand and copies nothing: what is sent are slices of the
-caller's buffer between ready-made headers, what is received are slices of the receive buffer.
+Every byte of every image takes this path, so the code is written by hand and copies nothing. Slices of the caller's buffer are
+sent between prepared headers, and received fragments are slices of the receive buffer.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from dimse.upper_layer.pdv import LAST
 
 P_DATA_TF = 0x04
 
-# PDU type and length, then item length, presentation context ID and message control header: one PDV in each PDU that we send.
+# PDU type and length, item length, presentation context ID and message control header: each PDU that we send has one PDV.
 _HEADERS = Struct(">BxLLBB")
 _PDV_HEADER = Struct(">LBB")
 
-# Buffers in one system call: each costs, and the system takes no more than 1,024.
+# Buffers in one system call. Each of them costs time, and the system accepts at most 1,024.
 BATCH = 64
 
 MOST_PDVS_IN_A_PDU = 1024
@@ -30,21 +30,22 @@ Buffer = bytes | memoryview
 def cut(parts: Iterable[tuple[int, Buffer]], context_id: int, maximum_length: int) -> Iterator[list[Buffer]]:
     """Cut a message into P-DATA-TF PDUs.
 
-    A data set of odd length, which a deflated one in a file may have, gets a NUL behind it (PS3.5 A.5, PS3.8 Annex E): there are
-    peers that abort where a PDV's value is odd.
+    A deflated data set in a file may have an odd length. It gets a NUL behind it (PS3.5 A.5, PS3.8 Annex E), because some peers
+    abort if a PDV's value has an odd length.
 
     Args:
-        parts: Message control header and bytes of what it consists of: `COMMAND` and the encoded command set; 0 and the encoded
-            data set, if there is one. Slices of them are what comes out.
+        parts: The parts of the message: `COMMAND` and the encoded command set; 0 and the encoded data set, if there is one. The
+            buffers that are yielded are slices of them.
         context_id: The presentation context.
-        maximum_length: The most bytes of a PDU after its header of six (PS3.8 D.1), at least
+        maximum_length: The most bytes of a PDU after its header of six bytes (PS3.8 D.1), at least
             `settings.LEAST_SEND_LENGTH`.
 
     Yields:
-        Lists of `BATCH` buffers or few more, each list ending with a whole PDU; the end of the command set and the start of the
-        data set are in one list.
+        Lists of some `BATCH` buffers, each of which ends with a whole PDU. The end of the command set and the start of the data
+        set are in one list.
     """
-    size = (maximum_length - 6) & ~1  # a PDV's value has an even length
+    # A PDV's value has an even length.
+    size = (maximum_length - 6) & ~1
     batch: list[Buffer] = []
     for control, data in parts:
         start = 0
@@ -63,20 +64,20 @@ def cut(parts: Iterable[tuple[int, Buffer]], context_id: int, maximum_length: in
     yield batch
 
 
-# Made by a call, here and elsewhere: to a class with annotations Python would compile each of them anew, at every start.
+# A call makes it, because Python would compile the annotations of a class at every start.
 Fragment = NamedTuple("Fragment", [("context_id", int), ("control", int), ("data", memoryview), ("ends", bool)])
-"""A piece of a PDV's value, as much of it as has arrived.
+"""A piece of a PDV's value that has arrived.
 
 Attributes:
     context_id: The presentation context.
     control: The message control header: `COMMAND`, `LAST`.
     data: A slice of the receive buffer, valid until the next receive.
-    ends: Is this the PDV's last piece?
+    ends: True for the last piece of the PDV.
 """
 
 
 class PDVReader:
-    """Takes the variable field of P-DATA-TF PDUs apart.
+    """A parser for the variable field of P-DATA-TF PDUs.
 
     Attributes:
         left: Bytes of the current PDU that have not arrived; 0 between PDUs.
@@ -86,28 +87,30 @@ class PDVReader:
 
     def __init__(self) -> None:
         self.left = 0
-        self._held = bytearray()  # a PDV header that has arrived in part
-        self._value_left = -1  # bytes of the current PDV's value to come; -1 while its header is
+        # An incomplete PDV header.
+        self._held = bytearray()
+        # Bytes of the current PDV's value that have not arrived; -1 before its header is complete.
+        self._value_left = -1
         self._context_id = self._control = self._pdvs = 0
 
     def begin(self, length: int) -> None:
-        """A PDU of `length` bytes after its header starts."""
+        """Begin a PDU of `length` bytes after its header."""
         self.left = length
         self._pdvs = 0
 
     def read(self, data: memoryview, position: int, take: Callable[[Fragment], object]) -> int:
-        """Take what belongs to the current PDU from `data`, beginning at `position`.
+        """Parse the bytes of the current PDU in `data`, beginning at `position`.
 
         Args:
-            data: What has arrived.
-            position: Where in it the rest of the PDU begins.
-            take: Called with each fragment.
+            data: The bytes that have arrived.
+            position: The position of the rest of the PDU in `data`.
+            take: A function that is called with each fragment.
 
         Returns:
-            Where what does not belong to the PDU begins: the end of `data`, if all does.
+            The position after the PDU's bytes; the end of `data` if all of them belong to the PDU.
 
         Raises:
-            RemoteProtocolError: A PDV's length does not fit its PDU (abort reason 6); the fragments before it stand.
+            RemoteProtocolError: A PDV's length does not fit its PDU (abort reason 6). The fragments before it have been taken.
         """
         end = min(len(data), position + self.left)
         while position < end:
@@ -126,7 +129,7 @@ class PDVReader:
         return position
 
     def _read_header(self, data: memoryview, position: int, end: int) -> int:
-        """Take the PDV header at `position`, or the part of it that is here; returns the number of bytes taken."""
+        """Read the PDV header at `position`, as far as it has arrived, and return the number of bytes read."""
         if self._held or end - position < 6:
             taken = min(6 - len(self._held), end - position)
             self._held += data[position : position + taken]

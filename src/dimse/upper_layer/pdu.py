@@ -1,10 +1,9 @@
-"""The PDUs that make and end an association, and their items (PS3.8 9.3 and Annex D, PS3.7 Annex D.3).
+"""The PDUs that establish and end an association, and their items (PS3.8 9.3 and Annex D, PS3.7 Annex D.3).
 
-P-DATA-TF, which moves everything else, is in `pdata`. UIDs, AE titles and names are text as the peer sent it, one
-character a byte (Latin-1), without padding: data, never to be trusted. Which values are acceptable is for `negotiation`
-to say; here is only what can be read.
+P-DATA-TF is in `pdata`. UIDs, AE titles and names are text as the peer sent it, one character a byte (Latin-1), without padding.
+They are data and never trusted. This module defines what can be read; `negotiation` decides which values are acceptable.
 
-The declarations say too what is tolerated of a peer, item by item. The rule and the whole table are in docs/design.md.
+The declarations also say which faults of a peer are tolerated, item by item. docs/tolerance.md has the rule and the whole table.
 """
 
 from __future__ import annotations
@@ -32,13 +31,13 @@ from dimse.upper_layer.codec import (
 )
 from dimse.upper_layer.structure import DROPPED, FIRST, JOINED, Choice, Item, Structure, structure, wire
 
-# How many of each may come. There are IDs for 128 presentation contexts; twice as many can be read, so that a peer that
-# proposes too many is told so by a rejection.
+# The greatest number of each. There are IDs for 128 presentation contexts. Twice as many can be read, so that a peer that proposes
+# too many gets a rejection instead of an abort.
 MAXIMUM_CONTEXTS = 256
 MAXIMUM_TRANSFER_SYNTAXES = 64
 MAXIMUM_NEGOTIATIONS = 128
 MAXIMUM_RELATED_GENERAL_SOP_CLASSES = 64
-MAXIMUM_USER_INFORMATIONS = 4  # one is due; several are read as one
+MAXIMUM_USER_INFORMATIONS = 4  # one is allowed; several are joined
 
 VERSION_NAME = Text("Implementation version name", 1, 16, tested=False)
 
@@ -65,41 +64,42 @@ class PresentationContextAC(Structure):
     """The answer to a presentation context (PS3.8 9.3.3.2).
 
     Attributes:
-        context_id: That of the proposed context.
+        context_id: The ID of the proposed context.
         result: 0 acceptance, 1 user rejection, 2 no reason, 3 abstract syntax not supported, 4 transfer syntaxes not
             supported.
-        transfer_syntax: The one that was chosen. It is without significance, and possibly empty, unless the context was
-            accepted; empty too where a peer accepted a context without one that can be read.
+        transfer_syntax: The chosen transfer syntax. If the context was refused, it is without significance and may be empty. It is
+            empty too if a peer accepted a context without a readable one.
     """
 
     context_id: int = wire(ContextID(proposed=False), reserved=1)
     result: int = wire(U8, reserved=1)
-    # It has no name: of a refused context it is not tested (PS3.8 Table 9-18), and of an accepted one `negotiation` tells.
+    # It has no name, so nothing is logged. For a refused context it is not tested (PS3.8 Table 9-18), and for an accepted one
+    # `negotiation` logs its faults.
     transfer_syntax: str = wire(Item(0x40, OPTIONAL_UID, minimum=0, missing="", unreadable="", contradictory=""))
 
     def _test(self) -> None:
-        """An accepted context has a transfer syntax."""
+        """Test that an accepted context has a transfer syntax."""
         if self.result == 0 and not self.transfer_syntax:
             raise LocalProtocolError("accepted without one transfer syntax")
 
 
 @structure(0x51)
 class MaximumLength(Structure):
-    """The longest P-DATA-TF PDU that its sender takes, in bytes after the PDU header; 0: no limit (PS3.8 D.1)."""
+    """The longest P-DATA-TF PDU that its sender accepts, in bytes after the PDU header; 0: no limit (PS3.8 D.1)."""
 
     length: int = wire(U32)
 
 
 @structure(0x52)
 class ImplementationClassUID(Structure):
-    """Which implementation this is (PS3.7 D.3.3.2.1)."""
+    """The UID of the implementation (PS3.7 D.3.3.2.1)."""
 
     uid: str = wire(UID)
 
 
 @structure(0x53)
 class AsynchronousOperationsWindow(Structure):
-    """How many operations may be outstanding, invoked and performed by the requestor; 0: no limit (PS3.7 D.3.3.3)."""
+    """The most operations that may be outstanding, invoked and performed by the requestor; 0: no limit (PS3.7 D.3.3.3)."""
 
     maximum_invoked: int = wire(U16)
     maximum_performed: int = wire(U16)
@@ -107,7 +107,7 @@ class AsynchronousOperationsWindow(Structure):
 
 @structure(0x54)
 class RoleSelection(Structure):
-    """Whether the requestor is (1) or is not (0) SCU and SCP of a SOP class (PS3.7 D.3.3.4)."""
+    """The roles of the requestor for a SOP class: 1 if it is SCU or SCP, otherwise 0 (PS3.7 D.3.3.4)."""
 
     sop_class_uid: str = wire(Prefixed(UID))
     scu_role: int = wire(U8)
@@ -116,14 +116,14 @@ class RoleSelection(Structure):
 
 @structure(0x55)
 class ImplementationVersionName(Structure):
-    """Which version of the implementation this is, in up to 16 characters (PS3.7 D.3.3.2.3)."""
+    """The version of the implementation, in up to 16 characters (PS3.7 D.3.3.2.3)."""
 
     name: str = wire(VERSION_NAME)
 
 
 @structure(0x56)
 class SOPClassExtendedNegotiation(Structure):
-    """What the service class defines to be said about a SOP class (PS3.7 D.3.3.5)."""
+    """The application information for a SOP class, which its service class defines (PS3.7 D.3.3.5)."""
 
     sop_class_uid: str = wire(Prefixed(UID))
     information: bytes = wire(OCTETS)
@@ -131,7 +131,7 @@ class SOPClassExtendedNegotiation(Structure):
 
 @structure(0x57, extensible=True)
 class SOPClassCommonExtendedNegotiation(Structure):
-    """Which service class a SOP class belongs to, and which general SOP classes it specializes (PS3.7 D.3.3.6).
+    """The service class of a SOP class, and the general SOP classes that it specializes (PS3.7 D.3.3.6).
 
     The reserved byte after the item type is the sub-item version here, and 0. Later versions may add fields.
     """
@@ -150,7 +150,7 @@ class SOPClassCommonExtendedNegotiation(Structure):
 
 @structure(0x58)
 class UserIdentityRQ(Structure):
-    """Who uses the requestor (PS3.7 D.3.3.7.1). The secrets do not show in `repr`.
+    """The identity of the requestor's user (PS3.7 D.3.3.7.1). `repr` hides the secrets.
 
     Attributes:
         identity_type: 1 user name, 2 user name and passcode, 3 Kerberos service ticket, 4 SAML assertion, 5 JSON web
@@ -168,7 +168,7 @@ class UserIdentityRQ(Structure):
 
 @structure(0x59)
 class UserIdentityAC(Structure):
-    """The user's identity is accepted (PS3.7 D.3.3.7.2).
+    """The acceptance of the user's identity (PS3.7 D.3.3.7.2).
 
     Attributes:
         server_response: Kerberos server ticket, SAML response or JSON web token; empty with user names.
@@ -190,13 +190,13 @@ UserInformationItem = (
 )
 
 UNREADABLE_IDENTITY = UserIdentityRQ(0, 0, b"")
-"""The reading of a user identity that cannot be read: it says nothing, and still it is there, so that nobody takes it for none."""
+"""An unreadable user identity. It has no content, but is present, so that the requestor does not count as anonymous."""
 
 
 def _sub_item(kind: type[UserInformationItem], name: str, *, often: bool = False, unreadable: object = DROPPED) -> Item:
-    """Declare a sub-item of the user information; `often`: it comes once for each SOP class, else once at most.
+    """Declare a sub-item of the user information, which comes once at most, or with `often` once for each SOP class.
 
-    All that came are kept, whether or not there may be several: `negotiation` says which of them counts.
+    All items that arrive are kept, even if one is allowed: `negotiation` decides which of them counts.
     """
     most = MAXIMUM_NEGOTIATIONS if often else 1
     return Item(kind.wire_type, kind, name, minimum=0, maximum=most, unreadable=unreadable)
@@ -228,7 +228,7 @@ def _user_information() -> Item:
 
 @structure(0x01)
 class AssociateRQ(Structure):
-    """A-ASSOCIATE-RQ (PS3.8 9.3.2).
+    """An A-ASSOCIATE-RQ PDU (PS3.8 9.3.2).
 
     Attributes:
         oddities: The faults of the peer that were tolerated, a line each.
@@ -249,7 +249,7 @@ class AssociateRQ(Structure):
 
 @structure(0x02)
 class AssociateAC(Structure):
-    """A-ASSOCIATE-AC (PS3.8 9.3.3).
+    """An A-ASSOCIATE-AC PDU (PS3.8 9.3.3).
 
     Attributes:
         called_ae_title: The field of the A-ASSOCIATE-RQ, echoed and without significance.
@@ -283,7 +283,7 @@ class AssociateAC(Structure):
 
 @structure(0x03, reserved=1)
 class AssociateRJ(Structure):
-    """A-ASSOCIATE-RJ (PS3.8 9.3.4); the numbers are in words in `dimse.errors`."""
+    """An A-ASSOCIATE-RJ PDU (PS3.8 9.3.4); `dimse.errors` has the numbers in words."""
 
     result: int = wire(U8)
     source: int = wire(U8)
@@ -292,21 +292,21 @@ class AssociateRJ(Structure):
 
 @structure(0x05, reserved=4)
 class ReleaseRQ(Structure):
-    """A-RELEASE-RQ (PS3.8 9.3.6)."""
+    """An A-RELEASE-RQ PDU (PS3.8 9.3.6)."""
 
 
 @structure(0x06, reserved=4)
 class ReleaseRP(Structure):
-    """A-RELEASE-RP (PS3.8 9.3.7)."""
+    """An A-RELEASE-RP PDU (PS3.8 9.3.7)."""
 
 
 @structure(0x07, reserved=2)
 class Abort(Structure):
-    """A-ABORT (PS3.8 9.3.8).
+    """An A-ABORT PDU (PS3.8 9.3.8).
 
     Attributes:
         source: 0 service user, 2 service provider.
-        reason: Why, where the source is the service provider (`dimse.errors.ABORT_REASONS`).
+        reason: The reason, if the source is the service provider (`dimse.errors.ABORT_REASONS`).
     """
 
     source: int = wire(U8, default=0)
@@ -322,10 +322,10 @@ ITEM_TYPES: Mapping[int, type[Structure]] = {
 
 
 def encode(pdu: PDU) -> bytes:
-    """The bytes of `pdu`, header included.
+    """Return the bytes of `pdu`, including its header.
 
     Raises:
-        LocalProtocolError: A value of it has no encoding: a number or a text is too large, an AE title is none.
+        LocalProtocolError: A value has no encoding: a number or a text is too large, or an AE title is invalid.
         ValueError: A text has characters outside Latin-1.
     """
     body = pdu.encode()
@@ -333,13 +333,14 @@ def encode(pdu: PDU) -> bytes:
 
 
 def decode(pdu_type: int, body: bytes | memoryview) -> PDU:
-    """The PDU of type `pdu_type` whose bytes after the header are `body`.
+    """Return the PDU of type `pdu_type` whose bytes after the header are `body`.
 
     Raises:
-        RemoteProtocolError: There is no such type here, or `body` is not one.
+        RemoteProtocolError: The type is unknown, or `body` does not encode such a PDU.
     """
     kind = PDU_TYPES.get(pdu_type)
     if kind is None:
         raise RemoteProtocolError(f"PDU type {pdu_type:02X}H is not known", abort_reason=1)
-    body = bytes(body)  # a copy: the traceback of an error must not keep a view of the caller's receive buffer
+    # A copy: the traceback of an error must not keep a view of the caller's receive buffer.
+    body = bytes(body)
     return kind.decode(Cursor(body))

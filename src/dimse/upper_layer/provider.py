@@ -1,7 +1,7 @@
 """UpperLayer: the protocol machine of one association, for a requestor or an acceptor (PS3.8 section 9.2).
 
-Bytes and local primitives go in; indications and the bytes that are owed to the peer come out. It has no socket and no clock:
-whoever has them feeds `receive`, sends `data_to_send()`, closes when `closing` is set, and runs the ARTIM timer while `artim` is.
+Bytes and local primitives go in; indications and the bytes owed to the peer come out. It has no socket and no clock. Its owner
+feeds `receive`, sends `data_to_send()`, closes when `closing` is set, and runs the ARTIM timer while `artim` is set.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dimse.upper_layer.pdata import P_DATA_TF, Fragment, PDVReader
 
 _PDU_HEADER = Struct(">BxL")
 
-# PDU type -> the event of its arrival, and the lengths that are allowed after its header (PS3.8 9.3).
+# PDU type -> the event of its arrival, and the allowed lengths after its header (PS3.8 9.3).
 _MOST_ASSOCIATE = 256 * 1024
 _ARRIVALS = {
     0x01: ("Evt6", range(68, _MOST_ASSOCIATE + 1)),
@@ -28,24 +28,24 @@ _ARRIVALS = {
     0x07: ("Evt16", range(4, 5)),
 }
 
-_UNLIMITED = (1 << 32) - 1  # bytes: no PDU can have more
+_UNLIMITED = (1 << 32) - 1  # the longest PDU possible, in bytes
 _TAKES_DATA = frozenset(
     state for (event, state), action in TRANSITIONS.items() if event == "Evt10" and ACTIONS[action].indicates == "pdu"
 )
 
-# A-ABORT reasons where the source is the service provider (PS3.8 Table 9-26)
+# A-ABORT reasons if the source is the service provider (PS3.8 Table 9-26)
 _UNRECOGNISED_PDU, _UNEXPECTED_PDU, _INVALID_PARAMETER = 1, 2, 6
 
 
 def _ignore(_fragment: Fragment) -> None:
-    """Nobody wants it."""
+    """Ignore a fragment that arrives after an abort."""
 
 
 def _fault(header: bytes | bytearray) -> tuple[int, str, bytes] | None:
-    """Return why no PDU begins with these first 1 to 6 bytes of a header: A-ABORT reason, words, foreign bytes.
+    """Return why no PDU begins with these 1 to 6 bytes of a header: A-ABORT reason, words, foreign bytes.
 
-    The first byte often shows that a peer does not speak DICOM, and the peer may send no other. What is returned does not depend
-    on how many bytes have come.
+    The first byte often shows that a peer does not speak DICOM, and the peer may send no more than that. The result does not
+    depend on the number of bytes that have arrived.
     """
     arrival = _ARRIVALS.get(header[0])
     if arrival is None:
@@ -60,12 +60,12 @@ def _fault(header: bytes | bytearray) -> tuple[int, str, bytes] | None:
 
 @value
 class ProviderAbort:
-    """A-P-ABORT indication that our own upper layer issues (PS3.8 7.4).
+    """An A-P-ABORT indication that our own upper layer issues (PS3.8 7.4).
 
     Attributes:
         reason: The reason that was sent to the peer (PS3.8 Table 9-26).
-        why: What was wrong, in words; empty if the transport connection was lost.
-        foreign: The first byte received, where no PDU of the Standard begins with it.
+        why: The fault in words; empty if the transport connection was lost.
+        foreign: The first byte received, if no PDU of the Standard begins with it.
     """
 
     reason: int = 0
@@ -86,7 +86,7 @@ Indication = (
 
 
 class UpperLayer:
-    """One association's upper layer.
+    """The upper layer of one association.
 
     Args:
         requestor: True for the side that requests the association.
@@ -94,13 +94,13 @@ class UpperLayer:
 
     Attributes:
         state: "Sta1" to "Sta13".
-        artim: Does the association request/reject/release timer run?
-        artim_starts: How often it was started, so that whoever has the clock sees a restart.
-        closing: The transport connection is to be closed once `data_to_send()` has gone out.
-        pdus: How many PDUs have begun to arrive.
-        pdu_length: Bytes of the last of them, without its header.
-        fault: Why the association was given up, if it was.
-        rest: The bytes that the last call of `receive` has left, to be passed to the next one; None if it has left none.
+        artim: True while the association request/reject/release timer runs.
+        artim_starts: The number of times it was started, so that the owner of the clock notices a restart.
+        closing: True if the transport connection is to be closed after `data_to_send()` has been sent.
+        pdus: The number of PDUs that have begun to arrive.
+        pdu_length: The length of the last of them, without its header, in bytes.
+        fault: The reason why the association was aborted by this side, if it was.
+        rest: The bytes that the last call of `receive` has left, to be passed to the next call; None if it has left none.
     """
 
     def __init__(self, *, requestor: bool, maximum_length: int) -> None:
@@ -116,99 +116,103 @@ class UpperLayer:
         self._primitive: pdu.PDU | None = None
         self._owed = bytearray()
         self._indications: list[Indication] = []
-        self._held = bytearray()  # the start of a PDU, until it is whole; never a P-DATA-TF PDU's variable field
+        # The start of an incomplete PDU; never the variable field of a P-DATA-TF PDU.
+        self._held = bytearray()
         self._pdvs = PDVReader()
-        self._skip = 0  # bytes of a PDU that the state does not allow
-        self._deaf = False  # framing is lost: what follows cannot be read
+        # Bytes of a PDU that the state does not allow.
+        self._skip = 0
+        # Framing is lost, so no further bytes can be read.
+        self._unframed = False
 
     # --- primitives of the local user ---
 
     def associate_request(self, request: pdu.AssociateRQ) -> None:
-        """A-ASSOCIATE request; it is sent when the transport connection stands."""
+        """Issue an A-ASSOCIATE request. It is sent when the transport connection is established."""
         self._local("Evt1", request)
 
     def associate_response(self, response: pdu.AssociateAC | pdu.AssociateRJ) -> None:
-        """A-ASSOCIATE response, accept or reject."""
+        """Issue an A-ASSOCIATE response, accept or reject."""
         self._local("Evt7" if isinstance(response, pdu.AssociateAC) else "Evt8", response)
 
     def p_data_request(self) -> None:
-        """P-DATA request: asks leave; the caller sends the PDUs that `pdata.cut` makes."""
+        """Issue a P-DATA request, which asks for permission. The caller sends the PDUs that `pdata.cut` makes."""
         self._local("Evt9", None)
 
     def release_request(self) -> None:
-        """A-RELEASE request."""
+        """Issue an A-RELEASE request."""
         self._local("Evt11", pdu.ReleaseRQ())
 
     def release_response(self) -> None:
-        """A-RELEASE response."""
+        """Issue an A-RELEASE response."""
         self._local("Evt14", pdu.ReleaseRP())
 
     def abort(self, source: int = 0, reason: int = 0) -> None:
-        """A-ABORT request; `source` 2 with a `reason` is an A-P-ABORT that the layers above ask for."""
+        """Issue an A-ABORT request. With `source` 2 and a `reason` it is an A-P-ABORT for the layers above."""
         self._local("Evt15", pdu.Abort(source, reason))
 
     # --- events of the transport connection ---
 
     def transport_opened(self) -> None:
-        """The transport connection stands: the confirmation of ours, or the indication of the peer's."""
+        """Report that the transport connection is established: as confirmation of ours, or indication of the peer's."""
         self._remote("Evt2" if self._requestor else "Evt5", None)
 
     def transport_closed(self) -> list[Indication]:
-        """The transport connection was closed, by the peer or by a fault."""
+        """Report that the transport connection was closed, by the peer or by a fault, and return the indications."""
         self._remote("Evt17", None)
         return self._take_indications()
 
     def artim_expired(self) -> None:
-        """The ARTIM timer ran out."""
+        """Report that the ARTIM timer has expired."""
         self._remote("Evt18", None)
 
     def receive(self, data: memoryview, most: int = _UNLIMITED) -> list[Indication]:
-        """Take bytes that arrived, however they are cut.
+        """Take bytes that arrived, however they are split, and return the indications.
 
         Fragments refer to `data`: use them before its memory is used again.
 
         Args:
             data: The bytes.
-            most: The number of indications after which no further PDU is taken: the remaining bytes are left in `rest`.
+            most: The number of indications after which no further PDU is taken. The remaining bytes are left in `rest`.
         """
         position, end = 0, len(data)
         try:
-            while position < end and not self._deaf and len(self._indications) < most:
+            while position < end and not self._unframed and len(self._indications) < most:
                 position = self._step(data, position)
         except RemoteProtocolError as error:
             self._invalid(error.abort_reason, str(error))
-        self.rest = data[position:] if position < end and not self._deaf else None
+        self.rest = data[position:] if position < end and not self._unframed else None
         return self._take_indications()
 
     def data_to_send(self) -> bytes:
-        """The PDUs owed to the peer since the last call, P-DATA-TF excepted."""
+        """Return the PDUs owed to the peer since the last call, without P-DATA-TF."""
         owed = bytes(self._owed)
         self._owed.clear()
         return owed
 
     @property
     def owes(self) -> bool:
-        """Is there anything in `data_to_send()`?"""
+        """True if `data_to_send()` would return anything."""
         return bool(self._owed)
 
     @property
     def held(self) -> int:
-        """Bytes of a PDU that has arrived in part."""
+        """The number of bytes held of an incomplete PDU."""
         return len(self._held)
 
     @property
     def within_pdu(self) -> bool:
-        """Has a PDU arrived in part?"""
+        """True if a PDU has arrived in part."""
         return bool(self._held or self._pdvs.left or self._skip)
 
     # --- framing ---
 
     def _step(self, data: memoryview, position: int) -> int:
-        """Take the next piece of `data` from `position` on; returns where it ends."""
+        """Take the next piece of `data` at `position`, and return the position after it."""
         if self._pdvs.left:
             if self.state in _TAKES_DATA:
                 return self._pdvs.read(data, position, self._indications.append)
-            return self._pdvs.read(data, position, _ignore)  # we have aborted within this PDU (AA-6)
+            # We have aborted within this PDU (AA-6).
+            return self._pdvs.read(data, position, _ignore)
         left = len(data) - position
         if self._skip:
             skipped = min(self._skip, left)
@@ -238,9 +242,10 @@ class UpperLayer:
         return position + taken
 
     def _header(self, data: bytes | memoryview, position: int) -> None:
-        """Decide on a PDU by its header alone: is it known, of a possible length, and allowed now?"""
+        """Accept or refuse a PDU by its header: its type, its length, and whether the state allows it."""
         pdu_type, length = _PDU_HEADER.unpack_from(data, position)
-        if pdu_type == P_DATA_TF and 6 <= length <= self._most and self.state in _TAKES_DATA:  # nearly every one
+        # Nearly every PDU is of this kind.
+        if pdu_type == P_DATA_TF and 6 <= length <= self._most and self.state in _TAKES_DATA:
             self.pdus += 1
             self.pdu_length = length
             self._pdvs.begin(length)
@@ -269,8 +274,8 @@ class UpperLayer:
         self._remote(_ARRIVALS[whole[0]][0], arrived)
 
     def _invalid(self, reason: int, why: str, foreign: bytes = b"") -> None:
-        """An unrecognized or invalid PDU (Evt19). What follows it cannot be trusted to be framed."""
-        self._deaf = True
+        """Handle an unrecognized or invalid PDU (Evt19). The bytes behind it cannot be framed reliably."""
+        self._unframed = True
         self._remote("Evt19", None, why, reason, foreign)
 
     # --- the machine ---
@@ -286,7 +291,7 @@ class UpperLayer:
     def _remote(
         self, event: str, arrived: pdu.PDU | None, why: str = "", reason: int = _UNEXPECTED_PDU, foreign: bytes = b""
     ) -> None:
-        # What the Standard leaves undefined cannot come from a peer, but from the transport at most: close.
+        # A peer cannot cause an event that the Standard leaves undefined; only the transport can. So the connection is closed.
         action = TRANSITIONS.get((event, self.state), "AA-2")
         if action == "AE-6" and isinstance(arrived, pdu.AssociateRQ) and not arrived.protocol_version & 1:
             self._perform("AE-8", pdu.AssociateRJ(result=1, source=2, reason=2))

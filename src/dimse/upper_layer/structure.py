@@ -6,11 +6,11 @@
         scu_role: int = wire(U8)
         scp_role: int = wire(U8)
 
-That is a value, its encoder and its decoder. A structure class is the codec of its own instances, so structures nest. Reserved
-bytes are sent as zero and not tested (PS3.8 9.3.1).
+This declares a value, its encoder and its decoder. A structure class is the codec of its own instances, so structures nest.
+Reserved bytes are sent as zero and not tested (PS3.8 9.3.1).
 
-An item may be declared to be tolerated where a peer sent it wrong: `Item` says how it reads then. An item that is not so declared
-refuses the structure around it. A length that lies and a limit that is passed refuse the whole PDU.
+A declaration may tolerate faults of an item: `Item` says how a faulty item reads. An item without such a declaration refuses the
+structure around it. A wrong length refuses the whole PDU, and so does exceeding a limit.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from dimse.errors import LocalProtocolError, RemoteProtocolError
 from dimse.support.values import MISSING, Field, Value, field, fields, value
 from dimse.upper_layer.codec import U16, Codec, Cursor, LimitPassed, Oddities
 
-# The items of one variable field that are looked at, those that are skipped included: room for every user-information
-# sub-item that makes sense, and an end to the work that a peer can ask for.
+# The most items of one variable field, including skipped ones. There is room for every sensible user information sub-item, and a
+# bound on the work that a peer can cause.
 MAXIMUM_ITEMS = 1024
 
 # Times that an item may come where one is due, all of them tolerated.
@@ -31,34 +31,34 @@ MAXIMUM_REPETITIONS = 128
 
 
 class _Mark:
-    """A reading of an item that is not a value."""
+    """A marker for the reading of an item that is not a value."""
 
 
 REFUSED = _Mark()
 """The structure around the item is refused."""
 DROPPED = _Mark()
-"""The item is ignored, as if it had not come."""
+"""The item is ignored, as if it were missing."""
 FIRST = _Mark()
-"""Of several items the first one counts."""
+"""The first of several items counts."""
 JOINED = _Mark()
-"""Several items count as one with the content of all."""
+"""Several items count as one with the contents of all."""
 
 
 class Item:
-    """The items of one type in a variable field: one value if there may be one at most, else a tuple.
+    """The items of one type in a variable field: one value if there is at most one, otherwise a tuple.
 
-    Items that repeat others in the same words count once, wherever one is due.
+    If at most one item is allowed, repetitions with the same content count once.
 
     Args:
         item_type: The first byte of the item.
-        content: The codec of what follows the item's length.
-        name: Its name in what is said of it. Nothing is said of an item without a name.
-        minimum: How many there are at least.
-        maximum: How many there are at most.
-        missing: The value of the field where none came; `REFUSED`.
-        unreadable: The value of an item whose content is not what it should be; `DROPPED`; `REFUSED`.
-        contradictory: The value of the field where one is due and several came, with other words; `FIRST`; `JOINED`; `REFUSED`.
-        limit: How often it may come; `maximum` or `MAXIMUM_REPETITIONS` if 0.
+        content: The codec of the bytes after the item's length.
+        name: The name of the item in the log. Without a name, nothing is logged about the item.
+        minimum: The least number of items.
+        maximum: The greatest number of items.
+        missing: The value of the field without any item, or `REFUSED`.
+        unreadable: The value of an item with faulty content, or `DROPPED`, or `REFUSED`.
+        contradictory: The value of the field if one item is allowed and several differ, or `FIRST`, `JOINED` or `REFUSED`.
+        limit: The greatest number of items that is tolerated; if 0, `maximum` or `MAXIMUM_REPETITIONS`.
     """
 
     def __init__(
@@ -80,18 +80,18 @@ class Item:
         self.limit = limit or (maximum if maximum > 1 else MAXIMUM_REPETITIONS)
 
     def encode(self, value: Any, /) -> bytes:
-        """The items of a field whose value is `value`."""
+        """Return the items of a field with this value."""
         values = (value,) if self.maximum == 1 else value
         self.test(len(values))
         return b"".join(map(self.encode_one, values))
 
     def encode_one(self, value: Any) -> bytes:
-        """One item: type, a reserved byte, length, content (PS3.8 9.3.2)."""
+        """Return one item: type, a reserved byte, length, content (PS3.8 9.3.2)."""
         content = self.content.encode(value)
         return bytes((self.item_type, 0)) + U16.encode(len(content)) + content
 
     def test(self, count: int) -> None:
-        """Raise `LocalProtocolError` if there may not be `count` of them."""
+        """Raise `LocalProtocolError` if this number of items is not allowed."""
         if not self.minimum <= count <= self.maximum:
             raise LocalProtocolError(
                 f"{count} items of type {self.item_type:02X}H, not {self.minimum} to {self.maximum}"
@@ -141,13 +141,13 @@ class Item:
 
 
 def read_items(cursor: Cursor, items: Mapping[int, Item]) -> Iterator[tuple[int, Any]]:
-    """The type and value of each of `items` that comes, in any order, until the cursor ends.
+    """Yield the type and value of each of `items`, in any order, until the cursor ends.
 
-    Items of other types are skipped: a receiver ignores what it does not recognize (PS3.8 9.3.1, D.2).
+    Items of other types are skipped, since a receiver ignores unrecognized items (PS3.8 9.3.1, D.2).
 
     Raises:
-        RemoteProtocolError: An item that is not tolerated is malformed, or one goes on behind the end of what it is in.
-        LimitPassed: There are too many of them.
+        RemoteProtocolError: An item is malformed and not tolerated, or exceeds the end of its enclosing field.
+        LimitPassed: There are too many items.
     """
     counts = dict.fromkeys(items, 0)
     seen = 0
@@ -170,7 +170,7 @@ def read_items(cursor: Cursor, items: Mapping[int, Item]) -> Iterator[tuple[int,
 
 
 def read_variable_field(cursor: Cursor, items: Mapping[str, Item]) -> dict[str, Any]:
-    """The values of the fields whose names and items are `items`, from all that is left."""
+    """Return the values of the fields `items`, by name, from all bytes that are left."""
     found: dict[int, list[Any]] = {item.item_type: [] for item in items.values()}
     for item_type, content in read_items(cursor, {item.item_type: item for item in items.values()}):
         found[item_type].append(content)
@@ -178,7 +178,7 @@ def read_variable_field(cursor: Cursor, items: Mapping[str, Item]) -> dict[str, 
 
 
 class Choice:
-    """A variable field with structures of several types as its items: a tuple of them, in their order."""
+    """A variable field whose items are structures of several types: a tuple of them, in their order."""
 
     def __init__(self, *items: Item) -> None:
         self.items = {item.item_type: item for item in items}
@@ -196,7 +196,7 @@ class Choice:
 
 
 class Wire(Field):
-    """What is declared of a structure's field; see `wire`."""
+    """The declaration of a structure's field; see `wire`."""
 
     __slots__ = ("codec", "reserved")
 
@@ -208,20 +208,20 @@ class Wire(Field):
 def wire(
     codec: Codec | Item, *, reserved: int = 0, default: Any = MISSING, kw_only: bool = False, secret: bool = False
 ) -> Any:
-    """The field of a structure.
+    """Declare a field of a structure.
 
     Args:
-        codec: How it stands on the wire. Items come after all other fields.
-        reserved: How many reserved bytes follow it.
-        default: Its value where none is given.
-        kw_only: Whether it is given by name only: the arguments need not have the order of the wire.
-        secret: Whether it is kept out of `repr`.
+        codec: The encoding of the field. Items come after all other fields.
+        reserved: The number of reserved bytes that follow it.
+        default: The value if none is given.
+        kw_only: True to accept the value by name only. The order of arguments need not be the order of the wire.
+        secret: True to keep the value out of `repr`.
     """
     return Wire(codec, reserved, default, kw_only, secret)
 
 
 class Structure(Value):
-    """The base of what `structure` makes: values, and their bytes.
+    """The base class of all structures: values that have an encoding.
 
     Attributes:
         wire_type: The PDU type or item type.
@@ -233,11 +233,12 @@ class Structure(Value):
     _reserved: ClassVar[int]
     _extensible: ClassVar[bool]
     _forgiving: ClassVar[bool]
-    _plain: ClassVar[Mapping[str, tuple[Codec, int]]]  # the fields that are no items, and the reserved bytes after each
+    # The fields that are not items, and the number of reserved bytes after each.
+    _plain: ClassVar[Mapping[str, tuple[Codec, int]]]
     _items: ClassVar[Mapping[str, Item]]
 
     def encode(self) -> bytes:
-        """The bytes after the length field.
+        """Return the bytes after the length field.
 
         Raises:
             LocalProtocolError: A value has no encoding.
@@ -254,10 +255,10 @@ class Structure(Value):
 
     @classmethod
     def decode(cls, cursor: Cursor, /) -> Self:
-        """The structure whose bytes after the length field are in `cursor`, to its end.
+        """Return the structure whose bytes after the length field are all of `cursor`.
 
         Raises:
-            RemoteProtocolError: They are not one.
+            RemoteProtocolError: The bytes are not such a structure.
         """
         try:
             cursor.take(cls._reserved)
@@ -278,7 +279,7 @@ class Structure(Value):
 
     @classmethod
     def _decode_items(cls, cursor: Cursor) -> dict[str, Any]:
-        """The fields that are items, by name."""
+        """Return the values of the fields that are items, by name."""
         try:
             return read_variable_field(cursor, cls._items)
         except LimitPassed:
@@ -291,10 +292,10 @@ class Structure(Value):
             return {name: item.missing for name, item in cls._items.items()}
 
     def _test(self) -> None:
-        """Raise `LocalProtocolError` if the values do not go together."""
+        """Raise `LocalProtocolError` if the values contradict each other."""
 
     def _values(self) -> tuple[Any, ...]:
-        """The values on the wire: two structures are equal if these are, whatever was tolerated in one of them."""
+        """Return the encoded values. Structures are equal if these are, whatever was tolerated in one of them."""
         return tuple(getattr(self, name) for name in (*self._plain, *self._items))
 
 
@@ -305,15 +306,15 @@ S = TypeVar("S", bound=Structure)
 def structure(
     wire_type: int, *, reserved: int = 0, extensible: bool = False, forgiving: bool = False
 ) -> Callable[[type[S]], type[S]]:
-    """Make a class whose annotated fields are given by `wire` a structure.
+    """Make a class with fields declared by `wire` a structure.
 
-    A field `oddities` that is not given by `wire` gets what was tolerated when the structure was read.
+    A field `oddities` that is not declared by `wire` receives the faults that were tolerated while the structure was read.
 
     Args:
         wire_type: The PDU type or item type.
-        reserved: How many reserved bytes precede the first field.
-        extensible: Whether more may follow that a later version of the Standard adds; it is ignored.
-        forgiving: Whether items that cannot be told apart are taken as missing, instead of refusing the structure.
+        reserved: The number of reserved bytes before the first field.
+        extensible: True to ignore bytes behind the last field, which a later version of the Standard may add.
+        forgiving: True to treat items that cannot be separated as missing, instead of refusing the structure.
     """
 
     def make(cls: type[S]) -> type[S]:

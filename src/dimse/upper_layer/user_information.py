@@ -1,6 +1,6 @@
-"""The user information of a peer (PS3.7 D.3.3): which item counts where one is missing, repeated or contradicted.
+"""The user information of a peer (PS3.7 D.3.3): which item counts if one is missing, repeated or contradictory.
 
-What holds then is in docs/design.md, item by item. Each function adds what it tolerated to `Oddities`.
+docs/tolerance.md has the rule for each item. Each function adds the faults that it tolerated to `Oddities`.
 """
 
 from __future__ import annotations
@@ -15,24 +15,24 @@ from dimse.upper_layer import pdu
 from dimse.upper_layer.codec import Oddities
 
 DEFAULT_MAXIMUM_LENGTH = 16384
-"""Bytes that a P-DATA-TF PDU may have where the peer does not say its maximum length."""
+"""The most bytes of a P-DATA-TF PDU if the peer does not announce its maximum length."""
 
 
 _Item = TypeVar("_Item", bound=pdu.UserInformationItem)
 
 
 def find(items: Iterable[pdu.UserInformationItem], kind: type[_Item]) -> _Item | None:
-    """The user information item of a kind, if it is there."""
+    """Return the user information item of a kind, or None."""
     return next((item for item in items if isinstance(item, kind)), None)
 
 
 def find_all(items: Iterable[pdu.UserInformationItem], kind: type[_Item]) -> list[_Item]:
-    """Every user information item of a kind."""
+    """Return every user information item of a kind."""
     return [item for item in items if isinstance(item, kind)]
 
 
 def selected_roles(items: Iterable[pdu.UserInformationItem], odd: Oddities) -> dict[str, pdu.RoleSelection]:
-    """Return the peer's role selection for each SOP class: of several the roles that all of them have. Only 1 is a role."""
+    """Return the peer's role selection for each SOP class. A role counts if all items for the class have it as 1."""
     selected: dict[str, pdu.RoleSelection] = {}
     for item in find_all(items, pdu.RoleSelection):
         uid = item.sop_class_uid
@@ -48,7 +48,7 @@ def selected_roles(items: Iterable[pdu.UserInformationItem], odd: Oddities) -> d
 
 
 def first(items: Iterable[pdu.UserInformationItem], kind: type[_Item], name: str, odd: Oddities) -> _Item | None:
-    """Return the first user information item of a kind, if one came."""
+    """Return the first user information item of a kind, or None."""
     found = find_all(items, kind)
     if len(found) > 1:
         odd.add(f"{name} comes {len(found)} times: the first one counts")
@@ -56,7 +56,7 @@ def first(items: Iterable[pdu.UserInformationItem], kind: type[_Item], name: str
 
 
 def window_of(items: Iterable[pdu.UserInformationItem], odd: Oddities) -> pdu.AsynchronousOperationsWindow | None:
-    """Return the peer's asynchronous operations window, of several the narrower; None if it sent none."""
+    """Return the peer's asynchronous operations window, the narrower one of several, or None."""
     windows = find_all(items, pdu.AsynchronousOperationsWindow)
     if not windows:
         return None
@@ -69,12 +69,18 @@ def window_of(items: Iterable[pdu.UserInformationItem], odd: Oddities) -> pdu.As
 
 
 def narrower(one: int, other: int) -> int:
-    """The narrower of two asynchronous operations windows; 0 is unlimited (PS3.7 D.3.3.3)."""
+    """Return the narrower of two asynchronous operations windows; 0 is unlimited (PS3.7 D.3.3.3)."""
     return min(one, other) if one and other else one or other
 
 
 def send_length(items: Iterable[pdu.UserInformationItem], cap: int, odd: Oddities) -> int:
-    """The peer's maximum length (PS3.8 D.1: it does not count the PDU's header; 0 is no limit), below our own cap."""
+    """Return the most bytes of a PDU to send: the peer's maximum length, at most `cap`.
+
+    It does not include the PDU's header, and 0 means no limit (PS3.8 D.1).
+
+    Raises:
+        UnusableMaximumLength: The peer's maximum length is too small to send anything.
+    """
     announced = [item.length for item in find_all(items, pdu.MaximumLength)]
     if not announced:
         odd.add(f"Maximum Length (51H) is missing: {DEFAULT_MAXIMUM_LENGTH} bytes are taken")
@@ -88,7 +94,7 @@ def send_length(items: Iterable[pdu.UserInformationItem], cap: int, odd: Odditie
 
 
 def extended(items: Iterable[pdu.UserInformationItem], odd: Oddities) -> tuple[ExtendedNegotiation, ...]:
-    """Return the peer's application information, of several for one SOP class the first."""
+    """Return the peer's application information: the first item for each SOP class."""
     found = find_all(items, pdu.SOPClassExtendedNegotiation)
     kept: dict[str, ExtendedNegotiation] = {}
     for item in found:

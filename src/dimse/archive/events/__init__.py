@@ -1,21 +1,21 @@
-"""Events: what follows when an instance has been kept, and when a study has gone quiet.
+"""Events: the reactions to an instance that has been kept, and to a study that has become quiet.
 
     studies = PendingStudies("incoming")
     with Events(Command("notify-archive"), Command("export-study --fast"), studies=studies) as events:
         with FileStore("incoming", stored=events) as store: ...
 
-No association waits for a command or a callable. What a peer says reaches a command as data alone, in environment variables and as
-JSON on its standard input: never in its arguments, and there is no shell.
+No association waits for a command or a callable. Values from a peer reach a command as data only, in environment variables and as
+JSON on standard input. They never appear in its arguments, and there is no shell.
 
 - `document`: an event as JSON.
 - `study`: the instances of a study.
-- `report`: a file with a line for each instance.
-- `command`: a program that is run for an event.
+- `report`: a file with one line for each instance.
+- `command`: a program that runs for an event.
 - `arrivals`: the studies whose instances are arriving.
-- `studies`: the studies that wait, in memory.
-- `pending`: the studies that wait, in a folder, where they survive the end of the process.
+- `studies`: the waiting studies, in memory.
+- `pending`: the waiting studies, in a folder, where they survive the end of the process.
 - `entry`: the file of such a study.
-- `listing`: what waits in the folder, for a person.
+- `listing`: the waiting studies of a folder, for its administrator.
 - `dispatcher`: `Events`, the threads that call commands and callables.
 """
 

@@ -1,8 +1,8 @@
 """Arrivals: the studies whose instances are arriving in a store, over any association of any process.
 
-A `FileStore` writes each instance that arrives to a file in its `.incoming`, from its command on until it has been answered. So the
-folder says what is arriving in all processes that share it, and to receive an instance costs nothing more. Its study is known as
-soon as its Study Instance UID has been written.
+A `FileStore` writes each arriving instance to a file in `.incoming`, from its command until its answer. So the folder shows what
+all processes that share it are receiving, and reception costs nothing more. The study of an instance is known as soon as its Study
+Instance UID has been written.
 """
 
 from __future__ import annotations
@@ -19,17 +19,20 @@ from dimse.data_set.walk import peek
 from dimse.media import part10
 
 _STUDY_INSTANCE_UID = 0x0020000D
-_FAR = 4 * 1024 * 1024  # bytes of a data set, at most, in which its Study Instance UID is looked for
-_SMALL = 64 * 1024  # bytes of a file that is looked at whenever it has grown
-_FORGOTTEN = 3600.0  # seconds without a byte, after which a file is one that could not be removed
+# The most bytes of a data set in which its Study Instance UID is searched for.
+_FAR = 4 * 1024 * 1024
+# A file of so many bytes is examined whenever it has grown.
+_SMALL = 64 * 1024
+# After so many seconds without a byte, a file counts as one that could not be removed.
+_FORGOTTEN = 3600.0
 _EXISTING = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _DIGITS_AND_DOTS = frozenset("0123456789.")
 
 
 def key_of(study_instance_uid: str) -> str:
-    """Return the name by which a study is known, which is that of a file: no two studies share one.
+    """Return the key of a study, which is also the name of its file: no two studies share one.
 
-    A UID keeps its name. The name of anything else begins with `x-`, even if it looks like such a name already.
+    A UID keeps its name. For any other text the name begins with `x-`, even if the text looks like such a name already.
     """
     if _DIGITS_AND_DOTS.issuperset(study_instance_uid):
         return safe_component(study_instance_uid)
@@ -37,31 +40,33 @@ def key_of(study_instance_uid: str) -> str:
 
 
 class Arrivals:
-    """The instances that are arriving in the folder of a store. Safe in any number of threads.
+    """The instances that are arriving in the folder of a store. Any number of threads may use it.
 
     Args:
-        folder: The store's.
+        folder: The folder of the store.
     """
 
     def __init__(self, folder: str) -> None:
         self._incoming = os.path.join(folder, INCOMING)
-        # Of each file the size that was looked at, and the study that was found: it does not change.
+        # For each file, the size at which it was examined, and the study that was found, which does not change.
         self._seen: dict[str, tuple[int, str | None]] = {}
 
     def studies(self) -> set[str | None]:
-        """Return the keys of the studies that are arriving; None stands for instances whose study is not known yet."""
+        """Return the keys of the arriving studies; None stands for instances whose study is not yet known."""
         self._seen = dict(self._look())
         return {key for _, key in self._seen.values()}
 
     def _look(self) -> Iterator[tuple[str, tuple[int, str | None]]]:
-        """Give each file that is arriving, with what is known of it."""
+        """Yield each arriving file, with its examined size and its study."""
         seen = self._seen
         names: list[str] = []
-        with suppress(OSError):  # there is no such folder: nothing has arrived yet
+        # Without the folder, nothing has arrived yet.
+        with suppress(OSError):
             names = os.listdir(self._incoming)
         for name in names:
             if name.endswith(PART):
-                with suppress(FileNotFoundError):  # it has been answered meanwhile
+                # The file may have been published and removed meanwhile.
+                with suppress(FileNotFoundError):
                     path = os.path.join(self._incoming, name)
                     status = os.stat(path, follow_symlinks=False)
                     if time.time() - status.st_mtime < _FORGOTTEN:
@@ -72,18 +77,18 @@ class Arrivals:
 
 
 def _is_worth_a_look(before: int, size: int) -> bool:
-    """Return whether a file whose study was not found before may have it now.
+    """Return True if a file whose study is not known may have it now.
 
-    A large one has to grow by a quarter first: to step over small elements without end is not to take all the time there is.
+    A large file has to grow by a quarter first, because walking over endless small elements must not take all the time.
     """
     return size > before and (size <= _SMALL or (before < _FAR and 4 * size >= 5 * before))
 
 
 def _key_within(path: str) -> str | None:
-    """Return the key of the study of the instance that is arriving in a file; None if it is not known yet.
+    """Return the key of the study of the instance in a file; None if it is not yet known.
 
     Raises:
-        FileNotFoundError: There is no such file any more.
+        FileNotFoundError: The file has been removed.
     """
     try:
         file = os.open(path, _EXISTING)

@@ -1,4 +1,4 @@
-"""Command: a program that is run for an event."""
+"""Command: a program that runs for an event."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from dimse.support.text import one_line
 LOGGER = logging.getLogger("dimse.archive")
 
 DEADLINE = 300.0
-"""Seconds that a command may run, unless it is told otherwise."""
+"""The default limit of a command's running time, in seconds."""
 
-_SHOWN = 4_096  # bytes of a command's output that are logged
+_SHOWN = 4_096  # bytes of output that are logged
 
 
 class CommandFailed(Exception):
-    """A command was not run to its end, or its exit status was not 0.
+    """A command did not run to its end, or its exit status was not 0.
 
     Attributes:
-        program: Its name, as it was given.
-        why: One line, which does not have what the command printed.
-        ended_by_us: The command did not fail by itself: the process of its caller is about to end.
+        program: The name of the program, as given.
+        why: The reason in one line, without the output of the command.
+        ended_by_us: True if the command did not fail by itself, but was ended because the process is about to end.
     """
 
     def __init__(self, program: str, why: str, *, ended_by_us: bool = False) -> None:
@@ -41,22 +41,22 @@ class CommandFailed(Exception):
 
 
 class Command:
-    """A program that is run for each event, as `on_instance` or `on_study` of `Events`.
+    """A program that runs for each event, as `on_instance` or `on_study` of `Events`.
 
-    It is started from its arguments as they are: there is no shell, and nothing is put into them. The event comes as its
-    `document` in JSON on standard input, and with each entry in an environment variable: `DIMSE_EVENT`, `DIMSE_PATH`,
-    `DIMSE_STUDY_INSTANCE_UID`, `DIMSE_PATIENT_ID`, `DIMSE_CALLING_AE_TITLE`, `DIMSE_PEER` and so on, in UTF-8 (a NUL, which a
-    variable cannot hold, as U+FFFD). Values are what a peer said: the program must treat them as data too.
+    It is started from its arguments as they are, without a shell, and nothing is inserted into them. It receives the event's
+    `document` as JSON on standard input. Each entry is also in an environment variable: `DIMSE_EVENT`, `DIMSE_PATH`,
+    `DIMSE_STUDY_INSTANCE_UID`, `DIMSE_PATIENT_ID`, `DIMSE_CALLING_AE_TITLE`, `DIMSE_PEER` and so on. Variables are in UTF-8, with
+    U+FFFD for a NUL, which a variable cannot hold. The values come from a peer, and the program must treat them as data too.
 
-    The program has a session of its own. It inherits no file, but for the lock of its study. Its output is discarded; with DEBUG
-    logging on, the first 4,096 bytes are logged. It has succeeded if its exit status is 0.
+    The program has a session of its own. It inherits no file except the lock of its study. Its output is discarded; at level DEBUG
+    its first 4,096 bytes are logged. Exit status 0 means success.
 
     Args:
         command: The program and its arguments: a string as a shell would split it, or the arguments themselves.
-        deadline: Seconds after which it is killed, with all that it has started in its process group; 0 is unlimited.
+        deadline: The seconds after which it is killed, with everything in its process group; 0 is unlimited.
 
     Raises:
-        ValueError: The string cannot be split, is empty, or there is no such program.
+        ValueError: The string cannot be split or is empty, or there is no such program.
     """
 
     def __init__(self, command: str | Sequence[str], *, deadline: float = DEADLINE) -> None:
@@ -85,11 +85,11 @@ class Command:
 
         Args:
             event: An instance or a study.
-            lock: A locked file that the program inherits, so that the file stays locked while the program runs, even if this
-                process is killed.
+            lock: A locked file that the program inherits. So the file stays locked while the program runs, even if this process is
+                killed.
 
         Raises:
-            CommandFailed: It was not run to its end, or its exit status is not 0.
+            CommandFailed: The program did not run to its end, or its exit status is not 0.
         """
         with _output() as output:
             process = self._start(document(event), output, lock)
@@ -97,11 +97,11 @@ class Command:
             printed = self._log(output)
         if why:
             ended_by_us = self._closed and process.returncode == -signal.SIGKILL
-            why = "killed, as the end has come" if ended_by_us else why
+            why = "killed, because the program is ending" if ended_by_us else why
             raise CommandFailed(self.arguments[0], f"{why}, {printed} printed", ended_by_us=ended_by_us)
 
     def close(self) -> None:
-        """Kill what runs, and run nothing any more."""
+        """Kill the running programs, and run no others."""
         with self._lock:
             self._closed = True
             for process in self._running:
@@ -114,7 +114,9 @@ class Command:
         # Under the lock, so that `close` misses no process.
         with self._lock:
             if self._closed:
-                raise CommandFailed(self.arguments[0], "it was not run: the end has come", ended_by_us=True)
+                raise CommandFailed(
+                    self.arguments[0], "it was not run, because the program is ending", ended_by_us=True
+                )
             try:
                 process = subprocess.Popen(
                     self.arguments,
@@ -131,7 +133,7 @@ class Command:
             return process
 
     def _wait(self, process: subprocess.Popen[bytes], entries: bytes) -> str:
-        """Wait for the end of a process; return why it failed, if it did."""
+        """Wait for the end of a process, and return why it failed; empty if it succeeded."""
         with process:
             try:
                 process.communicate(entries, self.deadline or None)
@@ -147,7 +149,7 @@ class Command:
         return f"exit status {status}" if status else ""
 
     def _log(self, output: IO[bytes] | int) -> str:
-        """Log the beginning of what a command printed; return in words how much that is."""
+        """Log the beginning of a command's output, and return the amount of output in words."""
         if isinstance(output, int):
             return "unknown what it"
         if LOGGER.isEnabledFor(logging.DEBUG):
@@ -159,7 +161,7 @@ class Command:
 
 
 def _inherited() -> dict[bytes, bytes]:
-    """Return our own environment, without variables that could be taken for those of the event."""
+    """Return our own environment, without variables that could be mistaken for those of the event."""
     return {name: value for name, value in os.environb.items() if not name.startswith(b"DIMSE_")}
 
 
@@ -175,7 +177,7 @@ def _environment(entries: dict[str, str | int]) -> dict[bytes, bytes]:
 
 @contextmanager
 def _output() -> Iterator[IO[bytes] | int]:
-    """Give the file that takes the output of a command; nothing, where there is no room for temporary files."""
+    """Yield the file for the output of a command, or DEVNULL if there is no room for temporary files."""
     try:
         file = TemporaryFile()  # noqa: SIM115  (closed below)
     except OSError:
@@ -186,6 +188,7 @@ def _output() -> Iterator[IO[bytes] | int]:
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
-    """Kill a command with its process group: it leads one, as it leads a session."""
-    with suppress(ProcessLookupError, PermissionError):  # it has just ended; macOS says so by the latter
+    """Kill a command with its process group, which it leads because it leads a session."""
+    # It may have just ended; macOS reports that by the latter.
+    with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)

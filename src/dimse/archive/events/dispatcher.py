@@ -1,4 +1,4 @@
-"""Events: the threads that call commands and callables, and the times at which studies are looked at."""
+"""Events: the threads that call commands and callables, and the times at which studies are checked."""
 
 from __future__ import annotations
 
@@ -25,42 +25,42 @@ from dimse.support.text import one_line
 LOGGER = logging.getLogger("dimse.archive")
 
 WAITING = 10_000
-"""Instance events that wait, and studies that are looked at, at most."""
+"""The most instance events that wait, and the most studies that are checked."""
 WORKERS = 4
 STUDY_TIMEOUT = 60.0
 DRAIN = 30.0
 
-_LAST_MOMENT = 1.0  # seconds in which the threads of killed commands end
+_LAST_MOMENT = 1.0  # seconds for threads of killed commands
 
 OnStudy = Callable[[Study], object]
 Job = Callable[[], None]
 
 
 class Events(Closing):
-    """Tells of instances and of studies: `FileStore("incoming", stored=events)`. Use it as a context manager, or `close` it.
+    """A dispatcher of instances and studies: `FileStore("incoming", stored=events)`. Use it as a context manager, or `close` it.
 
-    A call returns at once. `report` has its line by then. Threads of its own call `on_instance` and `on_study`, several at a time,
-    in about the order of arrival; so make it after a fork. Instance events that wait are in memory: when the process is
-    killed they are lost, and the report is not.
+    A call returns at once, after `report` was called. Threads of its own call `on_instance` and `on_study`, several at a time, in
+    about the order of arrival. So create it after a fork. Instance events wait in memory: if the process is killed they are
+    lost, unlike the report.
 
-    A study is announced once it is quiet: no instance of it, nor a duplicate of one, has arrived for `study_timeout` seconds, none
-    is arriving in the store, and all `on_instance` calls for its instances have ended. A later instance begins a new event.
-    Instances without a Study Instance UID belong to no study.
+    A study is announced once it is quiet. That is the case if no instance or duplicate of it has arrived for `study_timeout`
+    seconds, and none is arriving in the store. All `on_instance` calls for it must have ended too. A later instance begins a new
+    event. Instances without a Study Instance UID belong to no study.
 
-    Where `on_study` raises, or its command fails, that is a notice, and it is called again after 10 seconds, 1, 10 and 60 minutes,
-    with the same event ID. Then the study is given up, which is an error in the log.
+    If `on_study` raises, or its command fails, there is a notice. It is called again after 10 seconds, 1, 10 and 60 minutes, with
+    the same event ID. Then the study is given up, with an error in the log.
 
     Args:
-        on_instance: Called with a `Stored` for each instance: a `Command`, or any `def` function.
-        on_study: Called with a `Study`, likewise; never twice at a time for one study.
-        report: Called with a `Stored` for each instance too, by the thread that stores it; none is left out.
-        study_timeout: In seconds.
-        studies: Where studies that wait are kept, so that they survive the end of the process; None: in memory. The caller closes
-            it, after the events.
-        workers: Calls, and thereby commands, that run at a time.
-        waiting: Instance events that may wait, and studies that may be open. What comes beyond it is dropped, with a warning that
-            says so, and one with the number once there is room again. Studies that are kept in a folder are not dropped.
-        clock: What tells the time, in seconds; the same for all processes that share `studies`.
+        on_instance: A `Command` or a `def` function that is called with a `Stored` for each instance.
+        on_study: A `Command` or a `def` function that is called with a `Study`; never twice at a time for one study.
+        report: A function that is called with a `Stored` for each instance without exception, by the thread that stores it.
+        study_timeout: The seconds after which a study is quiet.
+        studies: The folder for waiting studies, so that they survive the end of the process; None keeps them in memory. The caller
+            closes it, after the events.
+        workers: The number of calls, and so of commands, that run at a time.
+        waiting: The most instance events that may wait, and the most studies that may be open. Others are dropped, with a warning,
+            and a second one with their number once there is room again. Studies in a folder are not dropped.
+        clock: A function that returns the time in seconds, the same for all processes that share `studies`.
     """
 
     def __init__(
@@ -85,16 +85,21 @@ class Events(Closing):
         self._studies: Waiting = Studies() if studies is None else studies
         self._changed = threading.Condition()
         self._instances: deque[Stored] = deque()
-        self._times: list[tuple[float, str]] = []  # a heap: when each of the studies is to be looked at
-        self._timed: set[str] = set()  # their keys
-        self._unlisted = False  # there are studies in the folder that are not among them
-        self._calls: Counter[str] = Counter()  # instance events that wait or run, by study
-        self._parked: set[str] = set()  # studies that are looked at when these have ended
-        # What fails again and again, or hangs, leaves threads for what is new.
+        self._times: list[tuple[float, str]] = []  # a heap of times and keys
+        self._timed: set[str] = set()  # the keys in `_times`
+        # True if studies in the folder are not among them.
+        self._unlisted = False
+        # The number of instance events that wait or run, by study.
+        self._calls: Counter[str] = Counter()
+        # The studies that are checked when these have ended.
+        self._parked: set[str] = set()
+        # Calls that fail repeatedly, or hang, must leave threads for new events.
         self._retries = threading.Semaphore(max(1, workers // 2))
         self._dropped = 0
-        self._closing = False  # what is still to be told is told now
-        self._ended = False  # and no more
+        # Waiting events are announced at once, and no others are accepted.
+        self._closing = False
+        # No event is announced any more.
+        self._ended = False
         count = workers if on_instance or on_study else 0
         if on_study:
             with self._changed:
@@ -104,10 +109,10 @@ class Events(Closing):
             thread.start()
 
     def __call__(self, stored: Stored) -> None:
-        """Tell of an instance that has been kept.
+        """Dispatch an instance that has been kept.
 
         Raises:
-            NotAcknowledged: It cannot be noted that its study waits; it is announced neither.
+            NotAcknowledged: The waiting study cannot be recorded, so it is not announced either.
         """
         key = self._join(stored) if self._on_study and stored.study_instance_uid else None
         if self._report is not None:
@@ -127,7 +132,7 @@ class Events(Closing):
                 self._look_at(key, self._clock() + self._study_timeout)
 
     def _join(self, stored: Stored) -> str | None:
-        """Note that the study of an instance waits; return its key, None where there is no room for another study."""
+        """Record that the study of an instance waits, and return its key; None if there is no room for another study."""
         if not self._studies.survive:
             with self._changed:
                 key = key_of(stored.study_instance_uid)
@@ -141,12 +146,12 @@ class Events(Closing):
             raise NotAcknowledged(f"cannot note that its study waits: {error.strerror or error}") from error
 
     def close(self, drain: float = DRAIN) -> None:
-        """Tell of what waits, and of every study that is open though it may not be whole, and end; harmless twice.
+        """Announce what waits, and every open study even if it may be incomplete, and end. This is idempotent.
 
-        To be called when nothing is stored any more. Studies that are kept in a folder and cannot be announced now stay there.
+        Call it when no more instances are stored. Studies in a folder that cannot be announced now stay there.
 
         Args:
-            drain: Seconds that this may take. Then commands that still run are killed. What waits in memory is dropped, with a
+            drain: The seconds that this may take. Commands that still run are then killed. Events in memory are dropped, with a
                 warning.
         """
         with self._changed:
@@ -177,7 +182,7 @@ class Events(Closing):
     # --- under the lock ---
 
     def _look_at(self, key: str, when: float) -> None:
-        """Look at a study at a time, unless that is to be done anyway."""
+        """Check a study at a time, unless it is scheduled already."""
         if self._ended or key in self._timed or key in self._parked:
             return
         if len(self._timed) >= self._most:
@@ -188,43 +193,43 @@ class Events(Closing):
         self._changed.notify()
 
     def _list_studies(self) -> None:
-        """Look at the studies that wait in the folder."""
+        """Schedule the studies that wait in the folder."""
         self._unlisted = False
         for key in self._studies.listed():
             self._look_at(key, self._clock() + self._study_timeout)
 
     def _drop(self) -> None:
         if not self._dropped:
-            notice("events are dropped", "", "events are dropped: too many wait, or the end has come")
+            notice("events are dropped", "", "events are dropped: too many wait, or the program is ending")
         self._dropped += 1
 
     def _say_dropped(self) -> None:
         if self._dropped:
-            notice("events were dropped", "", "events that were dropped: %d", self._dropped)
+            notice("events were dropped", "", "events dropped: %d", self._dropped)
             self._dropped = 0
 
     def _due(self) -> Job | None:
-        """Return the job for a study that is to be looked at now, if there is one."""
+        """Return the job for a study that is due, or None."""
         while self._times and (self._closing or self._times[0][0] <= self._clock()):
             _, key = heapq.heappop(self._times)
             self._timed.remove(key)
             if not self._calls[key]:
-                return partial(self._tell_of_study, key)
+                return partial(self._announce_study, key)
             self._parked.add(key)
         return None
 
     def _next(self) -> Job | None:
-        """Wait for what is to be done; None at the end."""
+        """Wait for a job and return it; None at the end."""
         with self._changed:
             while True:
                 job = self._due()
                 if job is None and self._instances:
-                    job = partial(self._tell_of_instance, self._instances.popleft())
+                    job = partial(self._call_for_instance, self._instances.popleft())
                 if job is not None:
                     # This thread may have been the one that waited for the next study.
                     self._changed.notify()
                     return job
-                # Not at every study that comes and goes.
+                # Half of the room must be free, so that this does not happen for every single study.
                 if len(self._timed) <= self._most // 2:
                     self._say_dropped()
                     if self._unlisted:
@@ -241,7 +246,7 @@ class Events(Closing):
         while (job := self._next()) is not None:
             job()
 
-    def _tell_of_instance(self, stored: Stored) -> None:
+    def _call_for_instance(self, stored: Stored) -> None:
         assert self._on_instance is not None
         _call(self._on_instance, stored)
         key = key_of(stored.study_instance_uid)
@@ -253,25 +258,25 @@ class Events(Closing):
                     self._parked.remove(key)
                     self._look_at(key, self._clock())
 
-    def _tell_of_study(self, key: str) -> None:
-        """Announce a study, if it is quiet; otherwise it is looked at later."""
+    def _announce_study(self, key: str) -> None:
+        """Announce a study if it is quiet; otherwise schedule it for later."""
         try:
             found = self._studies.claim(key, self._clock(), self._study_timeout, at_the_end=self._closing)
-            wait = found if found is None or isinstance(found, float) else self._tell(found)
+            wait = found if found is None or isinstance(found, float) else self._announce(found)
         except OSError as error:
             LOGGER.error("cannot announce study %s now: %s", key, error.strerror or error)
-            # Where the folder is gone, there is no event any more.
+            # Without the folder, the event does not exist either.
             found, wait = None, None if isinstance(error, FileNotFoundError) else WAITS[1]
         with self._changed:
             if self._closing:
-                # While it was announced, instances may have come that another thread could not claim.
+                # Meanwhile instances may have arrived that another thread could not claim.
                 if found is not None and not isinstance(found, float):
                     self._look_at(key, self._clock())
             elif wait is not None:
                 self._look_at(key, self._clock() + wait)
 
-    def _tell(self, claim: Claim) -> float | None:
-        """Call `on_study`; return the seconds until it is to be called again, if it is."""
+    def _announce(self, claim: Claim) -> float | None:
+        """Call `on_study`, and return the seconds until the next call; None if there is no other."""
         assert self._on_study is not None
         if claim.attempts and not self._retries.acquire(blocking=False):
             claim.release()
@@ -282,16 +287,16 @@ class Events(Closing):
             else:
                 self._on_study(claim.study)
         except Exception as error:
-            # Whatever a user's own code raises must not end the thread.
+            # No exception of a user's own code may end the thread.
             return self._failed(claim, error)
         finally:
             if claim.attempts:
                 self._retries.release()
-        claim.told()
+        claim.succeeded()
         return None
 
     def _failed(self, claim: Claim, error: Exception) -> float | None:
-        """Say that an attempt has failed, and what follows; return the seconds until the next one, if there is one."""
+        """Log that an attempt has failed, and what follows. Return the seconds until the next attempt, or None."""
         words = _words(claim.study, error)
         survives = self._studies.survive
         if survives and isinstance(error, CommandFailed) and error.ended_by_us:
@@ -299,8 +304,8 @@ class Events(Closing):
             notice("study not announced", "", "%s; the next start runs it again", words)
             return None
         if self._closing and not survives:
-            claim.told()
-            LOGGER.error("%s; given up, as the end has come", words)
+            claim.succeeded()
+            LOGGER.error("%s; given up, because the program is ending", words)
             return None
         try:
             wait = claim.failed(error.why if isinstance(error, CommandFailed) else _in_words(error), self._clock())
@@ -323,16 +328,16 @@ def _call(call: Callable[[Any], object], stored: Stored) -> None:
     except CommandFailed as failure:
         notice("command failed", stored.peer_address[0], "%s", _words(stored, failure))
     except Exception as error:
-        # Whatever a user's own code raises must neither undo that an instance is kept nor end the thread.
+        # No exception of a user's own code may end the thread, or undo that an instance is kept.
         LOGGER.error("%s", _words(stored, error))
 
 
 def _words(event: Event, error: Exception) -> str:
-    """Return what failed for an event, and why, in one line."""
+    """Return what failed for an event, and the reason, in one line."""
     if isinstance(error, CommandFailed):
         return f"command {one_line(error.program)} for {subject(event)}: {error.why}"
-    LOGGER.debug("this is where it comes from:", exc_info=error)
-    return f"telling of {subject(event)} failed: {_in_words(error)}"
+    LOGGER.debug("the error was raised here:", exc_info=error)
+    return f"the call for {subject(event)} failed: {_in_words(error)}"
 
 
 def _in_words(error: Exception) -> str:

@@ -1,4 +1,4 @@
-"""An event as the one document that commands read and that is a line of a report."""
+"""The document of an event: the input of a command, and a line of a report."""
 
 from __future__ import annotations
 
@@ -13,15 +13,22 @@ from dimse.support.values import fields
 
 Event = Stored | Study
 
+# The attributes of an instance in a document, in their order.
+_OF_AN_INSTANCE = (
+    *("path", "relative_path", "sop_class_uid", "sop_instance_uid", "study_instance_uid", "series_instance_uid"),
+    *("patient_id", "transfer_syntax_uid", "size", "calling_ae_title", "called_ae_title", "peer_address"),
+    *("duplicate", "received"),
+)
+
 
 def document(event: Event) -> dict[str, str | int]:
-    """Return an event as the one document that commands read on their standard input and that is a line of a report.
+    """Return an event as the document that commands read on their standard input and that is a line of a report.
 
-    The attributes of `Stored` or `Study` stand under their names, with `event` ("instance" or "study") before them. Times are
-    ISO 8601 in UTC, and `peer_address` is `peer`, as HOST:PORT.
+    It has the attributes of `Stored` or `Study` under their names, with `event` ("instance" or "study") before them. Times are ISO
+    8601 in UTC, and `peer_address` becomes `peer`, as HOST:PORT.
     """
     entries: dict[str, Any] = {"event": "study" if isinstance(event, Study) else "instance"}
-    for name in fields(event):
+    for name in fields(event) if isinstance(event, Study) else _OF_AN_INSTANCE:
         said = getattr(event, name)
         if name == "peer_address":
             entries["peer"] = host_and_port(*said)
@@ -38,7 +45,7 @@ def encoded(entries: dict[str, str | int]) -> bytes:
 
 
 def subject(event: Event) -> str:
-    """Return what an event is about, for the log."""
+    """Return the subject of an event, for the log."""
     if isinstance(event, Study):
         return f"study {one_line(event.study_instance_uid)}"
     return f"instance {one_line(event.sop_instance_uid)}"

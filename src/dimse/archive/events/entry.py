@@ -1,4 +1,4 @@
-"""The file of a study that waits: a line of JSON for each instance, and for each failed attempt to announce the study."""
+"""The file of a waiting study: a line of JSON for each instance, and for each failed attempt to announce the study."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from dimse.archive.events.study import Study
 from dimse.support.values import fields, record
 
 FOLDER_NAME = ".studies"
-"""The folder of these files, in that of the store."""
-TELLING = ".telling"
-"""The end of the name of a file whose study was quiet."""
+"""The name of the folder of these files, within that of the store."""
+QUIET_SUFFIX = ".telling"
+"""The suffix of a file whose study was quiet."""
 
 Line = dict[str, Any]
 
@@ -28,9 +28,9 @@ class Entry:
 
     Attributes:
         study: The event; None if there is no line.
-        attempts: That have failed since storescp started.
-        due: When the next one is made; infinite if there is none.
-        why: Of the last failure.
+        attempts: The number of attempts that have failed since storescp started.
+        due: The time of the next attempt; infinite if there is none.
+        why: The reason of the last failure.
     """
 
     study: Study | None = None
@@ -40,7 +40,7 @@ class Entry:
 
 
 def read(file: int) -> Entry:
-    """Read a file."""
+    """Read the file of a waiting study."""
     entry, parts = Entry(), set[str]()
     for line in lines(os.pread(file, os.fstat(file).st_size, 0)):
         if line.get("resumed"):
@@ -50,7 +50,7 @@ def read(file: int) -> Entry:
             entry.why = line["failed"]
             entry.due = inf if line["due"] is None else line["due"]
         elif (part := line.get("continues")) is None or part not in parts:
-            # Whatever has been written over in a file, the rest of it counts.
+            # Even if some lines of a file have been overwritten, the others count.
             with suppress(KeyError, TypeError, ValueError):
                 study = Study(**{name: line[name] for name in fields(Study)})
                 entry.study = study if entry.study is None else entry.study.joined_by(study)
@@ -59,7 +59,7 @@ def read(file: int) -> Entry:
 
 
 def lines(content: bytes) -> Iterator[Line]:
-    """Give the lines that are whole: a full disk or a power cut may have left others."""
+    """Yield the complete lines; a full disk or a power cut may have left incomplete ones."""
     for line in content.splitlines():
         with suppress(ValueError):
             found = json.loads(line)
@@ -68,15 +68,15 @@ def lines(content: bytes) -> Iterator[Line]:
 
 
 def line_of(study: Study) -> Line:
-    """Return the line for a study or a part of it; the event's ID comes first."""
+    """Return the line for a study or a part of it, with the event's ID first."""
     return {"event_id": study.event_id} | {name: getattr(study, name) for name in fields(study)}
 
 
 def write(file: int, line: Line) -> None:
-    """Append a line. It begins on a line of its own, whatever is before it.
+    """Append a line, which begins on a line of its own, whatever precedes it.
 
     Raises:
-        OSError: It was not written as a whole.
+        OSError: The line was not written completely.
     """
     content = b"\n" + json.dumps(line).encode("ascii") + b"\n"
     if os.write(file, content) < len(content):
@@ -84,7 +84,7 @@ def write(file: int, line: Line) -> None:
 
 
 def try_lock(file: int, kind: int = fcntl.LOCK_EX) -> bool:
-    """Lock a file, unless another thread or process has locked it; return whether it is locked now."""
+    """Lock a file unless another thread or process has locked it, and return True if it is locked now."""
     try:
         fcntl.flock(file, kind | fcntl.LOCK_NB)
     except BlockingIOError:

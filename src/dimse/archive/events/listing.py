@@ -1,4 +1,4 @@
-"""The studies that wait in the folder of a store, for its administrator."""
+"""The waiting studies in the folder of a store, for its administrator."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 from contextlib import suppress
 from math import inf
 
-from dimse.archive.events.entry import FOLDER_NAME, TELLING, Entry, read, try_lock
+from dimse.archive.events.entry import FOLDER_NAME, QUIET_SUFFIX, Entry, read, try_lock
 from dimse.archive.events.study import Study
 from dimse.archive.folders import close
 from dimse.support.values import value
@@ -15,14 +15,14 @@ from dimse.support.values import value
 
 @value
 class PendingStudy:
-    """A study that waits, as `pending_studies` finds it.
+    """A waiting study, as `pending_studies` finds it.
 
     Attributes:
-        study: Its instances so far.
-        state: "arriving": it is not quiet yet. "running": a command runs. "waiting": the next attempt will be made. "failed": given
-            up until storescp starts anew.
-        attempts: That have failed since storescp started.
-        why: The last failure; empty if there was none.
+        study: The study with its instances so far.
+        state: "arriving": it is not quiet yet. "running": a command runs. "waiting": there will be another attempt. "failed": it is
+            given up until storescp restarts.
+        attempts: The number of attempts that have failed since storescp started.
+        why: The reason of the last failure; empty if there was none.
     """
 
     study: Study
@@ -32,7 +32,7 @@ class PendingStudy:
 
 
 def pending_studies(folder: str | os.PathLike[str]) -> list[PendingStudy]:
-    """Return the studies that wait in the folder of a store, which may be in use.
+    """Return the waiting studies in the folder of a store, which may be in use.
 
     Raises:
         OSError: The folder cannot be read.
@@ -45,10 +45,11 @@ def pending_studies(folder: str | os.PathLike[str]) -> list[PendingStudy]:
     except FileNotFoundError:
         return []
     for name in names:
-        with suppress(FileNotFoundError):  # it has been announced meanwhile
+        # A file that is missing has been announced meanwhile.
+        with suppress(FileNotFoundError):
             file = os.open(os.path.join(path, name), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
             try:
-                entry, is_free = read(file), not name.endswith(TELLING) or try_lock(file, fcntl.LOCK_SH)
+                entry, is_free = read(file), not name.endswith(QUIET_SUFFIX) or try_lock(file, fcntl.LOCK_SH)
             finally:
                 close(file)
             if entry.study is not None:
@@ -57,7 +58,7 @@ def pending_studies(folder: str | os.PathLike[str]) -> list[PendingStudy]:
 
 
 def _state(name: str, entry: Entry, is_free: bool) -> str:
-    if not name.endswith(TELLING):
+    if not name.endswith(QUIET_SUFFIX):
         return "arriving"
     if not is_free:
         return "running"

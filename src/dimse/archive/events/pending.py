@@ -1,22 +1,21 @@
-"""PendingStudies: studies that wait to be announced, in a folder, where they survive the end of the process.
+"""PendingStudies: waiting studies in a folder, where they survive the end of the process.
 
-The folder is `.studies` within that of the store. It has a file for each study that waits:
+The folder is `.studies` within that of the store. It has a file for each waiting study:
 
-    KEY             instances come; a line of JSON for each of them
-    KEY.telling     the study was quiet: a command runs, or will run again, or has failed for good
-    .lock           locked while any of them is changed
+    KEY             instances arrive; a line of JSON for each of them
+    KEY.telling     the study was quiet: a command runs, or will run again, or has failed finally
+    .lock           locked while any file is changed
 
-A file's first line has the event's ID, and is on the disk before the first instance is acknowledged (unless durability is "none").
-So whatever happens, a study of which an instance was acknowledged has a file until it has been announced. `KEY` becomes
-`KEY.telling` by being renamed.
+A file's first line has the event's ID. It is on the disk before the first instance is acknowledged (unless durability is "none").
+So a study with an acknowledged instance always has a file until it has been announced. `KEY` is renamed to `KEY.telling`.
 
 The thread that announces a study holds a lock on `KEY.telling`, and the command inherits it. So a study is announced once at a
-time, by one of the processes that share the folder, and also when storescp was killed and its command lives on.
+time, by one of the processes that share the folder. This holds even if storescp was killed and its command still runs.
 
-Where another folder stands at the store's path one day, the files are moved along, as the store goes on there.
+If another folder replaces the store's folder, the files are moved to it, and the store continues there.
 
-Where an event has failed and the study goes on, the later event takes its instances over: the line that does so is written
-before `KEY.telling` is removed, and names the event, so that it counts once.
+If an event has failed and more of the study arrives, the later event includes its instances. The line that does so is written
+before `KEY.telling` is removed. It names the earlier event, so that each event counts once.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ from contextlib import contextmanager, suppress
 from math import inf
 
 from dimse.archive.events.arrivals import Arrivals, key_of
-from dimse.archive.events.entry import FOLDER_NAME, TELLING, line_of, lines, read, try_lock, write
+from dimse.archive.events.entry import FOLDER_NAME, QUIET_SUFFIX, line_of, lines, read, try_lock, write
 from dimse.archive.events.studies import BUSY, WAITS, Claim, Quiet
 from dimse.archive.events.study import Study, new_event_id
 from dimse.archive.folders import FOLDER, close, give_name, sync
@@ -42,23 +41,24 @@ LOGGER = logging.getLogger("dimse.archive")
 
 _LOCK = ".lock"
 _FILE = os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
-_TAIL = 64 * 1024  # bytes at the end of a file, at least one line of which is whole
-_IDENTITY = 64  # bytes at the beginning of a file that have the ID of its event
-_MOST_SYNCED = 10_000  # files that are known to be on the disk
+# Bytes at the end of a file, which include at least one complete line.
+_TAIL = 64 * 1024
+_IDENTITY = 64  # first bytes, with the event ID
+_MOST_SYNCED = 10_000  # files known to be synced
 
 
 class PendingStudies(Closing):
-    """Studies that wait to be announced, in the folder of a store. Any number of threads, and of forked processes, may share it.
+    """A folder of waiting studies within that of a store. Any number of threads, and of forked processes, may share it.
 
-    Make it where the store is made, before processes are forked. Studies that waited before, those too that were given up, are
-    announced anew: their quiet time begins, and their attempts are counted from 0.
+    Create it where the store is created, before processes are forked. Studies that waited before, even those that were given up,
+    are announced again. Their quiet time begins anew, and so does the count of attempts.
 
     Args:
-        folder: The store's; made if it does not exist.
-        durable: An instance is not acknowledged before the disk knows that its study waits.
+        folder: The folder of the store; created if it does not exist.
+        durable: True to acknowledge an instance only after the record of its study has been synced.
 
     Raises:
-        OSError: The folder cannot be made or read.
+        OSError: The folder cannot be created or read.
     """
 
     survive = True
@@ -69,14 +69,14 @@ class PendingStudies(Closing):
         self._arrivals, self._quiet = Arrivals(self.folder), Quiet()
         self._mutex = threading.Lock()
         self._synced: set[bytes] = set()
-        # By key: when this process has noted the last instance. Other processes may have noted later ones.
+        # By key: when this process has recorded the last instance. Other processes may have recorded later ones.
         self._last: dict[str, float] = {}
         self._directory = -1
         self._open()
         self._resume()
 
     def _open(self) -> None:
-        """Open the folder, and make it if there is none."""
+        """Open the folder, and create it if necessary."""
         os.makedirs(self.folder, 0o700, exist_ok=True)
         store = os.open(self.folder, FOLDER)
         try:
@@ -98,14 +98,14 @@ class PendingStudies(Closing):
                 close(parent)
 
     def _is_in_place(self) -> bool:
-        """Return whether the store's folder is the one at its path; True too where none is, for nothing comes then."""
+        """Return True if the store's folder is the one at its path, or if there is none, since nothing arrives then."""
         try:
             return os.path.samestat(os.stat(self.folder), self._place)
         except OSError:
             return True
 
     def _follow(self) -> None:
-        """Go on in the folder that stands at the store's path now. The studies that wait go along, as what is arriving does."""
+        """Continue in the folder that is at the store's path now. Waiting studies move along, like arriving instances."""
         before = os.dup(self._directory)
         try:
             self._open()
@@ -127,14 +127,15 @@ class PendingStudies(Closing):
             notice("studies left", "", words, left, self.folder)
 
     def close(self) -> None:
-        """Close the folder, and remove it if nothing waits; harmless twice. The processes that share it must have ended."""
+        """Close the folder, and remove it if nothing waits. This is idempotent. The processes that share it must have ended."""
         if self._directory < 0:
             return
-        with suppress(OSError):  # the folder is gone
+        # The folder may be gone.
+        with suppress(OSError):
             if not self._is_in_place():
                 self._follow()
             if waiting := len(self.listed()):
-                LOGGER.info("Studies that wait until the next start: %d", waiting)
+                LOGGER.info("Studies waiting for the next start: %d", waiting)
             else:
                 with suppress(FileNotFoundError):
                     os.unlink(_LOCK, dir_fd=self._directory)
@@ -143,24 +144,24 @@ class PendingStudies(Closing):
         self._directory = -1
 
     def _resume(self) -> None:
-        """Let every study that waits be announced anew, those too that were given up."""
+        """Let every waiting study be announced again, even those that were given up."""
         for key in self.listed():
-            with suppress(FileNotFoundError), self._opened(key + TELLING) as file:
+            with suppress(FileNotFoundError), self._opened(key + QUIET_SUFFIX) as file:
                 write(file, {"resumed": True})
 
-    # --- as `Waiting` ---
+    # --- the interface `Waiting` ---
 
     def join(self, stored: Stored, now: float) -> str:
-        """Note an instance of a study; return the key of the study.
+        """Record an instance of a study, and return the key of the study.
 
         Raises:
-            OSError: It could not be noted, or the disk does not have it.
+            OSError: The instance could not be recorded, or not synced.
         """
         key = key_of(stored.study_instance_uid)
         try:
             self._note(key, stored, now)
         except FileNotFoundError:
-            # The folder was removed meanwhile.
+            # The folder has been removed meanwhile.
             with self._mutex:
                 self._open()
             self._note(key, stored, now)
@@ -183,8 +184,8 @@ class PendingStudies(Closing):
             close(file)
 
     def _sync(self, file: int) -> None:
-        """Wait until the disk knows of a file, once for each. Later lines only add to what is announced the study."""
-        # Not the inode, which the file of another event may have next.
+        """Sync a file, once for each event. Later lines only add to an event that is sure to be announced."""
+        # Not the inode, which may be reused for the file of another event.
         identity = os.pread(file, _IDENTITY, 0)
         if self._durable and identity not in self._synced:
             sync(file)
@@ -194,60 +195,60 @@ class PendingStudies(Closing):
             self._synced.add(identity)
 
     def listed(self) -> list[str]:
-        """Return the keys of the studies that wait."""
-        names = (name.removesuffix(TELLING) for name in os.listdir(self._directory) if not name.startswith("."))
+        """Return the keys of the waiting studies."""
+        names = (name.removesuffix(QUIET_SUFFIX) for name in os.listdir(self._directory) if not name.startswith("."))
         return sorted(set(names))
 
     def claim(self, key: str, now: float, timeout: float, *, at_the_end: bool = False) -> Claim | float | None:
         """Claim a study, as `Waiting` describes it.
 
         Raises:
-            OSError: Its files cannot be read or changed.
+            OSError: The files of the study cannot be read or changed.
         """
         wait = self._wait_before(key, now, timeout, at_the_end)
         if wait > 0:
             return None if at_the_end else wait
-        with self._locked(), self._telling(key) as telling:
-            found = BUSY if telling.busy else self._take(key, telling, now, timeout, at_the_end)
+        with self._locked(), self._announced_file(key) as announcement:
+            found = BUSY if announcement.busy else self._take(key, announcement, now, timeout, at_the_end)
         return _Claim.of(self, key, found) if isinstance(found, _LockedFile) else found
 
     def _wait_before(self, key: str, now: float, timeout: float, at_the_end: bool) -> float:
-        """Return how long a study is certainly not quiet, as can be said without keeping others from noting instances."""
+        """Return how long a study is certainly not quiet, as far as can be known without blocking other threads."""
         wait = self._last.get(key, -inf) + timeout - now
         if wait > 0 and not at_the_end:
             return wait
         return self._quiet.wait(key, self._arrivals, now, timeout) if self._exists(key) else 0.0
 
     def _take(
-        self, key: str, telling: _LockedFile, now: float, timeout: float, at_the_end: bool
+        self, key: str, announcement: _LockedFile, now: float, timeout: float, at_the_end: bool
     ) -> _LockedFile | float | None:
-        """Return the file of a study that is to be announced; or the seconds until then, or None, as `claim` does."""
+        """Return the file of a study to announce; otherwise the seconds until then, or None, as `claim` does."""
         if self._exists(key):
             wait = self._last_noted(key, now) + timeout - now
-            return wait if wait > 0 and not at_the_end else self._begin(key, telling)
-        if telling.file < 0:
+            return wait if wait > 0 and not at_the_end else self._begin(key, announcement)
+        if announcement.file < 0:
             self._last.pop(key, None)
             return None
-        wait = read(telling.file).due - now
+        wait = read(announcement.file).due - now
         if wait > 0:
             return None if at_the_end or wait == inf else wait
-        return telling.handed_on()
+        return announcement.handed_on()
 
-    def _begin(self, key: str, telling: _LockedFile) -> _LockedFile:
-        """Begin to announce a study that is quiet; an event that could not be announced becomes a part of it.
+    def _begin(self, key: str, announcement: _LockedFile) -> _LockedFile:
+        """Begin to announce a quiet study, including an earlier event of it that could not be announced.
 
         Returns:
-            Its file.
+            The file of the study.
         """
         file = os.open(key, _FILE, dir_fd=self._directory)
         try:
-            # Only `KEY.telling` is ever locked for longer, so there is nothing to wait for.
+            # Only `KEY.telling` is ever locked for long, so there is nothing to wait for.
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if telling.file >= 0:
-                before = read(telling.file).study
+            if announcement.file >= 0:
+                before = read(announcement.file).study
                 if before is not None:
                     write(file, line_of(before) | {"continues": before.event_id})
-            os.rename(key, key + TELLING, src_dir_fd=self._directory, dst_dir_fd=self._directory)
+            os.rename(key, key + QUIET_SUFFIX, src_dir_fd=self._directory, dst_dir_fd=self._directory)
         except OSError:
             close(file)
             raise
@@ -260,11 +261,11 @@ class PendingStudies(Closing):
     def _locked(self) -> Iterator[None]:
         """Keep every other thread and process from changing the files."""
         with self._mutex:
-            # Opened each time: a process that was forked would share the lock of a file that was opened before.
+            # It is opened each time, because a forked process would share the lock of a file that was opened before the fork.
             lock = self._lock()
             try:
                 while not self._is_in_place():
-                    # With the lock of the folder that is left: other processes may still use it.
+                    # The lock of the old folder is kept, because other processes may still use that folder.
                     before = lock
                     try:
                         self._follow()
@@ -281,18 +282,18 @@ class PendingStudies(Closing):
         return lock
 
     @contextmanager
-    def _telling(self, key: str) -> Iterator[_LockedFile]:
-        """Give the file of the event that is announced, or will be again, locked for the block unless it is kept."""
-        telling = _LockedFile()
+    def _announced_file(self, key: str) -> Iterator[_LockedFile]:
+        """Yield the file of the event that is or will be announced. It is locked for the block, unless it is handed over."""
+        announcement = _LockedFile()
         with suppress(FileNotFoundError):
-            telling.file = os.open(key + TELLING, _FILE, dir_fd=self._directory)
+            announcement.file = os.open(key + QUIET_SUFFIX, _FILE, dir_fd=self._directory)
         try:
-            if telling.file >= 0:
-                telling.busy = not try_lock(telling.file)
-            yield telling
+            if announcement.file >= 0:
+                announcement.busy = not try_lock(announcement.file)
+            yield announcement
         finally:
-            if telling.file >= 0:
-                close(telling.file)
+            if announcement.file >= 0:
+                close(announcement.file)
 
     def _exists(self, name: str) -> bool:
         try:
@@ -302,11 +303,11 @@ class PendingStudies(Closing):
         return True
 
     def _last_noted(self, key: str, now: float) -> float:
-        """Return when any process has noted the last instance of a study; before an hour if that was in an earlier life."""
+        """Return when any process has recorded the last instance of a study; minus infinity if that was before a restart."""
         with self._opened(key) as file:
             tail = os.pread(file, _TAIL, max(0, os.fstat(file).st_size - _TAIL))
         times = [line["at"] for line in lines(tail) if "at" in line]
-        # A clock that began anew with the machine may be behind.
+        # After a restart of the machine the clock may be behind.
         return times[-1] if times and times[-1] <= now else -inf
 
     @contextmanager
@@ -319,24 +320,24 @@ class PendingStudies(Closing):
 
 
 class _LockedFile:
-    """The file of a study, locked.
+    """The locked file of a study.
 
     Attributes:
-        file: Its descriptor; -1 if there is no such file.
-        busy: Another thread or process has locked it.
+        file: The descriptor; -1 if there is no such file.
+        busy: True if another thread or process has locked it.
     """
 
     def __init__(self, file: int = -1) -> None:
         self.file, self.busy = file, False
 
     def handed_on(self) -> _LockedFile:
-        """Return the file, which from now on is the caller's."""
+        """Return the file, which belongs to the caller from now on."""
         handed_on, self.file = _LockedFile(self.file), -1
         return handed_on
 
 
 class _Claim:
-    """A claim of a study that waits in a folder: its file is locked."""
+    """A claim of a study that waits in a folder, whose file is locked."""
 
     def __init__(self, studies: PendingStudies, key: str, file: int, study: Study, attempts: int) -> None:
         self._studies, self._key, self._file = studies, key, file
@@ -345,25 +346,26 @@ class _Claim:
 
     @classmethod
     def of(cls, studies: PendingStudies, key: str, locked: _LockedFile) -> _Claim | None:
-        """Claim the study whose file is locked; None if there is no line in the file."""
+        """Claim the study of a locked file; return None if the file has no line."""
         file = locked.file
         entry = read(file)
         if entry.study is not None:
             return cls(studies, key, file, entry.study, entry.attempts)
-        # A power cut leaves such a file, of an instance that had not been acknowledged.
-        LOGGER.warning("removed a file of a study that waits: there is nothing in it: %s", key)
+        # A power cut leaves such a file for an instance that had not been acknowledged.
+        LOGGER.warning("removed the empty file of a waiting study: %s", key)
         with studies._locked():
-            os.unlink(key + TELLING, dir_fd=studies._directory)
+            os.unlink(key + QUIET_SUFFIX, dir_fd=studies._directory)
             close(file)
         return None
 
-    def told(self) -> None:
+    def succeeded(self) -> None:
         """Remove the event."""
-        with self._ending(), suppress(FileNotFoundError):  # a person has removed it
-            os.unlink(self._key + TELLING, dir_fd=self._studies._directory)
+        # A person may have removed it already.
+        with self._ending(), suppress(FileNotFoundError):
+            os.unlink(self._key + QUIET_SUFFIX, dir_fd=self._studies._directory)
 
     def failed(self, why: str, now: float) -> float | None:
-        """Note that an attempt has failed; return the seconds until the next one, None if there is none."""
+        """Record that an attempt has failed, and return the seconds until the next one, or None."""
         attempts = self.attempts + 1
         wait = WAITS[attempts - 1] if attempts <= len(WAITS) else None
         with self._ending():
@@ -377,7 +379,7 @@ class _Claim:
 
     @contextmanager
     def _ending(self) -> Iterator[None]:
-        """Unlock the file behind the block. That has to be said, as processes that the command has started may have it open."""
+        """Unlock the file after the block. This must be explicit, because processes of the command may still have it open."""
         try:
             with self._studies._locked():
                 yield

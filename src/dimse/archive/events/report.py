@@ -10,14 +10,14 @@ from dimse.logs.line_file import LineFile
 class Report(LineFile):
     """A file that gets a line of JSON, the `document`, for each instance: `FileStore("incoming", stored=Report("received.jsonl"))`.
 
-    A line is appended in one write, so lines of several processes do not mix. When the file was renamed or removed, as log rotation
-    does, the next line begins a new one. Safe in any number of threads.
+    A line is appended with one write, so lines of several processes do not mix. After the file was renamed or removed, for example
+    by a log rotation, the next line begins a new file. Any number of threads may use it.
 
     Args:
-        path: The file; made for its owner only (0600) if it does not exist.
+        path: The file; if it does not exist, it is created for its owner only (0600).
 
     Raises:
-        OSError: It cannot be opened; on a call: the line cannot be written.
+        OSError: The file cannot be opened; on a call: the line cannot be written.
     """
 
     def __call__(self, stored: Stored) -> None:

@@ -1,7 +1,7 @@
-"""Studies that wait to be announced: when a study is quiet, and how often and when a failed attempt is repeated.
+"""Waiting studies: when a study is quiet, and how often and when a failed attempt is repeated.
 
-`Studies` keeps them in memory, and they end with the process; `dimse.archive.events.pending` keeps them in a folder. To both the
-time is an argument: they have no clock and no thread, and may be called by any number of threads.
+`Studies` keeps them in memory, so they end with the process; `dimse.archive.events.pending` keeps them in a folder. Both take the
+time as an argument. They have no clock and no thread, and any number of threads may call them.
 """
 
 from __future__ import annotations
@@ -16,21 +16,23 @@ from dimse.archive.stored import Stored
 from dimse.support.values import record
 
 WAITS = (10.0, 60.0, 600.0, 3600.0)
-"""Seconds from a failed attempt to the next one; after the last of them a study is given up."""
+"""The seconds from a failed attempt to the next one. After the last of them a study is given up."""
 
 BUSY = 1.0
-"""Seconds until a study is looked at again that another thread or process announces, or that no thread is free for."""
+"""The seconds until a study is checked again if another thread or process announces it, or if no thread is free."""
 
-_LOOK_AGAIN = 0.5  # seconds from finding an instance whose study is not known yet until it is looked at again
-_UNKNOWN = 30.0  # seconds, at most, that instances of unknown studies keep a study from being quiet
+# Seconds until an instance whose study is not known yet is examined again.
+_LOOK_AGAIN = 0.5
+# The most seconds that instances of unknown studies keep a study from being quiet.
+_UNKNOWN = 30.0
 
 
 class Claim(Protocol):
-    """The right to announce a study, which one thread of one process has at a time; it ends with one of its methods."""
+    """The right to announce a study, which one thread of one process has at a time. Each of its methods ends it."""
 
     @property
     def study(self) -> Study:
-        """The event."""
+        """The event to announce."""
 
     @property
     def attempts(self) -> int:
@@ -38,56 +40,56 @@ class Claim(Protocol):
 
     @property
     def lock(self) -> int | None:
-        """A file that a command keeps open, so that no other process announces the study while it runs; None if there is none."""
+        """The file that a command keeps open, so that no other process announces the study meanwhile; None if there is none."""
 
-    def told(self) -> None:
-        """Forget the event: it has been told."""
+    def succeeded(self) -> None:
+        """Remove the event, which has been announced."""
 
     def failed(self, why: str, now: float) -> float | None:
-        """Note that an attempt has failed; return the seconds until the next one, None if there is none."""
+        """Record that an attempt has failed, and return the seconds until the next one, or None."""
 
     def release(self) -> None:
-        """Let the event wait as it did before: there was no attempt, or it was broken off."""
+        """Let the event wait as before: there was no attempt, or it was interrupted."""
 
 
 class Waiting(Protocol):
-    """Studies that wait to be announced.
+    """A collection of studies that wait to be announced.
 
     Attributes:
-        survive: They are still there when the process has ended.
+        survive: True if they survive the end of the process.
     """
 
     survive: bool
 
     def join(self, stored: Stored, now: float) -> str:
-        """Note an instance of a study; return the key of the study."""
+        """Record an instance of a study, and return the key of the study."""
 
     def listed(self) -> Iterable[str]:
-        """Return the keys of the studies that wait."""
+        """Return the keys of the waiting studies."""
 
     def claim(self, key: str, now: float, timeout: float, *, at_the_end: bool = False) -> Claim | float | None:
         """Claim a study if it is quiet, or if it is time for the next attempt.
 
         Args:
-            key: Of the study.
+            key: The key of the study.
             now: The time, in seconds.
-            timeout: Seconds without an instance after which a study is quiet.
-            at_the_end: The process is about to end: a study counts as quiet if none of its instances is arriving.
+            timeout: The seconds without an instance after which a study is quiet.
+            at_the_end: True if the process is about to end. A study then counts as quiet if none of its instances is arriving.
 
         Returns:
-            The claim; or the seconds until the study should be looked at again; or None: there is nothing to be done.
+            The claim; or the seconds until the study should be checked again; or None if there is nothing to do.
         """
 
 
 class Quiet:
-    """Decides how long a study of which nothing has come for a while may still not be announced, for what is arriving."""
+    """A rule for how long an apparently quiet study must wait, because of instances that are arriving."""
 
     def __init__(self) -> None:
-        # By key: when instances of unknown studies began to hold it up.
+        # By key: when instances of unknown studies began to delay it.
         self._held_up: dict[str, float] = {}
 
     def wait(self, key: str, arrivals: Arrivals, now: float, timeout: float) -> float:
-        """Return the seconds until the study should be looked at again; 0 if nothing of it is arriving."""
+        """Return the seconds until the study should be checked again; 0 if none of its instances is arriving."""
         arriving = arrivals.studies()
         if key in arriving:
             self._held_up.pop(key, None)
@@ -100,12 +102,12 @@ class Quiet:
 
 @record
 class _Gathering:
-    """A study that instances come of.
+    """A study whose instances are arriving.
 
     Attributes:
-        study: Its instances so far.
-        last: When the last of them came.
-        arrivals: What is arriving in the store that they are in.
+        study: The study with its instances so far.
+        last: The time of the last instance.
+        arrivals: The arriving instances of the store that it is in.
     """
 
     study: Study
@@ -114,14 +116,14 @@ class _Gathering:
 
 
 @record
-class _Telling:
-    """A study that was quiet, until it has been announced or is given up.
+class _Announcement:
+    """A quiet study, until it has been announced or is given up.
 
     Attributes:
-        study: Its instances.
-        attempts: That have failed.
-        due: When the next one is made.
-        claimed: A thread announces it now.
+        study: The study with its instances.
+        attempts: The number of attempts that have failed.
+        due: The time of the next attempt.
+        claimed: True while a thread announces it.
     """
 
     study: Study
@@ -131,19 +133,19 @@ class _Telling:
 
 
 class Studies:
-    """Studies that wait in memory."""
+    """The collection of studies that wait in memory."""
 
     survive = False
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._gathering: dict[str, _Gathering] = {}
-        self._telling: dict[str, _Telling] = {}
+        self._announcements: dict[str, _Announcement] = {}
         self._arrivals: dict[str, Arrivals] = {}
         self._quiet = Quiet()
 
     def join(self, stored: Stored, now: float) -> str:
-        """Note an instance of a study; return the key of the study."""
+        """Record an instance of a study, and return the key of the study."""
         key, folder = key_of(stored.study_instance_uid), stored.path.removesuffix(stored.relative_path)
         with self._lock:
             if (gathering := self._gathering.get(key)) is None:
@@ -154,12 +156,12 @@ class Studies:
         return key
 
     def listed(self) -> Iterable[str]:
-        """Return the keys of the studies that wait."""
+        """Return the keys of the waiting studies."""
         with self._lock:
-            return [*self._gathering, *self._telling]
+            return [*self._gathering, *self._announcements]
 
     def claim(self, key: str, now: float, timeout: float, *, at_the_end: bool = False) -> Claim | float | None:
-        """Claim a study, as `Waiting` describes it. At the end, the next attempt is made at once, for there is no later one."""
+        """Claim a study, as `Waiting` describes it. At the end the next attempt is due at once, because there is no later one."""
         gathering = self._gathering.get(key)
         if gathering is not None and not at_the_end:
             wait = gathering.last + timeout - now
@@ -168,22 +170,22 @@ class Studies:
             if wait > 0:
                 return wait
         with self._lock:
-            telling = self._telling.get(key)
-            if telling is not None and telling.claimed:
+            announcement = self._announcements.get(key)
+            if announcement is not None and announcement.claimed:
                 return BUSY
             gathering = self._gathering.get(key)
             if gathering is not None and not at_the_end and gathering.last + timeout > now:
                 return gathering.last + timeout - now
             if gathering is not None:
                 del self._gathering[key]
-                study = gathering.study if telling is None else telling.study.continued_by(gathering.study)
-                self._telling[key] = telling = _Telling(study)
-            elif telling is None:
+                study = gathering.study if announcement is None else announcement.study.continued_by(gathering.study)
+                self._announcements[key] = announcement = _Announcement(study)
+            elif announcement is None:
                 return None
-            elif telling.due > now and not at_the_end:
-                return telling.due - now
-            telling.claimed = True
-            return _MemoryClaim(telling, self._telling, key)
+            elif announcement.due > now and not at_the_end:
+                return announcement.due - now
+            announcement.claimed = True
+            return _MemoryClaim(announcement, self._announcements, key)
 
 
 class _MemoryClaim:
@@ -191,25 +193,25 @@ class _MemoryClaim:
 
     lock: int | None = None
 
-    def __init__(self, telling: _Telling, all_telling: dict[str, _Telling], key: str) -> None:
-        self.study, self.attempts = telling.study, telling.attempts
-        self._telling, self._all, self._key = telling, all_telling, key
+    def __init__(self, announcement: _Announcement, all_announcements: dict[str, _Announcement], key: str) -> None:
+        self.study, self.attempts = announcement.study, announcement.attempts
+        self._announcement, self._all, self._key = announcement, all_announcements, key
 
-    def told(self) -> None:
-        """Forget the event."""
+    def succeeded(self) -> None:
+        """Remove the event."""
         del self._all[self._key]
 
     def failed(self, why: str, now: float) -> float | None:
-        """Note that an attempt has failed; return the seconds until the next one."""
-        self._telling.attempts += 1
-        if self._telling.attempts > len(WAITS):
-            self.told()
+        """Record that an attempt has failed, and return the seconds until the next one, or None."""
+        self._announcement.attempts += 1
+        if self._announcement.attempts > len(WAITS):
+            self.succeeded()
             return None
-        wait = WAITS[self._telling.attempts - 1]
-        self._telling.due = now + wait
-        self._telling.claimed = False
+        wait = WAITS[self._announcement.attempts - 1]
+        self._announcement.due = now + wait
+        self._announcement.claimed = False
         return wait
 
     def release(self) -> None:
-        """Let the event wait as it did before."""
-        self._telling.claimed = False
+        """Let the event wait as before."""
+        self._announcement.claimed = False

@@ -1,4 +1,4 @@
-"""Study: the instances that came one after the other until their study went quiet."""
+"""Study: the instances that arrived until their study became quiet."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from dimse.support.values import replace, value
 
 @value
 class Study:
-    """The instances of a study that came one after the other until it went quiet.
+    """A study: its instances that arrived until it became quiet.
 
     Attributes:
-        study_instance_uid: (0020,000D), as the instances have it. Like the Patient ID it is what a peer says: data.
+        study_instance_uid: (0020,000D) of the instances. Like the Patient ID it comes from a peer, and is data.
         patient_id: (0010,0020) of the first instance that has one.
-        folder: The innermost folder that holds them all, absolute.
-        instances: Files that were added.
-        duplicates: Instances that came again and were stored already; no file was added for them.
-        size: Bytes of the data sets of the files that were added.
-        first_received: When the first was kept, in seconds since 1970-01-01 UTC.
-        last_received: When the last was.
-        event_id: The name of this event, which all attempts to announce it have in common; 32 hexadecimal digits.
+        folder: The absolute path of the innermost folder that holds them all.
+        instances: The number of files that were added.
+        duplicates: The number of instances that were already stored, so that no file was added.
+        size: The bytes of the data sets of the files that were added.
+        first_received: The time when the first was kept, in seconds since 1970-01-01 UTC.
+        last_received: The time when the last was kept.
+        event_id: The ID of the event, the same for all attempts to announce it; 32 hexadecimal digits.
     """
 
     study_instance_uid: str
@@ -36,7 +36,7 @@ class Study:
 
     @classmethod
     def of(cls, stored: Stored, event_id: str) -> Study:
-        """Return a study that has one instance."""
+        """Return a study with one instance."""
         added = not stored.duplicate
         return cls(
             stored.study_instance_uid,
@@ -51,7 +51,7 @@ class Study:
         )
 
     def joined_by(self, other: Study) -> Study:
-        """Return this study with the instances of another part of it, which came later."""
+        """Return this study with the instances of another part, which arrived later."""
         return replace(
             self,
             patient_id=self.patient_id or other.patient_id,
@@ -64,10 +64,10 @@ class Study:
         )
 
     def continued_by(self, later: Study) -> Study:
-        """Return the study of a later event with the instances of this one, which could not be announced."""
+        """Return the study of a later event, with the instances of this one, which could not be announced."""
         return replace(self.joined_by(later), event_id=later.event_id)
 
 
 def new_event_id() -> str:
-    """Return a name for an event that no other event has."""
+    """Return a unique ID for an event."""
     return os.urandom(16).hex()

@@ -1,0 +1,84 @@
+"""The answers to the requests of the peer: one after the other, or one within the other where an answer waits for the peer."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import cast
+
+from dimse.association.inbox import Arrived, Inbox
+from dimse.association.pump import LOGGER, Pump
+from dimse.errors import InvalidCommand, RemoteProtocolError
+from dimse.message import command
+
+# Requests of the peer that are answered one within the other. Each of them costs some frames of Python's stack.
+MOST_NESTED = 8
+RESOURCE_LIMITATION = 0x0213  # PS3.7 C.5.22
+
+
+class Answering:
+    """The part of an association that has each request of the peer answered.
+
+    Attributes:
+        send_length: The most bytes of a P-DATA-TF PDU after its header, once that is negotiated.
+    """
+
+    def __init__(self, inbox: Inbox, pump: Pump) -> None:
+        self.send_length = 0
+        self._inbox = inbox
+        self._pump = pump
+        # True once a message has been refused.
+        self._refused = False
+
+    async def answer_waiting(self) -> bool:
+        """Answer the requests that wait, and after each of them take in what was held back behind it.
+
+        Returns:
+            False if there was nothing to answer or to take in.
+        """
+        inbox, done = self._inbox, False
+        while True:
+            if inbox.requests:
+                await self._answer_one(inbox.requests.popleft())
+            elif inbox.can_go_on:
+                await self._pump.receiver.take_held_back()
+            else:
+                return done
+            done = True
+
+    async def _answer_one(self, arrived: Arrived) -> None:
+        inbox = self._inbox
+        begun = time.monotonic()
+        arrived.outer, inbox.answering = inbox.answering, arrived
+        inbox.depth += 1
+        try:
+            if isinstance(arrived.message, InvalidCommand):
+                await self._refuse(arrived)
+            elif inbox.answer is not None and inbox.depth <= MOST_NESTED:
+                await inbox.answer(arrived)
+            elif isinstance(arrived.message, command.Request):
+                status = command.UNRECOGNIZED_OPERATION if inbox.answer is None else RESOURCE_LIMITATION
+                response = command.respond(arrived.message, status)
+                if self._pump.dump:
+                    self._pump.dump.message(response, arrived.context.context_id, outgoing=True)
+                await self._send(arrived, command.encode(response))
+        finally:
+            inbox.depth -= 1
+            inbox.answering = arrived.outer
+            self._pump.progress.put_off(begun)
+            if arrived.sink is not None:
+                arrived.sink.discard()
+
+    async def _refuse(self, arrived: Arrived) -> None:
+        """Answer a command set that is not a message that we know, if it says enough to be answered."""
+        invalid = cast(InvalidCommand, arrived.message)
+        refusal = command.refusal(invalid)
+        if refusal is None:
+            raise RemoteProtocolError(str(invalid), abort_source=0)
+        # Once an association: no peer is to fill the log.
+        LOGGER.log(logging.DEBUG if self._refused else logging.ERROR, "refused a message: %s", invalid)
+        self._refused = True
+        await self._send(arrived, refusal)
+
+    async def _send(self, arrived: Arrived, response: bytes) -> None:
+        await self._pump.transmit(arrived.context.context_id, self.send_length, response, None)

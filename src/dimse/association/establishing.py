@@ -1,0 +1,204 @@
+"""How an association begins, on either side: the request and its answer (PS3.8 7.1)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
+
+from dimse.association.association import Association, Dispatcher
+from dimse.association.pump import LOGGER, Buffers, Pump
+from dimse.errors import AssociationRejected, ConnectError, ConnectionLost
+from dimse.logs import About, within
+from dimse.settings import Acceptor, Requestor, Timeouts
+from dimse.transport.base import Transport, deadline_after
+from dimse.upper_layer import negotiation, pdu
+from dimse.upper_layer.negotiation import Negotiated
+from dimse.upper_layer.provider import UpperLayer
+
+if TYPE_CHECKING:
+    import ssl
+
+    from dimse.settings.tls import TLS, Security
+
+A = TypeVar("A", bound=Association)
+
+Open = Callable[[str, int, float], Awaitable[Transport]]
+"""A driver's way to connect: host, port and seconds to a connection."""
+
+
+# --- as requestor ---
+
+
+async def request(
+    made: type[A],
+    open_transport: Open,
+    address: tuple[str, int],
+    requestor: Requestor,
+    timeouts: Timeouts,
+    dispatcher: Dispatcher | None = None,
+    tls: TLS | ssl.SSLContext | None = None,
+) -> A:
+    """Connect to a peer and request an association.
+
+    Args:
+        made: The class of the association.
+        open_transport: The driver's way to connect.
+        address: Host and port of the peer.
+        requestor: What to ask for.
+        timeouts: In seconds.
+        dispatcher: What answers the peer's own requests; without it they are refused.
+        tls: How to speak TLS; None for a plain connection.
+
+    Raises:
+        ConnectError: No transport connection could be made; a `TLSError` if that is for TLS.
+        TLSConfigurationError: `tls` cannot be used.
+        AssociationRejected: The peer answered A-ASSOCIATE-RJ.
+        AssociationError: The peer aborted or vanished instead of answering.
+        RefusedContexts: The peer accepted none of the contexts; the association was aborted.
+        UnusableMaximumLength: Its maximum length is too small to send anything in.
+        OperationTimeout: It did not answer in time.
+        RemoteProtocolError: What it sent is not DICOM, or does not answer the request.
+    """
+    security = None
+    if tls is not None:
+        from dimse.settings.tls import of_a_requestor
+
+        security = of_a_requestor(tls)
+    with within(About(address, requestor.calling_ae_title, requestor.called_ae_title)):
+        try:
+            return await _connect_and_request(made, open_transport, address, requestor, timeouts, dispatcher, security)
+        except ConnectError as error:
+            error.host, error.port = address
+            raise
+
+
+async def _connect_and_request(
+    made: type[A],
+    open_transport: Open,
+    address: tuple[str, int],
+    requestor: Requestor,
+    timeouts: Timeouts,
+    dispatcher: Dispatcher | None,
+    security: Security | None,
+) -> A:
+    LOGGER.info("Requesting Association")
+    started = time.monotonic()
+    transport = await open_transport(*address, timeouts.connect)
+    if security is not None:
+        await transport.secure(security, deadline_after(timeouts.connect), host=address[0])
+    upper = UpperLayer(requestor=True, maximum_length=requestor.maximum_length)
+    association = made(transport, upper, timeouts, dispatcher, Buffers())
+    connected = time.monotonic()
+    proposal = negotiation.propose(requestor)
+    try:
+        async with association.operation():
+            await _request(association, requestor, proposal)
+    except ConnectionLost as error:
+        if (turned_away := transport.turned_away()) is not None:
+            raise turned_away from error
+        raise
+    association.connect_seconds = connected - started
+    association.negotiate_seconds = time.monotonic() - connected
+    LOGGER.info("Association Accepted")
+    return association
+
+
+async def _request(association: Association, requestor: Requestor, proposal: pdu.AssociateRQ) -> None:
+    """Send an A-ASSOCIATE-RQ and wait for its answer."""
+    pump = association.pump
+    pump.upper_layer.associate_request(proposal)
+    pump.upper_layer.transport_opened()
+    if pump.dump:
+        pump.dump.pdu(proposal, outgoing=True)
+    await pump.send_owed()
+    pump.receiver.when_accepted = partial(_conclude, association, requestor, proposal)
+    deadline = deadline_after(pump.timeouts.acse)
+    while pump.lifecycle.answer is None:
+        await pump.receive(deadline, "acse")
+    if isinstance(pump.lifecycle.answer, pdu.AssociateRJ):
+        rejection = pump.lifecycle.answer
+        raise AssociationRejected(rejection.result, rejection.source, rejection.reason)
+    pump.receiver.when_accepted = None
+    # The state machine lets nothing else through in Sta5.
+    assert isinstance(pump.lifecycle.answer, pdu.AssociateAC)
+
+
+def _conclude(
+    association: Association, requestor: Requestor, proposal: pdu.AssociateRQ, accept: pdu.AssociateAC
+) -> None:
+    """Take the A-ASSOCIATE-AC as soon as it arrives: a message may follow in the same bytes."""
+    _log_tolerated(accept)
+    negotiated = negotiation.conclude(requestor, proposal, accept)
+    _log_tolerated(negotiated)
+    association.agree(negotiated, is_requestor=True)
+
+
+# --- as acceptor ---
+
+
+async def accept(
+    made: type[A],
+    transport: Transport,
+    upper_layer: UpperLayer,
+    request: pdu.AssociateRQ,
+    acceptor: Acceptor,
+    timeouts: Timeouts,
+    dispatcher: Dispatcher,
+    buffers: Buffers,
+    identified: bytes | None = None,
+) -> A | None:
+    """Answer an A-ASSOCIATE-RQ that has arrived.
+
+    Args:
+        made: The class of the association.
+        transport: The connection that the request came on.
+        upper_layer: The protocol machine that took it in.
+        request: The A-ASSOCIATE-RQ.
+        acceptor: What we accept.
+        timeouts: In seconds.
+        dispatcher: What answers the peer's requests.
+        buffers: Memory to receive into, shared by all associations of a server.
+        identified: The answer to the request's user identity, which was verified; None if it was not looked at.
+
+    Returns:
+        The association, or None if the request was rejected; then the connection is closed.
+
+    Raises:
+        UnusableMaximumLength: The requestor's maximum length is too small to answer in; the association was aborted.
+        AssociationError: The peer vanished.
+    """
+    association = made(transport, upper_layer, timeouts, dispatcher, buffers)
+    pump = association.pump
+    async with association.operation():
+        if pump.dump:
+            pump.dump.pdu(request, outgoing=False)
+        _log_tolerated(request)
+        pump.lifecycle.answer = request
+        answer = negotiation.answer(acceptor, request, identified)
+        if isinstance(answer, pdu.AssociateRJ):
+            await _respond(pump, answer)
+            LOGGER.info("Rejecting Association")
+            await pump.linger()
+            pump.close()
+            return None
+        accepted, negotiated = answer
+        LOGGER.info("Accepting Association")
+        _log_tolerated(negotiated)
+        association.agree(negotiated, is_requestor=False)
+        await _respond(pump, accepted)
+    return association
+
+
+async def _respond(pump: Pump, response: pdu.AssociateAC | pdu.AssociateRJ) -> None:
+    if pump.dump:
+        pump.dump.pdu(response, outgoing=True)
+    pump.upper_layer.associate_response(response)
+    await pump.send_owed()
+
+
+def _log_tolerated(said: pdu.AssociateRQ | pdu.AssociateAC | Negotiated) -> None:
+    """Log each fault of the peer that was tolerated; they are few, and escaped."""
+    for oddity in said.oddities:
+        LOGGER.info("Tolerated: %s", oddity)

@@ -1,0 +1,175 @@
+"""The listening half of a blocking server: it accepts connections, and keeps them until their request is complete.
+
+The event loop that serves the associations calls it. What fails while connections are accepted is tried again a moment later; what
+fails again and again ends the loop, and with it the server.
+"""
+
+from __future__ import annotations
+
+import errno
+import math
+import socket
+import threading
+import time
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+from dimse.serving.loop import MOST_FAILED_ROUNDS, PAUSE_AFTER_FAILURE, Loop, say_failed
+from dimse.serving.transport import ServedTransport
+from dimse.serving.visitors import Visitor
+from dimse.serving.waiting_room import WaitingRoom
+from dimse.transport import READ
+from dimse.transport.base import Listener, tune
+
+ACCEPTED_AT_ONCE = 64
+"""Connections that are accepted before the others get their turn."""
+
+BROKEN = (errno.EBADF, errno.EFAULT, errno.EINVAL, errno.ENOTSOCK)
+
+
+def is_broken(error: Exception) -> bool:
+    """Return False if accepting a connection failed for something that passes, such as a lack of descriptors or memory."""
+    if isinstance(error, OSError):
+        return error.errno in BROKEN
+    return not isinstance(error, MemoryError)
+
+
+class Listening:
+    """A listener and the waiting room of its connections, on an event loop.
+
+    Args:
+        listener: Where connections come from; closed at the end.
+        loop: The event loop.
+        furnish: Makes the waiting room. Its arguments watch and unwatch a visitor, run a coroutine of one beside the room, and have
+            `WaitingRoom.expire` called.
+        note_accepting: Called with None when a connection was accepted, and with the error where none can be at the moment.
+
+    Attributes:
+        is_deaf: Set when no connection is accepted any more: the listener is closed, and the waiting room is empty.
+    """
+
+    def __init__(
+        self,
+        listener: Listener,
+        loop: Loop,
+        *,
+        furnish: Callable[..., WaitingRoom],
+        note_accepting: Callable[[Exception | None], None],
+    ) -> None:
+        self._listener, self._loop = listener, loop
+        self._descriptor = listener.fileno()
+        self._note_accepting = note_accepting
+        self.is_deaf = threading.Event()
+        self._failures = 0
+        # Until then no connection is accepted, on `time.monotonic()`; `math.inf` if they are.
+        self._paused_until = math.inf
+        loop.when_ended = self.fall_silent
+        self._room = furnish(self._watch, self._unwatch, self._serve, lambda: loop.post(self._keep_time))
+
+    def begin(self) -> None:
+        """Begin to accept connections."""
+        self._loop.waiting.call(self._descriptor, READ, self._accept)
+
+    def stop(self) -> None:
+        """Accept no more connections, and close those that are no association; `is_deaf` is set afterwards. From any thread."""
+        self._loop.post(self.fall_silent)
+
+    def fall_silent(self) -> None:
+        """Accept no more connections, and close those that are no association; again does nothing, and nothing is raised."""
+        if self.is_deaf.is_set():
+            return
+        with suppress(Exception):
+            self._room.clear()
+        with suppress(Exception):
+            self._loop.alarm(None, self._keep_time)
+            self._loop.forget(self._descriptor)
+        with suppress(Exception):
+            self._listener.close()
+        self.is_deaf.set()
+
+    # --- in the thread of the loop ---
+
+    def _accept(self) -> None:
+        """Take new connections in; where that fails it is tried again a moment later.
+
+        Raises:
+            Exception: It has failed `MOST_FAILED_ROUNDS` times in a row, and once more, or the pause has.
+        """
+        if self.is_deaf.is_set():
+            return
+        try:
+            if self._listener.fileno() < 0:
+                raise OSError(errno.EBADF, "the listening socket was closed")
+            self._take_some()
+            self._failures = 0
+        except Exception as error:
+            self._pause(error)
+        self._keep_time()
+
+    def _take_some(self) -> None:
+        for _ in range(ACCEPTED_AT_ONCE):
+            try:
+                connection, _ = self._listener.accept()
+            except (BlockingIOError, InterruptedError, ConnectionError):
+                return
+            self._note_accepting(None)
+            self._take_in(connection)
+
+    def _take_in(self, connection: socket.socket) -> None:
+        try:
+            # A connection that has been reset already says so at its first read.
+            with suppress(OSError):
+                tune(connection)
+            transport = ServedTransport(connection, self._loop)
+        except Exception as error:
+            say_failed("a connection was closed, for the server failed", error)
+            connection.close()
+        else:
+            self._room.enter(transport)
+
+    def _pause(self, error: Exception) -> None:
+        """Accept nothing for a moment."""
+        if is_broken(error):
+            self._failures += 1
+            if self._failures > MOST_FAILED_ROUNDS:
+                self._loop.give_up(error)
+                return
+            if self._failures == 1:
+                say_failed("a round of accepting connections failed", error)
+        else:
+            self._note_accepting(error)
+        self._loop.forget(self._descriptor)
+        self._paused_until = time.monotonic() + PAUSE_AFTER_FAILURE
+
+    def _keep_time(self) -> None:
+        """Have those leave whose time is over, and come again when that of the next one is."""
+        if self.is_deaf.is_set():
+            return
+        if time.monotonic() >= self._paused_until:
+            self._paused_until = math.inf
+            self.begin()
+        nearest = self._room.expire()
+        pause = self._paused_until - time.monotonic()
+        if pause < math.inf:
+            nearest = max(0.0, pause if nearest is None else min(nearest, pause))
+        self._loop.alarm(nearest, self._keep_time)
+
+    def _watch(self, visitor: Visitor, events: int) -> None:
+        self._loop.waiting.call(visitor.transport.fileno(), events, partial(self._ready, visitor))
+
+    def _unwatch(self, visitor: Visitor) -> None:
+        self._loop.waiting.uncall(visitor.transport.fileno())
+
+    def _ready(self, visitor: Visitor) -> None:
+        self._room.ready(visitor)
+        self._keep_time()
+
+    def _serve(self, visitor: Visitor, coroutine: Coroutine[Any, Any, None], abandon: Callable[[], None]) -> None:
+        """Have the loop run a coroutine of a visitor; where it does not begin to run, `abandon` is called."""
+        try:
+            self._loop.serve(coroutine, abandon)
+        except BaseException:
+            abandon()
+            raise

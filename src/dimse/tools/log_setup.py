@@ -1,0 +1,104 @@
+"""Logging as the command line asks for it."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+
+import dimse
+from dimse.logs import show_private
+from dimse.logs.notices import LOGGER as NOTICES
+from dimse.logs.notices import OncePerMinute
+from dimse.support.text import one_line
+from dimse.tools.command_line import Parser
+
+
+def start_logging(parser: Parser, options: argparse.Namespace) -> logging.Logger:
+    """Set logging up as the user asked, and return the tool's own logger.
+
+    Raises:
+        SystemExit: The logging configuration cannot be used (exit status 2).
+    """
+    logger = logging.getLogger(f"dimse.tools.{parser.tool}")
+    if options.log_config:
+        _configure(parser, options)
+    else:
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(_formatter(options.log_format))
+        package = logging.getLogger("dimse")
+        package.addHandler(handler)
+        package.setLevel(_level(options))
+    if options.log_phi:
+        show_private()
+    start_notices(quiet=options.quiet)
+    logger.debug("%s.py v%s", parser.tool, dimse.__version__)
+    logger.debug("")
+    return logger
+
+
+def _level(options: argparse.Namespace) -> int:
+    if options.log_level:
+        return logging.getLevelNamesMapping()[options.log_level.upper()]
+    if options.quiet:
+        return logging.CRITICAL + 1
+    if options.debug:
+        return logging.DEBUG
+    return logging.INFO if options.verbose else logging.ERROR
+
+
+def _formatter(log_format: str) -> logging.Formatter:
+    if log_format == "json":
+        from dimse.tools.json_log import Formatter
+
+        return Formatter()
+    return logging.Formatter("%(levelname).1s: %(message)s")
+
+
+def _configure(parser: Parser, options: argparse.Namespace) -> None:
+    if options.log_format != "text":
+        parser.error("--log-config does not go with --log-format: the configuration says what the log looks like")
+    try:
+        _load_configuration(options.log_config)
+    # The logging package raises errors of any class for a configuration that is wrong.
+    except Exception as error:
+        parser.error(f"cannot use the logging configuration {options.log_config}: {one_line(str(error))}")
+
+
+def _load_configuration(path: str) -> None:
+    import logging.config
+
+    if not path.endswith((".json", ".toml")):
+        logging.config.fileConfig(path, disable_existing_loggers=False)
+        return
+    with open(path, "rb") as file:
+        if path.endswith(".json"):
+            import json
+
+            configuration = json.load(file)
+        else:
+            import tomllib
+
+            configuration = tomllib.load(file)
+    logging.config.dictConfig({"version": 1, "disable_existing_loggers": False, **configuration})
+
+
+def start_notices(*, quiet: bool) -> None:
+    """Log notices at every level but with `quiet`; of each kind at most one a minute."""
+    for earlier in [each for each in NOTICES.filters if isinstance(each, OncePerMinute)]:
+        NOTICES.removeFilter(earlier)
+    NOTICES.addFilter(OncePerMinute())
+    level = min(logging.getLogger("dimse").getEffectiveLevel(), logging.WARNING)
+    NOTICES.setLevel(logging.CRITICAL + 1 if quiet else level)
+
+
+def flush_notices() -> None:
+    """Log how many notices were held back."""
+    for each in NOTICES.filters:
+        if isinstance(each, OncePerMinute):
+            each.flush()
+
+
+def warn(warning: str) -> None:
+    """Log a warning about safety: at every log level, but not with `--quiet`."""
+    NOTICES.warning("%s", warning)

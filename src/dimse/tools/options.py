@@ -1,0 +1,172 @@
+"""The options that several tools have, declared in tables, and the types of their values.
+
+`flag`, `option`, `repeatable`, `choice`, `constant` and `positional` make one row each. A row names an option as a user types
+it, with a placeholder for its value: `"-to --timeout S"`. `add` gives rows to a parser or to a group of it.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterable
+from typing import Any, TypeAlias
+
+from dimse import settings
+from dimse.support.values import fields
+from dimse.tools.command_line import Parser
+
+Row: TypeAlias = "tuple[list[str], dict[str, Any]]"
+Type: TypeAlias = "Callable[[str], object]"
+
+
+# --- rows
+
+
+def flag(names: str, help: str) -> Row:
+    """Return the row of an option without a value."""
+    return names.split(), {"action": "store_true", "help": help}
+
+
+def option(names: str, type: Type, default: object, help: str) -> Row:
+    """Return the row of an option with one value."""
+    *spellings, placeholder = names.split()
+    return spellings, {"metavar": placeholder, "type": type, "default": default, "help": help}
+
+
+def repeatable(names: str, type: Type, help: str) -> Row:
+    """Return the row of an option that may be given several times; its values make a list."""
+    spellings, keywords = option(names, type, [], f"{help}; repeatable")
+    return spellings, keywords | {"action": "append"}
+
+
+def choice(names: str, choices: Iterable[str], default: str | None, help: str) -> Row:
+    """Return the row of an option whose value is one of several words; the help lists them."""
+    return names.split(), {"choices": choices, "default": default, "help": help}
+
+
+def constant(names: str, field: str, value: object, help: str) -> Row:
+    """Return the row of an option without a value, which puts `value` into a field of the parsed options."""
+    return names.split(), {"action": "store_const", "const": value, "dest": field, "help": help}
+
+
+def positional(name: str, count: str | None, type: Type, help: str) -> Row:
+    """Return the row of a positional argument; `count` is what argparse calls `nargs`."""
+    return [name], {"nargs": count, "type": type, "help": help}
+
+
+def add(group: argparse._ActionsContainer, rows: Iterable[Row]) -> None:
+    """Add the rows of a table to a parser or a group."""
+    for spellings, keywords in rows:
+        group.add_argument(*spellings, **keywords)
+
+
+def add_group(parser: Parser, title: str, *rows: Row) -> None:
+    """Add the rows of a table to a parser, as a group of their own in its help."""
+    add(parser.add_argument_group(title), rows)
+
+
+# --- types of values
+
+
+def number(least: float, most: float, kind: type[int] | type[float] = int) -> Type:
+    """Return an argparse type for numbers from `least` to `most`."""
+
+    def read(text: str) -> float:
+        try:
+            value = kind(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
+        if not least <= value <= most:
+            raise argparse.ArgumentTypeError(f"{text} is not {least:.15g} to {most:.15g}")
+        return value
+
+    return read
+
+
+def validated(check: Callable[..., object], kind: Type = str) -> Type:
+    """Return an argparse type for values that `check` accepts; its `ValueError` becomes a usage error."""
+
+    def read(text: str) -> object:
+        try:
+            return check(kind(text))
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return read
+
+
+seconds = number(0, 1e9, float)
+ae_title = validated(settings.validate_ae_title)
+
+
+# --- requests
+
+REPEAT = option("--repeat N", number(1, 1e9), 1, "send each request N times (%(default)s)")
+
+# --- output
+
+AMOUNT = (
+    flag("-q --quiet", "print nothing at all"),
+    flag("-v --verbose", "log every step"),
+    flag("-d --debug", "log everything, with PDUs and messages"),
+)
+
+LEVELS = ("critical", "error", "warning", "warn", "info", "debug")
+
+LOG = (
+    (
+        ["-ll", "--log-level"],
+        {"metavar": "L", "choices": LEVELS, "help": f"the least severe level: {', '.join(LEVELS)}"},
+    ),
+    option(
+        "-lc --log-config F",
+        str,
+        None,
+        "a Python logging configuration (INI, JSON or TOML); it can run code: use only files that you trust",
+    ),
+    choice("--log-format", ("text", "json"), "text", "json: one JSON object per line (%(default)s)"),
+    flag("--log-phi", "do not hide data that may identify patients"),
+)
+
+
+def add_output(parser: Parser, more: Iterable[Row] = ()) -> None:
+    """Add the options about output, and a tool's own to the same group of the help."""
+    group = parser.add_argument_group("output")
+    add(group.add_mutually_exclusive_group(), AMOUNT)
+    add(group, (*LOG, *more))
+
+
+# --- associations
+
+WAITS = {
+    "connect": ("-to --timeout S", "connecting"),
+    "acse": ("-ta --acse-timeout S", "an answer to an association or release request"),
+    "dimse": ("-td --dimse-timeout S", "a response, from the last byte of its request"),
+    "network": ("-tn --network-timeout S", "no byte moves while a message is under way"),
+    "idle": ("--idle-timeout S", "no request comes on an association"),
+}
+
+
+def waits(*names: str) -> Iterable[Row]:
+    """Return the rows of deadlines, each named as its field of `dimse.Timeouts`."""
+    usual = settings.Timeouts()
+    for name in names:
+        spellings, limited = WAITS[name]
+        words = f"{limited}: seconds (%(default)s), 0 is unlimited"
+        row, keywords = option(spellings, seconds, getattr(usual, name), words)
+        yield row, keywords | {"dest": f"{name}_timeout"}
+
+
+def timeouts(options: argparse.Namespace) -> settings.Timeouts:
+    """Return the deadlines that the user asked for."""
+    given = {name: getattr(options, f"{name}_timeout", None) for name in fields(settings.Timeouts)}
+    return settings.Timeouts(**{name: value for name, value in given.items() if value is not None})
+
+
+def maximum_length(default: int) -> Row:
+    """Return the row of the Maximum Length that we announce (PS3.8 D.1)."""
+    return option(
+        "-pdu --max-pdu N",
+        validated(settings.validate_maximum_length, int),
+        default,
+        "largest P-DATA PDU that we receive: 0 (unlimited) or 4096 and more bytes (%(default)s)",
+    )

@@ -1,0 +1,158 @@
+"""What the tools that request associations have in common: their options, and the association that these ask for."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+import dimse
+from dimse import settings, uids
+from dimse.message.command import HIGH, LOW, MEDIUM
+from dimse.tools import identity, log_setup, options, tls, wording
+from dimse.tools.command_line import Parser
+from dimse.tools.options import ae_title, constant, flag, number, option, positional
+
+if TYPE_CHECKING:
+    from dimse.sending import AssociationOptions, Syntaxes
+    from dimse.tools.options import Row
+
+PRIORITIES = {"low": LOW, "medium": MEDIUM, "high": HIGH}
+
+PROPOSABLE = (uids.ImplicitVRLittleEndian, uids.ExplicitVRLittleEndian, uids.ExplicitVRBigEndian)
+
+# With their names, because the table of names takes long to load.
+SYNTAXES = (
+    constant(
+        "-xe --request-little", "syntaxes", (uids.ExplicitVRLittleEndian,), "propose Explicit VR Little Endian only"
+    ),
+    constant("-xb --request-big", "syntaxes", (uids.ExplicitVRBigEndian,), "propose Explicit VR Big Endian only"),
+    constant(
+        "-xi --request-implicit", "syntaxes", (uids.ImplicitVRLittleEndian,), "propose Implicit VR Little Endian only"
+    ),
+    option(
+        "-pts --propose-ts N",
+        number(1, len(PROPOSABLE)),
+        None,
+        "propose the first N (1-3) of Implicit VR Little Endian, Explicit VR Little Endian, Explicit VR Big Endian",
+    ),
+)
+
+
+def add_options(
+    parser: Parser,
+    calling_ae_title: str,
+    *,
+    arguments: Iterable[Row] = (),
+    output: Iterable[Row] = (),
+    syntaxes: Iterable[Row] = (),
+    peer_needed: bool = True,
+) -> None:
+    """Add the options of a requestor.
+
+    Args:
+        parser: The parser of the tool.
+        calling_ae_title: The default of our AE title.
+        arguments: Positional arguments of the tool, behind the peer's address.
+        output: Options of the tool about output.
+        syntaxes: Options of the tool that exclude the others about transfer syntaxes.
+        peer_needed: False if the command line may do without a peer.
+    """
+    count = None if peer_needed else "?"
+    peer = (
+        positional("addr", count, str, "name, IPv4 or IPv6 address of the peer"),
+        positional("port", count, number(1, 65535), "its port"),
+    )
+    options.add(parser, (*peer, *arguments))
+    options.add_output(parser, output)
+    options.add_group(
+        parser,
+        "association",
+        # The third spelling of a title is DCMTK's.
+        option("-aet --calling-aet --aetitle A", ae_title, calling_ae_title, "our AE title (%(default)s)"),
+        option("-aec --called-aet --call A", ae_title, "ANY-SCP", "the peer's AE title (%(default)s)"),
+        *options.waits("connect", "acse", "dimse", "network"),
+        options.maximum_length(settings.REQUESTOR_MAXIMUM_LENGTH),
+        option(
+            "--max-send-pdu N",
+            number(4096, 0xFFFFFFFF),
+            settings.MAXIMUM_SEND_LENGTH,
+            "cap on what we send below the peer's maximum, bytes (%(default)s)",
+        ),
+        flag("--abort", "abort the association at the end instead of releasing it"),
+    )
+    group = parser.add_argument_group("transfer syntaxes")
+    options.add(group.add_mutually_exclusive_group(), (*SYNTAXES, *syntaxes))
+    tls.add_options(parser, server=False)
+    identity.add_requestor_options(parser)
+
+
+def read(parser: Parser, arguments: Sequence[str] | None) -> tuple[argparse.Namespace, logging.Logger]:
+    """Parse the command line of a requestor, set logging up, and return the options and the tool's logger.
+
+    Raises:
+        SystemExit: The usage is wrong (exit status 2), or only help was asked for.
+    """
+    parsed = parser.read(arguments)
+    logger = log_setup.start_logging(parser, parsed)
+    tls.settle(parser, parsed)
+    identity.settle_requestor(parser, parsed)
+    return parsed, logger
+
+
+def end(association: dimse.Association, options: argparse.Namespace, logger: logging.Logger) -> None:
+    """Release the association, or abort it where the user asked for that. A release that fails is only a warning."""
+    if options.abort:
+        association.abort()
+        return
+    try:
+        association.release()
+    except dimse.DimseError as error:
+        wording.log_not_released(logger, error)
+
+
+def chosen_syntaxes(options: argparse.Namespace) -> tuple[str, ...] | None:
+    """Return the transfer syntaxes that the user asked to propose; None if the tool is to choose."""
+    syntaxes: tuple[str, ...] | None = options.syntaxes
+    return PROPOSABLE[: options.propose_ts] if options.propose_ts else syntaxes
+
+
+def sender_syntaxes(options: argparse.Namespace) -> Syntaxes:
+    """Return the rule by which a sender chooses the transfer syntaxes that it proposes."""
+    from dimse.sending import Syntaxes
+
+    return Syntaxes(chosen_syntaxes(options) or (), exact=options.required_contexts)
+
+
+def association_options(given: argparse.Namespace) -> AssociationOptions:
+    """Return the arguments of `dimse.associate` that the user asked for."""
+    return {
+        "calling_ae_title": given.calling_aet,
+        "called_ae_title": given.called_aet,
+        "timeouts": options.timeouts(given),
+        "maximum_length": given.max_pdu,
+        "maximum_send_length": given.max_send_pdu,
+        "tls": given.tls,
+        "identity": given.identity,
+    }
+
+
+def associate(
+    options: argparse.Namespace,
+    contexts: Iterable[str | tuple[str, tuple[str, ...]] | settings.ProposedContext],
+    handlers: dimse.Handlers | None = None,
+) -> dimse.Association:
+    """Request the association that the options ask for.
+
+    Args:
+        options: The parsed options.
+        contexts: The presentation contexts to propose.
+        handlers: The handlers of the peer's requests.
+
+    Raises:
+        DimseError: The association was not established; see `dimse.associate`.
+    """
+    return dimse.associate(
+        options.addr, options.port, contexts=contexts, handlers=handlers, **association_options(options)
+    )

@@ -1,0 +1,43 @@
+"""How a tool runs: its exit status, the end of its start-up, and Ctrl-C."""
+
+from __future__ import annotations
+
+import gc
+import logging
+from collections.abc import Callable
+from importlib import import_module
+
+# Exit statuses. Where several are deserved NO_ASSOCIATION wins over SHORTFALL.
+SUCCESS = 0
+# There was something to do, and never a usable association.
+NO_ASSOCIATION = 1
+USAGE = 2
+# A failure status, a time-out, a lost association, a file that could not be sent.
+SHORTFALL = 3
+# The output cannot be written: the status that Python itself gives then.
+UNWRITTEN = 120
+# Ctrl-C, which is SIGINT.
+INTERRUPTED = 130
+# SIGTERM.
+TERMINATED = 143
+
+
+def finish_loading() -> None:
+    """Load what is still missing for the network, and start the collection of garbage that start-up does without.
+
+    What is loaded until then stays: `gc.freeze` spares each collection the walk over it.
+    """
+    import_module("dimse.blocking")
+    if not gc.isenabled():
+        gc.freeze()
+        gc.enable()
+
+
+def run(work: Callable[[], int], logger: logging.Logger) -> int:
+    """Run the work of a tool, and return its exit status; Ctrl-C is a line and an exit status, not a traceback."""
+    finish_loading()
+    try:
+        return work()
+    except KeyboardInterrupt:
+        logger.error("Interrupted")
+        return INTERRUPTED
