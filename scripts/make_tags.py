@@ -32,7 +32,8 @@ from __future__ import annotations
 
 '''
 
-Row = tuple[str, str, str, str, str]  # VR, VM, name, "Retired" or nothing, keyword
+# VR, VM, name, "Retired" or nothing, and keyword.
+Row = tuple[str, str, str, str, str]
 
 
 def rows() -> list[tuple[str, Row]]:

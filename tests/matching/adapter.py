@@ -11,7 +11,8 @@ from dimse.data_set.text import CharacterSets
 from dimse.matching import Rules, UnfitKey, prepare
 from tests.matching.reference import Element, Options
 
-SOME_TAG = 0x00081030  # where a case names no attribute: of no VR in particular
+# For a case that names no attribute, whatever its VR.
+SOME_TAG = 0x00081030
 _NO_SETS = CharacterSets()
 
 

@@ -131,19 +131,19 @@ class AnyElement(Protocol):
 
     @property
     def tag(self) -> int:
-        """Its tag."""
+        """The tag."""
 
     @property
     def vr(self) -> str:
-        """Its VR, or what the dictionary has ("US or SS")."""
+        """The VR as it was read, or as the dictionary has it ("US or SS")."""
 
     @property
     def value(self) -> memoryview | Sequence[Mapping[int, AnyElement]] | tuple[memoryview, ...]:
-        """Its value field, the items of a sequence, or the fragments of encapsulated pixel data."""
+        """The value field, the items of a sequence, or the fragments of encapsulated pixel data."""
 
     @property
     def little_endian(self) -> bool:
-        """The byte order of its value field."""
+        """The byte order of the value field."""
 
 
 AnyElements: TypeAlias = "Mapping[int, AnyElement]"
@@ -189,7 +189,8 @@ class Decoded(Mapping[int, Attribute]):
         value = element.value
         if isinstance(value, memoryview):
             vr = choose_vr(element.tag, element.vr, has_signed_samples(self.elements))
-            if vr == "SQ":  # as UN, and its bytes are not items
+            if vr == "SQ":
+                # It was read as UN, and its bytes are not items.
                 vr = "UN"
             little_endian = element.little_endian or element.vr == "UN"
             return Attribute(vr, decode(vr, bytes(value), little_endian, self.sets))

@@ -46,11 +46,11 @@ def encode(given: Keys, syntax: TransferSyntax, charset: str | None = None) -> b
     r"""Return an encoded identifier.
 
     Args:
-        given: A mapping of keywords or tags to values: None and "" ask for a value, a list has several, and a mapping or a list of
-            mappings is a sequence. Or a pydicom data set, DICOM JSON, an encoded data set, or an `Identifier`.
+        given: A mapping of keywords or tags to values, a pydicom data set, DICOM JSON, an encoded data set, or an `Identifier`. In a
+            mapping None and "" ask for a value, and a list has several. A mapping in it, or a list of mappings, is a sequence.
         syntax: The transfer syntax, one that does not compress pixel data.
-        charset: Its Specific Character Set, several separated by ``\``. By default the one that it has. Else it is none while all
-            text is ASCII, and ISO_IR 192 otherwise.
+        charset: Its Specific Character Set, several separated by ``\``. By default the one that it has. Without one, text
+            beyond ASCII is encoded in ISO_IR 192.
 
     Raises:
         ValueError: A keyword, a value or the character set is not one, or the character set does not have all characters.
@@ -99,7 +99,7 @@ def attributes_of(given: Keys) -> Attributes:
 
     Raises:
         ValueError: A keyword or a value is not one.
-        TypeError: A value is of no type that its VR has, or `given` is no identifier.
+        TypeError: A value is of no type that its VR has, or `given` is not an identifier.
     """
     if isinstance(given, Identifier):
         return given.attributes

@@ -1,7 +1,7 @@
 """Data sets in the DICOM JSON Model (PS3.18 Annex F), written from elements that were read, and read as attributes.
 
-`write` takes the elements of `reader` or of `elements`, and decodes one at a time. A number of VR DS or IS goes out with the digits
-that it has, if JSON allows them, and comes in with those that the text has.
+`write` takes the elements of `reader` or of `elements`, and decodes one at a time. A number of VR DS or IS keeps its digits both
+ways, if JSON allows them.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def write_all(data_sets: Iterable[AnyElements], bulk_uri: BulkURI | None = None)
 
 
 class _Writer:
-    """Collects the pieces of a text."""
+    """A list of the pieces of a text, and what adds to it."""
 
     def __init__(self, bulk_uri: BulkURI | None) -> None:
         self.bulk_uri = bulk_uri
@@ -255,7 +255,7 @@ def _no_constant(name: str) -> None:
 
 
 class _Reader:
-    """Makes attributes of what a parser of JSON gives, and counts them."""
+    """A reader of what a parser of JSON gives, which counts the attributes."""
 
     def __init__(self, limits: Limits, fetch: FetchBulk | None) -> None:
         self.limits, self.fetch, self.count = limits, fetch, 0

@@ -1,8 +1,8 @@
 """Reading of an encoded data set that a peer sent, such as an identifier: tolerant, with limits, and without decoding a value.
 
-All headers are read first, so that depth and number of the elements are known before anything is decoded. What is tolerated:
-duplicate elements, of which the last counts, and any order of them; elements without VR among others with one, and the other way
-round; group lengths, which are left out; zero bytes at the end; a Sequence Delimitation Item in a sequence of defined length.
+All headers are read first, so that depth and number of the elements are known before anything is decoded. Elements may be in any
+order, and of duplicates the last counts. They may have no VR where they should, and one where they should not. Group lengths are
+left out, and zero bytes at the end are padding. A sequence of defined length may have a delimitation item too.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Elements: TypeAlias = "dict[int, RawElement]"
 
 @value
 class Limits:
-    """Limits on an encoded data set.
+    """The limits on an encoded data set.
 
     Attributes:
         size: Bytes, after inflating too.
@@ -119,7 +119,7 @@ def _is_implicit(data: memoryview, syntax: TransferSyntax) -> bool:
 
 
 class _Reader:
-    """Takes elements off a buffer; no length is believed beyond the end of what encloses it."""
+    """A reader of elements from a buffer, which believes no length beyond the end of what encloses it."""
 
     def __init__(self, data: memoryview, limits: Limits, little_endian: bool) -> None:
         self.data, self.limits, self.little = data, limits, little_endian
@@ -178,7 +178,8 @@ class _Reader:
         little = self.little
         is_undefined = length == UNDEFINED_LENGTH
         if vr == "SQ" or (is_undefined and vr == "UN"):
-            if vr == "UN":  # a sequence in Implicit VR Little Endian, wherever it stands (PS3.5 6.2.2)
+            if vr == "UN":
+                # A sequence in Implicit VR Little Endian, wherever it stands (PS3.5 6.2.2).
                 implicit, self.little = True, True
             start = self.position
             stop = end if is_undefined else self._within(length, end, tag)

@@ -1,7 +1,6 @@
 """Text in the character sets of Specific Character Set (0008,0005) (PS3.5 6.1.2, Annexes H to K; PS3.3 C.12.1.1.2).
 
-Text is decoded before it is split into values: in ISO 2022 IR 87, GBK and GB18030 the second byte of a character may be that of a
-backslash.
+Text is decoded before it is split into values. In ISO 2022 IR 87, GBK and GB18030 a byte of a character may be that of a backslash.
 """
 
 from __future__ import annotations
@@ -89,7 +88,8 @@ _SETS: dict[str, tuple[GraphicSet, ...]] = {
     "58": (GraphicSet(b"\x1b$)A", True, 2, "gb2312"),),
 }
 _BY_ESCAPE = {found.escape: found for sets in _SETS.values() for found in sets}
-_BY_ESCAPE[b"\x1b$@"] = _JIS_X_0208  # its edition of 1978, which some still name
+# Some writers name the edition of 1978.
+_BY_ESCAPE[b"\x1b$@"] = _JIS_X_0208
 
 # Those that admit no escape sequences, by defined term without punctuation. GB 18030 contains GBK.
 _WHOLE = {"192": "utf_8", "GB18030": "gb18030", "GBK": "gb18030"}
@@ -202,7 +202,8 @@ class CharacterSets:
     def _encode_extended(self, text: str, delimiters: str) -> bytes:
         first, first_high, _ = self._initial()
         if first_high is not None and first_high.width == 2:
-            first_high = None  # no value may begin in it (PS3.3 C.12.1.1.2)
+            # No value may begin in a set of two bytes (PS3.3 C.12.1.1.2).
+            first_high = None
         usable = [found for term in self.known for found in _SETS.get(term, ())] if self.is_extensible else []
         low, high = first, first_high
         out: list[bytes] = []

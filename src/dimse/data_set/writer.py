@@ -30,7 +30,7 @@ def write(attributes: Attributes, syntax: TransferSyntax, sets: CharacterSets) -
 
 
 class _Writer:
-    """Encodes data sets in one transfer syntax and in the same character sets."""
+    """A writer of data sets in one transfer syntax and in the same character sets."""
 
     def __init__(self, syntax: TransferSyntax, sets: CharacterSets) -> None:
         self.implicit, self.little, self.sets = syntax.implicit_vr, syntax.little_endian, sets

@@ -17,7 +17,8 @@ MICROSECONDS = 1_000_000
 DAY = 24 * 60 * 60 * MICROSECONDS
 _MINUTE = 60 * MICROSECONDS
 _BEFORE_MONTH = (0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334, 365)
-_LONGEST_RANGE = 64  # characters: two DTs of 26, a hyphen, and some spaces
+# Characters: two DTs of 26, a hyphen, and some spaces.
+_LONGEST_RANGE = 64
 FOREVER = 10_000 * 366 * DAY
 """More than any date-time, for an open end of a range."""
 # Hours of an offset from UTC (PS3.5 6.2): as far as behind and as far as ahead.

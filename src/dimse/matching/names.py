@@ -17,7 +17,8 @@ _MARKED = {ord("*"): "\ud800", ord("?"): "\ud801"}
 _UNMARKED = {"any_run": "\ud800", "any_one": "\ud801"}
 _SEPARATORS = str.maketrans(dict.fromkeys("^=,-\u3000", " "))  # of words, for fuzzy matching
 _SHORTEST_SOUND = 3  # letters
-_MOST_WORDS = 32  # of a key: each is held against every word of a name
+# Words of a key: each is held against every word of a name.
+_MOST_WORDS = 32
 _CODES = {
     letter: code for code, letters in enumerate(("bfpv", "cgjkqsxz", "dt", "l", "mn", "r"), 1) for letter in letters
 }
@@ -114,6 +115,7 @@ def sound(word: str) -> str | None:
         code = _CODES.get(letter, 0)
         if code and code != before:
             codes.append(code)
-        if letter not in "hw":  # they do not separate two letters of one code
+        # An h or a w does not separate two letters of one code.
+        if letter not in "hw":
             before = code
     return letters[0] + "".join(map(str, codes[:3])).ljust(3, "0")

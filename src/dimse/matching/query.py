@@ -68,8 +68,10 @@ class _Condition:
 
     def __init__(self, tag: int, vr: str, is_met_by: Meets | None) -> None:
         self.tag, self.vr = tag, vr
-        self.is_met_by = is_met_by  # by these values, of which there is at least one; None: only by no value
-        self.creator: str | None = None  # of a private attribute, whose block may be another in the entity
+        # A predicate of the values, of which there is at least one. None: the condition is met by no value alone.
+        self.is_met_by = is_met_by
+        # The creator of a private attribute, whose block may be another in the entity.
+        self.creator: str | None = None
 
     def meets(self, entity: Attributes, unknown: bool) -> bool:
         """Return whether an entity meets the condition; `unknown` if it has no value for it."""
@@ -100,7 +102,7 @@ class _Joint:
 
 
 class Query:
-    """Keys that are ready to be matched; made by `prepare`."""
+    """The keys of a query, ready to be matched. `prepare` makes it."""
 
     def __init__(self, conditions: Sequence[_Condition | _Joint], rules: Rules) -> None:
         self._conditions, self._rules = conditions, rules
@@ -159,7 +161,7 @@ def prepare(keys: Attributes, rules: Rules | None = None) -> Query:
 
 
 class _Preparation:
-    """Makes conditions of keys, and counts them."""
+    """A preparation of the keys of one query, which counts them."""
 
     def __init__(self, rules: Rules) -> None:
         self.rules, self.count = rules, 0

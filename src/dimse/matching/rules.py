@@ -7,7 +7,7 @@ from dimse.support.values import value
 
 @value
 class Rules:
-    """How keys are matched.
+    """The rules by which keys are matched.
 
     The first four are negotiated (PS3.4 C.5); without negotiation they are off.
 

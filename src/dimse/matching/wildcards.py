@@ -87,7 +87,8 @@ def _finder(part: str, any_one: str) -> Callable[[str, int, int], int]:
     complete = 1 << len(part) - 1
 
     def find(value: str, start: int, end: int) -> int:
-        state = 0  # bit n: the n + 1 characters up to here are the first of the part
+        # Bit n of the state: the n + 1 characters up to here are the first of the part.
+        state = 0
         for at in range(start, end):
             state = (state << 1 | 1) & allowed.get(value[at], anything)
             if state & complete:
