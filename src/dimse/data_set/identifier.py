@@ -46,8 +46,8 @@ def encode(given: Keys, syntax: TransferSyntax, charset: str | None = None) -> b
     r"""Return an encoded identifier.
 
     Args:
-        given: A mapping of keywords or tags to values, a pydicom data set, DICOM JSON, an encoded data set, or an `Identifier`. In a
-            mapping None and "" ask for a value, and a list has several. A mapping in it, or a list of mappings, is a sequence.
+        given: A mapping of keywords or tags to values, a pydicom data set, DICOM JSON, an encoded data set, or an `Identifier`.
+            In a mapping None and "" ask for a value, and a list has several. A mapping in it, or a list of them, is a sequence.
         syntax: The transfer syntax, one that does not compress pixel data.
         charset: Its Specific Character Set, several separated by ``\``. By default the one that it has. Without one, text
             beyond ASCII is encoded in ISO_IR 192.
