@@ -50,6 +50,8 @@ PURE = (
     "data_set.survey",
     "data_set.group_two",
     "data_set.attributes",
+    "data_set.decimals",
+    "data_set.keys",
     "data_set.reader",
     "data_set.text",
     "data_set.writer",

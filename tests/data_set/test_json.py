@@ -16,6 +16,7 @@ from pydicom.filereader import read_dataset
 from dimse import uids
 from dimse.data_set import elements, json, reader, writer
 from dimse.data_set.attributes import Attribute
+from dimse.data_set.decimals import decimal_string, json_number
 from dimse.data_set.identifier import EXPLICIT_VR_LITTLE_ENDIAN, Identifier
 from dimse.data_set.json import BulkElement, MalformedJSON
 from dimse.data_set.reader import Limits
@@ -176,7 +177,7 @@ def test_group_lengths_and_file_meta_are_left_out() -> None:
     ],
 )
 def test_a_number_has_the_digits_that_it_had(text: str, number: str | None) -> None:
-    assert json.json_number(text) == number
+    assert json_number(text) == number
     if number is not None:
         assert standard_json.loads(number) == float(text)
 
@@ -356,7 +357,7 @@ def test_an_array_or_an_object_is_read() -> None:
     [(1, "1"), (0.1, "0.1"), (1 / 3, "0.33333333333333"), (-1e-300 / 3, "-3.33333333e-301"), (123456789012345678, "")],
 )
 def test_a_number_fits_a_ds(number: float, text: str) -> None:
-    found = json.decimal_string(number)
+    found = decimal_string(number)
     assert len(found) <= 16
     assert float(found) == pytest.approx(number, rel=1e-9)
     assert not text or found == text
@@ -364,7 +365,7 @@ def test_a_number_fits_a_ds(number: float, text: str) -> None:
 
 def test_a_number_that_is_not_one_does_not_become_a_ds() -> None:
     with pytest.raises(ValueError, match="DS"):
-        json.decimal_string("1" * 400)
+        decimal_string("1" * 400)
 
 
 json_values = st.recursive(

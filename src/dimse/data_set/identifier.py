@@ -6,11 +6,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from dimse import tags, uids
-from dimse.data_set import json, keys, reader, writer
+from dimse.data_set import keys, reader, writer
 from dimse.data_set.attributes import (
     BYTES,
     IN_CHARACTER_SETS,
@@ -22,12 +22,15 @@ from dimse.data_set.attributes import (
     Decoded,
     choose_vr,
 )
+from dimse.data_set.decimals import decimal_string, json_number
 from dimse.data_set.encoding import LONG_FORM, SHORT_FORM
 from dimse.data_set.text import CharacterSets, character_sets
 from dimse.uids import TransferSyntax
 
 if TYPE_CHECKING:
     from pydicom import Dataset
+
+    from dimse.data_set.json import BulkURI
 
 UNICODE = "ISO_IR 192"
 """The character set of an identifier that has characters beyond ASCII, where no other is asked for."""
@@ -104,7 +107,7 @@ def attributes_of(given: Keys) -> Attributes:
     if isinstance(given, Identifier):
         return given.attributes
     if isinstance(given, str):
-        return json.read(given)
+        return _of_json(given)
     if isinstance(given, (bytes, bytearray, memoryview)):
         return Identifier.read(bytes(given), _guess_syntax(bytes(given[:8]))).attributes
     if hasattr(given, "to_json_dict") and hasattr(given, "elements"):
@@ -114,8 +117,14 @@ def attributes_of(given: Keys) -> Attributes:
             f"an identifier is a mapping, a pydicom data set, DICOM JSON or bytes, not {type(given).__name__}"
         )
     if given and all(isinstance(member, Mapping) and "vr" in member for member in given.values()):
-        return json.read(given)
+        return _of_json(given)
     return _of_mapping(given)
+
+
+def _of_json(given: str | Mapping[str, Any]) -> Attributes:
+    from dimse.data_set import json
+
+    return json.read(given)
 
 
 def _guess_syntax(start: bytes) -> TransferSyntax:
@@ -176,7 +185,7 @@ def _value(vr: str, given: Any) -> Any:
         if hasattr(given, "isoformat"):
             return _date(vr, given)
         if isinstance(given, str) or (isinstance(given, (int, float)) and not isinstance(given, bool)):
-            return json.decimal_string(given) if vr == "DS" and not isinstance(given, str) else str(given)
+            return decimal_string(given) if vr == "DS" and not isinstance(given, str) else str(given)
     elif vr in NUMBERS or vr == "AT":
         if isinstance(given, str):
             return keys.number(vr, given)
@@ -313,12 +322,14 @@ class Identifier:
         """True if there is text beyond ASCII, and no character set is known for it."""
         return self.character_sets.is_default and _has_guessed_text(self.attributes)
 
-    def json(self, bulk_uri: Callable[[json.BulkElement], str | None] | None = None) -> str:
+    def json(self, bulk_uri: BulkURI | None = None) -> str:
         """Return the identifier as an object of the DICOM JSON Model (PS3.18 Annex F).
 
         Args:
             bulk_uri: Says which values are left out, as in `dimse.data_set.json.write`.
         """
+        from dimse.data_set import json
+
         decoded = self.attributes if isinstance(self.attributes, Decoded) else self._encoded().attributes
         assert isinstance(decoded, Decoded)
         return json.write(decoded.elements, bulk_uri, decoded.sets)
@@ -377,7 +388,7 @@ def _typed(vr: str, values: tuple[Any, ...]) -> Any:
 
 
 def _number(vr: str, text: str) -> int | float | str:
-    number = json.json_number(text.strip(" "))
+    number = json_number(text.strip(" "))
     if number is None or len(number) > 64:
         return text
     if vr == "DS":

@@ -31,12 +31,12 @@ from dimse.data_set.attributes import (
     sets_of,
     swap,
 )
+from dimse.data_set.decimals import decimal_string, json_number
 from dimse.data_set.reader import Limits
 from dimse.data_set.text import CharacterSets
 
 _GROUPS = ("Alphabetic", "Ideographic", "Phonetic")  # of a person name (PS3.18 F.2.2)
 _NOT_FINITE = {"NaN": math.nan, "inf": math.inf, "-inf": -math.inf, "Infinity": math.inf, "-Infinity": -math.inf}
-_LONGEST_DS = 16  # characters (PS3.5 6.2)
 
 BulkLocation: TypeAlias = "tuple[int, ...]"
 """The tag of an element; before it those of the sequences around it, each with the number of an item, from 1 on."""
@@ -181,24 +181,6 @@ def _integer_form(text: str) -> str:
 
 
 _TEXT_FORMS: Mapping[str, Callable[[str], str]] = {"PN": _name_form, "DS": _number_form, "IS": _integer_form}
-
-
-def json_number(text: str) -> str | None:
-    """Return a number of VR DS or IS as JSON has it, with the digits that it has; None if it is malformed.
-
-    JSON allows neither a plus sign, nor a zero before other digits, nor a point without digits on both its sides.
-    """
-    if not text.isascii():
-        return None
-    sign = "-" if text.startswith("-") else ""
-    mantissa, exponent_mark, exponent = text.removeprefix(sign or "+").replace("E", "e").partition("e")
-    whole, point, fraction = mantissa.partition(".")
-    if not (whole + fraction).isdigit():
-        return None
-    if exponent_mark and not exponent.removeprefix("-" if exponent.startswith("-") else "+").isdigit():
-        return None
-    whole = whole.lstrip("0") or "0"
-    return f"{sign}{whole}{point if fraction else ''}{fraction}{exponent_mark}{exponent}"
 
 
 # --- Reading ---------------------------------------------------------------------------------------------------------
@@ -381,17 +363,6 @@ def _text(vr: str, given: object) -> str:
     if isinstance(given, str) and not isinstance(given, _Number):
         return given
     raise ValueError(f"VR {vr} has text")
-
-
-def decimal_string(number: int | float | str) -> str:
-    """Return a number as a DS has it: at most 16 characters (PS3.5 6.2), with the digits that it has if they fit."""
-    text = str(number)
-    if len(text) <= _LONGEST_DS:
-        return text
-    if not math.isfinite(float(text)):
-        raise ValueError("this is not a number that DS can hold")
-    shorter = (f"{float(number):.{digits}g}" for digits in range(_LONGEST_DS, 0, -1))
-    return next(text for text in shorter if len(text) <= _LONGEST_DS)
 
 
 def _name(given: object) -> str:
