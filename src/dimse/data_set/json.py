@@ -98,54 +98,47 @@ class _Writer:
 
     def element(self, element: AnyElement, sets: CharacterSets, is_signed: bool, location: BulkLocation) -> None:
         """Write the VR of an element, and what follows it."""
-        value = element.value
+        value, location = element.value, (*location, element.tag)
         if isinstance(value, memoryview):
             vr = choose_vr(element.tag, element.vr, is_signed)
-            if vr == "SQ":
-                vr = "UN"
+            # A sequence that was read as UN has bytes that are not items.
+            vr = "UN" if vr == "SQ" else vr
             self.out.append(f'{vr}"')
-            if len(value):
-                self.plain(vr, element, bytes(value), sets, location)
+            if len(value) and (vr in TEXT or not self.is_elsewhere(BulkElement(location, vr, len(value)))):
+                self.plain(vr, element, bytes(value), sets)
         elif isinstance(value, tuple):
             self.out.append('OB"')
-            self.binary("OB", _joined(value), (*location, element.tag))
+            if not self.is_elsewhere(BulkElement(location, "OB", sum(map(len, value)) + 8 * len(value) + 8)):
+                self.binary(_joined(value))
         else:
             self.out.append('SQ"')
             for number, item in enumerate(value, 1):
                 self.out.append(',"Value":[' if number == 1 else ",")
-                self.data_set(item, sets, (*location, element.tag, number))
+                self.data_set(item, sets, (*location, number))
             self.out.append("]" if value else "")
 
-    def plain(self, vr: str, element: AnyElement, raw: bytes, sets: CharacterSets, location: BulkLocation) -> None:
-        """Write a value field that is not empty."""
-        little_endian = element.little_endian or element.vr == "UN"
-        if vr in TEXT:
-            self.values(_TEXT_FORMS.get(vr, encode_basestring), decode(vr, raw, little_endian, sets))
-            return
-        if vr in BYTES:
-            data = raw if little_endian or vr not in WORD else swap(raw, WORD[vr])
-            self.binary(vr, data, (*location, element.tag))
-            return
-        uri = self.bulk_uri and self.bulk_uri(BulkElement((*location, element.tag), vr, len(raw)))
+    def is_elsewhere(self, element: BulkElement) -> bool:
+        """Write the URI that a value has, and return True; return False if it has none."""
+        uri = self.bulk_uri and self.bulk_uri(element)
         if uri:
             self.out.append(f',"BulkDataURI":{encode_basestring(uri)}')
-        else:
-            form = _tag_form if vr == "AT" else _float_form if vr in ("FL", "FD") else str
-            self.values(form, decode(vr, raw, little_endian, sets))
+        return bool(uri)
 
-    def values(self, form: Callable[[Any], str], values: tuple[Any, ...]) -> None:
-        """Write values, null for an empty one."""
+    def plain(self, vr: str, element: AnyElement, raw: bytes, sets: CharacterSets) -> None:
+        """Write a value field that is not empty."""
+        little_endian = element.little_endian or element.vr == "UN"
+        if vr in BYTES:
+            self.binary(raw if little_endian or vr not in WORD else swap(raw, WORD[vr]))
+            return
+        form = _FORMS.get(vr) or (encode_basestring if vr in TEXT else str)
+        values = decode(vr, raw, little_endian, sets)
         if values:
             written = ",".join("null" if value == "" else form(value) for value in values)
             self.out.append(f',"Value":[{written}]')
 
-    def binary(self, vr: str, data: bytes, location: BulkLocation) -> None:
-        """Write bytes, or the URI that they have."""
-        uri = self.bulk_uri and self.bulk_uri(BulkElement(location, vr, len(data)))
-        if uri:
-            self.out.append(f',"BulkDataURI":{encode_basestring(uri)}')
-        else:
-            self.out.append(f',"InlineBinary":"{b2a_base64(data, newline=False).decode("ascii")}"')
+    def binary(self, data: bytes) -> None:
+        """Write bytes."""
+        self.out.append(f',"InlineBinary":"{b2a_base64(data, newline=False).decode("ascii")}"')
 
 
 def _joined(fragments: tuple[memoryview, ...]) -> bytes:
@@ -180,7 +173,14 @@ def _integer_form(text: str) -> str:
     return encode_basestring(text) if number is None or not number.lstrip("-").isdigit() else number
 
 
-_TEXT_FORMS: Mapping[str, Callable[[str], str]] = {"PN": _name_form, "DS": _number_form, "IS": _integer_form}
+_FORMS: Mapping[str, Callable[[Any], str]] = {
+    "AT": _tag_form,
+    "DS": _number_form,
+    "FD": _float_form,
+    "FL": _float_form,
+    "IS": _integer_form,
+    "PN": _name_form,
+}
 
 
 # --- Reading ---------------------------------------------------------------------------------------------------------
