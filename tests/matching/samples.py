@@ -161,3 +161,30 @@ def items(draw: st.DrawFn, is_key: bool, depth: int = 0) -> dict[str, Element]:
         inner = draw(st.lists(items(is_key, depth + 1), max_size=most))
         found["ContentSequence"] = Element("SQ", items=tuple(inner))
     return found
+
+
+# Specific Character Set, and letters that it has.
+CHARACTER_SETS = [
+    ((), "aB"),
+    (("ISO_IR 100",), "aBüÜé"),
+    (("ISO_IR 101",), "aBřŘ"),
+    (("ISO_IR 144",), "aBлЛ"),
+    (("ISO_IR 126",), "aBσςΣ"),
+    (("ISO_IR 13",), "aBｱｶﾞ"),
+    (("ISO_IR 192",), "aBü山ｱア홍é\u0301"),
+    (("GB18030",), "aB王乗"),
+    (("GBK",), "aB王乗"),
+    (("", "ISO 2022 IR 87"), "aB山棔ア"),
+    (("ISO 2022 IR 13", "ISO 2022 IR 87"), "aB山ｱｶﾞ"),
+    (("", "ISO 2022 IR 149"), "aB홍洪"),
+    (("", "ISO 2022 IR 58"), "aB张东"),
+    (("ISO 2022 IR 100", "ISO 2022 IR 126"), "aBüσ"),
+]
+
+
+@st.composite
+def encoded(draw: st.DrawFn, vr: str, is_key: bool) -> tuple[tuple[str, ...], str]:
+    """Return the values of Specific Character Set, and a text that they have."""
+    terms, letters = draw(st.sampled_from(CHARACTER_SETS))
+    separators = ("^=" if vr == "PN" else "") + ("" if vr == "LT" else "\\") + " " + ("*?" if is_key else "")
+    return terms, draw(st.text(letters * 2 + separators, max_size=8))

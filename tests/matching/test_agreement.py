@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 
 import pytest
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
-from tests.matching.adapter import answer, answer_of, attributes
+from dimse.data_set.attributes import Attribute, decode, delimiters
+from dimse.data_set.text import character_sets
+from tests.matching.adapter import SOME_TAG, answer, answer_of, attributes
+from tests.matching.character_sets import decode as decode_plainly
 from tests.matching.reference import Element, KeyRefusedError, Options, all_match, matches
-from tests.matching.samples import items, options, plain_pairs
+from tests.matching.samples import encoded, items, options, plain_pairs
 
 EXAMPLES = int(os.environ.get("DIMSE_MATCHING_EXAMPLES", "200000"))
 SEED = int(os.environ.get("DIMSE_MATCHING_SEED", "15"))
@@ -43,17 +47,33 @@ def agree_on_identifiers(keys: dict[str, Element], entity: dict[str, Element], c
     assert answer(attributes(keys), attributes(entity), chosen) is expected
 
 
-def run(examples: int, on_elements: bool) -> None:
+def agree_on_text(data: st.DataObject, vr: str, chosen: Options) -> None:
+    """Hold a key against a stored value, each in a character set of its own, by both decoders and both implementations."""
+    sides = []
+    for is_key in (True, False):
+        terms, text = data.draw(encoded(vr, is_key))
+        raw = character_sets(terms).encode(text, delimiters(vr))
+        ours = Attribute(vr, decode(vr, raw, True, character_sets(terms)))
+        sides.append((ours, Element(vr, tuple(decode_plainly(raw, terms, vr)))))
+    (key, plain_key), (stored, plain_stored) = sides
+    expected = matches(plain_key, plain_stored, chosen)
+    assert answer({SOME_TAG: key}, {SOME_TAG: stored}, chosen) is expected
+
+
+CHECKS: dict[str, Callable[[], None]] = {
+    "elements": given(plain_pairs(), options)(agree_on_elements),
+    "identifiers": given(items(True), items(False), options)(agree_on_identifiers),
+    "text": given(st.data(), st.sampled_from(["PN", "PN", "LO", "LT"]), options)(agree_on_text),
+}
+
+
+def run(examples: int, check: str) -> None:
     """Try so many examples, the same ones for the same seed."""
     quietly = settings(max_examples=examples, deadline=None, database=None, suppress_health_check=_UNHURRIED)
-    if on_elements:
-        seed(SEED)(quietly(given(plain_pairs(), options)(agree_on_elements)))()
-    else:
-        strategies: list[st.SearchStrategy[dict[str, Element]]] = [items(True), items(False)]
-        seed(SEED)(quietly(given(*strategies, options)(agree_on_identifiers)))()
+    seed(SEED)(quietly(CHECKS[check]))()
 
 
-@pytest.mark.parametrize("on_elements", [True, False], ids=["elements", "identifiers"])
+@pytest.mark.parametrize("check", CHECKS)
 @pytest.mark.parametrize(
     "examples",
     [
@@ -62,5 +82,5 @@ def run(examples: int, on_elements: bool) -> None:
         pytest.param(EXAMPLES, marks=[pytest.mark.campaign, pytest.mark.timeout(0)]),
     ],
 )
-def test_both_implementations_agree(examples: int, on_elements: bool) -> None:
-    run(examples, on_elements)
+def test_both_implementations_agree(examples: int, check: str) -> None:
+    run(examples, check)

@@ -110,6 +110,11 @@ def test_fuzzy_matching_adds_nothing_without_words() -> None:
     assert query.matches(parse(["PatientName=-,"]))
 
 
+def test_a_name_of_nothing_but_marks_is_not_in_any_name() -> None:
+    assert not query_of("PatientName=\u0301").matches(parse(["PatientName=Doe"]))
+    assert query_of("PatientName=\u0301=").matches(parse(["PatientName=Doe"]))
+
+
 def test_a_message_never_holds_a_value() -> None:
     with pytest.raises(UnfitKey) as caught:
         prepare(text(0x00080020, "DA", "20240101", "20240102"))

@@ -7,7 +7,6 @@ components each by itself, and one without for any group.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable
 
 from dimse.matching.wildcards import Predicate, has_wildcards, pattern
 
@@ -50,23 +49,19 @@ def name_predicate(name: str, *, wildcards: bool = True) -> Predicate:
     Raises:
         TooManyWildcards: The key has wild cards beyond the limits.
     """
-    tests = [_group_predicate(group) for group in groups(name.translate(_MARKED) if wildcards else name)]
+    wanted = groups(name.translate(_MARKED) if wildcards else name)
+    tests = [pattern(group, **_UNMARKED) if group else None for group in wanted]
     if len(tests) == 1:
-        test = tests[0]
+        # A key of nothing but marks has no character left, and is not in any name.
+        test = tests[0] or (lambda value: False)
         return lambda value: any(group != "" and test(group) for group in groups(value))
 
     def each_matches(value: str) -> bool:
         found = groups(value)
         found += [""] * (len(tests) - len(found))
-        return all(test(group) for test, group in zip(tests, found, strict=False))
+        return all(test is None or test(group) for test, group in zip(tests, found, strict=False))
 
     return each_matches
-
-
-def _group_predicate(group: str) -> Callable[[str], bool]:
-    if not group:
-        return lambda value: True
-    return pattern(group, **_UNMARKED)
 
 
 def words(name: str) -> list[str]:
