@@ -215,6 +215,35 @@ def test_a_character_set_that_does_not_fit_is_refused() -> None:
         encode({"PatientName": "山田"}, EXPLICIT, "KOI8-R")
 
 
+def test_a_response_is_in_the_character_set_of_the_request_if_it_fits() -> None:
+    nested = {"ProcedureCodeSequence": [{"CodeMeaning": "Schädel"}], "Rows": 1}
+    assert module.fitting_charset(nested, "ISO_IR 100") == "ISO_IR 100"
+    assert module.fitting_charset(nested, "ISO_IR 144") == "ISO_IR 192"
+    assert module.fitting_charset(nested, "KOI8-R") == "ISO_IR 192"
+    assert module.fitting_charset(nested, "") == module.fitting_charset(nested) == "ISO_IR 192"
+    assert module.fitting_charset({"PatientName": "Doe"}, "ISO_IR 100") is None
+
+
+def test_characters_that_a_set_does_not_have_are_replaced_on_demand() -> None:
+    keys = {"PatientName": "Müller山", "ProcedureCodeSequence": [{"CodeMeaning": "山ä"}], "Rows": 1}
+    found = Identifier.read(encode(keys, EXPLICIT, "ISO_IR 100", replace=True), EXPLICIT)
+    assert found["PatientName"] == "Müller?"
+    assert found["ProcedureCodeSequence"][0]["CodeMeaning"] == "?ä"
+    assert found["Rows"] == 1
+
+
+def test_an_unknown_character_set_does_not_matter_while_all_is_ascii() -> None:
+    raw = explicit(0x00080005, "CS", b"KOI8-R") + explicit(0x00100010, "PN", b"Doe ")
+    found = Identifier.read(raw, EXPLICIT)
+    assert found.character_sets.unknown == ("KOI8-R",)
+    assert encode(found, EXPLICIT) == raw
+    with as_pydicom_likes():
+        assert found.dataset().PatientName == "Doe"
+    beyond = Identifier.read(raw + explicit(0x00100020, "LO", b"\xfc "), EXPLICIT)
+    assert beyond.has_guessed_text
+    assert beyond.dataset().PatientID == "ü"
+
+
 def test_an_item_has_the_character_set_that_it_names() -> None:
     inner = explicit(0x00080005, "CS", b"ISO_IR 144") + explicit(0x00080104, "LO", b"\xbb\xee")
     raw = explicit(0x00080005, "CS", b"ISO_IR 100") + sequence(0x00081032, inner) + explicit(0x00100010, "PN", b"M\xfc")

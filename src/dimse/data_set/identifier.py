@@ -45,7 +45,7 @@ Keys: TypeAlias = "Identifier | Dataset | Mapping[Any, Any] | str | bytes"
 # --- Making ----------------------------------------------------------------------------------------------------------
 
 
-def encode(given: Keys, syntax: TransferSyntax, charset: str | None = None) -> bytes:
+def encode(given: Keys, syntax: TransferSyntax, charset: str | None = None, *, replace: bool = False) -> bytes:
     r"""Return an encoded identifier.
 
     Args:
@@ -54,6 +54,7 @@ def encode(given: Keys, syntax: TransferSyntax, charset: str | None = None) -> b
         syntax: The transfer syntax, one that does not compress pixel data.
         charset: Its Specific Character Set, several separated by ``\``. By default the one that it has. Without one, text
             beyond ASCII is encoded in ISO_IR 192.
+        replace: Write a question mark for each character that the character set does not have.
 
     Raises:
         ValueError: A keyword, a value or the character set is not one, or the character set does not have all characters.
@@ -61,6 +62,8 @@ def encode(given: Keys, syntax: TransferSyntax, charset: str | None = None) -> b
     """
     attributes = keys.copy(attributes_of(given))
     sets = _choose_character_sets(attributes, charset)
+    if replace:
+        attributes = _replaced(attributes, sets)
     return writer.write(attributes, syntax, sets)
 
 
@@ -68,18 +71,42 @@ def _choose_character_sets(attributes: keys.Tree, charset: str | None) -> Charac
     """Return the character sets to encode text in, and put them among the attributes if there is something to say."""
     held = attributes.get(tags.SPECIFIC_CHARACTER_SET, Attribute("CS", ())).values
     _remove_inner_character_sets(attributes)
-    terms = tuple(charset.split("\\")) if charset else held
-    if terms:
-        sets = character_sets(terms)
-        if sets.unknown:
-            raise ValueError(f"{sets.unknown[0]!r} is not a character set of PS3.3 C.12.1.1.2")
-    elif _is_ascii(attributes):
+    if not charset and _is_ascii(attributes):
         return CharacterSets()
-    else:
-        terms = (UNICODE,)
-        sets = character_sets(terms)
+    terms = tuple(charset.split("\\")) if charset else held or (UNICODE,)
+    sets = character_sets(terms)
+    if sets.unknown:
+        raise ValueError(f"{sets.unknown[0]!r} is not a character set of PS3.3 C.12.1.1.2")
     attributes[tags.SPECIFIC_CHARACTER_SET] = Attribute("CS", terms)
     return sets
+
+
+def fitting_charset(given: Keys, wanted: str | None = None) -> str | None:
+    """Return the Specific Character Set for a response, whose text should be in that of the request.
+
+    Args:
+        given: The response, as `encode` takes it.
+        wanted: The Specific Character Set of the request.
+
+    Returns:
+        None while all text is ASCII, `wanted` if it has every character, else ISO_IR 192.
+    """
+    attributes = attributes_of(given)
+    if _is_ascii(attributes):
+        return None
+    sets = character_sets((wanted or "").split("\\"))
+    fits = not sets.unknown and all(sets.holds("\\".join(values)) for values in _texts(attributes))
+    return wanted if fits else UNICODE
+
+
+def _replaced(attributes: Attributes, sets: CharacterSets) -> keys.Tree:
+    """Return attributes whose text has question marks for what the character sets do not have."""
+    return {
+        tag: Attribute(vr, tuple(_replaced(item, sets) if vr == "SQ" else sets.replaced(item) for item in values))
+        if vr == "SQ" or vr in TEXT
+        else Attribute(vr, values)
+        for tag, (vr, values) in attributes.items()
+    }
 
 
 def _remove_inner_character_sets(attributes: keys.Tree) -> None:
@@ -343,8 +370,7 @@ class Identifier:
 
         from pydicom.filereader import read_dataset
 
-        named = self.character_sets
-        charset = None if all(named.holds("\\".join(text)) for text in _texts(self.attributes)) else UNICODE
+        charset = fitting_charset(self, self.text(tags.SPECIFIC_CHARACTER_SET))
         data = encode(self, EXPLICIT_VR_LITTLE_ENDIAN, charset)
         return read_dataset(BytesIO(data), is_implicit_VR=False, is_little_endian=True)
 

@@ -244,6 +244,10 @@ class CharacterSets:
             return False
         return True
 
+    def replaced(self, text: str) -> str:
+        """Return a text with a question mark for each character that the character sets do not have."""
+        return text if self.holds(text) else "".join(char if self.holds(char) else "?" for char in text)
+
 
 def _escapes_between(
     now: tuple[GraphicSet, GraphicSet | None], then: tuple[GraphicSet, GraphicSet | None]
