@@ -19,8 +19,8 @@ from dimse.uids import TransferSyntax
 
 _ITEM, _ITEM_DELIMITATION, _SEQUENCE_DELIMITATION = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 _KNOWN = SHORT_FORM | LONG_FORM
-_HEADER = {True: struct.Struct("<HHL"), False: struct.Struct(">HHL")}
-_SHORT = {True: struct.Struct("<H"), False: struct.Struct(">H")}
+_SHORT_VRS = {letters: letters.decode("ascii") for letters in SHORT_FORM}
+_EXPLICIT_HEADER = {True: struct.Struct("<HH2sH"), False: struct.Struct(">HH2sH")}
 _LONG = {True: struct.Struct("<L"), False: struct.Struct(">L")}
 
 Elements: TypeAlias = "dict[int, RawElement]"
@@ -157,22 +157,21 @@ class _Reader:
             raise BeyondLimits(f"the data set has more than {self.limits.elements:,} elements")
         if self.position + 8 > end:
             raise CutShort("the data set ends inside the header of an element", self.position)
-        group, number, length = _HEADER[self.little].unpack_from(self.data, self.position)
-        tag, position = group << 16 | number, self.position
-        self.position += 8
+        position, self.position = self.position, self.position + 8
+        group, number, letters, short_length = _EXPLICIT_HEADER[self.little].unpack_from(self.data, position)
+        tag = group << 16 | number
+        if not implicit and letters in _SHORT_VRS:
+            return tag, _SHORT_VRS[letters], short_length
+        if not implicit and is_vr(letters):
+            self._within(4, end, tag)
+            self.position += 4
+            return tag, letters.decode("ascii"), _LONG[self.little].unpack_from(self.data, position + 8)[0]
+        length = _LONG[self.little].unpack_from(self.data, position + 4)[0]
         if group == 0xFFFE:
             return tag, "", length
-        letters = bytes(self.data[position + 4 : position + 6])
-        if implicit or not is_vr(letters):
-            if not self.little:
-                raise MalformedDataSet(f"{tags.label(tag)} has no VR", position)
-            return tag, tags.vr(tag), length
-        vr = letters.decode("ascii")
-        if letters in SHORT_FORM:
-            return tag, vr, _SHORT[self.little].unpack_from(self.data, position + 6)[0]
-        self._within(4, end, tag)
-        self.position += 4
-        return tag, vr, _LONG[self.little].unpack_from(self.data, position + 8)[0]
+        if not self.little:
+            raise MalformedDataSet(f"{tags.label(tag)} has no VR", position)
+        return tag, tags.vr(tag), length
 
     def _element(self, tag: int, vr: str, length: int, implicit: bool, end: int, depth: int) -> RawElement:
         little = self.little

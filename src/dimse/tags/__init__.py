@@ -41,7 +41,7 @@ def name_tag(tag: int) -> str:
     return f"({tag >> 16:04X},{tag & 0xFFFF:04X})"
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=1024)
 def entry(tag: int) -> Entry:
     """Return what the dictionary says of a tag: VR UN and no keyword where it does not know it.
 
@@ -58,6 +58,7 @@ def entry(tag: int) -> Entry:
     return Entry(tag, *_UNKNOWN)
 
 
+@lru_cache(maxsize=1024)
 def vr(tag: int) -> str:
     """Return the VR that the dictionary has for a tag; UN where it has none."""
     return entry(tag).vr
@@ -90,7 +91,7 @@ def name(tag: int) -> str:
     return "Group Length" if tag & 0xFFFF == 0 else ""
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=1024)
 def find(keyword: str) -> int | None:
     """Return the tag of a keyword of PS3.6; None where there is no such keyword. Keywords of repeating groups have no one tag."""
     if not keyword.isidentifier():
