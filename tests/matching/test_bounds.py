@@ -84,6 +84,8 @@ def test_uids_and_characters_are_limited() -> None:
     assert matches(text(0x0020000D, "UI", *uids), text(0x0020000D, "UI", uids[-1]))
     with pytest.raises(UnfitKey, match="StudyInstanceUID has 10,001 UIDs"):
         prepare(text(0x0020000D, "UI", *uids, "1.3"))
+    with pytest.raises(UnfitKey, match="ModalitiesInStudy has 257 values, more than 256"):
+        prepare(text(0x00080061, "CS", *["CT"] * 257))
     with pytest.raises(UnfitKey, match="PatientComments has more than 65,536 characters"):
         prepare(text(COMMENTS, "LT", "x" * (LONG + 1)))
 

@@ -18,6 +18,8 @@ MOST_KEYS = 256
 """Keys of a query, those in sequences included."""
 MOST_UIDS = 10_000
 """UIDs of one key."""
+MOST_VALUES = 256
+"""Values of one key of another VR: each may be held against every value of an entity."""
 DEEPEST = 8
 """Sequences within each other in the keys."""
 LONGEST_VALUE = 64 * 1024
@@ -220,6 +222,8 @@ class _Preparation:
             raise UnfitKey(tag, f"has several values, which a key of VR {vr} has not")
         if vr == "UI":
             return self._uids(tag, values)
+        if len(values) > MOST_VALUES:
+            raise UnfitKey(tag, f"has {len(values):,} values, more than {MOST_VALUES}")
         if vr in TEXT and sum(map(len, values)) > LONGEST_VALUE:
             raise UnfitKey(tag, f"has more than {LONGEST_VALUE:,} characters")
         return self._plain(tag, vr, values)
