@@ -4,12 +4,11 @@
 so that their character sets may differ. The module does no I/O and has no clock. The work is bounded whatever the keys are.
 """
 
+from dimse.data_set.attributes import Attributes
 from dimse.matching.query import Query, UnfitKey, prepare
 from dimse.matching.rules import Rules
 
 __all__ = ["Query", "Rules", "UnfitKey", "matches", "prepare"]
-
-from dimse.data_set.attributes import Attributes
 
 
 def matches(keys: Attributes, entity: Attributes, rules: Rules | None = None) -> bool:

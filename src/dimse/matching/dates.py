@@ -125,7 +125,7 @@ def _without_offset(text: str) -> tuple[str, int | None]:
     return text[:-5], offset if sign == "+" else -offset
 
 
-def key(text: str, parse: Parse) -> Interval | None:
+def interval_of(text: str, parse: Parse) -> Interval | None:
     """Return the interval that a key asks for, a value or a range; None where nothing can match it.
 
     A final "-hhmm" behind a year of a date-time is an offset from UTC. Any other hyphen is that of a range. Where several hyphens

@@ -276,7 +276,7 @@ class _Preparation:
         parse: dates.Parse = partial(dates.date_time, utc_offset=self.rules.utc_offset)
         if vr != "DT":
             parse = dates.date if vr == "DA" else dates.time
-        interval = dates.key(wanted, parse)
+        interval = dates.interval_of(wanted, parse)
         if interval is None:
             return lambda value: False
         return lambda value: dates.matches(interval, parse(value))

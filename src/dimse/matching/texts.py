@@ -20,7 +20,10 @@ _NUMBER_CHARACTERS = frozenset("0123456789+-.eE")
 
 
 def trim(vr: str, text: str) -> str:
-    """Return a text without what does not count in its VR (PS3.5 Table 6.2-1): nothing is left of a value that says nothing."""
+    """Return a text without the padding that is not significant in its VR (PS3.5 Table 6.2-1).
+
+    A name of nothing but delimiters becomes empty.
+    """
     text = text.rstrip(_PADDING)
     if vr not in _KEEPS_LEADING_SPACES:
         text = text.lstrip(" ")
