@@ -174,6 +174,8 @@ def test_what_is_legal_as_a_key_raises_no_doubt(key: str) -> None:
     [
         ("StudyDate=2024/01/01", "StudyDate"),
         ("StudyDate=today", "StudyDate"),
+        ("StudyDate=2024-01-31", "StudyDate"),
+        ("StudyDate=2024-", "StudyDate"),
         ("Modality=ct", "Modality"),
         ("StudyInstanceUID=1.2.*", "StudyInstanceUID"),
         ("InstanceNumber=one", "InstanceNumber"),

@@ -247,7 +247,12 @@ def _is_doubtful(vr: str, value: str) -> bool:
         return False
     allowed = _ALLOWED.get(vr)
     if allowed is not None:
-        return not allowed.issuperset(value)
+        return not allowed.issuperset(value) or (vr == "DA" and not _is_date_or_range(value))
     return any(
         char < " " and not (char in "\t\n\f\r" and vr in ("LT", "ST", "UT")) and char != "\x1b" for char in value
     )
+
+
+def _is_date_or_range(value: str) -> bool:
+    bounds = [bound.strip(" ").replace(".", "") for bound in value.split("-")]
+    return len(bounds) <= 2 and all(len(bound) in (0, 8) for bound in bounds)
