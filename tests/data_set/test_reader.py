@@ -11,10 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dimse import uids
+from dimse.data_set import elements, json, reader
 from dimse.data_set.encoding import deflate
 from dimse.data_set.identifier import Identifier, encode
 from dimse.data_set.reader import BeyondLimits, Limits
 from dimse.data_set.source import MalformedDataSet, NestedTooDeep
+from tests import files
 from tests.data_set.samples import explicit, implicit, sequence
 
 EXPLICIT = uids.TransferSyntax(uids.ExplicitVRLittleEndian)
@@ -136,3 +138,19 @@ def test_any_bytes_are_read_or_refused(raw: bytes, syntax: uids.TransferSyntax) 
     for tag in found:
         found[tag]
         found.text(tag)
+
+
+UNCOMPRESSED = [
+    file
+    for file in files.pydicom_files().sendable
+    if (syntax := uids.transfer_syntax(file.transfer_syntax)) and syntax.has_elements and not syntax.encapsulated
+]
+
+
+@pytest.mark.parametrize("file", UNCOMPRESSED, ids=lambda file: file.path.name)
+def test_a_file_has_the_elements_that_the_strict_reader_finds(file: files.Part10File) -> None:
+    syntax = uids.transfer_syntax(file.transfer_syntax)
+    assert syntax is not None
+    strict = elements.read(memoryview(file.data_set), syntax)
+    tolerant = reader.read(file.data_set, syntax, Limits(size=1 << 30, elements=1 << 20))
+    assert json.write(tolerant) == json.write(strict)
