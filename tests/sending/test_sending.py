@@ -75,6 +75,17 @@ def test_everything_arrives_once(folder: Path, send: Send, jobs: int) -> None:
 
 
 @on_both_faces
+def test_the_parameters_of_associations_may_be_one_object_and_the_files_decide_the_contexts(
+    folder: Path, send: Send
+) -> None:
+    requestor = dimse.Requestor(["Verification"], calling_ae_title="MODALITY", called_ae_title="ARCHIVE")
+    with StorageSCP(status=0) as scp:
+        outcomes = send([folder], peer(scp), requestor=requestor, called_ae_title="BACKUP")
+    assert states(outcomes) == ["stored"] * 20
+    assert {(one.calling_ae_title, one.called_ae_title) for one in scp.instances} == {("MODALITY", "BACKUP")}
+
+
+@on_both_faces
 @pytest.mark.parametrize("kind", [str, os.fsencode, Path], ids=["str", "bytes", "Path"])
 def test_one_path_is_one_path_and_never_its_characters(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, send: Send, kind: Callable[[str], Any]

@@ -12,8 +12,8 @@ from __future__ import annotations
 import logging
 import socket
 import threading
-from collections.abc import Callable, Coroutine, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Coroutine, Iterable
+from contextlib import suppress
 from functools import partial
 from ipaddress import ip_network
 from types import TracebackType
@@ -36,6 +36,7 @@ from dimse.logs.security_events import Observe, SecurityEvent, ignore
 from dimse.services import Association
 from dimse.services.handlers import Handlers, completed
 from dimse.serving import admission
+from dimse.serving.binding import saying_where
 from dimse.serving.identification import NOT_VERIFIED, NotIdentified, identify
 from dimse.serving.listening import Listening
 from dimse.serving.loop import THREADS_LEAVING, Loop, say_failed
@@ -63,17 +64,6 @@ if TYPE_CHECKING:
 
 
 BACKLOG = 1024
-
-
-@contextmanager
-def saying_where(host: str, port: int) -> Iterator[socket.AddressFamily]:
-    """Bind a socket of the family that is given to an address: an `OSError` that this raises says which address."""
-    try:
-        yield socket.AF_INET6 if ":" in host else socket.AF_INET
-    except OSError as error:
-        # `socket.create_server` adds to the system's words what it was doing.
-        words = (error.strerror or str(error)).partition(" (while")[0]
-        raise OSError(error.errno, f"cannot listen on {host_and_port(host, port)}: {words}") from error
 
 
 class Reception:
