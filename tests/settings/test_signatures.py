@@ -61,6 +61,13 @@ def test_inspect_shows_the_arguments_and_the_result_of_each_operation() -> None:
     assert inspect.signature(aio.Association.store_many).return_annotation == "AsyncIterator[Outcome]"
 
 
+@pytest.mark.parametrize("send", [dimse.send, aio.send])
+def test_inspect_shows_the_arguments_of_a_sending(send: Any) -> None:
+    parameters = inspect.signature(send).parameters
+    assert {"paths", "peer", "jobs", "retry", "journal", "association"} <= set(parameters)
+    assert parameters["jobs"].default == 1
+
+
 def test_a_server_takes_its_parameters_together_and_a_single_one_wins() -> None:
     acceptor = dimse.Acceptor(contexts=["CTImageStorage"], ae_title="ARCHIVE", roles=[dimse.Role("1.2", scp=True)])
     for made in (dimse.Server, aio.Server):

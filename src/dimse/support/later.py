@@ -13,12 +13,14 @@ class Later:
         find: A function that returns the method.
     """
 
-    def __init__(self, find: Callable[[], Callable[..., Any]]) -> None:
+    def __init__(self, find: Callable[[], Any]) -> None:
         self._find = find
 
     def __set_name__(self, owner: type, name: str) -> None:
         self._owner, self._name = owner, name
 
     def __get__(self, instance: object, owner: type) -> Any:
-        setattr(self._owner, self._name, self._find())
-        return getattr(owner if instance is None else instance, self._name)
+        method = self._find()
+        setattr(self._owner, self._name, method)
+        # Bound here, and not looked up again: a derived class that overrides the method may be the one that asks.
+        return method if instance is None else method.__get__(instance, owner)
