@@ -34,7 +34,7 @@ def test_it_is_found_once_and_only_when_it_is_asked_for() -> None:
 
 
 def test_a_derived_class_may_override_it() -> None:
-    host = example([])
+    host: Any = example([])
 
     class Derived(host):  # type: ignore[misc]
         def greet(self, name: str = "all") -> str:
