@@ -3,7 +3,8 @@
 `python -m tests.test_english [PATH ...]` prints what is at fault, `FILE:LINE: RULE: TEXT`, and the counts.
 
 Rules:
-    head: a function's docstring begins with an imperative verb, a property's with a noun phrase, a class's with an article.
+    head: a function's docstring begins with an imperative verb, a property's with a noun phrase, a class's with an article;
+        a test's states what its name leaves out.
     question: the head of a docstring does not ask.
     trailing: a comment behind code has at most six words.
     long: a sentence has at most 25 words. A name in backticks counts as one word.
@@ -106,7 +107,8 @@ def begins_well(node: Documented, head: str) -> bool:
         return first in ("A", "An", "The")
     if isinstance(node, ast.Module):
         return True
-    if any(re.search(r"property$|\.setter$", ast.unparse(decorator)) for decorator in node.decorator_list):
+    states = node.name.startswith("test_")
+    if states or any(re.search(r"property$|\.setter$", ast.unparse(decorator)) for decorator in node.decorator_list):
         return not NO_NOUNS.fullmatch(name)
     if NO_VERBS.fullmatch(name) or second == "of" or not re.fullmatch(r"[A-Z][a-z-]+", first):
         return False
