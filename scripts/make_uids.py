@@ -1,15 +1,20 @@
 """Generate `src/dimse/uids/table.py`, the table of PS3.6 Table A-1, from pydicom's dictionary and from `YOUNGER`.
 
+Generate `src/dimse/uids/keywords.pyi` too, in which type checkers and editors find the keywords of the table.
+
 Run it with pydicom installed, after a new edition of the Standard: `python scripts/make_uids.py`.
 """
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from pydicom._uid_dict import UID_dictionary
 
 MODULE = Path(__file__).parent.parent / "src" / "dimse" / "uids" / "table.py"
+
+STUB = MODULE.with_name("keywords.pyi")
 
 HEAD = '''# ruff: noqa: E501  (the table's lines are as long as the Standard's names)
 """PS3.6 Table A-1 as `uids` reads it, a UID a line: the UID, its type, its keyword, "R" if retired, its name.
@@ -44,8 +49,27 @@ def table() -> str:
     return "\n".join(rows)
 
 
+STUB_HEAD = '''# ruff: noqa: N816  (some keywords of the Standard begin with a small letter)
+"""The keywords of PS3.6 Table A-1 for type checkers and editors; at run time `uids` makes them of the table.
+
+Written by scripts/make_uids.py, not by hand.
+"""
+
+'''
+
+# The keywords that `uids` itself assigns.
+ASSIGNED = re.findall(r"(?m)^(\w+) = \"1\.2\.", MODULE.with_name("__init__.py").read_text(encoding="utf-8"))
+
+
+def stub() -> str:
+    """Return the text of the stub: a line for each keyword that `uids` does not assign itself."""
+    keywords = (row.split("|")[2] for row in table().split("\n"))
+    return STUB_HEAD + "".join(f"{keyword}: str\n" for keyword in keywords if keyword and keyword not in ASSIGNED)
+
+
 def main() -> None:
     MODULE.write_text(f'{HEAD}TABLE_A_1 = """\\\n{table()}"""\n', encoding="utf-8")
+    STUB.write_text(stub(), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import os
 import subprocess
 import sys
 import threading
@@ -21,6 +22,7 @@ from tests.faulty_peer import A_ABORT, A_ASSOCIATE_RQ, A_RELEASE_RQ, P_DATA_TF, 
 from tests.transport.test_transport import deaf
 
 CONTEXTS: list[str | dimse.ProposedContext] = [dimse.Verification, CT_IN_EXPLICIT_VR]
+SOURCE = str(Path(__file__).parents[1] / "src")
 OPERATIONS = ("echo", "store", "store_many", "serve", "release", "abort")
 
 
@@ -44,6 +46,47 @@ def test_what_the_package_has_is_loaded_when_it_is_first_asked_for() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "False 1.2.840.10008.5.1.4.1.1.2 False\nDimseError True True\n"
+
+
+def test_the_package_shows_its_public_names_and_modules_and_nothing_else() -> None:
+    modules = {"aio", "archive", "errors", "sending", "testing", "uids"}
+    assert {name for name in dir(dimse) if not name.startswith("__")} == {*dimse.__all__, *modules} - {"__version__"}
+    for name in modules:
+        assert getattr(dimse, name) is sys.modules[f"dimse.{name}"]
+
+
+MISTAKES = """
+import dimse
+dimse.uids.CTImageStorage
+dimse.uids.Verificaton
+dimse.archive.FileStore("incoming").handlers()
+dimse.archive.FileStor("incoming")
+dimse.associate("127.0.0.1", 104, contexts=[dimse.Verification], called_ae_title="ARCHIVE")
+dimse.associate("127.0.0.1", 104, contexts=[dimse.Verification], called_ae_title=5)
+dimse.associate("127.0.0.1", 104, contexts=[dimse.Verification], called_aet="ARCHIVE")
+dimse.Server(("127.0.0.1", 104), ae_title="ARCHIVE", acceptor=dimse.Acceptor(require_called=True))
+dimse.Server(("127.0.0.1", 104), acceptor=dimse.Requestor([dimse.Verification]))
+dimse.aio.associate("127.0.0.1", 104, requestor=dimse.Requestor(["Verification"]), async_ops="4")
+"""
+
+
+@pytest.mark.thorough
+def test_a_type_checker_finds_what_is_misspelt_or_of_the_wrong_type(tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(MISTAKES)
+    command = [
+        sys.executable,
+        "-m",
+        "mypy",
+        "--strict",
+        "--no-error-summary",
+        "--cache-dir",
+        str(tmp_path),
+        str(program),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | {"MYPYPATH": SOURCE})
+    found = [int(line.split(":")[1]) for line in done.stdout.splitlines() if ": error:" in line]
+    assert found == [4, 6, 8, 9, 11, 12], done.stdout
 
 
 @pytest.mark.parametrize("name", ["nothing", "Nothing", "_nothing", "__wrapped__"])

@@ -21,6 +21,7 @@ SOURCE = Path(__file__).parents[1] / "src"
 LAYERS = (
     ("support", "version"),
     ("errors", "logs", "uids"),
+    ("meanings",),
     ("audit", "settings"),
     ("data_set", "upper_layer"),
     ("media", "message"),
@@ -31,8 +32,9 @@ LAYERS = (
     ("serving",),
     ("sending",),
     ("aio", "blocking"),  # the faces
+    ("testing",),
     ("dimse",),
-    ("testing", "tools"),
+    ("tools",),
     ("__main__",),
 )
 
@@ -274,3 +276,5 @@ def test_echoscu_loads_nothing_heavy() -> None:
     assert "unable to connect to remote" in done.stderr
     # `dataclasses` compiles source for every class and `inspect` loads half of Python's compiler: as long as a C-ECHO takes.
     assert loaded & {*AT_MODULE_LEVEL, "dataclasses", "inspect"} == set()
+    # Nor does a C-ECHO wait for the modules of storage.
+    assert not any(f" dimse.{name}\n" in done.stderr for name in ("services.storage", "instances", "data_set.walk"))

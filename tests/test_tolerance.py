@@ -50,7 +50,7 @@ def port() -> Iterator[dict[str, int]]:
         "ae_title": ACCEPTOR.ae_title,
         "require_called": True,
         "calling_ae_titles": ACCEPTOR.calling_ae_titles,
-        "contexts": tuple(ACCEPTOR.contexts),
+        "contexts": ACCEPTOR.contexts,
         "transfer_syntaxes": ACCEPTOR.transfer_syntaxes,
         "async_ops": ACCEPTOR.async_ops,
     }
@@ -107,12 +107,12 @@ async def test_a_requestor_takes_or_aborts_on_an_answer_as_the_table_says(
     with peer as port:
         if fault.like:
             async with await driver.associate(
-                port, REQUESTOR.contexts, async_ops=5, timeouts=timeouts()
+                port, REQUESTOR.proposed_contexts, async_ops=5, timeouts=timeouts()
             ) as association:
                 assert (await association.echo()).is_success
         else:
             with pytest.raises(DimseError) as raised:
-                await driver.associate(port, REQUESTOR.contexts, async_ops=5, timeouts=timeouts())
+                await driver.associate(port, REQUESTOR.proposed_contexts, async_ops=5, timeouts=timeouts())
             assert isinstance(raised.value, RemoteProtocolError | NegotiationError)
     [connection] = peer.connections
     assert not connection.faults
@@ -176,7 +176,7 @@ async def test_a_message_of_the_peer_on_a_context_that_cannot_be_used_aborts(
 
     peer = FaultyPeer(behaviour)
     with peer as port, pytest.raises((RemoteProtocolError, AssociationAborted)):
-        async with await driver.associate(port, REQUESTOR.contexts, timeouts=timeouts()) as association:
+        async with await driver.associate(port, REQUESTOR.proposed_contexts, timeouts=timeouts()) as association:
             await association.serve()
     assert peer.connections[0].abort == (0, 0)
 
@@ -185,7 +185,7 @@ async def test_a_message_of_the_peer_on_a_context_that_cannot_be_used_aborts(
 async def test_no_message_goes_on_a_context_that_cannot_be_used(driver: Driver) -> None:
     accept = with_second(AC, answered(3, 0, "1.2.999"))
     with FaultyPeer(answering(pdu(A_ASSOCIATE_AC, accept))) as port:
-        async with await driver.associate(port, REQUESTOR.contexts, timeouts=timeouts()) as association:
+        async with await driver.associate(port, REQUESTOR.proposed_contexts, timeouts=timeouts()) as association:
             with pytest.raises(dimse.NoPresentationContext):
                 association.context_for(CT)
             assert (await association.echo()).is_success
@@ -224,7 +224,7 @@ async def test_a_requestor_does_not_wait_for_more_of_what_is_no_dicom(driver: Dr
     peer = FaultyPeer(behaviour)
     begun = time.monotonic()
     with peer as port, pytest.raises(RemoteProtocolError) as raised:
-        await driver.associate(port, REQUESTOR.contexts, timeouts=timeouts())
+        await driver.associate(port, REQUESTOR.proposed_contexts, timeouts=timeouts())
     assert time.monotonic() - begun < AT_ONCE
     assert isinstance(raised.value, NotDicomPeer) == (abort == (2, 1))
     assert peer.connections[0].abort == abort

@@ -13,8 +13,16 @@ from dimse.version import __version__ as __version__
 # Type checkers treat this as `typing.TYPE_CHECKING`. A tool loads `typing` only after `__main__.command` has begun.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from dimse import aio as aio
+    from dimse import archive as archive
+    from dimse import errors as errors
+    from dimse import sending as sending
+    from dimse import testing as testing
+    from dimse import uids as uids
     from dimse.blocking import *  # noqa: F403
     from dimse.blocking import __all__ as __all__
+
+PUBLIC_MODULES = ("aio", "archive", "errors", "sending", "testing", "uids")
 
 # The lower-case names of `dimse.blocking`. Any other lower-case name is a submodule of this package.
 _SMALL = ("__all__", "associate", "contexts_for", "send")
@@ -40,6 +48,7 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
+    """Return the public names: those of `dimse.blocking`, and the public modules."""
     from dimse.blocking import __all__
 
-    return sorted({*globals(), *__all__})
+    return sorted({*__all__, *PUBLIC_MODULES, *(name for name in globals() if name.startswith("__"))})

@@ -20,16 +20,17 @@ from dimse.errors import ServerFailed
 from dimse.sending import Sending
 from dimse.sending import send as outcomes_of
 from dimse.services import AsyncAssociation as Association
-from dimse.services.storage import Outcome
+from dimse.services.outcome import Outcome
 from dimse.serving.listening import ACCEPTED_AT_ONCE, is_broken
 from dimse.serving.loop import MOST_FAILED_ROUNDS, PAUSE_AFTER_FAILURE, THREADS_LEAVING, say_failed
 from dimse.serving.server import Reception
 from dimse.serving.visitors import Visitor
 from dimse.serving.workers import WorkerExecutor
+from dimse.settings import Acceptor, Requestor
 from dimse.transport import READ
 from dimse.transport.looped import AsyncioTransport, accept, connect
 
-__all__ = ["Association", "Server", "ServerFailed", "associate", "send"]
+__all__ = ["Acceptor", "Association", "Requestor", "Server", "ServerFailed", "associate", "send"]
 
 
 P = ParamSpec("P")
@@ -57,10 +58,14 @@ class _Associating:
 def _on_the_loop(
     make: Callable[Concatenate[Open, P], Coroutine[Any, Any, Association]],
 ) -> Callable[P, _Associating]:
+    """Make a function that requests an association on the running event loop."""
+
     @wraps(make)
     def associate(*args: P.args, **kwargs: P.kwargs) -> _Associating:
         return _Associating(make(connect, *args, **kwargs))
 
+    # The signature to show lacks the driver's way to connect.
+    associate.__wrapped__ = partial(make, connect)
     return associate
 
 

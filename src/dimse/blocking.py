@@ -7,9 +7,10 @@ with dimse.associate("127.0.0.1", 11112, contexts=[dimse.Verification]) as assoc
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from functools import partial
 from importlib import import_module
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
+from types import FunctionType, TracebackType
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar, cast
 
 from dimse import services
 from dimse.association.establishing import Open
@@ -45,18 +46,18 @@ from dimse.errors import (
 )
 from dimse.message.status import Status
 from dimse.services import AsyncAssociation
-from dimse.services.handlers import EchoRequest, Handlers, StoreRequest
-from dimse.services.storage import Outcome, contexts_for
-from dimse.services.storage_commitment import Commitment
 from dimse.settings import (
+    Acceptor,
     CommonExtendedNegotiation,
     ExtendedNegotiation,
     Limits,
     ProposedContext,
+    Requestor,
     Role,
     Timeouts,
     UserIdentity,
 )
+from dimse.support.later import Later
 from dimse.transport.threaded import connect, iterate, run
 from dimse.uids import Verification
 from dimse.upper_layer.negotiation import Peer, PresentationContext
@@ -64,6 +65,7 @@ from dimse.version import __version__
 
 __all__ = [
     "TLS",
+    "Acceptor",
     "Association",
     "AssociationAborted",
     "AssociationError",
@@ -99,6 +101,7 @@ __all__ = [
     "ProviderAborted",
     "RefusedContexts",
     "RemoteProtocolError",
+    "Requestor",
     "Role",
     "Server",
     "ServerFailed",
@@ -121,6 +124,10 @@ __all__ = [
 if TYPE_CHECKING:
     from dimse.sending import send
     from dimse.sending.forwarder import Forwarder
+    from dimse.services.handlers import EchoRequest, Handlers, StoreRequest
+    from dimse.services.outcome import Outcome
+    from dimse.services.storage import contexts_for
+    from dimse.services.storage_commitment import Commitment
     from dimse.serving.server import Server
     from dimse.settings.tls import TLS
     from dimse.transport.tls import TLSSession
@@ -131,10 +138,16 @@ F = TypeVar("F", bound=Callable[..., object])
 
 
 _LATER = {
+    "Commitment": "dimse.services.storage_commitment",
+    "EchoRequest": "dimse.services.handlers",
     "Forwarder": "dimse.sending.forwarder",
+    "Handlers": "dimse.services.handlers",
+    "Outcome": "dimse.services.outcome",
     "Server": "dimse.serving.server",
+    "StoreRequest": "dimse.services.handlers",
     "TLS": "dimse.settings.tls",
     "TLSSession": "dimse.transport.tls",
+    "contexts_for": "dimse.services.storage",
     "send": "dimse.sending",
 }
 
@@ -147,29 +160,45 @@ def __getattr__(name: str) -> object:
 
 
 def _blocking(
-    method: Callable[Concatenate[AsyncAssociation, P], Coroutine[Any, Any, R]],
+    find: Callable[[], Callable[Concatenate[AsyncAssociation, P], Coroutine[Any, Any, R]]],
 ) -> Callable[Concatenate[Association, P], R]:
-    """Return the blocking method that runs `method` to its end."""
+    """Return the blocking method that runs the method which `find` returns to its end."""
 
-    def call(self: Association, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        return run(method(self._association, *args, **kwargs))
+    def made() -> Callable[Concatenate[Association, P], R]:
+        method = find()
 
-    return _documented(call, method)
+        def call(self: Association, /, *args: P.args, **kwargs: P.kwargs) -> R:
+            return run(method(self._association, *args, **kwargs))
+
+        return _documented(call, method, method)
+
+    return cast("Callable[Concatenate[Association, P], R]", Later(made))
 
 
 def _iterating(
-    method: Callable[Concatenate[AsyncAssociation, P], AsyncIterator[R]],
+    find: Callable[[], Callable[Concatenate[AsyncAssociation, P], AsyncIterator[R]]],
 ) -> Callable[Concatenate[Association, P], Iterator[R]]:
-    """Return the blocking method that yields the items of `method`."""
+    """Return the blocking method that yields the items of the method which `find` returns."""
 
-    def call(self: Association, /, *args: P.args, **kwargs: P.kwargs) -> Iterator[R]:
-        return iterate(method(self._association, *args, **kwargs))
+    def made() -> Callable[Concatenate[Association, P], Iterator[R]]:
+        method = find()
 
-    return _documented(call, method)
+        def call(self: Association, /, *args: P.args, **kwargs: P.kwargs) -> Iterator[R]:
+            return iterate(method(self._association, *args, **kwargs))
+
+        assert isinstance(method, FunctionType)
+        shown = FunctionType(method.__code__, method.__globals__, method.__name__, method.__defaults__)
+        shown.__kwdefaults__ = method.__kwdefaults__
+        shown.__annotations__ = method.__annotations__ | {"return": "Iterator[Outcome]"}
+        return _documented(call, method, shown)
+
+    return cast("Callable[Concatenate[Association, P], Iterator[R]]", Later(made))
 
 
-def _documented(call: F, method: Callable[..., object]) -> F:
+def _documented(call: F, method: Callable[..., object], shown: object) -> F:
+    """Give `call` the name and docstring of `method`, and to `inspect` the signature of `shown`."""
     call.__name__, call.__doc__ = method.__name__, method.__doc__
+    call.__wrapped__ = shown  # type: ignore[attr-defined]
     return call
 
 
@@ -182,13 +211,13 @@ class Association:
     def __init__(self, association: AsyncAssociation) -> None:
         self._association = association
 
-    echo = _blocking(AsyncAssociation.echo)
-    store = _blocking(AsyncAssociation.store)
-    store_many = _iterating(AsyncAssociation.store_many)
-    begin_commitment = _blocking(AsyncAssociation.begin_commitment)
-    request_commitment = _blocking(AsyncAssociation.request_commitment)
-    serve = _blocking(AsyncAssociation.serve)
-    release = _blocking(AsyncAssociation.release)
+    echo = _blocking(lambda: AsyncAssociation.echo)
+    store = _blocking(lambda: AsyncAssociation.store)
+    store_many = _iterating(lambda: AsyncAssociation.store_many)
+    begin_commitment = _blocking(lambda: AsyncAssociation.begin_commitment)
+    request_commitment = _blocking(lambda: AsyncAssociation.request_commitment)
+    serve = _blocking(lambda: AsyncAssociation.serve)
+    release = _blocking(lambda: AsyncAssociation.release)
 
     def abort(self) -> None:
         """Abort the association (PS3.8 7.3). Any thread may call this, and more than once."""
@@ -241,10 +270,12 @@ class Association:
 def _in_this_thread(
     make: Callable[Concatenate[Open, P], Coroutine[Any, Any, AsyncAssociation]],
 ) -> Callable[P, Association]:
+    """Make a function that requests an association and returns it, for the calling thread."""
+
     def associate(*args: P.args, **kwargs: P.kwargs) -> Association:
         return Association(run(make(connect, *args, **kwargs)))
 
-    return _documented(associate, make)
+    return _documented(associate, make, partial(make, connect))
 
 
 associate = _in_this_thread(services.associate)

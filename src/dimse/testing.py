@@ -42,7 +42,7 @@ LOOPBACK = "127.0.0.1"
 
 
 @value
-class ReceivedInstance:
+class SentInstance:
     """An SOP instance that a `StorageSCP` was sent.
 
     Attributes:
@@ -78,7 +78,7 @@ class ReceivedInstance:
         return dcmread(BytesIO(part10.encode(meta) + self.data_set))
 
 
-Statuses = int | Iterable[int] | Callable[[ReceivedInstance], int]
+Statuses = int | Iterable[int] | Callable[[SentInstance], int]
 
 
 class StorageSCP:
@@ -97,7 +97,7 @@ class StorageSCP:
     """
 
     def __init__(self, status: Statuses = 0x0000, **options: Any) -> None:
-        self.instances: list[ReceivedInstance] = []
+        self.instances: list[SentInstance] = []
         self.echoes = 0
         self._status = status if isinstance(status, int) or callable(status) else iter(status)
         self._came = threading.Condition()
@@ -118,7 +118,7 @@ class StorageSCP:
         """The SOP Instance UIDs of `instances`."""
         return [instance.sop_instance_uid for instance in self.instances]
 
-    def wait(self, instances: int, seconds: float = 10) -> list[ReceivedInstance]:
+    def wait(self, instances: int, seconds: float = 10) -> list[SentInstance]:
         """Wait for programs that send in the background, and return the instances received.
 
         Args:
@@ -148,7 +148,7 @@ class StorageSCP:
         return 0x0000
 
     def _store(self, request: StoreRequest) -> int:
-        instance = ReceivedInstance(
+        instance = SentInstance(
             request.sop_class_uid,
             request.sop_instance_uid,
             request.context.transfer_syntax,

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from dimse import uids
 from dimse.archive import FileStore
+from dimse.instances.received import ReceivedInstance
 from dimse.message.status import Status
 from dimse.services.store_request import StoreRequest
 from dimse.upper_layer.negotiation import Peer, PresentationContext
@@ -85,11 +86,21 @@ def store_request(
     called: str = "ARCHIVE",
 ) -> StoreRequest:
     context = PresentationContext(1, sop_class, 0, syntax, (syntax,))
-    peer = Peer(ae_title, address=("192.0.2.1", 50000))
-    return StoreRequest(context, sop_class, uid, peer, message_id=1, called_ae_title=called)
+    address = ("192.0.2.1", 50000)
+    return StoreRequest(
+        sop_class,
+        uid,
+        syntax,
+        context,
+        Peer(ae_title, address=address),
+        message_id=1,
+        calling_ae_title=ae_title,
+        called_ae_title=called,
+        peer_address=address,
+    )
 
 
-def take(store: FileStore, request: StoreRequest, *pieces: bytes) -> Status:
+def take(store: FileStore, request: ReceivedInstance, *pieces: bytes) -> Status:
     """Do what an association does with a C-STORE-RQ whose data set arrives in these pieces."""
     request.sink = store.begin(request)
     try:

@@ -33,9 +33,6 @@ STORED = Stored(
     relative_path="CT.1.2.3",
     sop_class_uid="1.2.840.10008.5.1.4.1.1.2",
     sop_instance_uid="1.2.3",
-    study_instance_uid="1.2",
-    series_instance_uid="1.2.1",
-    patient_id="4711",
     transfer_syntax_uid="1.2.840.10008.1.2.1",
     size=1000,
     calling_ae_title="MODALITY",
@@ -43,6 +40,7 @@ STORED = Stored(
     peer_address=("192.0.2.1", 50000),
     duplicate=False,
     received=1_700_000_000.5,
+    elements={0x00100020: "4711", 0x0020000D: "1.2", 0x0020000E: "1.2.1"},
 )
 
 # Tells what it was given, as JSON in a new file of the folder that its first argument names.
@@ -110,11 +108,20 @@ def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
 
 
+ELEMENTS = {"patient_id": 0x00100020, "study_instance_uid": 0x0020000D, "series_instance_uid": 0x0020000E}
+
+
+def changed(**changes: Any) -> Stored:
+    """Return `STORED` with other attributes, some of which are values of the data set."""
+    elements = {tag: changes.pop(name) for name, tag in ELEMENTS.items() if name in changes}
+    return replace(STORED, elements={**STORED.elements, **elements}, **changes)
+
+
 def instance(number: int = 3, study: str = "1.2", **changes: Any) -> Stored:
     uid = f"{study}.{number}"
     name = f"CT.{uid}"
-    return replace(
-        STORED, sop_instance_uid=uid, study_instance_uid=study, path=f"/archive/{name}", relative_path=name, **changes
+    return changed(
+        sop_instance_uid=uid, study_instance_uid=study, path=f"/archive/{name}", relative_path=name, **changes
     )
 
 
@@ -151,7 +158,7 @@ HOSTILE = [
 @pytest.mark.parametrize("said", HOSTILE)
 def test_what_a_peer_says_reaches_a_command_as_data(told: Callable[..., dict[str, Any]], said: str) -> None:
     said_in: dict[str, Any] = dict.fromkeys(PEER_SAYS, said)
-    event = replace(STORED, **said_in)
+    event = changed(**said_in)
     record = told(event, "as it is", "$(touch scratch)", "{patient_id}")
     assert record["arguments"] == ["as it is", "$(touch scratch)", "{patient_id}"]
     assert json.loads(record["input"]) == document(event)
@@ -159,7 +166,7 @@ def test_what_a_peer_says_reaches_a_command_as_data(told: Callable[..., dict[str
 
 
 def test_a_nul_is_exact_in_the_document_and_marked_in_the_variable(told: Callable[..., dict[str, Any]]) -> None:
-    record = told(replace(STORED, patient_id="a\0b"))
+    record = told(changed(patient_id="a\0b"))
     assert json.loads(record["input"])["patient_id"] == "a\0b"
     assert record["variables"]["DIMSE_PATIENT_ID"] == "a\N{REPLACEMENT CHARACTER}b"
 
@@ -210,12 +217,12 @@ def test_a_path_of_any_bytes_arrives(tmp_path: Path) -> None:
     path = os.fsdecode(b"/archive/\xff\xfe/CT.1")
     script = "import os, sys; open(os.environb[b'DIMSE_PATH'][-2:] + b'.seen', 'x')"
     there = Command(python(f"import os; os.chdir({str(tmp_path)!r}); {script}"))
-    there(replace(STORED, path=path))
+    there(changed(path=path))
     assert [found.name for found in tmp_path.iterdir()] == [".1.seen"]
 
 
 def test_the_address_of_an_ipv6_peer_is_in_brackets() -> None:
-    assert document(replace(STORED, peer_address=("::1", 104)))["peer"] == "[::1]:104"
+    assert document(changed(peer_address=("::1", 104)))["peer"] == "[::1]:104"
 
 
 def test_a_command_inherits_nothing_and_leads_a_session(told: Callable[..., dict[str, Any]]) -> None:
@@ -259,7 +266,7 @@ def test_a_negative_deadline_is_refused() -> None:
 
 def test_a_command_need_not_read(caplog: pytest.LogCaptureFixture) -> None:
     Command("true", deadline=0)(STORED)
-    Command("true")(replace(STORED, patient_id="x" * 100_000))  # more than a pipe holds
+    Command("true")(changed(patient_id="x" * 100_000))  # more than a pipe holds
     assert warnings(caplog) == []
 
 
@@ -276,7 +283,7 @@ def test_a_command_has_our_own_environment_too(
 
 def test_more_than_the_system_hands_on_is_a_failure() -> None:
     with pytest.raises(CommandFailed, match=r"^command true: it cannot be run: Argument list too long$"):
-        Command("true")(replace(STORED, patient_id="x" * 10_000_000))
+        Command("true")(changed(patient_id="x" * 10_000_000))
 
 
 @pytest.mark.parametrize(
@@ -291,7 +298,7 @@ def test_a_failure_is_one_notice_with_how_much_was_printed_but_not_what(
     caplog: pytest.LogCaptureFixture, script: str, why: str
 ) -> None:
     with Events(Command(python(script))) as events:
-        events(replace(STORED, sop_instance_uid="1.2\nE: forged"))
+        events(changed(sop_instance_uid="1.2\nE: forged"))
     assert warnings(caplog) == [f"command {sys.executable} for instance 1.2\\nE: forged: {why}"]
     assert {record.name for record in caplog.records} == {"dimse.notices"}
 
@@ -538,7 +545,7 @@ def test_a_study_counts_and_says_where_it_is() -> None:
     with Events(None, studies.append) as events:
 
         def arrive(path: str, **changes: Any) -> None:
-            events(replace(STORED, path=path, **changes))
+            events(changed(path=path, **changes))
 
         arrive("/archive/4711/1.2/1/a", patient_id="", received=10.0)
         arrive("/archive/4711/1.2/1/b", received=11.0, size=5)

@@ -28,6 +28,7 @@ from dimse.archive.file_store import OnDuplicate
 from dimse.archive.names import safe_component
 from dimse.association.sinks import SpooledSink
 from dimse.data_set.encoding import deflate
+from dimse.instances.received import ReceivedInstance
 from dimse.message.status import Status
 from dimse.services.store_request import StoreRequest
 from tests import files
@@ -579,9 +580,6 @@ def test_what_is_kept_is_told_before_its_success(folder: Path) -> None:
         relative_path="CT.1.2.3",
         sop_class_uid=CT,
         sop_instance_uid="1.2.3",
-        study_instance_uid="1.2.10",
-        series_instance_uid="1.2.11",
-        patient_id="PAT/1",
         transfer_syntax_uid=uids.ExplicitVRLittleEndian,
         size=len(data_set(others=others)),
         calling_ae_title="MODALITY",
@@ -589,10 +587,30 @@ def test_what_is_kept_is_told_before_its_success(folder: Path) -> None:
         peer_address=("192.0.2.1", 50000),
         duplicate=False,
         received=first.received,
+        elements=others | {0x00080016: CT, 0x00080018: "1.2.3"},
     )
+    assert (first.study_instance_uid, first.series_instance_uid, first.patient_id) == ("1.2.10", "1.2.11", "PAT/1")
     assert (again.relative_path, again.duplicate) == ("CT.1.2.3", True)
     assert (other.relative_path, other.path, other.duplicate) == ("CT.1.2.3~2", str(folder / "CT.1.2.3~2"), False)
     assert (other.study_instance_uid, other.series_instance_uid, other.patient_id) == ("", "", "")
+
+
+def test_a_caller_is_told_of_the_elements_that_it_asks_for(folder: Path) -> None:
+    told: list[Stored] = []
+    others = {PATIENT_ID: "PAT1", 0x00180015: "HEAD", 0x00181030: "ROUTINE"}
+    with FileStore(folder, stored=told.append, tags=[0x00180015, 0x00200010]) as store:
+        assert keep(store, others=others) == KEPT
+    assert told[0].elements == {0x00080016: CT, 0x00080018: "1.2.3", PATIENT_ID: "PAT1", 0x00180015: "HEAD"}
+
+
+def test_an_instance_that_did_not_come_by_dimse_is_kept_too(folder: Path) -> None:
+    told: list[Stored] = []
+    instance = ReceivedInstance(CT, "1.2.3", uids.ExplicitVRLittleEndian, calling_ae_title="uploader")
+    with FileStore(folder, layout="{CallingAETitle}/{CalledAETitle}/{SOPInstanceUID}", stored=told.append) as store:
+        assert take(store, instance, data_set()) == KEPT
+    assert names(folder) == ["uploader/unknown/1.2.3"]
+    assert stored_data_set(folder / "uploader/unknown/1.2.3") == data_set()
+    assert (told[0].calling_ae_title, told[0].called_ae_title, told[0].peer_address) == ("uploader", "", ("", 0))
 
 
 def test_the_file_is_there_when_it_is_told(folder: Path) -> None:

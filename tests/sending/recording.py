@@ -9,7 +9,7 @@ from dimse.errors import DimseError
 from dimse.instances import InstanceFile
 from dimse.message.status import Status
 from dimse.sending.journal import Entry, Journal, entries
-from dimse.services.storage import Outcome
+from dimse.services.outcome import Outcome
 from tests.tools.running import Instance, element
 
 MTIME = 1_700_000_000_123_456_789

@@ -14,7 +14,7 @@ from dimse.message.status import Status
 from dimse.sending import feed as feeding
 from dimse.sending.feed import Feed, Item
 from dimse.sending.proposal import Proposal, Syntaxes
-from dimse.services.storage import Outcome
+from dimse.services.outcome import Outcome
 
 CT, MR = uids.CTImageStorage, uids.MRImageStorage
 

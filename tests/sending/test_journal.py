@@ -16,7 +16,7 @@ import pytest
 from dimse.errors import AssociationAborted, FileError, JournalError, NotSent
 from dimse.instances import InstanceFile
 from dimse.sending.finding import Finder
-from dimse.services.storage import Outcome
+from dimse.services.outcome import Outcome
 from tests.sending.recording import MTIME, a_file, answered, failed, journal, rows, send, states
 
 

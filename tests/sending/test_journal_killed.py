@@ -32,7 +32,7 @@ from dimse.instances import InstanceFile
 from dimse.message.status import Status
 from dimse.sending.finding import Finder
 from dimse.sending.journal import Journal, entries
-from dimse.services.storage import Outcome
+from dimse.services.outcome import Outcome
 
 def files(prefix, most):
     for number in range(most):

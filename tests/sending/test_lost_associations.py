@@ -12,7 +12,7 @@ import pytest
 
 import dimse
 from dimse.sending import AssociationFault, Retry, Sending
-from dimse.services.storage import Outcome
+from dimse.services.outcome import Outcome
 from dimse.serving import admission
 from dimse.serving.admission import RequestRefusal
 from dimse.serving.places import Places

@@ -17,8 +17,8 @@ from dimse import aio, uids
 from dimse.instances import InstanceFile
 from dimse.sending import AssociationFault, Retry, Sending
 from dimse.sending import feed as feeding
-from dimse.services.storage import Outcome
-from dimse.testing import ReceivedInstance, StorageSCP, faulty_peer
+from dimse.services.outcome import Outcome
+from dimse.testing import SentInstance, StorageSCP, faulty_peer
 from tests.chaos.proxy import Proxy
 from tests.drivers import LOOPBACK, make_instance
 from tests.tools.running import Instance, element
@@ -185,7 +185,7 @@ def test_no_other_failure_is_tried_again(folder: Path, status: int) -> None:
 
 
 def test_out_of_resources_for_good_is_tried_as_often_as_asked(folder: Path) -> None:
-    def full(instance: ReceivedInstance) -> int:
+    def full(instance: SentInstance) -> int:
         return 0xA700 if instance.sop_instance_uid.endswith(".3") else 0
 
     with StorageSCP(full) as scp:

@@ -29,7 +29,8 @@ from dimse.errors import (
 )
 from dimse.instances import InstanceFile
 from dimse.services import AsyncAssociation
-from dimse.services.storage import MOST_OUTSTANDING, Outcome
+from dimse.services.outcome import Outcome
+from dimse.services.store_many import MOST_OUTSTANDING
 from dimse.settings import ASYNC_OPS, Limits, Timeouts
 from tests.chaos.proxy import Proxy
 from tests.drivers import (

@@ -14,7 +14,7 @@ import pytest
 import dimse
 from dimse import aio, uids
 from dimse.instances import InstanceFile
-from dimse.services.sources import MOST_AT_ONCE
+from dimse.services.preparing import MOST_AT_ONCE
 from dimse.settings import ProposedContext
 from dimse.support.values import replace
 from tests.drivers import CT_IN_EXPLICIT_VR, LOOPBACK, Driver, Received, make_instance, on_each_driver, serving

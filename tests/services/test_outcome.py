@@ -11,7 +11,7 @@ import dimse
 from dimse import uids
 from dimse.errors import ConnectionLost, FileError, InvalidResponse, NoPresentationContext, NotSent, OperationTimeout
 from dimse.instances import InstanceFile
-from dimse.services.storage import Outcome
+from dimse.services.outcome import Outcome
 from tests.drivers import Driver, Received, make_instance, on_each_driver, serving
 
 

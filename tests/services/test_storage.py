@@ -26,7 +26,7 @@ from dimse.errors import (
 )
 from dimse.instances import InstanceFile
 from dimse.message.command import CStoreRQ
-from dimse.services.sources import AHEAD
+from dimse.services.preparing import AHEAD
 from dimse.services.storage import contexts_for
 from dimse.settings import ProposedContext
 from dimse.transport import READ

@@ -465,6 +465,10 @@ def test_a_requestor_that_waits_for_its_check_gives_way_last(face: Face) -> None
     ):
         until(lambda: check.running == 1)
         right.send(RIGHT)
+        # Once a later connection is answered, the request has been received.
+        with HostileSCU(port) as other:
+            other.send(b"GET / HTTP/1.1\r\n\r\n")
+            assert other.read() == "A-ABORT 0/0"
         with ExitStack() as stack:
             for _ in range(10):
                 stack.enter_context(HostileSCU(port)).send(b"\1")

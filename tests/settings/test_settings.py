@@ -79,7 +79,7 @@ def test_numbers_have_limits(
 
 @pytest.mark.parametrize("count", [1, 2, 127, 128])
 def test_an_association_has_up_to_128_presentation_contexts(count: int) -> None:
-    assert len(requestor(contexts=CONTEXTS * count).contexts) == count
+    assert len(requestor(contexts=CONTEXTS * count).proposed_contexts) == count
 
 
 @pytest.mark.parametrize("count", [0, 129, 200])

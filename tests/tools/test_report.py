@@ -19,7 +19,7 @@ import pytest
 from dimse import uids
 from dimse.errors import AssociationAborted, FileError, NotSent
 from dimse.message.status import Status
-from dimse.services.storage import Outcome
+from dimse.services.outcome import Outcome
 from dimse.tools.report import FIELDS, FORMATS, Report
 from dimse.upper_layer.negotiation import PresentationContext
 
@@ -256,7 +256,7 @@ def test_a_folder_that_may_not_be_written_to_is_found_before_anything_is_sent(pa
 
 FILL = """
 import sys
-from dimse.services.storage import Outcome
+from dimse.services.outcome import Outcome
 from dimse.tools.report import Report
 
 def write(rows):

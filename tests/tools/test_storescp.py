@@ -17,6 +17,7 @@ from dimse import uids
 from dimse.__main__ import main
 from dimse.archive.events import PendingStudies
 from dimse.association.sinks import SpooledSink
+from dimse.instances.received import ReceivedInstance
 from tests.files import part10_files
 from tests.tools import running
 from tests.tools.listeners import Listener, Requestor, listening
@@ -195,10 +196,10 @@ def store_request(port: int, instance: Instance) -> tuple[int, str]:
     sink.write([memoryview(instance.data_set)])
     context = dimse.ProposedContext(instance.sop_class_uid, (uids.ExplicitVRLittleEndian,))
     with dimse.associate("127.0.0.1", port, contexts=[context]) as association:
-        request = dimse.StoreRequest(
-            association.contexts[0], instance.sop_class_uid, instance.sop_instance_uid, association.peer, 1, sink=sink
+        received = ReceivedInstance(
+            instance.sop_class_uid, instance.sop_instance_uid, uids.ExplicitVRLittleEndian, sink=sink
         )
-        status = association.store(request)
+        status = association.store(received)
     return int(status), status.comment.rstrip("0123456789")[:33]
 
 

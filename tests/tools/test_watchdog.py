@@ -180,7 +180,7 @@ THREADS = {
 # A thread of the server fails again and again as soon as a connection comes.
 FAILURES = {
     "accepting": "listening.Listening._take_some = lambda self: [].pop()",
-    "the loop": "loop.Loop._step = lambda self, *_: [].pop()",
+    "the loop": "loop.Loop._take = lambda self, *_: [].pop()",
 }
 
 

@@ -35,9 +35,14 @@ def test_every_keyword_is_an_attribute() -> None:
     assert {keyword: getattr(uids, keyword) for keyword in keywords} == keywords
 
 
+def test_type_checkers_and_editors_know_the_keywords() -> None:
+    assert make_uids.stub() == make_uids.STUB.read_text(encoding="utf-8"), "run scripts/make_uids.py"
+    assert {"CTImageStorage", "Verification", "STORAGE_SOP_CLASSES", "find"} <= set(dir(uids))
+
+
 def test_an_unknown_attribute_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="NoSuchStorage"):
-        uids.NoSuchStorage
+        uids.NoSuchStorage  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(

@@ -342,7 +342,8 @@ def test_up_to_128_contexts_are_answered_each(count: int, taken: bool) -> None:
     ("ours", "abstract_syntax", "proposed", "result", "chosen"),
     [
         ({}, CT, (EXPLICIT, IMPLICIT), 0, EXPLICIT),
-        ({}, CT, ("1.2.3",), 0, "1.2.3"),
+        ({}, CT, ("1.2.3",), 4, ""),
+        ({"transfer_syntaxes": ("any",)}, CT, ("1.2.3",), 0, "1.2.3"),
         ({}, MR, (IMPLICIT,), 3, ""),
         ({"accept_unknown": True}, MR, (IMPLICIT,), 0, IMPLICIT),
         ({"accept_unknown": True}, "../../x", (IMPLICIT,), 0, IMPLICIT),
@@ -358,7 +359,7 @@ def test_up_to_128_contexts_are_answered_each(count: int, taken: bool) -> None:
         ({"transfer_syntaxes": (IMPLICIT, "private")}, CT, (BIG, "1.2.840.10008.1.2.999"), 4, ""),
         ({"transfer_syntaxes": (IMPLICIT, "private")}, CT, ("no UID",), 4, ""),
         ({"transfer_syntaxes": (IMPLICIT, "any")}, CT, ("1.2.840.10008.1.2.999", IMPLICIT), 0, "1.2.840.10008.1.2.999"),
-        ({"transfer_syntaxes": None, "prefer_ours": True}, CT, (BIG, IMPLICIT), 0, BIG),
+        ({"transfer_syntaxes": None, "prefer_ours": True}, CT, (BIG, IMPLICIT), 0, IMPLICIT),
     ],
 )
 def test_which_context_is_accepted_with_which_transfer_syntax(
@@ -557,7 +558,7 @@ def test_both_sides_hold_the_same_to_be_agreed(
         assert wanted and identity_response is None
         return
     except RefusedContexts as error:
-        assert len(error.refused) == len(asked.contexts)
+        assert len(error.refused) == len(asked.proposed_contexts)
         return
     assert requestors.contexts == acceptors.contexts
     assert (requestors.invoked, requestors.performed) == (acceptors.performed, acceptors.invoked)

@@ -14,7 +14,7 @@ import logging
 import os
 import stat
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from threading import Lock
 from typing import Literal, get_args
@@ -25,14 +25,14 @@ from dimse.archive.fingerprint import EXISTING, fingerprint, instance_of, same_i
 from dimse.archive.folders import INCOMING, Branch, Folders, close
 from dimse.archive.layout import DEFAULT, Layout
 from dimse.archive.sink import LOGGER, FileSink, Room, create, reason
-from dimse.archive.stored import NotAcknowledged, Stored
+from dimse.archive.stored import PATIENT_ID, SERIES_INSTANCE_UID, STUDY_INSTANCE_UID, NotAcknowledged, Stored
 from dimse.data_set.survey import Survey
+from dimse.instances.received import ReceivedInstance
 from dimse.logs import Private
 from dimse.logs.notices import notice
 from dimse.message.status import Status
 from dimse.services.handlers import Handlers
 from dimse.services.storage import CANNOT_UNDERSTAND, DATA_SET_DOES_NOT_MATCH, OUT_OF_RESOURCES
-from dimse.services.store_request import StoreRequest
 from dimse.support.closing import Closing
 from dimse.support.pace import Pace, Paced, brief
 from dimse.support.text import one_line
@@ -54,7 +54,6 @@ KEPT_CUT_SHORT = 0xB007
 _KEPT = Status(0x0000, service="storage")
 
 _SOP_CLASS_UID, _SOP_INSTANCE_UID = 0x00080016, 0x00080018
-_PATIENT_ID, _STUDY_INSTANCE_UID, _SERIES_INSTANCE_UID = 0x00100020, 0x0020000D, 0x0020000E
 
 # A symbolic link, a socket, or a file that was removed.
 _NOTHING_OF_OURS = (errno.ELOOP, errno.ENXIO, errno.ENOENT)
@@ -83,6 +82,8 @@ class FileStore(Closing):
             that arrive at the same time, may still use some of it.
         stored: Called with each instance that is kept, before its success is said, in the thread that keeps it. What it raises is a
             line in the log; the instance is kept all the same. After `NotAcknowledged` the answer is A700H.
+        tags: The elements whose values `Stored.elements` is to have, by tag: 0x00080060 is the Modality. They are looked for at the
+            top level of the data set.
 
     Raises:
         OSError: The folder cannot be created or written to, or another `FileStore` uses it.
@@ -102,6 +103,7 @@ class FileStore(Closing):
         largest: int = LARGEST,
         reserve: int | None = None,
         stored: Callable[[Stored], None] | None = None,
+        tags: Iterable[int] = (),
     ) -> None:
         _verify_choice("durability", durability, get_args(Durability))
         _verify_choice("on_duplicate", on_duplicate, get_args(OnDuplicate))
@@ -114,7 +116,7 @@ class FileStore(Closing):
         self._durable, self._on_duplicate, self._mode, self._stored = durability == "full", on_duplicate, mode, stored
         self._tags = self._layout.tags | {_SOP_CLASS_UID, _SOP_INSTANCE_UID}
         if stored is not None:
-            self._tags |= {_PATIENT_ID, _STUDY_INSTANCE_UID, _SERIES_INSTANCE_UID}
+            self._tags |= {PATIENT_ID, STUDY_INSTANCE_UID, SERIES_INSTANCE_UID, *tags}
         # Of what may block: a sync; and a survey, a look at copies, the hook.
         self._syncing, self._pace = Pace(None if self._durable else 0.0), Pace(None if stored is not None else 0.0)
         self._publishing: dict[str, Lock] = {}
@@ -151,8 +153,8 @@ class FileStore(Closing):
         return Handlers(store_begin=self.begin, store=Paced(self.store, self._syncing, self._pace))
 
     @brief
-    def begin(self, request: StoreRequest) -> FileSink:
-        """Where the data set of a request goes while it arrives; to be discarded once the request has been answered."""
+    def begin(self, instance: ReceivedInstance) -> FileSink:
+        """Return a sink for the data set of an instance while it arrives; it is to be discarded once the sender has its answer."""
         return FileSink(
             self.folder,
             self._folders.incoming,
@@ -160,8 +162,8 @@ class FileStore(Closing):
             self._mode,
             self._room,
             self._folders.begin_to_flush,
-            request.sop_instance_uid,
-            request.file_meta(),
+            instance.sop_instance_uid,
+            instance.file_meta(),
         )
 
     def _create(self) -> tuple[int, str]:
@@ -179,7 +181,7 @@ class FileStore(Closing):
             self._folders.renew_incoming()
             return create(self._folders.incoming)
 
-    def store(self, request: StoreRequest) -> Status:
+    def store(self, instance: ReceivedInstance) -> Status:
         """Keep the instance whose data set is complete in the sink that `begin` made.
 
         Returns:
@@ -188,30 +190,30 @@ class FileStore(Closing):
             inside an element. Unless it is kept, no file in the folder has changed; where `stored` raised `NotAcknowledged`, it is
             kept.
         """
-        sink = request.sink
+        sink = instance.sink
         if not isinstance(sink, FileSink):
-            raise TypeError("FileStore.store takes a request whose sink FileStore.begin made")
+            raise TypeError("FileStore.store takes an instance whose sink FileStore.begin made")
         if sink.error is not None:
             return _status(OUT_OF_RESOURCES, reason(sink.error))
         try:
-            found = self._survey(request, sink)
-            refusal = self._refusal(request, found)
+            found = self._survey(instance, sink)
+            refusal = self._refusal(instance, found)
             if refusal is not None:
-                LOGGER.error("refused %s: %s", one_line(request.sop_instance_uid, 64), refusal.comment)
+                LOGGER.error("refused %s: %s", one_line(instance.sop_instance_uid, 64), refusal.comment)
                 return refusal
             elements = found.values if found else {}
-            path = self._layout.path(request, elements)
-            naming = _Naming(path, self._layout.shown(request) if self._layout.identifying else None)
+            path = self._layout.path(instance, elements)
+            naming = _Naming(path, self._layout.shown(instance) if self._layout.identifying else None)
             LOGGER.info("Storing DICOM file: %s", naming.shown)
             sink.complete()
             if self._durable:
                 self._folders.flush(sink.file)
             self._folders.verify_place()
             with _Alone(self._publishing, naming.path), self._folders.opened(path[:-1]) as branch:
-                kept = self._publish(_Publication(request, sink, branch, naming))
+                kept = self._publish(_Publication(instance, sink, branch, naming))
         except OSError as error:
-            instance, folder = one_line(request.sop_instance_uid, 64), one_line(self.folder)
-            LOGGER.error("cannot store %s in %s: %s", instance, folder, reason(error))
+            said = one_line(instance.sop_instance_uid, 64), one_line(self.folder), reason(error)
+            LOGGER.error("cannot store %s in %s: %s", *said)
             return _status(OUT_OF_RESOURCES, reason(error))
         if isinstance(kept, Status):
             return kept
@@ -220,34 +222,34 @@ class FileStore(Closing):
         sink.published(relative_path)
         if self._stored is not None:
             try:
-                self._tell(request, sink, elements, relative_path, duplicate, naming.shown_of(copy))
+                self._tell(instance, sink, elements, relative_path, duplicate, naming.shown_of(copy))
             except NotAcknowledged as error:
                 LOGGER.error("kept %s, but not acknowledged: %s", naming.shown_of(copy), error)
                 return _status(OUT_OF_RESOURCES, str(error))
         return _status(KEPT_CUT_SHORT, found.cut_short) if found and found.cut_short else _KEPT
 
-    def _survey(self, request: StoreRequest, sink: FileSink) -> Survey | None:
+    def _survey(self, instance: ReceivedInstance, sink: FileSink) -> Survey | None:
         """Return what stands in the data set; None in a transfer syntax in which nothing can be told."""
-        syntax = uids.transfer_syntax(request.context.transfer_syntax)
+        syntax = uids.transfer_syntax(instance.transfer_syntax_uid)
         if syntax is None or not syntax.has_elements:
             return None
         found = self._pace.call(sink.survey, syntax, self._tags)
         for remark in found.remarks:
-            LOGGER.info("%s: %s", one_line(request.sop_instance_uid, 64), one_line(remark))
+            LOGGER.info("%s: %s", one_line(instance.sop_instance_uid, 64), one_line(remark))
         return found
 
-    def _refusal(self, request: StoreRequest, found: Survey | None) -> Status | None:
+    def _refusal(self, instance: ReceivedInstance, found: Survey | None) -> Status | None:
         """Return why a data set is refused; None if it is not."""
         if found is None:
             return None
         if found.cut_short and not self._accepts_cut_short:
             return _status(CANNOT_UNDERSTAND, found.cut_short)
-        fault = _mismatch(request, found.values)
+        fault = _mismatch(instance, found.values)
         if fault:
             return _status(DATA_SET_DOES_NOT_MATCH, fault)
         if found.cut_short:
-            said = one_line(request.sop_instance_uid, 64), found.cut_short
-            notice("cut short", request.peer.address[0], "%s is kept though it is %s", *said)
+            said = one_line(instance.sop_instance_uid, 64), found.cut_short
+            notice("cut short", instance.peer_address[0], "%s is kept though it is %s", *said)
         return None
 
     def _publish(self, publication: _Publication) -> tuple[Copy, bool] | Status:
@@ -273,7 +275,7 @@ class FileStore(Closing):
     def _stands_for_another(self, publication: _Publication) -> bool:
         """Return True if the file of that name holds an instance with another SOP Instance UID."""
         found = instance_of(publication.branch.folder, publication.naming.name)
-        return found not in (None, publication.request.sop_instance_uid)
+        return found not in (None, publication.instance.sop_instance_uid)
 
     def _publish_copy(self, publication: _Publication) -> tuple[Copy, bool] | Status:
         """Keep an instance beside others of its name, unless it is one of them or there are too many."""
@@ -333,7 +335,7 @@ class FileStore(Closing):
 
     def _tell(
         self,
-        request: StoreRequest,
+        instance: ReceivedInstance,
         sink: FileSink,
         elements: Mapping[int, str],
         relative_path: str,
@@ -345,18 +347,16 @@ class FileStore(Closing):
         stored = Stored(
             path=os.path.join(self.folder, relative_path),
             relative_path=relative_path,
-            sop_class_uid=request.sop_class_uid,
-            sop_instance_uid=request.sop_instance_uid,
-            study_instance_uid=elements.get(_STUDY_INSTANCE_UID, ""),
-            series_instance_uid=elements.get(_SERIES_INSTANCE_UID, ""),
-            patient_id=elements.get(_PATIENT_ID, ""),
-            transfer_syntax_uid=request.context.transfer_syntax,
+            sop_class_uid=instance.sop_class_uid,
+            sop_instance_uid=instance.sop_instance_uid,
+            transfer_syntax_uid=instance.transfer_syntax_uid,
             size=sink.size,
-            calling_ae_title=request.peer.ae_title,
-            called_ae_title=request.called_ae_title,
-            peer_address=request.peer.address,
+            calling_ae_title=instance.calling_ae_title,
+            called_ae_title=instance.called_ae_title,
+            peer_address=instance.peer_address,
             duplicate=duplicate,
             received=time.time(),
+            elements=elements,
         )
         try:
             self._pace.call(self._stored, stored)
@@ -404,7 +404,7 @@ class _Naming:
 class _Publication:
     """An instance that is about to get its final name in an open folder."""
 
-    request: StoreRequest
+    instance: ReceivedInstance
     sink: FileSink
     branch: Branch
     naming: _Naming
@@ -412,7 +412,7 @@ class _Publication:
     def notice(self, message: str, *args: Copy | str, reason: str = "duplicate") -> None:
         """Log a notice that its name belongs to other bytes."""
         said = (self.naming.shown_of(value) if isinstance(value, Copy) else value for value in args)
-        notice(reason, self.request.peer.address[0], message, *said)
+        notice(reason, self.instance.peer_address[0], message, *said)
 
 
 class _Alone:
@@ -448,11 +448,11 @@ def _status(code: int, comment: str = "") -> Status:
     return Status(code, service="storage", comment=comment)
 
 
-def _mismatch(request: StoreRequest, elements: Mapping[int, str]) -> str:
+def _mismatch(instance: ReceivedInstance, elements: Mapping[int, str]) -> str:
     """Which UID of the data set is not the command's; empty if both are."""
     for what, tag, in_command in (
-        ("SOP Class UID", _SOP_CLASS_UID, request.sop_class_uid),
-        ("SOP Instance UID", _SOP_INSTANCE_UID, request.sop_instance_uid),
+        ("SOP Class UID", _SOP_CLASS_UID, instance.sop_class_uid),
+        ("SOP Instance UID", _SOP_INSTANCE_UID, instance.sop_instance_uid),
     ):
         in_data_set = elements.get(tag)
         if not in_data_set:

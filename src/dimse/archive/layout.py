@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from string import Formatter
 
 from dimse.archive.names import modality_prefix, safe_component
-from dimse.services.store_request import StoreRequest
+from dimse.instances.received import ReceivedInstance
 
 DEFAULT = "{Modality prefix}.{SOPInstanceUID}"
 UNKNOWN = "unknown"
@@ -17,12 +17,12 @@ _LONGEST = 200
 
 _INSTANCE = "SOPInstanceUID"
 
-_OF_THE_REQUEST: dict[str, Callable[[StoreRequest], str]] = {
-    "Modality prefix": lambda request: modality_prefix(request.sop_class_uid),
-    "SOPClassUID": lambda request: request.sop_class_uid,
-    _INSTANCE: lambda request: request.sop_instance_uid,
-    "CallingAETitle": lambda request: request.peer.ae_title,
-    "CalledAETitle": lambda request: request.called_ae_title,
+_STATED: dict[str, Callable[[ReceivedInstance], str]] = {
+    "Modality prefix": lambda instance: modality_prefix(instance.sop_class_uid),
+    "SOPClassUID": lambda instance: instance.sop_class_uid,
+    _INSTANCE: lambda instance: instance.sop_instance_uid,
+    "CallingAETitle": lambda instance: instance.calling_ae_title,
+    "CalledAETitle": lambda instance: instance.called_ae_title,
 }
 ELEMENTS = {
     "StudyDate": 0x00080020,
@@ -47,7 +47,7 @@ IDENTIFYING = frozenset(
 )
 """The fields that may identify a patient, and must not be logged."""
 
-FIELDS = (*_OF_THE_REQUEST, *ELEMENTS)
+FIELDS = (*_STATED, *ELEMENTS)
 """The fields: keywords of PS3.6, the AE titles of the association, and letters for the SOP class (`CT`)."""
 
 
@@ -80,11 +80,11 @@ class Layout:
         self.identifying = not fields.isdisjoint(IDENTIFYING)
         self.tags = frozenset(ELEMENTS[field] for field in fields if field in ELEMENTS)
 
-    def path(self, request: StoreRequest, elements: Mapping[int, str]) -> tuple[str, ...]:
+    def path(self, instance: ReceivedInstance, elements: Mapping[int, str]) -> tuple[str, ...]:
         """Return the components of the path for an instance: folders, then the name of its file.
 
         Args:
-            request: The request of the peer.
+            instance: The instance, as its sender states it.
             elements: Values of the data set, by tag.
         """
         path = []
@@ -93,18 +93,18 @@ class Layout:
             for text, field in component:
                 name += text
                 if field:
-                    of_the_request = _OF_THE_REQUEST.get(field)
-                    said = of_the_request(request) if of_the_request else elements.get(ELEMENTS[field])
+                    stated = _STATED.get(field)
+                    said = stated(instance) if stated else elements.get(ELEMENTS[field])
                     name += safe_component(said or UNKNOWN)
             path.append(safe_component(name, _LONGEST))
         return tuple(path)
 
-    def shown(self, request: StoreRequest) -> str:
+    def shown(self, instance: ReceivedInstance) -> str:
         """Return the path for a log, with the names of fields in the place of values of the data set."""
 
         def value(field: str) -> str:
-            said = _OF_THE_REQUEST.get(field)
-            return safe_component(said(request) or UNKNOWN) if said else f"{{{field}}}"
+            stated = _STATED.get(field)
+            return safe_component(stated(instance) or UNKNOWN) if stated else f"{{{field}}}"
 
         return "/".join(
             "".join(text + (value(field) if field else "") for text, field in component)

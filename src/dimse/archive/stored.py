@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from dimse.support.values import value
+from collections.abc import Mapping
+
+from dimse.support.values import field, value
+
+PATIENT_ID, STUDY_INSTANCE_UID, SERIES_INSTANCE_UID = 0x00100020, 0x0020000D, 0x0020000E
 
 
 class NotAcknowledged(Exception):
@@ -17,17 +21,14 @@ class Stored:
     """An instance that is kept: its file has its final name, and its success is about to be reported.
 
     Values from the peer, including UIDs, are data. They are checked only as described here, and must never be used in a path or a
-    command. Elements that the data set lacks are empty. All of them are empty in a private or unknown transfer syntax. In a
-    deflated data set they are found in the first 64 KiB of the inflated bytes.
+    command. No element is known in a private or unknown transfer syntax. In a deflated data set they are found in the first 64 KiB
+    of the inflated bytes.
 
     Attributes:
         path: The absolute path of the file.
         relative_path: The path of the file relative to the store's folder.
         sop_class_uid: The UID in the command. The data set has the same, if it can be read.
         sop_instance_uid: The UID in the command. The data set has the same, if it can be read.
-        study_instance_uid: (0020,000D) of the data set.
-        series_instance_uid: (0020,000E) of the data set.
-        patient_id: (0010,0020) of the data set, its bytes as Latin-1 without padding.
         transfer_syntax_uid: The transfer syntax of the data set.
         size: The bytes of the data set, without the file's File Meta Information.
         calling_ae_title: The AE title of the sender.
@@ -35,15 +36,14 @@ class Stored:
         peer_address: Host and port of the peer's end of the connection.
         duplicate: True if it was already stored with the same data set, under this name, so that no file was added.
         received: The time when it was kept, in seconds since 1970-01-01 UTC.
+        elements: Values of the data set by tag: those that the `tags` of the store name, Patient ID, Study and Series Instance UID.
+            An element that the data set lacks is missing.
     """
 
     path: str
     relative_path: str
     sop_class_uid: str
     sop_instance_uid: str
-    study_instance_uid: str
-    series_instance_uid: str
-    patient_id: str
     transfer_syntax_uid: str
     size: int
     calling_ae_title: str
@@ -51,3 +51,19 @@ class Stored:
     peer_address: tuple[str, int]
     duplicate: bool
     received: float
+    elements: Mapping[int, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def patient_id(self) -> str:
+        """The Patient ID (0010,0020) of the data set; empty if it has none."""
+        return self.elements.get(PATIENT_ID, "")
+
+    @property
+    def study_instance_uid(self) -> str:
+        """The Study Instance UID (0020,000D) of the data set; empty if it has none."""
+        return self.elements.get(STUDY_INSTANCE_UID, "")
+
+    @property
+    def series_instance_uid(self) -> str:
+        """The Series Instance UID (0020,000E) of the data set; empty if it has none."""
+        return self.elements.get(SERIES_INSTANCE_UID, "")

@@ -1,32 +1,20 @@
-"""The sinks that take a received data set while it arrives: their one interface, and those that need no archive."""
+"""The sinks that need no archive, and the interface of all."""
 
 from __future__ import annotations
 
 import errno
 import mmap
 from collections.abc import Sequence
-from typing import IO, Protocol
+from typing import IO
+
+from dimse.support.sinks import Sink
+
+__all__ = ["DiscardSink", "Sink", "SpooledSink"]
 
 # Bytes of a data set that are kept in memory before it goes to a temporary file.
 SPOOL_MEMORY = 1024 * 1024
 # Bytes of an identifier at most.
 MEMORY = 4 * 1024 * 1024
-
-
-class Sink(Protocol):
-    """A taker of the bytes of one data set, in order, as they arrive.
-
-    A sink never raises for what the disk does: it keeps the first `OSError` in `error` and drops the rest. So the data set of a
-    request is drained, and the peer gets its answer (A700H) instead of a dead connection.
-    """
-
-    error: OSError | None
-
-    def write(self, buffers: Sequence[memoryview]) -> None:
-        """Take the next bytes. The views are valid during the call only."""
-
-    def discard(self) -> None:
-        """Drop everything that was written; idempotent, and harmless once the content has been kept elsewhere."""
 
 
 class DiscardSink:

@@ -18,7 +18,6 @@ from contextlib import ExitStack
 from importlib import import_module
 from typing import TYPE_CHECKING, ParamSpec, Unpack, get_args
 
-from dimse import services, uids
 from dimse.errors import DimseError, NotSent
 from dimse.instances import PATHS
 from dimse.message.command import LOW
@@ -28,8 +27,8 @@ from dimse.sending.finding import LOGGER, Finder
 from dimse.sending.job import AssociationFault, Event, Job, Manner
 from dimse.sending.proposal import Syntaxes
 from dimse.sending.retry import Retry
-from dimse.services.outgoing import Transcode
-from dimse.services.storage import Outcome
+from dimse.services.outcome import Outcome
+from dimse.services.sources import Transcode
 from dimse.settings import arguments
 from dimse.support.closing import Closing
 from dimse.transport.threaded import iterate
@@ -120,7 +119,7 @@ class Sending(Closing):
             raise ValueError("a journal has one entry for each instance: it does not go with repeat")
         host, port = arguments.host_and_port("peer", peer)
         # A wrong argument is reported before the search for files begins.
-        services.requestor_of((uids.Verification,), **association)
+        associations = Associations(host, port, association)
         if transcode not in (choices := get_args(Transcode)):
             raise ValueError(f"transcode is one of {', '.join(choices)}, not {transcode!r}")
         if raw_transfer_syntax_uid is not None:
@@ -141,14 +140,13 @@ class Sending(Closing):
             if journal is not None:
                 from dimse.sending.journal import Journal
 
-                called = association.get("called_ae_title", "ANY-SCP")
+                called = associations.called_ae_title
                 ledger = resources.enter_context(
                     Journal(os.fspath(journal), host=host, port=port, called_ae_title=called)
                 )
             self._resources = resources.pop_all()
         self.skipped = finder.skipped
         self._feed = Feed(finder, syntaxes, ledger=ledger, repeat=repeat, keep_series=jobs > 1 and not any_order)
-        associations = Associations(host, port, association)
         retry = retry if isinstance(retry, Retry) else Retry(retry)
         manner = Manner(priority, transcode, retry, abort, announce)
         self._jobs = [Job(self._feed, associations, manner, ledger) for _ in range(jobs)]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from dimse import services
+from dimse import services, uids
 from dimse.errors import (
     AssociationAborted,
     AssociationRejected,
@@ -15,8 +15,10 @@ from dimse.errors import (
     TLSError,
 )
 from dimse.logs.notices import notice
-from dimse.settings import ProposedContext
+from dimse.settings import ProposedContext, Requestor
+from dimse.settings.keywords import gather
 from dimse.support.text import host_and_port, one_line
+from dimse.support.values import replace
 from dimse.transport.threaded import connect
 
 if TYPE_CHECKING:
@@ -38,12 +40,23 @@ class Associations:
         host: The name or address of the peer.
         port: The port of the peer.
         options: Arguments of `dimse.associate`; without `async_ops` no window is proposed.
+
+    Raises:
+        TypeError, ValueError: One of the options is wrong.
     """
 
     def __init__(self, host: str, port: int, options: AssociationOptions) -> None:
         self._host, self._port = host, port
-        self._options: AssociationOptions = {**options}
-        self._window = options.get("async_ops", 1)
+        # The contexts stand for those that the files will need.
+        rest: dict[str, Any] = {**options, "contexts": (uids.Verification,)}
+        requestor = gather("requestor", Requestor, rest)
+        self._terms = services.Terms(requestor, **rest)
+        self._window = requestor.async_ops
+
+    @property
+    def called_ae_title(self) -> str:
+        """The AE title of the peer, as it is called."""
+        return self._terms.requestor.called_ae_title
 
     async def request(self, contexts: Sequence[ProposedContext]) -> AsyncAssociation:
         """Request an association, and a second time without the window if that may have made the peer fail.
@@ -75,8 +88,8 @@ class Associations:
         return True
 
     async def _request(self, contexts: Sequence[ProposedContext], window: int) -> AsyncAssociation:
-        options: AssociationOptions = {**self._options, "async_ops": window}
-        return await services.associate(connect, self._host, self._port, contexts=contexts, **options)
+        requestor = replace(self._terms.requestor, contexts=contexts, async_ops=window)
+        return await replace(self._terms, requestor=requestor).request(connect, (self._host, self._port))
 
     def _withdraw(self, error: DimseError) -> None:
         # Another job may have been first.

@@ -17,7 +17,7 @@ from dimse.errors import DimseError, NotSent
 from dimse.instances import InstanceFile
 from dimse.message.status import Status
 from dimse.sending.proposal import Need, Proposal, Syntaxes, need_of
-from dimse.services.storage import Outcome
+from dimse.services.outcome import Outcome
 from dimse.support.values import record, replace
 
 GATHERED, GATHERING = 128, 1.0

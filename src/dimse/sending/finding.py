@@ -15,7 +15,7 @@ from dimse.instances import LEFT_OUT, PATHS, Container, InstanceFile, IsDicomdir
 from dimse.logs.notices import notice
 from dimse.sending.file_sets import FileSet
 from dimse.sending.skipped import Skipped
-from dimse.services.storage import Outcome
+from dimse.services.outcome import Outcome
 from dimse.support.text import one_line
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from dimse.errors import DimseError, NoPresentationContext, NotSent, RefusedCont
 from dimse.logs.notices import notice
 from dimse.message.status import Status
 from dimse.services.store_request import StoreRequest
-from dimse.settings import MOST_CONTEXTS, ProposedContext, arguments
+from dimse.settings import MOST_CONTEXTS, ProposedContext, arguments, proposed
 from dimse.support.closing import Closing
 from dimse.support.text import host_and_port, one_line
 from dimse.transport.threaded import connect, run
@@ -72,7 +72,7 @@ class Forwarder(Closing):
             )
         self._learns = contexts is None
         given = arguments.many("contexts", contexts or (), "contexts=[dimse.uids.CTImageStorage]")
-        self._contexts = dict.fromkeys(services.proposed(context) for context in given)
+        self._contexts = dict.fromkeys(proposed(context) for context in given)
         self._idle, self._options = idle, options
         _verify(options)
         self._places = threading.Semaphore(associations)

@@ -5,18 +5,18 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import Literal
 
 from dimse.errors import DimseError, FileError, JournalError, RefusedContexts, StatusError
 from dimse.instances import InstanceFile
+from dimse.meanings import Stage, is_passing, is_passing_status
 from dimse.message.command import LOW
 from dimse.sending.associations import Associations
 from dimse.sending.feed import POLL_INTERVAL, Feed, Item, Ledger
 from dimse.sending.proposal import Proposal
-from dimse.sending.retry import Retry, is_passing, is_passing_status
+from dimse.sending.retry import Retry
 from dimse.services import AsyncAssociation
-from dimse.services.outgoing import Source, Transcode
-from dimse.services.storage import Outcome
+from dimse.services.outcome import Outcome
+from dimse.services.sources import Storable, Transcode
 from dimse.support.values import replace, value
 
 MOST_GIVEN_UP = 2
@@ -24,8 +24,6 @@ MOST_GIVEN_UP = 2
 
 Without retries it counts associations in a row that were lost before the peer had answered a request.
 """
-
-Stage = Literal["request", "transfer", "release"]
 
 
 @value
@@ -202,7 +200,7 @@ class Job:
                 self._manner.announce(item.file)
             yield item.file
 
-    def _is_sent_again(self, source: Source) -> bool:
+    def _is_sent_again(self, source: Storable) -> bool:
         """Return True for an instance that is sent again: it may be the one that ended the last association."""
         return self._under_way[id(source)].attempts > 1
 

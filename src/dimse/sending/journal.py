@@ -37,7 +37,7 @@ from dimse.support.text import one_line
 from dimse.support.values import value
 
 if TYPE_CHECKING:
-    from dimse.services.storage import Outcome
+    from dimse.services.outcome import Outcome
 
 QUEUED, SENDING, ACKED, REFUSED, UNKNOWN = "queued", "sending", "acked", "refused", "unknown"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from dimse.instances import InstanceFile
-from dimse.services.outgoing import FALL_BACK
+from dimse.services.sources import FALL_BACK
 from dimse.settings import MOST_CONTEXTS, ProposedContext
 from dimse.support.values import value
 

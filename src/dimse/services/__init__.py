@@ -1,15 +1,16 @@
-"""The services of PS3.4, one module each, its SCU and SCP halves in the same room; and an association that has them all."""
+"""The services of PS3.4, a module for each with its SCU and its SCP; and an association that has them all."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from importlib import import_module
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from dimse.association import establishing
 from dimse.association.association import Association, Dispatcher
 from dimse.association.establishing import Open
-from dimse.services import storage, storage_commitment, verification
+from dimse.services import verification
 from dimse.settings import (
     MAXIMUM_SEND_LENGTH,
     REQUESTOR_MAXIMUM_LENGTH,
@@ -22,11 +23,20 @@ from dimse.settings import (
     UserIdentity,
     arguments,
 )
+from dimse.settings.keywords import gathering
+from dimse.support.later import Later
+from dimse.support.values import value
 
 if TYPE_CHECKING:
     import ssl
 
+    from dimse.services import storage, storage_commitment, store_many
     from dimse.settings.tls import TLS
+
+
+def _later(module: str, name: str) -> Any:
+    """Return a method that is a function of a module of this package, which is loaded when it is first used."""
+    return Later(lambda: getattr(import_module(f"dimse.services.{module}"), name))
 
 
 class AsyncAssociation(Association):
@@ -36,10 +46,16 @@ class AsyncAssociation(Association):
     """
 
     echo = verification.echo
-    store = storage.store
-    store_many = storage.store_many
-    begin_commitment = storage_commitment.begin_commitment
-    request_commitment = storage_commitment.request_commitment
+    if TYPE_CHECKING:
+        store = storage.store
+        store_many = store_many.store_many
+        begin_commitment = storage_commitment.begin_commitment
+        request_commitment = storage_commitment.request_commitment
+    else:
+        store = _later("storage", "store")
+        store_many = _later("store_many", "store_many")
+        begin_commitment = _later("storage_commitment", "begin_commitment")
+        request_commitment = _later("storage_commitment", "request_commitment")
 
     async def __aenter__(self) -> Self:
         return self
@@ -54,23 +70,25 @@ class AsyncAssociation(Association):
             self.abort()
 
 
+@gathering("requestor", Requestor)
 async def associate(
     open_transport: Open,
     host: str,
     port: int,
     *,
-    contexts: Iterable[str | tuple[str, Iterable[str]] | ProposedContext],
+    requestor: Requestor | None = None,
+    contexts: Iterable[str | tuple[str, Iterable[str]] | ProposedContext] = (),
     calling_ae_title: str = "DIMSE",
     called_ae_title: str = "ANY-SCP",
-    timeouts: Timeouts = Timeouts(),  # noqa: B008  (frozen)
     maximum_length: int = REQUESTOR_MAXIMUM_LENGTH,
     maximum_send_length: int = MAXIMUM_SEND_LENGTH,
-    tls: TLS | ssl.SSLContext | None = None,
     roles: Iterable[Role] = (),
     extended: Iterable[ExtendedNegotiation] = (),
     common_extended: Iterable[CommonExtendedNegotiation] = (),
     identity: UserIdentity | None = None,
     async_ops: int = 1,
+    timeouts: Timeouts = Timeouts(),  # noqa: B008  (frozen)
+    tls: TLS | ssl.SSLContext | None = None,
     handlers: Dispatcher | None = None,
 ) -> AsyncAssociation:
     """Connect to a peer and request an association (PS3.8 7.1).
@@ -78,21 +96,23 @@ async def associate(
     Args:
         host: The peer's name, IPv4 or IPv6 address.
         port: Its port, 1 to 65535.
+        requestor: The parameters of the association in one object, for programs that use them again. A keyword that is given beside
+            it wins.
         contexts: The presentation contexts to propose, at most 128. Each is a SOP class (with the four uncompressed and deflated
             transfer syntaxes), a SOP class with its transfer syntaxes, or a `ProposedContext`. A SOP class or transfer syntax is
             given by its UID or by its keyword in PS3.6.
         calling_ae_title: Our AE title, 1 to 16 characters.
-        called_ae_title: The peer's.
-        timeouts: In seconds.
+        called_ae_title: The AE title of the peer.
         maximum_length: The largest P-DATA-TF PDU that we receive, in bytes; 0 is unlimited.
         maximum_send_length: Our cap, in bytes, on what we send below the peer's maximum.
-        tls: How to speak TLS, a `dimse.TLS` or any context of `ssl`; None for a plain connection.
-        roles: SCU and SCP roles to propose.
-        extended: Service-class application information to propose.
-        common_extended: Service classes and related general SOP classes to propose.
-        identity: Who asks.
-        async_ops: Operations that may be outstanding at one time; 1 negotiates nothing, 0 asks for no limit.
-        handlers: What answers the peer's own requests; without it they are refused.
+        roles: SCU and SCP roles to propose (PS3.7 D.3.3.4).
+        extended: Service-class application information to propose (PS3.7 D.3.3.5).
+        common_extended: Service classes and related general SOP classes to propose (PS3.7 D.3.3.6).
+        identity: The user identity to propose (PS3.7 D.3.3.7); None proposes none.
+        async_ops: Operations that may be outstanding at one time (PS3.7 D.3.3.3); 1 negotiates nothing, 0 asks for no limit.
+        timeouts: The deadlines of the association, in seconds.
+        tls: A `dimse.TLS`, or any context of `ssl`; None for a plain connection.
+        handlers: The functions that answer the peer's own requests; without them these are refused.
 
     Returns:
         The association. Leaving its `with` block releases it, or aborts it if the block is left by an exception.
@@ -106,90 +126,47 @@ async def associate(
         TLSConfigurationError: `tls` cannot be used.
         AssociationRejected: The peer answered A-ASSOCIATE-RJ.
         AssociationError: The peer aborted or vanished instead of answering.
-        RefusedContexts: It accepted none of the contexts; the association was aborted.
-        IdentityNotConfirmed: It accepted the association, and did not answer the identity though that was asked for.
-        UnusableMaximumLength: Its maximum length is too small to send anything in.
-        OperationTimeout: It did not answer in time.
-        RemoteProtocolError: What it said is no DICOM, or no answer to what was asked.
+        RefusedContexts: The peer accepted none of the contexts; the association was aborted.
+        IdentityNotConfirmed: The peer accepted the association without answering the identity, though that was asked for.
+        UnusableMaximumLength: The peer's maximum length is too small to send anything in.
+        OperationTimeout: The peer did not answer in time.
+        RemoteProtocolError: The peer's answer is not DICOM, or does not fit the request.
     """
     address = arguments.host_and_port("associate", (host, port))
-    requestor = requestor_of(
-        contexts,
-        timeouts=timeouts,
-        tls=tls,
-        calling_ae_title=calling_ae_title,
-        called_ae_title=called_ae_title,
-        maximum_length=maximum_length,
-        maximum_send_length=maximum_send_length,
-        roles=roles,
-        extended=extended,
-        common_extended=common_extended,
-        identity=identity,
-        async_ops=async_ops,
-    )
-    return await establishing.request(AsyncAssociation, open_transport, address, requestor, timeouts, handlers, tls)
+    # `gathering` has made it of the keywords.
+    assert requestor is not None
+    return await Terms(requestor, timeouts, tls).request(open_transport, address, handlers)
 
 
-def requestor_of(
-    contexts: Iterable[str | tuple[str, Iterable[str]] | ProposedContext],
-    *,
-    timeouts: Timeouts = Timeouts(),  # noqa: B008  (frozen)
-    tls: TLS | ssl.SSLContext | None = None,
-    roles: Iterable[Role] = (),
-    extended: Iterable[ExtendedNegotiation] = (),
-    common_extended: Iterable[CommonExtendedNegotiation] = (),
-    identity: UserIdentity | None = None,
-    **others: Any,
-) -> Requestor:
-    """Check the arguments of `associate` but for the address, and return what an association is requested with.
+@value
+class Terms:
+    """The arguments of `associate` but for the address and the handlers, checked.
+
+    Attributes:
+        requestor: The parameters of the association.
+        timeouts: Its deadlines, in seconds.
+        tls: A `dimse.TLS`, or any context of `ssl`; None for a plain connection.
 
     Raises:
-        TypeError, ValueError: As `associate`.
+        TypeError: One of them is of the wrong type.
+        TLSConfigurationError: `tls` cannot be used.
     """
-    arguments.instance_of("timeouts", timeouts, Timeouts, "timeouts=dimse.Timeouts(acse=5)")
-    if identity is not None:
-        arguments.instance_of("identity", identity, UserIdentity, 'identity=dimse.UserIdentity(1, b"user")')
-    if tls is not None:
-        from dimse.settings.tls import validate
 
-        validate(tls)
-    roles = arguments.many("roles", roles, "roles=[dimse.Role(...)]")
-    for role in roles:
-        arguments.instance_of("each of roles", role, Role, "roles=[dimse.Role(...)]")
-    return Requestor(
-        contexts=tuple(
-            proposed(context) for context in arguments.many("contexts", contexts, "contexts=[dimse.Verification]")
-        ),
-        roles=roles,
-        extended=tuple(extended),
-        common_extended=tuple(common_extended),
-        identity=identity,
-        **others,
-    )
+    requestor: Requestor
+    timeouts: Timeouts = Timeouts()
+    tls: TLS | ssl.SSLContext | None = None
 
+    def __post_init__(self) -> None:
+        arguments.instance_of("timeouts", self.timeouts, Timeouts, "timeouts=dimse.Timeouts(acse=5)")
+        if self.tls is not None:
+            from dimse.settings.tls import validate
 
-def proposed(context: str | tuple[str, Iterable[str]] | ProposedContext) -> ProposedContext:
-    """Return the presentation context that one of the short forms of `associate` stands for.
+            validate(self.tls)
 
-    Raises:
-        TypeError: It is none of these forms.
-        ValueError: A UID or keyword in it is not known, or it has no transfer syntax.
-    """
-    match context:
-        case ProposedContext():
-            return context
-        case str():
-            return ProposedContext(arguments.uid("contexts", context))
-        case (str(abstract_syntax), transfer_syntaxes):
-            syntaxes = arguments.many(
-                "the transfer syntaxes of a context", transfer_syntaxes, "(CTImageStorage, [ExplicitVRLittleEndian])"
-            )
-            return ProposedContext(
-                arguments.uid("contexts", abstract_syntax),
-                tuple(arguments.uid("contexts", syntax) for syntax in syntaxes),
-            )
-        case _:
-            raise TypeError(
-                "a context is a SOP class, a SOP class with its transfer syntaxes, or a dimse.ProposedContext, not"
-                f" {context!r}"
-            )
+    async def request(
+        self, open_transport: Open, address: tuple[str, int], handlers: Dispatcher | None = None
+    ) -> AsyncAssociation:
+        """Connect to the peer at `address` and request an association; the errors are those of `associate`."""
+        return await establishing.request(
+            AsyncAssociation, open_transport, address, self.requestor, self.timeouts, handlers, self.tls
+        )

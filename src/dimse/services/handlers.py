@@ -1,38 +1,58 @@
-"""Handlers: what a program does when a peer asks, one callable a request; and how a message finds its own."""
+"""Handlers: the functions of a program that answer the requests of peers; and the table of the services that call them."""
 
 from __future__ import annotations
 
 from dimse.association.association import Arrived, Association
 from dimse.association.sinks import DiscardSink, Sink
-from dimse.message.command import UNRECOGNIZED_OPERATION, CEchoRQ, CStoreRQ, NEventReportRQ, Request, respond
-from dimse.services.storage import StoreBeginHandler, StoreHandler, answer_store, begin_store
-from dimse.services.storage_commitment import CommitmentHandler, ReportSink, answer_report, is_report
+from dimse.errors import InvalidCommand
+from dimse.message.command import UNRECOGNIZED_OPERATION, Message, Request, respond
+from dimse.services.service import Service
+from dimse.services.storage import STORAGE, StoreBeginHandler, StoreHandler
+from dimse.services.storage_commitment import STORAGE_COMMITMENT, CommitmentHandler
 from dimse.services.store_request import StoreRequest
-from dimse.services.verification import EchoHandler, EchoRequest, answer_echo
+from dimse.services.verification import VERIFICATION, EchoHandler, EchoRequest
+from dimse.settings import Role
 from dimse.support.values import fields, value
 
 __all__ = ["EchoRequest", "Handlers", "StoreRequest"]
 
+SERVICES = (VERIFICATION, STORAGE, STORAGE_COMMITMENT)
+"""The services that are answered. Each has a field in `Handlers`."""
+
+# By request, the services that have it; and the one that has all of them, which needs no call to be found.
+_SERVICES_OF: dict[type, tuple[Service, ...]] = {
+    request: tuple(service for service in SERVICES if request in service.requests)
+    for service in SERVICES
+    for request in service.requests
+}
+_ONLY_SERVICE_OF = {request: found[0] for request, found in _SERVICES_OF.items() if not found[0].sop_classes}
+
+
+def service_of(message: Message | InvalidCommand) -> Service | None:
+    """Return the service that a message is a request of; None if it is not one that is answered."""
+    return next((service for service in _SERVICES_OF.get(type(message), ()) if service.has(message)), None)
+
 
 @value
 class Handlers:
-    """What answers a peer's requests; each may be `def` or `async def`.
+    """The functions that answer the requests of peers; each may be `def` or `async def`.
 
     A handler takes a typed request and returns a status, as an `int` or a `Status` (whose comment goes with it). If it raises, or
     returns something else, the peer gets a failure status, and the log of `dimse` a line: with the traceback at the level DEBUG.
     The association lives on.
 
-    A `def` runs in a thread of the server's, not always in the same one; several run at a time, of one association one at a time.
+    A `def` runs in a thread of the server's, not always in the same one. Several run at a time, of one association one at a time.
     An `async def` runs on the event loop of `dimse.aio`, or on one that lives as long as the blocking server.
 
-    A handler that has not returned when its server ends is left behind: the association is aborted, and the thread goes on
-    unheeded. An `async def` is cancelled.
+    A handler that has not returned when its server ends is left behind: the association is aborted, and the result of the handler
+    is dropped. An `async def` is cancelled.
 
     Attributes:
-        echo: C-ECHO. Without it the answer is success.
-        store: C-STORE, once the data set is complete. A success that it returns is a promise: the instance is kept.
-        store_begin: C-STORE, before the data set comes: returns a status to refuse it, a `Sink` for it, or None to have it spooled.
-        commitment: N-EVENT-REPORT of Storage Commitment: what became of a transaction that was begun over another association.
+        echo: Answers C-ECHO. Without it the answer is success.
+        store: Answers C-STORE, once the data set is complete. A success that it returns is a promise: the instance is kept.
+        store_begin: Begins C-STORE, before the data set comes. It returns a status to refuse the instance, a `Sink` for the data
+            set, or None to have it spooled.
+        commitment: Answers N-EVENT-REPORT of Storage Commitment, about a transaction that was begun over another association.
             Without it the answer is that no such transaction is known.
 
     Raises:
@@ -52,19 +72,24 @@ class Handlers:
                 raise TypeError(f"the handler {name} is a function, not {handler!r}: dimse.Handlers({name}=...)")
 
     async def begin(self, association: Association, arrived: Arrived) -> Sink:
-        """A command set has come and its data set is on the way: where shall it go?"""
-        if isinstance(arrived.message, CStoreRQ):
-            return await begin_store(association, arrived, self.store_begin)
-        return ReportSink() if is_report(arrived) else DiscardSink()
+        """Return the sink for the data set of a message that is about to come."""
+        service = _ONLY_SERVICE_OF.get(type(arrived.message)) or service_of(arrived.message)
+        if service is None or service.begin is None:
+            return DiscardSink()
+        handler = getattr(self, service.begin_handler) if service.begin_handler else None
+        return await service.begin(association, arrived, handler)
 
     async def answer(self, association: Association, arrived: Arrived) -> None:
-        """The message is complete: run its handler and send the response."""
-        match arrived.message:
-            case CEchoRQ():
-                await answer_echo(association, arrived, self.echo)
-            case CStoreRQ():
-                await answer_store(association, arrived, self.store)
-            case NEventReportRQ() if is_report(arrived):
-                await answer_report(association, arrived, self.commitment)
-            case Request() as request:
-                await association.send_response(arrived.context, respond(request, UNRECOGNIZED_OPERATION))
+        """Answer a message that is complete: run its handler and send the response."""
+        service = _ONLY_SERVICE_OF.get(type(arrived.message)) or service_of(arrived.message)
+        if service is not None:
+            await service.answer(association, arrived, getattr(self, service.handler))
+        elif isinstance(arrived.message, Request):
+            await association.send_response(arrived.context, respond(arrived.message, UNRECOGNIZED_OPERATION))
+
+
+def accepted_for(handlers: Handlers) -> tuple[frozenset[str], tuple[Role, ...]]:
+    """Return the abstract syntaxes and the roles that a server with these handlers accepts, unless it is told otherwise."""
+    answered = [service for service in SERVICES if not service.needs_handler or getattr(handlers, service.handler)]
+    abstract_syntaxes = frozenset(uid for service in answered for uid in service.abstract_syntaxes())
+    return abstract_syntaxes, tuple(role for service in answered for role in service.roles)

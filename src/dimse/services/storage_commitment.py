@@ -18,6 +18,8 @@ from dimse.logs import within
 from dimse.message.command import UNRECOGNIZED_OPERATION, NActionRQ, NEventReportRQ, Request
 from dimse.message.status import Status
 from dimse.services.handling import PROCESSING_FAILURE, ask_status, send_status
+from dimse.services.service import Service
+from dimse.settings import Role
 from dimse.support.text import one_line
 from dimse.support.values import record, value
 from dimse.upper_layer.negotiation import Peer
@@ -177,12 +179,12 @@ class _AwaitedReport:
     commitment: Commitment | None = None
 
     async def begin(self, association: Association, arrived: Arrived) -> Sink:
-        if is_report(arrived):
+        if STORAGE_COMMITMENT.has(arrived.message):
             return ReportSink()
         return DiscardSink() if self.others is None else await self.others.begin(association, arrived)
 
     async def answer(self, association: Association, arrived: Arrived) -> None:
-        if is_report(arrived):
+        if STORAGE_COMMITMENT.has(arrived.message):
             found = await read_report(association, arrived)
             if isinstance(found, Commitment) and found.transaction_uid == self.transaction_uid:
                 self.commitment = self.commitment or found
@@ -190,7 +192,7 @@ class _AwaitedReport:
                 return
         if self.others is not None:
             await self.others.answer(association, arrived)
-        elif is_report(arrived):
+        elif STORAGE_COMMITMENT.has(arrived.message):
             await answer_report(association, arrived, None)
         elif isinstance(arrived.message, Request):
             await send_status(association, arrived, Refusal(UNRECOGNIZED_OPERATION))
@@ -243,10 +245,9 @@ class ReportSink(SpooledSink):
             self.error = OSError(errno.EFBIG, f"longer than {MOST_BYTES:,} bytes")
 
 
-def is_report(arrived: Arrived) -> bool:
-    """Is this an N-EVENT-REPORT of Storage Commitment?"""
-    message = arrived.message
-    return isinstance(message, NEventReportRQ) and message.affected_sop_class_uid == uids.StorageCommitmentPushModel
+async def begin_report(association: Association, arrived: Arrived, handler: None) -> Sink:
+    """Return the sink for the data set of a report."""
+    return ReportSink()
 
 
 async def answer_report(association: Association, arrived: Arrived, handler: CommitmentHandler | None) -> None:
@@ -327,3 +328,16 @@ def _failure_reason(item: DataSet) -> Status:
 
     reason = unsigned_short(item, FAILURE_REASON)
     return Status(PROCESSING_FAILURE if reason is None else reason, service=SERVICE)
+
+
+STORAGE_COMMITMENT = Service(
+    name=SERVICE,
+    requests=(NEventReportRQ,),
+    sop_classes=(uids.StorageCommitmentPushModel,),
+    begin=begin_report,
+    answer=answer_report,
+    handler="commitment",
+    abstract_syntaxes=lambda: (uids.StorageCommitmentPushModel,),
+    # The peer that reports is the SCP.
+    roles=(Role(uids.StorageCommitmentPushModel, scu=False, scp=True),),
+)

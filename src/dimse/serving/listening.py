@@ -137,7 +137,7 @@ class Listening:
                 self._loop.give_up(error)
                 return
             if self._failures == 1:
-                say_failed("accepting connections failed", error)
+                say_failed("a round of accepting connections failed", error)
         else:
             self._note_accepting(error)
         self._loop.forget(self._descriptor)

@@ -224,8 +224,8 @@ class Loop:
 
         A round that fails is a line in the log, and the next one follows. What fails in one association ends that one alone.
         """
-        self._leadership.thread = threading.get_ident()
         try:
+            self._leadership.thread = threading.get_ident()
             while self._leadership.term is term and not self._is_over:
                 try:
                     self._go_round(term)
@@ -239,9 +239,9 @@ class Loop:
         except BaseException as error:
             self.give_up(error)
         if self._leadership.term is term:
-            with suppress(Exception):
-                self.when_ended()
-            self.waiting.close()
+            for end in (self.when_ended, self.waiting.close):
+                with suppress(Exception):
+                    end()
 
     def _go_round(self, term: Term) -> None:
         """Wait until something happens, and go on with whatever waits for it."""
@@ -349,12 +349,17 @@ class Loop:
             self._work(served, call)
 
     def _work(self, served: Served, call: BlockingCall) -> None:
+        """Make a call, and resume the coroutine that waits for it."""
         call.make()
         served.is_called_for = False
-        if self._is_over:
-            self._drop(served)
-        else:
-            self._make_due(served, None)
+        try:
+            if self._is_over:
+                self._drop(served)
+            else:
+                self._make_due(served, None)
+        except BaseException as error:
+            # The association would wait for ever.
+            self.give_up(error)
 
     def _make_due(self, served: Served, event: int | None) -> None:
         self._due.append((served, event))

@@ -19,7 +19,6 @@ from ipaddress import ip_network
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from dimse import uids
 from dimse.association import establishing
 from dimse.association.association import LOGGER
 from dimse.association.pump import Buffers
@@ -35,7 +34,7 @@ from dimse.logs import ABOUT, About
 from dimse.logs.notices import notice
 from dimse.logs.security_events import Observe, SecurityEvent, ignore
 from dimse.services import AsyncAssociation
-from dimse.services.handlers import Handlers
+from dimse.services.handlers import Handlers, accepted_for
 from dimse.serving import admission
 from dimse.serving.identification import NOT_VERIFIED, NotIdentified, identify
 from dimse.serving.listening import Listening
@@ -45,15 +44,17 @@ from dimse.serving.visitors import Visitor
 from dimse.serving.waiting_room import WaitingRoom
 from dimse.settings import (
     ACCEPTOR_MAXIMUM_LENGTH,
+    MAXIMUM_SEND_LENGTH,
     Acceptor,
     Identify,
     Limits,
     Role,
     Timeouts,
     arguments,
-    validate_ae_title,
 )
+from dimse.settings.keywords import gathering
 from dimse.support.text import host_and_port, one_line
+from dimse.support.values import replace
 from dimse.transport.base import Listener
 
 if TYPE_CHECKING:
@@ -76,35 +77,48 @@ def saying_where(host: str, port: int) -> Iterator[socket.AddressFamily]:
         raise OSError(error.errno, f"cannot listen on {host_and_port(host, port)}: {words}") from error
 
 
+def _accepting(acceptor: Acceptor, handlers: Handlers, limits: Limits) -> Acceptor:
+    """Return the parameters of associations, completed by what the handlers of a server and its limits say."""
+    contexts, roles = accepted_for(handlers)
+    if acceptor.contexts is not None:
+        contexts = frozenset(acceptor.contexts)
+    async_ops = min(acceptor.async_ops or limits.queued_requests, limits.queued_requests)
+    return replace(acceptor, contexts=contexts, roles=(*roles, *acceptor.roles), async_ops=async_ops)
+
+
 class Reception:
-    """What a server of either face is made of: who may come in, and what happens to them.
+    """A server of either face: it admits connections, and serves them to their end.
 
     Args:
         address: Host and port to listen on; port 0 picks a free one.
-        handlers: What answers the peers' requests.
-        ae_title: Our AE title.
-        contexts: The abstract syntaxes that are accepted; by default Verification, the Storage SOP classes if `handlers` store,
-            and Storage Commitment if they take its reports.
-        transfer_syntaxes: Those that are accepted: UIDs or keywords of PS3.6, "private" for every private one, "any" for every one.
-            By default those of the Standard that carry a whole data set, `uids.STORABLE_TRANSFER_SYNTAXES`.
-        prefer_ours: Choose by our order of transfer syntaxes, not the requestor's.
-        timeouts: In seconds.
-        limits: How much peers may ask for.
+        handlers: The functions that answer the requests of peers.
+        acceptor: The parameters of the associations in one object, for programs that use them again. A keyword that is given beside
+            it wins.
+        contexts: The abstract syntaxes that are accepted, by UID or by keyword of PS3.6. By default those of the services that the
+            handlers of the server answer.
+        ae_title: Our AE title, 1 to 16 characters.
+        transfer_syntaxes: The transfer syntaxes that are accepted: UIDs or keywords of PS3.6, "private" for every private one,
+            "any" for every one. By default those of the Standard that carry a whole data set, `uids.STORABLE_TRANSFER_SYNTAXES`.
+        prefer_ours: Choose by our order of transfer syntaxes, not by that of the requestor.
         maximum_length: The largest P-DATA-TF PDU that we receive, in bytes; 0 is unlimited.
-        require_called: Reject callers that call another AE title than ours.
-        calling_ae_titles: The only ones that may call, if any are given.
-        networks: Where peers may connect from, in CIDR notation ("10.1.0.0/16"), if any are given.
-        accept_unknown: Accept abstract syntaxes that are not in `contexts`.
+        maximum_send_length: Our cap, in bytes, on what we send below the peer's maximum.
+        require_called: Reject an association that calls another AE title than ours.
+        calling_ae_titles: The only AE titles that may call, if any are given.
+        accept_unknown: Accept abstract syntaxes that are not in `contexts` too.
+        roles: The roles that a requestor may have (PS3.7 D.3.3.4), besides those that the services of the handlers need.
         async_ops: The most operations that a requestor may have outstanding, if it asks for more than one (PS3.7 D.3.3.3); 0 is as
-            many as `limits.queued_requests`, which is the most in any case.
-        share_port: May other processes listen on the same port, each to get its share of the connections?
-        identify: Verifies the user identity of a request (PS3.7 D.3.3.7), `def` or `async def`: what it returns answers it, empty
-            with user names; None rejects the association, as an exception does and more than 10 seconds do. Who gives no
-            identity is rejected.
-        allow_anonymous: Accept requestors that do not say who they are, though `identify` is set.
-        observe: Called with what happens to connections and associations, in the thread or on the loop where it happens: it is
-            to return soon.
-        tls: How to speak TLS, a `dimse.TLS` or any context of `ssl`; None for plain connections.
+            many as `Limits.queued_requests`, which is the most in any case.
+        identify: A function, `def` or `async def`, that verifies the user identity of a request (PS3.7 D.3.3.7). Its result answers
+            the request, empty with user names; None rejects the association, as an exception does and more than 10 seconds do.
+            A request without an identity is rejected.
+        allow_anonymous: Accept requests without a user identity, though `identify` is set.
+        timeouts: The deadlines of the associations, in seconds.
+        limits: How much peers may ask for.
+        networks: The networks that peers may connect from, in CIDR notation ("10.1.0.0/16"), if any are given.
+        share_port: Let other processes listen on the same port; the system spreads the connections over all of them.
+        observe: A function that is called with each happening of connections and associations, in the thread or on the event loop
+            where it happens. It is to return soon.
+        tls: A `dimse.TLS`, or any context of `ssl`; None for plain connections.
 
     Attributes:
         failed: Why the server can serve no longer, chained to its cause; None while all is well. A server that has failed listens
@@ -113,29 +127,34 @@ class Reception:
 
     Raises:
         TLSConfigurationError: `tls` cannot be used.
-        ValueError: `transfer_syntaxes` has something that is neither a UID nor a keyword nor one of the two words.
+        TypeError: An argument is of the wrong type.
+        ValueError: An argument is outside of what the Standard allows, or a UID or keyword in it is not known.
     """
 
+    @gathering("acceptor", Acceptor)
     def __init__(
         self,
         address: tuple[str, int],
         handlers: Handlers | None = None,
         *,
-        ae_title: str = "DIMSE",
+        acceptor: Acceptor | None = None,
         contexts: Iterable[str] | None = None,
+        ae_title: str = "DIMSE",
         transfer_syntaxes: Iterable[str] | None = None,
         prefer_ours: bool = False,
-        timeouts: Timeouts = Timeouts(),  # noqa: B008  (frozen)
-        limits: Limits = Limits(),  # noqa: B008  (frozen)
         maximum_length: int = ACCEPTOR_MAXIMUM_LENGTH,
+        maximum_send_length: int = MAXIMUM_SEND_LENGTH,
         require_called: bool = False,
         calling_ae_titles: Iterable[str] = (),
-        networks: Iterable[str] = (),
         accept_unknown: bool = False,
+        roles: Iterable[Role] = (),
         async_ops: int = 1,
-        share_port: bool = False,
         identify: Identify | None = None,
         allow_anonymous: bool = False,
+        timeouts: Timeouts = Timeouts(),  # noqa: B008  (frozen)
+        limits: Limits = Limits(),  # noqa: B008  (frozen)
+        networks: Iterable[str] = (),
+        share_port: bool = False,
         observe: Observe = ignore,
         tls: TLS | ssl.SSLContext | None = None,
     ) -> None:
@@ -145,38 +164,9 @@ class Reception:
         arguments.instance_of("timeouts", timeouts, Timeouts, "timeouts=dimse.Timeouts(idle=60)")
         arguments.instance_of("limits", limits, Limits, "limits=dimse.Limits(associations=10)")
         self.handlers = handlers or Handlers()
-        if contexts is None:
-            stored = uids.STORAGE_SOP_CLASSES if self.handlers.store else frozenset[str]()
-            reported = {uids.StorageCommitmentPushModel} if self.handlers.commitment else ()
-            contexts = {uids.Verification, *stored, *reported}
-        if transfer_syntaxes is None:
-            transfer_syntaxes = uids.STORABLE_TRANSFER_SYNTAXES
-        self.acceptor = Acceptor(
-            contexts=frozenset(
-                arguments.uid("contexts", context)
-                for context in arguments.many("contexts", contexts, "contexts=[dimse.Verification]")
-            ),
-            ae_title=ae_title,
-            transfer_syntaxes=tuple(
-                arguments.uid("transfer_syntaxes", syntax, uids.find_syntax)
-                for syntax in arguments.many(
-                    "transfer_syntaxes", transfer_syntaxes, 'transfer_syntaxes=["ExplicitVRLittleEndian"]'
-                )
-            ),
-            prefer_ours=prefer_ours,
-            maximum_length=maximum_length,
-            require_called=require_called,
-            calling_ae_titles=frozenset(
-                validate_ae_title(title)
-                for title in arguments.many("calling_ae_titles", calling_ae_titles, 'calling_ae_titles=["CT1"]')
-            ),
-            accept_unknown=accept_unknown,
-            # Who reports is the SCP; who stores needs no role selection.
-            roles=(Role(uids.StorageCommitmentPushModel, scu=False, scp=True),) if self.handlers.commitment else (),
-            async_ops=min(async_ops or limits.queued_requests, limits.queued_requests),
-            identify=identify,
-            allow_anonymous=allow_anonymous,
-        )
+        # `gathering` has made it of the keywords.
+        assert acceptor is not None
+        self.acceptor = _accepting(acceptor, self.handlers, limits)
         self.timeouts = timeouts
         self.limits = limits
         self._networks = tuple(

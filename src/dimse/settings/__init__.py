@@ -1,25 +1,28 @@
-"""What can be chosen, validated once: AE titles, timeouts, limits, and the two ends of a negotiation."""
+"""The settings of associations, validated once: AE titles, timeouts, limits, and the two ends of a negotiation."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Iterable
+from typing import cast
 
 from dimse import uids
+from dimse.settings import arguments
 from dimse.support.values import field, fields, value
 from dimse.version import __version__
 
 IMPLEMENTATION_CLASS_UID = "2.25.215146092437265891204364521487269146372"
 IMPLEMENTATION_VERSION_NAME = f"DIMSE_{__version__.replace('.', '_')}"
 
-# The largest P-DATA-TF PDU body that we receive: what a requestor announces by default, and what a server does.
+# The largest P-DATA-TF PDU body that we receive, by default: for a requestor and for a server.
 REQUESTOR_MAXIMUM_LENGTH = 16382
 ACCEPTOR_MAXIMUM_LENGTH = 131072
-# The largest that we send, however much more the peer allows: larger ones gain nothing and cost memory on its side.
+# The largest that we send, even if the peer allows more: larger ones gain nothing and cost the peer memory.
 MAXIMUM_SEND_LENGTH = 262144
-# The least that anything can be sent in: a PDV's header and two bytes of its value (PS3.8 9.3.5).
+# The smallest in which a message can be sent: a PDV's header and two bytes of its value (PS3.8 9.3.5).
 LEAST_SEND_LENGTH = 8
 
-MOST_CONTEXTS = 128  # presentation contexts of an association: their IDs are the odd numbers of a byte (PS3.8 7.1.1.13)
+# Presentation contexts of an association. Their IDs are the odd numbers of a byte (PS3.8 7.1.1.13).
+MOST_CONTEXTS = 128
 
 DEFAULT_TRANSFER_SYNTAXES = (
     uids.ExplicitVRLittleEndian,
@@ -30,9 +33,10 @@ DEFAULT_TRANSFER_SYNTAXES = (
 
 
 def validate_ae_title(title: str) -> str:
-    """The AE title without insignificant spaces (PS3.5 6.2, VR AE).
+    """Return an AE title without insignificant spaces (PS3.5 6.2, VR AE).
 
     Raises:
+        TypeError: It is not a text.
         ValueError: It is empty, longer than 16 characters, or has a character that the VR AE does not allow.
     """
     if not isinstance(title, str):
@@ -46,10 +50,10 @@ def validate_ae_title(title: str) -> str:
 
 
 def validate_maximum_length(length: int) -> int:
-    """A maximum length that we may announce (PS3.8 D.1): 0 for unlimited, or 4096 to 2^32-1 bytes.
+    """Return a Maximum Length that we may announce (PS3.8 D.1): 0 for unlimited, or 4096 to 2^32-1 bytes.
 
     Raises:
-        ValueError: It is something else.
+        ValueError: It is another number.
     """
     if length != 0 and not 4096 <= length <= 0xFFFFFFFF:
         raise ValueError(f"the maximum length is 0 (unlimited) or 4096 to 4294967295 bytes, not {length}")
@@ -57,10 +61,10 @@ def validate_maximum_length(length: int) -> int:
 
 
 def validate_maximum_send_length(length: int) -> int:
-    """A cap on what we send: `LEAST_SEND_LENGTH` to 2^32-1 bytes.
+    """Return a cap on the PDUs that we send: `LEAST_SEND_LENGTH` to 2^32-1 bytes.
 
     Raises:
-        ValueError: It is something else.
+        ValueError: It is another number.
     """
     if not LEAST_SEND_LENGTH <= length <= 0xFFFFFFFF:
         raise ValueError(f"the longest PDU to send has {LEAST_SEND_LENGTH} to 4294967295 bytes, not {length}")
@@ -68,9 +72,9 @@ def validate_maximum_send_length(length: int) -> int:
 
 
 ASYNC_OPS = 4
-"""The asynchronous operations window that the listening tools grant, where nobody says otherwise.
+"""The asynchronous operations window that the listening tools grant by default.
 
-More of them bring next to nothing, and all that are outstanding when a connection is lost are unknown.
+A larger window gains next to nothing, and every operation that is outstanding when a connection is lost has an unknown outcome.
 """
 
 
@@ -79,7 +83,7 @@ def validate_async_ops(operations: int) -> int:
 
     Raises:
         TypeError: It is not a whole number.
-        ValueError: It is something else.
+        ValueError: It is another number.
     """
     if not isinstance(operations, int):
         raise TypeError(f"async_ops is a whole number, the asynchronous operations window, not {operations!r}")
@@ -90,14 +94,14 @@ def validate_async_ops(operations: int) -> int:
 
 @value
 class Timeouts:
-    """How long each wait may take, in seconds; 0 is unlimited.
+    """The deadlines of the waits, in seconds; 0 is unlimited.
 
     Attributes:
-        connect: Until the transport connection stands; and as long again for the TLS handshake over it, on a server too.
-        acse: For the answer to an association request and to a release request, and for a peer to close.
+        connect: To establish the transport connection, and as long again for a TLS handshake over it, on a server too.
+        acse: For the answer to an association request or a release request, and for the peer to close the connection.
         dimse: For a response, from the last byte of its request.
-        network: Without one byte moving, while a message is under way.
-        idle: Between messages, on a server's association.
+        network: Without a byte sent or received, while a message is under way.
+        idle: Between messages, on an association of a server.
     """
 
     connect: float = 10
@@ -117,16 +121,16 @@ class Timeouts:
 
 @value
 class Limits:
-    """How much a peer may ask of a server.
+    """The limits on the resources that peers may use on a server.
 
     Attributes:
-        associations: Established at one time; more are rejected (transient, local limit exceeded).
-        per_address: Those of them that one address may have; 0 is without limit, None is 90 % of `associations`, at least 1. An
-            IPv6 address counts by its first 64 bits.
-        half_open: Connections that are not associated yet; beyond it, of the address that has most of them the oldest is closed.
-        half_open_bytes: What has arrived of their requests, all together; beyond it connections are closed in the same way.
+        associations: Associations at one time; more are rejected (transient, local limit exceeded).
+        per_address: Associations of one address; 0 is without limit, None is 90 % of `associations`, at least 1. An IPv6
+            address counts by its first 64 bits.
+        half_open: Connections without an association. Beyond this limit, the address with most of them loses its oldest one.
+        half_open_bytes: Bytes received of all their requests together; beyond this limit connections are closed likewise.
         identity_checks: Checks of user identities that run at one time; one address has half of them, at least 1. Other
-            requests wait for theirs, and hold no place of an association meanwhile.
+            requests wait, and occupy no place of an association meanwhile.
         queued_requests: The largest window of asynchronous operations that a requestor is granted (PS3.7 D.3.3.3). One request at a
             time is taken in: the rest waits in the connection.
     """
@@ -150,7 +154,7 @@ class Limits:
 
     @property
     def most_per_address(self) -> int:
-        """The associations that one address may have; 0 is without limit."""
+        """The largest number of associations of one address; 0 is without limit."""
         return max(1, self.associations * 9 // 10) if self.per_address is None else self.per_address
 
 
@@ -168,7 +172,7 @@ class ProposedContext:
 
 @value
 class Role:
-    """SCU and SCP role for a SOP class (PS3.7 D.3.3.4): what the requestor offers to be, or the acceptor allows."""
+    """A selection of the SCU and SCP roles for a SOP class (PS3.7 D.3.3.4), by the requestor or by the acceptor."""
 
     sop_class_uid: str
     scu: bool = True
@@ -178,18 +182,19 @@ class Role:
 USER_NAME, USER_NAME_AND_PASSCODE, KERBEROS, SAML, JSON_WEB_TOKEN = range(1, 6)
 """User identity types (PS3.7 Table D.3-14)."""
 
-LONGEST_IDENTITY = 0xFFFF  # bytes of its primary and of its secondary field: their lengths have 16 bits
+# Bytes of the primary and of the secondary field of a user identity, whose lengths have 16 bits.
+LONGEST_IDENTITY = 0xFFFF
 
 
 @value
 class UserIdentity:
-    """Who asks for the association (PS3.7 D.3.3.7). Its secrets are never shown.
+    """A user identity (PS3.7 D.3.3.7). Its `repr` does not show the secrets.
 
     Attributes:
         identity_type: 1 user name, 2 user name and passcode, 3 Kerberos ticket, 4 SAML assertion, 5 JSON web token.
         primary: The user name, ticket, assertion or token.
         secondary: The passcode, with type 2.
-        positive_response_requested: Should the acceptor answer that it took the identity?
+        positive_response_requested: Whether the acceptor is asked to confirm the identity.
     """
 
     identity_type: int
@@ -199,17 +204,17 @@ class UserIdentity:
 
     @property
     def user(self) -> str:
-        """The user name, with types 1 and 2; else empty."""
+        """The user name with types 1 and 2, otherwise empty."""
         named = self.identity_type in (USER_NAME, USER_NAME_AND_PASSCODE)
         return self.primary.decode("utf-8", "replace") if named else ""
 
 
 Identify = Callable[[UserIdentity], bytes | None | Awaitable[bytes | None]]
-"""Verifies who asks: what it returns answers the requestor, empty with user names; None rejects the association."""
+"""A function that verifies a user identity. Its result answers the requestor, empty with user names; None rejects the request."""
 
 
 def validate_identity(identity: UserIdentity) -> UserIdentity:
-    """A user identity that can be proposed.
+    """Return a user identity if it can be proposed.
 
     Raises:
         ValueError: It has another type than 1 to 5, is empty, or is too long to be sent.
@@ -225,7 +230,7 @@ def validate_identity(identity: UserIdentity) -> UserIdentity:
 
 @value
 class ExtendedNegotiation:
-    """Service-class specific application information for a SOP class (PS3.7 D.3.3.5)."""
+    """The service-class application information for a SOP class (PS3.7 D.3.3.5)."""
 
     sop_class_uid: str
     information: bytes
@@ -242,77 +247,157 @@ class CommonExtendedNegotiation:
 
 @value
 class Requestor:
-    """What an association is requested with (PS3.8 7.1.1).
+    """The parameters of an association that is requested (PS3.8 7.1.1, PS3.7 D.3).
 
     Attributes:
-        contexts: At most `MOST_CONTEXTS` presentation contexts.
+        contexts: The presentation contexts to propose, at most 128. Each is a SOP class (with the four uncompressed and deflated
+            transfer syntaxes), a SOP class with its transfer syntaxes, or a `ProposedContext`. A SOP class or transfer syntax is
+            given by its UID or by its keyword in PS3.6.
+        calling_ae_title: Our AE title, 1 to 16 characters.
+        called_ae_title: The AE title of the peer.
         maximum_length: The largest P-DATA-TF PDU that we receive, in bytes; 0 is unlimited.
-        maximum_send_length: Our own cap, in bytes, on what we send below the peer's maximum.
-        async_ops: Operations that may be outstanding at one time; 1 negotiates nothing.
+        maximum_send_length: Our cap, in bytes, on what we send below the peer's maximum.
+        roles: SCU and SCP roles to propose (PS3.7 D.3.3.4).
+        extended: Service-class application information to propose (PS3.7 D.3.3.5).
+        common_extended: Service classes and related general SOP classes to propose (PS3.7 D.3.3.6).
+        identity: The user identity to propose (PS3.7 D.3.3.7); None proposes none.
+        async_ops: Operations that may be outstanding at one time (PS3.7 D.3.3.3); 1 negotiates nothing, 0 asks for no limit.
+
+    Raises:
+        TypeError: An argument is of the wrong type.
+        ValueError: An argument is outside of what the Standard allows.
     """
 
-    contexts: tuple[ProposedContext, ...]
+    contexts: Iterable[str | tuple[str, Iterable[str]] | ProposedContext]
     calling_ae_title: str = "DIMSE"
     called_ae_title: str = "ANY-SCP"
     maximum_length: int = REQUESTOR_MAXIMUM_LENGTH
     maximum_send_length: int = MAXIMUM_SEND_LENGTH
-    roles: tuple[Role, ...] = ()
-    extended: tuple[ExtendedNegotiation, ...] = ()
-    common_extended: tuple[CommonExtendedNegotiation, ...] = ()
+    roles: Iterable[Role] = ()
+    extended: Iterable[ExtendedNegotiation] = ()
+    common_extended: Iterable[CommonExtendedNegotiation] = ()
     identity: UserIdentity | None = None
     async_ops: int = 1
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "calling_ae_title", validate_ae_title(self.calling_ae_title))
-        object.__setattr__(self, "called_ae_title", validate_ae_title(self.called_ae_title))
+        contexts = arguments.many("contexts", self.contexts, "contexts=[dimse.Verification]")
+        if not 1 <= len(contexts) <= MOST_CONTEXTS:
+            raise ValueError(
+                f"an association has 1 to {MOST_CONTEXTS} presentation contexts, not {len(contexts)} (PS3.8 7.1.1.13)"
+            )
+        put = object.__setattr__
+        put(self, "contexts", tuple(map(proposed, contexts)))
+        put(self, "calling_ae_title", validate_ae_title(self.calling_ae_title))
+        put(self, "called_ae_title", validate_ae_title(self.called_ae_title))
+        put(self, "roles", _validate_roles(self.roles))
+        put(self, "extended", tuple(self.extended))
+        put(self, "common_extended", tuple(self.common_extended))
         validate_maximum_length(self.maximum_length)
         validate_maximum_send_length(self.maximum_send_length)
         validate_async_ops(self.async_ops)
         if self.identity is not None:
+            arguments.instance_of("identity", self.identity, UserIdentity, 'identity=dimse.UserIdentity(1, b"user")')
             validate_identity(self.identity)
-        if not 1 <= len(self.contexts) <= MOST_CONTEXTS:
-            raise ValueError(
-                f"an association has 1 to {MOST_CONTEXTS} presentation contexts, not {len(self.contexts)} (PS3.8 7.1.1.13)"
+
+    @property
+    def proposed_contexts(self) -> tuple[ProposedContext, ...]:
+        """The presentation contexts, each written out."""
+        return cast(tuple[ProposedContext, ...], self.contexts)
+
+
+def proposed(context: str | tuple[str, Iterable[str]] | ProposedContext) -> ProposedContext:
+    """Return the presentation context that one of the short forms of `Requestor.contexts` stands for.
+
+    Raises:
+        TypeError: It is none of these forms.
+        ValueError: A UID or keyword in it is not known, or it has no transfer syntax.
+    """
+    match context:
+        case ProposedContext():
+            return context
+        case str():
+            return ProposedContext(arguments.uid("contexts", context))
+        case (str(abstract_syntax), transfer_syntaxes):
+            syntaxes = arguments.many(
+                "the transfer syntaxes of a context", transfer_syntaxes, "(CTImageStorage, [ExplicitVRLittleEndian])"
             )
+            return ProposedContext(
+                arguments.uid("contexts", abstract_syntax),
+                tuple(arguments.uid("contexts", syntax) for syntax in syntaxes),
+            )
+        case _:
+            raise TypeError(
+                "a context is a SOP class, a SOP class with its transfer syntaxes, or a dimse.ProposedContext, not"
+                f" {context!r}"
+            )
+
+
+def _validate_roles(roles: Iterable[Role]) -> tuple[Role, ...]:
+    given = arguments.many("roles", roles, "roles=[dimse.Role(...)]")
+    for role in given:
+        arguments.instance_of("each of roles", role, Role, "roles=[dimse.Role(...)]")
+    return given
 
 
 @value
 class Acceptor:
-    """What an association is accepted with (PS3.8 7.1.1, PS3.7 D.3).
+    """The parameters of the associations that a server accepts (PS3.8 7.1.1, PS3.7 D.3).
 
     Attributes:
-        ae_title: Ours.
-        contexts: The abstract syntaxes that are accepted.
-        transfer_syntaxes: What is accepted for each of them: UIDs, and the words of `dimse.uids` for private ones and for any.
-            None is any too.
-        prefer_ours: Choose by our order of transfer syntaxes, not the requestor's.
+        contexts: The abstract syntaxes that are accepted, by UID or by keyword of PS3.6. By default those of the services that the
+            handlers of the server answer.
+        ae_title: Our AE title, 1 to 16 characters.
+        transfer_syntaxes: The transfer syntaxes that are accepted: UIDs or keywords of PS3.6, "private" for every private one,
+            "any" for every one. By default those of the Standard that carry a whole data set, `uids.STORABLE_TRANSFER_SYNTAXES`.
+        prefer_ours: Choose by our order of transfer syntaxes, not by that of the requestor.
         maximum_length: The largest P-DATA-TF PDU that we receive, in bytes; 0 is unlimited.
-        maximum_send_length: Our own cap, in bytes, on what we send below the peer's maximum.
+        maximum_send_length: Our cap, in bytes, on what we send below the peer's maximum.
         require_called: Reject an association that calls another AE title than ours.
-        calling_ae_titles: The only ones that may call, if any are given.
-        accept_unknown: Accept abstract syntaxes that are not in `contexts`.
-        roles: Abstract syntaxes for which a requestor may be SCP.
-        async_ops: The most operations that we let a requestor have outstanding.
-        identify: Verifies the user identity; who gives none is rejected, unless `allow_anonymous`.
-        allow_anonymous: Accept requestors that do not say who they are, though `identify` is set.
+        calling_ae_titles: The only AE titles that may call, if any are given.
+        accept_unknown: Accept abstract syntaxes that are not in `contexts` too.
+        roles: The roles that a requestor may have (PS3.7 D.3.3.4), besides those that the services of the handlers need.
+        async_ops: The most operations that a requestor may have outstanding, if it asks for more than one (PS3.7 D.3.3.3); 0 is as
+            many as `Limits.queued_requests`, which is the most in any case.
+        identify: A function, `def` or `async def`, that verifies the user identity of a request (PS3.7 D.3.3.7). Its result answers
+            the request, empty with user names; None rejects the association, as an exception does and more than 10 seconds do.
+            A request without an identity is rejected.
+        allow_anonymous: Accept requests without a user identity, though `identify` is set.
+
+    Raises:
+        TypeError: An argument is of the wrong type.
+        ValueError: An argument is outside of what the Standard allows, or a UID or keyword in it is not known.
     """
 
-    contexts: Collection[str]
+    contexts: Iterable[str] | None = None
     ae_title: str = "DIMSE"
-    transfer_syntaxes: tuple[str, ...] | None = None
+    transfer_syntaxes: Iterable[str] | None = None
     prefer_ours: bool = False
     maximum_length: int = ACCEPTOR_MAXIMUM_LENGTH
     maximum_send_length: int = MAXIMUM_SEND_LENGTH
     require_called: bool = False
-    calling_ae_titles: Collection[str] = ()
+    calling_ae_titles: Iterable[str] = ()
     accept_unknown: bool = False
-    roles: tuple[Role, ...] = ()
+    roles: Iterable[Role] = ()
     async_ops: int = 1
     identify: Identify | None = None
     allow_anonymous: bool = False
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "ae_title", validate_ae_title(self.ae_title))
+        put = object.__setattr__
+        if self.contexts is not None:
+            contexts = arguments.many("contexts", self.contexts, "contexts=[dimse.Verification]")
+            put(self, "contexts", frozenset(arguments.uid("contexts", context) for context in contexts))
+        if self.transfer_syntaxes is None:
+            put(self, "transfer_syntaxes", uids.STORABLE_TRANSFER_SYNTAXES)
+        else:
+            example = 'transfer_syntaxes=["ExplicitVRLittleEndian"]'
+            syntaxes = arguments.many("transfer_syntaxes", self.transfer_syntaxes, example)
+            found = (arguments.uid("transfer_syntaxes", syntax, uids.find_syntax) for syntax in syntaxes)
+            put(self, "transfer_syntaxes", tuple(found))
+        titles = arguments.many("calling_ae_titles", self.calling_ae_titles, 'calling_ae_titles=["CT1"]')
+        put(self, "calling_ae_titles", frozenset(map(validate_ae_title, titles)))
+        put(self, "ae_title", validate_ae_title(self.ae_title))
+        put(self, "roles", _validate_roles(self.roles))
         validate_maximum_length(self.maximum_length)
         validate_maximum_send_length(self.maximum_send_length)
         validate_async_ops(self.async_ops)

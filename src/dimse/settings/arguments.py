@@ -1,4 +1,4 @@
-"""Checks of the arguments that users pass: a mistake is a `TypeError` or `ValueError` at the call that says what to write."""
+"""Checks of the arguments that users pass. A wrong one is a `TypeError` or `ValueError` at the call, with an example."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ def instance_of(name: str, value: object, kind: type, example: str) -> None:
     """Check that an argument is an instance of a class.
 
     Raises:
-        TypeError: It is something else; the message ends with `example`.
+        TypeError: It is not; the message ends with `example`.
     """
     if not isinstance(value, kind):
         raise TypeError(f"{name} is a dimse.{kind.__name__}, not {value!r}: {example}")
 
 
 def many(name: str, values: Iterable[T], example: str) -> tuple[T, ...]:
-    """Return the items of an argument that takes several.
+    """Return the items of an argument that takes a list.
 
     Raises:
-        TypeError: It is a single text or path, or it cannot be iterated over.
+        TypeError: It is a single text or path, or is not iterable.
     """
     if isinstance(values, (str, bytes, os.PathLike)) or not isinstance(values, Iterable):
         raise TypeError(f"{name} takes a list, not {values!r}: {example}")
@@ -36,8 +36,8 @@ def host_and_port(name: str, value: object, least: int = 1) -> tuple[str, int]:
     """Return an address as a host and a port.
 
     Args:
-        name: The argument's name.
-        value: What was given.
+        name: The name of the argument.
+        value: The value of the argument.
         least: The lowest port that is allowed.
 
     Raises:
@@ -56,12 +56,12 @@ def host_and_port(name: str, value: object, least: int = 1) -> tuple[str, int]:
 
 
 def uid(name: str, given: str, find: Callable[[str], str] = uids.find) -> str:
-    """Return a UID that is given as such or as a keyword of PS3.6, `CTImageStorage`.
+    """Return a UID that is given by itself or by its keyword in PS3.6, such as `CTImageStorage`.
 
     Args:
-        name: The argument's name.
-        given: What was given.
-        find: Returns what it stands for.
+        name: The name of the argument.
+        given: The value of the argument.
+        find: Returns the UID for a UID or keyword.
 
     Raises:
         TypeError: It is not a text.

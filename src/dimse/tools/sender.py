@@ -218,28 +218,30 @@ class Sender:
     def _take(self, outcome: dimse.Outcome) -> None:
         """Count an outcome, and log a failure or a warning."""
         path = one_line(outcome.path)
-        match outcome:
-            case dimse.Outcome(status=dimse.Status() as status) if status.is_success or status.is_warning:
+        status, error = outcome.status, outcome.error
+        match outcome.state:
+            case "stored" | "warning" | "already":
+                assert status is not None
                 self._take_stored(outcome, status)
-            case dimse.Outcome(status=dimse.Status() as status):
+            case "refused":
+                assert status is not None
                 comment = f" ({one_line(status.comment)})" if status.comment else ""
                 self._fail([f"Store failed: {path}: {status}: {status.meaning}{comment}"])
-            case dimse.Outcome(error=dimse.NoPresentationContext() as error):
-                self._fail([str(error), f"Store failed: {path}"])
-            case dimse.Outcome(error=dimse.NotSent()):
+            case "unsent" if isinstance(error, dimse.NotSent):
                 self._unsent_count += 1
                 self._unsent[MOST_UNSENT:] = [outcome.path]
-            case dimse.Outcome(error=dimse.FileError(), source=None):
-                self._fail([wording.explain_unusable(outcome)])
-            case dimse.Outcome(error=dimse.FileError() as error):
-                self._fail([f"Store failed: {path}: {one_line(error.reason)}"])
-            case dimse.Outcome(error=dimse.DimseError() as error):
+            case "unsent":
+                self._fail([str(error), f"Store failed: {path}"])
+            case "invalid":
+                assert isinstance(error, dimse.FileError)
+                line = f"Store failed: {path}: {one_line(error.reason)}"
+                self._fail([wording.explain_unusable(outcome) if outcome.source is None else line])
+            case "unknown":
+                assert error is not None
                 # After a signal the abort is our own.
                 if not self._interruption.has_come():
                     unknown = f"Store failed: {path}: it is unknown whether the peer has it"
                     self._fail([*self._explain(error), unknown])
-            case _:
-                raise AssertionError(outcome)
 
     def _take_stored(self, outcome: dimse.Outcome, status: dimse.Status) -> None:
         if self.options.verify:

@@ -9,60 +9,26 @@ from collections.abc import Iterable
 import dimse
 from dimse.support.text import host_and_port, one_line
 
-# Refused contexts that are named one by one.
-MOST_REFUSALS = 6
-
 NO_ANSWER = "Perhaps it wants TLS (--tls), or it does not admit this address or AE title (-aec, -aet)"
 NO_ANSWER_TLS = "Perhaps it does not admit this address or AE title (-aec, -aet)"
 
 
 def explain_request(error: dimse.DimseError, options: argparse.Namespace) -> list[str]:
     """Return the lines for an association that was not established; the last one names the peer."""
+    from dimse.meanings import meaning_of
+
     where = host_and_port(options.addr, options.port)
     peer = f"Peer: {where}, called {options.called_aet}, calling {options.calling_aet}"
-    return [*_request_failed(error, uses_tls=bool(options.tls)), one_line(peer)]
-
-
-def _request_failed(error: dimse.DimseError, *, uses_tls: bool) -> list[str]:
-    words = one_line(str(error))
-    lines = [words]
-    match error:
-        case dimse.TLSError() | dimse.NotDicomPeer():
-            lines = [f"Association request failed: {words}"]
-        case dimse.ConnectError():
-            lines = ["Association request failed: unable to connect to remote", f"TCP Initialisation Error: {words}"]
-        case dimse.AssociationRejected():
-            lines = [
-                "Association Rejected",
-                f"Result: {error.result_text}, Source: {error.source_text}",
-                f"Reason: {error.reason_text}",
-            ]
-        case dimse.RefusedContexts():
-            more = len(error.refused) - MOST_REFUSALS
-            rest = [f"... and {more} more"] if more > 0 else []
-            lines = [words, *(one_line(refusal) for refusal in error.refused[:MOST_REFUSALS]), *rest]
-        case dimse.RemoteProtocolError():
-            lines = ["Received an invalid A-ASSOCIATE response from the peer", words]
-        case dimse.AssociationAborted():
-            lines = ["Association Aborted"]
-        case dimse.ConnectionLost():
-            lines = ["Peer closed the connection without an answer", NO_ANSWER_TLS if uses_tls else NO_ANSWER]
-    return lines
+    meaning = meaning_of(error)
+    hint = [NO_ANSWER_TLS if options.tls else NO_ANSWER] if meaning.is_silent else []
+    return [*meaning.request(error), *hint, one_line(peer)]
 
 
 def explain(error: dimse.DimseError) -> list[str]:
     """Return the lines for an association that ended unexpectedly."""
-    match error:
-        case dimse.InvalidResponse():
-            return [f"Received an invalid {error.awaited} response from the peer", one_line(error.why)]
-        case dimse.RemoteProtocolError():
-            return ["Association Aborted", f"The peer broke the protocol: {one_line(str(error))}"]
-        case dimse.AssociationAborted():
-            return ["Association Aborted", one_line(str(error))]
-        case dimse.ConnectionLost(__cause__=OSError(strerror=str(words))):
-            return [one_line(str(error)), words]
-        case _:
-            return [one_line(str(error))]
+    from dimse.meanings import meaning_of
+
+    return meaning_of(error).ended(error)
 
 
 def explain_unusable(outcome: dimse.Outcome) -> str:

@@ -7,9 +7,12 @@ table is imported and parsed on the first look-up, so that importing this module
 from __future__ import annotations
 
 from functools import cache, lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dimse.support.values import value
+
+if TYPE_CHECKING:
+    from dimse.uids.keywords import *  # noqa: F403
 
 # The UIDs that the package needs when it is imported, without a look-up in the table.
 ApplicationContextName = "1.2.840.10008.3.1.1.1"  # the DICOM one (PS3.7 A.2.1)
@@ -148,13 +151,19 @@ def _attributes() -> dict[str, Any]:
     return attributes
 
 
-def __getattr__(attribute: str) -> str:
-    """Return the UID whose keyword is `attribute`."""
-    # The import system asks every module for `__path__`, which must not load the table.
-    if attribute.startswith("_") or attribute not in _attributes():
-        raise AttributeError(f"module {__name__!r} has no attribute {attribute!r}")
-    uid: str = _attributes()[attribute]
-    return uid
+# Type checkers know the keywords from the stub: to them another one is a mistake.
+if not TYPE_CHECKING:
+
+    def __getattr__(attribute: str) -> Any:
+        """Return the UID whose keyword is `attribute`, or one of the collections above."""
+        # The import system asks every module for `__path__`, which must not load the table.
+        if attribute.startswith("_") or attribute not in _attributes():
+            raise AttributeError(f"module {__name__!r} has no attribute {attribute!r}")
+        return _attributes()[attribute]
+
+    def __dir__() -> list[str]:
+        """Return the keywords of the Standard and the names of this module."""
+        return sorted({*globals(), *_attributes()})
 
 
 @value

@@ -137,7 +137,7 @@ def propose(requestor: Requestor) -> pdu.AssociateRQ:
     """Return the A-ASSOCIATE-RQ for `requestor`; context IDs are 1, 3, 5 ... in its order."""
     contexts = tuple(
         pdu.PresentationContextRQ(2 * index + 1, context.abstract_syntax, context.transfer_syntaxes)
-        for index, context in enumerate(requestor.contexts)
+        for index, context in enumerate(requestor.proposed_contexts)
     )
     items: list[pdu.UserInformationItem] = _our_information(requestor.maximum_length)
     if requestor.async_ops != 1:
@@ -379,8 +379,8 @@ def _accepted(
         odd.add(
             f"Presentation Context {proposed.context_id} lacks an abstract or a transfer syntax that can be read: it is refused"
         )
-    known = proposed.abstract_syntax in acceptor.contexts or (acceptor.accept_unknown and proposed.abstract_syntax)
-    if not known:
+    known = proposed.abstract_syntax in (acceptor.contexts or ())
+    if not known and not (acceptor.accept_unknown and proposed.abstract_syntax):
         return _context(proposed, role, ABSTRACT_SYNTAX_NOT_SUPPORTED)
     chosen = _chosen_syntax(acceptor, proposed.transfer_syntaxes)
     return _context(proposed, role, ACCEPTANCE if chosen else TRANSFER_SYNTAXES_NOT_SUPPORTED, chosen)
@@ -388,7 +388,7 @@ def _accepted(
 
 def _chosen_syntax(acceptor: Acceptor, proposed: tuple[str, ...]) -> str:
     """Return the transfer syntax that is accepted of those proposed; empty if none is."""
-    supported = (uids.ANY_SYNTAX,) if acceptor.transfer_syntaxes is None else acceptor.transfer_syntaxes
+    supported = acceptor.transfer_syntaxes or ()
     takes_any, takes_private = uids.ANY_SYNTAX in supported, uids.PRIVATE_SYNTAXES in supported
     if acceptor.prefer_ours and (ours := next((uid for uid in supported if uid in proposed), "")):
         return ours

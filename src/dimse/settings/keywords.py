@@ -1,0 +1,49 @@
+"""Functions whose keywords are the fields of a settings record, which may be given as one argument too."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar, cast
+
+from dimse.settings import arguments
+from dimse.support.values import fields, replace
+
+T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def gathering(name: str, kind: type) -> Callable[[F], F]:
+    """Make a decorator that gathers the keywords of a function which are fields of `kind` in its argument `name`.
+
+    The signature of the function lists each of these fields with its type and default, so that editors, type checkers and `help`
+    show them; `scripts/make_signatures.py` writes it. A caller may give `name` too: keywords that are given beside it win.
+
+    Args:
+        name: The argument that the function itself reads: always an instance of `kind`.
+        kind: A class of values.
+    """
+
+    def decorate(function: F) -> F:
+        @wraps(function)
+        def call(*args: Any, **keywords: Any) -> Any:
+            gathered: object = gather(name, kind, keywords)
+            return function(*args, **keywords, **{name: gathered})
+
+        return cast(F, call)
+
+    return decorate
+
+
+def gather(name: str, kind: type[T], keywords: dict[str, Any]) -> T:
+    """Take `name` and the fields of `kind` out of `keywords`, and return the instance of `kind` that they make.
+
+    Raises:
+        TypeError, ValueError: A field is wrong or missing.
+    """
+    chosen = {field: keywords.pop(field) for field in fields(kind) if field in keywords}
+    given = keywords.pop(name, None)
+    if given is None:
+        return kind(**chosen)
+    arguments.instance_of(name, given, kind, f"{name}=dimse.{kind.__name__}(...)")
+    return replace(cast(T, given), **chosen)

@@ -1,0 +1,24 @@
+"""Methods whose module is loaded when they are first used: a C-ECHO does not wait for what storage needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+
+class Later:
+    """A method of a class that is found when it is first asked for, and then stands in the place of this one.
+
+    Args:
+        find: A function that returns the method.
+    """
+
+    def __init__(self, find: Callable[[], Callable[..., Any]]) -> None:
+        self._find = find
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._owner, self._name = owner, name
+
+    def __get__(self, instance: object, owner: type) -> Any:
+        setattr(self._owner, self._name, self._find())
+        return getattr(owner if instance is None else instance, self._name)
