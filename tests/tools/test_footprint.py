@@ -117,8 +117,8 @@ RECEIVING = "hashlib ipaddress dimse.archive dimse.serving.server dimse.tools.li
 TRACEBACK = "linecache textwrap tokenize"
 NETWORK = "dimse.association dimse.blocking dimse.data_set dimse.association.pump dimse.services dimse.transport dimse.upper_layer"
 
-# Each tool at its ordinary work, and the help: the most modules that it may load, and modules that it must not load. The count is from
-# the start of the process on, and each module takes some 0.2 ms of that start.
+# Each tool at its ordinary work, and the help: the most modules that it may load, and modules that it must not load. The count
+# is from the start of the process on, and each module takes some 0.2 ms of that start.
 FOOTPRINTS = {
     "echoscu": (129, f"dimse.uids.table {TRACEBACK} {SENDING} {RECEIVING}"),
     "storescu": (
