@@ -56,7 +56,7 @@ _KEPT = Status(0x0000, service="storage")
 _SOP_CLASS_UID, _SOP_INSTANCE_UID = 0x00080016, 0x00080018
 
 # A symbolic link, a socket, or a file that was removed.
-_NOTHING_OF_OURS = (errno.ELOOP, errno.ENXIO, errno.ENOENT)
+_NO_STORED_FILE = (errno.ELOOP, errno.ENXIO, errno.ENOENT)
 
 
 class FileStore(Closing):
@@ -319,7 +319,7 @@ class FileStore(Closing):
         try:
             file = os.open(copy.name(publication.naming.name), EXISTING, dir_fd=branch.folder)
         except OSError as error:
-            if error.errno in _NOTHING_OF_OURS:
+            if error.errno in _NO_STORED_FILE:
                 return False
             raise
         try:
