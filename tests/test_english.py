@@ -31,7 +31,6 @@ NOT_YET = {
     "src/dimse/services",
     "src/dimse/serving",
     "src/dimse/settings",
-    "src/dimse/transport",
 }
 
 MOST_WORDS, MOST_WORDS_BEHIND_CODE = 25, 6

@@ -1,10 +1,10 @@
 """A server: it listens, admits associations within its limits, and serves each until it ends.
 
-A connection stays in the waiting room until its A-ASSOCIATE-RQ is complete; then the blocking face has a crew of threads serve it
-(here), the asyncio face gives it a task (`dimse.aio`). `Reception` is what both share.
+A connection stays in the waiting room until its A-ASSOCIATE-RQ is complete. Then the blocking face serves it on an event loop in
+a thread (`Server`), and the asyncio face serves it in a task (`dimse.aio`). Both are a `Reception`.
 
-A server never goes deaf unnoticed. What fails while one connection is looked at closes that connection alone. Where the thread or
-the loop that accepts connections cannot go on, or the threads that serve them, the server fails: `Reception.failed`.
+A server never goes deaf unnoticed. An error that concerns one connection closes that connection alone. If the loop that accepts
+and serves connections cannot go on, the server fails: `Reception.failed`.
 """
 
 from __future__ import annotations
@@ -181,7 +181,8 @@ class Reception:
         self._share_port = share_port
         self._listener: Listener | None = None
         self._lock = threading.Lock()
-        self._accepting = True  # but when the system has no descriptors left
+        # False while the system has no descriptors left.
+        self._accepting = True
         self._places = Places(limits.associations, limits.most_per_address)
         self._buffers = Buffers()
         self._associations: set[AsyncAssociation] = set()
@@ -201,7 +202,7 @@ class Reception:
 
     @property
     def associations(self) -> int:
-        """How many associations there are now."""
+        """The number of associations at the moment."""
         return self._places.taken
 
     def listen(self) -> Listener:
@@ -476,9 +477,11 @@ class Server(Reception):
     def shutdown(self, drain: float = 0) -> None:
         """Stop listening; let messages under way be answered for `drain` seconds, and abort every association.
 
-        It returns some seconds later at the most: handlers that have not returned by then are left behind, which is an error in
-        the log, and do not keep the process from ending. From any thread, that of a handler too: its own association then ends
-        after it. Called in `observe` it returns before the server has ended.
+        This returns a few seconds later at most. Handlers that have not returned by then are abandoned, with an error in the log.
+        They do not keep the process from ending.
+
+        Any thread may call it. A handler may, and its own association then ends after it. Called in `observe` it returns before the
+        server has ended.
         """
         running, self._running = self._running, None
         if running is None:
