@@ -25,6 +25,10 @@ def named(name: str) -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name == name]
 
 
+def wait_for_all(together: threading.Barrier) -> None:
+    together.wait(LONG)
+
+
 @pytest.fixture
 def pool() -> Iterator[Workers]:
     pool = Workers("test-worker")
@@ -37,7 +41,7 @@ def pool() -> Iterator[Workers]:
 def test_calls_are_made_at_the_same_time(pool: Workers) -> None:
     together = threading.Barrier(11)
     for _ in range(10):
-        pool.begin(lambda: together.wait(LONG) and None)
+        pool.begin(partial(wait_for_all, together))
     together.wait(LONG)
 
 
