@@ -26,13 +26,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 
-# The rooms that still have faults. Whoever finishes a room takes its line out; the table is to become empty.
-NOT_YET = {
-    "src/dimse/services",
-    "src/dimse/serving",
-    "src/dimse/settings",
-    "src/dimse/transport",
-}
+# Rooms that still have faults. It is empty, and a new room must not be put into it for long.
+NOT_YET: set[str] = set()
 
 MOST_WORDS, MOST_WORDS_BEHIND_CODE = 25, 6
 

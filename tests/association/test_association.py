@@ -34,7 +34,7 @@ from dimse.errors import (
     RemoteProtocolError,
 )
 from dimse.message.command import CEchoRQ
-from dimse.services import AsyncAssociation
+from dimse.services import Association
 from dimse.settings import Acceptor, Timeouts
 from dimse.transport import READ, threaded
 from tests.drivers import (
@@ -331,11 +331,11 @@ def never_stops_sending(connection: Connection) -> None:
         connection.send(block)
 
 
-async def echo(association: AsyncAssociation) -> None:
+async def echo(association: Association) -> None:
     await association.echo()
 
 
-async def release(association: AsyncAssociation) -> None:
+async def release(association: Association) -> None:
     await association.release()
 
 
@@ -363,7 +363,7 @@ async def test_a_wait_that_passes_its_deadline_aborts_and_says_which(
     wait: str,
     words: str,
     behaviour: Callable[[Connection], None],
-    operation: Callable[[AsyncAssociation], Any] | None,
+    operation: Callable[[Association], Any] | None,
     abort: tuple[int, int] | None,
 ) -> None:
     peer = FaultyPeer(behaviour)
@@ -436,7 +436,7 @@ async def test_a_slow_peer_that_keeps_reading_is_waited_for(driver: Driver, larg
 # --- abort ---
 
 
-def wait_until_sent(association: AsyncAssociation) -> None:
+def wait_until_sent(association: Association) -> None:
     """The peer may have a message before its sender knows that the last byte is gone: within a PDU it could not abort."""
     while association.pump.lifecycle.torn:
         pass
@@ -444,7 +444,7 @@ def wait_until_sent(association: AsyncAssociation) -> None:
 
 @on_each_driver
 async def test_abort_from_another_thread_wakes_a_waiting_thread(driver: Driver) -> None:
-    made: list[AsyncAssociation] = []
+    made: list[Association] = []
 
     def is_aborted_meanwhile(connection: Connection) -> None:
         connection.accept()
@@ -470,7 +470,7 @@ async def test_abort_from_another_thread_wakes_a_waiting_thread(driver: Driver) 
 
 @on_each_driver
 async def test_abort_wakes_a_waiting_sender_and_puts_nothing_into_a_pdu(driver: Driver, large: Instance) -> None:
-    made: list[AsyncAssociation] = []
+    made: list[Association] = []
 
     def is_aborted_meanwhile(connection: Connection) -> None:
         connection.accept(maximum_length=0)
@@ -514,7 +514,7 @@ def test_abort_from_another_task_wakes_a_waiting_task() -> None:
 
 @on_each_driver
 async def test_a_second_operation_is_refused_and_the_first_goes_on(driver: Driver) -> None:
-    made: list[AsyncAssociation] = []
+    made: list[Association] = []
     refused: list[BaseException] = []
 
     def asks_for_another_meanwhile(connection: Connection) -> None:
@@ -619,7 +619,7 @@ async def test_an_acceptor_releases_and_collides(driver: Driver) -> None:
         assert isinstance(request, AssociateRQ)
         acceptor = Acceptor(frozenset([uids.Verification]))
         accepted = await establishing.accept(
-            AsyncAssociation, transport, upper, request, acceptor, timeouts(), dimse.Handlers(), Buffers()
+            Association, transport, upper, request, acceptor, timeouts(), dimse.Handlers(), Buffers()
         )
         assert accepted is not None
         answered: list[bytes] = []
@@ -809,7 +809,7 @@ def test_a_task_cancelled_while_it_asks_for_an_association_leaves_nothing_open()
 def test_an_interrupt_from_the_keyboard_aborts(driver: Driver) -> None:
     user = threading.main_thread().ident
     assert user is not None
-    made: list[AsyncAssociation] = []
+    made: list[Association] = []
 
     def presses_control_c(connection: Connection) -> None:
         connection.accept()
@@ -1093,7 +1093,7 @@ async def test_serve_ends_at_its_time_in_the_midst_of_a_message(driver: Driver) 
 
 @on_each_driver
 async def test_a_handler_may_abort_its_own_association(driver: Driver) -> None:
-    made: list[AsyncAssociation] = []
+    made: list[Association] = []
 
     def abort(_: dimse.EchoRequest) -> int:
         made[0].abort()

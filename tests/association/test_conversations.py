@@ -12,7 +12,7 @@ import pytest
 import dimse
 from dimse import uids
 from dimse.association.answering import MOST_NESTED
-from dimse.association.association import Arrived, Association
+from dimse.association.association import Arrived, BaseAssociation
 from dimse.association.outstanding import MOST_WAITING
 from dimse.association.sinks import MemorySink, Sink, SpooledSink
 from dimse.errors import InvalidResponse, LocalProtocolError, NoPresentationContext, OperationTimeout
@@ -25,7 +25,7 @@ from dimse.message.command import (
     Request,
     respond,
 )
-from dimse.services import AsyncAssociation
+from dimse.services import Association
 from dimse.settings import ProposedContext, Role, Timeouts
 from dimse.support.values import replace
 from tests.drivers import (
@@ -88,16 +88,16 @@ class SCP:
 
     store = commitment = None
 
-    def __init__(self, matches: int, within: Callable[[Association], Awaitable[None]] | None = None) -> None:
+    def __init__(self, matches: int, within: Callable[[BaseAssociation], Awaitable[None]] | None = None) -> None:
         self.matches, self.within = matches, within
         self.sent: list[int] = []
         self.arrived: list[Arrived] = []
         self.stored: list[int] = []
 
-    async def begin(self, association: Association, arrived: Arrived) -> Sink:
+    async def begin(self, association: BaseAssociation, arrived: Arrived) -> Sink:
         return SpooledSink()
 
-    async def answer(self, association: Association, arrived: Arrived) -> None:
+    async def answer(self, association: BaseAssociation, arrived: Arrived) -> None:
         self.arrived.append(arrived)
         match arrived.message:
             case CFindRQ() | CGetRQ() as request:
@@ -108,7 +108,7 @@ class SCP:
             case Request() as request:
                 await association.send_response(arrived.context, respond(request, SUCCESS))
 
-    async def _send_matches(self, association: Association, arrived: Arrived, request: CFindRQ | CGetRQ) -> int:
+    async def _send_matches(self, association: BaseAssociation, arrived: Arrived, request: CFindRQ | CGetRQ) -> int:
         for number in range(self.matches):
             if arrived.cancelled:
                 return number
@@ -133,7 +133,7 @@ def number_of(sink: Sink | None) -> int:
     return int(bytes(sink.view()[8:]))
 
 
-async def send_instance(association: Association, number: int) -> int:
+async def send_instance(association: BaseAssociation, number: int) -> int:
     """Send a C-STORE-RQ within the answer to another request; return the status that answers it."""
     context = association.context_for(CT)
     request = CStoreRQ(
@@ -152,7 +152,7 @@ def accepting(face: Face, scp: SCP) -> Any:
     return running(face, dispatcher, contexts=(FIND, GET, PUSH_MODEL, CT, uids.Verification), async_ops=0)
 
 
-async def associated(driver: Driver, server: Any, handlers: Any = None, **options: Any) -> AsyncAssociation:
+async def associated(driver: Driver, server: Any, handlers: Any = None, **options: Any) -> Association:
     server.acceptor = replace(server.acceptor, roles=TAKES_INSTANCES)
     return await driver.associate(server.address[1], CONTEXTS, handlers=handlers, **options)
 
@@ -160,11 +160,11 @@ async def associated(driver: Driver, server: Any, handlers: Any = None, **option
 # --- the requestor ---
 
 
-def asking(association: Association, kind: type[Any], model: str) -> Any:
+def asking(association: BaseAssociation, kind: type[Any], model: str) -> Any:
     return kind(message_id=association.next_message_id(), affected_sop_class_uid=model)
 
 
-async def find(association: Association, cancel_after: int | None = None) -> tuple[list[int], int]:
+async def find(association: BaseAssociation, cancel_after: int | None = None) -> tuple[list[int], int]:
     """Ask a C-FIND; return the numbers of the matches and the final status."""
     numbers: list[int] = []
     request = asking(association, CFindRQ, FIND)
@@ -182,7 +182,7 @@ async def find(association: Association, cancel_after: int | None = None) -> tup
     raise AssertionError("there was no final response")
 
 
-async def get(association: Association, cancel_after: int | None = None) -> tuple[list[int], int]:
+async def get(association: BaseAssociation, cancel_after: int | None = None) -> tuple[list[int], int]:
     """Ask a C-GET; return what the pending responses count and the final status."""
     counts: list[int] = []
     request = asking(association, CGetRQ, GET)
@@ -275,7 +275,7 @@ def pending(connection: Connection, message: Message, data_set: bytes, status: i
 
 
 async def with_peer(
-    driver: Driver, answer: Callable[[Connection, Message], object], use: Callable[[AsyncAssociation], Awaitable[Any]]
+    driver: Driver, answer: Callable[[Connection, Message], object], use: Callable[[Association], Awaitable[Any]]
 ) -> FaultyPeer:
     """Use an association with a peer whose answer to a C-FIND is given."""
 
@@ -300,7 +300,7 @@ async def test_many_responses_in_one_segment_are_taken(driver: Driver) -> None:
         matches = b"".join(pending(connection, message, identifier(number)) for number in range(3 * MOST_WAITING))
         connection.send(matches + connection.response(message))
 
-    async def use(association: AsyncAssociation) -> None:
+    async def use(association: Association) -> None:
         assert await find(association) == (list(range(3 * MOST_WAITING)), SUCCESS)
         assert await association.echo() == SUCCESS
 
@@ -319,7 +319,7 @@ async def test_responses_that_come_after_a_cancelled_query_is_over_are_dropped(
         late = pending(connection, message, identifier(1)) + connection.response(message, CANCELLED)
         connection.send(connection.response(message, CANCELLED) + late)
 
-    async def use(association: AsyncAssociation) -> None:
+    async def use(association: Association) -> None:
         assert await find(association, cancel_after=1) == ([0], CANCELLED)
         assert await association.echo() == SUCCESS
 
@@ -334,7 +334,7 @@ async def test_without_a_cancel_a_response_after_the_final_one_is_invalid(driver
         connection.send(connection.response(message) + pending(connection, message, identifier(1)))
         until_it_ends(connection)
 
-    async def use(association: AsyncAssociation) -> None:
+    async def use(association: Association) -> None:
         with pytest.raises(InvalidResponse, match=r"second response|not outstanding"):
             await find(association)
             await association.echo()
@@ -351,7 +351,7 @@ async def test_an_identifier_that_is_too_long_ends_the_association(driver: Drive
             connection.send(pdu(P_DATA_TF, pdv(message.context_id, 0, bytes(1024))))
         until_it_ends(connection)
 
-    async def use(association: AsyncAssociation) -> None:
+    async def use(association: Association) -> None:
         with pytest.raises(InvalidResponse, match=r"C-FIND .*its data set is longer than 4,194,304 bytes"):
             await find(association)
         assert not association.open
@@ -367,7 +367,7 @@ async def test_responses_that_wait_do_not_pile_up_behind_another_request(driver:
         connection.send(matches + connection.response(echo))
         until_it_ends(connection)
 
-    async def use(association: AsyncAssociation) -> None:
+    async def use(association: Association) -> None:
         with pytest.raises(LocalProtocolError, match="wait to be fetched"):
             async with association.operation():
                 request = asking(association, CFindRQ, FIND)
@@ -425,7 +425,7 @@ async def test_a_cancel_ends_a_retrieval_between_two_instances(driver: Driver, f
 async def test_an_event_is_reported_in_the_middle_of_a_query(driver: Driver, face: Face) -> None:
     statuses = []
 
-    async def report(association: Association) -> None:
+    async def report(association: BaseAssociation) -> None:
         event = NEventReportRQ(
             message_id=association.next_message_id(),
             affected_sop_class_uid=PUSH_MODEL,
@@ -453,10 +453,10 @@ class AsksBack:
     def __init__(self) -> None:
         self.depth = self.deepest = 0
 
-    async def begin(self, association: Association, arrived: Arrived) -> Sink:
+    async def begin(self, association: BaseAssociation, arrived: Arrived) -> Sink:
         return SpooledSink()
 
-    async def answer(self, association: Association, arrived: Arrived) -> None:
+    async def answer(self, association: BaseAssociation, arrived: Arrived) -> None:
         assert isinstance(arrived.message, CEchoRQ)
         self.depth += 1
         self.deepest = max(self.depth, self.deepest)
@@ -613,7 +613,7 @@ async def test_without_role_selection_the_acceptor_is_no_scu(driver: Driver, fac
     raised: list[NoPresentationContext] = []
 
     class Tries(SCP):
-        async def answer(self, association: Association, arrived: Arrived) -> None:
+        async def answer(self, association: BaseAssociation, arrived: Arrived) -> None:
             try:
                 await send_instance(association, 1)
             except NoPresentationContext as error:

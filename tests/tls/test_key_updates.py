@@ -297,7 +297,7 @@ def test_a_record_that_was_changed_ends_the_connection(both: tuple[TLSSocket, Up
     other.socket.sendall(record[:-1] + bytes([record[-1] ^ 1]))
     others.until(lambda: received(secured) == b"good")
     for _ in range(2):
-        with pytest.raises(OSError, match="somebody in between changes what is sent"):
+        with pytest.raises(OSError, match="a device in between changes what is sent"):
             others.until(lambda: received(secured) == b"bad")
     # The peer is told (RFC 8446 6.2).
     with pytest.raises(ssl.SSLError, match="BAD_RECORD_MAC"):

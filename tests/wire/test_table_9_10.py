@@ -33,7 +33,7 @@ from dimse.errors import (
     ConnectionLost,
     RemoteProtocolError,
 )
-from dimse.services import AsyncAssociation
+from dimse.services import Association
 from dimse.settings import Acceptor
 from dimse.transport import READ
 from dimse.transport.base import Transport
@@ -343,7 +343,7 @@ async def release_as_acceptor(driver: Driver, connection: socket.socket, timeout
         assert isinstance(request, decoded.AssociateRQ)
         acceptor = Acceptor(contexts=[uids.Verification])
         association = await establishing.accept(
-            AsyncAssociation, transport, upper, request, acceptor, timeouts, dimse.Handlers(), Buffers()
+            Association, transport, upper, request, acceptor, timeouts, dimse.Handlers(), Buffers()
         )
         assert association is not None
         await association.release()

@@ -33,7 +33,7 @@ class Leadership:
 
     Args:
         workers: The threads, one of which leads.
-        pulse: What the loop is at.
+        pulse: The state of the loop.
         lead: Called in a thread that is to lead, with its term; returns when the term has ended.
 
     Attributes:

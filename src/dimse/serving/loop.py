@@ -350,9 +350,9 @@ class Loop:
 
     def _work(self, served: Served, call: BlockingCall) -> None:
         """Make a call, and resume the coroutine that waits for it."""
-        call.make()
-        served.is_called_for = False
         try:
+            call.make()
+            served.is_called_for = False
             if self._is_over:
                 self._drop(served)
             else:

@@ -1,10 +1,10 @@
 """A server: it listens, admits associations within its limits, and serves each until it ends.
 
-A connection stays in the waiting room until its A-ASSOCIATE-RQ is complete; then the blocking face has a crew of threads serve it
-(here), the asyncio face gives it a task (`dimse.aio`). `Reception` is what both share.
+A connection stays in the waiting room until its A-ASSOCIATE-RQ is complete. Then the blocking face serves it on an event loop in
+a thread (`Server`), and the asyncio face serves it in a task (`dimse.aio`). Both are a `Reception`.
 
-A server never goes deaf unnoticed. What fails while one connection is looked at closes that connection alone. Where the thread or
-the loop that accepts connections cannot go on, or the threads that serve them, the server fails: `Reception.failed`.
+A server never goes deaf unnoticed. An error that concerns one connection closes that connection alone. If the loop that accepts
+and serves connections cannot go on, the server fails: `Reception.failed`.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ from dimse.errors import (
 from dimse.logs import ABOUT, About
 from dimse.logs.notices import notice
 from dimse.logs.security_events import Observe, SecurityEvent, ignore
-from dimse.services import AsyncAssociation
-from dimse.services.handlers import Handlers, accepted_for
+from dimse.services import Association
+from dimse.services.handlers import Handlers, completed
 from dimse.serving import admission
 from dimse.serving.identification import NOT_VERIFIED, NotIdentified, identify
 from dimse.serving.listening import Listening
@@ -54,7 +54,6 @@ from dimse.settings import (
 )
 from dimse.settings.keywords import gathering
 from dimse.support.text import host_and_port, one_line
-from dimse.support.values import replace
 from dimse.transport.base import Listener
 
 if TYPE_CHECKING:
@@ -77,15 +76,6 @@ def saying_where(host: str, port: int) -> Iterator[socket.AddressFamily]:
         raise OSError(error.errno, f"cannot listen on {host_and_port(host, port)}: {words}") from error
 
 
-def _accepting(acceptor: Acceptor, handlers: Handlers, limits: Limits) -> Acceptor:
-    """Return the parameters of associations, completed by what the handlers of a server and its limits say."""
-    contexts, roles = accepted_for(handlers)
-    if acceptor.contexts is not None:
-        contexts = frozenset(acceptor.contexts)
-    async_ops = min(acceptor.async_ops or limits.queued_requests, limits.queued_requests)
-    return replace(acceptor, contexts=contexts, roles=(*roles, *acceptor.roles), async_ops=async_ops)
-
-
 class Reception:
     """A server of either face: it admits connections, and serves them to their end.
 
@@ -106,8 +96,8 @@ class Reception:
         calling_ae_titles: The only AE titles that may call, if any are given.
         accept_unknown: Accept abstract syntaxes that are not in `contexts` too.
         roles: The roles that a requestor may have (PS3.7 D.3.3.4), besides those that the services of the handlers need.
-        async_ops: The most operations that a requestor may have outstanding, if it asks for more than one (PS3.7 D.3.3.3); 0 is as
-            many as `Limits.queued_requests`, which is the most in any case.
+        async_ops: The most operations that a requestor may have outstanding, if it asks for more than one (PS3.7 D.3.3.3). It has
+            `Limits.queued_requests` at the most, and with 0 just as many.
         identify: A function, `def` or `async def`, that verifies the user identity of a request (PS3.7 D.3.3.7). Its result answers
             the request, empty with user names; None rejects the association, as an exception does and more than 10 seconds do.
             A request without an identity is rejected.
@@ -166,7 +156,7 @@ class Reception:
         self.handlers = handlers or Handlers()
         # `gathering` has made it of the keywords.
         assert acceptor is not None
-        self.acceptor = _accepting(acceptor, self.handlers, limits)
+        self.acceptor = completed(acceptor, self.handlers, limits)
         self.timeouts = timeouts
         self.limits = limits
         self._networks = tuple(
@@ -181,11 +171,12 @@ class Reception:
         self._share_port = share_port
         self._listener: Listener | None = None
         self._lock = threading.Lock()
-        self._accepting = True  # but when the system has no descriptors left
+        # False while the system has no descriptors left.
+        self._accepting = True
         self._places = Places(limits.associations, limits.most_per_address)
         self._buffers = Buffers()
-        self._associations: set[AsyncAssociation] = set()
-        self._ending: Callable[[AsyncAssociation], None] | None = None
+        self._associations: set[Association] = set()
+        self._ending: Callable[[Association], None] | None = None
 
     @property
     def address(self) -> tuple[str, int]:
@@ -201,7 +192,7 @@ class Reception:
 
     @property
     def associations(self) -> int:
-        """How many associations there are now."""
+        """The number of associations at the moment."""
         return self._places.taken
 
     def listen(self) -> Listener:
@@ -274,7 +265,7 @@ class Reception:
             self.failed.__cause__ = error
         with suppress(Exception):
             LOGGER.error("%s", self.failed, exc_info=error if LOGGER.isEnabledFor(logging.DEBUG) else None)
-        self._end_all(AsyncAssociation.abort)
+        self._end_all(Association.abort)
         try:
             self.when_failed()
         except Exception as second:
@@ -350,7 +341,7 @@ class Reception:
                 called_ae_title=request.called_ae_title,
             )
             association = await establishing.accept(
-                AsyncAssociation,
+                Association,
                 transport,
                 visitor.upper_layer,
                 request,
@@ -394,7 +385,7 @@ class Reception:
             if association is not None:
                 self._observe(happened("ended", why=why))
 
-    def _say_accepted(self, visitor: Visitor, association: AsyncAssociation) -> None:
+    def _say_accepted(self, visitor: Visitor, association: Association) -> None:
         """Log who associates, and which presentation contexts were refused."""
         assert visitor.request is not None
         titles = admission.titles(visitor.request)
@@ -402,7 +393,7 @@ class Reception:
         if refused := admission.refused_contexts(association.contexts):
             notice("contexts", visitor.peer[0], "%s: refused contexts of %s: %s", visitor, titles, refused)
 
-    def _end_all(self, end: Callable[[AsyncAssociation], None]) -> None:
+    def _end_all(self, end: Callable[[Association], None]) -> None:
         """End every association, those too that are being accepted now."""
         self._ending = end
         for association in list(self._associations):
@@ -476,9 +467,11 @@ class Server(Reception):
     def shutdown(self, drain: float = 0) -> None:
         """Stop listening; let messages under way be answered for `drain` seconds, and abort every association.
 
-        It returns some seconds later at the most: handlers that have not returned by then are left behind, which is an error in
-        the log, and do not keep the process from ending. From any thread, that of a handler too: its own association then ends
-        after it. Called in `observe` it returns before the server has ended.
+        This returns a few seconds later at most. Handlers that have not returned by then are abandoned, with an error in the log.
+        They do not keep the process from ending.
+
+        Any thread may call it. A handler may, and its own association then ends after it. Called in `observe` it returns before the
+        server has ended.
         """
         running, self._running = self._running, None
         if running is None:
@@ -493,9 +486,9 @@ class Server(Reception):
         if not listening.is_deaf.wait(THREADS_LEAVING):
             LOGGER.error("the listening thread is left behind, for what observes the server has not returned")
         if drain:
-            self._end_all(AsyncAssociation.finish)
+            self._end_all(Association.finish)
             loop.wait(drain)
-        self._end_all(AsyncAssociation.abort)
+        self._end_all(Association.abort)
         loop.handlers.cancel()
         self._say_left_behind(loop.wait(THREADS_LEAVING))
         loop.close()

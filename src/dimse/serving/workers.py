@@ -21,7 +21,7 @@ IDLE_WORKER = 1.0
 
 
 class Workers:
-    """Threads that make calls, each at once.
+    """The worker threads of a server: each call is made at once.
 
     Args:
         name: The name of the threads.
