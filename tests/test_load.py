@@ -20,7 +20,7 @@ import pytest
 
 from dimse.archive import FileStore
 from dimse.archive.file_store import OnDuplicate
-from dimse.serving.server import Reception
+from dimse.serving.reception import Reception
 from dimse.testing import StorageSCP
 from tests.archive.storing import names, stored_data_set
 from tests.drivers import Face, make_instance, on_both_faces, running

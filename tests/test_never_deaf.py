@@ -19,7 +19,7 @@ import pytest
 import dimse
 from dimse import aio
 from dimse.serving import listening, loop
-from dimse.serving.server import Reception
+from dimse.serving.reception import Reception
 from dimse.settings import Limits, Timeouts
 from dimse.transport.poller import new_poller
 from tests.drivers import LOOPBACK, Face, errors, on_both_faces, open_descriptors, running, serving, tls_contexts
@@ -216,7 +216,7 @@ def sabotaged(face: Face, sabotage: Sabotage, secured: bool) -> Iterator[tuple[R
 
 LOOPS = (
     *("aio.py", "transport/looped.py", "transport/poller.py"),
-    *(f"serving/{name}.py" for name in ("listening", "loop", "server", "transport", "waiting_room")),
+    *(f"serving/{name}.py" for name in ("listening", "loop", "reception", "server", "transport", "waiting_room")),
 )
 """Where the loops are that serve everybody. Elsewhere it is one association that a call is made for."""
 

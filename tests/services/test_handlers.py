@@ -18,7 +18,7 @@ import pytest
 import dimse
 from dimse import aio
 from dimse.logs import ABOUT
-from dimse.serving.server import Reception
+from dimse.serving.reception import Reception
 from tests.drivers import CT_IN_EXPLICIT_VR, LOOPBACK, Face, errors, make_instance, on_both_faces, running, serving
 
 LONG = 30.0  # seconds: nothing here waits that long

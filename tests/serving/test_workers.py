@@ -10,7 +10,8 @@ from functools import partial
 import pytest
 
 from dimse.serving import workers
-from dimse.serving.workers import WorkerExecutor, Workers
+from dimse.serving.executor import WorkerExecutor
+from dimse.serving.workers import Workers
 
 LONG = 10.0
 

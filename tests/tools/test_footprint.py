@@ -122,11 +122,11 @@ NETWORK = "dimse.association dimse.blocking dimse.data_set dimse.association.pum
 FOOTPRINTS = {
     "echoscu": (129, f"dimse.uids.table {TRACEBACK} {SENDING} {RECEIVING}"),
     "storescu": (
-        143,
+        147,
         f"queue dimse.sending.journal dimse.sending.options dimse.sending.zipped {TRACEBACK} {RECEIVING}",
     ),
-    "echoscp": (150, f"hashlib dimse.archive {TRACEBACK} {SENDING}"),
-    "storescp": (165, f"dimse.archive.events dimse.logs.line_file {TRACEBACK} {SENDING}"),
+    "echoscp": (157, f"hashlib dimse.archive {TRACEBACK} {SENDING}"),
+    "storescp": (172, f"dimse.archive.events dimse.logs.line_file {TRACEBACK} {SENDING}"),
     "passwd --version": (80, f"dimse.uids.table {SENDING} {RECEIVING} {NETWORK}"),
     "echoscu --help": (80, f"dimse.uids.table {SENDING} {RECEIVING} {NETWORK}"),
     "--help": (23, f"argparse logging re socket typing dimse.errors {SENDING} {RECEIVING} {NETWORK}"),

@@ -19,7 +19,7 @@ import pytest
 
 import dimse
 from dimse import uids
-from dimse.serving.server import Reception
+from dimse.serving.reception import Reception
 from dimse.tools import echoscp, storescp
 from dimse.tools.command_line import Parser
 from tests.drivers import LOOPBACK, Face, on_both_faces, serving

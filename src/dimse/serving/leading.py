@@ -47,6 +47,10 @@ class Leadership:
         self.term = Term()
         self.thread = 0
 
+    def is_here(self) -> bool:
+        """Return whether the calling thread leads, and is in no coroutine."""
+        return self.thread == threading.get_ident() and not self.term.at
+
     def begin(self) -> None:
         """Have the first thread lead.
 

@@ -78,7 +78,7 @@ def _claim(host: str, port: int) -> socket.socket:
     Raises:
         OSError: The address cannot be bound.
     """
-    from dimse.serving.server import saying_where
+    from dimse.serving.reception import saying_where
 
     def bound(*options: int) -> socket.socket:
         with saying_where(host, port) as family:
