@@ -45,8 +45,6 @@ from tests.faulty_peer import item, pdu, pdv, ui, us
 from tests.hostile_scu import ECHO, IMPLICIT, VERIFICATION, HostileSCU, associate_rq, context
 from tests.upper_layer.test_fsm import TRANSCRIBED
 
-pytestmark = pytest.mark.thorough
-
 SECONDS = 20.0  # no wait takes longer
 PATIENT = dimse.Timeouts(connect=SECONDS, acse=SECONDS, dimse=SECONDS, network=SECONDS)
 IMPATIENT = dimse.Timeouts(connect=SECONDS, acse=0.1, dimse=SECONDS, network=SECONDS)  # ARTIM expires
@@ -425,6 +423,7 @@ class Peer:
         self._socket.shutdown(socket.SHUT_WR)
 
 
+@pytest.mark.sample("*-threads")
 @pytest.mark.parametrize("face", DRIVERS)
 @pytest.mark.parametrize(
     ("side", "event", "state", "number"),

@@ -237,8 +237,7 @@ class BaseAssociation:
         """Send a request and wait for its one response; `nested` is that of `operation`.
 
         Raises:
-            LocalProtocolError: Another operation is under way; nothing was sent.
-            DimseError: As `send_request` and `wait_response` do.
+            DimseError: As `operation`, `send_request` and `wait_response` do.
         """
         async with self.pump.operation(nested=nested):
             await self.send_request(context, message, data_set)
@@ -301,7 +300,6 @@ class BaseAssociation:
         """
         deadline = deadline_after(self.timeouts.dimse)
         while True:
-            # Usually none has come, and then nothing is called to find that out.
             if self._outstanding.responded and (response := self.response_here(among)) is not None:
                 return response
             await self._await_response(deadline)
@@ -338,15 +336,17 @@ class BaseAssociation:
             while not (outstanding.finished and not outstanding.answers):
                 while not outstanding.answers:
                     await self._await_response(deadline_after(self.timeouts.dimse))
-                yield self._outstanding.fetch(request.message_id)
+                answer, begun = self._outstanding.fetch(request.message_id), time.monotonic()
+                yield answer
+                # While the caller looks at it, nothing is received.
+                self.pump.progress.put_off(begun)
         finally:
             self._outstanding.abandon(outstanding)
 
     async def cancel(self, request: command.Request) -> None:
         """Send a C-CANCEL for a request of ours (PS3.7 9.3.2.3); nothing is sent if it has had its final response.
 
-        The peer may send further responses before its final one: they are for the caller to fetch. Those that come even later are
-        dropped.
+        The responses up to the final one are for the caller to fetch. Those that come even later are dropped.
 
         Raises:
             LocalProtocolError: It is not a request that can be cancelled.

@@ -99,7 +99,7 @@ class Associations:
         notice(
             "asynchronous operations",
             self._host,
-            "%s: %s; it may not take the asynchronous operations that were proposed, and is asked again without them",
+            "%s: %s; it may not support asynchronous operations; requesting again without them",
             host_and_port(self._host, self._port),
             one_line(str(error)),
         )

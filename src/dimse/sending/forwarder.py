@@ -96,7 +96,7 @@ class Forwarder(Closing):
             except (NoPresentationContext, RefusedContexts) as error:
                 # The comment has 64 characters: the transfer syntax is told alone, as the sender knows its SOP class.
                 syntax = uids.name(request.context.transfer_syntax)
-                return self._failed(request, SOP_CLASS_NOT_SUPPORTED, f"not taken by the next peer in {syntax}", error)
+                return self._failed(request, SOP_CLASS_NOT_SUPPORTED, f"the next peer refuses it in {syntax}", error)
             except DimseError as error:
                 return self._failed(request, OUT_OF_RESOURCES, f"not forwarded: {one_line(str(error))}", error)
 
