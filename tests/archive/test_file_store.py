@@ -549,7 +549,7 @@ def test_the_reserve_is_looked_at_again_while_a_data_set_grows(folder: Path) -> 
 
 
 def test_the_reserve_is_looked_at_for_all_that_arrive_together(folder: Path) -> None:
-    """Two hundred data sets of 1 MiB at a time use no more of it than one: 16 MiB go by between two readings of the free space."""
+    """Two hundred data sets of 1 MiB at a time use no more of it than one: 16 MiB pass between two readings."""
     folder.mkdir()
     disk = os.statvfs(folder)
     beyond = 20 * 1024 * 1024

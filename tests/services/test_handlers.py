@@ -23,7 +23,7 @@ from tests.drivers import CT_IN_EXPLICIT_VR, LOOPBACK, Face, errors, make_instan
 
 LONG = 30.0  # seconds: nothing here waits that long
 SOON = 0.2  # seconds: what the server drains
-AT_ONCE = 10.0  # seconds: far below LONG, whatever the machine
+AT_ONCE = 10.0  # seconds: far below LONG
 LEFT = "1 associations are left behind, for their handlers have not returned"
 
 

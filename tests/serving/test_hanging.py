@@ -115,7 +115,8 @@ def test_beside_a_disk_that_hangs_others_are_answered_soon(
         storing = stack.enter_context(associate(server))
         stored = pool.submit(storing.store, instance.path)
         assert hangs.reached.wait(LONG)
-        assert worst_echo(others) < 1  # a quarter of that where the machine has nothing else to do
+        # It takes a quarter of that where the machine has nothing else to do.
+        assert worst_echo(others) < 1
         with associate(server) as new:
             assert new.echo().is_success
         assert not stored.done()
