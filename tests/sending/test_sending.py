@@ -45,7 +45,7 @@ with_one_and_several_jobs = pytest.mark.parametrize("jobs", [1, 3])
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """With 20 instances."""
+    """Fill a folder with 20 instances."""
     for number in range(1, 21):
         make_instance(tmp_path, number, 2000)
     return tmp_path
@@ -405,7 +405,8 @@ def test_a_cancelled_task_ends_the_associations(folder: Path) -> None:
 
         task = asyncio.create_task(collect())
         await asyncio.to_thread(begun.wait)
-        await four_came.wait()  # their outcomes are told while the fifth is under way
+        # These outcomes arrive while the fifth instance is under way.
+        await four_came.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task

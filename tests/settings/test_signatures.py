@@ -10,7 +10,7 @@ import pytest
 
 import dimse
 from dimse import aio, uids
-from dimse.serving.server import Reception
+from dimse.serving.reception import Reception
 from dimse.settings import ACCEPTOR_MAXIMUM_LENGTH
 from dimse.support.values import fields
 from scripts import make_signatures
