@@ -242,7 +242,7 @@ def test_a_handler_must_not_use_the_association_that_it_serves() -> None:
         return 0
 
     def asks(connection: Connection) -> None:
-        from tests.association.test_association import ECHO_RQ
+        from tests.association.peers import ECHO_RQ
 
         connection.accept()
         message = connection.read_message()

@@ -69,21 +69,21 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-__all__ = ["LOGGER", "MESSAGES", "Arrived", "Association", "Dispatcher", "Refusal"]
+__all__ = ["LOGGER", "MESSAGES", "Arrived", "BaseAssociation", "Dispatcher", "Refusal"]
 
 
 class Dispatcher(Protocol):
     """The interface of what answers the requests of a peer; `dimse.services.handlers` has the one in use."""
 
-    async def begin(self, association: Association, arrived: Arrived) -> Sink:
+    async def begin(self, association: BaseAssociation, arrived: Arrived) -> Sink:
         """Return the sink for the data set of a request, whose command set has come."""
 
-    async def answer(self, association: Association, arrived: Arrived) -> None:
+    async def answer(self, association: BaseAssociation, arrived: Arrived) -> None:
         """Send the responses to a request that is complete."""
 
 
-class Association:
-    """An association, as either side (PS3.8 section 7, PS3.7 section 7).
+class BaseAssociation:
+    """An association, as either side (PS3.8 section 7, PS3.7 section 7), without the operations of the services.
 
     Made by `establishing.request` or `establishing.accept`. One operation at a time; `abort` from any thread, at any time.
 
@@ -237,8 +237,7 @@ class Association:
         """Send a request and wait for its one response; `nested` is that of `operation`.
 
         Raises:
-            LocalProtocolError: Another operation is under way; nothing was sent.
-            DimseError: As `send_request` and `wait_response` do.
+            DimseError: As `operation`, `send_request` and `wait_response` do.
         """
         async with self.pump.operation(nested=nested):
             await self.send_request(context, message, data_set)
@@ -301,7 +300,6 @@ class Association:
         """
         deadline = deadline_after(self.timeouts.dimse)
         while True:
-            # Usually none has come, and then nothing is called to find that out.
             if self._outstanding.responded and (response := self.response_here(among)) is not None:
                 return response
             await self._await_response(deadline)
@@ -338,15 +336,17 @@ class Association:
             while not (outstanding.finished and not outstanding.answers):
                 while not outstanding.answers:
                     await self._await_response(deadline_after(self.timeouts.dimse))
-                yield self._outstanding.fetch(request.message_id)
+                answer, begun = self._outstanding.fetch(request.message_id), time.monotonic()
+                yield answer
+                # While the caller looks at it, nothing is received.
+                self.pump.progress.put_off(begun)
         finally:
             self._outstanding.abandon(outstanding)
 
     async def cancel(self, request: command.Request) -> None:
         """Send a C-CANCEL for a request of ours (PS3.7 9.3.2.3); nothing is sent if it has had its final response.
 
-        The peer may send further responses before its final one: they are for the caller to fetch. Those that come even later are
-        dropped.
+        The responses up to the final one are for the caller to fetch. Those that come even later are dropped.
 
         Raises:
             LocalProtocolError: It is not a request that can be cancelled.

@@ -1,7 +1,10 @@
 """UpperLayer: the protocol machine of one association, for a requestor or an acceptor (PS3.8 section 9.2).
 
 Bytes and local primitives go in; indications and the bytes owed to the peer come out. It has no socket and no clock. Its owner
-feeds `receive`, sends `data_to_send()`, closes when `closing` is set, and runs the ARTIM timer while `artim` is set.
+feeds `receive`, sends `data_to_send()`, closes when `closing` is set, and bounds its waits while `artim` is set.
+
+An association leaves two of these things to its pump (`dimse.association.pump`). Each wait has a deadline of its own in place of
+the ARTIM timer. An A-ABORT request, which any thread may make, is sent past the machine, and ends its use.
 """
 
 from __future__ import annotations
