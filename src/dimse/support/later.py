@@ -1,4 +1,4 @@
-"""Methods whose module is loaded when they are first used: a C-ECHO does not wait for what storage needs."""
+"""Methods whose module is loaded when they are first used, so that a C-ECHO does not load the storage modules."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 class Later:
-    """A method of a class that is found when it is first asked for, and then stands in the place of this one.
+    """A placeholder for a method, which is looked up at its first use and then replaces the placeholder.
 
     Args:
         find: A function that returns the method.
