@@ -158,11 +158,11 @@ class Window:
 
     async def wait(self) -> None:
         """Wait until another request is answered."""
-        self._answered(await self._association.wait_any_response())
+        self._answered(await self._association.wait_any_response(self.under_way))
 
     def look(self) -> bool:
         """Take a response that has come already; return False if there is none."""
-        response = self._association.response_here()
+        response = self._association.response_here(self.under_way)
         if response is not None:
             self._answered(response)
         return response is not None
