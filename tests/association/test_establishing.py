@@ -214,7 +214,7 @@ async def test_a_request_that_is_not_accepted_says_why(
 
 
 @on_each_driver
-async def test_nobody_listens(driver: Driver) -> None:
+async def test_a_port_without_a_listener(driver: Driver) -> None:
     with FaultyPeer(serve) as port:
         pass
     with pytest.raises(ConnectError, match="Connection refused"):

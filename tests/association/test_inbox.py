@@ -229,7 +229,7 @@ async def test_a_handler_may_abort_its_own_association(driver: Driver) -> None:
     assert peer.connections[0].abort == (0, 0)
 
 
-def test_who_aborts_waits_only_a_moment_for_the_peer_to_close() -> None:
+def test_an_aborting_side_waits_only_a_moment_for_the_peer_to_close() -> None:
     with FaultyPeer(silent) as port:
         association = BLOCKING.run(BLOCKING.associate(port, timeouts=timeouts(dimse=SOON)))
         started = time.monotonic()

@@ -191,7 +191,7 @@ async def test_a_slow_peer_that_keeps_reading_is_waited_for(driver: Driver, larg
 
 
 @on_each_driver
-async def test_abort_from_another_thread_wakes_who_waits(driver: Driver) -> None:
+async def test_abort_from_another_thread_wakes_a_waiting_thread(driver: Driver) -> None:
     made: list[Association] = []
 
     def is_aborted_meanwhile(connection: Connection) -> None:
@@ -217,7 +217,7 @@ async def test_abort_from_another_thread_wakes_who_waits(driver: Driver) -> None
 
 
 @on_each_driver
-async def test_abort_wakes_who_waits_to_send_and_puts_nothing_into_a_pdu(driver: Driver, large: Instance) -> None:
+async def test_abort_wakes_a_waiting_sender_and_puts_nothing_into_a_pdu(driver: Driver, large: Instance) -> None:
     made: list[Association] = []
 
     def is_aborted_meanwhile(connection: Connection) -> None:
@@ -235,7 +235,7 @@ async def test_abort_wakes_who_waits_to_send_and_puts_nothing_into_a_pdu(driver:
     assert peer.connections[0].abort is None
 
 
-def test_abort_from_another_task_wakes_who_waits() -> None:
+def test_abort_from_another_task_wakes_a_waiting_task() -> None:
     loops: list[asyncio.AbstractEventLoop] = []
     aborting: list[Callable[[], None]] = []
 
