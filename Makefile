@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet install
 
 # The pure rooms. The tests of its own folder cover every branch of each.
-PURE_ROOMS := upper_layer message media
+PURE_ROOMS := upper_layer message media matching
 
 # Each is fuzzed for this time: `make fuzz SECONDS=3600`.
 FUZZ_TARGETS := pdu_stream command_set file_meta

@@ -30,7 +30,7 @@ import dimse
 from dimse import aio, services, uids
 from dimse.association.establishing import Open
 from dimse.media import part10
-from dimse.services import AsyncAssociation
+from dimse.services import Association
 from dimse.serving.loop import Loop
 from dimse.serving.server import Reception
 from dimse.serving.transport import ServedTransport
@@ -66,7 +66,7 @@ class Driver:
         port: int,
         contexts: Iterable[str | ProposedContext] = (uids.Verification, CT_IN_EXPLICIT_VR),
         **options: Any,
-    ) -> AsyncAssociation:
+    ) -> Association:
         """Request an association with the server on `port` of this machine. Options are those of `dimse.associate`."""
         return await services.associate(self.connect, LOOPBACK, port, contexts=contexts, **options)
 

@@ -28,9 +28,7 @@ ROOT = Path(__file__).parents[1]
 # The rooms that still have faults. Whoever finishes a room takes its line out; the table is to become empty.
 NOT_YET = {
     "src/dimse/archive",
-    "src/dimse/services",
     "src/dimse/serving",
-    "src/dimse/settings",
     "src/dimse/transport",
 }
 

@@ -19,7 +19,7 @@ from dimse.association.establishing import Open
 from dimse.errors import ServerFailed
 from dimse.sending import Sending
 from dimse.sending import send as outcomes_of
-from dimse.services import AsyncAssociation as Association
+from dimse.services import Association
 from dimse.services.outcome import Outcome
 from dimse.serving.listening import ACCEPTED_AT_ONCE, is_broken
 from dimse.serving.loop import MOST_FAILED_ROUNDS, PAUSE_AFTER_FAILURE, THREADS_LEAVING, say_failed

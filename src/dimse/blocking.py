@@ -45,7 +45,6 @@ from dimse.errors import (
     UnusableMaximumLength,
 )
 from dimse.message.status import Status
-from dimse.services import AsyncAssociation
 from dimse.settings import (
     Acceptor,
     CommonExtendedNegotiation,
@@ -160,7 +159,7 @@ def __getattr__(name: str) -> object:
 
 
 def _blocking(
-    find: Callable[[], Callable[Concatenate[AsyncAssociation, P], Coroutine[Any, Any, R]]],
+    find: Callable[[], Callable[Concatenate[services.Association, P], Coroutine[Any, Any, R]]],
 ) -> Callable[Concatenate[Association, P], R]:
     """Return the blocking method that runs the method which `find` returns to its end."""
 
@@ -176,7 +175,7 @@ def _blocking(
 
 
 def _iterating(
-    find: Callable[[], Callable[Concatenate[AsyncAssociation, P], AsyncIterator[R]]],
+    find: Callable[[], Callable[Concatenate[services.Association, P], AsyncIterator[R]]],
 ) -> Callable[Concatenate[Association, P], Iterator[R]]:
     """Return the blocking method that yields the items of the method which `find` returns."""
 
@@ -208,16 +207,16 @@ class Association:
     Leaving its `with` block releases the association, or aborts it if an exception leaves the block.
     """
 
-    def __init__(self, association: AsyncAssociation) -> None:
+    def __init__(self, association: services.Association) -> None:
         self._association = association
 
-    echo = _blocking(lambda: AsyncAssociation.echo)
-    store = _blocking(lambda: AsyncAssociation.store)
-    store_many = _iterating(lambda: AsyncAssociation.store_many)
-    begin_commitment = _blocking(lambda: AsyncAssociation.begin_commitment)
-    request_commitment = _blocking(lambda: AsyncAssociation.request_commitment)
-    serve = _blocking(lambda: AsyncAssociation.serve)
-    release = _blocking(lambda: AsyncAssociation.release)
+    echo = _blocking(lambda: services.Association.echo)
+    store = _blocking(lambda: services.Association.store)
+    store_many = _iterating(lambda: services.Association.store_many)
+    begin_commitment = _blocking(lambda: services.Association.begin_commitment)
+    request_commitment = _blocking(lambda: services.Association.request_commitment)
+    serve = _blocking(lambda: services.Association.serve)
+    release = _blocking(lambda: services.Association.release)
 
     def abort(self) -> None:
         """Abort the association (PS3.8 7.3). Any thread may call this, and more than once."""
@@ -268,7 +267,7 @@ class Association:
 
 
 def _in_this_thread(
-    make: Callable[Concatenate[Open, P], Coroutine[Any, Any, AsyncAssociation]],
+    make: Callable[Concatenate[Open, P], Coroutine[Any, Any, services.Association]],
 ) -> Callable[P, Association]:
     """Make a function that requests an association and returns it, for the calling thread."""
 

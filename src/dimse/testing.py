@@ -28,7 +28,7 @@ from itertools import count
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
-from dimse.association.association import Arrived, Association
+from dimse.association.association import Arrived, BaseAssociation
 from dimse.media import part10
 from dimse.services.handlers import EchoRequest, Handlers, StoreRequest
 from dimse.serving.server import Server
@@ -215,7 +215,7 @@ class _FaultyHandlers(Handlers):
     status: int = 0x0110
     answered: Iterator[int] = field(default_factory=count)
 
-    async def answer(self, association: Association, arrived: Arrived) -> None:
+    async def answer(self, association: BaseAssociation, arrived: Arrived) -> None:
         """Answer a message, or show the fault instead."""
         if next(self.answered) < self.after:
             await _SUCCESS.answer(association, arrived)

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from dimse import uids
-from dimse.association.association import Arrived, Association
+from dimse.association.association import Arrived, BaseAssociation
 from dimse.association.outstanding import MOST_WAITING
 from dimse.association.sinks import MemorySink, Sink, SpooledSink
 from dimse.message.command import (
@@ -17,7 +17,7 @@ from dimse.message.command import (
     Request,
     respond,
 )
-from dimse.services import AsyncAssociation
+from dimse.services import Association
 from dimse.settings import ProposedContext, Role
 from dimse.support.values import replace
 from tests.drivers import (
@@ -61,16 +61,16 @@ class SCP:
 
     store = commitment = None
 
-    def __init__(self, matches: int, within: Callable[[Association], Awaitable[None]] | None = None) -> None:
+    def __init__(self, matches: int, within: Callable[[BaseAssociation], Awaitable[None]] | None = None) -> None:
         self.matches, self.within = matches, within
         self.sent: list[int] = []
         self.arrived: list[Arrived] = []
         self.stored: list[int] = []
 
-    async def begin(self, association: Association, arrived: Arrived) -> Sink:
+    async def begin(self, association: BaseAssociation, arrived: Arrived) -> Sink:
         return SpooledSink()
 
-    async def answer(self, association: Association, arrived: Arrived) -> None:
+    async def answer(self, association: BaseAssociation, arrived: Arrived) -> None:
         self.arrived.append(arrived)
         match arrived.message:
             case CFindRQ() | CGetRQ() as request:
@@ -81,7 +81,7 @@ class SCP:
             case Request() as request:
                 await association.send_response(arrived.context, respond(request, SUCCESS))
 
-    async def _send_matches(self, association: Association, arrived: Arrived, request: CFindRQ | CGetRQ) -> int:
+    async def _send_matches(self, association: BaseAssociation, arrived: Arrived, request: CFindRQ | CGetRQ) -> int:
         for number in range(self.matches):
             if arrived.cancelled:
                 return number
@@ -106,7 +106,7 @@ def number_of(sink: Sink | None) -> int:
     return int(bytes(sink.view()[8:]))
 
 
-async def send_instance(association: Association, number: int) -> int:
+async def send_instance(association: BaseAssociation, number: int) -> int:
     """Send a C-STORE-RQ within the answer to another request; return the status that answers it."""
     context = association.context_for(CT)
     request = CStoreRQ(
@@ -125,7 +125,7 @@ def accepting(face: Face, scp: SCP) -> Any:
     return running(face, dispatcher, contexts=(FIND, GET, PUSH_MODEL, CT, uids.Verification), async_ops=0)
 
 
-async def associated(driver: Driver, server: Any, handlers: Any = None, **options: Any) -> AsyncAssociation:
+async def associated(driver: Driver, server: Any, handlers: Any = None, **options: Any) -> Association:
     server.acceptor = replace(server.acceptor, roles=TAKES_INSTANCES)
     return await driver.associate(server.address[1], CONTEXTS, handlers=handlers, **options)
 
@@ -133,11 +133,11 @@ async def associated(driver: Driver, server: Any, handlers: Any = None, **option
 # --- the requestor ---
 
 
-def asking(association: Association, kind: type[Any], model: str) -> Any:
+def asking(association: BaseAssociation, kind: type[Any], model: str) -> Any:
     return kind(message_id=association.next_message_id(), affected_sop_class_uid=model)
 
 
-async def find(association: Association, cancel_after: int | None = None) -> tuple[list[int], int]:
+async def find(association: BaseAssociation, cancel_after: int | None = None) -> tuple[list[int], int]:
     """Ask a C-FIND; return the numbers of the matches and the final status."""
     numbers: list[int] = []
     request = asking(association, CFindRQ, FIND)
@@ -155,7 +155,7 @@ async def find(association: Association, cancel_after: int | None = None) -> tup
     raise AssertionError("there was no final response")
 
 
-async def get(association: Association, cancel_after: int | None = None) -> tuple[list[int], int]:
+async def get(association: BaseAssociation, cancel_after: int | None = None) -> tuple[list[int], int]:
     """Ask a C-GET; return what the pending responses count and the final status."""
     counts: list[int] = []
     request = asking(association, CGetRQ, GET)

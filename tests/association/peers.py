@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from dimse import uids
-from dimse.services import AsyncAssociation
+from dimse.services import Association
 from dimse.settings import Timeouts
 from tests.faulty_peer import (
     AFFECTED_SOP_CLASS_UID,
@@ -55,7 +55,7 @@ STORE_RQ = partial(request, 0x0001, 3, data_set=True, sop_class=uids.CTImageStor
 ECHO_RQ = partial(request, 0x0030)
 
 
-def wait_until_sent(association: AsyncAssociation) -> None:
+def wait_until_sent(association: Association) -> None:
     """Wait until our side knows that the last byte is gone: it cannot abort before."""
     while association.pump.lifecycle.torn:
         pass

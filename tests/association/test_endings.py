@@ -23,7 +23,7 @@ from dimse.errors import (
     ProviderAborted,
     RemoteProtocolError,
 )
-from dimse.services import AsyncAssociation
+from dimse.services import Association
 from dimse.settings import Acceptor
 from tests.association.peers import (
     AT_ONCE,
@@ -111,7 +111,7 @@ async def test_an_acceptor_releases_and_collides(driver: Driver) -> None:
         assert isinstance(request, AssociateRQ)
         acceptor = Acceptor(frozenset([uids.Verification]))
         accepted = await establishing.accept(
-            AsyncAssociation, transport, upper, request, acceptor, timeouts(), dimse.Handlers(), Buffers()
+            Association, transport, upper, request, acceptor, timeouts(), dimse.Handlers(), Buffers()
         )
         assert accepted is not None
         answered: list[bytes] = []
@@ -301,7 +301,7 @@ def test_a_task_cancelled_while_it_asks_for_an_association_leaves_nothing_open()
 def test_an_interrupt_from_the_keyboard_aborts(driver: Driver) -> None:
     user = threading.main_thread().ident
     assert user is not None
-    made: list[AsyncAssociation] = []
+    made: list[Association] = []
 
     def presses_control_c(connection: Connection) -> None:
         connection.accept()

@@ -17,7 +17,7 @@ from dimse.errors import (
     OperationTimeout,
     RemoteProtocolError,
 )
-from dimse.services import AsyncAssociation
+from dimse.services import Association
 from dimse.transport import READ
 from tests.association.peers import (
     AT_ONCE,
@@ -214,7 +214,7 @@ async def test_serve_ends_at_its_time_in_the_midst_of_a_message(driver: Driver) 
 
 @on_each_driver
 async def test_a_handler_may_abort_its_own_association(driver: Driver) -> None:
-    made: list[AsyncAssociation] = []
+    made: list[Association] = []
 
     def abort(_: dimse.EchoRequest) -> int:
         made[0].abort()

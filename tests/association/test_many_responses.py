@@ -17,7 +17,7 @@ from dimse.message.command import (
     CEchoRQ,
     CFindRQ,
 )
-from dimse.services import AsyncAssociation
+from dimse.services import Association
 from dimse.settings import Timeouts
 from tests.association.conversations import (
     A_FEW,
@@ -160,7 +160,7 @@ def pending(connection: Connection, message: Message, data_set: bytes, status: i
 
 
 async def with_peer(
-    driver: Driver, answer: Callable[[Connection, Message], object], use: Callable[[AsyncAssociation], Awaitable[Any]]
+    driver: Driver, answer: Callable[[Connection, Message], object], use: Callable[[Association], Awaitable[Any]]
 ) -> FaultyPeer:
     """Use an association with a peer whose answer to a C-FIND is given."""
 
@@ -185,7 +185,7 @@ async def test_many_responses_in_one_segment_are_taken(driver: Driver) -> None:
         matches = b"".join(pending(connection, message, identifier(number)) for number in range(3 * MOST_WAITING))
         connection.send(matches + connection.response(message))
 
-    async def use(association: AsyncAssociation) -> None:
+    async def use(association: Association) -> None:
         assert await find(association) == (list(range(3 * MOST_WAITING)), SUCCESS)
         assert await association.echo() == SUCCESS
 
@@ -204,7 +204,7 @@ async def test_responses_that_come_after_a_cancelled_query_is_over_are_dropped(
         late = pending(connection, message, identifier(1)) + connection.response(message, CANCELLED)
         connection.send(connection.response(message, CANCELLED) + late)
 
-    async def use(association: AsyncAssociation) -> None:
+    async def use(association: Association) -> None:
         assert await find(association, cancel_after=1) == ([0], CANCELLED)
         assert await association.echo() == SUCCESS
 
@@ -219,7 +219,7 @@ async def test_without_a_cancel_a_response_after_the_final_one_is_invalid(driver
         connection.send(connection.response(message) + pending(connection, message, identifier(1)))
         until_it_ends(connection)
 
-    async def use(association: AsyncAssociation) -> None:
+    async def use(association: Association) -> None:
         with pytest.raises(InvalidResponse, match=r"second response|not outstanding"):
             await find(association)
             await association.echo()
@@ -236,7 +236,7 @@ async def test_an_identifier_that_is_too_long_ends_the_association(driver: Drive
             connection.send(pdu(P_DATA_TF, pdv(message.context_id, 0, bytes(1024))))
         until_it_ends(connection)
 
-    async def use(association: AsyncAssociation) -> None:
+    async def use(association: Association) -> None:
         with pytest.raises(InvalidResponse, match=r"C-FIND .*its data set is longer than 4,194,304 bytes"):
             await find(association)
         assert not association.open
@@ -252,7 +252,7 @@ async def test_responses_that_wait_do_not_pile_up_behind_another_request(driver:
         connection.send(matches + connection.response(echo))
         until_it_ends(connection)
 
-    async def use(association: AsyncAssociation) -> None:
+    async def use(association: Association) -> None:
         with pytest.raises(LocalProtocolError, match="wait to be fetched"):
             async with association.operation():
                 request = asking(association, CFindRQ, FIND)

@@ -9,7 +9,7 @@ import pytest
 import dimse
 from dimse import uids
 from dimse.association.answering import MOST_NESTED
-from dimse.association.association import Arrived, Association
+from dimse.association.association import Arrived, BaseAssociation
 from dimse.association.sinks import MemorySink, Sink, SpooledSink
 from dimse.errors import LocalProtocolError
 from dimse.message.command import (
@@ -89,7 +89,7 @@ async def test_a_cancel_ends_a_retrieval_between_two_instances(driver: Driver, f
 async def test_an_event_is_reported_in_the_middle_of_a_query(driver: Driver, face: Face) -> None:
     statuses = []
 
-    async def report(association: Association) -> None:
+    async def report(association: BaseAssociation) -> None:
         event = NEventReportRQ(
             message_id=association.next_message_id(),
             affected_sop_class_uid=PUSH_MODEL,
@@ -117,10 +117,10 @@ class AsksBack:
     def __init__(self) -> None:
         self.depth = self.deepest = 0
 
-    async def begin(self, association: Association, arrived: Arrived) -> Sink:
+    async def begin(self, association: BaseAssociation, arrived: Arrived) -> Sink:
         return SpooledSink()
 
-    async def answer(self, association: Association, arrived: Arrived) -> None:
+    async def answer(self, association: BaseAssociation, arrived: Arrived) -> None:
         assert isinstance(arrived.message, CEchoRQ)
         self.depth += 1
         self.deepest = max(self.depth, self.deepest)

@@ -15,7 +15,7 @@ from dimse.errors import (
     LocalProtocolError,
     OperationTimeout,
 )
-from dimse.services import AsyncAssociation
+from dimse.services import Association
 from dimse.transport import threaded
 from tests.association.peers import (
     AT_ONCE,
@@ -84,11 +84,11 @@ def never_stops_sending(connection: Connection) -> None:
         connection.send(block)
 
 
-async def echo(association: AsyncAssociation) -> None:
+async def echo(association: Association) -> None:
     await association.echo()
 
 
-async def release(association: AsyncAssociation) -> None:
+async def release(association: Association) -> None:
     await association.release()
 
 
@@ -116,7 +116,7 @@ async def test_a_wait_that_passes_its_deadline_aborts_and_says_which(
     wait: str,
     words: str,
     behaviour: Callable[[Connection], None],
-    operation: Callable[[AsyncAssociation], Any] | None,
+    operation: Callable[[Association], Any] | None,
     abort: tuple[int, int] | None,
 ) -> None:
     peer = FaultyPeer(behaviour)
@@ -191,7 +191,7 @@ async def test_a_slow_peer_that_keeps_reading_is_waited_for(driver: Driver, larg
 
 @on_each_driver
 async def test_abort_from_another_thread_wakes_a_waiting_thread(driver: Driver) -> None:
-    made: list[AsyncAssociation] = []
+    made: list[Association] = []
 
     def is_aborted_meanwhile(connection: Connection) -> None:
         connection.accept()
@@ -217,7 +217,7 @@ async def test_abort_from_another_thread_wakes_a_waiting_thread(driver: Driver) 
 
 @on_each_driver
 async def test_abort_wakes_a_waiting_sender_and_puts_nothing_into_a_pdu(driver: Driver, large: Instance) -> None:
-    made: list[AsyncAssociation] = []
+    made: list[Association] = []
 
     def is_aborted_meanwhile(connection: Connection) -> None:
         connection.accept(maximum_length=0)
@@ -261,7 +261,7 @@ def test_abort_from_another_task_wakes_a_waiting_task() -> None:
 
 @on_each_driver
 async def test_a_second_operation_is_refused_and_the_first_goes_on(driver: Driver) -> None:
-    made: list[AsyncAssociation] = []
+    made: list[Association] = []
     refused: list[BaseException] = []
 
     def asks_for_another_meanwhile(connection: Connection) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from dimse.association.association import Arrived, Association
+from dimse.association.association import Arrived, BaseAssociation
 from dimse.errors import NoPresentationContext
 from dimse.settings import Role
 from tests.association.conversations import (
@@ -78,7 +78,7 @@ async def test_without_role_selection_the_acceptor_is_not_scu(driver: Driver, fa
     raised: list[NoPresentationContext] = []
 
     class Tries(SCP):
-        async def answer(self, association: Association, arrived: Arrived) -> None:
+        async def answer(self, association: BaseAssociation, arrived: Arrived) -> None:
             try:
                 await send_instance(association, 1)
             except NoPresentationContext as error:

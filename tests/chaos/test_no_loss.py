@@ -154,7 +154,7 @@ class Sender:
         """Run it to its end."""
         process = running.tool("storescu", *self.options)
         # Where a cut came before the first answer, the window that was proposed may have been the reason.
-        said = [line for line in process.stderr.splitlines() if "is asked again without them" not in line]
+        said = [line for line in process.stderr.splitlines() if "requesting again without them" not in line]
         assert (process.returncode, said) == (0, [])
 
     @property

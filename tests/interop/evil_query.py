@@ -4,11 +4,12 @@
         ...  # an SCU that asks 127.0.0.1:scp.port
     assert scp.cancels == [1]
 
-The SCP answers the named operation with the behaviour. It answers C-ECHO and the other two operations without faults, over a stock
-of one study with three CT images. So an SCU that sends a C-FIND before its C-GET gets that far. An instance with many contexts
-works as well: the first uncompressed one of CT Image Storage is used.
+The SCP answers the named operation with the behaviour. It answers C-ECHO and the other two operations without faults,
+over a stock of one study with three CT images. So an SCU that sends a C-FIND before its C-GET gets that far. Of an
+association with many contexts, the first uncompressed one of CT Image Storage is used.
 
-`BEHAVIOURS` has them all. The server reads, counts and records what comes; see `Conversation`.
+`BEHAVIOURS` has them all, and `python -m tests.interop.evil_query` prints them. The server records what comes; see
+`Conversation`.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ class EvilSCP:
 
     Attributes:
         behaviour: How it misbehaves.
-        operation: The operation that it meets so.
+        operation: The operation that it meets so, or "any".
         port: Its port on 127.0.0.1.
         destination: The port of the storage SCP that its C-MOVEs store to; may be set while it runs.
         conversations: The associations so far, with all that came over them.
@@ -56,6 +57,14 @@ class EvilSCP:
     port: int
     destination: int = 0
     conversations: list[Conversation] = field(default_factory=list)
+    _threads: list[threading.Thread] = field(default_factory=list)
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until every association so far is over; return False if one is not after so many seconds."""
+        deadline = time.monotonic() + seconds
+        for thread in list(self._threads):
+            thread.join(max(deadline - time.monotonic(), 0.0))
+        return not any(thread.is_alive() for thread in self._threads)
 
     @property
     def requests(self) -> list[Request]:
@@ -96,7 +105,7 @@ class EvilSCP:
 
     def _answer(self, conversation: Conversation, request: Request) -> None:
         conversation.destination = self.destination
-        if request.operation == self.operation:
+        if self.operation in (request.operation, "any"):
             self.behaviour.act(conversation, request)
         else:
             answer_honestly(conversation, request)
@@ -110,7 +119,7 @@ def serve(
 
     Args:
         behaviour: The behaviour, or its name in `BEHAVIOURS`.
-        operation: "find", "get" or "move": what is met with it. By default the first one it is meant for.
+        operation: "find", "get", "move" or "any": what is met with it. By default the first one it is meant for.
         destination: The port on 127.0.0.1 that C-MOVEs store to.
         seconds: The longest that an association may last.
 
@@ -121,7 +130,7 @@ def serve(
     listener = socket.create_server(("127.0.0.1", 0))
     scp = EvilSCP(chosen, operation or chosen.operations[0], listener.getsockname()[1], destination)
     leaving = threading.Event()
-    threads: list[threading.Thread] = []
+    threads = scp._threads
     failures: list[BaseException] = []
 
     def meet(accepted: socket.socket) -> None:
@@ -158,3 +167,8 @@ def serve(
     assert not any(thread.is_alive() for thread in (listening, *threads)), "a behaviour passed its deadline"
     if failures:
         raise failures[0]
+
+
+if __name__ == "__main__":
+    for one in BEHAVIOURS.values():
+        print(f"{one.name:45} {'/'.join(one.operations):14} {one.says}")

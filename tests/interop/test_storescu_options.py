@@ -281,5 +281,5 @@ def test_a_report_that_does_not_come_in_time(
     port = ["--commit-port", peers.free_port()] if listens else []
     process = storescu(scp, study[0].path, "--verify", "--commit-timeout", 0.3, *port, "--report", report)
     assert process.returncode == 3
-    assert errors(process) == ["No storage commitment report within the time given (instances asked about: 1)"]
+    assert errors(process) == ["No storage commitment report within the time given (instances requested: 1)"]
     assert committed(report) == [None]

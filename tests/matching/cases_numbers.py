@@ -133,9 +133,16 @@ UIDS: list[Case] = [
     ),
     *block(
         "UI",
+        "PS3.5 9.1: no component begins with a zero, but instances that have such UIDs are found by them",
+        [
+            ("1.2.03", "1.2.03", YES),
+            ("1.2.03", "1.2.3", NO),
+        ],
+    ),
+    *block(
+        "UI",
         "PS3.5 9.1: what is not a UID matches nothing, itself neither",
         [
-            ("1.2.03", "1.2.03", NO),
             ("1..2", "1..2", NO),
             ("abc", "abc", NO),
             (".1.2", ".1.2", NO),

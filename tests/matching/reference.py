@@ -18,7 +18,7 @@ Neither the Standard nor the project's decisions settle these; the choice made h
 - Empty values among several values of a key are left out.
 - Several values in a key of another VR than those that may have several (DA, DS, US ...) are refused.
 - A key of OB, OD, OF, OL, OV, OW or UN with a value is refused.
-- Fuzzy words with wild cards are matched with them; words of all component groups count together.
+- Fuzzy words with wild cards are matched with them; words of all component groups count together. A key without words adds nothing.
 - Combined matching takes the first date and the first time of an entity; either one missing is unknown.
 """
 
@@ -339,19 +339,21 @@ def _name_test(wanted: str, options: Options, literal: bool) -> Test:
 
 
 def name_words(name: str) -> list[str]:
-    """Return the words of a name, of every component group."""
-    return [word for word in (folded_name(part) for part in re.split(r"[=^ ,\-\u3000]+", name)) if word]
+    """Return the words of a name, of every component group, not folded."""
+    return [part for part in re.split(r"[=^ ,\-\u3000]+", name) if folded_name(part)]
 
 
 def fuzzy_name_matches(wanted: str, value: str) -> bool:
-    """Return True if every word of the key begins, or sounds as, some word of the name."""
-    present = name_words(value)
-    return all(any(_word_matches(word, other) for other in present) for word in name_words(wanted))
+    """Return True if the key has words, and every one begins, or sounds as, some word of the name."""
+    present = [folded_name(word) for word in name_words(value)]
+    words = name_words(wanted)
+    return bool(words) and all(any(_word_matches(word, other) for other in present) for word in words)
 
 
 def _word_matches(wanted: str, word: str) -> bool:
     if "*" in wanted or "?" in wanted:
-        return wild_card_matches(pattern_of(wanted, str), word)
+        return wild_card_matches(pattern_of(wanted, folded_name), word)
+    wanted = folded_name(wanted)
     if word.startswith(wanted):
         return True
     return soundex(wanted) is not None and soundex(wanted) == soundex(word)
@@ -450,11 +452,11 @@ def _number(vr: str, text: str) -> float:
     return float(text) if vr == "FD" else int(text)
 
 
-UID = re.compile(r"(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*))*")
+UID = re.compile(r"[0-9]+(\.[0-9]+)*")
 
 
 def is_uid(text: str) -> bool:
-    """Return True for a unique identifier as PS3.5 9.1 wants it."""
+    """Return True for a unique identifier as PS3.5 9.1 wants it, but for zeros before a component, which are met."""
     return len(text) <= 64 and UID.fullmatch(text) is not None
 
 

@@ -212,4 +212,4 @@ def test_one_that_was_stopped_gives_nothing_more() -> None:
     feed.stopped = True
     assert feed.take("job", proposal) is None
     assert feed.propose("job") is None
-    assert names(feed.rest(dimse.NotSent("it was called off"))) == ["a", "b"]
+    assert names(feed.rest(dimse.NotSent("the sending was stopped"))) == ["a", "b"]

@@ -162,7 +162,7 @@ def test_what_is_no_file_id_is_refused(tmp_path: Path, file_id: str) -> None:
     assert found.paths == [str(good)]
     assert found.error.path == str(path)
     assert found.error.reason.startswith('it lists "')
-    assert found.error.reason.endswith('", which is no File ID')
+    assert found.error.reason.endswith('", which is not a File ID')
 
 
 @pytest.mark.parametrize("place", ["IM1", "A"], ids=["file", "folder"])
@@ -225,7 +225,7 @@ def test_a_dicomdir_that_is_cut_short_is_an_error(tmp_path: Path, damage: Callab
 def test_a_dicomdir_in_a_transfer_syntax_that_none_may_have_is_an_error(tmp_path: Path) -> None:
     directory = Instance("1.2.3", MEDIA_STORAGE_DIRECTORY_STORAGE, uids.DeflatedExplicitVRLittleEndian)
     error = find(directory.write(tmp_path / "DICOMDIR")).error
-    assert error.reason == "no DICOMDIR may be in Deflated Explicit VR Little Endian"
+    assert error.reason == "a DICOMDIR cannot be in Deflated Explicit VR Little Endian"
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,7 @@ def test_a_sop_class_that_the_next_peer_refuses_is_said_upstream() -> None:
     ):
         (outcome,) = _sent(port)
         assert outcome.status == 0x0122
-        assert outcome.status.comment == "not taken by the next peer in Explicit VR Little Endian"
+        assert outcome.status.comment == "the next peer refuses it in Explicit VR Little Endian"
 
 
 def test_a_next_peer_that_takes_nothing_is_not_said_to_be_out_of_resources() -> None:

@@ -119,7 +119,7 @@ def test_what_is_not_sent_again_stays_as_an_earlier_run_left_it(path: Path, tmp_
         send(first, file, answered(0xA700))
     with journal(path) as second:
         second.queue(file)
-        second.record(file, failed(NotSent("called off"), attempts=0))
+        second.record(file, failed(NotSent("stopped"), attempts=0))
     assert states(path) == ["refused"]
 
 
@@ -291,7 +291,7 @@ def another_database(path: Path) -> str:
     with sqlite3.connect(path) as connection:
         connection.execute("CREATE TABLE file (host TEXT)")
     connection.close()
-    return "is no journal of a sender, and is left alone"
+    return "is not a journal of a sender"
 
 
 def a_later_version(path: Path) -> str:
@@ -299,7 +299,7 @@ def a_later_version(path: Path) -> str:
     with sqlite3.connect(path) as connection:
         connection.execute("PRAGMA user_version = 2")
     connection.close()
-    return "is of version 2, and only 1 is known here"
+    return "has version 2, and only 1 is supported"
 
 
 def a_folder(path: Path) -> str:

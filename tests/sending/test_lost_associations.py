@@ -382,6 +382,6 @@ def test_storescu_tells_that_a_window_was_refused(folder: Path) -> None:
         done = running.tool("storescu", LOOPBACK, port, folder, "--async-ops", 4)
         assert done.returncode == 0
         (said,) = running.lines(done, "W")
-        assert "asked again without them" in said
+        assert "requesting again without them" in said
         quiet = running.tool("storescu", LOOPBACK, port, folder, "--async-ops", 4, "-q")
     assert (quiet.returncode, quiet.stderr) == (0, "")

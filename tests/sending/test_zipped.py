@@ -375,7 +375,7 @@ def test_a_member_that_ends_early_is_an_error_though_its_data_set_is_whole(tmp_p
     content = instance.file_meta + deflater.compress(instance.data_set) + deflater.flush()
     path = archive(tmp_path / "a.zip", ("1", content))
     path.write_bytes(say_size(len(content) + 10)(path.read_bytes()))
-    assert find(path).error.reason == f"not the {len(content) + 10:,} bytes that the ZIP archive says it is of"
+    assert find(path).error.reason == f"not the {len(content) + 10:,} bytes that the ZIP archive gives as its size"
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA], ids=["bzip2", "LZMA"])

@@ -28,7 +28,7 @@ from dimse.errors import (
     LocalProtocolError,
 )
 from dimse.instances import InstanceFile
-from dimse.services import AsyncAssociation
+from dimse.services import Association
 from dimse.services.outcome import Outcome
 from dimse.services.store_many import MOST_OUTSTANDING
 from dimse.settings import ASYNC_OPS, Limits, Timeouts
@@ -87,7 +87,7 @@ def numbers(outcomes: Sequence[Outcome]) -> list[int]:
     return [int(outcome.sop_instance_uid.rpartition(".")[2]) for outcome in outcomes]
 
 
-async def outcomes_until(association: AsyncAssociation, sources: Any, error: type[DimseError]) -> list[Outcome]:
+async def outcomes_until(association: Association, sources: Any, error: type[DimseError]) -> list[Outcome]:
     """Send until the association ends with `error`; the outcomes of what was sent."""
     outcomes = []
     with pytest.raises(error):

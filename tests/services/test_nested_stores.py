@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from dimse.association.association import Arrived, Association
+from dimse.association.association import Arrived, BaseAssociation
 from dimse.message.command import CGetRQ, respond
-from dimse.services import AsyncAssociation
+from dimse.services import Association
 from tests.association.conversations import PENDING, SCP, SUCCESS, TAKES_INSTANCES, accepting, associated, get
 from tests.drivers import Driver, Face, Received, make_instance, on_both_faces, on_each_driver
 
@@ -19,9 +19,9 @@ class Archive(SCP):
         super().__init__(len(paths))
         self._paths = paths
 
-    async def answer(self, association: Association, arrived: Arrived) -> None:
+    async def answer(self, association: BaseAssociation, arrived: Arrived) -> None:
         request = arrived.message
-        assert isinstance(request, CGetRQ) and isinstance(association, AsyncAssociation)
+        assert isinstance(request, CGetRQ) and isinstance(association, Association)
         self.stored.append(await association.store(self._paths[0], nested=True))
         completed: dict[str, Any] = {"number_of_completed_suboperations": 1}
         await association.send_response(arrived.context, respond(request, PENDING, **completed))

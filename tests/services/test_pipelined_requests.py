@@ -14,7 +14,7 @@ import pytest
 import dimse
 from dimse import uids
 from dimse.archive import FileStore
-from dimse.association.association import Arrived, Association
+from dimse.association.association import Arrived, BaseAssociation
 from dimse.association.sinks import Sink, SpooledSink
 from dimse.logs.security_events import SecurityEvent
 from dimse.message import command
@@ -284,7 +284,7 @@ async def test_a_release_does_not_wait_for_requests_that_crossed_it(driver: Driv
 class AsksBack(dimse.Handlers):
     """Handlers that verify the peer in the middle of their answer to its first request."""
 
-    async def answer(self, association: Association, arrived: Arrived) -> None:
+    async def answer(self, association: BaseAssociation, arrived: Arrived) -> None:
         assert isinstance(arrived.message, command.CEchoRQ)
         if arrived.message.message_id == 1:
             context = association.context_for(uids.Verification)

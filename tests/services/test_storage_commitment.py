@@ -15,7 +15,7 @@ from pydicom.filewriter import write_dataset
 
 import dimse
 from dimse import aio, uids
-from dimse.association.association import Arrived, Association
+from dimse.association.association import Arrived, BaseAssociation
 from dimse.association.sinks import Sink, SpooledSink
 from dimse.errors import (
     AssociationAborted,
@@ -93,7 +93,7 @@ def report(
     return 2 if failed else 1, encode(data_set, syntax)
 
 
-async def send(association: Association, event_type: int, data_set: bytes | None, **changes: Any) -> int:
+async def send(association: BaseAssociation, event_type: int, data_set: bytes | None, **changes: Any) -> int:
     """Send a report, within an operation; the status that answers it."""
     message = event_report(association, event_type, data_set, **changes)
     context = association.context_for(PUSH_MODEL, role=None)
@@ -101,7 +101,9 @@ async def send(association: Association, event_type: int, data_set: bytes | None
     return (await association.wait_response(message)).status
 
 
-def event_report(association: Association, event_type: int, data_set: bytes | None, **changes: Any) -> NEventReportRQ:
+def event_report(
+    association: BaseAssociation, event_type: int, data_set: bytes | None, **changes: Any
+) -> NEventReportRQ:
     said: dict[str, Any] = {
         "affected_sop_class_uid": PUSH_MODEL,
         "affected_sop_instance_uid": INSTANCE,
@@ -130,7 +132,7 @@ class SCP:
     def __init__(
         self,
         before: Report | None = None,
-        after: Sequence[Report | Callable[[Association], Awaitable[int]]] = (),
+        after: Sequence[Report | Callable[[BaseAssociation], Awaitable[int]]] = (),
         on_echo: Report | None = None,
         status: int = 0x0000,
     ) -> None:
@@ -138,10 +140,10 @@ class SCP:
         self.statuses: list[int] = []
         self._before, self._after, self._on_echo, self._status = before, after, on_echo, status
 
-    async def begin(self, association: Association, arrived: Arrived) -> Sink:
+    async def begin(self, association: BaseAssociation, arrived: Arrived) -> Sink:
         return SpooledSink()
 
-    async def answer(self, association: Association, arrived: Arrived) -> None:
+    async def answer(self, association: BaseAssociation, arrived: Arrived) -> None:
         message = arrived.message
         if isinstance(message, CEchoRQ):
             if self._on_echo:
@@ -165,13 +167,13 @@ def scp(face: Face, dispatcher: SCP) -> Any:
     return running(face, handlers, contexts=(*CONTEXTS, uids.CTImageStorage), ae_title="ARCHIVE")
 
 
-async def echo_back(association: Association) -> int:
+async def echo_back(association: BaseAssociation) -> int:
     request = CEchoRQ(message_id=association.next_message_id(), affected_sop_class_uid=uids.Verification)
     await association.send_request(association.context_for(uids.Verification, role=None), request)
     return (await association.wait_response(request)).status
 
 
-async def store_back(association: Association) -> int:
+async def store_back(association: BaseAssociation) -> int:
     request = CStoreRQ(
         message_id=association.next_message_id(),
         affected_sop_class_uid=uids.CTImageStorage,
@@ -257,7 +259,12 @@ async def test_a_report_may_come_before_the_response(driver: Driver) -> None:
 
 
 OF_OTHERS = report(["5.5"], transaction_uid="5.5.5")
-MEANWHILE: list[Report | Callable[[Association], Awaitable[int]]] = [OF_OTHERS, (1, b"nonsense"), echo_back, store_back]
+MEANWHILE: list[Report | Callable[[BaseAssociation], Awaitable[int]]] = [
+    OF_OTHERS,
+    (1, b"nonsense"),
+    echo_back,
+    store_back,
+]
 
 
 @on_each_driver
@@ -297,7 +304,7 @@ async def test_unknown_requests_are_refused_meanwhile(
     assert peer.statuses == answers
 
 
-async def twice(association: Association) -> int:
+async def twice(association: BaseAssociation) -> int:
     """Two reports in one go, the second of which says something else."""
     context = association.context_for(PUSH_MODEL, role=None)
     answered = 0

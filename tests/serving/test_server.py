@@ -21,7 +21,7 @@ import dimse
 from dimse import aio, uids
 from dimse.errors import AssociationAborted, AssociationError, AssociationRejected
 from dimse.message.command import CFindRQ
-from dimse.services import AsyncAssociation
+from dimse.services import Association
 from dimse.settings import Limits, ProposedContext, Timeouts
 from tests.drivers import (
     ASYNCIO,
@@ -578,7 +578,7 @@ def test_a_handler_knows_its_association_only_by_its_request(face: Face) -> None
             assert one.echo() == two.echo() == 0
     assert [peer.ae_title for peer in peers] == ["ONE", "TWO"]
     assert {peer.address[0] for peer in peers} == {LOOPBACK}
-    assert isinstance(one._association, AsyncAssociation)
+    assert isinstance(one._association, Association)
 
 
 @pytest.mark.usefixtures("brief_linger")

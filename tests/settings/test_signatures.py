@@ -54,9 +54,10 @@ def test_inspect_shows_every_argument_with_its_type_and_default(
 
 def test_inspect_shows_the_arguments_and_the_result_of_each_operation() -> None:
     assert str(inspect.signature(dimse.Association.store)).startswith(
-        "(association: 'Association', source: 'Storable', *, priority: 'int' = 2"
+        "(association: 'BaseAssociation', source: 'Storable', *, priority: 'int' = 2"
     )
     assert inspect.signature(dimse.Association.store_many).return_annotation == "Iterator[Outcome]"
+    assert inspect.signature(dimse.associate).return_annotation == "Association"
     assert inspect.signature(aio.Association.store_many).return_annotation == "AsyncIterator[Outcome]"
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from dimse.archive import FileStore
-from dimse.services import AsyncAssociation
+from dimse.services import Association
 from dimse.transport.base import Transport
 from tests.drivers import ASYNCIO, Driver, Face, make_instance, on_each_driver, serving
 
@@ -32,7 +32,7 @@ MOST_BLOCKS = 250  # of memory; one of each object would be 500
 
 
 @asynccontextmanager
-async def associated(driver: Driver, folder: Path) -> AsyncIterator[AsyncAssociation]:
+async def associated(driver: Driver, folder: Path) -> AsyncIterator[Association]:
     """An association with a server of this process that keeps what it gets in a folder."""
     face: Face = "asyncio" if driver is ASYNCIO else "threads"
     with (
@@ -43,7 +43,7 @@ async def associated(driver: Driver, folder: Path) -> AsyncIterator[AsyncAssocia
             yield association
 
 
-async def send(association: AsyncAssociation, paths: Iterable[str]) -> None:
+async def send(association: Association, paths: Iterable[str]) -> None:
     async for outcome in association.store_many(paths):
         assert outcome.state == "stored"
 

@@ -133,7 +133,7 @@ def test_what_is_not_safe_is_warned_of_at_every_run(certificates: Certificates) 
         assert line.startswith("--tls-insecure: the peer's certificate is not verified")
         assert listener.run("echoscu", "-q", "--tls", "--tls-insecure").stderr == ""
         (line,) = listener.end()
-        assert line.startswith("W: --tls-no-client-cert: whoever reaches this port may connect")
+        assert line.startswith("W: --tls-no-client-cert: every client that reaches this port may connect")
     with listening("echoscp", "--tls", "--tls-cert", certificates.server.pem) as listener:
         (line,) = listener.end()
         assert line.startswith("W: no --tls-ca: clients may have their certificate from any CA")
@@ -204,9 +204,7 @@ def test_certificates_are_read_again_on_sighup_and_associations_stay(tmp_path: P
             path.write_text("no certificate any more")
             listener.process.send_signal(signal.SIGHUP)
             for _ in range(workers):
-                listener.until(
-                    f"E: the certificates are used as they were before: {path}: there is no certificate in it"
-                )
+                listener.until(f"E: the certificates stay as they were: {path}: there is no certificate in it")
             assert listener.echo(tls=client).is_success
             assert association.echo().is_success
         listener.end()

@@ -112,7 +112,7 @@ def test_an_identity_that_was_to_be_confirmed_and_is_not(tool: str, what: list[P
     [
         (["--password", SECRET], "--password is for --user"),
         (["--positive-response"], "--positive-response needs --user, --jwt, --saml or --kerberos"),
-        (["--user", ""], "--user has no name"),
+        (["--user", ""], "--user is empty"),
         (["--user", "u" * 65536], "has at most 65535 bytes"),
         (["--user", "me", "--jwt", "F"], "not allowed with argument"),
         (["--saml", "F", "--jwt", "F"], "not allowed with argument"),
@@ -156,7 +156,7 @@ def test_without_a_terminal_there_is_no_prompt() -> None:
         "echoscu", LOOPBACK, 1, "--user", "a", "--password", "-", "--allow-plain-password", start_new_session=True
     )
     assert process.returncode == 2
-    assert "there is no terminal to ask for the password on; DIMSE_PASSWORD may hold it" in process.stderr
+    assert "there is no terminal to ask for the password; DIMSE_PASSWORD may hold it" in process.stderr
 
 
 # --- a listener ---
@@ -205,7 +205,7 @@ def test_sighup_reads_the_password_file_again_and_keeps_what_it_had_if_it_cannot
         listener.run("echoscu", *bob)
         users.write_text("nonsense\n")
         listener.process.send_signal(signal.SIGHUP)
-        listener.until("E: the passwords are used as they were before")
+        listener.until("E: the passwords stay as they were")
         assert f"{users}, line 1: " in listener.said[-1]
         listener.run("echoscu", *bob)
 
@@ -216,11 +216,11 @@ def test_sighup_reads_the_password_file_again_and_keeps_what_it_had_if_it_cannot
     [
         ("", 0o640, "others than its owner have access to it: chmod 600"),
         ("", 0o604, "others than its owner have access to it: chmod 600"),
-        ("alice:sesame\n", 0o600, "line 1: it is no user:scrypt$N,r,p$salt$hash"),
-        ("# me\nalice:md5$1$aa$bb\n", 0o600, "line 2: it is no user:scrypt$N,r,p$salt$hash"),
-        (f"alice:{Hash.of(b'a', QUICK)}\n" * 2, 0o600, "line 2: this user has a line before"),
-        ("alice:scrypt$1048577,8,1$AAAA$" + "A" * 43 + "=\n", 0o600, "line 1: it is no user:scrypt$N,r,p$salt$hash"),
-        (f":{Hash.of(b'a', QUICK)}\n", 0o600, "line 1: it is no user:scrypt$N,r,p$salt$hash"),
+        ("alice:sesame\n", 0o600, "line 1: it is not user:scrypt$N,r,p$salt$hash"),
+        ("# me\nalice:md5$1$aa$bb\n", 0o600, "line 2: it is not user:scrypt$N,r,p$salt$hash"),
+        (f"alice:{Hash.of(b'a', QUICK)}\n" * 2, 0o600, "line 2: this user has an earlier line"),
+        ("alice:scrypt$1048577,8,1$AAAA$" + "A" * 43 + "=\n", 0o600, "line 1: it is not user:scrypt$N,r,p$salt$hash"),
+        (f":{Hash.of(b'a', QUICK)}\n", 0o600, "line 1: it is not user:scrypt$N,r,p$salt$hash"),
     ],
 )
 def test_a_password_file_that_cannot_be_used(content: str, mode: int, complaint: str, tmp_path: Path) -> None:
@@ -238,7 +238,7 @@ def test_a_password_file_that_cannot_be_used(content: str, mode: int, complaint:
     ("options", "complaint"),
     [
         (["--password-file", "missing", "--allow-plain-password"], "missing: No such file or directory"),
-        (["--password-file", "missing"], "--password-file has peers send their passwords: without --tls"),
+        (["--password-file", "missing"], "--password-file makes peers send their passwords: without --tls"),
     ],
 )
 def test_what_a_listener_does_not_begin_with(options: list[str], complaint: str) -> None:

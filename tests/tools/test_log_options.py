@@ -13,8 +13,6 @@ from tests.audit.reading import Message, read
 from tests.drivers import LOOPBACK, serving
 from tests.tools import listeners, running
 
-pytestmark = pytest.mark.thorough
-
 PATIENT = "PID-4711"
 LAYOUT = "{PatientID}/{StudyInstanceUID}/{SOPInstanceUID}"
 START, STOP, BEGIN, TRANSFERRED, ALERT, LOGIN = "110120", "110121", "110102", "110104", "110113", "110114"
@@ -61,6 +59,7 @@ def test_text_is_what_it_was() -> None:
     assert plain.stderr.startswith(f"D: echoscu.py v{dimse.__version__}\nD: \nI: Requesting Association\n")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("level", ["-d", "-v"])
 def test_storescp_logs_nothing_of_a_patient_unless_asked_to(level: str, tmp_path: Path) -> None:
     picture = image(tmp_path / "a.dcm")
@@ -79,6 +78,7 @@ def test_storescp_logs_nothing_of_a_patient_unless_asked_to(level: str, tmp_path
         assert ("{PatientID}/{StudyInstanceUID}/1.2.3" in said) != shown
 
 
+@pytest.mark.thorough
 def test_log_phi_reaches_every_handler_of_a_configuration(tmp_path: Path) -> None:
     lines = {"class": "logging.FileHandler", "formatter": "lines"}
     configuration = {
@@ -123,6 +123,7 @@ def test_a_logging_configuration_says_itself_what_the_log_looks_like(tmp_path: P
 # --- the audit trail ---
 
 
+@pytest.mark.thorough
 def test_the_trail_of_storescp(tmp_path: Path) -> None:
     path = tmp_path / "audit"
     options = ["-aet", "ARCHIVE", "-od", tmp_path / "in", "--audit", path, "--require-called"]
@@ -152,7 +153,7 @@ def test_the_trail_of_storescp(tmp_path: Path) -> None:
     assert transfers[0].roles == {"110153": "AETITLES=STORESCU", "110152": "AETITLES=ARCHIVE"}
     assert sum(message.event == BEGIN for message in messages) == 4
     alerts = [message.alert for message in messages if message.event == ALERT]
-    assert alerts[0] == "protocol: the SOP Instance UID is no name for a file and was replaced: ../../x"
+    assert alerts[0] == "protocol: the SOP Instance UID is not a safe file name and was replaced: ../../x"
     assert alerts[1] == "rejected: Called AE title not recognised"
     assert alerts[2].startswith("protocol: ")
     assert len(alerts) == 3
@@ -170,6 +171,7 @@ def test_what_storescp_refuses_is_a_failure_in_its_trail(tmp_path: Path) -> None
     assert second.why == "1 of 1 instances were not transferred"
 
 
+@pytest.mark.thorough
 def test_the_trail_of_several_workers_is_one(tmp_path: Path) -> None:
     path = tmp_path / "audit"
     with listeners.listening("storescp", "--workers", 3, "-od", tmp_path / "in", "--audit", path) as listener:
@@ -181,6 +183,7 @@ def test_the_trail_of_several_workers_is_one(tmp_path: Path) -> None:
     assert sum(message.event == TRANSFERRED for message in messages) == 6
 
 
+@pytest.mark.thorough
 def test_a_user_accepted_by_password_is_in_the_trail_of_echoscp(tmp_path: Path) -> None:
     from dimse.tools.passwords import Hash
 

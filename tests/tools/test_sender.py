@@ -101,7 +101,7 @@ def test_a_peer_that_takes_fewer_associations_gets_everything_over_those(
             _, said = process.communicate(timeout=running.SECONDS)
     assert said == (
         "W: Association Rejected: Result: Rejected Transient, Source: Service Provider (Presentation): "
-        "Reason: Local limit exceeded; the other associations had to do\n"
+        "Reason: Local limit exceeded; other associations have sent the files\n"
     )
     assert process.returncode == 0
     assert len(set(arrived)) == 20
@@ -242,8 +242,8 @@ def test_the_status_of_a_journal(folder: Path, tmp_path: Path) -> None:
         (["127.0.0.1", "104", "x", "--journal", "j", "--repeat", "2"], "--repeat does not go with --journal"),
         (["127.0.0.1", "104", "x", "--report", "r.txt"], "a report ends with .json, .jsonl or .csv"),
         (["127.0.0.1", "104", "x", "--report", "/no/such/folder/r.csv"], "cannot write the report"),
-        (["127.0.0.1", "104", "x", "--raw-ts", "1.2.3"], "'1.2.3' is no transfer syntax"),
-        (["127.0.0.1", "104", "x", "--raw-ts", "CTImageStorage"], "'CTImageStorage' is no transfer syntax"),
+        (["127.0.0.1", "104", "x", "--raw-ts", "1.2.3"], "'1.2.3' is not a transfer syntax"),
+        (["127.0.0.1", "104", "x", "--raw-ts", "CTImageStorage"], "'CTImageStorage' is not a transfer syntax"),
         (["127.0.0.1", "104", "x", "--commit-port", "11113"], "--commit-port is for --verify"),
         (["127.0.0.1", "104", "x", "--jobs", "0"], "0 is not 1 to 256"),
         (["127.0.0.1", "104", "x", "--async-ops", "-1"], "-1"),

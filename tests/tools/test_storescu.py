@@ -496,7 +496,7 @@ def test_a_port_for_the_report_that_is_taken_is_named(tmp_path: Path) -> None:
         process = receiver.storescu(path, "--verify", "--commit-port", port)
     assert process.returncode == 3
     assert receiver.uids == ["1.2.1"]
-    words = f"Storage commitment was not asked for: cannot listen on 0.0.0.0:{port}: Address already in use"
+    words = f"Storage commitment was not requested: cannot listen on 0.0.0.0:{port}: Address already in use"
     assert errors(process) == [words]
 
 

@@ -159,7 +159,7 @@ def test_a_process_that_is_stopped_is_silent(workers: tuple[object, ...], manage
         os.kill(victim, signal.SIGCONT)
         assert any(manager.hears() == WELL for _ in range(5))
         lines = listener.end()
-        silent = f"E: no answer from worker {victim}: the service manager is told no more that all is well"
+        silent = f"E: no answer from worker {victim}: the watchdog of the service manager is not notified"
         assert lines == ([silent] if workers else []) or not workers
 
 
@@ -208,7 +208,7 @@ def test_a_server_that_hangs_is_silent(what: str, workers: tuple[object, ...], m
         assert manager.hears().startswith(b"READY=1")
         with connected(listener):
             assert manager.hears_nothing_any_more()
-        listener.until(": the service manager is told no more that all is well")
+        listener.until(": the watchdog of the service manager is not notified")
         listener.process.kill()
 
 
@@ -222,6 +222,6 @@ def test_a_server_that_fails_ends_its_tool(what: str, workers: tuple[object, ...
                 listener.echo()
         lines = listener.end(None, status=1)
         said = "E: the server has failed and listens no more: IndexError: pop from empty list"
-        ended = ["E: a worker has ended (1): the others are ended too"] if workers else []
+        ended = ["E: a worker has ended (1): shutting the others down"] if workers else []
         # Of two workers the other one may fail too, before it is ended.
         assert {line for line in lines if "round" not in line and "no answer" not in line} == {said, *ended}

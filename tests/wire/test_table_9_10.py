@@ -33,7 +33,7 @@ from dimse.errors import (
     ConnectionLost,
     RemoteProtocolError,
 )
-from dimse.services import AsyncAssociation
+from dimse.services import Association
 from dimse.settings import Acceptor
 from dimse.transport import READ
 from dimse.transport.base import Transport
@@ -44,8 +44,6 @@ from tests.drivers import ASYNCIO, BLOCKING, LOOPBACK, Driver, Face, running
 from tests.faulty_peer import item, pdu, pdv, ui, us
 from tests.hostile_scu import ECHO, IMPLICIT, VERIFICATION, HostileSCU, associate_rq, context
 from tests.upper_layer.test_fsm import TRANSCRIBED
-
-pytestmark = pytest.mark.thorough
 
 SECONDS = 20.0  # no wait takes longer
 PATIENT = dimse.Timeouts(connect=SECONDS, acse=SECONDS, dimse=SECONDS, network=SECONDS)
@@ -337,7 +335,7 @@ async def release_as_acceptor(driver: Driver, connection: socket.socket, timeout
         assert isinstance(request, decoded.AssociateRQ)
         acceptor = Acceptor(contexts=[uids.Verification])
         association = await establishing.accept(
-            AsyncAssociation, transport, upper, request, acceptor, timeouts, dimse.Handlers(), Buffers()
+            Association, transport, upper, request, acceptor, timeouts, dimse.Handlers(), Buffers()
         )
         assert association is not None
         await association.release()
@@ -419,6 +417,7 @@ class Peer:
         self._socket.shutdown(socket.SHUT_WR)
 
 
+@pytest.mark.sample("*-threads")
 @pytest.mark.parametrize("face", DRIVERS)
 @pytest.mark.parametrize(
     ("side", "event", "state", "number"),

@@ -449,7 +449,7 @@ def _status(code: int, comment: str = "") -> Status:
 
 
 def _mismatch(instance: ReceivedInstance, elements: Mapping[int, str]) -> str:
-    """Which UID of the data set is not the command's; empty if both are."""
+    """Return which UID of the data set differs from that of the sender, in words; empty if neither does."""
     for what, tag, in_command in (
         ("SOP Class UID", _SOP_CLASS_UID, instance.sop_class_uid),
         ("SOP Instance UID", _SOP_INSTANCE_UID, instance.sop_instance_uid),

@@ -69,21 +69,21 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-__all__ = ["LOGGER", "MESSAGES", "Arrived", "Association", "Dispatcher", "Refusal"]
+__all__ = ["LOGGER", "MESSAGES", "Arrived", "BaseAssociation", "Dispatcher", "Refusal"]
 
 
 class Dispatcher(Protocol):
     """The interface of what answers the requests of a peer; `dimse.services.handlers` has the one in use."""
 
-    async def begin(self, association: Association, arrived: Arrived) -> Sink:
+    async def begin(self, association: BaseAssociation, arrived: Arrived) -> Sink:
         """Return the sink for the data set of a request, whose command set has come."""
 
-    async def answer(self, association: Association, arrived: Arrived) -> None:
+    async def answer(self, association: BaseAssociation, arrived: Arrived) -> None:
         """Send the responses to a request that is complete."""
 
 
-class Association:
-    """An association, as either side (PS3.8 section 7, PS3.7 section 7).
+class BaseAssociation:
+    """An association, as either side (PS3.8 section 7, PS3.7 section 7), without the operations of the services.
 
     Made by `establishing.request` or `establishing.accept`. One operation at a time; `abort` from any thread, at any time.
 

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from dimse.association.association import Association, Dispatcher
+from dimse.association.association import BaseAssociation, Dispatcher
 from dimse.association.pump import LOGGER, Buffers, Pump
 from dimse.errors import AssociationRejected, ConnectError, ConnectionLost
 from dimse.logs import About, within
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from dimse.settings.tls import TLS, Security
 
-A = TypeVar("A", bound=Association)
+A = TypeVar("A", bound=BaseAssociation)
 
 Open = Callable[[str, int, float], Awaitable[Transport]]
 """A driver's way to connect: host, port and seconds to a connection."""
@@ -105,7 +105,7 @@ async def _connect_and_request(
     return association
 
 
-async def _request(association: Association, requestor: Requestor, proposal: pdu.AssociateRQ) -> None:
+async def _request(association: BaseAssociation, requestor: Requestor, proposal: pdu.AssociateRQ) -> None:
     """Send an A-ASSOCIATE-RQ and wait for its answer."""
     pump = association.pump
     pump.upper_layer.associate_request(proposal)
@@ -126,7 +126,7 @@ async def _request(association: Association, requestor: Requestor, proposal: pdu
 
 
 def _conclude(
-    association: Association, requestor: Requestor, proposal: pdu.AssociateRQ, accept: pdu.AssociateAC
+    association: BaseAssociation, requestor: Requestor, proposal: pdu.AssociateRQ, accept: pdu.AssociateAC
 ) -> None:
     """Take the A-ASSOCIATE-AC as soon as it arrives: a message may follow in the same bytes."""
     _log_tolerated(accept)

@@ -69,7 +69,7 @@ class Trail:
     def close(self) -> None:
         """Report the transfers under way as cut off, and close the destination."""
         for peer in list(self._transfers):
-            self.end_transfer(peer, "it was cut off")
+            self.end_transfer(peer, "the transfer was cut off")
         self._destination.close()
 
     # --- the application ---

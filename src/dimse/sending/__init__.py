@@ -155,7 +155,7 @@ class Sending(Closing):
         self._late_outcomes: deque[Outcome] = deque()
         # The time until which jobs may take to stop.
         self._patient_until = 0.0
-        self._fault: DimseError = NotSent("it was called off")
+        self._fault: DimseError = NotSent("the sending was stopped")
 
     @property
     def counts(self) -> Counts:

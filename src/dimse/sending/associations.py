@@ -23,7 +23,7 @@ from dimse.transport.threaded import connect
 
 if TYPE_CHECKING:
     from dimse.sending.options import AssociationOptions
-    from dimse.services import AsyncAssociation
+    from dimse.services import Association
 
 # Result, source and reason of the rejections that a peer may send because it does not know an item (PS3.8 9.3.4). They are "no
 # reason given", by the user and by the provider, and an application context that is not supported.
@@ -58,7 +58,7 @@ class Associations:
         """The AE title of the peer, as it is called."""
         return self._terms.requestor.called_ae_title
 
-    async def request(self, contexts: Sequence[ProposedContext]) -> AsyncAssociation:
+    async def request(self, contexts: Sequence[ProposedContext]) -> Association:
         """Request an association, and a second time without the window if that may have made the peer fail.
 
         Raises:
@@ -87,7 +87,7 @@ class Associations:
         self._withdraw(error)
         return True
 
-    async def _request(self, contexts: Sequence[ProposedContext], window: int) -> AsyncAssociation:
+    async def _request(self, contexts: Sequence[ProposedContext], window: int) -> Association:
         requestor = replace(self._terms.requestor, contexts=contexts, async_ops=window)
         return await replace(self._terms, requestor=requestor).request(connect, (self._host, self._port))
 
@@ -99,7 +99,7 @@ class Associations:
         notice(
             "asynchronous operations",
             self._host,
-            "%s: %s; it may not take the asynchronous operations that were proposed, and is asked again without them",
+            "%s: %s; it may not support asynchronous operations; requesting again without them",
             host_and_port(self._host, self._port),
             one_line(str(error)),
         )

@@ -60,7 +60,7 @@ class FileSet:
         for component in components:
             if component in ("", os.curdir, os.pardir) or os.sep in component or "\0" in component:
                 listed = one_line("\\".join(components))
-                return FileError(self._path, f'it lists "{listed}", which is no File ID')
+                return FileError(self._path, f'it lists "{listed}", which is not a File ID')
             path = os.path.join(path, self._actual_name(path, component))
         if not os.path.lexists(path):
             return InaccessiblePath(path, f"no such file or directory, and {self._path} lists it")
@@ -104,7 +104,7 @@ def _file_ids(path: str) -> tuple[list[str], str | None]:
             syntax = uids.transfer_syntax(meta.transfer_syntax_uid or uids.ExplicitVRLittleEndian)
             # PS3.10 8.6.
             if syntax is None or syntax.deflated:
-                raise FileError(path, f"no DICOMDIR may be in {uids.name(meta.transfer_syntax_uid or '')}")
+                raise FileError(path, f"a DICOMDIR cannot be in {uids.name(meta.transfer_syntax_uid or '')}")
             size = os.fstat(file.fileno()).st_size
             return walk.values_within(
                 read, meta.data_set_offset, size, syntax, _DIRECTORY_RECORD_SEQUENCE, _REFERENCED_FILE_ID

@@ -28,7 +28,7 @@ from dimse.transport.threaded import connect, run
 
 if TYPE_CHECKING:
     from dimse.sending.options import AssociationOptions
-    from dimse.services import AsyncAssociation
+    from dimse.services import Association
 
 SOP_CLASS_NOT_SUPPORTED = 0x0122
 OUT_OF_RESOURCES = 0xA700
@@ -78,8 +78,8 @@ class Forwarder(Closing):
         self._places = threading.Semaphore(associations)
         self._changed = threading.Condition()
         # With the moment at which each of them became idle, the longest idle first.
-        self._spare: deque[tuple[float, AsyncAssociation]] = deque()
-        self._in_use: set[AsyncAssociation] = set()
+        self._spare: deque[tuple[float, Association]] = deque()
+        self._in_use: set[Association] = set()
         self._releaser: threading.Thread | None = None
         self._closed = False
 
@@ -96,7 +96,7 @@ class Forwarder(Closing):
             except (NoPresentationContext, RefusedContexts) as error:
                 # The comment has 64 characters: the transfer syntax is told alone, as the sender knows its SOP class.
                 syntax = uids.name(request.context.transfer_syntax)
-                return self._failed(request, SOP_CLASS_NOT_SUPPORTED, f"not taken by the next peer in {syntax}", error)
+                return self._failed(request, SOP_CLASS_NOT_SUPPORTED, f"the next peer refuses it in {syntax}", error)
             except DimseError as error:
                 return self._failed(request, OUT_OF_RESOURCES, f"not forwarded: {one_line(str(error))}", error)
 
@@ -139,13 +139,13 @@ class Forwarder(Closing):
             raise NotSent("the forwarder is closed")
         return self._store(self._open(), request)
 
-    def _store(self, association: AsyncAssociation, request: StoreRequest) -> Status:
+    def _store(self, association: Association, request: StoreRequest) -> Status:
         try:
             return run(association.store(request))
         finally:
             self._give_back(association)
 
-    def _open(self) -> AsyncAssociation:
+    def _open(self) -> Association:
         with self._changed:
             contexts = tuple(self._contexts)
         association = run(services.associate(connect, *self._address, contexts=contexts, **self._options))
@@ -173,7 +173,7 @@ class Forwarder(Closing):
 
     # --- associations that are kept ---
 
-    def _take(self) -> AsyncAssociation | None:
+    def _take(self) -> Association | None:
         """Return the association that was in use last, if one is idle."""
         with self._changed:
             while self._spare:
@@ -183,7 +183,7 @@ class Forwarder(Closing):
                     return association
         return None
 
-    def _give_back(self, association: AsyncAssociation) -> None:
+    def _give_back(self, association: Association) -> None:
         with self._changed:
             self._in_use.discard(association)
             if self._closed or not association.open:
@@ -225,7 +225,7 @@ def _verify(options: AssociationOptions) -> None:
         run(services.associate(_stop, "localhost", 104, contexts=[uids.Verification], **options))
 
 
-def _has_proposed(association: AsyncAssociation, needed: ProposedContext) -> bool:
+def _has_proposed(association: Association, needed: ProposedContext) -> bool:
     return any(
         context.abstract_syntax == needed.abstract_syntax
         and needed.transfer_syntaxes[0] in context.proposed_transfer_syntaxes
@@ -233,7 +233,7 @@ def _has_proposed(association: AsyncAssociation, needed: ProposedContext) -> boo
     )
 
 
-def _release(association: AsyncAssociation) -> None:
+def _release(association: Association) -> None:
     """Release an association. A release that fails does not concern instances that were forwarded."""
     with suppress(DimseError):
         run(association.release())

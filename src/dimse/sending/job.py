@@ -14,7 +14,7 @@ from dimse.sending.associations import Associations
 from dimse.sending.feed import POLL_INTERVAL, Feed, Item, Ledger
 from dimse.sending.proposal import Proposal
 from dimse.sending.retry import Retry
-from dimse.services import AsyncAssociation
+from dimse.services import Association
 from dimse.services.outcome import Outcome
 from dimse.services.sources import Storable, Transcode
 from dimse.support.values import replace, value
@@ -79,7 +79,7 @@ class Job:
     """
 
     def __init__(self, feed: Feed, associations: Associations, manner: Manner, ledger: Ledger | None = None) -> None:
-        self.association: AsyncAssociation | None = None
+        self.association: Association | None = None
         self.associated = False
         self.sent_bytes = 0
         self._feed, self._associations, self._manner, self._ledger = feed, associations, manner, ledger
@@ -140,7 +140,7 @@ class Job:
             if association.open:
                 association.abort()
 
-    async def _until_it_ends(self, association: AsyncAssociation, proposal: Proposal) -> AsyncIterator[Event]:
+    async def _until_it_ends(self, association: Association, proposal: Proposal) -> AsyncIterator[Event]:
         fault: AssociationFault | None = None
         outcomes = association.store_many(
             self._sources(proposal),
@@ -177,7 +177,7 @@ class Job:
             yield fault
             self._pause(fault)
 
-    async def _release(self, association: AsyncAssociation) -> AssociationFault | None:
+    async def _release(self, association: Association) -> AssociationFault | None:
         """Release or abort the association; every request is answered, so a failure is only a fault of the release."""
         if self._manner.abort:
             association.abort()

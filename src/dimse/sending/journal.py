@@ -343,9 +343,9 @@ def _verify(connection: sqlite3.Connection, path: str) -> bool:
     if (application_id, version, tables) == (0, 0, 0):
         return True
     if application_id != _APPLICATION_ID:
-        raise JournalError(f"{one_line(path)} is no journal of a sender, and is left alone; name another file")
+        raise JournalError(f"{one_line(path)} is not a journal of a sender: name another file")
     if version != _VERSION:
-        raise JournalError(f"the journal {one_line(path)} is of version {version}, and only {_VERSION} is known here")
+        raise JournalError(f"the journal {one_line(path)} has version {version}, and only {_VERSION} is supported")
     return False
 
 

@@ -191,7 +191,7 @@ class Member:
                 container=self,
             )
             if window.drain() != size:
-                raise FileError(self.path, f"not the {size:,} bytes that the ZIP archive says it is of")
+                raise FileError(self.path, f"not the {size:,} bytes that the ZIP archive gives as its size")
         return file
 
     def open(self, offset: int) -> BinaryIO:

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from dimse.association import establishing
-from dimse.association.association import Association, Dispatcher
+from dimse.association.association import BaseAssociation, Dispatcher
 from dimse.association.establishing import Open
 from dimse.services import verification
 from dimse.settings import (
@@ -39,7 +39,7 @@ def _later(module: str, name: str) -> Any:
     return Later(lambda: getattr(import_module(f"dimse.services.{module}"), name))
 
 
-class AsyncAssociation(Association):
+class Association(BaseAssociation):
     """An association with the operations of every service as methods.
 
     As an asynchronous context manager it is released at the end, and aborted if the block is left by an exception.
@@ -90,7 +90,7 @@ async def associate(
     timeouts: Timeouts = Timeouts(),  # noqa: B008  (frozen)
     tls: TLS | ssl.SSLContext | None = None,
     handlers: Dispatcher | None = None,
-) -> AsyncAssociation:
+) -> Association:
     """Connect to a peer and request an association (PS3.8 7.1).
 
     Args:
@@ -165,8 +165,8 @@ class Terms:
 
     async def request(
         self, open_transport: Open, address: tuple[str, int], handlers: Dispatcher | None = None
-    ) -> AsyncAssociation:
+    ) -> Association:
         """Connect to the peer at `address` and request an association; the errors are those of `associate`."""
         return await establishing.request(
-            AsyncAssociation, open_transport, address, self.requestor, self.timeouts, handlers, self.tls
+            Association, open_transport, address, self.requestor, self.timeouts, handlers, self.tls
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dimse.association.association import Arrived, Association
+from dimse.association.association import Arrived, BaseAssociation
 from dimse.association.sinks import DiscardSink, Sink
 from dimse.errors import InvalidCommand
 from dimse.message.command import UNRECOGNIZED_OPERATION, Message, Request, respond
@@ -11,8 +11,8 @@ from dimse.services.storage import STORAGE, StoreBeginHandler, StoreHandler
 from dimse.services.storage_commitment import STORAGE_COMMITMENT, CommitmentHandler
 from dimse.services.store_request import StoreRequest
 from dimse.services.verification import VERIFICATION, EchoHandler, EchoRequest
-from dimse.settings import Role
-from dimse.support.values import fields, value
+from dimse.settings import Acceptor, Limits
+from dimse.support.values import fields, replace, value
 
 __all__ = ["EchoRequest", "Handlers", "StoreRequest"]
 
@@ -37,9 +37,9 @@ def service_of(message: Message | InvalidCommand) -> Service | None:
 class Handlers:
     """The functions that answer the requests of peers; each may be `def` or `async def`.
 
-    A handler takes a typed request and returns a status, as an `int` or a `Status` (whose comment goes with it). If it raises, or
-    returns something else, the peer gets a failure status, and the log of `dimse` a line: with the traceback at the level DEBUG.
-    The association lives on.
+    A handler takes a typed request and returns a status, as an `int` or a `Status`, whose comment goes with it. If it raises or
+    returns something else, the peer gets a failure status, and the association lives on. The log has a line about it, with the
+    traceback at the level DEBUG.
 
     A `def` runs in a thread of the server's, not always in the same one. Several run at a time, of one association one at a time.
     An `async def` runs on the event loop of `dimse.aio`, or on one that lives as long as the blocking server.
@@ -71,7 +71,7 @@ class Handlers:
             if handler is not None and not callable(handler):
                 raise TypeError(f"the handler {name} is a function, not {handler!r}: dimse.Handlers({name}=...)")
 
-    async def begin(self, association: Association, arrived: Arrived) -> Sink:
+    async def begin(self, association: BaseAssociation, arrived: Arrived) -> Sink:
         """Return the sink for the data set of a message that is about to come."""
         service = _ONLY_SERVICE_OF.get(type(arrived.message)) or service_of(arrived.message)
         if service is None or service.begin is None:
@@ -79,7 +79,7 @@ class Handlers:
         handler = getattr(self, service.begin_handler) if service.begin_handler else None
         return await service.begin(association, arrived, handler)
 
-    async def answer(self, association: Association, arrived: Arrived) -> None:
+    async def answer(self, association: BaseAssociation, arrived: Arrived) -> None:
         """Answer a message that is complete: run its handler and send the response."""
         service = _ONLY_SERVICE_OF.get(type(arrived.message)) or service_of(arrived.message)
         if service is not None:
@@ -88,8 +88,15 @@ class Handlers:
             await association.send_response(arrived.context, respond(arrived.message, UNRECOGNIZED_OPERATION))
 
 
-def accepted_for(handlers: Handlers) -> tuple[frozenset[str], tuple[Role, ...]]:
-    """Return the abstract syntaxes and the roles that a server with these handlers accepts, unless it is told otherwise."""
+def completed(acceptor: Acceptor, handlers: Handlers, limits: Limits) -> Acceptor:
+    """Return the parameters of a server's associations, completed by its handlers and its limits.
+
+    Unless `acceptor` says otherwise, the abstract syntaxes are those of the services that have a handler or need none.
+    """
     answered = [service for service in SERVICES if not service.needs_handler or getattr(handlers, service.handler)]
-    abstract_syntaxes = frozenset(uid for service in answered for uid in service.abstract_syntaxes())
-    return abstract_syntaxes, tuple(role for service in answered for role in service.roles)
+    contexts = acceptor.contexts
+    if contexts is None:
+        contexts = frozenset(uid for service in answered for uid in service.abstract_syntaxes())
+    roles = (*(role for service in answered for role in service.roles), *acceptor.roles)
+    async_ops = min(acceptor.async_ops or limits.queued_requests, limits.queued_requests)
+    return replace(acceptor, contexts=contexts, roles=roles, async_ops=async_ops)

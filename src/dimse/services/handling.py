@@ -1,4 +1,4 @@
-"""How a user's handler is run: what it returns becomes a status, what it raises a failure status and a log line."""
+"""The call of a handler: its result becomes a status, and an exception a failure status and a line in the log."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
-from dimse.association.association import LOGGER, Arrived, Association, Refusal
+from dimse.association.association import LOGGER, Arrived, BaseAssociation, Refusal
 from dimse.message.command import Request, respond
 from dimse.message.status import Status
 from dimse.support.text import one_line
@@ -16,7 +16,7 @@ R = TypeVar("R")
 PROCESSING_FAILURE = 0x0110  # PS3.7 C.5.19
 
 
-async def ask(association: Association, handler: Callable[[R], Any | Awaitable[Any]], request: R) -> Any | Refusal:
+async def ask(association: BaseAssociation, handler: Callable[[R], Any | Awaitable[Any]], request: R) -> Any | Refusal:
     """Return what `handler` returns; a `Refusal` if it raises: the association lives on.
 
     A handler that calls `sys.exit` ends its association, which is a line in the log.
@@ -24,11 +24,11 @@ async def ask(association: Association, handler: Callable[[R], Any | Awaitable[A
     try:
         return await association.call(handler, request)
     except SystemExit as error:
-        # It is not swallowed: a signal handler of the program may have raised it while the handler ran.
+        # It is raised again, because a signal handler of the program may have raised it while the handler ran.
         LOGGER.error("the handler of %s called sys.exit(%s): the association ends", type(request).__name__, error.code)
         raise
     except Exception as error:
-        # Whatever a user's own code raises must not end the association, nor reach another one.
+        # An exception of the program must neither end the association nor reach another one.
         LOGGER.error(
             "the handler of %s failed: %s",
             type(request).__name__,
@@ -38,8 +38,8 @@ async def ask(association: Association, handler: Callable[[R], Any | Awaitable[A
         return Refusal(PROCESSING_FAILURE, "the handler failed")
 
 
-async def ask_status(association: Association, handler: Callable[[R], int | Awaitable[int]], request: R) -> Refusal:
-    """The status that `handler` returns, with its comment if it has one."""
+async def ask_status(association: BaseAssociation, handler: Callable[[R], int | Awaitable[int]], request: R) -> Refusal:
+    """Return the status that `handler` returns, with its comment if it has one."""
     answer = await ask(association, handler, request)
     return answer if isinstance(answer, Refusal) else as_status(answer, request)
 
@@ -58,7 +58,7 @@ def as_status(answer: object, request: object) -> Refusal:
     return Refusal(PROCESSING_FAILURE, "the handler failed")
 
 
-async def send_status(association: Association, arrived: Arrived, answer: Refusal) -> None:
+async def send_status(association: BaseAssociation, arrived: Arrived, answer: Refusal) -> None:
     """Respond to a request with a status and its comment."""
     assert isinstance(arrived.message, Request)
     response = respond(arrived.message, answer.status, error_comment=answer.comment or None)

@@ -47,8 +47,8 @@ class Outcome:
     def state(self) -> State:
         """The outcome in one word.
 
-        "stored"; "warning", which is stored too, with a remark of the peer; "refused" by the peer; "unknown", which may or may not
-        have arrived; "unsent", by no fault of its own; "invalid", for its file; or "already" acknowledged in an earlier run.
+        "stored", or "warning" if the peer has stored it with a remark. "refused" by the peer. "unknown": it may or may not have
+        arrived. "unsent", by no fault of its own. "invalid": its file cannot be sent. "already" acknowledged in an earlier run.
         """
         if self.status is None:
             from dimse.meanings import meaning_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Awaitable, Iterable, Sequence
 
-from dimse.association.association import Association
+from dimse.association.association import BaseAssociation
 from dimse.errors import FileError, NoPresentationContext
 from dimse.instances import MAPPED
 from dimse.services.outcome import Outcome
@@ -24,11 +24,11 @@ Prepared = Outgoing | Outcome
 class Preparing:
     """The sources of `store_many`, opened, checked and converted one after another.
 
-    On an event loop that is done in a thread. Of the files in a list or tuple some are made ready together, and the next ones while
-    these are sent: to change threads takes longer than to read a small file.
+    On an event loop that is done in a thread. To change threads takes longer than to read a small file. So several files of a list
+    or tuple are made ready together, and the next ones while these are sent.
     """
 
-    def __init__(self, association: Association, sources: Iterable[Storable], transcode: Transcode) -> None:
+    def __init__(self, association: BaseAssociation, sources: Iterable[Storable], transcode: Transcode) -> None:
         self._association, self._transcode = association, transcode
         self._sources = iter(sources)
         self._at_once = MOST_AT_ONCE if isinstance(sources, (list, tuple)) else 1
@@ -84,7 +84,7 @@ def _held(outgoing: Outgoing) -> int:
 
 
 def _prepare_some(
-    association: Association, sources: Sequence[Storable], transcode: Transcode
+    association: BaseAssociation, sources: Sequence[Storable], transcode: Transcode
 ) -> tuple[list[Prepared], Exception | None]:
     """Make sources ready until they take `HELD` bytes of memory; return them, or the exception that the first one raised."""
     prepared: list[Prepared] = []
@@ -102,7 +102,7 @@ def _prepare_some(
     return prepared, None
 
 
-def _prepare_one(association: Association, given: Storable, transcode: Transcode) -> Prepared:
+def _prepare_one(association: BaseAssociation, given: Storable, transcode: Transcode) -> Prepared:
     source = source_of(given)
     try:
         return source.open_for(association, transcode)

@@ -1,4 +1,4 @@
-"""What stands between the network and the sink of a data set that is received: leading elements of group 0002 are dropped."""
+"""The sink between the network and the sink of a received data set: it drops leading elements of group 0002."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from dimse.uids import TransferSyntax
 
 
 def dropping_group_two(sink: Sink, request: StoreRequest) -> Sink:
-    """Return what is to take the data set of a request in the place of its sink.
+    """Return a sink that drops leading elements of group 0002 and hands everything else on to the sink of a request.
 
-    It drops leading elements of group 0002, which would re-label a file that begins with File Meta Information of ours, and hands
-    everything else on as it comes. It is the sink itself where the transfer syntax does not let such elements be told.
+    Such elements would re-label a file, which begins with File Meta Information of ours. It is the sink of the request itself
+    where the transfer syntax does not show such elements.
     """
     syntax = uids.transfer_syntax(request.context.transfer_syntax)
     return LeadingGroupTwo(sink, syntax, request) if syntax is not None and can_lead(syntax) else sink
@@ -28,11 +28,11 @@ def dropping_group_two(sink: Sink, request: StoreRequest) -> Sink:
 class LeadingGroupTwo:
     """A sink that drops the leading elements of group 0002 of a data set, and hands the rest on to another sink.
 
-    At most `group_two.MAXIMUM_SIZE` bytes are held back, and none of a data set that begins with another group.
+    At most `group_two.MAXIMUM_SIZE` bytes are held back, and no byte of a data set that begins with another group.
 
     Attributes:
-        write: Takes the next bytes, as of any sink.
-        discard: That of the other sink.
+        write: Takes the next bytes, as in any sink.
+        discard: The method of the other sink.
     """
 
     def __init__(self, sink: Sink, transfer_syntax: TransferSyntax, request: StoreRequest) -> None:
@@ -44,7 +44,7 @@ class LeadingGroupTwo:
 
     @property
     def error(self) -> OSError | None:
-        """What the disk said first, if it failed."""
+        """The first error of the disk; None if there was none."""
         return self._sink.error
 
     @error.setter

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Coroutine
 from typing import Any
 
-from dimse.association.association import Arrived, Association
+from dimse.association.association import Arrived, BaseAssociation
 from dimse.errors import InvalidCommand
 from dimse.message.command import Message, Request
 from dimse.message.status import SERVICES, Table
@@ -13,8 +13,8 @@ from dimse.settings import Role
 from dimse.support.sinks import Sink
 from dimse.support.values import value
 
-Begin = Callable[[Association, Arrived, Any], Coroutine[Any, Any, Sink]]
-Answer = Callable[[Association, Arrived, Any], Coroutine[Any, Any, None]]
+Begin = Callable[[BaseAssociation, Arrived, Any], Coroutine[Any, Any, Sink]]
+Answer = Callable[[BaseAssociation, Arrived, Any], Coroutine[Any, Any, None]]
 
 
 @value

@@ -7,7 +7,7 @@ import os
 from collections.abc import Awaitable, Callable, Iterable
 
 from dimse import uids
-from dimse.association.association import MESSAGES, Arrived, Association, Refusal
+from dimse.association.association import MESSAGES, Arrived, BaseAssociation, Refusal
 from dimse.association.sinks import DiscardSink, Sink, SpooledSink
 from dimse.errors import DimseError, FileError
 from dimse.instances import InstanceFile, Path
@@ -29,8 +29,8 @@ CANNOT_UNDERSTAND = 0xC000
 def contexts_for(paths: Path | InstanceFile | Iterable[Path | InstanceFile]) -> tuple[ProposedContext, ...]:
     """Return the presentation contexts that these files need; one path stands for one file.
 
-    For each SOP class one context for each transfer syntax of its files, and one more with Explicit and Implicit VR Little Endian
-    as the fall-back. They may be more than the 128 that one association takes.
+    A SOP class has a context for each transfer syntax of its files. It has one more as the fall-back, with Explicit and Implicit VR
+    Little Endian. They may be more than the 128 that one association takes.
 
     Raises:
         FileError: A file cannot be sent.
@@ -50,7 +50,7 @@ def contexts_for(paths: Path | InstanceFile | Iterable[Path | InstanceFile]) -> 
 
 
 async def store(
-    association: Association,
+    association: BaseAssociation,
     source: Storable,
     *,
     priority: int = LOW,
@@ -59,24 +59,29 @@ async def store(
 ) -> Status:
     """Send one SOP instance (PS3.7 9.1.1).
 
-    Args:
-        source: The path of a Part 10 file; an `InstanceFile`; a `memoryview` of a Part 10 file; a pydicom data set; or a
-            `StoreRequest` or another `ReceivedInstance`, which is sent on as it came.
-        priority: 0 medium, 1 high, 2 low.
-        transcode: The conversions that a file may undergo if the peer refuses its transfer syntax: "never" is none, "lossless"
-            re-encodes and decompresses, and "always" decompresses what was compressed with loss too.
-        nested: True for a service that sends within the answer to a request of the peer, as an SCP of C-GET does.
+        Args:
+            source: The path of a Part 10 file, an `InstanceFile`, a `memoryview` of a Part 10 file, or a pydicom data set. A
+                `StoreRequest` or another `ReceivedInstance` is sent on as it came.
+            priority: 0 medium, 1 high, 2 low.
+    <<<<<<< HEAD
+            transcode: The conversions that a file may undergo if the peer refuses its transfer syntax: "never" is none, "lossless"
+                re-encodes and decompresses, and "always" decompresses what was compressed with loss too.
+            nested: True for a service that sends within the answer to a request of the peer, as an SCP of C-GET does.
+    =======
+            transcode: The conversions of a file whose transfer syntax the peer refuses. "never": it is not sent. "lossless": it is
+                re-encoded or decompressed. "always": it is decompressed even if it was compressed with loss.
+    >>>>>>> main
 
-    Returns:
-        The status of the peer's response.
+        Returns:
+            The status of the peer's response.
 
-    Raises:
-        FileError: The file cannot be sent, or not be converted; nothing was sent and the association stands. Or it was changed
-            while it was sent: if it became shorter, the association was aborted, else the peer has stored it, perhaps damaged.
-        NoPresentationContext: The SOP class was not accepted in a transfer syntax that fits; the association stands.
-        OperationTimeout: No response came within the DIMSE timeout; the association was aborted.
-        AssociationError: The association ended.
-        RemoteProtocolError: The peer sent something that is not a valid response; the association was aborted.
+        Raises:
+            FileError: The file cannot be sent, or not be converted; nothing was sent and the association stands. Or it was changed
+                while it was sent: if it became shorter, the association was aborted, else the peer has stored it, perhaps damaged.
+            NoPresentationContext: The SOP class was not accepted in a transfer syntax that fits; the association stands.
+            OperationTimeout: No response came within the DIMSE timeout; the association was aborted.
+            AssociationError: The association ended.
+            RemoteProtocolError: The peer sent something that is not a valid response; the association was aborted.
     """
     opened = source_of(source)
     if association.calls_in_threads:
@@ -94,7 +99,7 @@ async def store(
 _MODALITIES = {uids.CTImageStorage: ", (CT)", uids.MRImageStorage: ", (MR)"}
 
 
-def request_for(association: Association, outgoing: Outgoing, priority: int) -> CStoreRQ:
+def request_for(association: BaseAssociation, outgoing: Outgoing, priority: int) -> CStoreRQ:
     """Return the C-STORE-RQ for a data set."""
     source = outgoing.source
     return CStoreRQ(
@@ -106,7 +111,7 @@ def request_for(association: Association, outgoing: Outgoing, priority: int) -> 
 
 
 async def send(
-    association: Association, outgoing: Outgoing, request: CStoreRQ, command_set: bytes | None = None
+    association: BaseAssociation, outgoing: Outgoing, request: CStoreRQ, command_set: bytes | None = None
 ) -> None:
     """Send a C-STORE-RQ with its data set, which is released: to unmap a large file takes a while, and the peer works now.
 
@@ -152,7 +157,7 @@ StoreHandler = Callable[[StoreRequest], "int | Awaitable[int]"]
 StoreBeginHandler = Callable[[StoreRequest], "int | Sink | None | Awaitable[int | Sink | None]"]
 
 
-async def begin_store(association: Association, arrived: Arrived, handler: StoreBeginHandler | None) -> Sink:
+async def begin_store(association: BaseAssociation, arrived: Arrived, handler: StoreBeginHandler | None) -> Sink:
     """Return the sink for the data set of a C-STORE-RQ that is about to come: the one that `handler` chooses, if it does."""
     message = arrived.message
     assert isinstance(message, CStoreRQ)
@@ -194,7 +199,7 @@ async def begin_store(association: Association, arrived: Arrived, handler: Store
     return dropping_group_two(request.sink, request)
 
 
-async def answer_store(association: Association, arrived: Arrived, handler: StoreHandler | None) -> None:
+async def answer_store(association: BaseAssociation, arrived: Arrived, handler: StoreHandler | None) -> None:
     """Answer a C-STORE-RQ whose data set is complete."""
     message, request, sink = arrived.message, arrived.request, arrived.sink
     assert isinstance(message, CStoreRQ) and isinstance(request, StoreRequest) and request.sink is not None

@@ -1,4 +1,4 @@
-"""Storage Commitment (PS3.4 Annex J, Push Model): asked for by N-ACTION, and the N-EVENT-REPORT that answers, as SCU.
+"""Storage Commitment (PS3.4 Annex J, Push Model) as SCU: the N-ACTION that requests it, and the N-EVENT-REPORT that answers.
 
 The report comes on the association that asked, or on one that the peer makes to us, to a server whose handlers take it.
 """
@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Se
 from typing import TYPE_CHECKING
 
 from dimse import uids
-from dimse.association.association import LOGGER, MESSAGES, Arrived, Association, Dispatcher, Refusal
+from dimse.association.association import LOGGER, MESSAGES, Arrived, BaseAssociation, Dispatcher, Refusal
 from dimse.association.sinks import DiscardSink, Sink, SpooledSink
 from dimse.errors import AssociationReleased, OperationTimeout
 from dimse.logs import within
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
 SERVICE = "storage commitment"
 REQUEST_STORAGE_COMMITMENT = 1  # Action Type ID (PS3.4 J.3.2)
-EVENT_TYPES = (1, 2)  # all of them are safe; failures exist (PS3.4 J.3.3)
+# All instances are safe; failures exist (PS3.4 J.3.3).
+EVENT_TYPES = (1, 2)
 
 TRANSACTION_UID = 0x00081195
 REFERENCED_SOP_SEQUENCE, FAILED_SOP_SEQUENCE = 0x00081199, 0x00081198
@@ -39,23 +40,26 @@ FAILURE_REASON = 0x00081197
 NO_SUCH_SOP_INSTANCE, NO_SUCH_EVENT_TYPE, INVALID_ARGUMENT_VALUE = 0x0112, 0x0113, 0x0115  # PS3.7 10.1.1.1.8
 RESOURCE_LIMITATION = 0x0213
 
-MOST_INSTANCES = 10_000  # in one transaction: so that the report on them stays below what we take
-MOST_BYTES = 4 * 1024 * 1024  # of a report, and of what it inflates to
+# In one transaction, so that the report on them stays below `MOST_BYTES`.
+MOST_INSTANCES = 10_000
+# Of a report, as it comes and inflated.
+MOST_BYTES = 4 * 1024 * 1024
 LONGEST_UID = 64  # PS3.5 9.1
-MOST_ZEROS = 64  # in a row: no report has them, and a reader that looks for padding would look again and again
+# Zero bytes in a row. No report has them, and a reader that looks for padding would look again and again.
+MOST_ZEROS = 64
 
 
 @value
 class Commitment:
-    """What a peer reported about one transaction.
+    """A report of a peer on one transaction.
 
     Attributes:
-        transaction_uid: Which one.
+        transaction_uid: The UID of the transaction.
         committed: SOP instance UIDs for which the peer has taken responsibility. An instance that was asked about and is in neither
             of the two is not committed.
-        failed: Why not, by SOP instance UID, for those for which it has not: the Failure Reason (0008,1197) as a `Status`, whose
-            `meaning` has it in words; 0110H where the peer gives none.
-        peer: Who reported.
+        failed: By SOP instance UID, the reason why the peer has not taken responsibility. It is the Failure Reason (0008,1197) as a
+            `Status`, whose `meaning` has it in words, and 0110H where the peer gives no reason.
+        peer: The peer that reported.
     """
 
     transaction_uid: str
@@ -64,7 +68,7 @@ class Commitment:
     peer: Peer
 
     def limited_to(self, asked: Iterable[str]) -> Commitment:
-        """The same of the SOP instances `asked` alone. What is reported besides, or not reported, is a line in the log."""
+        """Return the report on the SOP instances `asked` alone; others, and those that it lacks, are a line in the log."""
         asked = frozenset(asked)
         reported = self.committed | self.failed.keys()
         for what, odd in (("not asked about", reported - asked), ("missing, and so not committed", asked - reported)):
@@ -81,7 +85,7 @@ CommitmentHandler = Callable[[Commitment], "int | Awaitable[int]"]
 
 
 async def begin_commitment(
-    association: Association, instances: Iterable[tuple[str, str]], *, transaction_uid: str | None = None
+    association: BaseAssociation, instances: Iterable[tuple[str, str]], *, transaction_uid: str | None = None
 ) -> str:
     """Ask the peer to commit to the storage of SOP instances (N-ACTION, PS3.4 J.3.2); its report is not waited for.
 
@@ -95,12 +99,12 @@ async def begin_commitment(
         The transaction UID.
 
     Raises:
-        ValueError: There are no instances or too many, or a UID is none; nothing was sent.
+        ValueError: There are no instances or too many, or a UID is not valid; nothing was sent.
         NoPresentationContext: Storage Commitment was not negotiated; the association stands.
         StatusError: The peer does not take the request; the association stands.
         OperationTimeout: No response came within the DIMSE timeout; the association was aborted.
         AssociationError: The association ended.
-        RemoteProtocolError: What came is no response; the association was aborted.
+        RemoteProtocolError: The peer sent something that is not a valid response; the association was aborted.
     """
     transaction_uid = transaction_uid or _new_uid()
     asked = tuple(instances)
@@ -123,7 +127,7 @@ async def begin_commitment(
 
 
 async def request_commitment(
-    association: Association,
+    association: BaseAssociation,
     instances: Iterable[tuple[str, str]],
     *,
     wait: float = 60,
@@ -146,7 +150,7 @@ async def request_commitment(
         OperationTimeout: No report came within `wait` (its `wait` is "commitment"), and the association stands: the peer may report
             on another one. Or no response came within the DIMSE timeout, and the association was aborted.
         AssociationError: The association ended.
-        RemoteProtocolError: What came is no response, or no message; the association was aborted.
+        RemoteProtocolError: The peer sent something that is not a valid message; the association was aborted.
     """
     asked = tuple(instances)
     awaited = _AwaitedReport(transaction_uid or _new_uid())
@@ -178,12 +182,12 @@ class _AwaitedReport:
     others: Dispatcher | None = None
     commitment: Commitment | None = None
 
-    async def begin(self, association: Association, arrived: Arrived) -> Sink:
+    async def begin(self, association: BaseAssociation, arrived: Arrived) -> Sink:
         if STORAGE_COMMITMENT.has(arrived.message):
             return ReportSink()
         return DiscardSink() if self.others is None else await self.others.begin(association, arrived)
 
-    async def answer(self, association: Association, arrived: Arrived) -> None:
+    async def answer(self, association: BaseAssociation, arrived: Arrived) -> None:
         if STORAGE_COMMITMENT.has(arrived.message):
             found = await read_report(association, arrived)
             if isinstance(found, Commitment) and found.transaction_uid == self.transaction_uid:
@@ -199,14 +203,14 @@ class _AwaitedReport:
 
 
 def _new_uid() -> str:
-    """A UID of its own (PS3.5 B.2)."""
+    """Return a new UID (PS3.5 B.2)."""
     from uuid import uuid4
 
     return f"2.25.{uuid4().int}"
 
 
 def _encode_request(instances: Sequence[tuple[str, str]], transaction_uid: str, transfer_syntax: str) -> bytes:
-    """The Action Information (PS3.4 Table J.3-1)."""
+    """Return the encoded Action Information (PS3.4 Table J.3-1)."""
     if not 1 <= len(instances) <= MOST_INSTANCES:
         raise ValueError(f"storage commitment is requested for 1 to {MOST_INSTANCES} instances, not {len(instances)}")
     from dimse.data_set.elements import EXPLICIT_VR_LITTLE_ENDIAN, Element, write
@@ -235,7 +239,7 @@ def _uid(tag: int, uid: str) -> Element:
 
 
 class ReportSink(SpooledSink):
-    """Keeps the data set of a report, if it is not too long for one."""
+    """A sink that keeps the data set of a report, if it is not too long for one."""
 
     def write(self, buffers: Sequence[memoryview]) -> None:
         """Append the bytes of `buffers`; beyond 4 MiB all are dropped."""
@@ -245,12 +249,12 @@ class ReportSink(SpooledSink):
             self.error = OSError(errno.EFBIG, f"longer than {MOST_BYTES:,} bytes")
 
 
-async def begin_report(association: Association, arrived: Arrived, handler: None) -> Sink:
+async def begin_report(association: BaseAssociation, arrived: Arrived, handler: None) -> Sink:
     """Return the sink for the data set of a report."""
     return ReportSink()
 
 
-async def answer_report(association: Association, arrived: Arrived, handler: CommitmentHandler | None) -> None:
+async def answer_report(association: BaseAssociation, arrived: Arrived, handler: CommitmentHandler | None) -> None:
     """Answer a report whose data set is complete."""
     found = await read_report(association, arrived)
     if isinstance(found, Refusal):
@@ -263,8 +267,8 @@ async def answer_report(association: Association, arrived: Arrived, handler: Com
     await send_status(association, arrived, answer)
 
 
-async def read_report(association: Association, arrived: Arrived) -> Commitment | Refusal:
-    """What a report says, or the status that refuses it (PS3.7 10.1.1.1.8) and why."""
+async def read_report(association: BaseAssociation, arrived: Arrived) -> Commitment | Refusal:
+    """Return the content of a report, or the status that refuses it (PS3.7 10.1.1.1.8) with the reason."""
     message, sink = arrived.message, arrived.sink
     assert isinstance(message, NEventReportRQ)
     if message.affected_sop_instance_uid != uids.StorageCommitmentPushModelInstance:
@@ -285,7 +289,7 @@ async def read_report(association: Association, arrived: Arrived) -> Commitment 
 
 
 def _decode_report(data: memoryview, transfer_syntax: str, peer: Peer) -> Commitment | Refusal:
-    """The Event Information (PS3.4 Table J.3-2), of which nothing is believed."""
+    """Decode the Event Information (PS3.4 Table J.3-2), of which every part is verified."""
     from dimse.data_set.elements import EXPLICIT_VR_LITTLE_ENDIAN, Unfit, read, text_of
 
     syntax = uids.transfer_syntax(transfer_syntax) or EXPLICIT_VR_LITTLE_ENDIAN
@@ -314,7 +318,7 @@ def _inflate(deflated: memoryview) -> memoryview:
 
 
 def _references(report: DataSet, sequence: int) -> Iterator[tuple[str, DataSet]]:
-    """The items of a sequence that name a SOP instance, with its UID."""
+    """Yield the items of a sequence that name a SOP instance, with its UID."""
     from dimse.data_set.elements import text_of
 
     element = report.get(sequence)

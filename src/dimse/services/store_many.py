@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import suppress
 
-from dimse.association.association import Association
+from dimse.association.association import BaseAssociation
 from dimse.errors import AssociationAborted, DimseError, FileError, InvalidResponse
 from dimse.message.command import LOW, CStoreRQ, Response, encode
 from dimse.message.status import Status
@@ -21,7 +21,7 @@ MOST_OUTSTANDING = 64
 
 
 async def store_many(
-    association: Association,
+    association: BaseAssociation,
     sources: Storable | Iterable[Storable],
     *,
     priority: int = LOW,
@@ -34,20 +34,20 @@ async def store_many(
 
     Where a window of asynchronous operations was negotiated (PS3.7 D.3.3.3), as many requests are outstanding as it allows,
     `MOST_OUTSTANDING` at the most. An outcome comes when its response does, in whatever order. While a request is outstanding the
-    association is taken: another operation on it raises `LocalProtocolError`, and a caller that asks for no more outcomes aborts
+    association is taken: another operation on it raises `LocalProtocolError`. A caller that asks for no more outcomes then aborts
     it. It is free between outcomes with no request outstanding, as it always is without a window.
 
     A file that cannot be sent is an outcome, and the others are sent. When the association ends, there is an outcome for each
     instance under way, and asking for the next one raises.
 
-    The DIMSE timeout counts from the last byte of a request, and with a window anew from each response: a peer that works on one
-    request after another has it for each of them.
+    The DIMSE timeout counts from the last byte of a request. With a window it counts anew from each response, because a peer may
+    work on one request after another.
 
     Args:
-        sources: One as for `store`, or several. The next source is asked for when a request has gone out; on an event loop
-            some files of a list or tuple are made ready ahead of their turn.
+        sources: One as for `store`, or several. The next source is asked for when a request has gone out. On an event loop some
+            files of a list or tuple are made ready ahead of their turn.
         priority, transcode: See `store`.
-        ahead: Send an instance of `AHEAD` bytes or less before the outcome of the one before it is told, so that the peer need not
+        ahead: Send an instance of `AHEAD` bytes or less before the outcome of the one before it is yielded. So the peer need not
             wait for the caller. The association is then taken until the last outcome, as with a window.
         alone: A function that is called with each source whose turn it is, where there is a window. It returns True if the source
             is to be the only one outstanding, so that it is known which instance an association dies of.
@@ -82,7 +82,8 @@ async def store_many(
                         window.foresee(following)
                         window.look()
                     if not window.under_way:
-                        break  # the association is free while its user has the last outcome
+                        # The association is free while its user has the last outcome.
+                        break
                     while window.known:
                         yield window.tell()
         except DimseError as error:
@@ -115,7 +116,7 @@ class Window:
 
     def __init__(
         self,
-        association: Association,
+        association: BaseAssociation,
         priority: int,
         ahead: bool,
         alone: Callable[[Storable], bool] | None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from dimse import uids
-from dimse.association.association import MESSAGES, Arrived, Association, Refusal
+from dimse.association.association import MESSAGES, Arrived, BaseAssociation, Refusal
 from dimse.logs import within
 from dimse.message.command import CEchoRQ, CEchoRSP
 from dimse.message.status import Status
@@ -15,7 +15,7 @@ from dimse.support.values import value
 from dimse.upper_layer.negotiation import Peer, PresentationContext
 
 
-async def echo(association: Association) -> Status:
+async def echo(association: BaseAssociation) -> Status:
     """Send a C-ECHO-RQ and wait for its response (PS3.7 9.1.5).
 
     Returns:
@@ -57,7 +57,7 @@ class EchoRequest:
 EchoHandler = Callable[[EchoRequest], "int | Awaitable[int]"]
 
 
-async def answer_echo(association: Association, arrived: Arrived, handler: EchoHandler | None) -> None:
+async def answer_echo(association: BaseAssociation, arrived: Arrived, handler: EchoHandler | None) -> None:
     """Answer a C-ECHO-RQ: with the status that `handler` returns, or with success if there is no handler."""
     message = arrived.message
     assert isinstance(message, CEchoRQ)

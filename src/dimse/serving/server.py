@@ -33,8 +33,8 @@ from dimse.errors import (
 from dimse.logs import ABOUT, About
 from dimse.logs.notices import notice
 from dimse.logs.security_events import Observe, SecurityEvent, ignore
-from dimse.services import AsyncAssociation
-from dimse.services.handlers import Handlers, accepted_for
+from dimse.services import Association
+from dimse.services.handlers import Handlers, completed
 from dimse.serving import admission
 from dimse.serving.identification import NOT_VERIFIED, NotIdentified, identify
 from dimse.serving.listening import Listening
@@ -54,7 +54,6 @@ from dimse.settings import (
 )
 from dimse.settings.keywords import gathering
 from dimse.support.text import host_and_port, one_line
-from dimse.support.values import replace
 from dimse.transport.base import Listener
 
 if TYPE_CHECKING:
@@ -77,15 +76,6 @@ def saying_where(host: str, port: int) -> Iterator[socket.AddressFamily]:
         raise OSError(error.errno, f"cannot listen on {host_and_port(host, port)}: {words}") from error
 
 
-def _accepting(acceptor: Acceptor, handlers: Handlers, limits: Limits) -> Acceptor:
-    """Return the parameters of associations, completed by what the handlers of a server and its limits say."""
-    contexts, roles = accepted_for(handlers)
-    if acceptor.contexts is not None:
-        contexts = frozenset(acceptor.contexts)
-    async_ops = min(acceptor.async_ops or limits.queued_requests, limits.queued_requests)
-    return replace(acceptor, contexts=contexts, roles=(*roles, *acceptor.roles), async_ops=async_ops)
-
-
 class Reception:
     """A server of either face: it admits connections, and serves them to their end.
 
@@ -106,8 +96,8 @@ class Reception:
         calling_ae_titles: The only AE titles that may call, if any are given.
         accept_unknown: Accept abstract syntaxes that are not in `contexts` too.
         roles: The roles that a requestor may have (PS3.7 D.3.3.4), besides those that the services of the handlers need.
-        async_ops: The most operations that a requestor may have outstanding, if it asks for more than one (PS3.7 D.3.3.3); 0 is as
-            many as `Limits.queued_requests`, which is the most in any case.
+        async_ops: The most operations that a requestor may have outstanding, if it asks for more than one (PS3.7 D.3.3.3). The
+            number is at most `Limits.queued_requests`, and 0 is as many.
         identify: A function, `def` or `async def`, that verifies the user identity of a request (PS3.7 D.3.3.7). Its result answers
             the request, empty with user names; None rejects the association, as an exception does and more than 10 seconds do.
             A request without an identity is rejected.
@@ -166,7 +156,7 @@ class Reception:
         self.handlers = handlers or Handlers()
         # `gathering` has made it of the keywords.
         assert acceptor is not None
-        self.acceptor = _accepting(acceptor, self.handlers, limits)
+        self.acceptor = completed(acceptor, self.handlers, limits)
         self.timeouts = timeouts
         self.limits = limits
         self._networks = tuple(
@@ -184,8 +174,8 @@ class Reception:
         self._accepting = True  # but when the system has no descriptors left
         self._places = Places(limits.associations, limits.most_per_address)
         self._buffers = Buffers()
-        self._associations: set[AsyncAssociation] = set()
-        self._ending: Callable[[AsyncAssociation], None] | None = None
+        self._associations: set[Association] = set()
+        self._ending: Callable[[Association], None] | None = None
 
     @property
     def address(self) -> tuple[str, int]:
@@ -274,7 +264,7 @@ class Reception:
             self.failed.__cause__ = error
         with suppress(Exception):
             LOGGER.error("%s", self.failed, exc_info=error if LOGGER.isEnabledFor(logging.DEBUG) else None)
-        self._end_all(AsyncAssociation.abort)
+        self._end_all(Association.abort)
         try:
             self.when_failed()
         except Exception as second:
@@ -350,7 +340,7 @@ class Reception:
                 called_ae_title=request.called_ae_title,
             )
             association = await establishing.accept(
-                AsyncAssociation,
+                Association,
                 transport,
                 visitor.upper_layer,
                 request,
@@ -394,7 +384,7 @@ class Reception:
             if association is not None:
                 self._observe(happened("ended", why=why))
 
-    def _say_accepted(self, visitor: Visitor, association: AsyncAssociation) -> None:
+    def _say_accepted(self, visitor: Visitor, association: Association) -> None:
         """Log who associates, and which presentation contexts were refused."""
         assert visitor.request is not None
         titles = admission.titles(visitor.request)
@@ -402,7 +392,7 @@ class Reception:
         if refused := admission.refused_contexts(association.contexts):
             notice("contexts", visitor.peer[0], "%s: refused contexts of %s: %s", visitor, titles, refused)
 
-    def _end_all(self, end: Callable[[AsyncAssociation], None]) -> None:
+    def _end_all(self, end: Callable[[Association], None]) -> None:
         """End every association, those too that are being accepted now."""
         self._ending = end
         for association in list(self._associations):
@@ -493,9 +483,9 @@ class Server(Reception):
         if not listening.is_deaf.wait(THREADS_LEAVING):
             LOGGER.error("the listening thread is left behind, for what observes the server has not returned")
         if drain:
-            self._end_all(AsyncAssociation.finish)
+            self._end_all(Association.finish)
             loop.wait(drain)
-        self._end_all(AsyncAssociation.abort)
+        self._end_all(Association.abort)
         loop.handlers.cancel()
         self._say_left_behind(loop.wait(THREADS_LEAVING))
         loop.close()

@@ -356,8 +356,8 @@ class Acceptor:
         calling_ae_titles: The only AE titles that may call, if any are given.
         accept_unknown: Accept abstract syntaxes that are not in `contexts` too.
         roles: The roles that a requestor may have (PS3.7 D.3.3.4), besides those that the services of the handlers need.
-        async_ops: The most operations that a requestor may have outstanding, if it asks for more than one (PS3.7 D.3.3.3); 0 is as
-            many as `Limits.queued_requests`, which is the most in any case.
+        async_ops: The most operations that a requestor may have outstanding, if it asks for more than one (PS3.7 D.3.3.3). The
+            number is at most `Limits.queued_requests`, and 0 is as many.
         identify: A function, `def` or `async def`, that verifies the user identity of a request (PS3.7 D.3.3.7). Its result answers
             the request, empty with user names; None rejects the association, as an exception does and more than 10 seconds do.
             A request without an identity is rejected.

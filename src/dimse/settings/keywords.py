@@ -16,8 +16,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 def gathering(name: str, kind: type) -> Callable[[F], F]:
     """Make a decorator that gathers the keywords of a function which are fields of `kind` in its argument `name`.
 
-    The signature of the function lists each of these fields with its type and default, so that editors, type checkers and `help`
-    show them; `scripts/make_signatures.py` writes it. A caller may give `name` too: keywords that are given beside it win.
+    The signature of the function lists these fields with types and defaults, for editors, type checkers and `help`.
+    `scripts/make_signatures.py` writes it. A caller may pass `name` as well: keywords that are passed beside it win.
 
     Args:
         name: The argument that the function itself reads: always an instance of `kind`.

@@ -8,5 +8,5 @@ TOOLS = {
     "storescu": "send DICOM files with C-STORE",
     "echoscp": "answer C-ECHO",
     "storescp": "receive DICOM files sent with C-STORE",
-    "passwd": "keep the passwords that echoscp and storescp ask for",
+    "passwd": "manage the password file of echoscp and storescp",
 }

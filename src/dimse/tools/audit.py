@@ -117,7 +117,7 @@ def _alert_of_names(trail: Trail, request: dimse.StoreRequest, uid: str) -> None
     from dimse.logs.security_events import SecurityEvent
 
     if uid != safe_component(uid):
-        why = f"the SOP Instance UID is no name for a file and was replaced: {uid}"
+        why = f"the SOP Instance UID is not a safe file name and was replaced: {uid}"
         trail.alert(
             SecurityEvent("protocol", request.peer.address, request.peer.ae_title, request.called_ae_title, why=why)
         )

@@ -98,7 +98,7 @@ class Verification:
             )
             resources.enter_context(server)
         except OSError as error:
-            self._fail([f"Storage commitment was not asked for: {wording.reason(error)}"])
+            self._fail([f"Storage commitment was not requested: {wording.reason(error)}"])
             return False
         self._logger.info("Waiting for the peer's report on port %d too", server.address[1])
         return True
@@ -137,7 +137,7 @@ class Verification:
             report = self._reports.get(transaction)
             if report is None:
                 if in_time:
-                    asked_about = f"(instances asked about: {len(instances)})"
+                    asked_about = f"(instances requested: {len(instances)})"
                     self._fail([f"No storage commitment report within the time given {asked_about}"])
                 continue
             for one in instances:

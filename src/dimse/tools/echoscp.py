@@ -16,7 +16,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the tool, and return its exit status."""
     parser = Parser(
         "echoscp",
-        "Answer C-ECHO: something to verify a DICOM connection against.",
+        "Answer C-ECHO, so that a DICOM connection can be verified.",
         (
             ("echoscp 11112", "on every address, until SIGTERM or Ctrl-C"),
             ("echoscp -v -ba 127.0.0.1 0", "on a free port of this machine, logging every step"),

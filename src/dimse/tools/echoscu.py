@@ -10,8 +10,9 @@ from collections.abc import Sequence
 import dimse
 from dimse import settings
 from dimse.support.text import one_line
-from dimse.tools import options, requesting, running, wording
+from dimse.tools import requesting, running, wording
 from dimse.tools.command_line import Parser
+from dimse.tools.options import REPEAT, add_rows
 
 # Echoes that are listed one by one.
 MOST_ECHOES = 10
@@ -30,22 +31,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         positionals="addr port",
     )
     requesting.add_options(parser, "ECHOSCU")
-    options.add(parser, [options.REPEAT])
-    given, logger = requesting.read(parser, arguments)
-    return running.run(lambda: verify(given, logger), logger)
+    add_rows(parser, [REPEAT])
+    options, logger = requesting.read(parser, arguments)
+    return running.run(lambda: verify(options, logger), logger)
 
 
-def verify(given: argparse.Namespace, logger: logging.Logger) -> int:
+def verify(options: argparse.Namespace, logger: logging.Logger) -> int:
     """Request an association, send C-ECHO on it, and return the exit status."""
-    syntaxes = requesting.chosen_syntaxes(given) or settings.DEFAULT_TRANSFER_SYNTAXES
+    syntaxes = requesting.chosen_syntaxes(options) or settings.DEFAULT_TRANSFER_SYNTAXES
     try:
-        association = requesting.associate(given, [(dimse.Verification, syntaxes)])
+        association = requesting.associate(options, [(dimse.Verification, syntaxes)])
     except dimse.DimseError as error:
-        wording.log_failure(logger, wording.explain_request(error, given), error)
+        wording.log_failure(logger, wording.explain_request(error, options), error)
         return running.NO_ASSOCIATION
     status, milliseconds = running.SUCCESS, []
     try:
-        for _ in range(given.repeat):
+        for _ in range(options.repeat):
             started = time.perf_counter()
             answer = association.echo()
             milliseconds.append((time.perf_counter() - started) * 1000)
@@ -53,7 +54,7 @@ def verify(given: argparse.Namespace, logger: logging.Logger) -> int:
                 line = one_line(f"Echo failed: {answer}: {answer.meaning} {answer.comment}".rstrip())
                 wording.log_failure(logger, [line])
                 status = running.SHORTFALL
-        requesting.end(association, given, logger)
+        requesting.end(association, options, logger)
     except dimse.DimseError as error:
         wording.log_failure(logger, wording.explain(error), error)
         return running.SHORTFALL

@@ -9,9 +9,9 @@ from typing import NoReturn
 import dimse
 from dimse import settings
 from dimse.support.text import one_line
-from dimse.tools import log_setup, options
+from dimse.tools import log_setup
 from dimse.tools.command_line import Parser
-from dimse.tools.options import flag, option
+from dimse.tools.options import add_group, add_rows, flag, option
 
 # An environment variable, because every user of a machine can read command lines.
 PASSWORD = "DIMSE_PASSWORD"
@@ -58,13 +58,13 @@ ADMITTED = (
 def add_requestor_options(parser: Parser) -> None:
     """Add the options about the identity that a requestor gives."""
     group = parser.add_argument_group("user identity")
-    options.add(group.add_mutually_exclusive_group(), IDENTITIES)
-    options.add(group, CREDENTIALS)
+    add_rows(group.add_mutually_exclusive_group(), IDENTITIES)
+    add_rows(group, CREDENTIALS)
 
 
 def add_acceptor_options(parser: Parser) -> None:
     """Add the options about the users that an acceptor admits."""
-    options.add_group(parser, "user identity", *ADMITTED)
+    add_group(parser, "user identity", *ADMITTED)
 
 
 def settle_requestor(parser: Parser, options: argparse.Namespace) -> None:
@@ -91,7 +91,7 @@ def settle_requestor(parser: Parser, options: argparse.Namespace) -> None:
 def _user(parser: Parser, options: argparse.Namespace) -> dimse.UserIdentity:
     password = options.password if options.password is not None else os.environ.get(PASSWORD)
     if not options.user:
-        parser.error("--user has no name")
+        parser.error("--user is empty")
     if options.password == "-":
         try:
             password = ask(f"Password for {options.user}: ")
@@ -139,7 +139,7 @@ def settle_acceptor(parser: Parser, options: argparse.Namespace) -> None:
     if options.password_file is None:
         return
     if not (options.tls or options.allow_plain_password):
-        parser.error(f"--password-file has peers send their passwords: {PLAIN}")
+        parser.error(f"--password-file makes peers send their passwords: {PLAIN}")
     from dimse.tools.passwords import Passwords
 
     try:
@@ -170,4 +170,4 @@ def ask(prompt: str) -> str:
             warnings.simplefilter("error", GetPassWarning)
             return getpass(prompt)
     except (GetPassWarning, EOFError, OSError):
-        raise ValueError(f"there is no terminal to ask for the password on; {PASSWORD} may hold it") from None
+        raise ValueError(f"there is no terminal to ask for the password; {PASSWORD} may hold it") from None

@@ -13,9 +13,25 @@ import dimse
 from dimse import settings, uids
 from dimse.logs.security_events import ignore
 from dimse.support.text import host_and_port
-from dimse.tools import audit, identity, log_setup, options, running, tls
+from dimse.tools import audit, identity, log_setup, running, tls
 from dimse.tools.command_line import Parser
-from dimse.tools.options import ae_title, constant, flag, number, option, positional, repeatable, seconds, validated
+from dimse.tools.options import (
+    add_group,
+    add_output,
+    add_rows,
+    ae_title,
+    constant,
+    flag,
+    maximum_length,
+    number,
+    option,
+    positional,
+    repeatable,
+    seconds,
+    timeouts,
+    validated,
+    waits,
+)
 from dimse.tools.processes import Serving, Shutdown, Watchdog, serve_until_shutdown
 from dimse.tools.ready import announce
 from dimse.tools.wording import log_failure, reason_with_path
@@ -36,7 +52,7 @@ def _network(text: str) -> str:
 LIMITS = settings.Limits()
 
 LISTENING = (
-    option("-ba --bind-address A", str, "0.0.0.0", "address to listen on (%(default)s, every one)"),
+    option("-ba --bind-address A", str, "0.0.0.0", "address to listen on (%(default)s, all addresses)"),
     option("--ready-file F", str, None, "write HOST:PORT to this file once connections are accepted"),
     option(
         "--drain S",
@@ -63,7 +79,7 @@ ADMISSION = (
         "--max-per-address N",
         number(0, 100_000),
         None,
-        "most associations from one address, in each worker (90 %% of --max-associations); more are rejected; 0 is no limit",
+        "most associations from one address, in each worker (90 %% of --max-associations); more are rejected; 0 is unlimited",
     ),
 )
 
@@ -97,25 +113,25 @@ def add_options(parser: Parser, our_ae_title: str, *, port_needed: bool = True) 
         port_needed: False if the command line may do without a port.
     """
     count = None if port_needed else "?"
-    options.add(parser, [positional("port", count, number(0, 65535), "port to listen on; 0 picks a free one")])
-    options.add_output(parser, [audit.OPTION])
-    options.add_group(parser, "listening", *LISTENING)
-    options.add_group(
+    add_rows(parser, [positional("port", count, number(0, 65535), "port to listen on; 0 picks a free one")])
+    add_output(parser, [audit.OPTION])
+    add_group(parser, "listening", *LISTENING)
+    add_group(
         parser,
         "association",
         option("-aet --ae-title A", ae_title, our_ae_title, "our AE title (%(default)s)"),
         *ADMISSION,
-        *options.waits("acse", "dimse", "network", "idle"),
-        options.maximum_length(settings.ACCEPTOR_MAXIMUM_LENGTH),
+        *waits("acse", "dimse", "network", "idle"),
+        maximum_length(settings.ACCEPTOR_MAXIMUM_LENGTH),
         ASYNC_OPS,
     )
     tls.add_options(parser, server=True)
     identity.add_acceptor_options(parser)
-    options.add(parser.add_argument_group("transfer syntaxes").add_mutually_exclusive_group(), PREFERENCES)
+    add_rows(parser.add_argument_group("transfer syntaxes").add_mutually_exclusive_group(), PREFERENCES)
 
 
 def make_server(
-    given: argparse.Namespace,
+    options: argparse.Namespace,
     handlers: dimse.Handlers,
     *,
     contexts: set[str] | None = None,
@@ -126,7 +142,7 @@ def make_server(
     """Return the server that the options ask for.
 
     Args:
-        given: The parsed options.
+        options: The parsed options.
         handlers: The handlers of requests.
         contexts: The abstract syntaxes to accept; None accepts those that the handlers are for.
         only: The transfer syntaxes to accept; empty accepts every one that can be stored.
@@ -134,24 +150,24 @@ def make_server(
         accept_unknown: Whether to accept private and unknown SOP classes.
     """
     return dimse.Server(
-        (given.bind_address, given.port),
+        (options.bind_address, options.port),
         handlers,
-        ae_title=given.ae_title,
+        ae_title=options.ae_title,
         contexts=contexts,
-        transfer_syntaxes=(*_accepted(given, only or uids.STORABLE_TRANSFER_SYNTAXES), *more),
-        prefer_ours=bool(given.preferred),
-        timeouts=options.timeouts(given),
-        limits=settings.Limits(associations=given.max_associations, per_address=given.max_per_address),
-        maximum_length=given.max_pdu,
-        require_called=given.require_called,
-        calling_ae_titles=given.allow_calling,
-        networks=given.allow_from,
+        transfer_syntaxes=(*_accepted(options, only or uids.STORABLE_TRANSFER_SYNTAXES), *more),
+        prefer_ours=bool(options.preferred),
+        timeouts=timeouts(options),
+        limits=settings.Limits(associations=options.max_associations, per_address=options.max_per_address),
+        maximum_length=options.max_pdu,
+        require_called=options.require_called,
+        calling_ae_titles=options.allow_calling,
+        networks=options.allow_from,
         accept_unknown=accept_unknown,
-        async_ops=given.async_ops,
-        share_port=given.workers > 1,
-        identify=given.passwords.identify if given.passwords else None,
-        tls=given.tls,
-        observe=given.trail.observe if given.trail else ignore,
+        async_ops=options.async_ops,
+        share_port=options.workers > 1,
+        identify=options.passwords.identify if options.passwords else None,
+        tls=options.tls,
+        observe=options.trail.observe if options.trail else ignore,
     )
 
 

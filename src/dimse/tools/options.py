@@ -1,7 +1,7 @@
 """The options that several tools have, declared in tables, and the types of their values.
 
 `flag`, `option`, `repeatable`, `choice`, `constant` and `positional` make one row each. A row names an option as a user types
-it, with a placeholder for its value: `"-to --timeout S"`. `add` gives rows to a parser or to a group of it.
+it, with a placeholder for its value: `"-to --timeout S"`. `add_rows` gives rows to a parser or to a group of it.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def positional(name: str, count: str | None, type: Type, help: str) -> Row:
     return [name], {"nargs": count, "type": type, "help": help}
 
 
-def add(group: argparse._ActionsContainer, rows: Iterable[Row]) -> None:
+def add_rows(group: argparse._ActionsContainer, rows: Iterable[Row]) -> None:
     """Add the rows of a table to a parser or a group."""
     for spellings, keywords in rows:
         group.add_argument(*spellings, **keywords)
@@ -61,7 +61,7 @@ def add(group: argparse._ActionsContainer, rows: Iterable[Row]) -> None:
 
 def add_group(parser: Parser, title: str, *rows: Row) -> None:
     """Add the rows of a table to a parser, as a group of their own in its help."""
-    add(parser.add_argument_group(title), rows)
+    add_rows(parser.add_argument_group(title), rows)
 
 
 # --- types of values
@@ -131,8 +131,8 @@ LOG = (
 def add_output(parser: Parser, more: Iterable[Row] = ()) -> None:
     """Add the options about output, and a tool's own to the same group of the help."""
     group = parser.add_argument_group("output")
-    add(group.add_mutually_exclusive_group(), AMOUNT)
-    add(group, (*LOG, *more))
+    add_rows(group.add_mutually_exclusive_group(), AMOUNT)
+    add_rows(group, (*LOG, *more))
 
 
 # --- associations

@@ -6,9 +6,9 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from dimse.tools import identity, options, passwords, running
+from dimse.tools import identity, passwords, running
 from dimse.tools.command_line import Parser
-from dimse.tools.options import flag, positional, validated
+from dimse.tools.options import add_rows, flag, positional, validated
 from dimse.tools.wording import reason
 
 
@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         ),
         positionals="path user",
     )
-    options.add(
+    add_rows(
         parser,
         (
             positional("path", None, str, "the password file"),
@@ -32,9 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             flag("--delete", "forget the user"),
         ),
     )
-    given = parser.read(arguments)
+    options = parser.read(arguments)
     try:
-        change(given)
+        change(options)
     except (OSError, ValueError) as error:
         parser.exit(running.NO_ASSOCIATION, f"{parser.prog}: {reason(error)}\n")
     return running.SUCCESS
@@ -68,7 +68,7 @@ def _new_password(user: str) -> bytes:
     else:
         password = identity.ask(f"Password for {user}: ")
         if identity.ask("Again: ") != password:
-            raise ValueError("the two are not the same")
+            raise ValueError("the two passwords differ")
     if not password:
         raise ValueError("the password is empty")
     return password.encode()

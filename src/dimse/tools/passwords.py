@@ -123,7 +123,7 @@ def read(path: str) -> dict[str, Hash]:
                 if line.strip() and not line.startswith("#"):
                     user, _, text = line.strip().partition(":")
                     if user in hashes:
-                        raise ValueError(f"{path}, line {number}: this user has a line before")
+                        raise ValueError(f"{path}, line {number}: this user has an earlier line")
                     hashes[user] = _parsed(user, text, f"{path}, line {number}")
         except UnicodeDecodeError as error:
             raise ValueError(f"{path}: it is not a password file") from error
@@ -135,7 +135,7 @@ def _parsed(user: str, text: str, where: str) -> Hash:
         validate_user(user)
         return Hash.parse(text)
     except ValueError as error:
-        raise ValueError(f"{where}: it is no user:scrypt$N,r,p$salt$hash") from error
+        raise ValueError(f"{where}: it is not user:scrypt$N,r,p$salt$hash") from error
 
 
 def validate_user(user: str) -> str:

@@ -166,7 +166,7 @@ class Watchdog:
         if not silent:
             notify("WATCHDOG=1")
         elif silent != self._silent:
-            self._logger.error("no answer from %s: the service manager is told no more that all is well", silent)
+            self._logger.error("no answer from %s: the watchdog of the service manager is not notified", silent)
         self._silent = silent
 
 
@@ -213,6 +213,6 @@ def _reload(options: argparse.Namespace, logger: logging.Logger, server: dimse.S
             try:
                 reload()
             except (OSError, ValueError, dimse.TLSConfigurationError) as error:
-                logger.error("the %s are used as they were before: %s", name, reason_with_path(error))
+                logger.error("the %s stay as they were: %s", name, reason_with_path(error))
             else:
                 logger.info("%s read again", name.capitalize())

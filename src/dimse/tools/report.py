@@ -38,7 +38,7 @@ class Report(Closing):
     def __init__(self, path: str) -> None:
         suffix = os.path.splitext(path)[1].lower()
         if suffix not in FORMATS:
-            raise ValueError(f"a report is written as {', '.join(FORMATS)}; {one_line(path)} is none of them")
+            raise ValueError(f"a report ends with {', '.join(FORMATS)}, not {one_line(path)}")
         self._write = FORMATS[suffix]
         # The target of a symbolic link is replaced, not the link.
         self._path = os.path.realpath(path)

@@ -10,9 +10,22 @@ from typing import TYPE_CHECKING
 import dimse
 from dimse import settings, uids
 from dimse.message.command import HIGH, LOW, MEDIUM
-from dimse.tools import identity, log_setup, options, tls, wording
+from dimse.tools import identity, log_setup, tls, wording
 from dimse.tools.command_line import Parser
-from dimse.tools.options import ae_title, constant, flag, number, option, positional
+from dimse.tools.options import (
+    add_group,
+    add_output,
+    add_rows,
+    ae_title,
+    constant,
+    flag,
+    maximum_length,
+    number,
+    option,
+    positional,
+    timeouts,
+    waits,
+)
 
 if TYPE_CHECKING:
     from dimse.sending import AssociationOptions, Syntaxes
@@ -64,16 +77,16 @@ def add_options(
         positional("addr", count, str, "name, IPv4 or IPv6 address of the peer"),
         positional("port", count, number(1, 65535), "its port"),
     )
-    options.add(parser, (*peer, *arguments))
-    options.add_output(parser, output)
-    options.add_group(
+    add_rows(parser, (*peer, *arguments))
+    add_output(parser, output)
+    add_group(
         parser,
         "association",
         # The third spelling of a title is DCMTK's.
         option("-aet --calling-aet --aetitle A", ae_title, calling_ae_title, "our AE title (%(default)s)"),
         option("-aec --called-aet --call A", ae_title, "ANY-SCP", "the peer's AE title (%(default)s)"),
-        *options.waits("connect", "acse", "dimse", "network"),
-        options.maximum_length(settings.REQUESTOR_MAXIMUM_LENGTH),
+        *waits("connect", "acse", "dimse", "network"),
+        maximum_length(settings.REQUESTOR_MAXIMUM_LENGTH),
         option(
             "--max-send-pdu N",
             number(4096, 0xFFFFFFFF),
@@ -83,7 +96,7 @@ def add_options(
         flag("--abort", "abort the association at the end instead of releasing it"),
     )
     group = parser.add_argument_group("transfer syntaxes")
-    options.add(group.add_mutually_exclusive_group(), (*SYNTAXES, *syntaxes))
+    add_rows(group.add_mutually_exclusive_group(), (*SYNTAXES, *syntaxes))
     tls.add_options(parser, server=False)
     identity.add_requestor_options(parser)
 
@@ -94,11 +107,11 @@ def read(parser: Parser, arguments: Sequence[str] | None) -> tuple[argparse.Name
     Raises:
         SystemExit: The usage is wrong (exit status 2), or only help was asked for.
     """
-    parsed = parser.read(arguments)
-    logger = log_setup.start_logging(parser, parsed)
-    tls.settle(parser, parsed)
-    identity.settle_requestor(parser, parsed)
-    return parsed, logger
+    options = parser.read(arguments)
+    logger = log_setup.start_logging(parser, options)
+    tls.settle(parser, options)
+    identity.settle_requestor(parser, options)
+    return options, logger
 
 
 def end(association: dimse.Association, options: argparse.Namespace, logger: logging.Logger) -> None:
@@ -125,16 +138,16 @@ def sender_syntaxes(options: argparse.Namespace) -> Syntaxes:
     return Syntaxes(chosen_syntaxes(options) or (), exact=options.required_contexts)
 
 
-def association_options(given: argparse.Namespace) -> AssociationOptions:
+def association_options(options: argparse.Namespace) -> AssociationOptions:
     """Return the arguments of `dimse.associate` that the user asked for."""
     return {
-        "calling_ae_title": given.calling_aet,
-        "called_ae_title": given.called_aet,
-        "timeouts": options.timeouts(given),
-        "maximum_length": given.max_pdu,
-        "maximum_send_length": given.max_send_pdu,
-        "tls": given.tls,
-        "identity": given.identity,
+        "calling_ae_title": options.calling_aet,
+        "called_ae_title": options.called_aet,
+        "timeouts": timeouts(options),
+        "maximum_length": options.max_pdu,
+        "maximum_send_length": options.max_send_pdu,
+        "tls": options.tls,
+        "identity": options.identity,
     }
 
 

@@ -295,7 +295,7 @@ class Sender:
         """Log why there was no association; only as a warning if other associations have sent every file."""
         for lines in self._refusals:
             if self.options.jobs > 1 and self._is_associated and not self._unsent_count:
-                self.logger.warning("%s; the other associations had to do", ": ".join(lines[:-1]))
+                self.logger.warning("%s; other associations have sent the files", ": ".join(lines[:-1]))
             else:
                 wording.log_failure(self.logger, lines)
         self._refusals.clear()

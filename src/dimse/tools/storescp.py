@@ -16,9 +16,9 @@ from dimse.archive.file_store import MOST_DUPLICATES, Durability, OnDuplicate
 from dimse.archive.layout import DEFAULT, FIELDS, Layout
 from dimse.archive.stored import Stored
 from dimse.association.sinks import DiscardSink
-from dimse.tools import audit, listening, log_setup, options, running
+from dimse.tools import audit, listening, log_setup, running
 from dimse.tools.command_line import Parser
-from dimse.tools.options import choice, flag, number, option, repeatable, seconds, validated
+from dimse.tools.options import add_group, choice, flag, number, option, repeatable, seconds, validated
 from dimse.tools.processes import Serving
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ FILES = (
         MOST_DUPLICATES,
         "copies with other bytes that are kept beside an instance (%(default)s); more are refused",
     ),
-    flag("--accept-cut-short", "keep a data set that ends inside an element, and answer a warning"),
+    flag("--accept-cut-short", "keep a data set that ends inside an element, and answer with a warning"),
     choice(
         "--durability",
         get_args(Durability),
@@ -103,7 +103,7 @@ EVENTS = (
     ),
     flag(
         "--pending-studies",
-        "print the studies whose program has not succeeded yet, and exit; the exit status is 3 if any was given up",
+        "print the studies whose program has not succeeded yet, and exit; the exit status is 3 if any was options up",
     ),
     option("--report F", str, None, "append a JSON line for each instance to a file"),
 )
@@ -112,14 +112,14 @@ EVENTS = (
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the tool, and return its exit status."""
     parser = make_parser(sys.argv[1:] if arguments is None else arguments)
-    given = parser.read(arguments)
-    _verify_together(parser, given)
-    logger = log_setup.start_logging(parser, given)
-    if given.pending_studies:
+    options = parser.read(arguments)
+    _verify_together(parser, options)
+    logger = log_setup.start_logging(parser, options)
+    if options.pending_studies:
         from dimse.tools.pending import show_pending_studies
 
-        return running.run(lambda: show_pending_studies(given, logger), logger)
-    return listening.run(parser, given, logger, shared)
+        return running.run(lambda: show_pending_studies(options, logger), logger)
+    return listening.run(parser, options, logger, shared)
 
 
 def make_parser(arguments: Sequence[str]) -> Parser:
@@ -136,16 +136,16 @@ def make_parser(arguments: Sequence[str]) -> Parser:
         positionals="port",
     )
     listening.add_options(parser, "STORESCP", port_needed="--pending-studies" not in arguments)
-    options.add_group(parser, "what is accepted", *ACCEPTED)
-    options.add_group(parser, "files", *FILES)
-    options.add_group(parser, "events", *EVENTS)
+    add_group(parser, "what is accepted", *ACCEPTED)
+    add_group(parser, "files", *FILES)
+    add_group(parser, "events", *EVENTS)
     return parser
 
 
-def _verify_together(parser: Parser, given: argparse.Namespace) -> None:
+def _verify_together(parser: Parser, options: argparse.Namespace) -> None:
     """Refuse options that report instances, where no instance is kept."""
     for name in ("exec", "exec_study", "report"):
-        if given.ignore and getattr(given, name):
+        if options.ignore and getattr(options, name):
             parser.error(
                 f"--{name.replace('_', '-')} does not go with --ignore: nothing is kept that could be reported"
             )

@@ -8,9 +8,9 @@ import sys
 from collections.abc import Iterator, Sequence
 
 from dimse import settings, uids
-from dimse.tools import audit, identity, log_setup, options, requesting, running, tls
+from dimse.tools import audit, identity, log_setup, requesting, running, tls
 from dimse.tools.command_line import Parser
-from dimse.tools.options import choice, flag, number, option, positional, seconds, validated
+from dimse.tools.options import REPEAT, add_group, choice, flag, number, option, positional, seconds, validated
 
 
 def transfer_syntax(text: str) -> str:
@@ -22,7 +22,7 @@ def transfer_syntax(text: str) -> str:
     for uid, entry in uids.dictionary().items():
         if entry.kind == "Transfer Syntax" and text in (uid, entry.keyword):
             return uid
-    raise ValueError(f"{text!r} is no transfer syntax of PS3.6, by UID or keyword")
+    raise ValueError(f"{text!r} is not a transfer syntax of PS3.6, by UID or keyword")
 
 
 def report_path(path: str) -> str:
@@ -59,7 +59,7 @@ FILES = (
         "--raw-ts UID",
         validated(transfer_syntax),
         None,
-        "take files that do not say their transfer syntax as data sets in this one (UID or keyword)",
+        "the transfer syntax of files that do not name theirs (UID or keyword)",
     ),
     flag("--skip-invalid", "skip files that cannot be sent, with a warning for each"),
     flag("--dry-run", "show what would be proposed and sent, and do not connect"),
@@ -69,8 +69,8 @@ FILES = (
         "lossless",
         "re-encode a file whose transfer syntax is refused: never, if nothing is lost (%(default)s), or always",
     ),
-    choice("--priority", requesting.PRIORITIES, "low", "of the C-STORE requests (%(default)s)"),
-    options.REPEAT,
+    choice("--priority", requesting.PRIORITIES, "low", "priority of the C-STORE requests (%(default)s)"),
+    REPEAT,
 )
 
 SENDING = (
@@ -92,7 +92,7 @@ SENDING = (
         "--retry-wait S",
         seconds,
         1.0,
-        "before the first new attempt; then four times as long, up to a minute: seconds (%(default)s)",
+        "seconds before the first retry (%(default)s); each further wait is four times as long, up to a minute",
     ),
     option("--journal F", str, None, "record in F what the peer has acknowledged, and skip that on the next run"),
     flag("--status", "print what is in the journal, and exit; with -v every file"),
@@ -113,40 +113,40 @@ COMMITMENT = (
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the tool, and return its exit status."""
     parser = make_parser(sys.argv[1:] if arguments is None else arguments)
-    given = parser.read(arguments)
-    verify_together(parser, given)
-    logger = log_setup.start_logging(parser, given)
-    tls.settle(parser, given)
-    if given.status:
+    options = parser.read(arguments)
+    verify_together(parser, options)
+    logger = log_setup.start_logging(parser, options)
+    tls.settle(parser, options)
+    if options.status:
         from dimse.tools.overview import show_journal
 
-        return running.run(lambda: show_journal(given, logger), logger)
-    if given.dry_run:
+        return running.run(lambda: show_journal(options, logger), logger)
+    if options.dry_run:
         from dimse.tools.overview import show_what_would_be_sent
 
-        return running.run(lambda: show_what_would_be_sent(given, paths(given), logger), logger)
-    identity.settle_requestor(parser, given)
-    audit.settle(parser, given, given.calling_aet, sends=True)
+        return running.run(lambda: show_what_would_be_sent(options, paths(options), logger), logger)
+    identity.settle_requestor(parser, options)
+    audit.settle(parser, options, options.calling_aet, sends=True)
     from dimse.tools.sender import Sender
 
     running.finish_loading()
-    return Sender(parser, given, logger).run(paths(given))
+    return Sender(parser, options, logger).run(paths(options))
 
 
 def make_parser(arguments: Sequence[str]) -> Parser:
     """Return the parser; with `--status` among the arguments, peer and files may be left out."""
     parser = Parser(
         "storescu",
-        "Send DICOM files: each in its own transfer syntax where the peer accepts it, and reported by the status it got.",
+        "Send DICOM files: each in its own transfer syntax where the peer accepts it, with its status reported.",
         (
             ("storescu 127.0.0.1 11112 image.dcm", "silent, exit status 0: it is stored"),
             (
                 "storescu -v -r -aec ARCHIVE pacs.example.org 104 study/",
-                "every file below study, and what becomes of each",
+                "send every file below study, and log each outcome",
             ),
             (
                 "storescu -r --jobs 4 --retry 3 --journal sent.db pacs.example.org 104 disk/",
-                "what was not acknowledged yet, however often it is run",
+                "send the files that are not acknowledged yet, at each run",
             ),
         ),
         positionals="addr port path ...",
@@ -161,15 +161,15 @@ def make_parser(arguments: Sequence[str]) -> Parser:
         syntaxes=SYNTAXES,
         peer_needed=not about_journal,
     )
-    options.add_group(parser, "files", *FILES)
-    options.add_group(parser, "sending", *SENDING)
-    options.add_group(parser, "storage commitment", *COMMITMENT)
+    add_group(parser, "files", *FILES)
+    add_group(parser, "sending", *SENDING)
+    add_group(parser, "storage commitment", *COMMITMENT)
     return parser
 
 
-def paths(given: argparse.Namespace) -> Iterator[str | None]:
+def paths(options: argparse.Namespace) -> Iterator[str | None]:
     """Yield the paths of the command line, and in place of "-" those on stdin; None when the next one is not there yet."""
-    for path in given.path:
+    for path in options.path:
         if path == "-":
             from dimse.sending.finding import as_they_come, listed_paths
 
@@ -180,19 +180,19 @@ def paths(given: argparse.Namespace) -> Iterator[str | None]:
             yield path
 
 
-def verify_together(parser: Parser, given: argparse.Namespace) -> None:
+def verify_together(parser: Parser, options: argparse.Namespace) -> None:
     """Refuse options that exclude one another, or that lack another one."""
-    listens = given.commit_port is not None
+    listens = options.commit_port is not None
     for is_wrong, why in (
         (
-            given.repeat > 1 and given.journal,
+            options.repeat > 1 and options.journal,
             "--repeat does not go with --journal: a journal has one entry for each instance",
         ),
-        (given.status and not given.journal, "--status needs --journal: it prints what is in it"),
-        ("-" in given.path and sys.stdin is None, "- stands for a list of paths on stdin, which is closed"),
-        (listens and not given.verify, "--commit-port is for --verify"),
+        (options.status and not options.journal, "--status needs --journal: it prints what is in it"),
+        ("-" in options.path and sys.stdin is None, "- stands for a list of paths on stdin, which is closed"),
+        (listens and not options.verify, "--commit-port is for --verify"),
         (
-            listens and given.tls and not given.tls_cert,
+            listens and options.tls and not options.tls_cert,
             "--commit-port with --tls needs --tls-cert: a tool that listens shows a certificate of its own",
         ),
     ):

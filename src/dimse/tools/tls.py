@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import dimse
 from dimse.support.text import one_line
-from dimse.tools import log_setup, options
+from dimse.tools import log_setup
 from dimse.tools.command_line import Parser
-from dimse.tools.options import choice, flag, option, repeatable, validated
+from dimse.tools.options import add_group, choice, flag, option, repeatable, validated
 
 if TYPE_CHECKING:
     from dimse.settings.tls import TLS
@@ -37,7 +37,7 @@ NAMES = {
 INSECURE = (
     "--tls-insecure: the peer's certificate is not verified, so a machine in between can read and change what is sent"
 )
-ANY_CLIENT = "--tls-no-client-cert: whoever reaches this port may connect, for no client has to show a certificate"
+ANY_CLIENT = "--tls-no-client-cert: every client that reaches this port may connect, without a certificate"
 EVERY_CA = "no --tls-ca: clients may have their certificate from any CA that this system trusts"
 
 
@@ -90,7 +90,7 @@ PROFILE = (
 
 def add_options(parser: Parser, *, server: bool) -> None:
     """Add the options; `server` for a tool that listens."""
-    options.add_group(parser, "TLS", *CERTIFICATES, *(OF_A_SERVER if server else OF_A_REQUESTOR), *PROFILE)
+    add_group(parser, "TLS", *CERTIFICATES, *(OF_A_SERVER if server else OF_A_REQUESTOR), *PROFILE)
 
 
 def settle(parser: Parser, options: argparse.Namespace) -> None:

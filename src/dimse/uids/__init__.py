@@ -41,7 +41,7 @@ PRIVATE_SYNTAXES, ANY_SYNTAX = "private", "any"
 
 
 @value
-class Entry:
+class RegisteredUID:
     """A line of PS3.6 Table A-1.
 
     Attributes:
@@ -73,9 +73,11 @@ def _rows() -> list[list[str]]:
 
 
 @cache
-def dictionary() -> dict[str, Entry]:
+def dictionary() -> dict[str, RegisteredUID]:
     """Return the whole of PS3.6 Table A-1 by UID. It must not be changed."""
-    return {uid: Entry(uid, kind, keyword, retired == "R", name) for uid, kind, keyword, retired, name in _rows()}
+    return {
+        uid: RegisteredUID(uid, kind, keyword, retired == "R", name) for uid, kind, keyword, retired, name in _rows()
+    }
 
 
 @cache

@@ -254,12 +254,18 @@ class Conversation(Connection):
         elements = response_elements(request, status, identifier, counts)
         self.say(context_id or request.message.context_id, {**elements, **(changes or {})}, identifier)
 
-    def pending(self, request: Request, remaining: int = 2, completed: int = 1) -> None:
+    def pending(
+        self,
+        request: Request,
+        remaining: int = 2,
+        completed: int = 1,
+        changes: Mapping[int, bytes | None] | None = None,
+    ) -> None:
         """Send an honest pending response: a match for C-FIND, counts for C-GET and C-MOVE."""
         if request.operation == "find":
-            self.respond_to(request, PENDING, match_of(request))
+            self.respond_to(request, PENDING, match_of(request), changes=changes)
         else:
-            self.respond_to(request, PENDING, counts=(remaining, completed, 0, 0))
+            self.respond_to(request, PENDING, counts=(remaining, completed, 0, 0), changes=changes)
 
     def final(self, request: Request, status: int = SUCCESS, completed: int = 0) -> None:
         """Send a final response, with counts for C-GET and C-MOVE."""

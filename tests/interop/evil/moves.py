@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
 from tests.faulty_peer import PeerGoneError, us
 from tests.hostile_scu import (
@@ -45,7 +45,7 @@ class Delivery:
             PeerGoneError: Nothing listens there, or it does not accept.
         """
         self.answers: list[str] = []
-        self._request, self._calling = request, _called_title(talk)
+        self._request, self._calling, self._message_id = request, _called_title(talk), 0
         try:
             self.scu = HostileSCU(talk.destination, seconds=10.0)
         except OSError as error:
@@ -54,8 +54,12 @@ class Delivery:
         called = request.message.elements.get(MOVE_DESTINATION, b"").strip(b" \0")
         contexts = [context(STORE_CONTEXT, CT_IMAGE_STORAGE, EXPLICIT)]
         self.scu.send(associate_rq(contexts, called=called, calling=self._calling))
-        answer = self.scu.read()
+        try:
+            answer = self.scu.read()
+        except TimeoutError:
+            answer = "nothing"
         if answer != "A-ASSOCIATE-AC":
+            self.scu.socket.close()
             talk.faults.append(f"the destination answered {answer}")
             raise PeerGoneError
 
@@ -66,7 +70,7 @@ class Delivery:
         self.begin(instance, uid, changes)
         data = stock.encode(instance.attributes(uid), explicit=True)
         self.scu.send(p_data(STORE_CONTEXT, LAST, data))
-        self.answers.append(self.scu.read())
+        self._read()
 
     def begin(
         self, instance: Instance, uid: str | None = None, changes: Mapping[int, bytes | None] | None = None
@@ -76,18 +80,28 @@ class Delivery:
             MOVE_ORIGINATOR: self._originator,
             MOVE_ORIGINATOR_MESSAGE_ID: us(self._request.message_id),
         }
-        command = store_command(instance.uid if uid is None else uid, changes={**originator, **(changes or {})})
+        self._message_id += 1
+        changes = {**originator, **(changes or {})}
+        command = store_command(instance.uid if uid is None else uid, self._message_id, changes)
         self.scu.send(p_data(STORE_CONTEXT, COMMAND | LAST, command))
 
     def release(self) -> None:
         """Release the association."""
         self.scu.send(RELEASE_RQ)
-        self.answers.append(self.scu.read())
+        self._read()
         self.scu.socket.close()
+
+    def _read(self) -> None:
+        """Note the next answer; "silence" if there is none in time."""
+        try:
+            self.answers.append(self.scu.read())
+        except TimeoutError:
+            self.answers.append("silence")
 
     @property
     def _originator(self) -> bytes:
-        return self._request.originator
+        title = self._request.originator
+        return title + b" " * (len(title) % 2)
 
 
 def _called_title(talk: Conversation) -> bytes:
@@ -96,13 +110,14 @@ def _called_title(talk: Conversation) -> bytes:
 
 
 @contextmanager
-def delivery(talk: Conversation, request: Request) -> Iterator[Delivery]:
-    """Associate with the destination, release at the end, and keep the answers in `talk.deliveries`."""
+def delivery(talk: Conversation, request: Request, *, release: bool = True) -> Iterator[Delivery]:
+    """Associate with the destination, release at the end if asked to, and keep the answers in `talk.deliveries`."""
     association = Delivery(talk, request)
     talk.deliveries.append(association.answers)
     try:
         yield association
-        association.release()
+        if release:
+            association.release()
     finally:
         association.scu.socket.close()
 
@@ -163,12 +178,11 @@ def move_final_between_stores(talk: Conversation, request: Request) -> None:
 @behaviour(MOVE)
 def move_never_releases(talk: Conversation, request: Request) -> None:
     """Store the instances, say Success, and leave the association to the destination open."""
-    destination = Delivery(talk, request)
-    talk.deliveries.append(destination.answers)
-    for instance in INSTANCES:
-        destination.store(instance)
-    talk.final(request, completed=3)
-    talk.drain()
+    with delivery(talk, request, release=False) as destination:
+        for instance in INSTANCES:
+            destination.store(instance)
+        talk.final(request, completed=3)
+        talk.drain()
 
 
 @behaviour(MOVE)
@@ -181,36 +195,32 @@ def move_opens_and_stores_nothing(talk: Conversation, request: Request) -> None:
 @behaviour(MOVE)
 def move_stores_half_and_aborts(talk: Conversation, request: Request) -> None:
     """Begin a C-STORE, abort that association, and say that everything was completed."""
-    destination = Delivery(talk, request)
-    destination.store(INSTANCES[0])
-    destination.begin(INSTANCES[1])
-    destination.scu.reset()
+    with delivery(talk, request, release=False) as destination:
+        destination.store(INSTANCES[0])
+        destination.begin(INSTANCES[1])
+        destination.scu.reset()
     talk.final(request, completed=3)
 
 
 @behaviour(MOVE)
 def move_stores_half_and_falls_silent(talk: Conversation, request: Request) -> None:
     """Begin a C-STORE, say Success, and leave it unfinished."""
-    destination = Delivery(talk, request)
-    destination.begin(INSTANCES[0])
-    talk.final(request, completed=1)
-    talk.drain()
+    with delivery(talk, request, release=False) as destination:
+        destination.begin(INSTANCES[0])
+        talk.final(request, completed=1)
+        talk.drain()
 
 
 @behaviour(MOVE)
 def move_over_thirty_associations(talk: Conversation, request: Request) -> None:
     """Open thirty associations to the destination at one time, and store one instance over each that is accepted."""
-    opened = []
-    for number in range(30):
-        try:
-            destination = Delivery(talk, request)
-        except PeerGoneError:
-            break
-        opened.append((number, destination))
-    for number, destination in opened:
-        destination.store(INSTANCES[0], uid=f"{stock.SERIES}.{number + 1}")
-        destination.release()
-        talk.deliveries.append(destination.answers)
+    with ExitStack() as stack:
+        opened = []
+        with suppress(PeerGoneError):
+            for _ in range(30):
+                opened.append(stack.enter_context(delivery(talk, request)))
+        for number, destination in enumerate(opened, 1):
+            destination.store(INSTANCES[0], uid=f"{stock.SERIES}.{number}")
     talk.final(request, completed=len(opened))
 
 

@@ -35,7 +35,7 @@ def _pdvs_of(context_id: int, control: int, data: bytes, length: int) -> list[by
     ]
 
 
-# --- legal, and seldom seen ---
+# --- seldom seen, and legal but for the odd length of a byte (PS3.8 9.3.5.1) ---
 
 
 @behaviour(FIND)
@@ -187,6 +187,7 @@ def abort_within_identifier(talk: Conversation, request: Request) -> None:
     talk.say(request.message.context_id, response_elements(request, PENDING, b""))
     talk.send(pdu(P_DATA_TF, pdv(request.message.context_id, 0, match_of(request)[:8])))
     talk.send_abort()
+    talk.drain()
 
 
 @behaviour(*ANY)

@@ -142,6 +142,7 @@ def pending_after_cancelled(talk: Conversation, request: Request) -> None:
 def abort_at_once(talk: Conversation, request: Request) -> None:
     """Abort as soon as the request is there."""
     talk.send_abort()
+    talk.drain()
 
 
 @behaviour(*ANY)
@@ -150,6 +151,7 @@ def abort_after_pending(talk: Conversation, request: Request) -> None:
     talk.pending(request)
     talk.pending(request)
     talk.send_abort(source=2, reason=0)
+    talk.drain()
 
 
 @behaviour(*ANY)
@@ -213,8 +215,7 @@ def pending_after_final(talk: Conversation, request: Request) -> None:
 @behaviour(*ANY)
 def wrong_message_id_pending(talk: Conversation, request: Request) -> None:
     """Send a pending response to a message that was never sent, and then Success to the right one."""
-    identifier = match_of(request) if request.operation == FIND else None
-    talk.respond_to(request, PENDING, identifier, changes=_responding_to(request.message_id + 7))
+    talk.pending(request, changes=_responding_to(request.message_id + 7))
     talk.final(request)
 
 

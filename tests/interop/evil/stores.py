@@ -201,6 +201,7 @@ def abort_within_store(talk: Conversation, request: Request) -> None:
     talk.store(request, INSTANCES[0])
     _half_a_store(talk, request)
     talk.send_abort()
+    talk.drain()
 
 
 @behaviour(GET)
@@ -233,6 +234,7 @@ def abort_after_two_stores(talk: Conversation, request: Request) -> None:
     for instance in INSTANCES[:2]:
         talk.store(request, instance)
     talk.send_abort()
+    talk.drain()
 
 
 @behaviour(GET)
