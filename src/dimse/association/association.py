@@ -22,7 +22,7 @@ of a C-GET, or an N-EVENT-REPORT. `dispatch_to` puts another dispatcher in its p
 
 Answering, as SCP. The dispatcher gets each request, and `send_response` sends as many responses as there are:
 
-    async def answer(self, association: Association, arrived: Arrived) -> None:
+    async def answer(self, association: BaseAssociation, arrived: Arrived) -> None:
         await association.poll()
         async for identifier in matches:
             if arrived.cancelled:

@@ -59,29 +59,24 @@ async def store(
 ) -> Status:
     """Send one SOP instance (PS3.7 9.1.1).
 
-        Args:
-            source: The path of a Part 10 file, an `InstanceFile`, a `memoryview` of a Part 10 file, or a pydicom data set. A
-                `StoreRequest` or another `ReceivedInstance` is sent on as it came.
-            priority: 0 medium, 1 high, 2 low.
-    <<<<<<< HEAD
-            transcode: The conversions that a file may undergo if the peer refuses its transfer syntax: "never" is none, "lossless"
-                re-encodes and decompresses, and "always" decompresses what was compressed with loss too.
-            nested: True for a service that sends within the answer to a request of the peer, as an SCP of C-GET does.
-    =======
-            transcode: The conversions of a file whose transfer syntax the peer refuses. "never": it is not sent. "lossless": it is
-                re-encoded or decompressed. "always": it is decompressed even if it was compressed with loss.
-    >>>>>>> main
+    Args:
+        source: The path of a Part 10 file, an `InstanceFile`, a `memoryview` of a Part 10 file, or a pydicom data set. A
+            `StoreRequest` or another `ReceivedInstance` is sent on as it came.
+        priority: 0 medium, 1 high, 2 low.
+        transcode: The conversions of a file whose transfer syntax the peer refuses. "never": it is not sent. "lossless": it is
+            re-encoded or decompressed. "always": it is decompressed even if it was compressed with loss.
+        nested: True for a service that sends within the answer to a request of the peer, as an SCP of C-GET does.
 
-        Returns:
-            The status of the peer's response.
+    Returns:
+        The status of the peer's response.
 
-        Raises:
-            FileError: The file cannot be sent, or not be converted; nothing was sent and the association stands. Or it was changed
-                while it was sent: if it became shorter, the association was aborted, else the peer has stored it, perhaps damaged.
-            NoPresentationContext: The SOP class was not accepted in a transfer syntax that fits; the association stands.
-            OperationTimeout: No response came within the DIMSE timeout; the association was aborted.
-            AssociationError: The association ended.
-            RemoteProtocolError: The peer sent something that is not a valid response; the association was aborted.
+    Raises:
+        FileError: The file cannot be sent, or not be converted; nothing was sent and the association stands. Or it was changed
+            while it was sent: if it became shorter, the association was aborted, else the peer has stored it, perhaps damaged.
+        NoPresentationContext: The SOP class was not accepted in a transfer syntax that fits; the association stands.
+        OperationTimeout: No response came within the DIMSE timeout; the association was aborted.
+        AssociationError: The association ended.
+        RemoteProtocolError: The peer sent something that is not a valid response; the association was aborted.
     """
     opened = source_of(source)
     if association.calls_in_threads:
