@@ -124,7 +124,7 @@ async def test_a_message_id_that_is_outstanding_is_not_used_again(driver: Driver
 
 
 def answering(data: bytes) -> Callable[[Connection], None]:
-    """What answers an association request with these bytes."""
+    """Return a peer that answers an association request with these bytes."""
 
     def behaviour(connection: Connection) -> None:
         connection.read_request()

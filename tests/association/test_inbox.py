@@ -258,7 +258,8 @@ async def test_a_release_whose_response_cannot_be_sent_any_more_ends(
 
     with FaultyPeer(releases_and_is_gone) as port:
         association = await driver.associate(port)
-        if not association.pump.lifecycle.release_asked:  # it did not come with the answer to ours
+        # It did not come with the answer to ours.
+        if not association.pump.lifecycle.release_asked:
             await association.pump.transport.ready(READ, None)
         # What the system says when the peer's reset has come in between: sending fails, receiving is at its end for ever.
         monkeypatch.setattr(association.pump.transport, "send_some", broken)

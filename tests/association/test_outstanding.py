@@ -41,7 +41,7 @@ from tests.faulty_peer import (
     us,
 )
 
-# --- responses that are none ---
+# --- invalid responses ---
 
 LIES: list[tuple[str, dict[str, Any], str]] = [
     ("another message ID", {"changes": {MESSAGE_ID_BEING_RESPONDED_TO: us(2)}}, "answers message ID 2"),
