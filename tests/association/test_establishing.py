@@ -208,6 +208,8 @@ async def test_a_request_that_is_not_accepted_says_why(
     words: str,
     abort: tuple[int, int] | None,
 ) -> None:
+    # So that nothing that an earlier test has left is closed meanwhile.
+    gc.collect()
     before = open_descriptors()
     peer = FaultyPeer(behaviour)
     with peer as port, pytest.raises(error, match=words):
