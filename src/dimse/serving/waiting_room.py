@@ -168,19 +168,13 @@ class WaitingRoom:
         try:
             if visitor.secured or self._shake_hands(visitor):
                 self._receive(visitor)
-        except ConnectionLost as error:
-            # Health checks connect and go again: no news. A peer that breaks the protocol of TLS is.
-            if not is_a_breach(error):
+        except (ConnectionLost, TLSError) as error:
+            # Health checks connect and go again, which is not worth a line. A breach of the protocol of TLS is.
+            if visitor.transport.silent if isinstance(error, TLSError) else not is_a_breach(error):
                 LOGGER.debug("%s:%d: %s", *visitor.peer, one_line(str(error)))
             else:
                 self._reports.fault("tls", visitor, str(error))
-            self._close(visitor)
-        except TLSError as error:
-            if visitor.transport.silent:
-                LOGGER.debug("%s:%d: %s", *visitor.peer, one_line(str(error)))
-            else:
-                self._reports.fault("tls", visitor, str(error))
-            if error.lasting:
+            if isinstance(error, TLSError) and error.lasting:
                 self._see_off(visitor, LINGER)
             else:
                 self._close(visitor)
