@@ -127,9 +127,9 @@ if TYPE_CHECKING:
     from dimse.sending import send
     from dimse.sending.forwarder import Forwarder
     from dimse.services.features import Features
-    from dimse.services.handlers import EchoRequest, FindRequest, Handlers, StoreRequest
+    from dimse.services.handlers import EchoRequest, Handlers, StoreRequest
     from dimse.services.outcome import Outcome
-    from dimse.services.query import Finding, Match
+    from dimse.services.query import Finding, FindRequest, Match
     from dimse.services.storage import contexts_for
     from dimse.services.storage_commitment import Commitment
     from dimse.serving.server import Server
@@ -145,7 +145,7 @@ _LATER = {
     "Commitment": "dimse.services.storage_commitment",
     "EchoRequest": "dimse.services.handlers",
     "Features": "dimse.services.features",
-    "FindRequest": "dimse.services.handlers",
+    "FindRequest": "dimse.services.query",
     "Forwarder": "dimse.sending.forwarder",
     "Handlers": "dimse.services.handlers",
     "Match": "dimse.services.query",
@@ -212,8 +212,8 @@ def _documented(call: F, method: Callable[..., object], shown: object) -> F:
 class Matches(Iterator["Match"]):
     """A C-FIND under way: an iterator of its matches, and a context manager.
 
-    A loop that is left early sends C-CANCEL and drops the responses to come: when `close` is called, when the `with` block ends, or
-    when the iterator is deleted.
+    A loop may be left early. Then `close`, the end of the `with` block, or the deletion of the iterator sends C-CANCEL and drops
+    the responses to come.
     """
 
     def __init__(self, finding: Finding) -> None:

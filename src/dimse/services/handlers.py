@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from dimse.association.association import Arrived, BaseAssociation
 from dimse.association.sinks import DiscardSink, Sink
 from dimse.errors import InvalidCommand
 from dimse.message.command import UNRECOGNIZED_OPERATION, Message, Request, respond
-from dimse.services.query import QUERY, FindHandler, FindRequest
+from dimse.services.query_service import QUERY
 from dimse.services.service import Service
 from dimse.services.storage import STORAGE, StoreBeginHandler, StoreHandler
 from dimse.services.storage_commitment import STORAGE_COMMITMENT, CommitmentHandler
@@ -15,7 +17,10 @@ from dimse.services.verification import VERIFICATION, EchoHandler, EchoRequest
 from dimse.settings import Acceptor, Limits
 from dimse.support.values import fields, replace, value
 
-__all__ = ["EchoRequest", "FindRequest", "Handlers", "StoreRequest"]
+if TYPE_CHECKING:
+    from dimse.services.query import FindHandler
+
+__all__ = ["EchoRequest", "Handlers", "StoreRequest"]
 
 SERVICES = (VERIFICATION, STORAGE, STORAGE_COMMITMENT, QUERY)
 """The services that are answered. Each has a field in `Handlers`."""
@@ -97,7 +102,9 @@ def completed(acceptor: Acceptor, handlers: Handlers, limits: Limits) -> Accepto
 
     Unless `acceptor` says otherwise, the abstract syntaxes are those of the services that have a handler or need none.
     """
-    answered = [service for service in SERVICES if not service.needs_handler or getattr(handlers, service.handler)]
+    answered = [
+        service for service in SERVICES if not service.needs_handler or getattr(handlers, service.handler, None)
+    ]
     contexts = acceptor.contexts
     if contexts is None:
         contexts = frozenset(uid for service in answered for uid in service.abstract_syntaxes())

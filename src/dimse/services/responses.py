@@ -11,9 +11,8 @@ from typing import Generic, Self, TypeVar
 from dimse.association.association import MESSAGES, BaseAssociation
 from dimse.association.outstanding import Answer
 from dimse.association.sinks import MemorySink, Sink
-from dimse.errors import DimseError
+from dimse.errors import AssociationTimeout, DimseError
 from dimse.message.command import Request
-from dimse.transport.base import timed_out
 from dimse.upper_layer.negotiation import PresentationContext
 
 T = TypeVar("T")
@@ -22,8 +21,8 @@ T = TypeVar("T")
 class Responses(Generic[T]):
     """An operation under way: an asynchronous iterator of what its pending responses say, and an asynchronous context manager.
 
-    A loop that is left early ends the operation: `aclose`, and the end of the `async with` block, send C-CANCEL and drop the
-    responses up to the final one. Without either, the next operation on the association does so first.
+    A loop may be left early. Then `aclose`, or the end of the `async with` block, sends C-CANCEL and drops the responses up to the
+    final one. Without either, the next operation on the association does so first.
 
     Args:
         association: The association.
@@ -94,7 +93,9 @@ class Responses(Generic[T]):
             self._answers = association.responses(self.request)
         said = self.take(await anext(self._answers))
         if said is not None and self._deadline is not None and time.monotonic() > self._deadline:
-            raise timed_out("dimse")
+            raise AssociationTimeout(
+                "dimse", "DIMSE timeout reached while waiting for the final response after a C-CANCEL"
+            )
         return said
 
     async def _leave(self, error: BaseException | None) -> None:
