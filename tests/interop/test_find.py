@@ -101,7 +101,7 @@ def findscu(archive: peers.StorageSCP, *options: object) -> str:
         (["--study-date", "20240103-"], {"3"}),
         (["--accession", "A2"], {"2"}),
         (["-k", "PatientName=MÜLLER*", "--charset", "ISO_IR 100"], {"3"}),
-        (["--patient-id", "nobody"], set()),
+        (["--patient-id", "unknown"], set()),
     ],
 )
 def test_studies_are_found(archive: peers.StorageSCP, options: list[str], numbers: set[str]) -> None:

@@ -243,8 +243,8 @@ def test_a_result_that_is_no_success_is_exit_status_3(final: Status, category: s
 
 
 def test_no_match_is_a_success_unless_that_is_to_fail(scp: QueryRetrieveSCP) -> None:
-    assert findscu(scp, "-k", "PatientID=nobody").returncode == 0
-    done = findscu(scp, "-k", "PatientID=nobody", "--fail-empty", "--format", "uid")
+    assert findscu(scp, "-k", "PatientID=unknown").returncode == 0
+    done = findscu(scp, "-k", "PatientID=unknown", "--fail-empty", "--format", "uid")
     assert (done.returncode, done.stderr) == (3, "E: Nothing matched\n")
 
 

@@ -25,7 +25,7 @@ LEAST_RATE = 8192
 
 
 class TimedSink(MemorySink):
-    """A sink for the data set of a response, which has to arrive in time: bytes that come now and then do not keep it alive.
+    """A sink for the data set of a response, which has to arrive in time: a byte now and then is not enough.
 
     Args:
         seconds: The time that it has, besides that of its bytes at `LEAST_RATE`; 0 is unlimited.
