@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from pydicom import Dataset
 from pydicom.dataset import FileMetaDataset
+from pydicom.uid import UID
 
 import dimse
 from dimse import uids
@@ -39,7 +40,7 @@ def files(folder: Path) -> list[Path]:
             data_set.SeriesNumber, data_set.InstanceNumber = 1, image
             data_set.SOPClassUID = uids.CTImageStorage if modality == "CT" else uids.MRImageStorage
             data_set.file_meta = FileMetaDataset()
-            data_set.file_meta.TransferSyntaxUID = uids.ExplicitVRLittleEndian
+            data_set.file_meta.TransferSyntaxUID = UID(uids.ExplicitVRLittleEndian)
             paths.append(folder / f"{number}-{image}.dcm")
             data_set.save_as(paths[-1], enforce_file_format=True)
     return paths

@@ -13,7 +13,7 @@ from dimse.data_set.source import MalformedDataSet
 from dimse.errors import InvalidResponse
 from dimse.message.command import MEDIUM, CFindRQ, respond
 from dimse.message.status import Status
-from dimse.services.features import Features, accepted_features
+from dimse.services.features import accepted_features
 from dimse.services.handling import as_status, ask
 from dimse.services.information_models import LEVEL, InformationModel, find_model, infer_level, model_of
 from dimse.services.responses import Responses
@@ -201,7 +201,6 @@ class FindRequest:
         model: The information model.
         level: The Query/Retrieve Level, one of the model's; empty where the model has none.
         identifier: The keys.
-        options: The features that were negotiated.
         has_unsupported_keys: The handler sets this to True, before its first match, if it ignores optional keys: the matches then
             have the status FF01H.
     """
@@ -214,7 +213,6 @@ class FindRequest:
     model: InformationModel
     level: str
     identifier: Identifier
-    options: Features
     has_unsupported_keys: bool = False
     arrived: Arrived | None = field(default=None, repr=False)
 
@@ -293,7 +291,6 @@ def read_request(association: BaseAssociation, arrived: Arrived) -> FindRequest 
         model,
         level,
         identifier,
-        Features(),
         arrived=arrived,
     )
 
