@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -31,8 +32,16 @@ class QueryInParts:
         reason: Why the query cannot be split; empty if it can.
     """
 
-    def __init__(self, querying: Querying, identifier: Identifier, accepted: Features, logger: logging.Logger) -> None:
-        self._querying, self._identifier, self._accepted, self._logger = identifier, accepted, logger
+    def __init__(
+        self,
+        find: Callable[[Identifier], Found],
+        conclude: Callable[[Found], int],
+        identifier: Identifier,
+        accepted: Features,
+        logger: logging.Logger,
+    ) -> None:
+        self._find, self._conclude_one = find, conclude
+        self._identifier, self._accepted, self._logger = identifier, accepted, logger
         self._status = running.SUCCESS
         # Days that were split by time.
         self._days: list[Part] = []
