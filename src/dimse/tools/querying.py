@@ -103,7 +103,8 @@ class _Querying:
         found = self._take(matches, identifier)
         if found.is_limited:
             return running.SUCCESS
-        if found.is_cut and options.split == "auto" and not options.cancel:
+        may_split = options.split == "auto" and not options.cancel and self._output.has_kept_all
+        if found.is_cut and may_split:
             from dimse.tools.query_parts import QueryInParts
 
             parts = QueryInParts(self.find, self.conclude, identifier, accepted, logger)
@@ -239,6 +240,7 @@ class Results:
 
     Attributes:
         number: The number of matches.
+        has_kept_all: True if the unique key of each match since `keep_uids` is known.
         is_split: True while the query is sent in parts: a match that was taken before is dropped.
 
     Raises:
@@ -254,7 +256,7 @@ class Results:
         logger: logging.Logger,
     ) -> None:
         self.number = 0
-        self.is_split = False
+        self.is_split, self.has_kept_all = False, True
         self._kept: int | None = None
         self._uids: set[str] = set()
         self._model, self._logger, self._counts = model, logger, options.count
@@ -270,7 +272,7 @@ class Results:
 
     def keep_uids(self, unique_key: int | None) -> None:
         """Keep the unique keys of the matches from here on, because the query may be split; None keeps none."""
-        self._kept, self.is_split = unique_key, False
+        self._kept, self.is_split, self.has_kept_all = unique_key, False, True
         self._uids.clear()
 
     def add(self, match: Identifier, keys: Identifier) -> None:
@@ -281,6 +283,8 @@ class Results:
                 return
             if self.is_split or len(self._uids) < MOST_KEPT:
                 self._uids.add(uid)
+            else:
+                self.has_kept_all = False
         self.number += 1
         if self._output is not None:
             self._output.unique_key = unique_key_of(self._model, keys)
