@@ -17,6 +17,7 @@ import dimse
 from dimse.archive import FileStore, folders, sink
 from dimse.logs.security_events import SecurityEvent
 from dimse.serving import watchdog
+from dimse.serving.workers import Workers
 from dimse.support.pace import brief
 from tests.drivers import CT_IN_EXPLICIT_VR, LOOPBACK, Instance, make_instance
 from tests.hostile_scu import HostileSCU
@@ -52,8 +53,8 @@ def instance(tmp_path: Path) -> Instance:
     return make_instance(tmp_path)
 
 
-def associate(server: dimse.Server) -> dimse.Association:
-    return dimse.associate(*server.address, contexts=[dimse.Verification, CT_IN_EXPLICIT_VR])
+def associate(server: dimse.Server, **options: Any) -> dimse.Association:
+    return dimse.associate(*server.address, contexts=[dimse.Verification, CT_IN_EXPLICIT_VR], **options)
 
 
 def worst_echo(associations: list[dimse.Association]) -> float:
@@ -178,3 +179,43 @@ def test_the_log_says_that_the_loop_itself_hangs(
         with associate(server) as association:
             assert association.echo().is_success
     assert [record.levelno for record in caplog.records if "event loop" in record.getMessage()] == [logging.ERROR]
+
+
+class NowAndThenBrief:
+    """A handler of C-ECHO that the loop calls itself and that hangs once, or one that the loop gives to a worker."""
+
+    def __init__(self) -> None:
+        self.hangs, self.is_brief = Hangs(), True
+
+    def __call__(self, _: dimse.EchoRequest) -> int:
+        if self.is_brief:
+            self.hangs.once()
+        return 0x0000
+
+
+def test_a_thread_that_goes_on_before_the_next_one_leads_leaves_the_loop_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two threads that both believe to lead lose the news that a worker has made a call."""
+    echo = NowAndThenBrief()
+    begin, is_answered = Workers.begin, threading.Event()
+
+    def late(workers: Workers, call: Callable[[], None]) -> None:
+        if echo.is_brief:
+            echo.hangs.go_on()
+            assert is_answered.wait(LONG)
+        begin(workers, call)
+
+    monkeypatch.setattr(Workers, "begin", late)
+    # The moment is a short one, and is not met each time.
+    for _ in range(10):
+        echo.is_brief = False
+        is_answered.clear()
+        with (
+            dimse.Server((LOOPBACK, 0), dimse.Handlers(echo=echo)) as server,
+            associate(server, timeouts=dimse.Timeouts(dimse=5)) as association,
+        ):
+            echo.hangs, echo.is_brief = Hangs(), True
+            assert association.echo().is_success
+            echo.is_brief = False
+            is_answered.set()
+            for _ in range(20):
+                assert association.echo().is_success
