@@ -17,6 +17,7 @@ import dimse
 from dimse.archive import FileStore, folders, sink
 from dimse.logs.security_events import SecurityEvent
 from dimse.serving import watchdog
+from dimse.serving.watchdog import HANGS_AFTER
 from dimse.serving.workers import Workers
 from dimse.support.pace import brief
 from tests.drivers import CT_IN_EXPLICIT_VR, LOOPBACK, Instance, make_instance
@@ -179,6 +180,37 @@ def test_the_log_says_that_the_loop_itself_hangs(
         with associate(server) as association:
             assert association.echo().is_success
     assert [record.levelno for record in caplog.records if "event loop" in record.getMessage()] == [logging.ERROR]
+
+
+def test_where_all_hang_in_the_same_others_wait_for_the_first_one_alone() -> None:
+    """A disk or a database that stalls keeps every association; the loop is kept once, and not once for each."""
+    reached, go_on = threading.Semaphore(0), threading.Event()
+
+    @brief
+    def echo(request: dimse.EchoRequest) -> int:
+        if request.peer.ae_title == "HANGS":
+            reached.release()
+            assert go_on.wait(LONG)
+        return 0x0000
+
+    with (
+        dimse.Server((LOOPBACK, 0), dimse.Handlers(echo=echo)) as server,
+        ExitStack() as stack,
+        ThreadPoolExecutor(OTHERS) as pool,
+        associate(server) as other,
+    ):
+        hung = [stack.enter_context(associate(server, calling_ae_title="HANGS")) for _ in range(OTHERS)]
+        held_up = [pool.submit(association.echo) for association in hung]
+        try:
+            assert reached.acquire(timeout=LONG)
+            started = time.monotonic()
+            for _ in hung[1:]:
+                assert reached.acquire(timeout=LONG)
+            assert other.echo().is_success
+            assert time.monotonic() - started < OTHERS * HANGS_AFTER / 2
+        finally:
+            go_on.set()
+        assert all(answer.result(LONG).is_success for answer in held_up)
 
 
 class NowAndThenBrief:

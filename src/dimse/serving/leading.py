@@ -40,13 +40,14 @@ class Leadership:
     Attributes:
         term: The term of the thread that leads.
         thread: The `ident` of that thread.
+        kept: The number of threads that a coroutine keeps from leading.
     """
 
     def __init__(self, workers: Workers, lead: Callable[[Term], None]) -> None:
         self._workers, self._lead = workers, lead
         self._lock = threading.Lock()
         self.term = Term()
-        self.thread = 0
+        self.thread = self.kept = 0
 
     def is_here(self) -> bool:
         """Return whether the calling thread leads, and is in no coroutine."""
@@ -78,9 +79,11 @@ class Leadership:
             # Another thread leads, unless the system had none.
             with self._lock:
                 leads = self.term is term
-            if term.kept is not None:
-                term.kept.end()
-                term.kept = None
+                kept, term.kept = term.kept, None
+                if kept is not None:
+                    self.kept -= 1
+            if kept is not None:
+                kept.end()
             return leads
         return True
 
@@ -94,6 +97,7 @@ class Leadership:
             except IndexError:
                 return None
             term.kept = kept = Kept(served, thread, kept_since)
+            self.kept += 1
             self.term = Term()
             try:
                 self._workers.begin(partial(self._lead, self.term))
