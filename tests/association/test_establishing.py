@@ -216,8 +216,7 @@ async def test_a_request_that_is_not_accepted_says_why(
         await driver.associate(port, timeouts=timeouts())
     assert peer.connections[0].abort == abort
     assert not peer.connections[0].faults
-    # Sockets of an earlier test may have been open until garbage was collected.
-    assert open_descriptors() <= before
+    assert open_descriptors() == before
 
 
 @on_each_driver

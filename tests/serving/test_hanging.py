@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,6 +15,7 @@ import pytest
 
 import dimse
 from dimse.archive import FileStore, folders, sink
+from dimse.association.sinks import MemorySink
 from dimse.logs.security_events import SecurityEvent
 from dimse.serving import watchdog
 from dimse.serving.watchdog import HANGS_AFTER
@@ -211,6 +212,43 @@ def test_where_all_hang_in_the_same_others_wait_for_the_first_one_alone() -> Non
         finally:
             go_on.set()
         assert all(answer.result(LONG).is_success for answer in held_up)
+
+
+class StallingSink(MemorySink):
+    """A sink on a disk that stalls."""
+
+    def __init__(self, reached: threading.Semaphore, go_on: threading.Event) -> None:
+        super().__init__()
+        self._reached, self._go_on = reached, go_on
+
+    def write(self, buffers: Sequence[memoryview]) -> None:
+        self._reached.release()
+        assert self._go_on.wait(LONG)
+        super().write(buffers)
+
+
+def test_where_a_disk_stalls_others_do_not_wait_for_each_association_that_writes(instance: Instance) -> None:
+    """A data set is written by the loop itself, and each association that writes keeps a thread."""
+    reached, go_on = threading.Semaphore(0), threading.Event()
+    handlers = dimse.Handlers(store_begin=lambda _: StallingSink(reached, go_on), store=lambda _: 0x0000)
+    with (
+        dimse.Server((LOOPBACK, 0), handlers) as server,
+        ExitStack() as stack,
+        ThreadPoolExecutor(OTHERS) as pool,
+        associate(server) as other,
+    ):
+        storing = [stack.enter_context(associate(server)) for _ in range(OTHERS)]
+        held_up = [pool.submit(association.store, instance.path) for association in storing]
+        try:
+            assert reached.acquire(timeout=LONG)
+            started = time.monotonic()
+            for _ in storing[1:]:
+                assert reached.acquire(timeout=LONG)
+            assert other.echo().is_success
+            assert time.monotonic() - started < OTHERS * HANGS_AFTER / 2
+        finally:
+            go_on.set()
+        assert all(answer.result(LONG) == 0x0000 for answer in held_up)
 
 
 class NowAndThenBrief:

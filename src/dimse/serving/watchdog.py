@@ -21,6 +21,8 @@ LOGGER = logging.getLogger("dimse.association")
 
 HANGS_AFTER = 0.05
 """Seconds after which a loop that has not gone on hangs."""
+HANGS_AGAIN_AFTER = 0.005
+"""As `HANGS_AFTER`, in the second after an association has begun to keep a thread: others may stall in the same."""
 SAID_TO_HANG = 1.0
 """Seconds from which on the log says so."""
 
@@ -111,7 +113,7 @@ class LoopWatchdog(threading.Thread):
             if is_idle:
                 self._sleep(pulse)
             self._roused.clear()
-            self._roused.wait(HANGS_AFTER)
+            self._roused.wait(self._patience)
             self._look()
 
     def _sleep(self, pulse: Pulse) -> None:
@@ -122,9 +124,14 @@ class LoopWatchdog(threading.Thread):
             self._roused.wait(SAID_TO_HANG if self._kept else None)
         pulse.is_unobserved = False
 
+    @property
+    def _patience(self) -> float:
+        """The seconds after which the loop hangs."""
+        return HANGS_AGAIN_AFTER if self._kept else HANGS_AFTER
+
     def _look(self) -> None:
         since, now = self._pulse().since, time.monotonic()
-        if now - since > HANGS_AFTER:
+        if now - since > self._patience:
             if (kept := self._hand_over()) is not None:
                 self._kept.append(kept)
             elif now - since >= SAID_TO_HANG and self._said != since:
