@@ -78,7 +78,9 @@ __all__ = [
     "DimseError",
     "EchoRequest",
     "ExtendedNegotiation",
+    "Features",
     "FileError",
+    "FindRequest",
     "Forwarder",
     "Handlers",
     "IdentityNotConfirmed",
@@ -87,6 +89,7 @@ __all__ = [
     "JournalError",
     "Limits",
     "LocalProtocolError",
+    "Match",
     "NegotiationError",
     "NoPresentationContext",
     "NotDicomPeer",
@@ -123,8 +126,10 @@ __all__ = [
 if TYPE_CHECKING:
     from dimse.sending import send
     from dimse.sending.forwarder import Forwarder
+    from dimse.services.features import Features
     from dimse.services.handlers import EchoRequest, Handlers, StoreRequest
     from dimse.services.outcome import Outcome
+    from dimse.services.query import Finding, FindRequest, Match
     from dimse.services.storage import contexts_for
     from dimse.services.storage_commitment import Commitment
     from dimse.serving.server import Server
@@ -139,8 +144,11 @@ F = TypeVar("F", bound=Callable[..., object])
 _LATER = {
     "Commitment": "dimse.services.storage_commitment",
     "EchoRequest": "dimse.services.handlers",
+    "Features": "dimse.services.features",
+    "FindRequest": "dimse.services.query",
     "Forwarder": "dimse.sending.forwarder",
     "Handlers": "dimse.services.handlers",
+    "Match": "dimse.services.query",
     "Outcome": "dimse.services.outcome",
     "Server": "dimse.serving.server",
     "StoreRequest": "dimse.services.handlers",
@@ -201,6 +209,72 @@ def _documented(call: F, method: Callable[..., object], shown: object) -> F:
     return call
 
 
+class Matches(Iterator["Match"]):
+    """A C-FIND under way: an iterator of its matches, and a context manager.
+
+    A loop may be left early. Then `close`, the end of the `with` block, or the deletion of the iterator sends C-CANCEL and drops
+    the responses to come.
+    """
+
+    def __init__(self, finding: Finding) -> None:
+        self._finding = finding
+        self._matches = iterate(finding)
+
+    def __next__(self) -> Match:
+        return next(self._matches)
+
+    @property
+    def status(self) -> Status | None:
+        """The status of the final response; None before it has come."""
+        return self._finding.status
+
+    @property
+    def offending_elements(self) -> tuple[int, ...]:
+        """The tags of the keys that the peer has refused, where it names them."""
+        return self._finding.offending_elements
+
+    @property
+    def features(self) -> Features:
+        """The features of the query that the peer has accepted."""
+        return self._finding.features
+
+    def cancel(self) -> None:
+        """Send C-CANCEL; the iterator goes on to the final response, which has to come within the DIMSE timeout."""
+        run(self._finding.cancel())
+
+    def close(self) -> None:
+        """End the query: if it is under way, send C-CANCEL and drop the responses up to the final one."""
+        run(self._finding.aclose())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _finding(
+    find: Callable[[], Callable[Concatenate[services.Association, P], Finding]],
+) -> Callable[Concatenate[Association, P], Matches]:
+    """Return the blocking method that yields the matches of the method which `find` returns."""
+
+    def made() -> Callable[Concatenate[Association, P], Matches]:
+        method = find()
+
+        def call(self: Association, /, *args: P.args, **kwargs: P.kwargs) -> Matches:
+            return Matches(method(self._association, *args, **kwargs))
+
+        assert isinstance(method, FunctionType)
+        shown = FunctionType(method.__code__, method.__globals__, method.__name__, method.__defaults__)
+        shown.__kwdefaults__ = method.__kwdefaults__
+        shown.__annotations__ = method.__annotations__ | {"return": "Matches"}
+        return _documented(call, method, shown)
+
+    return cast("Callable[Concatenate[Association, P], Matches]", Later(made))
+
+
 class Association:
     """An association for the calling thread; `associate` makes it.
 
@@ -215,6 +289,7 @@ class Association:
     store_many = _iterating(lambda: services.Association.store_many)
     begin_commitment = _blocking(lambda: services.Association.begin_commitment)
     request_commitment = _blocking(lambda: services.Association.request_commitment)
+    find = _finding(lambda: services.Association.find)
     serve = _blocking(lambda: services.Association.serve)
     release = _blocking(lambda: services.Association.release)
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from dimse.association.association import Arrived, BaseAssociation
 from dimse.association.sinks import DiscardSink, Sink
 from dimse.errors import InvalidCommand
 from dimse.message.command import UNRECOGNIZED_OPERATION, Message, Request, respond
+from dimse.services.query_service import QUERY
 from dimse.services.service import Service
 from dimse.services.storage import STORAGE, StoreBeginHandler, StoreHandler
 from dimse.services.storage_commitment import STORAGE_COMMITMENT, CommitmentHandler
@@ -14,9 +17,12 @@ from dimse.services.verification import VERIFICATION, EchoHandler, EchoRequest
 from dimse.settings import Acceptor, Limits
 from dimse.support.values import fields, replace, value
 
+if TYPE_CHECKING:
+    from dimse.services.query import FindHandler
+
 __all__ = ["EchoRequest", "Handlers", "StoreRequest"]
 
-SERVICES = (VERIFICATION, STORAGE, STORAGE_COMMITMENT)
+SERVICES = (VERIFICATION, STORAGE, STORAGE_COMMITMENT, QUERY)
 """The services that are answered. Each has a field in `Handlers`."""
 
 # By request, the services that have it; and the one that has all of them, which needs no call to be found.
@@ -54,6 +60,8 @@ class Handlers:
             set, or None to have it spooled.
         commitment: Answers N-EVENT-REPORT of Storage Commitment, about a transaction that was begun over another association.
             Without it the answer is that no such transaction is known.
+        find: Answers C-FIND: a function, often a generator, that returns the matches one after the other. Each is an identifier as
+            `Association.find` takes it. A status instead of a match ends them; without one the status is success.
 
     Raises:
         TypeError: One of them cannot be called.
@@ -63,6 +71,7 @@ class Handlers:
     store: StoreHandler | None = None
     store_begin: StoreBeginHandler | None = None
     commitment: CommitmentHandler | None = None
+    find: FindHandler | None = None
 
     def __post_init__(self) -> None:
         # A subclass may have fields of its own, which are not handlers.
@@ -93,7 +102,9 @@ def completed(acceptor: Acceptor, handlers: Handlers, limits: Limits) -> Accepto
 
     Unless `acceptor` says otherwise, the abstract syntaxes are those of the services that have a handler or need none.
     """
-    answered = [service for service in SERVICES if not service.needs_handler or getattr(handlers, service.handler)]
+    answered = [
+        service for service in SERVICES if not service.needs_handler or getattr(handlers, service.handler, None)
+    ]
     contexts = acceptor.contexts
     if contexts is None:
         contexts = frozenset(uid for service in answered for uid in service.abstract_syntaxes())

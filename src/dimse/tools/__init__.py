@@ -6,6 +6,7 @@ from __future__ import annotations
 TOOLS = {
     "echoscu": "verify a DICOM connection with C-ECHO",
     "storescu": "send DICOM files with C-STORE",
+    "findscu": "query with C-FIND",
     "echoscp": "answer C-ECHO",
     "storescp": "receive DICOM files sent with C-STORE",
     "passwd": "manage the password file of echoscp and storescp",
