@@ -87,6 +87,7 @@ __all__ = [
     "JournalError",
     "Limits",
     "LocalProtocolError",
+    "MoveTo",
     "NegotiationError",
     "NoPresentationContext",
     "NotDicomPeer",
@@ -95,12 +96,15 @@ __all__ = [
     "Outcome",
     "Peer",
     "PresentationContext",
+    "Progress",
     "ProposedContext",
     "ProtocolError",
     "ProviderAborted",
     "RefusedContexts",
     "RemoteProtocolError",
     "Requestor",
+    "RetrieveRequest",
+    "Retrieved",
     "Role",
     "Server",
     "ServerFailed",
@@ -117,6 +121,7 @@ __all__ = [
     "__version__",
     "associate",
     "contexts_for",
+    "contexts_for_get",
     "send",
 ]
 
@@ -125,6 +130,9 @@ if TYPE_CHECKING:
     from dimse.sending.forwarder import Forwarder
     from dimse.services.handlers import EchoRequest, Handlers, StoreRequest
     from dimse.services.outcome import Outcome
+    from dimse.services.retrieve import Progress, Retrieved
+    from dimse.services.retrieve_contexts import contexts_for_get
+    from dimse.services.retrieve_scp import MoveTo, RetrieveRequest
     from dimse.services.storage import contexts_for
     from dimse.services.storage_commitment import Commitment
     from dimse.serving.server import Server
@@ -137,6 +145,11 @@ F = TypeVar("F", bound=Callable[..., object])
 
 
 _LATER = {
+    "contexts_for_get": "dimse.services.retrieve_contexts",
+    "Retrieved": "dimse.services.retrieve",
+    "Progress": "dimse.services.retrieve",
+    "RetrieveRequest": "dimse.services.retrieve_scp",
+    "MoveTo": "dimse.services.retrieve_scp",
     "Commitment": "dimse.services.storage_commitment",
     "EchoRequest": "dimse.services.handlers",
     "Forwarder": "dimse.sending.forwarder",
@@ -188,7 +201,9 @@ def _iterating(
         assert isinstance(method, FunctionType)
         shown = FunctionType(method.__code__, method.__globals__, method.__name__, method.__defaults__)
         shown.__kwdefaults__ = method.__kwdefaults__
-        shown.__annotations__ = method.__annotations__ | {"return": "Iterator[Outcome]"}
+        shown.__annotations__ = method.__annotations__ | {
+            "return": method.__annotations__["return"].replace("AsyncIterator", "Iterator")
+        }
         return _documented(call, method, shown)
 
     return cast("Callable[Concatenate[Association, P], Iterator[R]]", Later(made))
@@ -215,6 +230,9 @@ class Association:
     store_many = _iterating(lambda: services.Association.store_many)
     begin_commitment = _blocking(lambda: services.Association.begin_commitment)
     request_commitment = _blocking(lambda: services.Association.request_commitment)
+    get = _iterating(lambda: services.Association.get)
+    move = _iterating(lambda: services.Association.move)
+    cancel = _blocking(lambda: services.Association.cancel)
     serve = _blocking(lambda: services.Association.serve)
     release = _blocking(lambda: services.Association.release)
 

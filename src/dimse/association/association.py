@@ -343,19 +343,63 @@ class BaseAssociation:
         finally:
             self._outstanding.abandon(outstanding)
 
-    async def cancel(self, request: command.Request) -> None:
+    async def next_response(
+        self,
+        request: command.Request,
+        *,
+        timeout: float | None = None,
+        end: float | None = None,
+        until: Callable[[], bool] = lambda: False,
+    ) -> Answer | None:
+        """Wait for the next response to a request that was sent within the same `operation`.
+
+        For a service that looks after each request of the peer, as a C-GET SCU does; `responses` is for the others.
+
+        Args:
+            request: The request.
+            timeout: Seconds from the last byte that has arrived; None is the DIMSE timeout, and 0 is unlimited.
+            end: The end of the whole operation on `time.monotonic()`; None is without limit.
+            until: Called before each wait; True ends the call.
+
+        Returns:
+            The response, and the sink that holds its data set, None if it has none; None if `until` has ended the call.
+
+        Raises:
+            DimseError: As `wait_response` does.
+        """
+        outstanding = self._outstanding.requests[request.message_id]
+        seconds = self.timeouts.dimse if timeout is None else timeout
+        while not outstanding.answers:
+            if until():
+                return None
+            deadline = deadline_after(seconds)
+            await self._await_response(deadline if end is None else min(end, deadline or end))
+        return self._outstanding.fetch(request.message_id)
+
+    async def cancel(self, request: command.Request | None = None) -> None:
         """Send a C-CANCEL for a request of ours (PS3.7 9.3.2.3); nothing is sent if it has had its final response.
 
         The responses up to the final one are for the caller to fetch. Those that come even later are dropped.
+
+        Args:
+            request: The request; None is the C-FIND, C-GET or C-MOVE that is under way, if there is one.
 
         Raises:
             LocalProtocolError: It is not a request that can be cancelled.
             DimseError: As `send_request` does.
         """
+        if request is None and (request := self._outstanding.cancellable) is None:
+            return
+        MESSAGES.info("Sending C-CANCEL request")
         outstanding = self._outstanding.cancel(request)
         if outstanding is not None:
             message = command.encode(command.CCancelRQ(message_id_being_responded_to=request.message_id))
             await self.pump.transmit(outstanding.context_id, self._send_length, message, None)
+
+    def is_cancelled(self, request: command.Request) -> bool:
+        """Return True if a C-CANCEL has gone out for a request whose final response has not been fetched."""
+        outstanding = self._outstanding.requests.get(request.message_id)
+        return outstanding is not None and outstanding.cancelled
 
     async def _await_response(self, deadline: float | None) -> None:
         """Answer the requests of the peer that wait, and receive once."""
@@ -376,6 +420,11 @@ class BaseAssociation:
         self._inbox.begin = None if dispatcher is None else partial(dispatcher.begin, self)
         self._inbox.answer = None if dispatcher is None else partial(dispatcher.answer, self)
         return before
+
+    @property
+    def dispatcher(self) -> Dispatcher | None:
+        """The dispatcher that answers the requests of the peer; None refuses them."""
+        return self._dispatcher
 
     async def send_response(
         self, context: PresentationContext, message: command.Response, data_set: Buffer | None = None

@@ -30,7 +30,7 @@ from dimse.support.values import value
 if TYPE_CHECKING:
     import ssl
 
-    from dimse.services import storage, storage_commitment, store_many
+    from dimse.services import retrieve, storage, storage_commitment, store_many
     from dimse.settings.tls import TLS
 
 
@@ -51,11 +51,15 @@ class Association(BaseAssociation):
         store_many = store_many.store_many
         begin_commitment = storage_commitment.begin_commitment
         request_commitment = storage_commitment.request_commitment
+        get = retrieve.get
+        move = retrieve.move
     else:
         store = _later("storage", "store")
         store_many = _later("store_many", "store_many")
         begin_commitment = _later("storage_commitment", "begin_commitment")
         request_commitment = _later("storage_commitment", "request_commitment")
+        get = _later("retrieve", "get")
+        move = _later("retrieve", "move")
 
     async def __aenter__(self) -> Self:
         return self

@@ -6,6 +6,7 @@ from dimse.association.association import Arrived, BaseAssociation
 from dimse.association.sinks import DiscardSink, Sink
 from dimse.errors import InvalidCommand
 from dimse.message.command import UNRECOGNIZED_OPERATION, Message, Request, respond
+from dimse.services.retrieve_scp import GET, MOVE, GetHandler, MoveHandler, MoveTo, RetrieveRequest
 from dimse.services.service import Service
 from dimse.services.storage import STORAGE, StoreBeginHandler, StoreHandler
 from dimse.services.storage_commitment import STORAGE_COMMITMENT, CommitmentHandler
@@ -14,9 +15,9 @@ from dimse.services.verification import VERIFICATION, EchoHandler, EchoRequest
 from dimse.settings import Acceptor, Limits
 from dimse.support.values import fields, replace, value
 
-__all__ = ["EchoRequest", "Handlers", "StoreRequest"]
+__all__ = ["EchoRequest", "Handlers", "MoveTo", "RetrieveRequest", "StoreRequest"]
 
-SERVICES = (VERIFICATION, STORAGE, STORAGE_COMMITMENT)
+SERVICES = (VERIFICATION, STORAGE, STORAGE_COMMITMENT, GET, MOVE)
 """The services that are answered. Each has a field in `Handlers`."""
 
 # By request, the services that have it; and the one that has all of them, which needs no call to be found.
@@ -54,6 +55,10 @@ class Handlers:
             set, or None to have it spooled.
         commitment: Answers N-EVENT-REPORT of Storage Commitment, about a transaction that was begun over another association.
             Without it the answer is that no such transaction is known.
+        get: Answers C-GET: returns the instances that the keys match, each as `association.store` takes it, or a status. It may be
+            a generator. Paths are best, since the instances are counted before the first one is sent.
+        move: Answers C-MOVE: returns a `MoveTo` with the instances and the address of their destination, or a status: 0xA801 if the
+            destination is unknown.
 
     Raises:
         TypeError: One of them cannot be called.
@@ -63,6 +68,8 @@ class Handlers:
     store: StoreHandler | None = None
     store_begin: StoreBeginHandler | None = None
     commitment: CommitmentHandler | None = None
+    get: GetHandler | None = None
+    move: MoveHandler | None = None
 
     def __post_init__(self) -> None:
         # A subclass may have fields of its own, which are not handlers.
@@ -97,6 +104,6 @@ def completed(acceptor: Acceptor, handlers: Handlers, limits: Limits) -> Accepto
     contexts = acceptor.contexts
     if contexts is None:
         contexts = frozenset(uid for service in answered for uid in service.abstract_syntaxes())
-    roles = (*(role for service in answered for role in service.roles), *acceptor.roles)
+    roles = (*(role for service in answered for role in service.roles()), *acceptor.roles)
     async_ops = min(acceptor.async_ops or limits.queued_requests, limits.queued_requests)
     return replace(acceptor, contexts=contexts, roles=roles, async_ops=async_ops)
