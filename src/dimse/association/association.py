@@ -45,7 +45,7 @@ roles, because peers are known that do not negotiate them.
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable, Container, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Container, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -91,6 +91,7 @@ class BaseAssociation:
         negotiated: What was agreed.
         connect_seconds: The time that the transport connection took; 0 for an acceptor.
         negotiate_seconds: The time from the A-ASSOCIATE-RQ to its answer.
+        cancel_current: Cancels the operation under way that can be cancelled; None if there is none.
         when_released: Called by `serve` when the peer has released the association, before that is answered.
         timeouts: In seconds.
         about: The subject of log lines about the association.
@@ -113,6 +114,7 @@ class BaseAssociation:
     ) -> None:
         self.connect_seconds = self.negotiate_seconds = 0.0
         self.when_released: Callable[[], object] = lambda: None
+        self.cancel_current: Callable[[], Awaitable[None]] | None = None
         self.timeouts = timeouts
         self._outstanding = Outstanding()
         self.next_message_id = self._outstanding.next_message_id
@@ -388,18 +390,14 @@ class BaseAssociation:
             LocalProtocolError: It is not a request that can be cancelled.
             DimseError: As `send_request` does.
         """
-        if request is None and (request := self._outstanding.cancellable) is None:
+        if request is None:
+            if self.cancel_current is not None:
+                await self.cancel_current()
             return
-        MESSAGES.info("Sending C-CANCEL request")
         outstanding = self._outstanding.cancel(request)
         if outstanding is not None:
             message = command.encode(command.CCancelRQ(message_id_being_responded_to=request.message_id))
             await self.pump.transmit(outstanding.context_id, self._send_length, message, None)
-
-    def is_cancelled(self, request: command.Request) -> bool:
-        """Return True if a C-CANCEL has gone out for a request whose final response has not been fetched."""
-        outstanding = self._outstanding.requests.get(request.message_id)
-        return outstanding is not None and outstanding.cancelled
 
     async def _await_response(self, deadline: float | None) -> None:
         """Answer the requests of the peer that wait, and receive once."""

@@ -196,14 +196,6 @@ class Outstanding:
         outstanding.cancelled = True
         return outstanding
 
-    @property
-    def cancellable(self) -> command.Request | None:
-        """The request under way that can be cancelled and was not, the latest of several; None if there is none."""
-        for outstanding in reversed(self.requests.values()):
-            if outstanding.has_many and not outstanding.finished and not outstanding.cancelled:
-                return outstanding.request
-        return None
-
     def abandon(self, outstanding: OutstandingRequest) -> None:
         """Drop the responses to a request that no caller will fetch, those that are still to come included."""
         outstanding.abandoned = True

@@ -6,6 +6,7 @@ from dimse.association.association import Arrived, BaseAssociation
 from dimse.association.sinks import DiscardSink, Sink
 from dimse.errors import InvalidCommand
 from dimse.message.command import UNRECOGNIZED_OPERATION, Message, Request, respond
+from dimse.services.query import QUERY, FindHandler, FindRequest
 from dimse.services.retrieve_scp import GET, MOVE, GetHandler, MoveHandler, MoveTo, RetrieveRequest
 from dimse.services.service import Service
 from dimse.services.storage import STORAGE, StoreBeginHandler, StoreHandler
@@ -15,9 +16,9 @@ from dimse.services.verification import VERIFICATION, EchoHandler, EchoRequest
 from dimse.settings import Acceptor, Limits
 from dimse.support.values import fields, replace, value
 
-__all__ = ["EchoRequest", "Handlers", "MoveTo", "RetrieveRequest", "StoreRequest"]
+__all__ = ["EchoRequest", "FindRequest", "Handlers", "MoveTo", "RetrieveRequest", "StoreRequest"]
 
-SERVICES = (VERIFICATION, STORAGE, STORAGE_COMMITMENT, GET, MOVE)
+SERVICES = (VERIFICATION, STORAGE, STORAGE_COMMITMENT, QUERY, GET, MOVE)
 """The services that are answered. Each has a field in `Handlers`."""
 
 # By request, the services that have it; and the one that has all of them, which needs no call to be found.
@@ -55,6 +56,8 @@ class Handlers:
             set, or None to have it spooled.
         commitment: Answers N-EVENT-REPORT of Storage Commitment, about a transaction that was begun over another association.
             Without it the answer is that no such transaction is known.
+        find: Answers C-FIND: a function, often a generator, that returns the matches one after the other. Each is an identifier as
+            `Association.find` takes it. A status instead of a match ends them; without one the status is success.
         get: Answers C-GET: returns the instances that the keys match, each as `association.store` takes it, or a status. It may be
             a generator. Paths are best, since the instances are counted before the first one is sent.
         move: Answers C-MOVE: returns a `MoveTo` with the instances and the address of their destination, or a status: 0xA801 if the
@@ -68,6 +71,7 @@ class Handlers:
     store: StoreHandler | None = None
     store_begin: StoreBeginHandler | None = None
     commitment: CommitmentHandler | None = None
+    find: FindHandler | None = None
     get: GetHandler | None = None
     move: MoveHandler | None = None
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Literal, TypeAlias
 
-from dimse import uids
+from dimse import tags, uids
 from dimse.support.values import value
 
 Operation: TypeAlias = Literal["find", "get", "move"]
@@ -21,6 +21,24 @@ UNIQUE_KEYS = {
     "IMAGE": 0x00080018,  # SOP Instance UID
 }
 """The tag of the unique key of each level (PS3.4 C.6)."""
+
+
+KEYS = {
+    "PATIENT": "PatientName IssuerOfPatientID PatientBirthDate PatientBirthTime PatientSex OtherPatientIDs OtherPatientIDsSequence"
+    " OtherPatientNames EthnicGroup PatientComments NumberOfPatientRelatedStudies NumberOfPatientRelatedSeries"
+    " NumberOfPatientRelatedInstances",
+    "STUDY": "StudyDate StudyTime AccessionNumber StudyID StudyDescription ReferringPhysicianName ModalitiesInStudy"
+    " SOPClassesInStudy NumberOfStudyRelatedSeries NumberOfStudyRelatedInstances IssuerOfAccessionNumberSequence"
+    " ProcedureCodeSequence PatientAge PatientSize PatientWeight PerformingPhysicianName NameOfPhysiciansReadingStudy"
+    " AdmittingDiagnosesDescription Occupation AdditionalPatientHistory TimezoneOffsetFromUTC",
+    "SERIES": "Modality SeriesNumber SeriesDescription SeriesDate SeriesTime BodyPartExamined Laterality StationName"
+    " InstitutionName InstitutionalDepartmentName Manufacturer ManufacturerModelName ProtocolName OperatorsName"
+    " PerformedProcedureStepStartDate PerformedProcedureStepStartTime PerformedProcedureStepID"
+    " RequestAttributesSequence NumberOfSeriesRelatedInstances",
+    "IMAGE": "InstanceNumber SOPClassUID AvailableTransferSyntaxUID ContentDate ContentTime AcquisitionDate AcquisitionTime"
+    " NumberOfFrames Rows Columns BitsAllocated ImageType ConceptNameCodeSequence CompletionFlag VerificationFlag",
+}
+"""The keywords of the keys of each level besides the unique ones (PS3.4 C.6.1.1), the required keys first."""
 
 
 @value
@@ -53,6 +71,19 @@ class InformationModel:
         """Return the SOP class UID of an operation; empty if the model does not have it."""
         uid: str = getattr(self, operation)
         return uid
+
+    def check_level(self, level: str) -> str:
+        """Return a level as the Standard writes it; "instance" is IMAGE.
+
+        Raises:
+            ValueError: The model does not have the level.
+        """
+        written = level.strip().upper()
+        written = "IMAGE" if written == "INSTANCE" else written
+        if written not in self.levels:
+            some = ", ".join(self.levels) or "none"
+            raise ValueError(f"{level!r} is not a level of the information model {self.name!r}, which has {some}")
+        return written
 
     @property
     def unique_key(self) -> int | None:
@@ -191,3 +222,30 @@ def model_of(sop_class_uid: str) -> InformationModel | None:
 def names(operation: Operation) -> Iterator[str]:
     """Yield the names of the models that have an operation."""
     return (model.name for model in MODELS if model.sop_class(operation))
+
+
+@cache
+def levels_of_keys() -> dict[int, str]:
+    """Return the level of each key that is not unique, by its tag; the mapping must not be changed."""
+    found: dict[int, str] = {}
+    for level, keywords in KEYS.items():
+        for keyword in keywords.split():
+            tag = tags.find(keyword)
+            assert tag is not None
+            found[tag] = level
+    return found
+
+
+def infer_level(model: InformationModel, keys: Iterable[int]) -> str:
+    """Return the level that is meant by keys which name none: that of the lowest unique key, else of the lowest key.
+
+    Args:
+        model: The information model, one that has levels.
+        keys: The tags of the keys.
+    """
+    given = frozenset(keys)
+    for level in reversed(model.levels):
+        if UNIQUE_KEYS[level] in given:
+            return level
+    found = {levels_of_keys().get(tag) for tag in given}
+    return next((level for level in reversed(model.levels) if level in found), model.default_level)

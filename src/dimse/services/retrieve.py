@@ -6,17 +6,18 @@ The SCP's half is `dimse.services.retrieve_scp`. What a C-GET proposes is made b
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable
+from collections import deque
+from collections.abc import Callable
 from functools import partial
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, TypeVar, cast
 
 from dimse import uids
 from dimse.association.association import LOGGER, MESSAGES, Arrived, BaseAssociation, Dispatcher, Refusal
+from dimse.association.outstanding import Answer
 from dimse.association.sinks import DiscardSink, MemorySink, Sink
-from dimse.data_set import identifier
-from dimse.data_set.identifier import EXPLICIT_VR_LITTLE_ENDIAN, Identifier, Keys
+from dimse.data_set.identifier import EXPLICIT_VR_LITTLE_ENDIAN, Identifier, Keys, encode
 from dimse.data_set.walk import MalformedDataSet
-from dimse.errors import DimseError
+from dimse.errors import AssociationAborted, DimseError
 from dimse.message.command import (
     MEDIUM,
     UNRECOGNIZED_OPERATION,
@@ -28,13 +29,18 @@ from dimse.message.command import (
 )
 from dimse.message.status import Status
 from dimse.services.handling import send_status
-from dimse.services.information_models import LEVEL, UNIQUE_KEYS, InformationModel, Operation, find_model
+from dimse.services.information_models import Operation, find_model
+from dimse.services.query import with_level
+from dimse.services.responses import Responses
 from dimse.services.storage import StoreBeginHandler, StoreHandler, begin_store, decide_store
 from dimse.services.store_request import StoreRequest
 from dimse.settings import validate_ae_title
+from dimse.support.pace import brief
 from dimse.support.text import one_line
 from dimse.support.values import record, replace, value
 from dimse.upper_layer.negotiation import PresentationContext
+
+T = TypeVar("T")
 
 SOP_CLASS_NOT_SUPPORTED = 0x0122  # PS3.7 C.5.6
 SUB_OPERATIONS_COMPLETE_WITH_FAILURES = 0xB000  # PS3.4 Table C.4-3
@@ -111,10 +117,210 @@ Store = KeepsInstances | StoreHandler
 """A store that takes instances: a `FileStore`, or a function like `Handlers.store`."""
 
 
+# --- the operation ---
+
+
+class _Retrieving(Responses[T]):
+    """A C-GET or C-MOVE under way; what it yields is decided by its subclasses.
+
+    Attributes:
+        result: The end of the retrieval; None before it has come.
+    """
+
+    def __init__(
+        self, asking: _Asking, request: Request, receiver: _Receiver | None, timeout: float | None, total_timeout: float
+    ) -> None:
+        super().__init__(asking.association, asking.context, request, asking.data_set)
+        self.result: Retrieved | None = None
+        self._name: Operation = asking.operation
+        self._receiver = receiver
+        self._timeout, self._total_timeout = timeout, total_timeout
+        self._end: float | None = None
+        self._last = Progress(None)
+        self._promised = 0
+        self._answered_at = 0.0
+        self._has_started = False
+
+    def log_request(self) -> None:
+        """Log that the request goes out."""
+        MESSAGES.info("Sending %s Request: MsgID %d", self._name.title(), self.request.message_id)
+
+    async def _start(self) -> None:
+        """Send the request, and have what arrives go to the receiver."""
+        self._has_started = True
+        if self._total_timeout:
+            self._end = time.monotonic() + self._total_timeout
+        if self._receiver is not None:
+            self._receiver.others = self.association.dispatch_to(self._receiver)
+        self.log_request()
+        await self.association.send_request(self.context, self.request, self._data, sink=self._sink)
+        self._data = b""
+        # From here on it can be cancelled.
+        self._answers = self.association.responses(self.request)
+
+    async def _answer(self, until: Callable[[], bool] = lambda: False) -> Answer | None:
+        """Return the next response; None if `until` says so before."""
+        if not self._has_started:
+            await self._start()
+        elif self._answered_at:
+            # While the caller looked at the last one, nothing was received.
+            self.association.pump.progress.put_off(self._answered_at)
+        ends = [end for end in (self._end, self._deadline) if end is not None]
+        answer = await self.association.next_response(
+            self.request, timeout=self._timeout, end=min(ends, default=None), until=until
+        )
+        self._answered_at = time.monotonic()
+        return answer
+
+    async def _leave(self, error: BaseException | None) -> None:
+        """End the operation; an error aborts the association."""
+        if self._receiver is not None and self._has_started:
+            self.association.dispatch_to(self._receiver.others)
+        if self.result is None:
+            self.result = self._ended(error if isinstance(error, DimseError) else None)
+        await super()._leave(error)
+
+    # --- what the peer says ---
+
+    def _note(self, answer: Answer) -> Progress | None:
+        """Take the state of a pending response; None for the final one, which makes the result."""
+        response, sink = answer
+        state = self._state(response, Progress)
+        if state.status is None or not state.status.is_pending:
+            self.result = self._finished(response, sink)
+            return None
+        if sink is not None:
+            sink.discard()
+            if not self._has_warned:
+                self._has_warned = True
+                LOGGER.warning("the peer sends data sets with its pending responses: they are ignored")
+        self._promised = max(self._promised, state.total or 0)
+        self._last = state
+        return state
+
+    _has_warned = False
+
+    def _state(self, response: Response, kind: Callable[..., Progress]) -> Progress:
+        counts = (
+            getattr(response, f"number_of_{name}_suboperations", None)
+            for name in ("remaining", "completed", "failed", "warning")
+        )
+        status = Status(response.status, service=self._name, comment=response.error_comment)
+        return kind(status, *counts, self._received)
+
+    @property
+    def _received(self) -> int | None:
+        return None if self._receiver is None else self._receiver.received
+
+    def _finished(self, response: Response, sink: Sink | None) -> Retrieved:
+        """Return the end of a retrieval that had a final response."""
+        failed_uids = self._failed_uids(sink) if sink is not None else ()
+        end = cast(Retrieved, self._state(response, partial(Retrieved, failed_uids=failed_uids)))
+        sent, failed = (end.completed or 0) + (end.warning or 0), end.failed or 0
+        if self._receiver is None:
+            missing = self._promised - sent - failed if end.total is not None else 0
+            return replace(end, missing=max(0, missing))
+        missing = max(sent, self._promised - failed) - self._receiver.received - self._receiver.refused
+        return replace(end, missing=max(0, missing), refused=self._receiver.refused)
+
+    def _ended(self, error: DimseError | None) -> Retrieved:
+        """Return the end of a retrieval that had no final response."""
+        last, receiver, received = self._last, self._receiver, self._received
+        missing = self._promised - (received if received is not None else last.completed or 0)
+        return Retrieved(
+            None, last.remaining, last.completed, last.failed, last.warning, received,
+            refused=receiver.refused if receiver else 0, missing=max(0, missing), error=error or AssociationAborted(),
+        )  # fmt: skip
+
+    def _failed_uids(self, sink: Sink) -> tuple[str, ...]:
+        """Return the UIDs of the Failed SOP Instance UID List, each once; none if the data set cannot be read."""
+        assert isinstance(sink, MemorySink)
+        syntax = uids.transfer_syntax(self.context.transfer_syntax) or EXPLICIT_VR_LITTLE_ENDIAN
+        try:
+            text = Identifier.read(bytes(sink.view()), syntax).text(FAILED_SOP_INSTANCE_UID_LIST)
+        except MalformedDataSet as error:
+            LOGGER.warning("the list of failed SOP instances cannot be read: %s", one_line(str(error)))
+            return ()
+        listed = (one_line(uid.strip(" \0"), 64) for uid in text.split("\\"))
+        return tuple(dict.fromkeys(uid for uid in listed if uid))[:MOST_FAILED_UIDS]
+
+
+class Retrieving(_Retrieving[Progress]):
+    """A C-GET or C-MOVE under way: an asynchronous iterator of its progress.
+
+    The last item is a `Retrieved`, the `result`. If the association has ended before the final response, the error follows it.
+    """
+
+    _failure: DimseError | None = None
+    _has_told = False
+
+    async def __anext__(self) -> Progress:
+        if self._failure is not None:
+            failure, self._failure = self._failure, None
+            raise failure
+        try:
+            return await super().__anext__()
+        except StopAsyncIteration:
+            if self._has_told or self.result is None:
+                raise
+        except DimseError as error:
+            if not self._has_started:
+                raise
+            self._failure = error
+        self._has_told = True
+        assert self.result is not None
+        return self.result
+
+    async def _next(self) -> Progress | None:
+        answer = await self._answer()
+        assert answer is not None
+        return self._note(answer)
+
+
+class RetrievingInstances(_Retrieving[StoreRequest]):
+    """A C-GET under way: an asynchronous iterator of the instances that it brings.
+
+    An instance may be used until the next one is asked for. The error of an association that has ended early is raised.
+    """
+
+    _current: StoreRequest | None = None
+
+    async def _next(self) -> StoreRequest | None:
+        assert self._receiver is not None
+        self._drop_current()
+        held = self._receiver.held
+        assert held is not None
+        # An instance may have come right before the final response.
+        while not held and self.result is None:
+            answer = await self._answer(until=lambda: bool(held))
+            if answer is not None:
+                self._note(answer)
+        self._current = held.popleft() if held else None
+        return self._current
+
+    async def _leave(self, error: BaseException | None) -> None:
+        """End the operation, and drop the instances that nobody has asked for."""
+        self._drop_current()
+        assert self._receiver is not None
+        while self._receiver.held:
+            _discard(self._receiver.held.popleft())
+        await super()._leave(error)
+
+    def _drop_current(self) -> None:
+        current, self._current = self._current, None
+        if current is not None:
+            _discard(current)
+
+
+def _discard(request: StoreRequest) -> None:
+    if request.sink is not None:
+        request.sink.discard()
+
+
 # --- asking ---
 
 
-async def get(
+def get(
     association: BaseAssociation,
     keys: Keys,
     *,
@@ -125,54 +331,70 @@ async def get(
     charset: str | None = None,
     timeout: float | None = None,
     total_timeout: float = 0,
-) -> AsyncIterator[Progress]:
-    """Retrieve instances over this association (C-GET, PS3.4 C.4.3).
+) -> Retrieving:
+    """Retrieve instances over this association (C-GET, PS3.4 C.4.3), and return an iterator of the progress.
 
-    The contexts of `dimse.contexts_for_get`, and the roles that come with them, are to be proposed for it. A caller that leaves the
-    loop before its end sends a C-CANCEL; the responses and instances up to the final response are taken, and dropped.
+    The contexts and roles of `dimse.contexts_for_get` are to be proposed for it. The request goes out when the first item is asked
+    for. A loop that is left early sends a C-CANCEL; what comes up to the final response is still stored.
 
     Args:
-        keys: The identifier: a mapping of keywords, a pydicom data set, DICOM JSON or bytes.
-        model: The information model, by its name, its SOP class UID or keyword.
-        level: The Query/Retrieve Level. Without one it is that of the keys, or of the lowest unique key.
+        keys: The identifier: a mapping of keywords to values, a pydicom data set, DICOM JSON, or an encoded data set.
+        model: The information model: "patient", "study" and so on, or the UID or keyword of its SOP class.
+        level: The Query/Retrieve Level. By default that of the keys; if they have none it is that of the lowest unique key, else of
+            the lowest key. An empty text leaves it as the keys have it.
         store: The `FileStore`, or the function like `Handlers.store`, that keeps the instances. By default they go to the handlers
             of the association.
         priority: 0 medium, 1 high, 2 low.
-        charset: The Specific Character Set of the keys.
+        charset: The Specific Character Set of the request.
         timeout: Seconds in which no byte comes; None is the DIMSE timeout, and 0 is unlimited.
         total_timeout: Seconds that the whole retrieval may take; 0 is unlimited.
 
-    Yields:
-        A `Progress` for each response of the peer. The last item is a `Retrieved`, if the association ends before too.
+    Returns:
+        An iterator, which yields a `Progress` for each pending response, and then a `Retrieved`.
 
     Raises:
-        ValueError: The keys, the model or the level is not one; nothing was sent.
-        NoPresentationContext: The model was not accepted; nothing was sent.
+        ValueError: A key, a value, the model or the level is not one; nothing was sent.
+        TypeError: A value is of no type that its VR has; nothing was sent.
+        NoPresentationContext: The model was not negotiated; the association stands.
+
+    The iterator raises, after the `Retrieved`:
         OperationTimeout: Nothing came within `timeout`, or not all within `total_timeout`; the association was aborted.
         AssociationError: The association ended.
         RemoteProtocolError: The peer sent something that is not a valid response; the association was aborted.
     """
     asking = _prepare(association, "get", keys, model, level, charset)
-    request = CGetRQ(
-        message_id=association.next_message_id(),
-        affected_sop_class_uid=asking.context.abstract_syntax,
-        priority=priority,
-    )
     receiver = _Receiver(asking.context, *_store_handlers(association, store))
-    receiver.others = association.dispatch_to(receiver)
-    running = _Running(association, asking, request, receiver, timeout, total_timeout)
-    operation = running.progress()
-    try:
-        async for progress in operation:
-            yield progress
-    finally:
-        try:
-            await cast(Any, operation).aclose()
-        finally:
-            association.dispatch_to(receiver.others)
+    return Retrieving(asking, _get_request(asking, priority), receiver, timeout, total_timeout)
 
 
-async def move(
+def get_instances(
+    association: BaseAssociation,
+    keys: Keys,
+    *,
+    model: str = "study",
+    level: str | None = None,
+    priority: int = MEDIUM,
+    charset: str | None = None,
+    timeout: float | None = None,
+    total_timeout: float = 0,
+) -> RetrievingInstances:
+    """Retrieve instances over this association (C-GET, PS3.4 C.4.3), and return an iterator of them as they arrive.
+
+    Each is answered with success, and can be used until the next one is asked for: `instance.dataset()` decodes it. One above 1 MiB
+    is kept in a temporary file. The `result` of the iterator tells whether all came.
+
+    Args:
+        keys, model, level, priority, charset, timeout, total_timeout: See `get`.
+
+    Raises:
+        ValueError, TypeError, NoPresentationContext: See `get`. The errors of an association that ends are raised by the iterator.
+    """
+    asking = _prepare(association, "get", keys, model, level, charset)
+    receiver = _Receiver(asking.context, None, None, held=deque())
+    return RetrievingInstances(asking, _get_request(asking, priority), receiver, timeout, total_timeout)
+
+
+def move(
     association: BaseAssociation,
     keys: Keys,
     destination: str,
@@ -183,48 +405,31 @@ async def move(
     charset: str | None = None,
     timeout: float | None = None,
     total_timeout: float = 0,
-) -> AsyncIterator[Progress]:
-    """Ask the peer to send instances to an AE that it knows (C-MOVE, PS3.4 C.4.2).
+) -> Retrieving:
+    """Ask the peer to send instances to an AE that it knows (C-MOVE, PS3.4 C.4.2), and return an iterator of the progress.
 
-    The peer alone counts what arrives there. A caller that leaves the loop before its end sends a C-CANCEL; the responses up to the
-    final one are taken, and dropped.
+    The peer alone counts what arrives there. A loop that is left early sends a C-CANCEL.
 
     Args:
-        keys: The identifier: a mapping of keywords, a pydicom data set, DICOM JSON or bytes.
+        keys: The identifier; see `get`, as for the other arguments.
         destination: The AE title that the instances go to, 1 to 16 characters.
-        model: The information model, by its name, its SOP class UID or keyword.
-        level: The Query/Retrieve Level. Without one it is that of the keys, or of the lowest unique key.
-        priority: 0 medium, 1 high, 2 low.
-        charset: The Specific Character Set of the keys.
-        timeout: Seconds in which no byte comes; None is the DIMSE timeout, and 0 is unlimited.
-        total_timeout: Seconds that the whole retrieval may take; 0 is unlimited.
+        model, level, priority, charset, timeout, total_timeout: See `get`.
 
-    Yields:
-        A `Progress` for each response of the peer. The last item is a `Retrieved`, if the association ends before too.
+    Returns:
+        An iterator, which yields a `Progress` for each pending response, and then a `Retrieved`.
 
     Raises:
-        ValueError: The keys, the destination, the model or the level is not one; nothing was sent.
-        NoPresentationContext: The model was not accepted; nothing was sent.
-        OperationTimeout: Nothing came within `timeout`, or not all within `total_timeout`; the association was aborted.
-        AssociationError: The association ended.
-        RemoteProtocolError: The peer sent something that is not a valid response; the association was aborted.
+        ValueError, TypeError, NoPresentationContext: See `get`. The iterator raises what that of `get` does.
     """
+    title = validate_ae_title(destination)
     asking = _prepare(association, "move", keys, model, level, charset)
     request = CMoveRQ(
         message_id=association.next_message_id(),
         affected_sop_class_uid=asking.context.abstract_syntax,
         priority=priority,
-        move_destination=validate_ae_title(destination),
+        move_destination=title,
     )
-    operation = _Running(association, asking, request, None, timeout, total_timeout).progress()
-    try:
-        async for progress in operation:
-            yield progress
-    finally:
-        await cast(Any, operation).aclose()
-
-
-# --- the request ---
+    return Retrieving(asking, request, None, timeout, total_timeout)
 
 
 @value
@@ -232,11 +437,13 @@ class _Asking:
     """What is asked for, checked and encoded.
 
     Attributes:
+        association: The association.
         operation: "get" or "move".
         context: The presentation context of the model.
         data_set: The encoded identifier.
     """
 
+    association: BaseAssociation
     operation: Operation
     context: PresentationContext
     data_set: bytes
@@ -248,143 +455,15 @@ def _prepare(
     found = find_model(model, operation)
     context = association.context_for(found.sop_class(operation))
     syntax = uids.transfer_syntax(context.transfer_syntax) or EXPLICIT_VR_LITTLE_ENDIAN
-    asked = with_level(Identifier.of(keys), found, level)
-    return _Asking(operation, context, identifier.encode(asked, syntax, charset))
+    return _Asking(association, operation, context, encode(with_level(found, keys, level), syntax, charset))
 
 
-def with_level(asked: Identifier, model: InformationModel, level: str | None = None) -> Identifier:
-    """Return an identifier with its Query/Retrieve Level, which is that of its lowest unique key if none is given.
-
-    Raises:
-        ValueError: The model does not have the level.
-    """
-    if level is not None and level.upper() not in model.levels:
-        levels = ", ".join(model.levels) or "none"
-        raise ValueError(f"{level!r} is not a level of the information model {model.name!r}, which has {levels}")
-    if not model.levels or (level is None and asked.text(LEVEL)):
-        return asked
-    if level is None:
-        named = [one for one in model.levels if UNIQUE_KEYS[one] in asked]
-        level = named[-1] if named else model.default_level
-    attributes = dict(asked.attributes)
-    attributes[LEVEL] = identifier.attributes_of({LEVEL: level.upper()})[LEVEL]
-    return Identifier(attributes)
-
-
-# --- the operation ---
-
-
-@record
-class _Running:
-    """A retrieval under way.
-
-    Attributes:
-        association: The association.
-        asking: What is asked for.
-        request: The request.
-        receiver: The dispatcher that takes the instances; None for a C-MOVE.
-        timeout: Seconds in which no byte comes.
-        total_timeout: Seconds that the whole retrieval may take; 0 is unlimited.
-        last: The state at the last response.
-        promised: The most sub-operations that a pending response has counted.
-    """
-
-    association: BaseAssociation
-    asking: _Asking
-    request: Request
-    receiver: _Receiver | None
-    timeout: float | None
-    total_timeout: float
-    last: Progress = Progress(None)
-    promised: int = 0
-
-    async def progress(self) -> AsyncIterator[Progress]:
-        """Send the request, and yield the state at each response; the last item is a `Retrieved`."""
-        association = self.association
-        end = time.monotonic() + self.total_timeout if self.total_timeout else None
-        try:
-            async with association.operation():
-                MESSAGES.info("Sending %s Request: MsgID %d", self.asking.operation.title(), self.request.message_id)
-                await association.send_request(self.asking.context, self.request, self.asking.data_set, sink=MemorySink)
-                while True:
-                    answer = await association.next_response(self.request, timeout=self.timeout, end=end)
-                    assert answer is not None
-                    response, sink = answer
-                    state, begun = self._state(response, Progress), time.monotonic()
-                    if state.status is None or not state.status.is_pending:
-                        break
-                    self._warn_of_data_set(sink)
-                    self.promised = max(self.promised, state.total or 0)
-                    self.last = state
-                    try:
-                        yield state
-                    except GeneratorExit:
-                        await self._drain()
-                        return
-                    # While the caller looks at it, nothing is received.
-                    association.pump.progress.put_off(begun)
-                    if end is None and association.is_cancelled(self.request):
-                        end = time.monotonic() + (association.timeouts.dimse or float("inf"))
-        except DimseError as error:
-            yield self._ended(error)
-            raise
-        yield self._finished(response, sink)
-
-    async def _drain(self) -> None:
-        """Cancel the request, and take what comes up to the final response, for the DIMSE timeout at the most."""
-        association = self.association
-        await association.cancel(self.request)
-        end = time.monotonic() + association.timeouts.dimse if association.timeouts.dimse else None
-        while association.is_outstanding(self.request.message_id):
-            answer = await association.next_response(self.request, end=end)
-            if answer is not None and answer[1] is not None:
-                answer[1].discard()
-
-    def _state(self, response: Response, kind: Callable[..., Progress]) -> Progress:
-        counts = (
-            getattr(response, f"number_of_{name}_suboperations", None)
-            for name in ("remaining", "completed", "failed", "warning")
-        )
-        status = Status(response.status, service=self.asking.operation, comment=response.error_comment)
-        return kind(status, *counts, self.receiver and self.receiver.received)
-
-    def _warn_of_data_set(self, sink: Sink | None) -> None:
-        if sink is not None:
-            sink.discard()
-            LOGGER.debug("ignored the data set of a pending response, which should have none")
-
-    def _finished(self, response: Response, sink: Sink | None) -> Retrieved:
-        """Return the end of a retrieval that had a final response."""
-        failed_uids = self._failed_uids(sink) if sink is not None else ()
-        end = cast(Retrieved, self._state(response, partial(Retrieved, failed_uids=failed_uids)))
-        sent, failed = (end.completed or 0) + (end.warning or 0), end.failed or 0
-        if self.receiver is None:
-            missing = self.promised - sent - failed if end.total is not None else 0
-            return replace(end, missing=max(0, missing))
-        missing = max(sent, self.promised - failed) - self.receiver.received - self.receiver.refused
-        return replace(end, missing=max(0, missing), refused=self.receiver.refused)
-
-    def _ended(self, error: DimseError) -> Retrieved:
-        """Return the end of a retrieval whose association ended before the final response."""
-        last, receiver = self.last, self.receiver
-        received = receiver.received if receiver else None
-        missing = max(0, self.promised - (received if received is not None else last.completed or 0))
-        return Retrieved(
-            None, last.remaining, last.completed, last.failed, last.warning, received,
-            refused=receiver.refused if receiver else 0, missing=missing, error=error,
-        )  # fmt: skip
-
-    def _failed_uids(self, sink: Sink) -> tuple[str, ...]:
-        """Return the UIDs of the Failed SOP Instance UID List, each once; none if the data set cannot be read."""
-        assert isinstance(sink, MemorySink)
-        syntax = uids.transfer_syntax(self.asking.context.transfer_syntax) or EXPLICIT_VR_LITTLE_ENDIAN
-        try:
-            text = Identifier.read(sink.view(), syntax).text(FAILED_SOP_INSTANCE_UID_LIST)
-        except MalformedDataSet as error:
-            LOGGER.warning("the list of failed SOP instances cannot be read: %s", one_line(str(error)))
-            return ()
-        listed = (one_line(uid.strip(" \0"), 64) for uid in text.split("\\"))
-        return tuple(dict.fromkeys(uid for uid in listed if uid))[:MOST_FAILED_UIDS]
+def _get_request(asking: _Asking, priority: int) -> CGetRQ:
+    return CGetRQ(
+        message_id=asking.association.next_message_id(),
+        affected_sop_class_uid=asking.context.abstract_syntax,
+        priority=priority,
+    )
 
 
 # --- what arrives within a C-GET ---
@@ -412,6 +491,7 @@ class _Receiver:
         begin_handler: The handler that begins a C-STORE.
         handler: The handler that answers one.
         others: The dispatcher for the rest; None refuses it.
+        held: Holds instances until the user takes them; None where a handler stores them.
         refused: The number of instances that were not stored.
     """
 
@@ -419,6 +499,7 @@ class _Receiver:
     begin_handler: StoreBeginHandler | None
     handler: StoreHandler | None
     others: Dispatcher | None = None
+    held: deque[StoreRequest] | None = None
     refused: int = 0
     _stored: set[bytes] | None = None
     _has_warned: bool = False
@@ -446,13 +527,22 @@ class _Receiver:
             elif isinstance(arrived.message, Request):
                 await send_status(association, arrived, Refusal(UNRECOGNIZED_OPERATION))
             return
-        answer = await decide_store(association, arrived, self.handler)
+        answer = await decide_store(association, arrived, self.handler if self.held is None else _take)
         status = Status(answer.status, service="storage")
         if status.is_success or status.is_warning:
             if self._stored is None:
                 self._stored = set()
             assert isinstance(arrived.request, StoreRequest)
             self._stored.add(arrived.request.sop_instance_uid.encode())
+            if self.held is not None:
+                self.held.append(arrived.request)
+                # It is discarded once the user has had it.
+                arrived.sink = None
         else:
             self.refused += 1
         await send_status(association, arrived, answer)
+
+
+@brief
+def _take(request: StoreRequest) -> int:
+    return 0x0000
