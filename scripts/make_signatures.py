@@ -37,8 +37,8 @@ PLACES = (
     Place("services/__init__.py", "Requestor", "async def associate(", "parameter"),
     Place("services/__init__.py", "Requestor", "Connect to a peer and request an association", "documented"),
     Place("sending/options.py", "Requestor", "class AssociationOptions", "annotated", ("contexts",)),
-    Place("serving/server.py", "Acceptor", "class Reception", "documented"),
-    Place("serving/server.py", "Acceptor", "def __init__(\n        self,\n        address", "parameter"),
+    Place("serving/reception.py", "Acceptor", "class Reception", "documented"),
+    Place("serving/reception.py", "Acceptor", "def __init__(\n        self,\n        address", "parameter"),
 )
 
 # A keyword of a function has a default where the field has none: the argument that gathers the keywords may bring it.

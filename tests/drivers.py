@@ -32,7 +32,7 @@ from dimse.association.establishing import Open
 from dimse.media import part10
 from dimse.services import Association
 from dimse.serving.loop import Loop
-from dimse.serving.server import Reception
+from dimse.serving.reception import Reception
 from dimse.serving.transport import ServedTransport
 from dimse.settings import ProposedContext
 from dimse.transport import base

@@ -21,7 +21,7 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="it measures on Linux
 
 
 def run(pair: Pair, turn: int, seconds: float, share: float = 1.0, arrived: int = 400) -> Run:
-    """A run as it might have been."""
+    """Return a run with made-up figures."""
     return Run("ct", pair.name, turn, share, 210_000_000, 400, arrived, seconds, 0.2, 0.3, 10 << 20, 20 << 20, 0)
 
 

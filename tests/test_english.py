@@ -4,6 +4,7 @@
 
 Rules:
     head: a function's docstring begins with an imperative verb, a property's with a noun phrase, a class's with an article.
+        A test's states what its name leaves out.
     question: the head of a docstring does not ask.
     trailing: a comment behind code has at most six words.
     long: a sentence has at most 25 words. A name in backticks counts as one word.
@@ -25,12 +26,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 
-# The rooms that still have faults. Whoever finishes a room takes its line out; the table is to become empty.
-NOT_YET = {
-    "src/dimse/archive",
-    "src/dimse/serving",
-    "src/dimse/transport",
-}
+# Rooms that still have faults. It is empty, and a new room must not be put into it for long.
+NOT_YET: set[str] = set()
 
 MOST_WORDS, MOST_WORDS_BEHIND_CODE = 25, 6
 
@@ -104,7 +101,8 @@ def begins_well(node: Documented, head: str) -> bool:
         return first in ("A", "An", "The")
     if isinstance(node, ast.Module):
         return True
-    if any(re.search(r"property$|\.setter$", ast.unparse(decorator)) for decorator in node.decorator_list):
+    states = node.name.startswith("test_")
+    if states or any(re.search(r"property$|\.setter$", ast.unparse(decorator)) for decorator in node.decorator_list):
         return not NO_NOUNS.fullmatch(name)
     if NO_VERBS.fullmatch(name) or second == "of" or not re.fullmatch(r"[A-Z][a-z-]+", first):
         return False
@@ -189,11 +187,11 @@ def faults(path: Path) -> list[Fault]:
 
 
 def files(path: Path) -> list[Path]:
-    """Return the files below a path that the rule is for. Modules of tests follow as they are touched."""
+    """Return the files below a path that the rule is for: all but this one, which lists what is banned."""
     if path.is_file():
         return [path]
     return sorted(
-        file for file in path.rglob("[!.]*.*") if file.suffix in (".py", ".md") and not file.name.startswith("test_")
+        file for file in path.rglob("[!.]*.*") if file.suffix in (".py", ".md") and file.name != "test_english.py"
     )
 
 

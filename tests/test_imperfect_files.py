@@ -48,7 +48,7 @@ def padded(uid: str) -> bytes:
 
 
 def elements(encoding: TransferSyntax = EXPLICIT) -> list[bytes]:
-    """The elements of a small image but for its pixel data."""
+    """Return the elements of a small image but for its pixel data."""
     us = struct.Struct("<H" if encoding.little_endian else ">H").pack
     return [
         element(0x00080016, b"UI", padded(uids.SecondaryCaptureImageStorage), encoding),
@@ -80,7 +80,7 @@ def image(encoding: TransferSyntax = EXPLICIT, size: int = 16) -> bytes:
 
 
 def compressed(encoding: TransferSyntax = EXPLICIT) -> bytes:
-    """The same image with encapsulated pixel data (PS3.5 A.4)."""
+    """Return the same image with encapsulated pixel data (PS3.5 A.4)."""
     items = [element(0xFFFEE000, b"", one, BARE[encoding]) for one in (b"", b"\xff\xd8\xff\xd9")]
     end = element(0xFFFEE0DD, b"", b"", BARE[encoding])
     return b"".join(elements(encoding)) + element(PIXEL_DATA, b"OB", b"".join(items) + end, encoding, UNDEFINED)
@@ -156,7 +156,8 @@ def test_file_meta_in_any_order_is_read(write: Write) -> None:
 def test_file_meta_without_a_preamble_is_read(write: Write, start: bytes, encoding: TransferSyntax) -> None:
     meta = group_two(IMPLICIT.uid, encoding)
     if encoding.implicit_vr and not start:
-        assert "not DICOM" in refused(write(meta + image(IMPLICIT)))  # bytes that any program may begin a file with
+        # Any program may begin a file with such bytes.
+        assert "not DICOM" in refused(write(meta + image(IMPLICIT)))
         return
     assert InstanceFile.check(write(start + meta + image(IMPLICIT))).data_set() == image(IMPLICIT)
     # Of both transfer syntaxes the one in the file counts.
@@ -229,7 +230,7 @@ def without_pixel_data() -> bytes:
 
 
 def icon() -> bytes:
-    """A sequence that holds an image which is not compressed, as it may in any transfer syntax (PS3.5 A.4)."""
+    """Return a sequence that holds an uncompressed image, as it may in any transfer syntax (PS3.5 A.4)."""
     item = element(0xFFFEE000, b"", pixel_data(), IMPLICIT)
     return b"".join([*elements(), element(0x00880200, b"SQ", item)])
 
@@ -401,7 +402,8 @@ def test_a_file_that_nothing_was_written_to_from_an_element_on_is_refused(
     write: Write, encoding: TransferSyntax, fill: bytes, size: int
 ) -> None:
     parts = elements(encoding)
-    first = 1 if fill == b"\xff" else 6  # before Rows nothing says that it is an image, and zeros may be padding
+    # Before Rows nothing says that it is an image, and zeros may be padding.
+    first = 1 if fill == b"\xff" else 6
     for number in range(first, len(parts) + 1):
         reason = refused(write(file_of(b"".join(parts[:number]) + fill * size, encoding.uid)))
         assert "cut short" in reason or "FFFF,FFFF" in reason or "no SOP Instance UID" in reason

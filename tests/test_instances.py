@@ -81,7 +81,8 @@ def test_a_whole_file_is_known_and_its_data_set_given(write: Callable[[bytes], s
     assert view.readonly
     assert view == data_set(pixels)
     in_memory = instance.data_set(mapped=False)
-    assert isinstance(in_memory.obj, bytes)  # whatever becomes of the file, its bytes may be looked at
+    # The bytes can be looked at whatever becomes of the file.
+    assert isinstance(in_memory.obj, bytes)
     assert in_memory == view
     instance.verify_unchanged()
     del view
@@ -412,7 +413,8 @@ def test_500_megabytes_are_sent_without_being_held(tmp_path: Path) -> None:
 
 def test_all_faults_of_a_data_set_are_file_errors(write: Callable[[bytes], str]) -> None:
     whole = file_meta() + data_set()
-    without_pixels = len(whole) - 16 - 12  # cut between two elements: that no length can tell
+    # Cut between two elements: no length can tell.
+    without_pixels = len(whole) - 16 - 12
     for size in set(range(len(whole))) - {without_pixels}:
         with pytest.raises(FileError) as raised:
             InstanceFile.check(write(whole[:size]))

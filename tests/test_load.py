@@ -20,7 +20,7 @@ import pytest
 
 from dimse.archive import FileStore
 from dimse.archive.file_store import OnDuplicate
-from dimse.serving.server import Reception
+from dimse.serving.reception import Reception
 from dimse.testing import StorageSCP
 from tests.archive.storing import names, stored_data_set
 from tests.drivers import Face, make_instance, on_both_faces, running
@@ -46,16 +46,20 @@ from tests.hostile_scu import (
 from tests.interop import peers
 from tests.server_process import SOON, server_process
 
-SECONDS = 300.0  # no conversation of a campaign lasts longer
-QUICK = 0.25  # seconds that a legitimate echo may take, whatever others do
-MOST_MEMORY = 256 << 20  # bytes, over what the server had before
-MOST_A_CONNECTION = 1024  # bytes that a connection may leave behind
-WARM = 1000  # connections after which what a server keeps for itself does not grow any more
-MOST_TIME = 0.005  # seconds of processor time that a connection may take
+# Longer than any conversation of a campaign.
+SECONDS = 300.0
+# Seconds that a legitimate echo may take, whatever other peers do.
+QUICK = 0.25
+# Bytes, beyond what the server had before.
+MOST_MEMORY = 256 << 20
+MOST_A_CONNECTION = 1024  # bytes that may remain per connection
+# Connections after which what a server keeps for itself no longer grows.
+WARM = 1000
+MOST_TIME = 0.005  # processor seconds per connection
 
 
 def sizes(**by_name: tuple[Any, Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """A test with one size for every day and one for a campaign, of each argument named."""
+    """Run a test with one size every day and another one in a campaign, of each argument named."""
     everyday, campaign = ([pair[which] for pair in by_name.values()] for which in (0, 1))
     sized: Callable[[Callable[..., None]], Callable[..., None]] = pytest.mark.parametrize(
         list(by_name),
@@ -69,14 +73,14 @@ def sizes(**by_name: tuple[Any, Any]) -> Callable[[Callable[..., None]], Callabl
 
 @pytest.fixture(autouse=True)
 def many_descriptors() -> Iterator[None]:
-    """As many descriptors as are allowed, for both ends of the connections."""
+    """Allow as many descriptors as possible, for both ends of the connections."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     yield
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-# --- nobody waits for others ---
+# --- no peer waits for others ---
 
 
 def seconds_of_an_echo(scu: HostileSCU) -> float:
@@ -97,7 +101,7 @@ def seconds_of_an_association(port: int) -> float:
 
 @contextmanager
 def dripping(slow: list[HostileSCU]) -> Iterator[None]:
-    """Each of these sends a byte of its request now and then, and never all of it."""
+    """Have each of these send a byte of its request now and then, and never all of it."""
     done = threading.Event()
 
     def drip() -> None:
@@ -141,14 +145,15 @@ def test_an_echo_is_quick_whatever_others_do(face: Face, over_the_limit: int, tm
         assert max(took) < 20 * QUICK
         for scu in (*idle, *slow, *standing, *refused):
             scu.socket.close()
-        server.settle((base[0], base[1] + 6))  # asyncio keeps a few threads for handlers
+        # asyncio keeps a few threads for handlers.
+        server.settle((base[0], base[1] + 6))
 
 
 # --- nothing is left behind ---
 
 
 def connect_and_close(port: int, number: int) -> None:
-    """As a health check does; one in three says something that is no DICOM, one in three is reset."""
+    """Connect as a health check does; one in three sends something that is not DICOM, one in three resets."""
     with HostileSCU(port) as scu:
         if number % 3 == 1:
             scu.send(b"GET / HTTP/1.1\r\n\r\n")
@@ -184,7 +189,7 @@ def test_what_comes_and_goes_leaves_nothing(
 
 
 def leave_rudely(port: int, number: int) -> None:
-    """An association that its requestor leaves at once: asked something, within a message, or asked to release it."""
+    """Leave an association at once: after requests, within a message, or after a release request."""
     half_a_store = p_data(STORE, COMMAND | LAST, store_command("1.2.9")) + p_data(STORE, 0, b"xx")
     with HostileSCU(port) as scu:
         scu.associate()
@@ -197,7 +202,7 @@ def leave_rudely(port: int, number: int) -> None:
 @on_both_faces
 @sizes(times=(300, 5000))
 def test_a_peer_that_disappears_leaves_no_work(face: Face, times: int, tmp_path: Path) -> None:
-    """What has to be told to somebody who is gone is not tried for ever."""
+    """A server does not try for ever to send something to a peer that is gone."""
     with server_process(face, tmp_path) as server:
         works(server.port, "1.2.3")
         base, worked = descriptors_and_threads(server.pid), cpu_seconds(server.pid)
@@ -310,7 +315,8 @@ def test_what_was_kept_survives_a_re_send_that_is_cut(
         port = server.address[1]
         works(port, "1.2.3", 100_000)
         kept = (tmp_path / "CT.1.2.3").read_bytes()
-        for sent in (0, 1000, len(again) - 2):  # all but the last PDU, or but its last fragment
+        # All but the last PDU, or but its last fragment.
+        for sent in (0, 1000, len(again) - 2):
             with HostileSCU(port) as scu:
                 scu.associate()
                 scu.send(p_data(STORE, COMMAND | LAST, store_command("1.2.3")))
@@ -320,7 +326,8 @@ def test_what_was_kept_survives_a_re_send_that_is_cut(
             assert os.listdir(tmp_path / ".incoming") == []
             assert names(tmp_path) == ["CT.1.2.3"]
             assert (tmp_path / "CT.1.2.3").read_bytes() == kept
-        works(port, "1.2.3", 100_000)  # whole, and the same: it is kept already
+        # Whole and the same: it is kept already.
+        works(port, "1.2.3", 100_000)
         assert names(tmp_path) == ["CT.1.2.3"]
 
 

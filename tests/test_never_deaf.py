@@ -19,7 +19,7 @@ import pytest
 import dimse
 from dimse import aio
 from dimse.serving import listening, loop
-from dimse.serving.server import Reception
+from dimse.serving.reception import Reception
 from dimse.settings import Limits, Timeouts
 from dimse.transport.poller import new_poller
 from tests.drivers import LOOPBACK, Face, errors, on_both_faces, open_descriptors, running, serving, tls_contexts
@@ -31,7 +31,7 @@ FAULTS = (ValueError("it is wrong"), MemoryError(), OSError(5, "Input/output err
 
 
 def answers(port: int, security: Any = None) -> bool:
-    """Whether C-ECHO is answered; False if the connection is closed or refused, which a server that works does not do twice."""
+    """Return True if C-ECHO is answered; False if the connection is closed or refused, which a working server does not do twice."""
     try:
         with dimse.associate(LOOPBACK, port, contexts=[dimse.Verification], tls=security) as association:
             return association.echo() == 0
@@ -104,11 +104,12 @@ def test_what_comes_behind_a_request_is_not_counted_for_ever(face: Face) -> None
 
 # --- what fails in the server itself ---
 
-Site = tuple[str, int, str]  # the file and line of a call, and what is called
+# The file and line of a call, and what is called.
+Site = tuple[str, int, str]
 
 
 class Sabotage:
-    """Sees every call that the threads of a server make, and raises an error in one of them.
+    """A profiler that sees every call of a server's threads, and raises an error in one of them.
 
     Entered, it sees the threads that are started from then on. A call is that of a function of any kind, as the profiler of Python
     sees it, from a line of dimse.
@@ -160,7 +161,7 @@ IN_A_MOMENT = Timeouts(connect=2, acse=2, dimse=2, network=2)
 
 
 def answers_soon(port: int, security: Any) -> bool:
-    """Whether one of three C-ECHOs is answered: what fails may be a part of the first."""
+    """Return True if one of three C-ECHOs is answered: the failure may be in the first."""
     for _ in range(3):
         with (
             suppress(dimse.DimseError),
@@ -183,7 +184,7 @@ def visit(port: int, security: Any) -> None:
         stranger.recv(100)
         options: dict[str, Any] = {"contexts": [dimse.Verification], "timeouts": IN_A_MOMENT, "tls": security}
         with suppress(dimse.AssociationRejected):
-            dimse.associate(LOOPBACK, port, calling_ae_title="NOBODY", **options)
+            dimse.associate(LOOPBACK, port, calling_ae_title="UNKNOWN", **options)
         with dimse.associate(LOOPBACK, port, **options) as one:
             one.echo()
             with dimse.associate(LOOPBACK, port, **options) as other:
@@ -195,11 +196,12 @@ def visit(port: int, security: Any) -> None:
 
 @contextmanager
 def sabotaged(face: Face, sabotage: Sabotage, secured: bool) -> Iterator[tuple[Reception, Any]]:
-    """A server whose threads are seen, and the context of its clients."""
+    """Run a server whose threads are profiled; yield it and the context of its clients."""
     contexts = tls_contexts() if secured else None
 
     def handler(_: dimse.EchoRequest) -> int:
-        threading.Event().wait(0.001)  # long enough for a thread of its own
+        # Long enough for a thread of its own.
+        threading.Event().wait(0.001)
         return 0
 
     options = {
@@ -216,7 +218,7 @@ def sabotaged(face: Face, sabotage: Sabotage, secured: bool) -> Iterator[tuple[R
 
 LOOPS = (
     *("aio.py", "transport/looped.py", "transport/poller.py"),
-    *(f"serving/{name}.py" for name in ("listening", "loop", "server", "transport", "waiting_room")),
+    *(f"serving/{name}.py" for name in ("listening", "loop", "reception", "server", "transport", "waiting_room")),
 )
 """Where the loops are that serve everybody. Elsewhere it is one association that a call is made for."""
 
@@ -231,7 +233,7 @@ def calls_of(face: Face, secured: bool) -> list[Site]:
 
 
 def has_failed(server: Reception) -> bool:
-    """Whether the server says that it has failed, and listens no more a moment later."""
+    """Return True if the server reports its failure, and listens no more a moment later."""
     if server.failed is None:
         return False
     give_up = time.monotonic() + LONG
@@ -248,7 +250,7 @@ def _has_address(server: Reception) -> bool:
 
 
 def survives(face: Face, secured: bool, sabotage: Sabotage) -> bool:
-    """Whether a server in which something fails answers a C-ECHO afterwards, or has failed and said so."""
+    """Return True if a server in which a call fails answers a C-ECHO afterwards, or has reported its failure."""
     with sabotaged(face, sabotage, secured) as (server, security):
         port = server.address[1]
         visit(port, security)
@@ -257,7 +259,7 @@ def survives(face: Face, secured: bool, sabotage: Sabotage) -> bool:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """After a failure nobody waits."""
+    """Have a server pause for a moment only after a failure."""
     for module in (aio, loop, listening):
         monkeypatch.setattr(module, "PAUSE_AFTER_FAILURE", 0.001)
 
@@ -301,7 +303,7 @@ def test_whatever_call_fails_with_whatever_error(face: Face, secured: bool) -> N
 
 
 def refuses(port: int) -> bool:
-    """Whether nothing listens on a port."""
+    """Return True if nothing listens on a port."""
     try:
         socket.create_connection((LOOPBACK, port), timeout=LONG).close()
     except ConnectionRefusedError:
@@ -343,14 +345,16 @@ def test_a_blocking_server_that_cannot_go_on_says_so_and_ends(
             monkeypatch.setattr(listening.Listening, "_take_some", broken)
         else:
             monkeypatch.setattr(kind_of_poller(), "wait", broken)
-            server.ask_for_heartbeat()  # so that nobody waits any more as before
+            # All threads leave their present wait.
+            server.ask_for_heartbeat()
         with suppress(OSError):
             socket.create_connection((LOOPBACK, port), timeout=LONG).close()
         with pytest.raises(dimse.ServerFailed, match="ValueError: it is broken") as raised:
             server.serve_forever()
         assert raised.value is server.failed
         assert isinstance(raised.value.__cause__, ValueError)
-        other.echo()  # the association has ended, and the one around it
+        # The association has ended, and the one around it.
+        other.echo()
     assert told.wait(LONG)
     assert refuses(port)
     assert has_failed(server)

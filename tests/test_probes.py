@@ -71,16 +71,18 @@ from tests.hostile_scu import (
 )
 from tests.tools import running
 
-ANNOUNCED = 131072  # the maximum length that a server announces
+# The maximum length that a server announces.
+ANNOUNCED = 131072
 MOST_GROWTH = 16 << 20  # bytes of memory, over all probes
-MOST_ADDRESSES = 256 << 20  # bytes, of a process: what it takes by mistake is refused, and its log says so
+# Bytes of a process: an allocation beyond them fails, and its log says so.
+MOST_ADDRESSES = 256 << 20
 
 
 @dataclass(frozen=True)
 class Probe:
-    """Bytes, and what they are answered with.
+    """A probe: bytes, and the answers that they must get.
 
-    `associated` says whether they come on an association that stands, and `request` what asked for it.
+    `associated` is True if they come on an open association, which `request` asked for.
     """
 
     sent: bytes
@@ -90,22 +92,22 @@ class Probe:
 
     @property
     def goes_on(self) -> bool:
-        """Does the association outlive it?"""
+        """True if the association stays open after it."""
         return self.associated and not any(answer.startswith("A-") for answer in self.answers)
 
 
 def before(sent: bytes, *answers: str) -> Probe:
-    """A probe in Sta2, where an A-ASSOCIATE-RQ is due."""
+    """Return a probe in Sta2, where an A-ASSOCIATE-RQ is due."""
     return Probe(sent, list(answers))
 
 
 def taken(sent: bytes) -> Probe:
-    """A request in Sta2 that is accepted: an echo and a release follow it."""
+    """Return a request in Sta2 that is accepted: an echo and a release follow it."""
     return Probe(b"", [], associated=True, request=sent)
 
 
 def within(sent: bytes, *answers: str) -> Probe:
-    """A probe in Sta6, between messages."""
+    """Return a probe in Sta6, between messages."""
     return Probe(sent, list(answers), associated=True)
 
 
@@ -115,12 +117,12 @@ def identity(primary: int, content: bytes) -> bytes:
 
 
 def commanded(changes: dict[int, bytes | None]) -> bytes:
-    """A C-ECHO-RQ with a changed command set."""
+    """Return a C-ECHO-RQ with a changed command set."""
     return p_data(ECHO, COMMAND | LAST, echo_command(7, changes))
 
 
 def stored(changes: dict[int, bytes | None], encoded: bytes = b"") -> bytes:
-    """A C-STORE-RQ with a changed command set, and its data set."""
+    """Return a C-STORE-RQ with a changed command set, and its data set."""
     return p_data(STORE, COMMAND | LAST, store_command("1.2.99", 7, changes)) + p_data(STORE, LAST, encoded or DATA)
 
 
@@ -212,7 +214,7 @@ PROBES = {
     "data set on another context": within(STORE_RQ + p_data(ECHO, LAST, DATA), USER),
     "command where a data set is due": within(STORE_RQ + echo(), USER),
     # Sta6: command sets
-    "command set that is none": within(p_data(ECHO, COMMAND | LAST, b"\xff" * 100), USER),
+    "command set of other bytes": within(p_data(ECHO, COMMAND | LAST, b"\xff" * 100), USER),
     "response to nothing": within(
         commanded({COMMAND_FIELD: us(0x8030), MESSAGE_ID: None, MESSAGE_ID_BEING_RESPONDED_TO: us(1), STATUS: us(0)}),
         USER,
@@ -248,15 +250,13 @@ PROBES = {
     "data set of another SOP class": within(stored({AFFECTED_SOP_CLASS_UID: ui("1.2.3")}), "C-STORE-RSP A900H"),
     "data set without bytes": within(STORE_RQ + p_data(STORE, LAST, b""), "C-STORE-RSP A900H"),
     # A receiver that cannot read a data set says so: C000H (Cannot understand), no longer A900H (PS3.4 Table B.2-1).
-    "data set that is none": within(stored({}, b"\xff" * 1000), "C-STORE-RSP C000H"),
+    "data set of other bytes": within(stored({}, b"\xff" * 1000), "C-STORE-RSP C000H"),
     # Sta6: the end within a message
     "abort within a data set": within(STORE_RQ + p_data(STORE, 0, DATA) + ABORT),
     "release within a data set": within(STORE_RQ + p_data(STORE, 0, DATA) + RELEASE_RQ, "A-RELEASE-RP"),
 }
-ENDS_IN_SILENCE = {
-    "abort before association",
-    "abort within a data set",
-}  # the peer has aborted: nothing is left to say
+# The peer has aborted, so nothing is answered.
+ENDS_IN_SILENCE = {"abort before association", "abort within a data set"}
 
 
 @dataclass
@@ -264,10 +264,10 @@ class Target:
     """A server that keeps what it gets in a folder of its own.
 
     Attributes:
-        port: Where it listens on 127.0.0.1.
+        port: Its port on 127.0.0.1.
         folder: Its folder.
         log: What it has logged as a warning or worse, by line.
-        kept: The instances that it was sent by who does everything right.
+        kept: The instances that `verify_working` has sent.
         pid: Its process, where that is not ours.
     """
 
@@ -278,7 +278,7 @@ class Target:
     pid: int = 0
 
     def verify_working(self) -> None:
-        """Whether another peer's echo and store succeed, and the folder has what was kept and nothing else."""
+        """Check that another peer's echo and store succeed, and that the folder has what was kept and nothing else."""
         uid = f"1.2.826.0.1.{len(self.kept) + 1}"
         works(self.port, uid)
         self.kept.append(f"CT.{uid}")
@@ -287,7 +287,7 @@ class Target:
 
 
 class Lines(logging.Handler):
-    """Collects what is logged."""
+    """A handler that collects what is logged."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
@@ -299,7 +299,7 @@ class Lines(logging.Handler):
 
 @contextmanager
 def in_this_process(face: Face, folder: Path) -> Iterator[Target]:
-    """A server of either face."""
+    """Run a server of either face."""
     handler = Lines()
     logger = logging.getLogger("dimse")
     logger.addHandler(handler)
@@ -312,7 +312,7 @@ def in_this_process(face: Face, folder: Path) -> Iterator[Target]:
 
 @contextmanager
 def as_a_process(folder: Path) -> Iterator[Target]:
-    """`storescp`, which says nothing but warnings and errors, and gets no more memory than `MOST_ADDRESSES`."""
+    """Run `storescp`, which logs warnings and errors only, with no more memory than `MOST_ADDRESSES`."""
     ready = folder.with_name("ready")
     os.mkfifo(ready)
     options = ("-ba", "127.0.0.1", "-od", folder, "--durability", "none", "--ready-file", ready)
@@ -337,7 +337,7 @@ def is_of_contexts(line: str) -> bool:
 
 @pytest.fixture(scope="module", params=["threads", pytest.param("asyncio", marks=pytest.mark.thorough), "storescp"])
 def target(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
-    """One server for all probes; in the end, its log has at most one line a connection and no traceback.
+    """Run one server for all probes; in the end, its log has at most one line a connection and no traceback.
 
     The notice of the contexts that were refused is not counted.
     """
@@ -384,7 +384,8 @@ def test_a_length_that_is_declared_takes_no_memory(target: Target, pdu_type: int
         scu.send(pdu(pdu_type, b"", 0xFFFFFFFF))
         for _ in range(100):
             scu.send(chunk)
-        assert scu.answers() in ([USER], [INVALID], [])  # none: it has hung up under what we sent
+        # No answer at all: it has closed the connection while we sent.
+        assert scu.answers() in ([USER], [INVALID], [])
     assert resident(pid, peak=True) - base < 1 << 20
     target.verify_working()
 

@@ -55,7 +55,7 @@ def test_the_examples_are_found() -> None:
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A current folder with what the examples name."""
+    """Make what the examples name, in the current folder."""
     (tmp_path / "study").mkdir()
     for name, file in zip(("one.dcm", "two.dcm", "image.dcm", "study/1.dcm"), pydicom_files().sendable, strict=False):
         shutil.copy(file.path, tmp_path / name)
@@ -70,14 +70,14 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def peer() -> Iterator[StorageSCP]:
-    """The peer that the examples name."""
+    """Start the peer that the examples name."""
     with StorageSCP(ae_title="ARCHIVE") as scp:
         yield scp
 
 
 @pytest.fixture
 def servers(monkeypatch: pytest.MonkeyPatch) -> list[dimse.Server]:
-    """The servers that an example starts; each is sent an instance instead of serving forever."""
+    """Return the servers that an example starts; each is sent an instance instead of serving forever."""
     served: list[dimse.Server] = []
 
     def serve_one(server: dimse.Server) -> None:

@@ -57,15 +57,19 @@ from tests.tools.listeners import listening
 from tests.tools.running import Instance
 
 DEFLATED = uids.DeflatedExplicitVRLittleEndian
-SECONDS = 300.0  # no test of a campaign lasts longer
+SECONDS = 300.0  # seconds: longer than any test
 MILLION = 1_000_000
-MOST_OF_A_BOMB = 4 << 20  # bytes of memory, of either side, over what a small object takes
+# Bytes of memory, of either side, beyond what a small object takes.
+MOST_OF_A_BOMB = 4 << 20
 MOST_OF_AN_OBJECT = 32 << 20
 MOST_OF_A_CONNECTION = 16 << 10
-IDLE, KEPT = 5000, 2000  # connections that come, and those that the server keeps
+# Connections that come, and those that the server keeps.
+IDLE, KEPT = 5000, 2000
 MOST_ADDRESSES = 256 << 20  # bytes of a process, everything together
-MOST_OF_A_FLOOD = 8 << 20  # 256 KiB are received at a time, and may be 40,000 PDVs
-PDVS_A_SECOND = 150_000  # of processor time; two bytes in each are 0.3 MB/s
+# Bytes: 256 KiB are received at a time, and may be 40,000 PDVs.
+MOST_OF_A_FLOOD = 8 << 20
+# Of processor time; at two bytes in each this is 0.3 MB/s.
+PDVS_A_SECOND = 150_000
 
 Side = Literal["storescp", "threads", "asyncio"]
 to_each_receiver = pytest.mark.parametrize("receiver", ["storescp", "threads", "asyncio"])
@@ -113,7 +117,7 @@ def send(path: Path, receiver: tuple[int, int]) -> Sent:
 
 
 def same_data_set(one: Path, other: Path) -> bool:
-    """Whether two Part 10 files have the same data set, of whatever size."""
+    """Return True if two Part 10 files have the same data set, of whatever size."""
     with one.open("rb") as ours, other.open("rb") as theirs:
         skip_file_meta(ours)
         skip_file_meta(theirs)
@@ -133,19 +137,20 @@ def skip_file_meta(file: BinaryIO) -> None:
 
 
 def header(group: int, number: int, size: int) -> bytes:
-    """The header of an element of VR OB (PS3.5 7.1.2)."""
+    """Return the header of an element of VR OB (PS3.5 7.1.2)."""
     return struct.pack("<HH2sHI", group, number, b"OB", 0, size)
 
 
 def bomb(path: Path, millions: int, *, uids_first: bool = True) -> Path:
-    """A file whose data set inflates to so many million bytes, UIDs in front of them or behind; a thousandth of that in size."""
+    """Write a file whose data set inflates to so many million bytes, with the UIDs before or behind."""
     instance = Instance("1.2.3", uids.CTImageStorage, DEFLATED, rest=b"")
     whole = instance.data_set, header(0x7FE0, 0x0010, millions * MILLION)
     before, after = (b"".join(whole), b"") if uids_first else (header(0x0007, 0x1001, millions * MILLION), whole[0])
     deflater = zlib.compressobj(9, wbits=-zlib.MAX_WBITS)
 
     def deflate(data: bytes) -> bytes:
-        return deflater.compress(data) + deflater.flush(zlib.Z_FULL_FLUSH)  # what follows does not depend on it
+        # What follows does not depend on it.
+        return deflater.compress(data) + deflater.flush(zlib.Z_FULL_FLUSH)
 
     deflated = deflate(before) + deflate(bytes(MILLION)) * millions + deflate(after) + deflater.flush()
     path.write_bytes(instance.file_meta + deflated + bytes(len(deflated) % 2))  # padded as PS3.5 A.5 says
@@ -175,7 +180,8 @@ def test_uids_behind_a_bomb_are_not_waited_for(millions: int, tmp_path: Path) ->
     before = time.process_time()
     with pytest.raises(FileError, match=r"its UIDs are not among the first 4,194,304 bytes that it inflates to"):
         InstanceFile.check(str(path))
-    assert time.process_time() - before < 0.3  # to inflate all of it takes more than a second
+    # To inflate all of it takes more than a second.
+    assert time.process_time() - before < 0.3
 
 
 @pytest.mark.thorough
@@ -200,7 +206,7 @@ def test_a_receiver_looks_no_further_than_the_beginning_of_a_bomb(receiver: Side
 
 
 def sparse(path: Path) -> Path:
-    """A file of 4.5 GiB, nearly all of it holes: each 100 MB, it says where."""
+    """Write a file of 4.5 GiB, nearly all of it holes; every 100 MB its position is written."""
     sizes = 1 << 31, 1 << 31, 1 << 29
     with path.open("wb") as file:
         file.write(Instance("1.2.3", uids.CTImageStorage, rest=running.element(0x0009, 0x0010, "LO", b"DIMSE")).content)
@@ -253,7 +259,8 @@ def test_a_flood_is_cut_off_at_its_beginning(receiver: Side, flood: str, tmp_pat
             scu.associate()
             for _ in range(times):
                 scu.send(piece)
-            assert scu.answers() in ([answer], [])  # none: it has hung up under what we sent
+            # No answer at all: it has closed the connection while we sent.
+            assert scu.answers() in ([answer], [])
         assert cpu_seconds(pid) - worked < 0.25
         assert private(pid) - base < MOST_OF_A_FLOOD
         works(port, "1.2.4")

@@ -17,8 +17,8 @@ from dimse.testing import LOOPBACK, Fault, StorageSCP, faulty_peer, storage_scp 
 from tests.drivers import CT_IN_EXPLICIT_VR, Instance, make_instance, open_descriptors
 from tests.tools import running
 
-AT_ONCE = 5.0  # seconds: far below every deadline that is not to pass
-SOON = 0.2  # seconds: a deadline that is to pass
+AT_ONCE = 5.0  # seconds: far below every deadline
+SOON = 0.2  # seconds: a deadline to pass
 
 
 def associate(port: int, **options: Any) -> dimse.Association:

@@ -37,7 +37,8 @@ from tests.upper_layer.samples import EXPLICIT, item
 from tests.upper_layer.tolerance import FAULTS, Fault
 
 LONG = 30.0  # seconds: nothing here waits that long
-AT_ONCE = 5.0  # seconds: far below LONG, whatever the machine
+# Seconds: far below `LONG`, however slow the machine is.
+AT_ONCE = 5.0
 
 REQUESTS = [pytest.param(fault, id=fault.name) for fault in FAULTS if fault.pdu == RQ]
 ANSWERS = [pytest.param(fault, id=fault.name) for fault in FAULTS if fault.pdu == AC]
@@ -45,7 +46,7 @@ ANSWERS = [pytest.param(fault, id=fault.name) for fault in FAULTS if fault.pdu =
 
 @pytest.fixture(scope="module")
 def port() -> Iterator[dict[str, int]]:
-    """A server of each face that lets in whom the table's acceptor does: their ports."""
+    """Return the ports of a server of each face, which accepts the same peers as the acceptor of the table."""
     options: dict[str, Any] = {
         "ae_title": ACCEPTOR.ae_title,
         "require_called": True,
@@ -82,7 +83,7 @@ def test_a_server_takes_or_answers_a_request_as_the_table_says(
 
 
 def answering(accept: bytes) -> Callable[[Connection], None]:
-    """A peer that answers an association request with these bytes, and then all that is asked of it."""
+    """Return a peer that answers an association request with these bytes, and then every request."""
 
     def behaviour(connection: Connection) -> None:
         connection.read_request()

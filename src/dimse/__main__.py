@@ -149,6 +149,11 @@ def storescu() -> NoReturn:
     command(lambda: run("storescu"))
 
 
+def findscu() -> NoReturn:
+    """Run the `findscu` command."""
+    command(lambda: run("findscu"))
+
+
 def getscu() -> NoReturn:
     """Run the `getscu` command."""
     command(lambda: run("getscu"))

@@ -21,11 +21,11 @@ from dimse.sending import Sending
 from dimse.sending import send as outcomes_of
 from dimse.services import Association
 from dimse.services.outcome import Outcome
+from dimse.serving.executor import WorkerExecutor
 from dimse.serving.listening import ACCEPTED_AT_ONCE, is_broken
 from dimse.serving.loop import MOST_FAILED_ROUNDS, PAUSE_AFTER_FAILURE, THREADS_LEAVING, say_failed
-from dimse.serving.server import Reception
+from dimse.serving.reception import Reception
 from dimse.serving.visitors import Visitor
-from dimse.serving.workers import WorkerExecutor
 from dimse.settings import Acceptor, Requestor
 from dimse.transport import READ
 from dimse.transport.looped import AsyncioTransport, accept, connect
@@ -101,7 +101,7 @@ send = _beside_the_loop(Sending)
 class Server(Reception):
     """A server on an event loop, with one task for each association; `def` handlers run in threads.
 
-    Use it with `async with`: it listens while the block is active. `dimse.serving.server.Reception` describes the arguments.
+    Use it with `async with`: it listens while the block is active. `dimse.serving.reception.Reception` describes the arguments.
     """
 
     _tasks: dict[asyncio.Task[None], AsyncioTransport] | None = None

@@ -152,7 +152,7 @@ def test_what_is_no_instance_keeps_its_number(folder: Path) -> None:
 
 
 def test_copies_that_look_alike_are_told_apart(folder: Path) -> None:
-    """They differ in the middle alone, where no fingerprint is taken. Of those alike, only so many are compared."""
+    """Instances differ in the middle alone, which no fingerprint covers; only `MOST_COMPARED` of them are compared."""
 
     def alike(number: int) -> bytes:
         return long_element(0x00291010, b"OB", bytes(200_000) + number.to_bytes(2, "little") + bytes(200_000))
@@ -165,7 +165,8 @@ def test_copies_that_look_alike_are_told_apart(folder: Path) -> None:
             assert take(store, store_request(), data_set(), alike(number)) == KEPT
         assert len(names(folder)) == 2 * MOST_COMPARED
         assert take(store, store_request(), data_set(), alike(MOST_COMPARED + 1)) == KEPT
-        assert len(names(folder)) == 2 * MOST_COMPARED + 1  # kept once more rather than compared with all of them
+        # Kept once more rather than compared with all of them.
+        assert len(names(folder)) == 2 * MOST_COMPARED + 1
 
 
 def test_more_names_than_are_remembered_are_found_again(folder: Path) -> None:

@@ -36,7 +36,7 @@ from tests.archive.storing import (
 
 @contextmanager
 def without_permission(*paths: Path) -> Iterator[None]:
-    """Nobody may write to these folders: neither we nor, where that is who we are, root."""
+    """Take away the right to write to these folders; root becomes another user meanwhile."""
     root = os.geteuid() == 0
     modes = [(path, path.stat().st_mode) for path in paths]
     for path in paths:
@@ -118,7 +118,7 @@ def test_a_file_that_becomes_too_large_leaves_nothing(folder: Path) -> None:
 
 
 def on_a_small_disk(folder: Path) -> tuple[str, ...]:
-    """The words that run a command with a file system of 1 MiB at `folder`, which nobody else sees."""
+    """Return the words that run a command with a private file system of 1 MiB at `folder`."""
     words = ("unshare", "--mount", "sh", "-c", f"mount -t tmpfs -o size=1m none '{folder}' && exec \"$@\"", "sh")
     if not shutil.which("unshare") or subprocess.run([*words, "true"], capture_output=True, check=False).returncode:
         pytest.skip("only root may mount a small file system")
@@ -181,7 +181,7 @@ def test_an_incoming_folder_on_another_disk_is_refused(tmp_path: Path) -> None:
 
 
 def strace(trace: Path, *options: str) -> tuple[str, ...]:
-    """The words that put a process under strace."""
+    """Return the words that put a process under strace."""
     words = ("strace", "-f", "--seccomp-bpf", "-qq", "-o", str(trace), *options)
     if not shutil.which("strace") or subprocess.run([*words, "true"], capture_output=True, check=False).returncode:
         pytest.skip("there is no strace here that may trace")
@@ -274,7 +274,7 @@ import shutil
 with FileStore(sys.argv[1], layout="{PatientID}/{SOPInstanceUID}") as store:
     for _ in range(3):
         os.write(1, b"%d" % keep(store, others={PATIENT_ID: "A"}))
-        shutil.rmtree(sys.argv[1] + "/A")  # somebody has taken the study; the new folder may get the inode of the old one
+        shutil.rmtree(sys.argv[1] + "/A")  # the new folder may get the old one's inode
 """
     assert in_a_process(code, folder, before=strace(trace, "-y", "-e", "trace=fsync")).stdout == "000"
     assert [line.count(f"<{folder}>") for line in trace.read_text().splitlines()] == [0, 0, 1] * 3
@@ -448,7 +448,7 @@ while True:
 
 @pytest.mark.parametrize("stores", [200, pytest.param(2_000, marks=pytest.mark.campaign)])
 def test_a_folder_that_becomes_a_symbolic_link_leads_nowhere(folder: Path, tmp_path: Path, stores: int) -> None:
-    """Somebody who may write to the store's folder swaps the one that instances go to for a link, again and again."""
+    """A user with write access to the store's folder swaps `.incoming` for a link, again and again."""
     outside = tmp_path / "outside"
     outside.mkdir()
     swaps, others, kept = 0, {PATIENT_ID: "A"}, []

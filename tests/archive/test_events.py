@@ -70,7 +70,7 @@ signal.pause()
 
 
 def python(script: str, *arguments: object) -> list[str]:
-    """A command that runs a script."""
+    """Return a command that runs a script."""
     return [sys.executable, "-I", "-S", "-c", script, *map(str, arguments)]
 
 
@@ -87,7 +87,8 @@ def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[
         Command(python(RECORDER, records, *arguments))(event)
         (record,) = records.iterdir()
         told: dict[str, Any] = json.loads(record.read_bytes())
-        assert list(empty.iterdir()) == []  # nothing that a peer said was run
+        # The program has run nothing that a peer sent.
+        assert list(empty.iterdir()) == []
         assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "records"]
         return told
 
@@ -96,7 +97,7 @@ def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[
 
 @pytest.fixture
 def fifo(tmp_path: Path) -> Iterator[int]:
-    """The reading end of `tmp_path / "fifo"`: its end comes when no process has the other end open."""
+    """Yield the reading end of `tmp_path / "fifo"`: it ends when no process has the other end open."""
     path = tmp_path / "fifo"
     os.mkfifo(path)
     file = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
@@ -234,7 +235,8 @@ def test_a_command_inherits_nothing_and_leads_a_session(told: Callable[..., dict
         os.close(reading)
         os.close(writing)
     assert record["files"] == [0, 1, 2, 3]  # 3 is the listing's own
-    assert record["output"]  # a file without a name: how much is printed is told where the command fails
+    # The output went to a file without a name; its size is logged where the command fails.
+    assert record["output"]
     assert record["leads"]
 
 
@@ -319,7 +321,8 @@ def test_the_deadline_kills_a_command_and_what_it_has_started(tmp_path: Path, fi
         Command(python(NEVER_ENDS, tmp_path / "fifo"), deadline=2)(STORED)
     os.set_blocking(fifo, True)
     with open(fifo, "rb", closefd=False) as reading:
-        assert reading.read() == b"xx"  # to the end: both ran, and neither does
+        # This reads to the end: both have run, and no command still runs.
+        assert reading.read() == b"xx"
 
 
 def test_output_is_logged_at_debug_only_and_only_its_beginning(caplog: pytest.LogCaptureFixture) -> None:
@@ -476,7 +479,7 @@ def test_a_study_is_told_of_once_it_is_quiet_and_again_when_more_comes() -> None
     ) as events:
 
         def send(at: float, study: str) -> None:
-            """When the one thread has come to this instance, it has looked at the studies before."""
+            """Send an instance; when the one thread has come to it, it has looked at the studies before."""
             nonlocal sent
             sent += 1
             clock.now = at
@@ -507,7 +510,8 @@ def test_the_time_of_a_real_clock_passes() -> None:
             for study in ("1.2", "1.3"):
                 events(instance(number, study))
         found = [studies.get(timeout=SECONDS)]
-        while sum(study.instances for study in found) < 6:  # a machine may be busy for longer than the time-out
+        # A machine may be busy for longer than the time-out.
+        while sum(study.instances for study in found) < 6:
             found.append(studies.get(timeout=SECONDS))
     assert {study.study_instance_uid for study in found} == {"1.2", "1.3"}
 
@@ -701,7 +705,8 @@ def test_a_report_goes_on_after_rotation(tmp_path: Path) -> None:
 
 
 def test_two_processes_append_to_one_report(tmp_path: Path) -> None:
-    reports = [Report(tmp_path / "report") for _ in range(2)]  # each with a descriptor of its own, as processes have
+    # Each has a descriptor of its own, as in processes.
+    reports = [Report(tmp_path / "report") for _ in range(2)]
     for number in range(10):
         reports[number % 2](instance(number))
     for report in reports:

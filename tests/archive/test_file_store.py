@@ -112,7 +112,8 @@ def test_any_number_of_fragments_is_written_at_once(store: FileStore, folder: Pa
     assert request.view() == sent
     assert store.store(request) == KEPT
     assert request.path == str(folder / "CT.1.2.3")
-    assert request.view() == sent  # it may still go on from here, to a router's next hop
+    # It may still go on from here, to a router's next hop.
+    assert request.view() == sent
     request.sink.discard()
     assert stored_data_set(folder / "CT.1.2.3") == sent
 
@@ -132,7 +133,8 @@ def test_values_are_found_wherever_the_data_set_was_cut(folder: Path, first: int
 def test_two_at_the_same_moment_get_names_of_their_own(
     store: FileStore, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dimse.archive.sink.monotonic_ns", lambda: 1)  # as the clock of another process may say
+    # The clock of another process may return this.
+    monkeypatch.setattr("dimse.archive.sink.monotonic_ns", lambda: 1)
     requests = [store_request(f"1.2.{number}") for number in range(3)]
     for request in requests:
         request.sink = store.begin(request)
@@ -349,7 +351,7 @@ def test_uids_are_found_wherever_they_stand(store: FileStore, folder: Path, synt
     assert stored_data_set(folder / "CT.1.2.3") == sent
 
 
-# The first is no data set at all: it used to be refused for its missing UIDs, and its first bytes are a length beyond its end.
+# The first is no data set at all, and its first bytes are a length beyond its end. It is not refused for its missing UIDs.
 @pytest.mark.parametrize(
     ("sent", "comment"),
     [
@@ -547,7 +549,7 @@ def test_the_reserve_is_looked_at_again_while_a_data_set_grows(folder: Path) -> 
 
 
 def test_the_reserve_is_looked_at_for_all_that_arrive_together(folder: Path) -> None:
-    """Two hundred data sets of 1 MiB at a time use no more of it than a single one may: 16 MiB go by between two looks."""
+    """Two hundred data sets of 1 MiB at a time use no more of it than one: 16 MiB pass between two readings."""
     folder.mkdir()
     disk = os.statvfs(folder)
     beyond = 20 * 1024 * 1024

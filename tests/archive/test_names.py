@@ -58,7 +58,7 @@ ATTACKS: list[str | bytes] = [
     "\udcff\udc80",
     "\ud800",
     b"\xc0\xae\xc0\xae/x",  # overlong UTF-8 dots
-    "-rf",  # what a command would take for an option
+    "-rf",  # like an option of a command
     "-",
     b"--",
 ]

@@ -32,7 +32,7 @@ Waiting = Studies | PendingStudies
 
 @pytest.fixture(params=["in memory", "in a folder"])
 def studies(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Waiting]:
-    """Studies that wait, of the store in the folder `store`."""
+    """Yield the pending studies of the store in the folder `store`."""
     if request.param == "in memory":
         yield Studies()
     else:

@@ -78,7 +78,7 @@ def send(association: dimse.Association, uid: str, content: bytes, study: str = 
 
 
 def sent_content(uid: str) -> bytes:
-    """What an instance of that UID has in it: up to 60,000 bytes, the same whenever it is asked for."""
+    """Return the content of an instance of that UID: up to 60,000 bytes, the same at every call."""
     return random.Random(uid).randbytes(random.Random(uid).randrange(60_000))
 
 
@@ -113,7 +113,8 @@ def test_a_kill_at_any_moment_loses_nothing_that_was_acknowledged(tmp_path: Path
     cut = 0
     for kill in range(kills):
         batch = [f"1.{kill}.{number}" for number in range(objects)]
-        with storescp(folder) as receiver:  # it has cleared what the one before left
+        # It has cleared what the process before it left.
+        with storescp(folder) as receiver:
             assert names(folder) == [f"CT.{uid}" for uid in sorted(kept, key=lambda uid: f"CT.{uid}")]
             acknowledged = send_until_killed(receiver, batch, chance.uniform(0, seconds))
         cut += len(acknowledged) < objects
@@ -123,9 +124,8 @@ def test_a_kill_at_any_moment_loses_nothing_that_was_acknowledged(tmp_path: Path
             assert {f"CT.{uid}" for uid in acknowledged} <= there
             for uid in acknowledged:
                 assert stored_data_set(folder / f"CT.{uid}") == data_set(uid, content=sent_content(uid))
-            for uid in batch[
-                len(acknowledged) :
-            ]:  # what was under way may be there, whole: then it is not stored again
+            # What was under way may be there, whole: then it is not stored again.
+            for uid in batch[len(acknowledged) :]:
                 assert send(association, uid, sent_content(uid)) == KEPT
         kept += batch
     assert cut > kills // 2
@@ -134,7 +134,8 @@ def test_a_kill_at_any_moment_loses_nothing_that_was_acknowledged(tmp_path: Path
         assert stored_data_set(folder / f"CT.{uid}") == data_set(uid, content=sent_content(uid))
 
 
-SUCCESS = r"\x00\x00\x00\x09\x02\x00\x00\x00\x00\x00"  # (0000,0900) US 0000H, as strace prints it
+# (0000,0900) US 0000H, as strace prints it.
+SUCCESS = r"\x00\x00\x00\x09\x02\x00\x00\x00\x00\x00"
 
 
 def test_every_success_is_sent_after_the_disk_has_the_file_its_name_and_the_folder(tmp_path: Path) -> None:

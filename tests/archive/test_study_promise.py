@@ -34,12 +34,12 @@ os.write(file, sys.stdin.buffer.read())
 
 
 def telling(told: Path, *options: str) -> list[str]:
-    """The options of a storescp that notes in a file what it tells of studies."""
+    """Return the options of a storescp that notes in a file which studies it announces."""
     return ["--exec-study", shlex.join([sys.executable, "-I", "-S", "-c", TELL, str(told)]), *options]
 
 
 def counted(told: Path) -> Counter[str]:
-    """The instances that each study was told of with, those of an event that was told again once."""
+    """Return the instances that each study was announced with; an event that was repeated counts once."""
     events: dict[str, dict[str, Any]] = {}
     for line in told.read_text().splitlines() if told.exists() else []:
         event = json.loads(line)

@@ -33,7 +33,7 @@ def printed(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
 
 
 def said(printed: pytest.LogCaptureFixture) -> str:
-    """What was printed since the last call, each record a line."""
+    """Return what was printed since the last call, a line for each record."""
     assert all(record.levelno == logging.DEBUG and "\n" not in record.getMessage() for record in printed.records)
     text = "\n".join(printed.messages)
     printed.clear()

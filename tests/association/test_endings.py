@@ -81,7 +81,8 @@ async def test_both_sides_release_at_once(driver: Driver) -> None:
         connection.accept()
         assert connection.read_pdu()[0] == A_RELEASE_RQ
         connection.send_release_request()
-        assert connection.read_pdu()[0] == A_RELEASE_RP  # the requestor is the first to confirm (PS3.8 9.2, Sta9)
+        # The requestor is the first to confirm (PS3.8 9.2, Sta9).
+        assert connection.read_pdu()[0] == A_RELEASE_RP
         connection.send_release_response()
 
     peer = FaultyPeer(collides)
@@ -132,7 +133,7 @@ async def test_an_acceptor_releases_and_collides(driver: Driver) -> None:
 
 
 def talks_back(last: Callable[[Connection], None]) -> Callable[[Connection], None]:
-    """A peer that has had enough in the midst of a long data set: it reads no more."""
+    """Return a peer that reads no more in the midst of a long data set."""
 
     def behaviour(connection: Connection) -> None:
         connection.accept()
@@ -149,7 +150,8 @@ def aborts_and_stays(connection: Connection, source: int, reason: int) -> None:
 
 def aborts_and_resets(connection: Connection) -> None:
     connection.send_abort()
-    connection.close()  # with bytes unread, which is a reset
+    # Bytes are unread, which makes it a reset.
+    connection.close()
 
 
 MIDST = [
@@ -195,7 +197,8 @@ async def test_a_peer_that_vanishes_before_an_operation_is_noticed(driver: Drive
 
     with FaultyPeer(vanishes) as port:
         association = await driver.associate(port)
-        assert await association.echo() == 0  # the answer came before the end, and counts
+        # The answer came before the end, and counts.
+        assert await association.echo() == 0
         with pytest.raises(ProviderAborted):
             await association.echo()
         await association.release()
@@ -205,7 +208,7 @@ async def test_a_peer_that_vanishes_before_an_operation_is_noticed(driver: Drive
 
 
 def from_a_thread(call: Callable[[], object]) -> Callable[[], None]:
-    """What has `call` called on the running loop."""
+    """Return a function that has the running loop call `call`."""
     loop = asyncio.get_running_loop()
 
     def ask() -> None:
@@ -255,7 +258,8 @@ def cancelled_by(connection: Connection, cancel: list[Callable[[], None]]) -> No
 
 
 def test_a_task_cancelled_between_pdus_aborts() -> None:
-    cancel: list[Callable[[], None]] = []  # runs on the loop, where the message has been sent by then
+    # It runs on the loop, where the message has been sent by then.
+    cancel: list[Callable[[], None]] = []
 
     def cancels(connection: Connection) -> None:
         connection.accept()

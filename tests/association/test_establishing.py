@@ -124,7 +124,7 @@ async def test_a_message_id_that_is_outstanding_is_not_used_again(driver: Driver
 
 
 def answering(data: bytes) -> Callable[[Connection], None]:
-    """What answers an association request with these bytes."""
+    """Return a peer that answers an association request with these bytes."""
 
     def behaviour(connection: Connection) -> None:
         connection.read_request()
@@ -214,7 +214,7 @@ async def test_a_request_that_is_not_accepted_says_why(
 
 
 @on_each_driver
-async def test_nobody_listens(driver: Driver) -> None:
+async def test_a_port_without_a_listener(driver: Driver) -> None:
     with FaultyPeer(serve) as port:
         pass
     with pytest.raises(ConnectError, match="Connection refused"):

@@ -229,7 +229,7 @@ async def test_a_handler_may_abort_its_own_association(driver: Driver) -> None:
     assert peer.connections[0].abort == (0, 0)
 
 
-def test_who_aborts_waits_only_a_moment_for_the_peer_to_close() -> None:
+def test_an_aborting_side_waits_only_a_moment_for_the_peer_to_close() -> None:
     with FaultyPeer(silent) as port:
         association = BLOCKING.run(BLOCKING.associate(port, timeouts=timeouts(dimse=SOON)))
         started = time.monotonic()
@@ -258,7 +258,8 @@ async def test_a_release_whose_response_cannot_be_sent_any_more_ends(
 
     with FaultyPeer(releases_and_is_gone) as port:
         association = await driver.associate(port)
-        if not association.pump.lifecycle.release_asked:  # it did not come with the answer to ours
+        # It did not come with the answer to ours.
+        if not association.pump.lifecycle.release_asked:
             await association.pump.transport.ready(READ, None)
         # What the system says when the peer's reset has come in between: sending fails, receiving is at its end for ever.
         monkeypatch.setattr(association.pump.transport, "send_some", broken)

@@ -170,7 +170,7 @@ async def test_a_nested_operation_needs_one_that_it_is_nested_in(driver: Driver)
 
 
 @on_each_driver
-async def test_a_request_that_no_one_knows_is_refused_while_a_response_is_awaited(driver: Driver) -> None:
+async def test_an_unknown_request_is_refused_while_a_response_is_awaited(driver: Driver) -> None:
     unknown = {0x0002: uids.Verification.encode() + b"\0", 0x0100: us(0x0077), 0x0110: us(7)}
 
     def asks(connection: Connection) -> None:

@@ -41,7 +41,7 @@ from tests.faulty_peer import (
     us,
 )
 
-# --- responses that are none ---
+# --- invalid responses ---
 
 LIES: list[tuple[str, dict[str, Any], str]] = [
     ("another message ID", {"changes": {MESSAGE_ID_BEING_RESPONDED_TO: us(2)}}, "answers message ID 2"),
@@ -78,7 +78,7 @@ async def test_what_is_no_response_is_not_taken_for_one(
 
 
 @on_each_driver
-async def test_a_second_response_to_one_request_is_none(driver: Driver) -> None:
+async def test_a_second_response_to_one_request_is_invalid(driver: Driver) -> None:
     def answers_twice(connection: Connection) -> None:
         connection.accept()
         response = connection.response(connection.read_message())
@@ -95,7 +95,7 @@ async def test_a_second_response_to_one_request_is_none(driver: Driver) -> None:
 
 
 @on_each_driver
-async def test_a_response_that_nobody_asked_for_is_none(driver: Driver) -> None:
+async def test_a_response_without_a_request_is_invalid(driver: Driver) -> None:
     def speaks_first(connection: Connection) -> None:
         connection.accept()
         elements = {COMMAND_FIELD: us(ECHO_RSP), MESSAGE_ID_BEING_RESPONDED_TO: us(1), STATUS: us(0)}

@@ -175,7 +175,8 @@ async def test_a_slow_peer_that_keeps_reading_is_waited_for(driver: Driver, larg
         connection.accept()
         while not connection.messages:
             connection.read_pdu()
-            connection.stall(0.001)  # after each of 750 PDUs: longer in all than the network timeout
+            # After each of 750 PDUs: in all that is longer than the network timeout.
+            connection.stall(0.001)
         connection.respond(connection.messages[0])
         connection.serve()
 
@@ -190,7 +191,7 @@ async def test_a_slow_peer_that_keeps_reading_is_waited_for(driver: Driver, larg
 
 
 @on_each_driver
-async def test_abort_from_another_thread_wakes_who_waits(driver: Driver) -> None:
+async def test_abort_from_another_thread_wakes_a_waiting_thread(driver: Driver) -> None:
     made: list[Association] = []
 
     def is_aborted_meanwhile(connection: Connection) -> None:
@@ -216,12 +217,13 @@ async def test_abort_from_another_thread_wakes_who_waits(driver: Driver) -> None
 
 
 @on_each_driver
-async def test_abort_wakes_who_waits_to_send_and_puts_nothing_into_a_pdu(driver: Driver, large: Instance) -> None:
+async def test_abort_wakes_a_waiting_sender_and_puts_nothing_into_a_pdu(driver: Driver, large: Instance) -> None:
     made: list[Association] = []
 
     def is_aborted_meanwhile(connection: Connection) -> None:
         connection.accept(maximum_length=0)
-        connection._take(1 << 20)  # the sender is in the midst of it, and blocked now or soon
+        # The sender is in the midst of it, and blocked now or soon.
+        connection._take(1 << 20)
         made[0].abort()
 
     peer = FaultyPeer(is_aborted_meanwhile)
@@ -233,7 +235,7 @@ async def test_abort_wakes_who_waits_to_send_and_puts_nothing_into_a_pdu(driver:
     assert peer.connections[0].abort is None
 
 
-def test_abort_from_another_task_wakes_who_waits() -> None:
+def test_abort_from_another_task_wakes_a_waiting_task() -> None:
     loops: list[asyncio.AbstractEventLoop] = []
     aborting: list[Callable[[], None]] = []
 

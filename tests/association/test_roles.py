@@ -74,7 +74,7 @@ async def test_an_operation_in_a_role_that_was_refused_sends_nothing(
 
 @on_both_faces
 @on_each_driver
-async def test_without_role_selection_the_acceptor_is_no_scu(driver: Driver, face: Face) -> None:
+async def test_without_role_selection_the_acceptor_is_not_scu(driver: Driver, face: Face) -> None:
     raised: list[NoPresentationContext] = []
 
     class Tries(SCP):

@@ -12,7 +12,7 @@ from tests.drivers import open_descriptors
 
 
 def write(sink: SpooledSink, data: bytes, step: int) -> None:
-    """As the data arrives: from a buffer that is used again."""
+    """Write as data arrives: from a buffer that is used again."""
     buffer = bytearray(2 * step)
     for start in range(0, len(data), 2 * step):
         piece = data[start : start + 2 * step]
@@ -67,7 +67,8 @@ def test_what_the_disk_says_is_kept_and_the_rest_dropped(tmp_path: Path, monkeyp
     first = sink.error
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     sink.write([memoryview(bytes(SPOOL_MEMORY))])
-    assert sink.error is first  # what is there is not the whole data set any more
+    # The sink no longer has the whole data set.
+    assert sink.error is first
     sink.discard()
     assert open_descriptors() == before
 

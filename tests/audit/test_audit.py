@@ -102,7 +102,7 @@ def test_a_transfer_by_us_has_us_as_its_source() -> None:
     begin, done = kept.messages
     assert (begin.event, done.event, done.action) == (BEGIN, TRANSFERRED, "R")
     assert done.roles == {"110153": "AETITLES=ARCHIVE", "110152": "AETITLES=MODALITY"}
-    assert done.participants[0]["UserID"] == str(os.getpid())  # who has asked for it
+    assert done.participants[0]["UserID"] == str(os.getpid())  # the process that requested it
 
 
 @pytest.mark.parametrize(
@@ -280,7 +280,7 @@ SYSLOG = re.compile(
 
 
 def from_syslog(datagram: bytes) -> Message:
-    """The message in one of RFC 5424's form."""
+    """Return the message in a datagram of RFC 5424's form."""
     found = SYSLOG.fullmatch(datagram)
     assert found, datagram
     (message,) = read([found[4]])
@@ -325,7 +325,7 @@ class Syslog:
             pass
 
     def _take_connection(self) -> bool:
-        """True if it was cut, and another one is to come."""
+        """Take a connection; return True if it was cut, and another one is to come."""
         plain, _ = self._listener.accept()
         plain.settimeout(20)
         with self._context.wrap_socket(plain, server_side=True) as connection, connection.makefile("rb") as stream:
@@ -339,7 +339,7 @@ class Syslog:
 
 @contextmanager
 def tls_syslog(tmp_path: Path, cut: int = 0) -> Iterator[tuple[Syslog, str]]:
-    """A server, and the file of the CA that its certificate is from."""
+    """Run a server, and yield it and the file of the CA of its certificate."""
     authority = trustme.CA()
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     authority.issue_cert(LOOPBACK).configure_cert(context)
@@ -370,7 +370,8 @@ def test_a_syslog_server_that_went_away_is_tried_again(
         while len(server.messages) < 1:
             os.sched_yield()
         while not any("does not reach" in message for message in caplog.messages):
-            trail.started()  # what was written into the dead connection is lost, and nobody can know
+            # What was written into the dead connection is lost; no error shows it.
+            trail.started()
         trail.stopped()
         trail.close()
     assert server.messages[-1].event_type == STOP

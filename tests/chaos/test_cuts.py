@@ -1,8 +1,8 @@
 """A network that is cut, wherever: the tools end at once, tell the truth, and lose nothing.
 
-echoscu and storescu talk to echoscp and storescp through a proxy that ends a connection by FIN, by RST or in one direction only,
-behind each PDU of the conversation and within it, at offsets that a seed decides. Both listening tools are processes for all
-cases; the others run in this process but for every tenth case, where they are processes, too.
+echoscu and storescu talk to echoscp and storescp through a proxy that ends a connection by FIN, by RST or in one direction only. It
+does so behind each PDU of the conversation and within it, at offsets that a seed decides. Both listening tools are processes for
+all cases; the others run in this process but for every tenth case, where they are processes, too.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from tests.tools import running
 from tests.tools.listeners import Listener, listening
 from tests.tools.running import Instance, element
 
-AT_ONCE = 5.0  # seconds: far below every timeout of a tool
+AT_ONCE = 5.0  # seconds: far below every timeout
 Kind = Literal["FIN", "RST", "half-close"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 MAIN = {"echoscu": echoscu.main, "storescu": storescu.main}
@@ -40,20 +40,22 @@ MAIN = {"echoscu": echoscu.main, "storescu": storescu.main}
 ECHO, ECHO_3 = "qAcRlP", "qAcRcRcRlP"
 STORE = "qA" + "cdR" * 3 + "cdddR" + "lP"
 SERIES, SERIES_JOBS = 3, 3
-WARNINGS = "Connection closed", "already exists with the same data set"  # of a listening tool: what was sent again
-MAXIMUM_LENGTH, LARGE = 4096, 10_000  # bytes: the fourth file takes three PDUs
+# Of a listening tool, about what was sent again.
+WARNINGS = "Connection closed", "already exists with the same data set"
+# Bytes: the fourth file takes three PDUs.
+MAXIMUM_LENGTH, LARGE = 4096, 10_000
 FILES = 4
 
 
 @dataclass(frozen=True)
 class Case:
-    """A conversation and what befalls it.
+    """A conversation and the fault that it meets.
 
     Attributes:
         tool: Who requests the association.
         options: Of it.
         pdus: The conversation, as above; empty where it depends on which of several jobs is faster.
-        fault: What befalls the first connection; with `retry` or several jobs the first two.
+        fault: What harms the first connection; with `retry` or several jobs the first two.
         seed: Decides where within a PDU.
         retry: How often storescu tries again.
         jobs: How many associations it has at a time.
@@ -79,14 +81,15 @@ class Case:
         """The PDUs that have passed whole, answers to the last one among them."""
         count = self.fault.after - self.fault.torn
         if self.fault.kind == "half-close" and not self.fault.torn and self.pdus[count : count + 1].isupper():
-            count += 1  # it is answered: the direction back stands
+            # It is answered: the way back is still open.
+            count += 1
         return self.pdus[:count]
 
 
 def cases(
     tool: Literal["echoscu", "storescu"], *options: object, pdus: str = "", most: int = 0, seeds: int, **rest: Any
 ) -> Iterator[Case]:
-    """A fault of each kind behind every PDU, and `seeds` times within it."""
+    """Yield a fault of each kind behind every PDU, and `seeds` times within it."""
     for kind, after in product(KINDS, range(1, (most or len(pdus)) + 1)):
         yield Case(tool, options, pdus, Fault(kind, after), 0, **rest)
         for seed in range(seeds):
@@ -94,7 +97,7 @@ def cases(
 
 
 def numbered(found: Sequence[Case]) -> list[Any]:
-    """Every tenth case with a process of its own; every seventh for continuous integration."""
+    """Give every tenth case a process of its own, and choose every seventh for continuous integration."""
     params = []
     for number, case in enumerate(found):
         chosen = Case(**{**vars(case), "process": number % 10 == 0})
@@ -148,9 +151,10 @@ class Target:
     told_off: list[str] = field(default_factory=list)
 
     def verify_working(self) -> None:
-        """It answers an echo; and when every association that it has accepted is over, it has left nothing half done."""
+        """Echo; then check that every association that the tool accepted is over and has left no incomplete file."""
         assert self.listener.echo() == 0
-        with HostileSCU(self.listener.port) as scu:  # what is said of it comes behind all that was accepted before
+        # Its line in the log comes behind those of all associations before it.
+        with HostileSCU(self.listener.port) as scu:
             scu.send(pdu(0xFF, b""))
             assert scu.answers() == ["A-ABORT 0/0"]
             self.listener.until(scu.address)
@@ -162,7 +166,7 @@ class Target:
             assert list((self.kept / ".incoming").iterdir()) == []
 
     def files(self) -> list[Part10File]:
-        """What it has."""
+        """Return the files that the tool keeps."""
         assert self.kept is not None
         return part10_files(self.kept)
 
@@ -175,13 +179,13 @@ class Target:
 
 
 def is_end(line: str) -> bool:
-    """Does a listening tool say that an association is over?"""
+    """Return True if this line of a listening tool says that an association is over."""
     return line in ("I: Association Released", "I: Association Aborted") or ": Connection closed" in line
 
 
 @contextmanager
 def target(tool: str, *options: object, kept: Path | None = None) -> Iterator[Target]:
-    """A listening tool for many cases; in the end, it has complained of nothing but what the cuts did."""
+    """Run a listening tool for many cases; at its end check that it complained of the cuts only."""
     with listening(tool, "-v", *options) as listener:
         found = Target(listener, kept)
         yield found
@@ -211,7 +215,7 @@ def storescp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
 
 @pytest.fixture(scope="module")
 def instances(tmp_path_factory: pytest.TempPathFactory) -> dict[int, list[Part10File]]:
-    """What there is to be sent, by the number of jobs: files of one series, or some of several ones."""
+    """Return what is to be sent, by the number of jobs: files of one series, or some of several."""
     folder = tmp_path_factory.mktemp("instances")
     for number in range(FILES):
         make(folder / "1" / f"{number}.dcm", 0, number, LARGE if number == FILES - 1 else 100)
@@ -263,7 +267,7 @@ def run_here(tool: str, *arguments: object) -> tuple[int, str, str]:
 
 @contextmanager
 def harmed(port: int, case: Case) -> Iterator[int]:
-    """The way to `port`, on which the fault is met."""
+    """Yield a port that leads to `port` and meets the fault of the case."""
     proxy = Proxy(port, faults=iter([case.fault] * (2 if case.retry or case.jobs > 1 else 1)), seed=case.seed)
     with proxy as near:
         yield near
@@ -300,7 +304,7 @@ def test_a_store_that_is_cut(
 
 
 def outcomes(report: Path) -> dict[str, str]:
-    """What storescu says has become of each file."""
+    """Return the outcome that storescu reports for each file."""
     import json
 
     rows = [json.loads(line) for line in report.read_text().splitlines()]
@@ -312,7 +316,7 @@ def outcomes(report: Path) -> dict[str, str]:
 def verify(
     case: Case, status: int, files: Sequence[Part10File], kept: Sequence[Part10File], said: dict[str, str]
 ) -> None:
-    """What was said is true of what is kept, and is what could be known."""
+    """Check that what was reported is true of what is kept, and is as much as could be known."""
     sent, there = {str(file.path): hashes([file])[0] for file in files}, hashes(kept)
     assert sorted(said) == sorted(sent)
     assert len(there) == len(set(there))

@@ -1,8 +1,8 @@
 """What real peers and we say to each other, recorded and dissected by tshark: it finds nothing wrong. And it does find faults.
 
-Every pair of an SCU and an SCP with ours as one of them, both faces of ours, every transfer syntax of pydicom's files, and maximum
-lengths of 4096, 16384, 131072 bytes and unlimited; releases, aborts of either side, and rejections. Asynchronous operations are
-not among them.
+The conversations are of every pair of an SCU and an SCP with ours as one of them, with both of our faces. They cover every transfer
+syntax of pydicom's files; maximum lengths of 4096, 16384, 131072 bytes and unlimited; releases, aborts of either side, and
+rejections. Asynchronous operations are not among them.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ DCMTK_OPTIONS = ("-xs", "-xy", "-xv", "-xw", "-xu", "-xr", "-xd")
 
 @dataclass
 class Recording:
-    """Conversations, all recorded in one file: everything goes through a proxy.
+    """The conversations of the test, recorded in one file: each goes through a proxy.
 
     Attributes:
         folder: For whoever keeps files.
@@ -56,7 +56,7 @@ class Recording:
     _count: int = field(default=0)
 
     def through(self, port: int) -> int:
-        """A port that leads to this one."""
+        """Return a port that leads to this one."""
         return self.resources.enter_context(Proxy(port, record=self.pcap))
 
     def new_folder(self) -> Path:
@@ -70,7 +70,7 @@ class Recording:
         return self.through(self.resources.enter_context(peer(self.new_folder(), *options, **named)).port)
 
     def serve(self, face: Face, handlers: dimse.Handlers | None = None, **options: object) -> int:
-        """A server of ours that takes what comes; the port that leads to it."""
+        """Start a server of ours that accepts every instance; return the port that leads to it."""
         if handlers is None:
             handlers = dimse.Handlers(store=lambda request: 0x0000)
         return self.through(self.resources.enter_context(serving(face, handlers, accept_unknown=True, **options)))
@@ -78,7 +78,7 @@ class Recording:
     # ---- our SCUs
 
     def send(self, face: Face, port: int, maximum_length: int, files: Sequence[Part10File]) -> None:
-        """An echo and some files over one association of ours."""
+        """Send an echo and some files over one association of ours."""
         paths = [str(file.path) for file in files]
         contexts = [*dimse.contexts_for(paths), dimse.ProposedContext(dimse.Verification)]
         options = {"contexts": contexts, "timeouts": ours.TIMEOUTS, "maximum_length": maximum_length}
@@ -96,7 +96,7 @@ class Recording:
         asyncio.run(send())
 
     def abort(self, port: int) -> None:
-        """An echo over an association of ours that is aborted."""
+        """Send an echo over an association of ours, and abort it."""
         with dimse.associate("127.0.0.1", port, contexts=[dimse.Verification], timeouts=ours.TIMEOUTS) as association:
             association.echo().check()
             association.abort()
@@ -118,14 +118,14 @@ def peers_of(recording: Recording) -> Iterator[int]:
 
 
 def converse(recording: Recording) -> None:
-    """Everything that is dissected."""
+    """Hold every conversation that is dissected."""
     we_send(recording)
     they_send(recording)
     it_ends_otherwise(recording)
 
 
 def we_send(recording: Recording) -> None:
-    """Our SCUs: to each peer each file once, over associations that announce different maximum lengths."""
+    """Have our SCUs send each file once to each peer, over associations of different maximum lengths."""
     manners = [(face, length) for face in FACES for length in MAXIMUM_LENGTHS]
     for port in peers_of(recording):
         for number, (face, length) in enumerate(manners):
@@ -133,7 +133,7 @@ def we_send(recording: Recording) -> None:
 
 
 def they_send(recording: Recording) -> None:
-    """The peers' SCUs and our tools, to servers of ours."""
+    """Have the peers' SCUs and our tools send to servers of ours."""
     paths = [str(file.path) for file in recording.files]
     for face in FACES:
         for length in MAXIMUM_LENGTHS:
@@ -156,11 +156,11 @@ def they_send(recording: Recording) -> None:
 
 
 def it_ends_otherwise(recording: Recording) -> None:
-    """Aborts and rejections."""
+    """Have associations end by an abort or a rejection."""
     picky = recording.start(peers.dcmtk_storescp, "--refuse")
     hasty = recording.start(peers.dcmtk_storescp, "+xa", "--abort-after")
     for face in FACES:
-        port = recording.serve(face, require_called=True, ae_title="NOBODY")
+        port = recording.serve(face, require_called=True, ae_title="OTHER")
         recording.be_rejected(port)
         assert peers.run(peers.dcmtk("echoscu"), "127.0.0.1", str(port)).returncode != 0
         recording.be_rejected(picky)
@@ -170,10 +170,11 @@ def it_ends_otherwise(recording: Recording) -> None:
 
 
 def smallest(files: PydicomFiles) -> list[Part10File]:
-    """Some files of each transfer syntax, which everybody can read."""
+    """Return some files of each transfer syntax, those that every peer can read."""
     by_syntax: dict[str, list[Part10File]] = defaultdict(list)
     for file in sorted(files.sendable, key=lambda file: len(file.content)):
-        if file.path.name != "SC_rgb_jpeg.dcm":  # it is not what its transfer syntax says
+        # Its data set is not in the transfer syntax that it names.
+        if file.path.name != "SC_rgb_jpeg.dcm":
             by_syntax[file.transfer_syntax].append(file)
     return [file for some in by_syntax.values() for file in some[:OF_EACH_TRANSFER_SYNTAX]]
 
@@ -193,12 +194,13 @@ def test_tshark_finds_nothing_wrong_in_what_we_and_real_peers_say(pydicom_files:
     assert ends[A_ASSOCIATE_RJ] == 6
     assert {length for stream in spoken for length in stream.maximum.values()} >= set(MAXIMUM_LENGTHS)
     full = {(stream.longest[sender], stream.maximum[1 - sender]) for stream in spoken for sender in stream.longest}
-    assert {(4096, 4096), (16384, 16384), (131072, 131072)} <= full  # PDUs as long as they may be
+    # PDUs as long as they may be.
+    assert {(4096, 4096), (16384, 16384), (131072, 131072)} <= full
     print(f"{len(spoken)} conversations, {sum(sum(stream.types.values()) for stream in spoken)} PDUs: {ends}")
 
 
 def large(folder: Path) -> Part10File:
-    """A file that fills PDUs of each length."""
+    """Make a file that fills PDUs of each length."""
     from tests.files import read_part10
 
     instance = make_instance(folder, 1, 600_000)
@@ -208,12 +210,13 @@ def large(folder: Path) -> Part10File:
 # ---- planted faults
 
 
-Speech = list[tuple[int, bytes]]  # who says what: 0 is the requestor, 1 the acceptor
+# The sender (0 is the requestor, 1 the acceptor) and its PDU.
+Speech = list[tuple[int, bytes]]
 
 
 @pytest.fixture(scope="module")
 def speech(tmp_path_factory: pytest.TempPathFactory) -> Speech:
-    """A recorded conversation, a PDU a piece: an echo, a store of three data PDUs, a release."""
+    """Record a conversation, a PDU an entry: an echo, a store of three data PDUs, a release."""
     folder = tmp_path_factory.mktemp("speech")
     instance, path = make_instance(folder, 1, 10_000), folder / "speech.pcap"
     contexts = [(dimse.Verification, [IMPLICIT]), (uids.CTImageStorage, [uids.ExplicitVRLittleEndian])]
@@ -274,7 +277,7 @@ def instead(number: int, data: bytes) -> Callable[[Speech], None]:
 
 
 def behind(sender: int, data: bytes) -> Callable[[Speech], None]:
-    """A PDU more, at the end."""
+    """Add a PDU at the end."""
     return lambda speech: speech.append((sender, data))
 
 
@@ -326,7 +329,7 @@ def test_what_was_recorded_is_right_before_a_fault_is_planted(speech: Speech, tm
 
 @pytest.fixture(scope="module")
 def found(speech: Speech, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
-    """What is found wrong with the conversation when each of the faults is planted in it."""
+    """Return what is found wrong with the conversation when each of the faults is planted in it."""
     speeches, path = [], tmp_path_factory.mktemp("planted") / "planted.pcap"
     for plant, _ in FAULTS.values():
         speeches.append(list(speech))

@@ -63,7 +63,7 @@ sizes = pytest.mark.parametrize(
 
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[Pdus, Pdus]]:
-    """What requestors and acceptors say to each other when all is well."""
+    """Return what requestors and acceptors send each other when all is well."""
     paths = [str(file.path) for file in CT]
     with StorageSCP(async_ops=4) as scp:
         recorder = Recorder(scp.port)

@@ -1,7 +1,7 @@
 """Connections are cut and the sender is killed, again and again: in the end the receiver has every instance, once.
 
-`python -m dimse storescu` with a journal sends 200 instances through a proxy that cuts each connection after 5 to 40 PDUs,
-by FIN or by RST, between two PDUs or within one.
+`python -m dimse storescu` with a journal sends 200 instances through a proxy. It cuts each connection after 5 to 40 PDUs, by FIN or
+by RST, between two PDUs or within one.
 """
 
 from __future__ import annotations
@@ -32,16 +32,18 @@ from tests.tools.listeners import listening
 from tests.tools.running import Instance, element
 
 COUNT, SERIES = 200, 10
-MOST_AT_ONCE = 13  # of them in 40 PDUs: a command, a data set and a response each
-LARGE = 100_000  # bytes of each 20th: seven PDUs, so that cuts fall inside data sets
-STARTING = 0.25  # seconds that the tool takes until it connects, about
+# Instances in 40 PDUs: a command, a data set and a response each.
+MOST_AT_ONCE = 13
+# Bytes of each 20th instance: seven PDUs, so that cuts fall inside data sets.
+LARGE = 100_000
+STARTING = 0.25  # seconds until the tool connects, about
 CONNECTED = 0.03  # seconds that a connection lives, about
-AT_ONCE = 10.0  # seconds: far below every wait of a tool
+AT_ONCE = 10.0  # seconds: far below every timeout
 
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> list[Part10File]:
-    """What there is to be sent."""
+    """Return the files that are to be sent."""
     folder, chance = tmp_path_factory.mktemp("instances"), Random(4)
     for number in range(COUNT):
         instance(number, chance.randbytes(2 * chance.randrange(1, 2000) if number % 20 else LARGE)).write(
@@ -51,7 +53,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> list[Part10File]:
 
 
 def instance(number: int, pixels: bytes) -> Instance:
-    """An instance of one study and one of the series."""
+    """Make an instance of one study and one of the series."""
     series = number % SERIES
     rest = (
         element(0x0008, 0x0060, "CS", b"OT")
@@ -67,12 +69,12 @@ def instance(number: int, pixels: bytes) -> Instance:
 
 @dataclass
 class Cuts:
-    """After how many PDUs each connection is cut, as they come; and how many have come.
+    """The numbers of PDUs after which connections are cut, in their order; it counts the connections.
 
     Attributes:
-        chance: Decides it.
-        allowed: Connections that may come before the sender is killed: further ones are cut before anything can be sent, so
-            that it is never done before that, however slow the machine is.
+        chance: The source of the numbers.
+        allowed: The connections that may come before the sender is killed. Others are cut before anything can be sent, so that
+            it does not finish before that, however slow the machine is.
     """
 
     chance: Random
@@ -90,11 +92,11 @@ class Cuts:
             return self.chance.randint(5, 40) if self.count <= self.allowed else 1
 
     def allow(self, more: float) -> None:
-        """Before the sender is run: let so many more connections come to something."""
+        """Permit so many more connections, before the sender is run."""
         self.allowed = self.count + more
 
     def wait(self, process: subprocess.Popen[str]) -> None:
-        """Until all that are allowed have come, or the sender has ended."""
+        """Wait until all permitted connections have come, or the sender has ended."""
         with self._came:
             while self.count < self.allowed and process.poll() is None:
                 self._came.wait(0.1)
@@ -102,10 +104,10 @@ class Cuts:
 
 @dataclass(frozen=True)
 class Sender:
-    """storescu with a journal and a report, run as often as it takes.
+    """A storescu with a journal and a report, run as often as necessary.
 
     Attributes:
-        folder: Where its journal and its report are.
+        folder: The folder of its journal and its report.
         arguments: Peer, paths and options.
         retry_wait: Seconds before the second attempt.
     """
@@ -159,13 +161,13 @@ class Sender:
 
     @property
     def acknowledged(self) -> dict[str, tuple[float, int]]:
-        """When each file was acknowledged, and at which attempt."""
+        """The time and the attempt of the acknowledgement of each file."""
         rows = entries(str(self.journal)) if self.journal.exists() else ()
         return {row.path: (row.changed, row.attempts) for row in rows if row.state == "acked"}
 
     @property
     def report(self) -> dict[str, str]:
-        """What became of each file in the last run, by its path."""
+        """The outcome of each file in the last run, by its path."""
         report = json.loads((self.folder / "report.json").read_text())
         outcomes = {row["file"]: row["outcome"] for row in report["files"]}
         assert len(outcomes) == len(report["files"])
@@ -197,7 +199,8 @@ def lose_nothing(receiver: Receiver, files: list[Part10File], folder: Path, *, s
     assert {(row.state, row.status) for row in rows} == {("acked", 0x0000)}
     assert before.items() <= sender.acknowledged.items()
     assert sender.report == {path: "already" if path in before else "stored" for path in paths}
-    again = sum(row.attempts for row in rows) - COUNT  # what was under way, or the next to go, when something ended it
+    # This counts files that were under way, or next, when an association ended.
+    again = sum(row.attempts for row in rows) - COUNT
     assert again <= proxy.connections * (window + 1)
 
 
@@ -225,7 +228,7 @@ def test_nothing_is_lost_in_twenty_kills(name: str, seed: int, files: list[Part1
 
 
 def verify_interrupted(sender: Sender, files: list[Part10File], stored: Sequence[Part10File]) -> None:
-    """The report has every file, and it and the journal tell of them what is true; `stored` is what the receiver has."""
+    """Check that the report has every file, and that it and the journal are true; `stored` is what the receiver has."""
     there = hashes(stored)
     by_path = {str(file.path): hash_ for file in files for hash_ in hashes([file])}
     outcomes = sender.report
@@ -238,7 +241,7 @@ def verify_interrupted(sender: Sender, files: list[Part10File], stored: Sequence
 
 
 def ended(line: str) -> bool:
-    """Does our storescp say that an association was released, aborted, or closed where there was no room for an A-ABORT?"""
+    """Return True for a line of our storescp about a release, an abort, or a close without room for an A-ABORT."""
     return line in ("I: Association Released", "I: Association Aborted") or ": Connection closed" in line
 
 
@@ -303,7 +306,8 @@ def test_ctrl_c_while_it_gets_going(jobs: int, seed: int, files: list[Part10File
         arguments = "127.0.0.1", receiver.port, files[0].path.parents[1], "-r", "--jobs", jobs
         sender = Sender(tmp_path, arguments)
         with sender.started() as process:
-            peers.wait_until(sender.journal.exists, process)  # it stands before anything is searched for
+            # It is there before files are searched for.
+            peers.wait_until(sender.journal.exists, process)
             with suppress(subprocess.TimeoutExpired):
                 process.wait(chance.uniform(0, STARTING))
             said = running.interrupt(process)

@@ -19,11 +19,11 @@ from tests.chaos.pcap import Pcap, packets
 from tests.chaos.proxy import Fault, Framing, Proxy
 from tests.drivers import serving
 
-LENGTHS = [4, 100, 70_000, 0, 9]  # bytes behind the header of each PDU
+LENGTHS = [4, 100, 70_000, 0, 9]  # bytes after each PDU's header
 
 
 def stream(lengths: list[int]) -> bytes:
-    """PDUs of these lengths."""
+    """Return PDUs of these lengths."""
     return b"".join(
         struct.pack(">BBI", 4, 0, length) + bytes([number]) * length for number, length in enumerate(lengths)
     )
@@ -31,7 +31,7 @@ def stream(lengths: list[int]) -> bytes:
 
 @contextmanager
 def echoing() -> Iterator[int]:
-    """The port of a server that sends back what it gets, over one connection after another."""
+    """Yield the port of a server that sends back what it gets, over one connection after another."""
 
     def run() -> None:
         while True:
@@ -76,7 +76,7 @@ def exchange(port: int, data: bytes) -> tuple[bytes, str]:
 
 
 def test_what_goes_in_comes_out() -> None:
-    data = bytes(range(256)) * 40_000  # 10 MB, of no PDUs at all
+    data = bytes(range(256)) * 40_000  # 10 MB that are not PDUs
     with echoing() as scp, Proxy(scp) as port:
         assert exchange(port, data) == (data, "FIN")
         assert exchange(port, b"x") == (b"x", "FIN")
@@ -94,7 +94,8 @@ def test_the_delay_is_that_of_each_way_and_does_not_add_up() -> None:
         started = time.monotonic()
         assert exchange(port, data) == (data, "FIN")
         seconds = time.monotonic() - started
-    assert 0.2 <= seconds < 2.0  # of 16 chunks and more, each 0.2 s under way
+    # There are 16 chunks or more, and each is under way for 0.2 s.
+    assert 0.2 <= seconds < 2.0
 
 
 def test_an_association_over_it_stands() -> None:
@@ -130,7 +131,7 @@ def test_it_is_cut_after_so_many_pdus_in_a_way_that_the_seed_decides(seed: int, 
 
 @contextmanager
 def one_way() -> Iterator[tuple[int, bytearray]]:
-    """The port of a server that takes one connection, and what came over it, complete in the end."""
+    """Yield the port of a server that takes one connection, and what came over it, complete in the end."""
     arrived = bytearray()
 
     def run() -> None:
@@ -162,7 +163,8 @@ def test_seeds_differ_and_every_way_occurs() -> None:
 
 def test_pdus_of_both_directions_count() -> None:
     with serving() as scp:
-        for after, echoes in ((4, 1), (6, 2)):  # A-ASSOCIATE-RQ and -AC, then two for each C-ECHO
+        # A-ASSOCIATE-RQ and -AC, then two for each C-ECHO.
+        for after, echoes in ((4, 1), (6, 2)):
             proxy = Proxy(scp, cut_after=iter([after]), seed=whole_by_fin())
             with proxy as port:
                 with dimse.associate("127.0.0.1", port, contexts=[dimse.Verification]) as association:
@@ -177,7 +179,7 @@ def test_pdus_of_both_directions_count() -> None:
 
 
 def whole_by_fin() -> int:
-    """A seed with which the first connection ends by FIN behind a PDU."""
+    """Return a seed with which the first connection ends by FIN behind a PDU."""
     for seed in itertools.count():
         with one_way() as (scp, _):
             proxy = Proxy(scp, cut_after=iter([1]), seed=seed)
@@ -228,7 +230,7 @@ def test_a_half_close_ends_one_direction_and_the_other_goes_on() -> None:
 
 @contextmanager
 def one_way_and_back(answer: bytes) -> Iterator[tuple[int, bytearray]]:
-    """As `one_way`; when its other side has ended, the server answers."""
+    """Do as `one_way`; when its other side has ended, the server answers."""
     arrived = bytearray()
 
     def run() -> None:
@@ -278,7 +280,7 @@ def test_a_stall_may_have_an_end_of_its_own() -> None:
 
 @contextmanager
 def taking_writes(count: int) -> Iterator[tuple[int, list[int]]]:
-    """The port of a server that answers whatever it has read by a byte, and how much it has read each time."""
+    """Yield the port of a server that answers each read by a byte, and the lengths that it has read."""
     lengths: list[int] = []
 
     def run() -> None:

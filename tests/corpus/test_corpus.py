@@ -17,7 +17,8 @@ from tests.corpus.table import CATEGORIES, IN_ALL, SECONDS, cases, tally, that_d
 from tests.message.samples import CLASSES, elements_of, sample
 from tests.message.test_elements import DEFECTS
 
-LONG = {"C1", "C4", "C7", "C9"}  # they take more than half a second
+# These take more than half a second.
+LONG = {"C1", "C4", "C7", "C9"}
 SHORT_AND_LONG = [pytest.param(name, marks=[pytest.mark.thorough] if name in LONG else []) for name in CATEGORIES]
 every_category = pytest.mark.parametrize("name", CATEGORIES)
 
@@ -55,9 +56,9 @@ def test_it_does_not_matter_how_the_bytes_of_a_case_are_cut(name: str) -> None:
 
 
 def peak(case: Case) -> int:
-    """The bytes that it takes to hear a case, at most, but for the tuples in which the listener lists it.
-
-    Not the first time, when constructors of records are compiled; and with none of the objects that Python keeps to use again,
+    """Return the peak of memory, in bytes, of hearing a case, without the tuples in which the listener lists it.
+    The first time, which compiles the constructors of records, does not count. Objects that Python keeps to use again are given up
+    before, because to take them again would not be counted.
     which would not be counted.
     """
     outcome(case, listen(case))
@@ -77,7 +78,7 @@ def peak(case: Case) -> int:
 @pytest.mark.sample("C1")
 @every_category
 def test_memory_is_bounded_by_what_arrived(name: str) -> None:
-    """The listener itself keeps what was said, and the data set once more."""
+    """A factor is allowed because the listener keeps what it heard, and the data set once more."""
     case = max(cases(name), key=lambda case: len(case.data))
     assert peak(case) < 8 * len(case.data) + 256 * 1024, case.name
 
@@ -98,7 +99,7 @@ def test_a_defective_command_set_is_read_or_refused_as_promised(defect: str) -> 
 
 @pytest.mark.thorough
 def test_a_data_set_that_passes_is_re_encoded_or_refused() -> None:
-    """It is whole; what is in it need not make sense."""
+    """Such a data set is whole, but its content need not make sense."""
     re_encoded = 0
     for case in cases("C9"):
         assert case.transfer_syntax is not None
@@ -115,5 +116,5 @@ def test_a_data_set_that_passes_is_re_encoded_or_refused() -> None:
 
 
 def data_set(case: Case) -> bytes:
-    """The data set of a C-STORE-RQ."""
+    """Return the data set of a C-STORE-RQ."""
     return b"".join(bytes(said[2]) for said in listen(case).heard[2:] if isinstance(said, tuple))

@@ -43,7 +43,7 @@ def image(
     interpretation: bytes = b"",
     loss: bytes = b"",
 ) -> bytes:
-    """A compressed image of 2 rows and 3 columns."""
+    """Return a compressed image of 2 rows and 3 columns."""
     fragments = b"".join(implicit(0xFFFEE000, frame) for frame in (offsets, *frames)) + implicit(0xFFFEE0DD, b"")
     planes = b"" if planar is None else explicit(0x00280006, "US", bytes((planar, 0)))
     return b"".join((
@@ -64,7 +64,7 @@ def image(
 
 
 def rle(*segments: bytes) -> bytes:
-    """A frame in RLE (PS3.5 Annex G) that compresses nothing."""
+    """Return a frame in RLE (PS3.5 Annex G) without any compression."""
     packed = [bytes((len(segment) - 1,)) + segment for segment in segments]
     packed = [segment + b"\x80" * (len(segment) % 2) for segment in packed]
     starts = [64 + sum(map(len, packed[:i])) for i in range(len(packed))]
@@ -142,7 +142,8 @@ def test_an_invalid_jpeg_frame_is_refused() -> None:
 
 @pytest.mark.parametrize("boxes", [bytes(16), b"\0\0\0\x0bjp2h" + bytes(8), b"\0\0\0\x0cjp2h" + bytes(8)])
 def test_a_jp2_file_of_faulty_boxes_is_refused_at_once(boxes: bytes) -> None:
-    frame = b"\0\0\0\x0cjP  \r\n\x87\n" + boxes  # whoever goes by the lengths would stay at one of 0
+    # A reader that follows the lengths would stay at a box of length 0.
+    frame = b"\0\0\0\x0cjP  \r\n\x87\n" + boxes
     assert "JP2" in refusal(image(frame), JPEG_2000_LOSSLESS, EXPLICIT)
 
 
@@ -201,7 +202,8 @@ def test_what_may_be_lossy_is_decompressed_only_with_leave(name: str, loss: byte
 def test_photometric_interpretation_says_what_the_pixels_are() -> None:
     said = {
         "GDCMJ2K_TextGBR.dcm": "RGB",  # YBR_RCT: the codec undoes it
-        "SC_rgb_dcmtk_+eb+cy+np.dcm": "YBR_FULL",  # YBR_FULL_422: every pixel has its samples now
+        # YBR_FULL_422 before; now every pixel has its samples.
+        "SC_rgb_dcmtk_+eb+cy+np.dcm": "YBR_FULL",
         "SC_rgb_jpeg_dcmtk.dcm": "YBR_FULL",
         "SC_rgb_dcmtk_+eb+cr.dcm": "RGB",
     }

@@ -14,7 +14,7 @@ SYNTAXES = [IMPLICIT, EXPLICIT, BIG, JPEG]
 
 
 def stray(syntax: TransferSyntax) -> bytes:
-    """A short and a long element of group 0002, and an empty one."""
+    """Return a short and a long element of group 0002, and an empty one."""
     return (
         element(0x00020001, b"OB", b"\0\1", syntax)
         + element(0x00020010, b"UI", b"1.2.840.10008.1.2.4.50", syntax)

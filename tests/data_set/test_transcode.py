@@ -76,9 +76,10 @@ REFUSED = {
     "rtdose_expb_1frame.dcm": (LITTLE, UNCERTAIN),
 }
 
-NO_IMAGE = {"badVR.dcm"}  # its Number of Frames is no number
+NO_IMAGE = {"badVR.dcm"}  # Number of Frames is no number
 
-NOT_COMPARED = {0x00080001, 0x7FE00001, 0x7FE00002, 0x7FE00003, 0x7FE00010}  # compared as pixels, or of what is gone
+# These are compared as pixels, or describe what is gone.
+NOT_COMPARED = {0x00080001, 0x7FE00001, 0x7FE00002, 0x7FE00003, 0x7FE00010}
 WIDTHS = {
     1: [
         "AE",
@@ -109,7 +110,7 @@ WIDTH = {vr: width for width, vrs in WIDTHS.items() for vr in vrs}
 
 
 def in_little_endian(element: RawDataElement, big: bool) -> bytes:
-    """The bytes of a value, of even length."""
+    """Return the bytes of a value in little endian, of even length."""
     value = bytes(element.value or b"")
     value += (b"\0" if element.VR in ("OB", "UI", "UN") else b" ") * (len(value) % 2)
     if not big:
@@ -118,14 +119,15 @@ def in_little_endian(element: RawDataElement, big: bool) -> bytes:
 
 
 def assert_says_the_same(original: Dataset, result: Dataset, big: tuple[bool, bool]) -> None:
-    """Both data sets have the same elements with the same values, byte for byte but for the order, in sequences too."""
+    """Check that both data sets have the same elements with the same values but for the byte order, in sequences too."""
 
     def compared(data_set: Dataset) -> list[BaseTag]:
         return [tag for tag in sorted(data_set.keys()) if tag.element and tag not in NOT_COMPARED]
 
     assert compared(result) == compared(original)
     for tag in compared(original):
-        before: Any = original.get_item(tag)  # as it is encoded, where pydicom has not looked at it
+        # This is as encoded where pydicom has not looked at it.
+        before: Any = original.get_item(tag)
         after: Any = result.get_item(tag)
         known, new = original[tag], result[tag]
         if known.VR == "SQ" == new.VR:
@@ -135,7 +137,8 @@ def assert_says_the_same(original: Dataset, result: Dataset, big: tuple[bool, bo
             assert new.value in ("RGB", "YBR_FULL", known.value)
         elif isinstance(before, RawDataElement) and isinstance(after, RawDataElement):
             assert in_little_endian(after, big[1]) == in_little_endian(before, big[0]), tag
-            if after.VR is not None:  # the target has VRs; where the source had none, they come from the dictionary
+            # The target has VRs; where the source had none, they come from the dictionary.
+            if after.VR is not None:
                 allowed = {before.VR} if before.VR else {*known.VR.split(" or "), "UN"}
                 assert after.VR in allowed, tag
         else:
@@ -144,7 +147,7 @@ def assert_says_the_same(original: Dataset, result: Dataset, big: tuple[bool, bo
 
 @pytest.mark.parametrize(
     "file",
-    [  # every fourth of them for who is in a hurry
+    [  # every fourth one by default
         pytest.param(file, id=file.path.name, marks=[pytest.mark.thorough] * (number % 4 > 0))
         for number, file in enumerate(WITH_SOP_UIDS)
     ],
@@ -275,12 +278,11 @@ def test_un_of_undefined_length_is_a_sequence_in_implicit_vr() -> None:
 @pytest.mark.parametrize("target", [EXPLICIT, BIG])
 def test_a_value_too_long_for_its_vr_becomes_un(target: str) -> None:
     order = ">" if target == BIG else "<"
-    for tag, value in ((0x300A00B0 + 0x1B, b""), (0x00281201, b"")):  # nothing to make longer: empty values stay short
+    # There is nothing to make longer: empty values stay short.
+    for tag, value in ((0x300A00B0 + 0x1B, b""), (0x00281201, b"")):
         assert len(convert(implicit(tag, value), IMPLICIT, target)) >= 8
-    contour, histogram = (
-        b"1.50\\" * 13108 + b" ",
-        bytes(range(256)) * 512,
-    )  # Contour Data DS; Table of X Break Points US
+    # Contour Data is DS, and Table of X Break Points is US.
+    contour, histogram = b"1.50\\" * 13108 + b" ", bytes(range(256)) * 512
     source = implicit(0x00181060, contour) + implicit(0x00186052, histogram)
     assert convert(source, IMPLICIT, target) == (
         explicit(0x00181060, "UN", contour + bytes(len(contour) % 2), order=order)

@@ -63,7 +63,7 @@ JPEG = syntax(uids.JPEGBaseline8Bit)
 
 
 def element(tag: int, vr: bytes, value: bytes, transfer_syntax: TransferSyntax = EXPLICIT, length: int = -1) -> bytes:
-    """One element, its length as said rather than as it is if `length` is given."""
+    """Encode one element, with `length` in place of its true length if it is given."""
     order = "<" if transfer_syntax.little_endian else ">"
     size = len(value) if length < 0 else length
     header = struct.pack(order + "HH", tag >> 16, tag & 0xFFFF)
@@ -84,7 +84,7 @@ def closed(value: bytes, transfer_syntax: TransferSyntax = EXPLICIT, number: int
 
 
 def nested(depth: int, undefined: bool, transfer_syntax: TransferSyntax = EXPLICIT) -> bytes:
-    """Sequences of one Item each, `depth` within each other, made from the inside without recursion."""
+    """Nest `depth` sequences of one Item each, from the inside out and without recursion."""
     if undefined:
         opening = element(0x00081140, b"SQ", b"", transfer_syntax, UNDEFINED) + item(b"", transfer_syntax, UNDEFINED)
         closing = item(b"", transfer_syntax, number=0xE00D) + item(b"", transfer_syntax, number=0xE0DD)
@@ -104,7 +104,7 @@ def head(transfer_syntax: TransferSyntax = EXPLICIT) -> bytes:
 
 
 def small(transfer_syntax: TransferSyntax) -> tuple[bytes, set[int]]:
-    """A data set with something of everything, and the offsets where one of its elements ends."""
+    """Return a data set with every kind of element, and the offsets where one of its elements ends."""
     inner = element(0x00081150, b"UI", b"1.2\0", transfer_syntax)
     sequence = item(inner, transfer_syntax) + item(
         closed(inner, transfer_syntax, 0xE00D), transfer_syntax, length=UNDEFINED
@@ -141,7 +141,7 @@ def look(data: bytes, transfer_syntax: TransferSyntax | None = EXPLICIT) -> dict
 
 
 def seen(data: bytes, transfer_syntax: TransferSyntax | None = EXPLICIT) -> tuple[str | None, str | None]:
-    """SOP Class UID and SOP Instance UID, as far as a look at the first bytes shows them."""
+    """Return SOP Class UID and SOP Instance UID as far as the first bytes show them."""
     found = peek(lambda offset, size: data[offset : offset + size], len(data), transfer_syntax)
     return found.get(0x00080016) or None, found.get(0x00080018) or None
 
@@ -390,7 +390,7 @@ def test_an_empty_data_set_has_no_uids() -> None:
 
 
 def result(data: bytes, transfer_syntax: TransferSyntax | None, at_hand: int = 0) -> Outline | str:
-    """What comes of a walk, with so many bytes at hand, or why it is refused; no byte that is at hand is read."""
+    """Walk with the first `at_hand` bytes given; return its result or the words of its error."""
 
     def read(offset: int, size: int) -> bytes:
         assert offset + size > at_hand or transfer_syntax is DEFLATED

@@ -18,8 +18,8 @@ from dimse import aio, uids
 from tests.files import Part10File, PydicomFiles, read_part10
 from tests.interop import ours, peers
 
-# With Nagle's algorithm on, as DCMTK comes, the last segment of a message waits for an acknowledgement, which Linux delays by
-# 40 ms: 8 s and more for so many objects. They must come in half of that.
+# With Nagle's algorithm on, as DCMTK comes, the last segment of a message waits for an acknowledgement. Linux delays that by 40 ms,
+# which makes 8 s and more for so many objects. They must come in half of that.
 OBJECTS, SECONDS = 200, 4.0
 
 
@@ -68,7 +68,7 @@ SCUS = {
 
 
 def with_and_without_delay(programs: Iterable[str]) -> list[Any]:
-    """Each program; one of DCMTK, which reads TCP_NODELAY from its environment, also with Nagle's algorithm on, as it comes."""
+    """Return each program; those of DCMTK, which read TCP_NODELAY from their environment, with Nagle's algorithm on as well."""
     return [
         pytest.param(name, nodelay, id=name if nodelay else f"{name} with delay")
         for name in programs
@@ -93,25 +93,25 @@ class Kept:
         return 0x0000
 
     async def store_async(self, request: dimse.StoreRequest) -> int:
-        """The same, on the event loop."""
+        """Keep the data set as it came, on the event loop."""
         await asyncio.sleep(0)
         return self.store(request)
 
 
 def handlers_of(face: ours.Face, kept: Kept) -> dimse.Handlers:
-    """Handlers as a user of this face writes them."""
+    """Return handlers as a user of this face writes them."""
     return dimse.Handlers(store=kept.store if face == "blocking" else kept.store_async)
 
 
 def named(files: PydicomFiles, names: Sequence[str]) -> list[Part10File]:
-    """The files of these names."""
+    """Return the files of these names."""
     by_name = {file.path.name: file for file in (*files.sendable, *files.repeated)}
     return [by_name[name] for name in names]
 
 
 @pytest.fixture(params=ours.FACES)
 def face(request: pytest.FixtureRequest) -> ours.Face:
-    """Each face in turn."""
+    """Return each face in turn."""
     chosen: ours.Face = request.param
     return chosen
 
@@ -195,7 +195,7 @@ def test_the_status_of_the_handler_reaches_the_scu(status: int, face: ours.Face,
 
 
 def large_file(path: Path) -> Part10File:
-    """A file that is spooled to the disk on its way: 3 MiB of pixels."""
+    """Make a file large enough to be spooled to the disk on its way: 3 MiB of pixels."""
     data_set = Dataset()
     data_set.SOPClassUID, data_set.SOPInstanceUID = uids.SecondaryCaptureImageStorage, "1.2.3.4.5"
     data_set.StudyInstanceUID, data_set.SeriesInstanceUID = "1.2.3", "1.2.3.4"
@@ -210,7 +210,7 @@ def large_file(path: Path) -> Part10File:
 
 
 def forward(port: int) -> dimse.Handlers:
-    """A router with a `def` handler."""
+    """Return a router with a `def` handler."""
 
     def store(request: dimse.StoreRequest) -> int:
         contexts = [(request.sop_class_uid, [request.context.transfer_syntax])]
@@ -221,7 +221,7 @@ def forward(port: int) -> dimse.Handlers:
 
 
 def forward_async(port: int) -> dimse.Handlers:
-    """A router with an `async def` handler."""
+    """Return a router with an `async def` handler."""
 
     async def store(request: dimse.StoreRequest) -> int:
         contexts = [(request.sop_class_uid, [request.context.transfer_syntax])]

@@ -27,7 +27,8 @@ def test_a_peer_that_grants_no_window(
         outcomes = list(association.store_many(instance.path for instance in instances))
         assert association.echo() == 0
     assert [outcome.source for outcome in outcomes] == [instance.path for instance in instances]
-    if peer == "orthanc":  # which files no instance without the UIDs of a study
+    # Orthanc files no instance without the UIDs of a study.
+    if peer == "orthanc":
         assert [outcome.state for outcome in outcomes] == ["refused"] * 5
         return
     assert [outcome.state for outcome in outcomes] == ["stored"] * 5

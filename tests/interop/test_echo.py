@@ -20,7 +20,7 @@ PEERS = {
 
 @pytest.fixture(params=PEERS)
 def peer(request: pytest.FixtureRequest) -> peers.StorageSCP:
-    """Each peer in turn."""
+    """Return each peer in turn."""
     start: peers.StartSCP = request.getfixturevalue(request.param)
     return start()
 

@@ -1,7 +1,7 @@
 """Every file that pydicom ships, sent by real SCUs to our storescp and to a server on an event loop that keeps files.
 
-What is kept is what the SCU put on the wire, byte for byte: each sends everything a second time, to a peer that takes
-PDUs apart by hand. And that is what is in the source, but for the files named here, which the SCU encodes anew.
+What is kept is what the SCU put on the wire, byte for byte. To compare them, each SCU sends everything a second time, to a peer
+that takes PDUs apart by hand. And that is what is in the source, but for the files named here, which the SCU encodes anew.
 """
 
 from __future__ import annotations
@@ -26,8 +26,10 @@ from tests.tools.listeners import listening
 
 # --- What an SCU does not send, and what it changes -------------------------------------------------------------------
 
-UNREADABLE = {"SC_rgb_jpeg.dcm"}  # its elements are in Implicit VR, which its transfer syntax does not say
-NOT_FILED_BY_ORTHANC = {  # they have no Study and Series Instance UID
+# Its elements are in Implicit VR, although its transfer syntax says Explicit VR.
+UNREADABLE = {"SC_rgb_jpeg.dcm"}
+# These have no Study and Series Instance UID.
+NOT_FILED_BY_ORTHANC = {
     *("fall.dcm", "hotiron.dcm", "hotmetalblue.dcm", "pet.dcm", "pet20step.dcm"),
     *("spring.dcm", "summer.dcm", "winter.dcm"),
     *("JPEGLSNearLossless_08.dcm", "JPEGLSNearLossless_16.dcm"),
@@ -96,7 +98,7 @@ class SCU:
 
 
 def storescu(files: Sequence[Part10File], _: pytest.FixtureRequest) -> Send:
-    """DCMTK's storescu as it comes, with Nagle's algorithm on."""
+    """Return a call of DCMTK's storescu as it comes, with Nagle's algorithm on."""
     paths = defaultdict(list)
     for file in files:
         paths[STORESCU_OPTIONS[file.transfer_syntax]].append(file.path)
@@ -109,19 +111,19 @@ def storescu(files: Sequence[Part10File], _: pytest.FixtureRequest) -> Send:
 
 
 def dcmsend(files: Sequence[Part10File], _: pytest.FixtureRequest) -> Send:
-    """DCMTK's dcmsend, with Nagle's algorithm on."""
+    """Return a call of DCMTK's dcmsend, with Nagle's algorithm on."""
     paths = [file.path for file in files]
     return lambda port: run(peers.dcmtk("dcmsend"), "--decompress-never", "--no-halt", "127.0.0.1", str(port), *paths)
 
 
 def pynetdicom(files: Sequence[Part10File], _: pytest.FixtureRequest) -> Send:
-    """pynetdicom's storescu, which proposes what the files need."""
+    """Return a call of pynetdicom's storescu, which proposes what the files need."""
     paths = [file.path for file in files]
     return lambda port: run(peers.pynetdicom(), "-m", "pynetdicom", "storescu", "-cx", "127.0.0.1", str(port), *paths)
 
 
 def orthanc(files: Sequence[Part10File], request: pytest.FixtureRequest) -> Send:
-    """An Orthanc that holds the files as they are."""
+    """Return a call that has an Orthanc send, which holds the files as they are."""
     start: peers.StartSCP = request.getfixturevalue("orthanc")
     scp = start()
     http_port = scp.ports[1]
@@ -154,7 +156,7 @@ SCUS = {
 
 @contextmanager
 def storescp(folder: Path) -> Iterator[int]:
-    """Our tool."""
+    """Receive with our tool."""
     with listening("storescp", "-od", folder, "--accept-unknown") as listener:
         yield listener.port
         assert listener.end() == []
@@ -162,7 +164,7 @@ def storescp(folder: Path) -> Iterator[int]:
 
 @contextmanager
 def concurrent_server(folder: Path) -> Iterator[int]:
-    """A server on an event loop with a folder behind it."""
+    """Receive with a server on an event loop and a folder behind it."""
     with FileStore(folder) as store, ours.serving("asyncio", store.handlers()) as port:
         yield port
 
@@ -199,13 +201,13 @@ class Wire:
 
 
 def acknowledge_at_once(connection: socket.socket) -> None:
-    """Where the system can: an SCU with Nagle's algorithm on is not held up."""
+    """Acknowledge at once where the system can, so that an SCU with Nagle's algorithm on is not held up."""
     if hasattr(socket, "TCP_QUICKACK"):
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
 
 
 def fragments(p_data_tf: bytes) -> Iterator[bytes]:
-    """The fragments of a data set in a P-DATA-TF PDU."""
+    """Yield the fragments of a data set in a P-DATA-TF PDU."""
     while p_data_tf:
         length, _, control = struct.unpack_from(">IBB", p_data_tf)
         if not control & 1:
@@ -246,7 +248,7 @@ def test_every_file_that_an_scu_sends_is_kept_as_it_came(
 
 
 def assert_our_file_meta(file: Part10File) -> None:
-    """The File Meta Information is ours, after a preamble of zeros."""
+    """Check that the File Meta Information is ours, after a preamble of zeros."""
     meta = read_file_meta_info(file.path)
     assert file.content[:132] == bytes(128) + b"DICM"
     assert meta.ImplementationClassUID == settings.IMPLEMENTATION_CLASS_UID

@@ -21,7 +21,7 @@ UNCONFIRMED = "E: the peer accepted the association without confirming the user 
 
 @pytest.fixture
 def listener(tmp_path: Path) -> Iterator[listeners.Listener]:
-    """An echoscp that knows alice."""
+    """Yield the port of an echoscp that knows alice."""
     users = tmp_path / "users"
     users.touch(0o600)
     users.write_text(f"alice:{Hash.of(SECRET.encode())}\n")
@@ -45,7 +45,8 @@ def test_dcmtk_at_ours(listener: listeners.Listener, options: list[str], accepte
     image = running.Instance().write(tmp_path / "image.dcm")
     done = peers.run(peers.dcmtk("storescu"), "-v", *options, listener.host, str(listener.port), str(image))
     if accepted:
-        assert "No Acceptable Presentation Contexts" in done.stdout  # an echoscp stores nothing: the association stood
+        # An echoscp stores nothing: the association was accepted.
+        assert "No Acceptable Presentation Contexts" in done.stdout
     else:
         assert "Association Rejected" in done.stdout
         assert "Result: Rejected Permanent, Source: Service User" in done.stdout
@@ -89,7 +90,8 @@ def test_ours_at_pynetdicom(options: list[str], said: list[object], line: str, r
         )
         assert json.loads(scp.output.splitlines()[1]) == said
     if respond and said[0] == 2 and not line:
-        line = UNCONFIRMED  # it answers tickets, assertions and tokens alone
+        # It answers tickets, assertions and tokens only.
+        line = UNCONFIRMED
     assert done.returncode == bool(line), done.stderr
     assert done.stderr.splitlines()[:1] == ([line] if line else [])
 

@@ -16,7 +16,8 @@ STORAGE_SCPS = {
     "pynetdicom_scp": (),
     "pynetdicom_storescp": (),
 }
-UNCHANGED_BY_STORESCU = "examples_overlay.dcm"  # DCMTK's storescu decodes and encodes what it sends
+# DCMTK's storescu decodes and encodes what it sends.
+UNCHANGED_BY_STORESCU = "examples_overlay.dcm"
 
 
 @pytest.mark.sample("dcmtk_storescp", "orthanc")

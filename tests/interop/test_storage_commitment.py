@@ -20,25 +20,25 @@ NEVER_SENT = "1.2.826.0.1.3680043.10.999.404"
 
 @pytest.fixture(scope="module")
 def files(pydicom_files: PydicomFiles) -> list[str]:
-    """A CT and an MR image."""
+    """Return the paths of a CT and an MR image."""
     names = ("CT_small.dcm", "MR_small.dcm")
     return [str(file.path) for file in pydicom_files.sendable if file.path.name in names]
 
 
 def contexts(files: list[str]) -> list[dimse.ProposedContext]:
-    """What the images need, and Storage Commitment."""
+    """Return the contexts that the images need, and Storage Commitment."""
     return [*dimse.contexts_for(files), dimse.ProposedContext(uids.StorageCommitmentPushModel)]
 
 
 def asked(files: list[str]) -> list[tuple[str, str]]:
-    """The images, and one that no peer has."""
+    """Return the images, and one that no peer has."""
     instances = [InstanceFile.check(path) for path in files]
     known = [(instance.sop_class_uid, instance.sop_instance_uid) for instance in instances]
     return [*known, (uids.CTImageStorage, NEVER_SENT)]
 
 
 def assert_true(commitment: dimse.Commitment, files: list[str]) -> None:
-    """It says of each instance what it must."""
+    """Check the report on each instance: the stored ones are committed, and the other does not exist."""
     *stored, _ = (uid for _, uid in asked(files))
     assert commitment.committed == set(stored)
     assert commitment.failed == {NEVER_SENT: NO_SUCH_OBJECT_INSTANCE}
@@ -90,13 +90,13 @@ def test_pynetdicom_reports_on_the_same_association(
 
 
 def by_pynetdicom_with_its_role(request: pytest.FixtureRequest, port: int) -> peers.StorageSCP:
-    """pynetdicom, which proposes to be SCP."""
+    """Start pynetdicom, proposing the SCP role."""
     start: peers.StartSCP = request.getfixturevalue("pynetdicom_commitment_scp")
     return start("--report-to", str(port), "--role")
 
 
 def by_pynetdicom_without_a_role(request: pytest.FixtureRequest, port: int) -> peers.StorageSCP:
-    """pynetdicom, which proposes no role and reports all the same."""
+    """Start pynetdicom, proposing no role; it reports all the same."""
     start: peers.StartSCP = request.getfixturevalue("pynetdicom_commitment_scp")
     return start("--report-to", str(port))
 

@@ -17,7 +17,7 @@ from dimse import uids
 from tests.files import Part10File, PydicomFiles, part10_files
 from tests.interop import ours, peers
 
-# DCMTK's storescp stores every transfer syntax and the bytes as they come, under names of its own (+uf): a later instance with the
+# DCMTK's storescp stores every transfer syntax and the bytes as they come, under names of its own (+uf). A later instance with the
 # SOP instance UID of an earlier one does not replace it.
 AS_IT_COMES = ("+xa", "-pm", "+B", "+uf")
 PEERS: dict[str, Sequence[str]] = {"dcmtk_storescp": AS_IT_COMES, "pynetdicom_scp": (), "orthanc": ()}
@@ -38,7 +38,7 @@ MISLABELLED = "SC_rgb_jpeg.dcm"
 
 
 def refusals(peer: str, files: Sequence[Part10File]) -> dict[Path, str]:
-    """Those of `files` that this peer refuses, with the reason."""
+    """Return those of `files` that this peer refuses, with the reason."""
     known = REFUSED_BY_ORTHANC if peer == "orthanc" else {}
     return {
         file.path: NO_CONTEXT if file.sop_class_uid == uids.ColorPaletteStorage else known[file.path.name]
@@ -48,10 +48,10 @@ def refusals(peer: str, files: Sequence[Part10File]) -> dict[Path, str]:
 
 
 def assert_kept(peer: str, scp: peers.StorageSCP, files: Sequence[Part10File]) -> None:
-    """The peer has these files and no others, in their own transfer syntax and byte for byte, but the one that is written anew.
+    """Check that the peer has these files and no others, unchanged but for the one that is re-encoded.
 
-    Orthanc decodes what it receives and encodes it again, and does so for most of them as they were: of the others, every element
-    has its value.
+    Orthanc decodes what it receives and encodes it again, and most of them come out as they were. Of the others, every element has
+    its value.
     """
     assert len(files) > 120
     if peer == "orthanc":
@@ -72,16 +72,17 @@ def assert_kept(peer: str, scp: peers.StorageSCP, files: Sequence[Part10File]) -
 
 
 def elements(file: Part10File) -> dict[BaseTag, Any]:
-    """The values that pydicom reads; not group lengths, which count bytes (retired, PS3.5 7.2)."""
+    """Return the values that pydicom reads; not group lengths, which count bytes (retired, PS3.5 7.2)."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # pydicom's own files hold what it warns of
+        # pydicom's own files hold what it warns of.
+        warnings.simplefilter("ignore")
         data_set = pydicom.dcmread(io.BytesIO(file.content))
         return {element.tag: element.value for element in data_set if element.tag.element}
 
 
 @pytest.fixture(params=PEERS)
 def peer(request: pytest.FixtureRequest) -> tuple[str, peers.StorageSCP]:
-    """Each peer in turn, with its name."""
+    """Return each peer in turn, with its name."""
     start: peers.StartSCP = request.getfixturevalue(request.param)
     return request.param, start(*PEERS[request.param])
 
@@ -121,7 +122,8 @@ def test_the_tool_stores_every_file_below_a_folder_and_names_what_it_could_not(
     name, scp = peer
     sendable = pydicom_files.sendable
     if name == "dcmtk_storescp":
-        sendable += pydicom_files.repeated  # which the others would keep one of
+        # The other peers would keep one of these only.
+        sendable += pydicom_files.repeated
     everything = [*sendable, *pydicom_files.refused, *pydicom_files.directories]
     folder = tmp_path / "media"
     copies = ours.copies(everything, folder)

@@ -35,14 +35,14 @@ with_dcmtk = pytest.mark.parametrize("peer", ["dcmtk_storescp"])
 
 @pytest.fixture
 def scp(peer: str, request: pytest.FixtureRequest) -> peers.StorageSCP:
-    """The peer that the test is parametrized with."""
+    """Return the peer that the test is parametrized with."""
     start: peers.StartSCP = request.getfixturevalue(peer)
     return start(*PEERS[peer])
 
 
 @pytest.fixture
 def study(tmp_path: Path) -> list[Part10File]:
-    """The 31 instances that pydicom's DICOMDIR lists, in one folder."""
+    """Return the 31 instances that pydicom's DICOMDIR lists, in one folder."""
     listed = [path for path in sorted(DICOMDIR.parent.glob("[0-9]*/*/*")) if path.is_file()]
     for number, path in enumerate(listed):
         (tmp_path / "study").mkdir(exist_ok=True)
@@ -56,7 +56,7 @@ def storescu(peer: peers.StorageSCP | int, *arguments: object, **options: Any) -
 
 
 def silent(process: subprocess.CompletedProcess[str]) -> None:
-    """It did all that was asked for, and said nothing."""
+    """Check that storescu succeeded and printed nothing."""
     assert (process.returncode, process.stdout, process.stderr) == (0, "", "")
 
 
@@ -72,7 +72,8 @@ def folder_of(study: Sequence[Part10File]) -> Path:
 
 
 @pytest.mark.parametrize("options", [[], ["--any-order"]], ids=["series", "any order"])
-@pytest.mark.parametrize("peer", ["pynetdicom_scp", "orthanc"])  # DCMTK's takes one association at a time
+# DCMTK's storescp takes one association at a time.
+@pytest.mark.parametrize("peer", ["pynetdicom_scp", "orthanc"])
 def test_jobs(scp: peers.StorageSCP, study: list[Part10File], options: list[str]) -> None:
     silent(storescu(scp, folder_of(study), "--jobs", 3, *options))
     assert set(scp.received()) == instances(study)
@@ -245,7 +246,8 @@ def test_pynetdicom_commits_itself_on_the_same_association(
     options = "--verify", "--report", report, "--journal", tmp_path / "sent.db"
     silent(storescu(scp, folder_of(study), *options))
     assert committed(report) == [True] * len(study)
-    silent(storescu(scp, folder_of(study), *options))  # what was sent by an earlier run too
+    # This includes what an earlier run has sent.
+    silent(storescu(scp, folder_of(study), *options))
     assert committed(report) == [True] * len(study)
 
 

@@ -43,20 +43,21 @@ WITHOUT_LEAVE: dict[str, Refusal] = {
     uids.JPEGLSNearLossless: LOSSY,
     uids.JPEG2000: LOSSY,
 }
-NO_IMAGE = "badVR.dcm"  # its Number of Frames is no number
+NO_IMAGE = "badVR.dcm"  # Number of Frames is no number
 
 
 def refusal(file: Part10File, transcode: ours.Transcode) -> Refusal | None:
-    """Why a file does not arrive; None if it does."""
+    """Return why a file does not arrive; None if it does."""
     if file.sop_class_uid == uids.ColorPaletteStorage:
-        return NO_CONTEXT  # for both peers it is none of the Storage SOP classes
+        # Both peers do not count it among the Storage SOP classes.
+        return NO_CONTEXT
     if transcode == "lossless" and file.transfer_syntax in WITHOUT_LEAVE:
         return WITHOUT_LEAVE[file.transfer_syntax]
     return NEVER.get(file.path.name)
 
 
 def rounds(files: Sequence[Part10File]) -> Iterator[list[Part10File]]:
-    """The files, dealt out so that no SOP instance UID is twice in one round."""
+    """Deal the files out so that no round has a SOP instance UID twice."""
     left = list(files)
     while left:
         dealt = peers.by_instance(left[::-1])  # the first one of each
@@ -65,22 +66,24 @@ def rounds(files: Sequence[Part10File]) -> Iterator[list[Part10File]]:
 
 
 def pixels(file: Part10File) -> Any:
-    """The pixels as pydicom decodes them, without a change of colour space; None if the file has none."""
+    """Return the pixels as pydicom decodes them, in their own colour space; None if the file has none."""
     data_set = pydicom.dcmread(io.BytesIO(file.content))
     return pixel_array(data_set, raw=True) if "PixelData" in data_set and file.path.name != NO_IMAGE else None
 
 
-original_pixels = functools.cache(pixels)  # each is asked for by every test
+# Every test needs those of each file.
+original_pixels = functools.cache(pixels)
 
 
 def assert_converted(original: Part10File, arrived: Part10File) -> None:
-    """The same instance in Implicit VR Little Endian, with the same pixels."""
+    """Check that this is the same instance in Implicit VR Little Endian, with the same pixels."""
     assert arrived.transfer_syntax == IMPLICIT
     assert arrived.sop_class_uid == original.sop_class_uid
     if original.transfer_syntax == IMPLICIT:
         assert arrived.data_set == original.data_set
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # pydicom's own files hold what it warns of
+        # pydicom's own files hold what it warns of.
+        warnings.simplefilter("ignore")
         wanted = original_pixels(original)
         if wanted is not None:
             assert numpy.array_equal(pixels(arrived), wanted), original.path
@@ -88,7 +91,7 @@ def assert_converted(original: Part10File, arrived: Part10File) -> None:
 
 @pytest.fixture(params=["dcmtk_storescp", "pynetdicom_scp"])
 def start_implicit_scp(request: pytest.FixtureRequest) -> Callable[[], peers.StorageSCP]:
-    """Starts each peer in turn, as one that accepts Implicit VR Little Endian only."""
+    """Return a function that starts each peer in turn, as one that accepts Implicit VR Little Endian only."""
     start: peers.StartSCP = request.getfixturevalue(request.param)
     if request.param == "dcmtk_storescp":
         return lambda: start("+xi", "-pm", "+B")

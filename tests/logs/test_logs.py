@@ -43,7 +43,7 @@ INJECTIONS = (
 
 
 def hostile(count: int) -> list[str]:
-    """So many strings that mean harm, as Latin-1: each of `INJECTIONS`, and mixtures of them."""
+    """Return so many hostile strings as Latin-1: each of `INJECTIONS`, and mixtures of them."""
     chance = random.Random(11)
     mixed = ["".join(chance.choices(INJECTIONS, k=2))[chance.randrange(4) :] for _ in range(count - len(INJECTIONS))]
     return [text.encode("latin-1", "replace").decode("latin-1") for text in (*INJECTIONS, *mixed)]
@@ -51,7 +51,7 @@ def hostile(count: int) -> list[str]:
 
 @contextmanager
 def logged(formatter: logging.Formatter, level: int = logging.DEBUG) -> Iterator[io.StringIO]:
-    """What the package logs meanwhile, as a tool would print it."""
+    """Yield what the package logs meanwhile, as a tool would print it."""
     logger, stream = logging.getLogger("dimse"), io.StringIO()
     handler = logging.StreamHandler(stream)
     handler.setFormatter(formatter)
@@ -69,7 +69,7 @@ TEXT = logging.Formatter("%(levelname).1s: %(message)s")
 
 
 class Lines(logging.Handler):
-    """Counts the records."""
+    """A handler that counts the records."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -113,7 +113,8 @@ def test_whatever_a_requestor_says_an_event_is_a_line(formatter: logging.Formatt
                 scu.send(associate_rq(calling=calling, called=called, user_information=information))
                 if scu.read() == "A-ASSOCIATE-AC":
                     scu.send(hostile_scu.store(text[:64].encode("ascii", "replace").decode() or "1") + ABORT)
-            if number % 4 == 0 and text:  # an empty UID is refused with the command set
+            # An empty UID is refused with the command set.
+            if number % 4 == 0 and text:
                 storing.keep(store, text)
     assert_lines(stream.getvalue(), events.count, formatter)
 
@@ -146,7 +147,7 @@ def test_whatever_an_acceptor_says_an_event_is_a_line(formatter: logging.Formatt
 
 
 def assert_lines(text: str, events: int, formatter: logging.Formatter) -> None:
-    """Each event is a line, and each line is printable and nothing else than an event."""
+    """Check that each event is a line, and that each line is printable and an event."""
     lines = text.split("\n")
     assert lines.pop() == ""
     assert len(lines) == events > 400

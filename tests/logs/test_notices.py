@@ -84,7 +84,7 @@ def test_many_peers_take_no_more_memory_than_some(once: OncePerMinute, clock: _C
     for number in range(2 * MOST_REMEMBERED):
         notice("rejected", f"peer {number}", "rejected")
         clock.now += 2 * INTERVAL / MOST_PEERS
-    assert len(once._told) == MOST_REMEMBERED
+    assert len(once._by_peer) == MOST_REMEMBERED
 
 
 def test_ten_thousand_peers_make_some_lines_and_a_count(

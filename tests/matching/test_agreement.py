@@ -38,9 +38,8 @@ def agree_on_identifiers(keys: dict[str, Element], entity: dict[str, Element], c
     expected: bool | None
     try:
         for keyword, key in keys.items():
-            matches(
-                key, None, chosen, keyword
-            )  # a key that is not allowed is refused, whatever those before it have found
+            # A key that is not allowed is refused, whatever the keys before it have found.
+            matches(key, None, chosen, keyword)
         expected = all_match(keys, entity, chosen)
     except KeyRefusedError:
         expected = None

@@ -21,11 +21,12 @@ STORE = CStoreRQ(message_id=2, affected_sop_class_uid="1.2.3", affected_sop_inst
 STORED = CStoreRSP(message_id_being_responded_to=2, status=0)
 PENDING = CFindRSP(message_id_being_responded_to=3, status=0xFF00, has_data_set=True)
 
-Piece = tuple[int, int, bytes, bool]  # context ID, message control header, bytes, whether the PDV ends
+# The context ID, the message control header, the bytes, and True where the PDV ends.
+Piece = tuple[int, int, bytes, bool]
 
 
 def expecting(message: Message = STORE, context_id: int = 1) -> Assembler:
-    """An assembler that has taken a command."""
+    """Return an assembler that has taken a command."""
     assembler = Assembler()
     command = assembler.feed(context_id, COMMAND_LAST, encode(message), True)
     assert command == CommandSet(context_id, message, message.has_data_set)
@@ -96,13 +97,13 @@ CONVERSATION: list[tuple[int, Message, bytes]] = [
 
 
 def cut(value: bytes, ends: Iterable[int]) -> list[bytes]:
-    """`value` in pieces that end at these places."""
+    """Return `value` in pieces that end at these places."""
     places = [0, *sorted({end for end in ends if 0 < end < len(value)}), len(value)]
     return [value[start:end] for start, end in pairwise(places)]
 
 
 def fragments(kind: int, context_id: int, pdvs: Sequence[Sequence[bytes]]) -> list[Piece]:
-    """Values, each in pieces, as fragments of one command or data set."""
+    """Return values, each in pieces, as fragments of one command or data set."""
     return [
         (context_id, kind | (LAST if pdv is pdvs[-1] else 0), piece, number == len(pdv) - 1)
         for pdv in pdvs
@@ -111,7 +112,7 @@ def fragments(kind: int, context_id: int, pdvs: Sequence[Sequence[bytes]]) -> li
 
 
 def heard(pieces: Iterable[Piece]) -> list[tuple[int, Message | InvalidCommand, bytes]]:
-    """What an assembler makes of the pieces, as a conversation."""
+    """Return what an assembler makes of the pieces, as a conversation."""
     assembler = Assembler()
     conversation: list[tuple[int, Message | InvalidCommand, bytes]] = []
     data_set = b""
@@ -163,7 +164,7 @@ def test_random_cuts_as_whole(data: st.DataObject) -> None:
 
 
 def unknown(message: Message) -> bytes:
-    """`message` with Command Field 7777H, as a command set."""
+    """Return `message` with Command Field 7777H, as a command set."""
     encoded = encode(message)
     field = b"\0\0\0\1\2\0\0\0"
     at = encoded.index(field) + len(field)
@@ -200,7 +201,8 @@ def test_the_receive_buffer_is_not_held(encoded: bytes) -> None:
     try:
         with memoryview(buffer) as view:
             command = assembler.feed(1, COMMAND_LAST, view, True)
-        buffer += b"more"  # BufferError while anything still looks into it
+        # This raises BufferError while any view of it is left.
+        buffer += b"more"
     finally:
         gc.enable()
     assert isinstance(command, CommandSet)

@@ -57,7 +57,7 @@ VECTORS: list[tuple[Message, str]] = [
         "0000 0007 02000000 0200"
         "0000 0008 02000000 0100"
         "0000 0010 06000000 312e322e3334"
-        "0000 3010 06000000 4d4f56455220"  # an AE title is padded with a space
+        "0000 3010 06000000 4d4f56455220"  # with a space as padding
         "0000 3110 02000000 ffff",
     ),
     (

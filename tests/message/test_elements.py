@@ -45,7 +45,8 @@ def test_a_comment_never_costs_its_response(comment: str, read: str | None) -> N
 # --- what is forgiven -------------------------------------------------------------------------------------------------
 
 TEXTS = {tag for tag, vr in ELEMENTS.values() if vr in ("UI", "AE", "LO")}
-UNUSED = {0x00000600, 0x00001030, 0x00001031}  # neither mandatory nor given in what is tested
+# Neither mandatory nor given in what is tested.
+UNUSED = {0x00000600, 0x00001030, 0x00001031}
 
 FORGIVEN: dict[str, Callable[[Elements], Elements]] = {
     "no group length": lambda elements: elements[1:],
@@ -94,7 +95,7 @@ def test_a_long_comment_of_a_peer_is_kept() -> None:
 @pytest.mark.parametrize("padding", [b"", b" ", b" " * 6, b" " * 48, b"\0" * 50, b" \0" * 500])
 @pytest.mark.parametrize("title", ["A", "SIXTEENCHARACTER"])
 def test_the_title_of_a_move_originator_has_any_number_of_blanks(title: str, padding: bytes) -> None:
-    """Some archives pad it to more than 16: what counts is the title."""
+    """Some archives pad a title to more than 16 characters; the padding does not count."""
     elements = with_value(elements_of(sample(command.CStoreRQ)), 0x00001030, title.encode() + padding)
     message = decode(joined(elements))
     assert isinstance(message, command.CStoreRQ)

@@ -18,7 +18,7 @@ STORE = command.CStoreRQ(message_id=1, affected_sop_class_uid="1.2.840.1", affec
 
 
 def said(decoding: Callable[[bytes], Message], data: bytes) -> object:
-    """What comes of decoding: all that can be seen of it."""
+    """Return all that can be seen of a decoding: the message, or the error."""
     try:
         message = decoding(data)
     except InvalidCommand as invalid:
@@ -29,7 +29,7 @@ def said(decoding: Callable[[bytes], Message], data: bytes) -> object:
 
 
 def changed(data: bytes, changes: list[tuple[int, int]]) -> bytes:
-    """With other bytes at these places."""
+    """Return the data with other bytes at these places."""
     octets = bytearray(data)
     for place, octet in changes:
         octets[place % len(data)] = octet
@@ -62,7 +62,7 @@ def test_each_byte_may_change(place: int) -> None:
 
 
 def like(message: Message, other: Message) -> Message | None:
-    """What the layout of a message makes of another one."""
+    """Read another message by the layout of this one."""
     return Layout(encode(message), message).read(encode(other))
 
 

@@ -20,7 +20,7 @@ CT, MR = uids.CTImageStorage, uids.MRImageStorage
 
 
 def file(name: str, series: str = "1.2", sop_class: str = CT) -> InstanceFile:
-    """A file that nobody opens."""
+    """Return a file that is never opened."""
     return InstanceFile(
         name, sop_class, f"1.2.3.{len(name)}", uids.ExplicitVRLittleEndian, 0, 10, (0, 0), 10, 0, series_instance_uid=series
     )  # fmt: skip
@@ -37,7 +37,7 @@ def proposal_for(feed: Feed, job: object) -> Proposal:
 
 
 def taken(feed: Feed, job: object, proposal: Proposal, most: int = 1000) -> list[Item]:
-    """What a job takes until there is nothing for it."""
+    """Return what a job takes until there is nothing for it."""
     return list(itertools.islice(iter(lambda: feed.take(job, proposal), None), most))
 
 
@@ -93,7 +93,8 @@ def test_a_series_without_outstanding_items_belongs_to_no_job() -> None:
 
     feed = Feed(found(), Syntaxes(), keep_series=True)
     item: Item | None = None
-    feed._gathered_at = 0  # no search ahead: the second is found when the first is answered
+    # There is no search ahead: the second is found when the first is answered.
+    feed._gathered_at = 0
     proposal = proposal_for(feed, "one")
     with feed._changed:
         item = feed._claim("one", proposal)
@@ -144,7 +145,7 @@ def test_outcomes_of_the_search_come_once() -> None:
 
 
 class Ledger:
-    """What was acknowledged, and what is told."""
+    """A journal in memory: what was acknowledged, and what is written."""
 
     def __init__(self, *acknowledged: str) -> None:
         self.acknowledged_paths = acknowledged

@@ -24,14 +24,14 @@ MEDIA = TEST_FILES / "dicomdirtests"
 
 
 def oracle(path: Path) -> list[str]:
-    """What pydicom reads in a DICOMDIR, as paths."""
+    """Return what pydicom reads in a DICOMDIR, as paths."""
     records = pydicom.dcmread(path).DirectoryRecordSequence
     listed = [record.ReferencedFileID for record in records if "ReferencedFileID" in record]
     return [os.path.join(path.parent, *([one] if isinstance(one, str) else one)) for one in listed]
 
 
 def record(file_id: bytes, *, undefined: bool = False) -> bytes:
-    """A directory record with a Referenced File ID (0004,1500), an even number of bytes."""
+    """Return a directory record with a Referenced File ID (0004,1500), an even number of bytes."""
     content = struct.pack("<HH2sH", 0x0004, 0x1410, b"US", 2) + b"\xff\xff"
     content += struct.pack("<HH2sH", 0x0004, 0x1500, b"CS", len(file_id)) + file_id
     if undefined:

@@ -100,7 +100,7 @@ def test_a_sop_class_that_the_next_peer_refuses_is_said_upstream() -> None:
 
 
 def test_a_next_peer_that_takes_nothing_is_not_said_to_be_out_of_resources() -> None:
-    """A700H would have the sender try again for ever."""
+    """With A700H, the sender would try again for ever."""
     with (
         dimse.Server((LOOPBACK, 0), dimse.Handlers(), contexts=[dimse.Verification]) as following,
         _routing(dimse.Forwarder(LOOPBACK, following.address[1])) as port,

@@ -309,7 +309,7 @@ def a_folder(path: Path) -> str:
 
 @pytest.fixture(params=[no_database, another_database, a_later_version, a_folder])
 def reason(request: pytest.FixtureRequest, path: Path) -> Iterator[str]:
-    """There is something else at `path`: what is said of it. It is not changed."""
+    """Put something else at `path`, yield the error about it, and check that it is not changed."""
     made: Callable[[Path], str] = request.param
     reason = made(path)
     before = path.read_bytes() if path.is_file() else b""
@@ -334,7 +334,7 @@ def test_a_journal_in_no_folder_is_said(tmp_path: Path) -> None:
 
 def test_a_journal_that_may_not_be_written_is_said_and_can_be_read(path: Path, tmp_path: Path) -> None:
     if os.geteuid() != 0:
-        pytest.skip("only root may become somebody else")
+        pytest.skip("only root may take another user's rights")
     with journal(path) as first:
         send(first, a_file(tmp_path / "1.dcm"))
     path.chmod(0o444)

@@ -94,7 +94,8 @@ def test_a_killed_process_loses_no_acknowledgement(path: Path, kills: int) -> No
         assert printed <= acknowledged
     with journal(path):
         assert set(states(path)) <= {"acked", "unknown"}
-    assert len(rows(path)) - len(printed) <= 2 * kills  # of each, one recorded and not printed, and one under way
+    # For each kill, one is recorded and not printed, and one is under way.
+    assert len(rows(path)) - len(printed) <= 2 * kills
 
 
 def test_processes_share_a_journal(path: Path) -> None:

@@ -30,14 +30,14 @@ COUNT = 8
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """With instances whose UIDs end in 1 to `COUNT`."""
+    """Fill a folder with instances whose UIDs end in 1 to `COUNT`."""
     for number in range(1, COUNT + 1):
         make_instance(tmp_path, number, 500)
     return tmp_path
 
 
 def number_of(message: Message) -> int:
-    """Which instance a request is about."""
+    """Return the number of the instance that a request is about."""
     uid = message.elements[scp.AFFECTED_SOP_INSTANCE_UID].rstrip(b"\0")
     return int(uid.rpartition(b".")[2])
 
@@ -63,7 +63,7 @@ with_each_end = pytest.mark.parametrize("end", ENDS.values(), ids=ENDS)
 
 
 def dies_of(deadly: set[int], end: End) -> Callable[[Connection], None]:
-    """A peer that stores everything but some instances, which end the association."""
+    """Return a peer that stores everything but the instances `deadly`, at which it ends the association."""
 
     def behave(connection: Connection) -> None:
         connection.accept()
@@ -212,7 +212,7 @@ REFUSALS: dict[str, End] = {
 
 
 def breaks_on_windows(refuse: End, after: str = "request") -> Callable[[Connection], None]:
-    """A peer that takes every association but one with a window, which it ends at once, when it stands or after a message."""
+    """Return a peer that ends an association with a window: by its answer, after that, or after a message."""
 
     def behave(connection: Connection) -> None:
         body = connection.read_request()

@@ -31,7 +31,8 @@ def test_the_contexts_of_each_way_to_choose(syntaxes: Syntaxes, expected: object
 def test_a_syntax_that_was_not_proposed_is_not_covered() -> None:
     proposal = Proposal(Syntaxes(), [(CT, RLE)])
     assert proposal.covers((CT, RLE))
-    assert not proposal.covers((CT, IMPLICIT))  # a peer may take the fall-back in the other syntax
+    # A peer may accept the fall-back in the other syntax.
+    assert not proposal.covers((CT, IMPLICIT))
     assert not proposal.covers((CT, uids.JPEG2000))
     assert not proposal.covers((MR, RLE))
 
@@ -49,7 +50,7 @@ def test_exactly_what_the_files_are_covers_nothing_else() -> None:
 
 
 def rounds(syntaxes: Syntaxes, needs: list[Need]) -> list[int]:
-    """How many contexts each association proposes until everything has been covered."""
+    """Count the contexts that each association proposes until everything has been covered."""
     sizes = []
     while needs:
         proposal = Proposal(syntaxes, needs)

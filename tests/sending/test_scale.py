@@ -34,7 +34,7 @@ CT, MR = uids.CTImageStorage, uids.MRImageStorage
 
 @pytest.fixture(scope="module")
 def in_memory() -> Iterator[Path]:
-    """A folder that no disk slows down, where the system has one."""
+    """Yield a folder in memory where the system has one, so that no disk slows the test down."""
     shm = Path("/dev/shm")
     with tempfile.TemporaryDirectory(dir=shm if os.access(shm, os.W_OK) else None) as folder:
         yield Path(folder)
@@ -43,7 +43,7 @@ def in_memory() -> Iterator[Path]:
 def make_files(
     folder: Path, count: int, *, a_folder: int, sop_class_of: Callable[[int], str] = lambda number: CT
 ) -> Path:
-    """Instances of about 1 KB, each folder one series."""
+    """Write instances of about 1 KB, each folder one series."""
     for number in range(count):
         series = number // a_folder + 1
         rest = element(0x0020, 0x000E, "UI", f"2.25.{series}".encode()) + pixel_data(400)
@@ -58,8 +58,10 @@ def make_files(
 
 # --- several associations ---
 
-GAIN = 0.5  # of the time of one job is what four may take at the most: a quarter is waited for, the rest is work
-SLOW = 0.002  # seconds, of a disk; each object is waited for twice
+# At most this share of the time of one job is what four may take: a quarter is waiting, the rest is work.
+GAIN = 0.5
+# Seconds that a disk takes; each object waits for it twice.
+SLOW = 0.002
 
 
 @pytest.mark.thorough
@@ -94,7 +96,8 @@ def test_four_jobs_beat_one_where_the_receiver_waits_for_its_disk(
 COUNT = 100_000
 FROM = 60_000  # on they need another presentation context
 MOST_MEMORY = 150_000_000  # bytes, with what the interpreter maps
-SOON = 2.0  # seconds from the start of the process to the first object at the receiver
+# Seconds from the start of the process to the first object at the receiver.
+SOON = 2.0
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +133,7 @@ class Arrivals:
 
 
 def peak_memory(process: subprocess.Popen[str]) -> int:
-    """The most memory, in bytes, that a process holds until it ends: VmHWM, which counts what it maps too."""
+    """Return the peak of memory, in bytes, of a process that has ended: VmHWM, which counts what it maps too."""
     peak = 0
     while process.poll() is None:
         with suppress(StopIteration):  # it has just ended
@@ -181,7 +184,8 @@ def test_a_hundred_thousand_files_are_sent_in_little_memory(
     assert (process.returncode, out, err) == (0, "", "")
     assert len(arrivals.uids) == COUNT
     assert kept is None or kept(tmp_path) == COUNT
-    assert list(arrivals.sop_classes.values())[:jobs] == [{CT}] * jobs  # nobody knew yet of the others
+    # No association knew yet of the others.
+    assert list(arrivals.sop_classes.values())[:jobs] == [{CT}] * jobs
     assert {CT, MR} == set.union(*arrivals.sop_classes.values())
     assert peak < MOST_MEMORY
 
@@ -195,7 +199,8 @@ def test_the_first_of_a_hundred_thousand_is_there_within_two_seconds(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     took = []
-    for _ in range(3):  # the machine may be busy with something else
+    # The machine may be busy with something else.
+    for _ in range(3):
         arrivals = Arrivals()
         with dimse.Server(("127.0.0.1", 0), arrivals.handlers()) as server:
             started = time.monotonic()
@@ -238,4 +243,5 @@ def test_what_waits_for_another_association_does_not_slow_this_one_down(keep_ser
     started = time.process_time()
     taken = list(iter(lambda: feed.take("job", only_ct), None))
     assert len(taken) == 8000
-    assert time.process_time() - started < 2  # to look at each that waits, each time, takes 10 seconds
+    # To look at each waiting file each time takes 10 seconds.
+    assert time.process_time() - started < 2

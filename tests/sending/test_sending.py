@@ -45,7 +45,7 @@ with_one_and_several_jobs = pytest.mark.parametrize("jobs", [1, 3])
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """With 20 instances."""
+    """Fill a folder with 20 instances."""
     for number in range(1, 21):
         make_instance(tmp_path, number, 2000)
     return tmp_path
@@ -72,6 +72,17 @@ def test_everything_arrives_once(folder: Path, send: Send, jobs: int) -> None:
     assert sorted(scp.sop_instance_uids) == sorted(outcome.sop_instance_uid for outcome in outcomes)
     assert {instance.called_ae_title for instance in scp.instances} == {"ARCHIVE"}
     assert {outcome.attempts for outcome in outcomes} == {1}
+
+
+@on_both_faces
+def test_the_parameters_of_associations_may_be_one_object_and_the_files_decide_the_contexts(
+    folder: Path, send: Send
+) -> None:
+    requestor = dimse.Requestor(["Verification"], calling_ae_title="MODALITY", called_ae_title="ARCHIVE")
+    with StorageSCP(status=0) as scp:
+        outcomes = send([folder], peer(scp), requestor=requestor, called_ae_title="BACKUP")
+    assert states(outcomes) == ["stored"] * 20
+    assert {(one.calling_ae_title, one.called_ae_title) for one in scp.instances} == {("MODALITY", "BACKUP")}
 
 
 @on_both_faces
@@ -394,7 +405,8 @@ def test_a_cancelled_task_ends_the_associations(folder: Path) -> None:
 
         task = asyncio.create_task(collect())
         await asyncio.to_thread(begun.wait)
-        await four_came.wait()  # their outcomes are told while the fifth is under way
+        # These outcomes arrive while the fifth instance is under way.
+        await four_came.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task

@@ -27,7 +27,8 @@ from tests.sending.looking import TEST_FILES, Found, find, finding
 from tests.tools.running import Instance, pixel_data
 
 SMALL, LARGE = Instance("1.2.1"), Instance("1.2.2", rest=pixel_data(1_000_000))
-CENTRAL = b"PK\1\2"  # begins the entry of a member in the archive's directory
+# The signature of an entry in the archive's directory.
+CENTRAL = b"PK\1\2"
 
 
 def archive(path: Path, *members: tuple[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> Path:
@@ -42,7 +43,7 @@ def archive(path: Path, *members: tuple[str, bytes], method: int = zipfile.ZIP_D
 
 @contextmanager
 def no_file_larger_than(size: int) -> Iterator[None]:
-    """The kernel refuses larger ones, as it does when a disk is full."""
+    """Have the kernel refuse larger files, as it does when a disk is full."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
     try:
@@ -100,7 +101,8 @@ def test_every_file_that_pydicom_ships_is_found_in_an_archive_as_in_a_folder(tmp
 def test_an_archive_is_known_by_what_is_in_it_not_by_its_name(tmp_path: Path) -> None:
     path = archive(tmp_path / "study.dcm", ("1", SMALL.content))
     assert find(path).paths == [f"{path}:1"]
-    content = b"PK\3\4" + SMALL.content[4:]  # a DICOM file may have anything in its preamble
+    # A DICOM file may have anything in its preamble.
+    content = b"PK\3\4" + SMALL.content[4:]
     (tmp_path / "1.zip").write_bytes(content)
     assert find(tmp_path / "1.zip").paths == [str(tmp_path / "1.zip")]
 
@@ -440,7 +442,7 @@ def test_what_cannot_be_opened_is_no_archive(tmp_path: Path) -> None:
 
 
 def local(name: str, size: int, packed: bytes, *, extra: bytes = b"") -> bytes:
-    """A local file header, and the deflated bytes that follow it."""
+    """Return a local file header, and the deflated bytes that follow it."""
     return (
         struct.pack("<IHHHHHIIIHH", 0x04034B50, 20, 0, 8, 0, 0, 0, len(packed), size, len(name), len(extra))
         + name.encode()
@@ -450,7 +452,7 @@ def local(name: str, size: int, packed: bytes, *, extra: bytes = b"") -> bytes:
 
 
 def with_directory(content: bytes, *entries: tuple[str, int, int, int, int], start: int | None = None) -> bytes:
-    """An archive of these entries: name, CRC, deflated and inflated size, offset of the local header."""
+    """Return an archive of these entries: name, CRC, deflated and inflated size, offset of the local header."""
     central = b"".join(
         struct.pack(
             "<IHHHHHHIIIHHHHHII", 0x02014B50, 20, 20, 0, 8, 0, 0, crc, packed, size, len(name), 0, 0, 0, 0, 0, offset
@@ -469,7 +471,7 @@ def deflated(content: bytes) -> bytes:
 
 
 def one_header(count: int) -> bytes:
-    """Many members that have one local header."""
+    """Return an archive of many members that share one local header."""
     content = Instance("1.2.1", rest=pixel_data(10_000_000)).content
     packed = deflated(content)
     whole = local("x", len(content), packed)
@@ -478,7 +480,7 @@ def one_header(count: int) -> bytes:
 
 
 def quoted() -> bytes:
-    """A member whose first deflated bytes are, as a stored block, the local header of the next; so it has that one's bytes too."""
+    """Return an archive whose members overlap: the deflated bytes of each begin with the local header of the next."""
     packed = deflated(SMALL.content)
     inner = local("b", len(SMALL.content), packed)
     header = inner[: len(inner) - len(packed)]

@@ -54,7 +54,7 @@ UNLIMITED = 0
 
 
 def window(invoked: int, performed: int = 1) -> bytes:
-    """An Asynchronous Operations Window sub-item (PS3.7 D.3.3.3.2)."""
+    """Return an Asynchronous Operations Window sub-item (PS3.7 D.3.3.3.2)."""
     return item(0x53, struct.pack(">HH", invoked, performed))
 
 
@@ -83,7 +83,7 @@ def paths(instances: Sequence[Instance]) -> list[Path]:
 
 
 def numbers(outcomes: Sequence[Outcome]) -> list[int]:
-    """Which instances these are about, counted from 1."""
+    """Return the numbers of the instances, counted from 1."""
     return [int(outcome.sop_instance_uid.rpartition(".")[2]) for outcome in outcomes]
 
 
@@ -214,7 +214,7 @@ def test_a_requestor_that_fills_its_window_at_once_is_answered(face: Face, queue
 
 
 def in_order(*order: int) -> Callable[[Connection], None]:
-    """A peer that reads as many requests as there are, and answers them in this order, the status telling which it was."""
+    """Return a peer that reads as many requests as there are, and answers them in this order; the status tells which it was."""
 
     def behave(connection: Connection) -> None:
         accept(connection, len(order))
@@ -317,7 +317,7 @@ def test_a_sending_has_as_many_instances_outstanding_as_were_asked_for(
 
 
 def answers_one_and(end: Callable[[Connection, list[Message]], object], granted: int = 4) -> FaultyPeer:
-    """A peer that reads 4 requests, answers the third with success, and does what `end` does."""
+    """Return a peer that reads 4 requests, answers the third with success, and does what `end` does."""
 
     def behave(connection: Connection) -> None:
         accept(connection, granted)
@@ -383,7 +383,8 @@ async def test_what_was_answered_before_the_end_counts(driver: Driver, tmp_path:
         outcomes = await outcomes_until(association, paths(make_instances(tmp_path, 8)), AssociationAborted)
     states = {number: outcome.state for number, outcome in zip(numbers(outcomes), outcomes, strict=True)}
     assert states.pop(1) == states.pop(2) == "stored"
-    assert set(states) <= {3, 4} and 3 in states  # the fourth may have been about to go
+    # The fourth may have been about to go.
+    assert set(states) <= {3, 4} and 3 in states
     assert set(states.values()) == {"unknown"}
 
 
@@ -525,7 +526,8 @@ def test_ctrl_c_while_requests_are_outstanding_aborts(tmp_path: Path) -> None:
 # --- what it is for ---
 
 
-@pytest.mark.thorough  # 2 s are what it costs without a window
+# Without a window it would take 2 s.
+@pytest.mark.thorough
 def test_over_a_distance_a_window_is_at_least_three_times_faster(tmp_path: Path) -> None:
     sources = paths(make_instances(tmp_path, 40))
     seconds = {}

@@ -18,12 +18,12 @@ import pytest
 import dimse
 from dimse import aio
 from dimse.logs import ABOUT
-from dimse.serving.server import Reception
+from dimse.serving.reception import Reception
 from tests.drivers import CT_IN_EXPLICIT_VR, LOOPBACK, Face, errors, make_instance, on_both_faces, running, serving
 
 LONG = 30.0  # seconds: nothing here waits that long
 SOON = 0.2  # seconds: what the server drains
-AT_ONCE = 10.0  # seconds: far below LONG, whatever the machine
+AT_ONCE = 10.0  # seconds: far below LONG
 LEFT = "1 associations are left behind, for their handlers have not returned"
 
 

@@ -31,7 +31,8 @@ async def test_an_outcome_tells_what_was_sent_and_how(driver: Driver, async_ops:
     assert converted.source is file and converted.path == str(instance.path)
     assert (converted.sop_class_uid, converted.sop_instance_uid) == (uids.CTImageStorage, instance.sop_instance_uid)
     assert (converted.transfer_syntax_uid, converted.context) == (uids.ExplicitVRLittleEndian, accepted)
-    assert 0 < converted.size != len(instance.data_set)  # as it was sent: an element's header differs
+    # The size is that of the converted data set, in which an element's header differs.
+    assert 0 < converted.size != len(instance.data_set)
     assert 0 < converted.seconds < 10 and converted.attempts == 1
     assert (refused.state, refused.attempts, refused.seconds, refused.context) == ("unsent", 0, 0, None)
     assert (refused.sop_class_uid, refused.sop_instance_uid) == (uids.CTImageStorage, instance.sop_instance_uid)

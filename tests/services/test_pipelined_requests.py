@@ -55,7 +55,7 @@ def nothing_is_open() -> None:
 
 
 class Kept:
-    """Handlers that keep what was stored, and say what they were asked."""
+    """A set of handlers that keep what was stored, and record what they were asked."""
 
     def __init__(self) -> None:
         self.data_sets: dict[str, bytes] = {}
@@ -75,7 +75,7 @@ class Kept:
 
 
 def request_with_window(invoked: int | None) -> bytes:
-    """An A-ASSOCIATE-RQ that asks for a window of asynchronous operations, or for none."""
+    """Return an A-ASSOCIATE-RQ that asks for a window of asynchronous operations, or for none."""
     window = b"" if invoked is None else item(0x53, struct.pack(">HH", invoked, 1))
     return associate_rq(user_information=USER_INFORMATION + window)
 
@@ -245,7 +245,7 @@ def test_a_peer_that_floods_and_reads_no_answer_is_ended_by_the_network_timeout(
 
 
 def echo_request(message_id: int) -> bytes:
-    """A C-ECHO-RQ of a peer's that accepted the association."""
+    """Return a C-ECHO-RQ of a peer that accepted the association."""
     return hostile_scu.p_data(ECHO, COMMAND | LAST, hostile_scu.echo_command(message_id))
 
 
@@ -282,7 +282,7 @@ async def test_a_release_does_not_wait_for_requests_that_crossed_it(driver: Driv
 
 
 class AsksBack(dimse.Handlers):
-    """Handlers that verify the peer in the middle of their answer to its first request."""
+    """A set of handlers that verify the peer in the middle of their answer to its first request."""
 
     async def answer(self, association: BaseAssociation, arrived: Arrived) -> None:
         assert isinstance(arrived.message, command.CEchoRQ)

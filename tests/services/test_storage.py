@@ -277,9 +277,8 @@ async def test_what_an_association_that_has_ended_did_not_carry_is_not_unknown(d
         association = await driver.associate(port)
         outcomes = association.store_many([instance.path for instance in instances])
         assert (await anext(outcomes)).status == 0
-        assert await association.pump.transport.ready(
-            READ, None
-        )  # what the peer has sent may take a moment to get here
+        # What the peer has sent may take a moment to get here.
+        assert await association.pump.transport.ready(READ, None)
         with pytest.raises(AssociationAborted):
             await anext(outcomes)
 

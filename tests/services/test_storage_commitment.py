@@ -43,7 +43,8 @@ SYNTAXES = [
     uids.ExplicitVRBigEndian,
 ]
 
-Report = tuple[int, bytes]  # event type, and data set in Explicit VR Little Endian unless said otherwise
+# The event type, and the data set, in Explicit VR Little Endian by default.
+Report = tuple[int, bytes]
 
 
 # --- an SCP, whose data sets pydicom reads and writes ---
@@ -68,7 +69,7 @@ def decode(data: bytes, syntax: str) -> Dataset:
 
 
 def references(of: Mapping[str, int | None]) -> list[Dataset]:
-    """The items of a sequence; a Failure Reason in those that have one."""
+    """Return the items of a sequence; with a Failure Reason in those that have one."""
     items = []
     for uid, reason in of.items():
         item = Dataset()
@@ -305,7 +306,7 @@ async def test_unknown_requests_are_refused_meanwhile(
 
 
 async def twice(association: BaseAssociation) -> int:
-    """Two reports in one go, the second of which says something else."""
+    """Send two reports in one go, the second of which has other contents."""
     context = association.context_for(PUSH_MODEL, role=None)
     answered = 0
     requests = []
@@ -540,7 +541,7 @@ async def test_a_report_that_no_handler_expects_is_refused(driver: Driver) -> No
 
 
 def nested(depth: int) -> bytes:
-    """Sequences in sequences."""
+    """Return nested sequences."""
     return bytes.fromhex("08009911 53510000FFFFFFFF FEFF00E0FFFFFFFF") * depth
 
 

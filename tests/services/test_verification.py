@@ -43,7 +43,7 @@ async def test_a_handler_answers_with_its_status_and_comment(driver: Driver, fac
 
 
 def fails(_: dimse.EchoRequest) -> int:
-    raise RuntimeError("mine\nand nobody else's")
+    raise RuntimeError("mine\nand secret")
 
 
 async def fails_asynchronously(request: dimse.EchoRequest) -> int:

@@ -34,7 +34,7 @@ from tests.hostile_scu import (
 
 # Two peers whom the system tells apart without anything being set up.
 GREEDY, POLITE = "127.0.0.2", LOOPBACK
-SOON = 0.3  # seconds: a deadline that is to pass
+SOON = 0.3  # seconds: a deadline to pass
 LONG = 10.0  # seconds: more than anything takes here
 
 
@@ -44,7 +44,7 @@ def _at_info(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def notices(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """The notices, each without the host and port of its peer."""
+    """Return the notices, each without the host and port of its peer."""
     records = [record for record in caplog.records if record.name == "dimse.notices"]
     return [record.getMessage().partition(": ")[2] for record in records]
 
@@ -251,7 +251,7 @@ def test_one_address_does_not_push_out_the_requests_of_another_by_their_size(
 
 @on_both_faces
 def test_bytes_behind_a_request_are_not_counted_for_ever(face: Face) -> None:
-    """Each association used to leave the beginning of the PDU behind its request in the sum, until nobody came in."""
+    """The rest of a PDU behind each request must not stay in the sum, or in the end no peer could come in."""
     behind = b"\7\0\0\0\0\4\0\0\0"
     with serving(face, limits=Limits(half_open_bytes=400)) as port:
         for _ in range(50):
@@ -264,7 +264,7 @@ def test_bytes_behind_a_request_are_not_counted_for_ever(face: Face) -> None:
 
 
 def as_user(user: bytes, password: bytes) -> bytes:
-    """An A-ASSOCIATE-RQ with a user identity (PS3.7 D.3.3.7)."""
+    """Return an A-ASSOCIATE-RQ with a user identity (PS3.7 D.3.3.7)."""
     fields = len(user).to_bytes(2, "big") + user + len(password).to_bytes(2, "big") + password
     return associate_rq(CONTEXTS[:1], user_information=USER_INFORMATION + item(0x58, b"\2\0" + fields))
 
@@ -310,7 +310,7 @@ def let_in(port: int, source: str = POLITE) -> None:
 
 @contextmanager
 def guessing(port: int, count: int, source: str = GREEDY) -> Iterator[list[HostileSCU]]:
-    """So many connections that have sent a password that is not right."""
+    """Yield so many connections that have sent a wrong password."""
     with ExitStack() as stack:
         scus = [stack.enter_context(HostileSCU(port, source=source)) for _ in range(count)]
         for scu in scus:

@@ -20,7 +20,7 @@ from tests.drivers import LOOPBACK
 from tests.server_process import verify_rest
 
 LONG = 30.0  # seconds: nothing here waits that long
-SOON = 0.15  # seconds: a deadline that is to pass
+SOON = 0.15  # seconds: a deadline to pass
 MANY = 50
 
 Echo = Callable[[dimse.EchoRequest], int]
@@ -61,7 +61,8 @@ def test_one_thread_serves_many_associations() -> None:
         associations = [stack.enter_context(associate(server)) for _ in range(MANY)]
         for association in associations * 3:
             assert association.echo().is_success
-        assert len(threads_of_the_server()) <= 2  # another one, where the machine made the first look as if it hung
+        # There is another one where the machine made the first look as if it hung.
+        assert len(threads_of_the_server()) <= 2
 
 
 def test_each_association_has_what_is_its_own() -> None:
@@ -77,7 +78,7 @@ def test_each_association_has_what_is_its_own() -> None:
 
 
 def test_a_handler_that_waits_for_another_association_gets_it() -> None:
-    """Also one that has been quick so often that nobody expects it to wait."""
+    """This holds also for a handler that has been quick so often that it is not expected to wait."""
     others = threading.Semaphore(0)
 
     def echo(request: dimse.EchoRequest) -> int:

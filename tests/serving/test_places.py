@@ -77,7 +77,7 @@ def test_without_a_limit_for_one_address_it_may_have_all_places() -> None:
 
 
 def order(checks: Checks[str], most: int = 100) -> list[str]:
-    """The order in which everything that waits has its turn, one at a time."""
+    """Return all that waits in the order in which it has its turn, one at a time."""
     found: list[str] = []
     while len(found) < most and (item := checks.begin()) is not None:
         found.append(item)
@@ -86,7 +86,7 @@ def order(checks: Checks[str], most: int = 100) -> list[str]:
 
 
 def queue(*items: str, most: int = 4) -> Checks[str]:
-    """Items "address/user/number" that wait."""
+    """Return checks with these items "address/user/number" waiting."""
     checks = Checks[str](most)
     for item in items:
         address, user, _ = item.split("/")

@@ -45,8 +45,8 @@ from tests.drivers import (
 from tests.faulty_peer import A_ABORT, A_ASSOCIATE_AC, A_ASSOCIATE_RQ, item, pdu
 
 LONG = 30.0  # seconds: nothing here waits that long
-SOON = 0.15  # seconds: a deadline that is to pass
-AT_ONCE = 5.0  # seconds: far below LONG, whatever the machine
+SOON = 0.15  # seconds: a deadline to pass
+AT_ONCE = 5.0  # seconds: far below LONG
 
 A_ASSOCIATE_RQ_FOR_VERIFICATION = pdu(
     A_ASSOCIATE_RQ,
@@ -66,7 +66,7 @@ def associate(port: int, **options: Any) -> dimse.Association:
 
 @contextmanager
 def connection(port: int) -> Iterator[socket.socket]:
-    """A connection that speaks for itself."""
+    """Yield a bare connection, on which the test itself sends the bytes."""
     with socket.create_connection((LOOPBACK, port), timeout=LONG) as connected:
         yield connected
 
@@ -150,7 +150,7 @@ def test_beyond_its_associations_it_rejects_for_now(face: Face) -> None:
 
 
 def _once_there_is_room(port: int) -> dimse.Association:
-    """The place of an association is free a moment after its peer has gone."""
+    """Associate; the place of an association is free a moment after its peer has gone."""
     give_up = time.monotonic() + AT_ONCE
     while True:
         try:
@@ -188,7 +188,8 @@ async def test_a_service_that_it_does_not_have_is_refused(driver: Driver, face: 
 def test_a_silent_peer_is_closed_at_the_deadline(face: Face) -> None:
     with serving(face, timeouts=Timeouts(acse=SOON)) as port, connection(port) as idle:
         started = time.monotonic()
-        assert read_to_the_end(idle) == b""  # without an association there is nothing to abort (PS3.8 AA-2)
+        # Without an association there is nothing to abort (PS3.8 AA-2).
+        assert read_to_the_end(idle) == b""
         assert time.monotonic() - started < AT_ONCE
 
 
@@ -437,7 +438,8 @@ def test_its_end_aborts_and_leaves_nothing(face: Face) -> None:
                 assert read_pdu_type(connected) == A_ASSOCIATE_AC
             half_open = [stack.enter_context(connection(port)) for _ in range(3)]
             half_open[0].sendall(A_ASSOCIATE_RQ_FOR_VERIFICATION[:50])
-            with associate(port) as association:  # after it, the others have been taken in
+            # After this one, the others have been taken in.
+            with associate(port) as association:
                 assert association.echo() == 0
             started = time.monotonic()
         assert time.monotonic() - started < AT_ONCE
@@ -526,7 +528,8 @@ async def test_an_association_over_tls(driver: Driver, face: Face, tmp_path: Pat
     with serving(face, received.handlers, tls=contexts.server) as port:
         async with await driver.associate(port, tls=contexts.client, handlers=dimse.Handlers()) as association:
             started = time.monotonic()
-            await association.serve(timeout=SOON)  # the session tickets that come first are no message
+            # The session tickets that come first are no message.
+            await association.serve(timeout=SOON)
             assert time.monotonic() - started < AT_ONCE
             assert await association.echo() == 0
             assert await association.store(instance.path) == 0

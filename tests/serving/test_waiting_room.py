@@ -1,4 +1,4 @@
-"""The waiting room: who is no association yet, or will be none, costs no thread, no place and no memory, and nobody else's time."""
+"""The waiting room: a connection without an association costs no thread, no place, no memory, and no time of others."""
 
 from __future__ import annotations
 
@@ -32,8 +32,9 @@ from tests.hostile_scu import (
     works,
 )
 
-SOON = 0.3  # seconds: a deadline that is to pass
-AT_ONCE = 5.0  # seconds: what is not to wait for any deadline is done by then, however slow the machine
+SOON = 0.3  # seconds: a deadline to pass
+# Seconds: what does not wait for a deadline is done by then, however slow the machine is.
+AT_ONCE = 5.0
 
 # What a connection may say without ever being an association. An abort is answered, and who does not close is closed.
 VISITS = {
@@ -70,7 +71,7 @@ def seconds_until_closed(scu: HostileSCU, started: float) -> float:
 
 @contextmanager
 def visitors(port: int, count: int, says: bytes) -> Iterator[list[HostileSCU]]:
-    """So many connections that say something and stay."""
+    """Yield so many connections that send something and stay."""
     with ExitStack() as stack:
         here = [stack.enter_context(HostileSCU(port)) for _ in range(count)]
         for scu in here:
@@ -90,7 +91,8 @@ def test_they_cost_no_thread_and_no_place(face: Face, says: str) -> None:
         until(lambda: server.associations == 0)
         threads = threading.active_count()
         with visitors(server.address[1], 50, VISITS[says]):
-            verify_echo(server.address[1])  # after them: they have been taken in
+            # This one comes after them, so they have been taken in.
+            verify_echo(server.address[1])
             until(lambda: server.associations == 0)
             assert threading.active_count() <= threads
             verify_echo(server.address[1])
@@ -106,7 +108,8 @@ def test_an_invalid_handshake_costs_no_thread_and_no_time(face: Face) -> None:
                 stack.enter_context(visitors(server.address[1], 10, says))
             connected = stack.enter_context(socket.create_connection(server.address, timeout=AT_ONCE))
             secured = stack.enter_context(contexts.client.wrap_socket(connected, server_hostname=LOOPBACK))
-            secured.sendall(b"EHLO\r\n\0\0\0\0\0\0")  # no DICOM, and in the waiting room still
+            # This is not DICOM, and still in the waiting room.
+            secured.sendall(b"EHLO\r\n\0\0\0\0\0\0")
             assert secured.recv(10) == bytes.fromhex("07000000000400000000")
             assert threading.active_count() == threads
             assert server.associations == 0
@@ -330,7 +333,7 @@ def test_an_address_is_in_a_network_or_not(caller: str, listens: str, network: s
 
 
 def _room(network: Network) -> WaitingRoom:
-    """A waiting room that nobody watches."""
+    """Return a waiting room without a loop around it."""
     return WaitingRoom(
         watch=lambda visitor, events: None,
         unwatch=lambda visitor: None,

@@ -10,7 +10,7 @@ import pytest
 
 import dimse
 from dimse import aio, uids
-from dimse.serving.server import Reception
+from dimse.serving.reception import Reception
 from dimse.settings import ACCEPTOR_MAXIMUM_LENGTH
 from dimse.support.values import fields
 from scripts import make_signatures
@@ -59,6 +59,13 @@ def test_inspect_shows_the_arguments_and_the_result_of_each_operation() -> None:
     assert inspect.signature(dimse.Association.store_many).return_annotation == "Iterator[Outcome]"
     assert inspect.signature(dimse.associate).return_annotation == "Association"
     assert inspect.signature(aio.Association.store_many).return_annotation == "AsyncIterator[Outcome]"
+
+
+@pytest.mark.parametrize("send", [dimse.send, aio.send])
+def test_inspect_shows_the_arguments_of_a_sending(send: Any) -> None:
+    parameters = inspect.signature(send).parameters
+    assert {"paths", "peer", "jobs", "retry", "journal", "association"} <= set(parameters)
+    assert parameters["jobs"].default == 1
 
 
 def test_a_server_takes_its_parameters_together_and_a_single_one_wins() -> None:

@@ -20,20 +20,23 @@ from dimse.transport.base import Transport
 from tests.drivers import ASYNCIO, Driver, Face, make_instance, on_each_driver, serving
 
 LARGE = 64_000_000  # bytes of pixel data
-MOST_MEMORY = 100_000  # bytes of both sides; there are 40,000, and a copy of one PDU would be 131,072
-MOST_HEADERS = (
-    1000  # bytes in a million: 12 in front of the 131,066 in each PDU, and those again that a call did not send
-)
+# Bytes of both sides; they take 40,000, and a copy of one PDU would be 131,072.
+MOST_MEMORY = 100_000
+# Bytes in a million: 12 in front of the 131,066 in each PDU, and those again that a call did not send.
+MOST_HEADERS = 1000
 MOST_FILE_META = 1000  # bytes
-MOST_BUFFERS = 1 << 20  # bytes of memory that one association receives into
+# Bytes of memory that one association receives into.
+MOST_BUFFERS = 1 << 20
 
-WARM, OBJECTS = 100, 500  # until the interpreter's own free lists are full; then those that count
-MOST_BLOCKS = 250  # of memory; one of each object would be 500
+# Those until the interpreter's own free lists are full; then those that count.
+WARM, OBJECTS = 100, 500
+# Blocks of memory; one for each object would be 500.
+MOST_BLOCKS = 250
 
 
 @asynccontextmanager
 async def associated(driver: Driver, folder: Path) -> AsyncIterator[Association]:
-    """An association with a server of this process that keeps what it gets in a folder."""
+    """Associate with a server of this process that keeps what it gets in a folder."""
     face: Face = "asyncio" if driver is ASYNCIO else "threads"
     with (
         FileStore(folder, durability="none") as store,
@@ -49,12 +52,12 @@ async def send(association: Association, paths: Iterable[str]) -> None:
 
 
 def make(folder: Path, objects: int, pixels: int = 1000) -> list[str]:
-    """The paths of so many files."""
+    """Make so many files, and return their paths."""
     return [os.fspath(make_instance(folder, number, pixels).path) for number in range(objects)]
 
 
 class Given:
-    """What calls are given that take buffers as their second argument.
+    """The arguments of calls that take buffers as their second argument.
 
     Args:
         kind: Of memory that views are expected of.
@@ -70,7 +73,7 @@ class Given:
         self._kind = kind
 
     def to(self, call: Callable[[Any, Sequence[bytes | memoryview]], int]) -> Callable[[Any, Any], int]:
-        """The same call, looked at."""
+        """Wrap a call so that its buffers are noted."""
 
         def look(where: Any, buffers: Sequence[bytes | memoryview]) -> int:
             for buffer in buffers:
@@ -117,7 +120,7 @@ async def test_the_bytes_of_an_object_take_no_memory_of_either_side(driver: Driv
 @pytest.mark.sample("blocking")
 @on_each_driver
 async def test_nothing_stays_of_an_object(driver: Driver, tmp_path: Path) -> None:
-    """Not for the garbage collector either, which is switched off: what it has to find is found late."""
+    """Nothing is left to the garbage collector either, which is switched off: it would find it too late."""
     paths = make(tmp_path, WARM + OBJECTS)
     async with associated(driver, tmp_path / "kept") as association:
         gc.disable()

@@ -12,22 +12,24 @@ from tests.hostile_scu import RELEASE_RQ, HostileSCU, echo
 from tests.speed.counting import Counts, Traced, Work, one_more, run, too_many, transfer
 from tests.tools.listeners import listening
 
-SPARE = 10  # calls of each kind more in all of a run: what the interpreter does now and then, to get memory for example
+# More calls of each kind in all of a run, which the interpreter makes now and then, to get memory for example.
+SPARE = 10
 
 
 def table(*calls: str, **more: float) -> dict[str, float]:
-    """How often what may be called: as often as it is among `calls`, or as `more` says."""
+    """Return how often each call may be made: as often as it is among `calls`, or as `more` says."""
     return {**Counter(" ".join(calls).split()), **more}
 
 
-# These calls are all that are made. Some depend on how fast the other end is and on what the system does meanwhile, and have room:
+# These calls are all that are made. Some depend on how fast the other end is and on what the system does meanwhile, and have room.
+#
 # - storescu may find a response without waiting for it: then it calls `poll` and `recvfrom` once less.
 # - storescp takes in 256 KiB at a time, if so much is there: an image of 525 KB comes in three pieces, rarely in four.
 # - A large object fills the connection again and again, and each time the system takes a third of what fits or more.
 # - The disk is asked for its space 10 times a second, or with every object when it is nearly full, and every 16 MiB (`fstatfs`).
 # - storescp asks once for each instance whether its folder still stands at its path (`stat`): what it says it has kept is there.
 # - The interpreter's lock changes hands when threads begin and end (`futex`), which takes from 40 to 65 calls in a run.
-LOCKED = 0.5  # `futex` for an object: a run has 100 more
+LOCKED = 0.5  # `futex` per object: 100 a run
 FOUND = "stat openat stat pread64 close"
 READ = "openat pread64 stat close"
 MAPPED = "openat stat stat fcntl mmap madvise close munmap close stat"
@@ -115,7 +117,7 @@ def test_an_association_takes_few_calls_of_echoscp(tmp_path: Path) -> None:
 
 
 def test_an_echo_takes_few_calls_and_few_bytes(tmp_path: Path) -> None:
-    """Of echoscu, from its connection to its end."""
+    """The calls are those of echoscu, from its connection to its end."""
     scu = Traced(tmp_path / "trace")
     with listening("echoscp") as listener:
         run(scu, "echoscu", listener.host, listener.port)

@@ -50,7 +50,7 @@ def make_handler() -> Callable[[object], int]:
 
 
 def test_what_is_known_of_one_function_is_not_taken_for_anothers() -> None:
-    """Where the first has been let go of, the next one may have its place in memory, and so its `id`."""
+    """The first function may be gone: then the next one may have its place in memory, and so its `id`."""
     paces = Paces()
     known = paces.of(lambda request: 0)
     assert all(paces.of(lambda request: 0) is not known for _ in range(20))

@@ -1,6 +1,6 @@
 """Values and records: what a class of annotated fields does of itself.
 
-Where a line has a `type: ignore`, type checkers see the mistake too: `mypy --strict` refuses an ignored error that is none.
+Where a line has a `type: ignore`, type checkers see the mistake too: `mypy --strict` refuses to ignore a line without an error.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Role:
 
 @value
 class Identity:
-    """What needs more than a type and a default."""
+    """A value whose fields need more than a type and a default."""
 
     user: str
     passcode: bytes = field(default=b"", repr=False)
@@ -59,7 +59,7 @@ class Percentage:
 
 @record
 class Progress:
-    """What changes."""
+    """A record that changes."""
 
     total: int
     done: int = 0
@@ -68,7 +68,7 @@ class Progress:
 
 @value
 class Nothing:
-    """No field at all."""
+    """A value without fields."""
 
 
 class Plain:
@@ -212,7 +212,8 @@ def test_instances_are_equal_if_their_class_and_fields_are() -> None:
 
 def test_a_value_is_hashed_by_its_fields_and_a_record_not_at_all() -> None:
     assert len({Role("1.2"), Role("1.2"), Role("1.3"), Special("1.2", scp=False)}) == 3
-    for unhashable in (Progress(1), Identity("a")):  # a record; a value with a list
+    # A record; a value with a list.
+    for unhashable in (Progress(1), Identity("a")):
         with pytest.raises(TypeError, match="unhashable"):
             hash(unhashable)
 
@@ -291,7 +292,7 @@ def test_a_class_with_another_base_is_a_value_all_the_same() -> None:
 def test_a_class_may_have_methods_of_its_own_instead() -> None:
     @record
     class Connection:
-        """Each is itself alone."""
+        """A record that equals itself alone."""
 
         number: int
 
@@ -309,7 +310,7 @@ def test_a_class_may_have_methods_of_its_own_instead() -> None:
 
 
 def many(make: Callable[[], Any]) -> list[Any]:
-    """More instances than are made before the constructor is compiled, and as many after that."""
+    """Make more instances than are made before the constructor is compiled, and as many after that."""
     return [make() for _ in range(2 * MANY + 2)]
 
 
@@ -377,7 +378,8 @@ def test_what_is_derived_from_a_class_of_many_has_its_own_fields() -> None:
         scu: bool = False
         detail: str = field(default="none", kw_only=True)
 
-    class Sloppy(Role):  # no fields of its own, and a `__dict__`
+    # No fields of its own, and a `__dict__`.
+    class Sloppy(Role):
         def __post_init__(self) -> None:
             object.__setattr__(self, "shouted", self.sop_class_uid.upper())
 

@@ -14,13 +14,13 @@ from tests.tls.certificates import Certificates, Identity
 
 
 def der(identity: Identity) -> bytes:
-    """The first certificate of somebody's."""
+    """Return the first certificate of an identity."""
     pem = Path(identity.certificate).read_text()
     return ssl.PEM_cert_to_DER_cert(pem[: pem.index("-----END CERTIFICATE-----") + 26])
 
 
 def test_it_is_read_as_others_read_it(certificates: Certificates) -> None:
-    for identity in (certificates.server, certificates.client, certificates.made("somebody"), certificates.sha1()):
+    for identity in (certificates.server, certificates.client, certificates.made("unknown"), certificates.sha1()):
         read, theirs = certificate.read(der(identity)), x509.load_der_x509_certificate(der(identity))
         for attribute in theirs.subject:
             assert f"={attribute.value!s}" in read.subject

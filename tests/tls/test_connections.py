@@ -54,7 +54,7 @@ def client(certificates: Certificates) -> dimse.TLS:
 
 
 class SecuredSCU(HostileSCU):
-    """One that says what it is told to over TLS."""
+    """An SCU that sends over TLS what it is told to."""
 
     def __init__(self, port: int, context: ssl.SSLContext) -> None:
         super().__init__(port)
@@ -165,7 +165,7 @@ def test_nothing_is_compressed(face: Face, certificates: Certificates, server: d
 
 @contextmanager
 def talking(port: int, identity: Identity, *options: str) -> Iterator[Talk]:
-    """openssl's s_client, which is told what to send, and obeys the letters that it knows."""
+    """Start openssl's s_client, which is told what to send, and obeys the letters that it knows."""
     command = [
         openssl_command(),
         "s_client",
@@ -186,7 +186,7 @@ def talking(port: int, identity: Identity, *options: str) -> Iterator[Talk]:
 
 
 class Talk:
-    """What goes to s_client and comes from it."""
+    """A conversation with s_client: what it is given, and what it prints."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         assert process.stdin is not None
@@ -254,7 +254,8 @@ def test_keys_are_updated_during_a_transfer(
         while sent + 64 * (16384 - 6) < size:
             talk.say(block)
             sent += 64 * (16384 - 6)
-            talk.say((b"K\n", b"k\n")[updates % 2])  # ours is asked to update too, or is not
+            # Every second update asks our side for one, too.
+            talk.say((b"K\n", b"k\n")[updates % 2])
             updates += 1
         while sent < size:
             piece = min(16384 - 6, size - sent)

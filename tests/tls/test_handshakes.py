@@ -1,4 +1,4 @@
-"""Handshakes that stall: they end at their own deadline, and nobody waits for them meanwhile."""
+"""Handshakes that stall: they end at their own deadline, and no other connection waits for them meanwhile."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.tls import others
 from tests.tls.certificates import Certificates
 
 STALLED = 200
-LIMIT = 2.0  # seconds, for a handshake in these tests
+LIMIT = 2.0  # seconds, for a handshake
 LONG = 30.0  # seconds: nothing here waits that long
 
 

@@ -1,4 +1,4 @@
-"""A peer that sends records of TLS without data: no thread stays with it, no timeout is put off by it, and memory does not grow."""
+"""A peer that sends TLS records without data: it keeps no thread, puts off no timeout, and makes no memory grow."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def client(certificates: Certificates) -> dimse.TLS:
 
 @contextmanager
 def updating(port: int, client: dimse.TLS, tmp_path: Path) -> Iterator[Updating]:
-    """A client that is past its handshake."""
+    """Yield a client after its handshake."""
     scu = connected(port, of_a_requestor(client).context, tmp_path / "secrets")
     with scu.socket:
         yield scu
@@ -117,7 +117,7 @@ def test_key_updates_without_end_end_a_connection(
 def test_key_updates_between_data_delay_no_other_connection(
     face: Face, server: dimse.TLS, client: dimse.TLS, tmp_path: Path
 ) -> None:
-    """As many as a peer may send: then it is served as any other."""
+    """A peer may send so many: then it is served like any other."""
     with serving(face, Received().handlers, tls=server) as port, updating(port, client, tmp_path) as scu:
         associate(scu)
         for _ in range(20):
@@ -190,7 +190,7 @@ def test_a_key_update_now_and_then_puts_no_timeout_off(
 
 @pytest.fixture
 def both(server: dimse.TLS, client: dimse.TLS, tmp_path: Path) -> Iterator[tuple[TLSSocket, Updating]]:
-    """Our end of a connection, a server's, and the other one."""
+    """Yield our end of a connection, a server's, and the other one."""
     ours, theirs = socket.socketpair()
     with theirs:
         theirs.settimeout(SECONDS)
@@ -203,7 +203,7 @@ def both(server: dimse.TLS, client: dimse.TLS, tmp_path: Path) -> Iterator[tuple
 
 
 def shake_hands(secured: TLSSocket) -> None:
-    """To the end, by looking again and again."""
+    """Make the handshake to its end, by looking again and again."""
     deadline = time.monotonic() + SECONDS
     while not secured.handshake():
         assert time.monotonic() < deadline
@@ -297,7 +297,7 @@ def test_a_record_that_was_changed_ends_the_connection(both: tuple[TLSSocket, Up
     other.socket.sendall(record[:-1] + bytes([record[-1] ^ 1]))
     others.until(lambda: received(secured) == b"good")
     for _ in range(2):
-        with pytest.raises(OSError, match="somebody in between changes what is sent"):
+        with pytest.raises(OSError, match="a device in between changes what is sent"):
             others.until(lambda: received(secured) == b"bad")
     # The peer is told (RFC 8446 6.2).
     with pytest.raises(ssl.SSLError, match="BAD_RECORD_MAC"):

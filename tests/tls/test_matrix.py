@@ -31,19 +31,19 @@ HANDSHAKE = logging.getLogger("dimse.tls")
 
 
 def bad_server(certificates: Certificates, case: str) -> tuple[Identity, dict[str, Any]]:
-    """What a server shows in a case of `BAD_SERVERS`, and how a requestor trusts."""
+    """Return the identity of a server in a case of `BAD_SERVERS`, and the authorities that a requestor trusts."""
     identity = BAD_SERVERS[case][0](certificates)
     return identity, {"ca": certificates.ca} | ({"crl": certificates.crl(identity)} if case == "revoked" else {})
 
 
 def bad_client(certificates: Certificates, case: str) -> Identity | None:
-    """What a client shows in a case of `BAD_CLIENTS`."""
+    """Return the identity of a client in a case of `BAD_CLIENTS`."""
     make = BAD_CLIENTS[case][0]
     return make(certificates) if make is not None else None
 
 
 def shake_hands(port: int, security: Security) -> TLSSession:
-    """A handshake as a requestor; what was negotiated."""
+    """Make a handshake as a requestor; return what was negotiated."""
 
     async def scenario() -> TLSSession:
         transport = await BLOCKING.connect(LOOPBACK, port, IN_TIME)
@@ -155,7 +155,8 @@ def test_anybodys_client_is_refused(
 # --- versions ---
 
 SSL_3 = 0x0300
-OLD = ("SSLv3", "-tls1", "-tls1_1")  # SSLv3 is said byte by byte: no openssl of today speaks it
+# SSLv3 is sent byte by byte: no openssl of today speaks it.
+OLD = ("SSLv3", "-tls1", "-tls1_1")
 NEW = {"-tls1_2": "TLSv1.2", "-tls1_3": "TLSv1.3"}
 TOO_OLD = "TLS handshake failed: the peer's versions of TLS are too old: TLS 1.2 is the least"
 
@@ -231,7 +232,7 @@ ALLOWED = dict.fromkeys(CIPHER_SUITES, "-cipher") | dict.fromkeys(TLS_1_3_SUITES
 
 @pytest.fixture(scope="module")
 def by_key(certificates: Certificates) -> dict[str, Identity]:
-    """A server's certificate for each kind of key."""
+    """Return a server's certificate for each kind of key."""
     return {"RSA": certificates.by_trustme("rsa", key_type=others.RSA), "ECDSA": certificates.server}
 
 
@@ -300,17 +301,17 @@ def test_the_modified_profile_restricts_the_key_exchange(certificates: Certifica
                 shake_hands(server.port, of_a_requestor(tls))
 
 
-# --- somebody in between who cuts versions ---
+# --- an attacker in between that cuts versions ---
 
 
 def without_tls_1_3(hello: bytes) -> bytes:
-    """A ClientHello whose extension "supported versions" nobody knows any more."""
+    """Return a ClientHello whose extension "supported versions" has a number that no server knows."""
     at = hello.index(bytes.fromhex("002b"), 43 + hello[43])
     return hello[:at] + bytes.fromhex("6a6a") + hello[at + 2 :]
 
 
 def as_tls_1_0(hello: bytes) -> bytes:
-    """A ClientHello that says that TLS 1.0 is the best it can do."""
+    """Return a ClientHello of a client that has TLS 1.0 at most."""
     hello = without_tls_1_3(hello)
     return hello[:9] + b"\3\1" + hello[11:]
 

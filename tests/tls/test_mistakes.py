@@ -1,4 +1,4 @@
-"""One side speaks TLS and the other does not: closed at once, with a line that says so on our side, and nobody else notices."""
+"""One side speaks TLS and the other does not: closed at once, with a line on our side, and no effect on other connections."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from tests.tls import others
 from tests.tls.certificates import Certificates
 from tests.tools import running
 
-AT_ONCE = 5.0  # seconds: far below every timeout of a connection
-A_COMMAND = 5.0  # seconds, where a command has to be started for it
+AT_ONCE = 5.0  # seconds: far below every timeout
+A_COMMAND = 5.0  # seconds, including a command's start
 PLAIN_TO_TLS = "TLS handshake failed: the peer speaks DICOM without TLS: both sides have to speak TLS, or none"
 TLS_TO_PLAIN = "the peer does not speak DICOM, but TLS: both sides have to speak it, or none"
 
 
 @contextmanager
 def living_listener(face: Face, tls: dimse.TLS | None, client: dimse.TLS | None) -> Iterator[int]:
-    """A server, which still serves after all that was done to it."""
+    """Run a server, and check in the end that it still serves."""
     with serving(face, tls=tls) as port:
         yield port
         with dimse.associate(LOOPBACK, port, contexts=[dimse.Verification], tls=client) as association:
@@ -37,7 +37,7 @@ def living_listener(face: Face, tls: dimse.TLS | None, client: dimse.TLS | None)
 
 @contextmanager
 def at_once(seconds: float = AT_ONCE) -> Iterator[None]:
-    """What is done within takes no time."""
+    """Check that what is done within takes no time."""
     started = time.monotonic()
     yield
     assert time.monotonic() - started < seconds

@@ -16,7 +16,7 @@ from tests.tls.certificates import PASSWORD, Certificates
 
 @pytest.fixture
 def server(certificates: Certificates) -> dimse.TLS:
-    """A server that asks for a certificate."""
+    """Return the settings of a server that asks for a certificate."""
     return dimse.TLS(certificates.server.pem, ca=certificates.ca)
 
 
@@ -245,8 +245,8 @@ def test_a_server_may_pin_its_clients(face: Face, certificates: Certificates, ca
     assert "the peer's certificate is not the one that is pinned" in line
 
 
-def test_without_verification_anybody_is_believed(certificates: Certificates) -> None:
-    stranger = certificates.by_trustme("somebody", "elsewhere", authority=certificates.stranger)
+def test_without_verification_every_certificate_is_believed(certificates: Certificates) -> None:
+    stranger = certificates.by_trustme("intruder", "elsewhere", authority=certificates.stranger)
     with serving("threads", tls=dimse.TLS(stranger.pem, require_client_certificate=False)) as port:
         tls = dimse.TLS(verify=False)
         with dimse.associate(LOOPBACK, port, contexts=[dimse.Verification], tls=tls) as association:
@@ -279,14 +279,14 @@ def test_certificates_are_read_again_and_associations_stay(face: Face, tmp_path:
             assert shown(port, client) == first.replace(":", "").lower()
             second = certificates.by_trustme("second")
             path.write_bytes(Path(second.pem).read_bytes())
-            assert shown(port, client) == first.replace(":", "").lower()  # nobody has asked for it
+            assert shown(port, client) == first.replace(":", "").lower()  # not yet reloaded
             server.reload_tls()
             assert shown(port, client) == second.sha256.replace(":", "").lower()
             assert association.echo() == 0
 
 
 def shown(port: int, client: dimse.TLS) -> str:
-    """The fingerprint of what a server shows."""
+    """Return the fingerprint of the certificate that a server shows."""
     with dimse.associate(LOOPBACK, port, contexts=[dimse.Verification], tls=client) as association:
         assert association.tls is not None
         assert association.tls.certificate is not None

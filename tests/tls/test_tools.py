@@ -25,12 +25,12 @@ PEER = {"echoscu": (LOOPBACK, 1), "storescu": (LOOPBACK, 1, "a.dcm"), "echoscp":
 
 
 def as_server(certificates: Certificates) -> list[str]:
-    """The options of a listener that asks for a certificate."""
+    """Return the options of a listener that asks for a certificate."""
     return ["--tls", "--tls-cert", certificates.server.pem, "--tls-ca", certificates.ca]
 
 
 def as_client(certificates: Certificates) -> list[str]:
-    """The options of a requestor that shows one."""
+    """Return the options of a requestor that shows one."""
     return ["--tls", "--tls-cert", certificates.client.pem, "--tls-ca", certificates.ca]
 
 
@@ -228,7 +228,7 @@ def test_every_argument_of_tls_has_a_name_on_the_command_line() -> None:
 
 
 def options_of(tool: str) -> set[str]:
-    """The options that a tool's help tells."""
+    """Return the options that a tool's help lists."""
     return set(re.findall(r"--[a-z-]+", running.tool(tool, "--help").stdout))
 
 

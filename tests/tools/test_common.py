@@ -72,14 +72,14 @@ OWN_OPTIONS: dict[str, set[str]] = {
 
 @pytest.fixture(params=TOOLS)
 def tool(request: pytest.FixtureRequest) -> str:
-    """Each of the tools."""
+    """Return each of the tools in turn."""
     name: str = request.param
     return name
 
 
 @pytest.fixture
 def what(tool: str, tmp_path: Path) -> list[Path]:
-    """What the tool has to be given behind the peer: a file to send, or nothing."""
+    """Return what the tool has to be given behind the peer: a file to send, or nothing."""
     return [Instance().write(tmp_path / "image.dcm")] if tool == "storescu" else []
 
 
@@ -91,7 +91,7 @@ def refused(name: str, *arguments: object) -> str:
 
 
 def complaint(name: str, printed: str) -> str:
-    """The last line of what a tool that is used wrongly prints, behind its usage."""
+    """Return the last line that a tool prints when it is used wrongly, behind its usage."""
     usage, *_, last = printed.splitlines()
     assert usage.startswith(f"usage: {name} ")
     assert last.startswith(f"{name}: error: ")
@@ -325,7 +325,7 @@ def test_no_pdu_is_longer_than_the_peer_and_we_want(tmp_path: Path, peers: int, 
     assert longest - 8 <= max(request.lengths) <= longest
 
 
-# ---- deadlines: each one is its own, 0 is none
+# ---- deadlines: each one is its own, 0 is no deadline
 
 
 def never_answers(connection: Connection) -> None:
@@ -368,7 +368,8 @@ def test_the_deadline_of_connecting(tool: str, what: list[Path]) -> None:
     with ExitStack() as stack:
         listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
         port = listener.getsockname()[1]
-        for _ in range(4):  # the queue is full: who comes now is not answered
+        # The queue is full: a later connection is not answered.
+        for _ in range(4):
             waiting = stack.enter_context(socket.socket())
             waiting.setblocking(False)
             waiting.connect_ex(("127.0.0.1", port))

@@ -23,7 +23,7 @@ def completion(tool: str, shell: str) -> str:
 
 
 def completed(script: str, folder: Path, *words: str) -> set[str]:
-    """What bash offers for the last word of a command line, in a folder."""
+    """Return the words that bash offers for the last word of a command line, in a folder."""
     source = folder.parent / "completion.bash"
     source.write_text(script)
     # What bash does on a tab: it calls the function that `complete -F` names, and takes COMPREPLY.
@@ -38,7 +38,7 @@ def completed(script: str, folder: Path, *words: str) -> set[str]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """With a file and a folder in it."""
+    """Return a folder with a file and a folder in it."""
     (tmp_path / "here" / "study").mkdir(parents=True)
     (tmp_path / "here" / "image.dcm").touch()
     return tmp_path / "here"

@@ -13,7 +13,8 @@ from dimse.__main__ import main
 from tests import faulty_peer as peer
 from tests.tools.listeners import C_ECHO_RQ, Requestor, listening
 
-SAID: list[tuple[list[str], list[str], set[str]]] = [  # options, words that are said, at which levels anything is
+# Options, the words that are logged, and the levels of all lines.
+SAID: list[tuple[list[str], list[str], set[str]]] = [
     ([], [], set()),
     (["-q"], [], set()),
     (["-v"], ["Accepting Association", "Received Echo Request (MsgID 1)", "Association Released"], {"I"}),
@@ -35,7 +36,7 @@ def test_what_it_says(options: list[str], words: list[str], levels: set[str]) ->
 
 
 def without_ports(lines: list[str]) -> list[str]:
-    """The lines without the ports of peers, which the system chooses."""
+    """Return the lines without the ports of peers, which the system chooses."""
     return [re.sub(r"^(\w: 127\.0\.0\.1):\d+", r"\1", line) for line in lines]
 
 
@@ -113,13 +114,14 @@ def test_a_connection_without_a_byte_is_not_logged() -> None:
 
 
 def test_a_broken_echo_ends_only_its_association() -> None:
+    # It has no message ID, so it cannot be answered.
     broken = peer.command_set(
         {
             peer.AFFECTED_SOP_CLASS_UID: peer.ui(uids.Verification),
             peer.COMMAND_FIELD: peer.us(C_ECHO_RQ),
             peer.COMMAND_DATA_SET_TYPE: peer.us(peer.NO_DATA_SET),
         }
-    )  # it has no message ID: there is nothing to answer
+    )
     with listening("echoscp") as listener, Requestor(listener) as requestor, listener.associate() as other:
         requestor.associate().socket.sendall(peer.pdu(peer.P_DATA_TF, peer.pdv(1, 3, broken)))
         assert requestor.read()[0] == peer.A_ABORT

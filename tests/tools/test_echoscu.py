@@ -16,7 +16,8 @@ from tests.tools import running
 EXPLICIT, IMPLICIT = uids.ExplicitVRLittleEndian, uids.ImplicitVRLittleEndian
 BIG, DEFLATED = uids.ExplicitVRBigEndian, uids.DeflatedExplicitVRLittleEndian
 
-MESSAGE_ID_ELEMENT = b"\0\0\x20\x01\x02\0\0\0"  # of a response, up to its value
+# Of a response, up to its value.
+MESSAGE_ID_ELEMENT = b"\0\0\x20\x01\x02\0\0\0"
 
 SUCCESS = "Received Echo Response (Status: 0x0000 - Success)"
 
@@ -156,7 +157,7 @@ def test_message_ids_wrap_after_65535_and_are_never_0() -> None:
     seen: list[int] = []
 
     def echo_fast(connection: Connection) -> None:
-        """Requests and responses differ in their message IDs alone: 70,000 take seconds."""
+        """Answer by changing the message ID in the bytes of the first response, which makes 70,000 answers a matter of seconds."""
         connection.accept()
         message = connection.read_message()
         seen.append(int.from_bytes(message.elements[scp.MESSAGE_ID], "little"))

@@ -27,11 +27,11 @@ SOURCE = Path(dimse.__file__).parents[1]
 OBJECT = 500_000_000  # bytes
 MEMORY = 48 << 20  # bytes
 RUNS = 9  # of each program; the median counts
-ATTEMPTS = 3  # the machine may be busy with something else
+ATTEMPTS = 3  # the machine may be busy
 
 
 class Sampler(DiscardSink):
-    """Drops a data set and looks at its sender's memory at every megabyte of it.
+    """A sink that drops a data set, and reads its sender's private memory at every megabyte.
 
     Attributes:
         sender: Its process; to be set before `gate` is opened.
@@ -45,7 +45,7 @@ class Sampler(DiscardSink):
         self.gate = running.Gate()
 
     def write(self, buffers: Sequence[memoryview]) -> None:
-        """Drop them, and look."""
+        """Drop the buffers, and read the memory of the sender."""
         self.gate.stop()
         self.received += sum(map(len, buffers))
         if self.received >= 1_000_000 * len(self.samples):
@@ -53,7 +53,7 @@ class Sampler(DiscardSink):
 
 
 def largest_memory(path: Path) -> int:
-    """The most private memory, in bytes, that storescu holds while it sends a file."""
+    """Return the most private memory, in bytes, that storescu holds while it sends a file."""
     sink = Sampler()
     handlers = dimse.Handlers(store=lambda request: 0, store_begin=lambda request: sink)
     with (
@@ -82,7 +82,7 @@ def test_the_memory_of_storescu_does_not_grow_with_the_object(tmp_path: Path) ->
 
 
 def loaded_by(tool: str, *arguments: object) -> set[str]:
-    """The top-level modules that a tool has loaded when it is done."""
+    """Return the top-level modules that a tool has loaded when it ends."""
     script = (
         "import sys; from dimse.__main__ import main; status = main(); "
         "print(*{name.partition('.')[0] for name in sys.modules}); raise SystemExit(status)"
@@ -113,26 +113,27 @@ NOT_NEEDED = """
 """
 SENDING = "queue dimse.sending dimse.tools.progress dimse.tools.sender"
 RECEIVING = "hashlib ipaddress dimse.archive dimse.serving.server dimse.tools.listening dimse.serving.waiting_room"
-TRACEBACK = "linecache textwrap tokenize"  # what it is made by; `logging` imports it
+# What makes tracebacks; `logging` imports it.
+TRACEBACK = "linecache textwrap tokenize"
 NETWORK = "dimse.association dimse.blocking dimse.data_set dimse.association.pump dimse.services dimse.transport dimse.upper_layer"
 
-# Each tool at its ordinary work, and what helps who asks for help: how many modules it loads at most, from the start of the process
-# on, each of which is some 0.2 ms of that start; and what it does without.
+# Each tool at its ordinary work, and the help: the most modules that it may load, and modules that it must not load. The count
+# is from the start of the process on, and each module takes some 0.2 ms of that start.
 FOOTPRINTS = {
     "echoscu": (129, f"dimse.uids.table {TRACEBACK} {SENDING} {RECEIVING}"),
     "storescu": (
-        143,
+        147,
         f"queue dimse.sending.journal dimse.sending.options dimse.sending.zipped {TRACEBACK} {RECEIVING}",
     ),
-    "echoscp": (150, f"hashlib dimse.archive {TRACEBACK} {SENDING}"),
-    "storescp": (165, f"dimse.archive.events dimse.logs.line_file {TRACEBACK} {SENDING}"),
+    "echoscp": (157, f"hashlib dimse.archive {TRACEBACK} {SENDING}"),
+    "storescp": (172, f"dimse.archive.events dimse.logs.line_file {TRACEBACK} {SENDING}"),
     "passwd --version": (80, f"dimse.uids.table {SENDING} {RECEIVING} {NETWORK}"),
     "echoscu --help": (80, f"dimse.uids.table {SENDING} {RECEIVING} {NETWORK}"),
     "--help": (23, f"argparse logging re socket typing dimse.errors {SENDING} {RECEIVING} {NETWORK}"),
 }
 
-# The modules for which source is compiled in those runs: none. A named tuple has a line compiled; but the first call of `compile`
-# itself makes a class of every kind of node in a tree, for 2.5 ms, and `typing` calls it for annotations of a class.
+# No module may compile source in those runs, except for the line that a named tuple compiles. `typing` calls `compile` for the
+# annotations of a class. The first call takes 2.5 ms, because it makes a class of every kind of node in a tree.
 
 WATCHED = """
 import atexit, os, sys
@@ -158,7 +159,7 @@ command(main)
 
 
 class Footprints:
-    """Runs tools that tell at their end what they have loaded.
+    """A runner of tools that report at their end what they have loaded.
 
     They run without `site`, so that nothing is loaded for what else is installed.
     """
@@ -188,7 +189,7 @@ class Footprints:
 
 @pytest.fixture(scope="module")
 def footprints(tmp_path_factory: pytest.TempPathFactory) -> Footprints:
-    """Each of `FOOTPRINTS` at its work."""
+    """Run each of `FOOTPRINTS` at its work."""
     folder = tmp_path_factory.mktemp("footprints")
     path = Instance().write(folder / "image.dcm")
     found = Footprints(folder)
@@ -303,7 +304,7 @@ def test_ctrl_c_at_the_end_is_no_traceback(moment: str, status: int) -> None:
 
 
 def seconds(command: Sequence[str], environment: dict[str, str]) -> float:
-    """The wall time of a command from its start to its exit."""
+    """Return the wall time, in seconds, of a command from its start to its exit."""
     started = time.perf_counter()
     process = running.run(*command, env=environment)
     taken = time.perf_counter() - started
@@ -312,7 +313,7 @@ def seconds(command: Sequence[str], environment: dict[str, str]) -> float:
 
 
 def medians(commands: Sequence[Sequence[str]], cache: Path) -> list[float]:
-    """Of each command, run in turns so that whatever else the machine does hits all of them.
+    """Return the median of each command; they take turns, so that whatever else the machine does hits all of them.
 
     Each has run before, and its bytecode is in `cache`, as it is wherever Python is not told to leave it out.
     """
@@ -325,7 +326,7 @@ def medians(commands: Sequence[Sequence[str]], cache: Path) -> list[float]:
 
 
 def ratio_to(theirs: Sequence[str], right: Callable[[float], bool], cache: Path) -> float:
-    """How many times as long as theirs our echoscu takes; measured again, at most twice, if that is not right."""
+    """Return how many times as long as theirs our echoscu takes; measure again, at most twice, if that is not right."""
     ratio = 0.0
     with dimse.Server(("127.0.0.1", 0)) as server:
         to = "127.0.0.1", str(server.address[1])

@@ -19,7 +19,7 @@ import pytest
 
 import dimse
 from dimse import uids
-from dimse.serving.server import Reception
+from dimse.serving.reception import Reception
 from dimse.tools import echoscp, storescp
 from dimse.tools.command_line import Parser
 from tests.drivers import LOOPBACK, Face, on_both_faces, serving
@@ -29,7 +29,8 @@ from tests.tools import running
 from tests.tools.listeners import listening
 from tests.tools.test_identity import password_file
 
-SHORT = 0.1  # seconds: how long who is silent may stay, unless the option is about that
+# Seconds for which a silent connection may stay, unless the option is about that.
+SHORT = 0.1
 TIMES = 10  # connections of each kind
 REQUEST = associate_rq()
 CLIENT_HELLO = bytes.fromhex("1603010200010001fc0303") + bytes(100)
@@ -50,7 +51,7 @@ def reset_at_once(port: int) -> None:
 
 
 def reset_within(port: int) -> None:
-    """In the TLS handshake, or in the first PDU."""
+    """Reset in the TLS handshake, or in the first PDU."""
     for beginning in (CLIENT_HELLO, REQUEST[:100], REQUEST):
         for length in (1, len(beginning)):
             connection = connect(port)
@@ -106,7 +107,7 @@ def suffer(port: int, security: Any = None, **client: Any) -> None:
 
 
 def echoes(port: int, security: Any, *, refused: bool = False, **client: Any) -> bool:
-    """Whether C-ECHO is answered; `refused` where it is an answer that its context is not accepted."""
+    """Return True if C-ECHO is answered; `refused` if the answer is that its context is not accepted."""
     contexts = [dimse.Verification]
     try:
         with dimse.associate(LOOPBACK, port, contexts=contexts, tls=security, **client) as association:
@@ -120,7 +121,7 @@ def echoes(port: int, security: Any, *, refused: bool = False, **client: Any) ->
 
 @dataclass(frozen=True)
 class Given:
-    """What an option is given, and what a client of such a server says.
+    """The arguments of an option, and those of a client of such a server.
 
     Attributes:
         arguments: On the command line, in the place of the option alone; with the names of `values` in braces.
@@ -229,7 +230,7 @@ def test_every_option_of_the_tools_has_a_value() -> None:
 
 @contextmanager
 def values(folder: Path) -> Iterator[dict[str, str]]:
-    """What stands in the place of the names in braces."""
+    """Yield what replaces the names in braces."""
     certificates = Certificates(folder)
     server, client = certificates.by_trustme("server"), certificates.by_trustme("client")
     (folder / "log.json").write_text("{}")

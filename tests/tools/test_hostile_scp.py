@@ -23,8 +23,9 @@ import pytest
 from tests import faulty_peer as scp
 from tests.faulty_peer import Behaviour, Connection, FaultyPeer, item, pdu, pdv, ui, us
 
-DEADLINE = 1.0  # seconds: what each of the tool's time-outs is set to
-HARD_LIMIT = 8.0  # seconds: no case may take longer, the start of the interpreter included
+DEADLINE = 1.0  # seconds: every timeout of the tool
+# Seconds: no case may take longer, the start of the interpreter included.
+HARD_LIMIT = 8.0
 AT_ONCE = 6  # cases
 # A copy: threads start the tools, and pytest changes the environment of this process meanwhile.
 ENVIRONMENT = dict(os.environ)
@@ -68,8 +69,8 @@ class Case:
         file: The file to store.
         received: How many whole requests the SCP gets; None where that is a matter of timing.
         waits: The tool takes its time-out, not less.
-        goes_on: The association may end before the second file has gone out. A lost association costs no file that had not gone out
-            (this used to be a failure): the file then goes on another one, and all is well.
+        goes_on: The association may end before the second file has gone out. A lost association costs no file that had not gone
+            out: the file then goes on another one, and all is well.
     """
 
     name: str
@@ -93,7 +94,7 @@ SERVE, CLOSE, RESET, HALF_CLOSE = Connection.serve, Connection.close, Connection
 
 
 def steps(*acts: Behaviour) -> Behaviour:
-    """One after another."""
+    """Return the behaviour of these acts, one after another."""
 
     def behaviour(connection: Connection) -> None:
         for act in acts:
@@ -352,7 +353,7 @@ PROTOCOL = [
     fault("an unknown PDU type", instead(sends(UNKNOWN_PDU)), "PDU"),
     fault("an unknown PDU type between objects", between(sends(UNKNOWN_PDU)), "PDU", objects=2, goes_on=True),
     fault("garbage between objects", between(sends(b"\xde\xad\xbe\xef" * 100)), "PDU", objects=2, goes_on=True),
-    fault("an A-RELEASE-RP that nobody asked for", instead(sends(pdu(scp.A_RELEASE_RP, bytes(4))))),
+    fault("an A-RELEASE-RP without a request", instead(sends(pdu(scp.A_RELEASE_RP, bytes(4))))),
     fault("an A-RELEASE-RQ of five bytes", instead(sends(pdu(scp.A_RELEASE_RQ, bytes(5))))),
     fault("a late A-ASSOCIATE-RJ", instead(sends(pdu(scp.A_ASSOCIATE_RJ, bytes([0, 1, 1, 1]))))),
     fault("a second A-ASSOCIATE-AC", instead(lambda connection: connection.send(connection.associate_ac()))),
@@ -399,7 +400,7 @@ STATUSES = [
     *[for_each(f"warning {status:04X} for each", serves(status)) for status in (0xB000, 0xB006, 0xB007)],
 ]
 
-# What was asked for succeeded, however the peer parts from us.
+# All that was requested succeeds, however the peer ends the association.
 RELEASE_COLLISION = (Connection.send_release_request, Connection.read_pdu, Connection.send_release_response)
 RELEASES = [
     Case("never answers the release", at_release(), abort=ABORT, received=1, waits=True),
@@ -434,7 +435,7 @@ SAMPLE = {f"storescu: {case.name}" for group in GROUPS for case in group[-2:]}
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run of a tool left behind; `status` is None if it had to be killed."""
+    """The result of a run of a tool; `status` is None if it had to be killed."""
 
     status: int | None
     stdout: str
@@ -473,7 +474,7 @@ def run(tool: str, case: Case, files: dict[str, str]) -> Outcome:
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """The files to store: two as pydicom ships them, one of a few bytes, one of 16 MiB."""
+    """Return the files to store: two as pydicom ships them, one of a few bytes, one of 16 MiB."""
     folder = tmp_path_factory.mktemp("files")
     made = {name: str(pydicom.data.get_testdata_file(f"{name.upper()}_small.dcm")) for name in ("ct", "mr")}
     data_set = pydicom.dcmread(made["ct"])
@@ -486,7 +487,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def outcomes(request: pytest.FixtureRequest, files: dict[str, str]) -> Iterator[dict[str, Future[Outcome]]]:
-    """The run of each case that was selected, by its key in `CASES`."""
+    """Yield the run of each case that was selected, by its key in `CASES`."""
     here = [found for found in request.session.items if found.path == Path(__file__)]
     keys = [found.callspec.id for found in here if isinstance(found, pytest.Function) and hasattr(found, "callspec")]
     pool = ThreadPoolExecutor(AT_ONCE)
@@ -511,7 +512,7 @@ def test_a_faulty_scp(key: str, outcomes: dict[str, Future[Outcome]]) -> None:
 
 
 def check_tool(tool: str, case: Case, outcome: Outcome) -> None:
-    """The exit status, what was printed, and the time it took."""
+    """Check the exit status, what was printed, and the time it took."""
     report = f"exit status {outcome.status} after {outcome.seconds:.1f} s\n{outcome.stderr}"
     assert outcome.status is not None, f"still running after {HARD_LIMIT} s"
     assert outcome.stdout == ""
@@ -531,7 +532,7 @@ def check_tool(tool: str, case: Case, outcome: Outcome) -> None:
 
 
 def check_record(case: Case, connection: Connection) -> None:
-    """What the SCP saw: a sound sequence of PDUs that ends as it should."""
+    """Check what the SCP saw: a sound sequence of PDUs that ends as it should."""
     assert connection.faults == []
     assert (connection.abort[0] if connection.abort else None) in case.abort, connection.abort
     if case.status == 1:

@@ -17,7 +17,8 @@ from tests.tools import listeners, running
 from tests.tools.terminal import Terminal
 
 SECRET = "open-sesame"
-QUICK = (16, 1, 1)  # scrypt's N, r and p where a test does not ask how long it takes
+# scrypt's N, r and p for tests that do not measure how long it takes.
+QUICK = (16, 1, 1)
 
 
 class Asked:
@@ -39,7 +40,7 @@ def tool(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def what(tool: str, tmp_path: Path) -> list[Path]:
-    """What the tool is given behind the peer."""
+    """Return what the tool is given behind the peer."""
     return [running.Instance().write(tmp_path / "image.dcm")] if tool == "storescu" else []
 
 

@@ -33,7 +33,7 @@ GOOD = Instance("1.2.999", uids.CTImageStorage)
 
 
 def as_pydicom_reads(stored: Stored) -> pydicom.Dataset:
-    """What a peer makes of an instance that believes the transfer syntax of its presentation context."""
+    """Read an instance as a peer does that believes the transfer syntax of its presentation context."""
     return pydicom.dcmread(io.BytesIO(file_of(stored.data_set, stored.transfer_syntax)))
 
 

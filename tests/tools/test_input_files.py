@@ -47,7 +47,7 @@ def deflated(instance: Instance) -> bytes:
 
 
 def nested(levels: int) -> bytes:
-    """Sequences of undefined length within each other, each item too (PS3.5 7.5)."""
+    """Nest sequences of undefined length, with Items of undefined length (PS3.5 7.5)."""
     sequence = struct.pack("<HH2sHI", 0x0040, 0xA730, b"SQ", 0, 0xFFFFFFFF)
     item = struct.pack("<HHI", 0xFFFE, 0xE000, 0xFFFFFFFF)
     ends = struct.pack("<HHI", 0xFFFE, 0xE00D, 0) + struct.pack("<HHI", 0xFFFE, 0xE0DD, 0)
@@ -115,7 +115,8 @@ def test_a_bad_file_in_a_folder_is_not_skipped_in_silence(tmp_path: Path) -> Non
 def test_a_bad_file_alone_is_found_before_an_association(tmp_path: Path) -> None:
     path = tmp_path / "cut.dcm"
     path.write_bytes(truncated(IMAGE, 5))
-    process = running.tool("storescu", "127.0.0.1", 1, path)  # nobody listens there, and nobody is asked
+    # No program listens on that port, and none is called.
+    process = running.tool("storescu", "127.0.0.1", 1, path)
     assert process.returncode == 3
     assert len(errors(process)) == 1
 
@@ -442,7 +443,8 @@ def test_a_file_that_shrinks_while_it_is_sent_ends_the_association_and_the_other
 )
 def test_a_file_that_changes_while_it_is_sent_is_a_failure(tmp_path: Path, change: Callable[[Path], object]) -> None:
     (connection,), said, large = send_and_change(tmp_path, change)
-    assert len(connection.messages) == 2  # the association stands, and the other file goes
+    # The association stays open, and the other file is sent.
+    assert len(connection.messages) == 2
     assert connection.faults == []
     (line,) = said
     assert line.startswith(f"Store failed: {large}: ")

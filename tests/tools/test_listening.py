@@ -22,15 +22,16 @@ from tests.tools import listeners, running
 from tests.tools.listeners import Listener, Requestor, listening
 
 LISTENERS = pytest.mark.parametrize("name", ["echoscp", "storescp"])
-SHORT = 0.2  # seconds: a deadline that is to pass
-ABORT = (peer.A_ABORT, bytes(4))  # by the service user, as it is us who want it
+SHORT = 0.2  # seconds
+# Its source is the service user, because we want it.
+ABORT = (peer.A_ABORT, bytes(4))
 SEVERAL = ("--workers", 2)
 ON_LINUX = pytest.mark.skipif(sys.platform != "linux", reason="only Linux shares connections among the workers")
 
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What storescp keeps, it keeps here."""
+    """Run in an empty folder, where storescp keeps its files."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
 
@@ -82,7 +83,8 @@ def test_an_address_that_is_not_ours(workers: tuple[object, ...], address: str, 
 @pytest.mark.parametrize("workers", [(), SEVERAL], ids=["", "several"])
 def test_a_port_that_was_closed_with_a_connection_on_it_can_be_taken_again(workers: tuple[object, ...]) -> None:
     with listening("echoscp", "--drain", 0) as listener, listener.associate() as association:
-        listener.end()  # it closes first: its end of the connection stays for a while
+        # It closes first, so its end of the connection stays for a while.
+        listener.end()
         port = listener.port
         association.abort()
     with listening("echoscp", *workers, port=port) as listener:
@@ -154,7 +156,7 @@ def test_a_ready_file_that_cannot_be_written(workers: tuple[object, ...]) -> Non
 
 @contextmanager
 def manager(folder: Path) -> Iterator[socket.socket]:
-    """What a service manager listens with; what is started in here is told of it."""
+    """Listen as a service manager does; processes started in here are told its address."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel, pytest.MonkeyPatch.context() as patch:
         channel.bind(os.fspath(folder / "notify"))
         channel.settimeout(running.SECONDS)
@@ -378,7 +380,7 @@ def test_a_logging_configuration(tmp_path: Path) -> None:
 
 
 def log_with_processes(folder: Path) -> list[object]:
-    """Options that make every line of the log begin with the process that wrote it."""
+    """Return options that begin every line of the log with the process that wrote it."""
     path = folder / "logging.json"
     handler = {"class": "logging.FileHandler", "filename": str(folder / "log"), "formatter": "with_process"}
     configuration = {
@@ -441,7 +443,8 @@ def test_a_signal_that_is_given_to_another_thread_ends_it() -> None:
     with listening("echoscp") as listener:
         *_, thread = sorted(map(int, os.listdir(f"/proc/{listener.process.pid}/task")))
         assert thread != listener.process.pid
-        os.kill(thread, signal.SIGTERM)  # the process's, and this thread comes first
+        # The signal is the process's, and this thread comes first.
+        os.kill(thread, signal.SIGTERM)
         listener.end(None)
 
 
@@ -534,7 +537,8 @@ def test_when_a_worker_ends_all_do(number: int, tmp_path: Path) -> None:
 def test_workers_end_with_their_supervisor(tmp_path: Path) -> None:
     with listening("echoscp", *SEVERAL, *log_with_processes(tmp_path)) as listener:
         assert len(serving_processes(listener, tmp_path)) == 2
-        listener.end(signal.SIGKILL, status=-signal.SIGKILL)  # which is when the last of them has closed its stderr
+        # Its end is seen when the last of the processes has closed its stderr.
+        listener.end(signal.SIGKILL, status=-signal.SIGKILL)
         listener.until_closed()
 
 
@@ -557,7 +561,7 @@ def test_a_signal_to_all_of_them_is_one_signal(number: int) -> None:
 
 
 def serving_processes(listener: Listener, folder: Path) -> set[int]:
-    """The processes that accepted associations: until there are two, or there have been many."""
+    """Return the processes that accepted associations, once there are two, or after many echoes."""
     for _ in range(200):
         assert listener.echo().is_success
         accepted = {int(line.split()[0]) for line in logged(folder) if "Accepting Association" in line}

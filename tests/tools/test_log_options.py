@@ -19,7 +19,7 @@ START, STOP, BEGIN, TRANSFERRED, ALERT, LOGIN = "110120", "110121", "110102", "1
 
 
 def image(path: Path, uid: str = "1.2.3", study: str = "1.2", name: bytes = b"Doe^Jane") -> Path:
-    """An image of a patient."""
+    """Write an image of a patient."""
     rest = running.element(0x0010, 0x0010, "PN", name) + running.element(0x0010, 0x0020, "LO", PATIENT.encode())
     rest += running.element(0x0020, 0x000D, "UI", study.encode())
     return running.Instance(uid, rest=rest).write(path)

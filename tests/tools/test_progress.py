@@ -16,7 +16,7 @@ from dimse.tools import progress
 from tests.tools import running
 from tests.tools.terminal import ERASE, Terminal
 
-# A sender that does what it is told on stdin, a statement a line; at the end it says whether it had a bar, and rich.
+# A sender that executes its stdin, a statement a line. At the end it prints whether it had a bar, and rich.
 DRIVER = """
 import logging, signal, sys, threading
 from types import SimpleNamespace
@@ -44,7 +44,7 @@ print(len(bars), "rich" in sys.modules)
 def sender(
     level: str = "ERROR", *, enabled: bool = True, patience: float = 0, columns: int = 80, **environment: str
 ) -> Terminal:
-    """The driver on a terminal."""
+    """Start the driver on a terminal."""
     words = level, "enabled" if enabled else "disabled", patience
     return Terminal("-c", DRIVER, *words, columns=columns, environment=environment)
 
@@ -100,9 +100,8 @@ def test_ctrl_c_leaves_the_terminal_as_it_was() -> None:
         terminal.interrupt()
         assert terminal.end() == 0
         assert terminal.screen == ["E: Interrupted", ""]
-        assert (
-            "\x1b[?25" not in terminal.output
-        )  # the cursor was never hidden: a killed process could not bring it back
+        # The cursor was never hidden: a killed process could not bring it back.
+        assert "\x1b[?25" not in terminal.output
 
 
 def test_no_colour_where_the_user_wants_none() -> None:
@@ -170,7 +169,7 @@ def test_there_is_no_bar_in_a_pipe() -> None:
 
 @dataclass
 class Counts:
-    """As of a run."""
+    """The counts of a run."""
 
     found: int = 5000
     found_bytes: int = 2_500_000_000
@@ -207,7 +206,8 @@ def test_bytes_under_way_count_and_never_twice() -> None:
     counts, meter = Counts(found_bytes=3000, done_bytes=0), progress.Meter(0)
     shown = [
         meter.read(1, counts, 400).done_bytes,
-        meter.read(2, counts, 1000).done_bytes,  # all of the first file, not yet answered
+        # All of the first file is sent, and not yet answered.
+        meter.read(2, counts, 1000).done_bytes,
     ]
     counts.done_bytes = 1000
     shown += [meter.read(3, counts, 1000).done_bytes, meter.read(4, counts, 1700).done_bytes]

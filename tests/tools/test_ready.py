@@ -85,7 +85,7 @@ def test_a_file_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
 
 @contextmanager
 def manager(name: bytes) -> Iterator[socket.socket]:
-    """What a service manager listens with."""
+    """Listen as a service manager does."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
         channel.bind(name)
         channel.settimeout(running.SECONDS)
@@ -150,7 +150,7 @@ def test_a_manager_that_hangs_does_not_keep_the_tool(
 
 
 def unit() -> dict[str, list[str]]:
-    """The settings of the systemd unit, each with its values."""
+    """Return the settings of the systemd unit, each with its values."""
     found: dict[str, list[str]] = {}
     for line in (DEPLOY / "storescp.service").read_text().splitlines():
         name, is_setting, value = line.partition("=")
@@ -160,7 +160,7 @@ def unit() -> dict[str, list[str]]:
 
 
 def container(instruction: str) -> list[str]:
-    """The words of the container file's last instruction of this name that has them as a list."""
+    """Return the words of the container file's last instruction of this name that has them as a list."""
     lines = (DEPLOY / "Containerfile").read_text().splitlines()
     (line,) = (line for line in lines if line.startswith(f"{instruction} "))
     words: list[str] = json.loads(line[line.index("[") :])
@@ -168,7 +168,7 @@ def container(instruction: str) -> list[str]:
 
 
 def serves(folder: Path, arguments: list[str]) -> None:
-    """storescp runs with these arguments, but into `folder` and on a free port: it answers, and ends on SIGTERM with status 0."""
+    """Check that storescp runs with these arguments but `folder` and a free port, answers, and ends on SIGTERM with status 0."""
     assert arguments[-1] == "11112"
     arguments[arguments.index("-od") + 1] = str(folder)
     with running.start("storescp", *arguments[:-1], "0") as process:

@@ -61,7 +61,7 @@ def rows(path: Path, outcomes: list[Outcome], **finish: Any) -> list[dict[str, A
 
 @pytest.fixture(params=FORMATS)
 def path(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """Where a report goes, in each format."""
+    """Return a path for a report, in each format."""
     return tmp_path / f"report{request.param}"
 
 
@@ -236,10 +236,10 @@ def test_where_no_report_can_be_is_found_before_anything_is_sent(path: Path, mak
 
 
 @pytest.fixture
-def nobody(tmp_path: Path) -> Iterator[None]:
-    """We are nobody, who may not write here."""
+def unprivileged(tmp_path: Path) -> Iterator[None]:
+    """Take the rights of a user who may not write here."""
     if os.geteuid() != 0:
-        pytest.skip("only root may become somebody else")
+        pytest.skip("only root may take another user's rights")
     for folder in tmp_path, tmp_path.parent, tmp_path.parent.parent:
         folder.chmod(0o755)
     os.seteuid(65534)
@@ -247,7 +247,7 @@ def nobody(tmp_path: Path) -> Iterator[None]:
     os.seteuid(0)
 
 
-@pytest.mark.usefixtures("nobody")
+@pytest.mark.usefixtures("unprivileged")
 def test_a_folder_that_may_not_be_written_to_is_found_before_anything_is_sent(path: Path) -> None:
     with pytest.raises(PermissionError) as raised:
         Report(os.fspath(path))

@@ -34,7 +34,7 @@ CANNOT_UNDERSTAND = 0xC000
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A study of 20 instances."""
+    """Write a study of 20 instances."""
     return write_study(tmp_path / "study")
 
 
@@ -42,7 +42,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 class Together:
-    """For a `Receiver`: lets nothing be stored before so many associations have sent something."""
+    """A behaviour of a `Receiver` that stores nothing before so many associations have sent something."""
 
     def __init__(self, associations: int) -> None:
         self._barrier = threading.Barrier(associations, timeout=running.SECONDS)

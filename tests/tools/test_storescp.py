@@ -29,14 +29,14 @@ SERIES = element(0x0020, 0x000E, "UI", b"1.9.1")
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where storescp runs; what is to be sent is elsewhere."""
+    """Run storescp in an empty folder; what is to be sent is elsewhere."""
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
 
 
 def ct(uid: str = "1.2.3", patient: bytes = b"Doe^Jane", more: bytes = STUDY + SERIES) -> Instance:
-    """A CT image."""
+    """Make a CT image."""
     patient_elements = element(0x0010, 0x0010, "PN", patient) + element(0x0010, 0x0020, "LO", b"ID1")
     return Instance(uid, uids.CTImageStorage, rest=patient_elements + more)
 
@@ -52,7 +52,7 @@ def send(listener: Listener, folder: Path, *instances: Instance, exit_status: in
 
 
 def kept(folder: Path) -> list[str]:
-    """The names of all that is in a folder and below it, but for what is being received."""
+    """Return the names of all that is in a folder and below it, but for what is being received."""
     paths = (path.relative_to(folder) for path in folder.rglob("*"))
     return sorted(str(path) for path in paths if str(path) != ".incoming")
 
@@ -113,7 +113,8 @@ def test_the_permissions_of_the_files(tmp_path: Path, options: list[str], mode: 
 def test_durability(tmp_path: Path, durability: str) -> None:
     with listening("storescp", "--durability", durability) as listener:
         assert send(listener, tmp_path / "sent", ct()) == ["0x0000"]
-        listener.end(signal.SIGKILL, status=-signal.SIGKILL)  # what was acknowledged survives that with either
+        # Either durability survives that.
+        listener.end(signal.SIGKILL, status=-signal.SIGKILL)
     assert kept(Path()) == ["CT.1.2.3"]
 
 
@@ -260,9 +261,8 @@ def test_what_cannot_be_written(option: str, workers: str) -> None:
 # --- what is accepted ---
 
 UNKNOWN, KNOWN, CT, JPEG = "1.2.3.4", "1.2.840.10008.5.1.4.31", uids.CTImageStorage, uids.JPEGBaseline8Bit
-ACCEPTED: list[
-    tuple[list[str], list[int]]
-] = [  # the results of Verification, CT, CT in JPEG, a worklist, a private class
+# The results of Verification, CT, CT in JPEG, a worklist, a private class.
+ACCEPTED: list[tuple[list[str], list[int]]] = [
     ([], [0, 0, 0, 3, 3]),
     (["--accept-unknown"], [0, 0, 0, 0, 0]),
     (["--no-echo"], [3, 0, 0, 3, 3]),
@@ -363,7 +363,7 @@ os.rename(file.name, f"told.{name}")
 
 
 def told(name: str) -> Any:
-    """What the program was told of an instance or study, and its arguments."""
+    """Return what the program was given of an instance or study, and its arguments."""
     return json.loads(Path(f"told.{name}").read_text())
 
 
@@ -372,7 +372,8 @@ def told(name: str) -> Any:
 def test_a_program_is_run_for_each_instance(tmp_path: Path, workers: int) -> None:
     with listening("storescp", "-od", "in", "--exec", TELL, "--workers", workers) as listener:
         send(listener, tmp_path / "sent", ct("1.2.3"), ct("1.2.4", patient=b"`touch x`;$(id)"))
-        assert listener.end() == []  # what has been kept is told of, before the end
+        # Instances that were kept are announced before the end.
+        assert listener.end() == []
     for uid in ("1.2.3", "1.2.4"):
         said, environment, arguments = told(uid)
         assert arguments == ["one", "two words", "$HOME;x"]
@@ -441,7 +442,7 @@ def test_a_study_that_arrives_over_several_associations_is_told_of_once(tmp_path
 
 
 def pending(exit_status: int) -> list[list[str]]:
-    """The rows of `storescp --pending-studies`, without its heading."""
+    """Return the rows of `storescp --pending-studies`, without its heading."""
     done = running.tool("storescp", "-od", "in", "--pending-studies")
     assert (done.returncode, done.stderr) == (exit_status, "")
     return [re.split(r"  +", line) for line in done.stdout.splitlines()[1:]]
@@ -500,7 +501,8 @@ def test_a_folder_whose_studies_cannot_be_listed_is_an_error() -> None:
 def test_a_report_has_a_line_for_each_instance(tmp_path: Path, workers: int) -> None:
     Path("report").write_text('{"event": "of before"}\n')
     with listening("storescp", "-od", "in", "--report", "report", "--workers", workers) as listener:
-        for number in range(6):  # each over an association of its own, with whichever worker
+        # Each goes over an association of its own, to any of the workers.
+        for number in range(6):
             send(listener, tmp_path / "sent", ct(f"1.2.{number}"))
         send(listener, tmp_path / "sent", ct("1.2.0"))
         assert listener.end() == []

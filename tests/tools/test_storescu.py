@@ -33,12 +33,12 @@ PRIVATE = "1.2.826.0.1.3680043.10.1"
 
 
 def shipped(name: str) -> Path:
-    """A file that pydicom ships."""
+    """Return a file that pydicom ships."""
     return Path(str(get_testdata_file(name)))
 
 
 def write(folder: Path, *instances: Instance) -> list[Path]:
-    """Files 000.dcm, 001.dcm ... of these instances."""
+    """Write these instances as files 000.dcm, 001.dcm ..."""
     return [instance.write(folder / f"{number:03}.dcm") for number, instance in enumerate(instances)]
 
 
@@ -47,7 +47,7 @@ def write(folder: Path, *instances: Instance) -> list[Path]:
 
 @pytest.fixture
 def mixed(tmp_path: Path) -> list[Path]:
-    """CT in two transfer syntaxes, MR in one; the first syntax comes again."""
+    """Write CT in two transfer syntaxes, MR in one; the first syntax comes again."""
     return write(
         tmp_path,
         Instance("1.2.1", CT, EXPLICIT),
@@ -75,7 +75,8 @@ def mixed(tmp_path: Path) -> list[Path]:
 def test_what_the_files_need_is_proposed(
     mixed: list[Path], options: list[str], proposed: list[tuple[str, list[str]]]
 ) -> None:
-    exit_status = 0 if options in ([], ["-cx"], ["--required-contexts"]) else 3  # no JPEG is to be had as one of these
+    # No JPEG can be sent as one of these.
+    exit_status = 0 if options in ([], ["-cx"], ["--required-contexts"]) else 3
     (request,) = running.asked("storescu", "PEER", *mixed, *options, exit_status=exit_status)
     assert request.contexts == proposed
 
@@ -270,7 +271,7 @@ def test_no_association_outweighs_a_file_that_cannot_be_sent(tmp_path: Path) -> 
 
 
 def test_nothing_to_send_is_exit_status_3_without_an_association_and_says_why(tmp_path: Path) -> None:
-    # It said so in a warning alone, which nobody sees without -ll: what there is to do is told at the default level.
+    # The general warning is not shown without -ll, so the line about the folder has the default level.
     (tmp_path / "empty").mkdir()
     empty = f"W: {tmp_path / 'empty'}: the folder is empty"
     process = running.tool("storescu", "127.0.0.1", 1, tmp_path / "empty")
@@ -372,7 +373,7 @@ def test_more_than_65535_requests_in_one_run(tmp_path: Path) -> None:
 
 
 def decoded(data_set: bytes, transfer_syntax: str) -> pydicom.Dataset:
-    """A data set as pydicom reads it."""
+    """Return a data set as pydicom reads it."""
     file = Instance(transfer_syntax=transfer_syntax).file_meta + data_set
     return pydicom.dcmread(io.BytesIO(file))
 
@@ -476,7 +477,7 @@ def test_one_file_that_cannot_be_converted_and_the_others_go(tmp_path: Path) -> 
 
 
 def said_of(process_lines: Sequence[str], *words: str) -> bool:
-    """Does one line have all of these?"""
+    """Return True if one line has all of these words."""
     return any(all(word in line for word in words) for line in process_lines)
 
 
@@ -532,7 +533,7 @@ def test_a_file_is_sent_once_however_often_and_by_whatever_name_it_is_given(tmp_
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    """Files on three levels, named to be sorted otherwise than they are made."""
+    """Write files on three levels, with names whose order is not the order in which they are made."""
     for name, uid in {
         "c": "1.3",
         "a": "1.1",

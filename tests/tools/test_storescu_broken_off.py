@@ -24,19 +24,19 @@ from tests.tools import running
 from tests.tools.running import Gate, Receiver, Stored
 from tests.tools.studies import files_in, outcomes, write_study
 
-AT_ONCE = 10.0  # seconds: far below every wait of the tool
+AT_ONCE = 10.0  # seconds: far below every timeout
 INTERRUPTED = "Interrupted: {} stored, the rest was not sent or is unknown"
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A study of 20 instances."""
+    """Write a study of 20 instances."""
     return write_study(tmp_path / "study")
 
 
 @contextmanager
 def black_hole() -> Iterator[int]:
-    """A port that answers nobody: its queue is full."""
+    """Yield a port that answers no connection, because its queue is full."""
     with ExitStack() as stack:
         listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
         for _ in range(4):
@@ -47,7 +47,7 @@ def black_hole() -> Iterator[int]:
 
 
 def broken_off(process: subprocess.Popen[str], *signals: signal.Signals) -> list[str]:
-    """What it says when it gets these signals, one after the other; it ends at once."""
+    """Return what it prints when it gets these signals, one after the other; check that it ends at once."""
     running.until_asleep(process)
     started = time.monotonic()
     for number in signals:

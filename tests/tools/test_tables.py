@@ -24,7 +24,7 @@ from tests.tools.terminal import Terminal
 
 
 def instances(folder: Path) -> list[InstanceFile]:
-    """Two files, one of a name that is no good for a table."""
+    """Return two files, one with a name that a table cannot hold as it is."""
     return [
         InstanceFile.check(str(Instance(uid, sop_class, rest=b"").write(folder / name)))
         for uid, sop_class, name in (
@@ -56,7 +56,7 @@ ENTRIES = [
 
 
 def status(entries: Sequence[Entry], *, every: bool = False) -> list[str]:
-    """The lines of a journal's status in a pipe."""
+    """Return the lines that the status of a journal prints to a pipe."""
     out = io.StringIO()
     tables.journal_status(lambda: entries, every=every, file=out)
     return out.getvalue().splitlines()
@@ -185,7 +185,7 @@ tables.print_table(heads.split("|"), [cells.split("|")] * 2, sys.stdout)
 
 
 def shown(columns: int, heads: str, cells: str, **environment: str) -> Terminal:
-    """A table on a terminal, when it is there."""
+    """Print a table on a terminal; return the terminal once it is printed."""
     with Terminal("-c", SHOW, heads, cells, columns=columns, stdout=True, environment=environment) as terminal:
         assert terminal.end() == 0
     return terminal

@@ -30,7 +30,7 @@ ON_LINUX = pytest.mark.skipif(sys.platform != "linux", reason="the processes of 
 
 
 class Manager:
-    """What a service manager hears.
+    """A service manager's end of the notifications.
 
     Args:
         channel: The socket that it is told by.
@@ -48,17 +48,17 @@ class Manager:
             return b""
 
     def hears_that_all_is_well(self, times: int = 3) -> bool:
-        """Whether that is told so often in a row."""
+        """Return True if the watchdog's sign of life comes so often in a row."""
         return all(self.hears() == WELL for _ in range(times))
 
     def hears_nothing_any_more(self) -> bool:
-        """Whether it becomes silent, after what was on its way."""
+        """Return True if it becomes silent, after what was on its way."""
         return any(self.hears() == b"" for _ in range(10))
 
 
 @pytest.fixture
 def manager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Manager]:
-    """What a service manager listens with; tools that are started are told of it."""
+    """Listen as a service manager does; tools that are started have its address."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("NOTIFY_SOCKET", os.fspath(tmp_path / "notify"))
     monkeypatch.setenv("WATCHDOG_USEC", str(int(SECONDS * 1e6)))
@@ -140,7 +140,8 @@ def test_how_long_the_manager_waits(
 def test_the_unit_has_a_watchdog_that_waits_for_the_end() -> None:
     settings = unit()
     assert int(settings["WatchdogSec"][0]) > int(settings["TimeoutStopSec"][0])
-    assert settings["Restart"] == ["on-failure"]  # which an end by the watchdog is
+    # An end by the watchdog counts as a failure.
+    assert settings["Restart"] == ["on-failure"]
 
 
 # --- not alive ---

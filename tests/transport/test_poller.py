@@ -56,7 +56,8 @@ def test_another_thread_may_register_one_meanwhile(poller: Poller, ends: Ends) -
     far.send(b"x")
     timer = threading.Timer(0.05, poller.watch, (near.fileno(), READ))
     timer.start()
-    if poller.wait(0.2) == []:  # the general way may look at what was registered when it began
+    # The general way may look at what was registered when it began.
+    if poller.wait(0.2) == []:
         assert poller.wait(10) == [(near.fileno(), READ)]
     timer.join()
 

@@ -1,7 +1,7 @@
 """The wait for a peer's next message: a thread spins for a moment before it sleeps, but only where that holds up no other work.
 
-What can be seen of it from outside is the processor time that a thread takes while it waits: all of the wait if it spins, next to
-none if it sleeps. A round counts in which the machine is not busy with something else.
+It shows from outside in the processor time that a thread takes while it waits. A thread that spins takes all of the wait, and one
+that sleeps takes next to none. A round counts in which the machine is not busy with something else.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ ROOT = Path(__file__).parents[2]
 PROCESSORS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
 pytestmark = pytest.mark.skipif(PROCESSORS < 2, reason="needs two processors, and a system that tells of them")
 
-PAUSE = 0.0001  # seconds that a peer takes before each message
+PAUSE = 0.0001  # seconds before each message
 MESSAGES = 50  # of a round
 ROUNDS = 200
 SPINS = 0.5  # of the time of a round

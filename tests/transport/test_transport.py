@@ -22,9 +22,10 @@ from dimse.transport import READ, WRITE, threaded
 from dimse.transport.base import Transport
 from tests.drivers import ASYNCIO, LOOPBACK, Driver, TLSContexts, on_each_driver, open_descriptors, tls_contexts
 
-SOON = 0.1  # seconds: a deadline that is to pass
+SOON = 0.1  # seconds: a deadline to pass
 IN_TIME = 10.0  # seconds: one that is not
-LATE = 5.0  # seconds: nothing that ends by a deadline of SOON takes as long
+# Seconds: nothing that ends by a deadline of `SOON` takes as long.
+LATE = 5.0
 
 plain_and_tls = pytest.mark.parametrize("secured", [False, True], ids=["plain", "tls"])
 
@@ -45,7 +46,7 @@ def listening(family: int = socket.AF_INET, host: str = LOOPBACK, backlog: int =
 
 @contextmanager
 def deaf() -> Iterator[int]:
-    """The port of a listener whose queue is full: it answers no further connection."""
+    """Yield the port of a listener whose queue is full: it answers no further connection."""
     with listening(backlog=0) as listener:
         waiting = [socket.socket() for _ in range(4)]
         for connection in waiting:
@@ -60,7 +61,7 @@ def deaf() -> Iterator[int]:
 async def connected(
     driver: Driver, contexts: TLSContexts | None = None, secured: bool = False
 ) -> AsyncIterator[tuple[Transport, socket.socket]]:
-    """A transport, and the socket at its other end, which blocks."""
+    """Yield a transport, and the socket at its other end, which blocks."""
     with listening() as listener, ThreadPoolExecutor(1) as executor:
         transport = await driver.connect(LOOPBACK, listener.getsockname()[1], IN_TIME)
         other, _ = listener.accept()
@@ -70,7 +71,8 @@ async def connected(
             await transport.secure(Security(contexts.client), time.monotonic() + IN_TIME, host=LOOPBACK)
             other = handshake.result()
             other.sendall(b"\0")
-            assert await receive(transport, 1) == b"\0"  # and the session tickets of TLS 1.3 with it
+            # The session tickets of TLS 1.3 come with it.
+            assert await receive(transport, 1) == b"\0"
         try:
             yield transport, other
         finally:
@@ -170,7 +172,8 @@ async def test_an_ipv6_address_is_connected_to(driver: Driver) -> None:
 
 @on_each_driver
 async def test_each_address_of_a_name_is_tried(driver: Driver) -> None:
-    with listening() as listener:  # on 127.0.0.1 alone, and localhost may be ::1 first
+    # This is on 127.0.0.1 only, and localhost may be ::1 first.
+    with listening() as listener:
         transport = await driver.connect("localhost", listener.getsockname()[1], IN_TIME)
         assert transport.peer_address == (LOOPBACK, listener.getsockname()[1])
         transport.close()
@@ -223,7 +226,8 @@ async def test_what_was_received_in_part_is_ready_at_once(driver: Driver, contex
         buffer = memoryview(bytearray(4))
         received = b""
         while len(received) < 10:
-            assert await transport.ready(READ, time.monotonic() + IN_TIME)  # TLS holds the rest; poll does not see it
+            # TLS holds the rest; poll does not see it.
+            assert await transport.ready(READ, time.monotonic() + IN_TIME)
             received += buffer[: await transport.receive_some(buffer) or 0]
         assert received == b"0123456789"
 
@@ -265,7 +269,8 @@ async def test_a_full_connection_can_be_written_once_the_peer_reads(
         with ThreadPoolExecutor(1) as executor:
             reading = executor.submit(read_all, other, total)
             assert await transport.ready(WRITE, time.monotonic() + IN_TIME)
-            await send(transport, block)  # TLS: the bytes that could not go out stand in front
+            # With TLS, the bytes that could not go out come first.
+            await send(transport, block)
             reading.result()
             other.settimeout(IN_TIME)
 
@@ -322,7 +327,7 @@ async def test_a_reset_connection_is_lost(driver: Driver) -> None:
         assert isinstance(raised.value.__cause__, ConnectionResetError)
         with pytest.raises(ConnectionLost, match="while sending: Broken pipe"):
             transport.send_some([b"x"])
-        transport.send_now(b"x")  # nobody is left to be told
+        transport.send_now(b"x")  # raises nothing
 
 
 @plain_and_tls
@@ -332,7 +337,8 @@ async def test_it_closes_once(driver: Driver, contexts: TLSContexts, secured: bo
         before = open_descriptors()
         transport.close()
         assert transport.closed and transport.peer_address == ("", 0)
-        with open("/dev/null", "rb"):  # it may have got the number of the descriptor
+        # This may get the number of the closed descriptor.
+        with open("/dev/null", "rb"):
             transport.close()
             transport.wake()
             transport.send_now(b"x")
@@ -388,7 +394,8 @@ def test_on_a_loop_others_have_their_turn_while_bytes_move() -> None:
         async with connected(ASYNCIO) as (transport, other):
             task = asyncio.create_task(other_task())
             buffer = memoryview(bytearray(1 << 16))
-            for _ in range(64):  # 4 MiB, and none of the calls ever blocks
+            # This makes 4 MiB, and none of the calls ever blocks.
+            for _ in range(64):
                 other.sendall(buffer)
                 while await transport.receive_some(buffer):
                     pass

@@ -70,7 +70,7 @@ print(json.dumps({
 
 
 def cells(table: dict[tuple[str, str], str]) -> dict[tuple[str, str], str]:
-    """All 247 of them; "" where the Standard leaves one undefined."""
+    """Return all 247 cells; "" where the Standard leaves one undefined."""
     return {(event, state): table.get((event, state), "") for event in ALL_EVENTS for state in ALL_STATES}
 
 

@@ -42,7 +42,7 @@ def acceptor(**chosen: Any) -> Acceptor:
 
 
 def accepting(request: pdu.AssociateRQ, *items: pdu.UserInformationItem) -> pdu.AssociateAC:
-    """An A-ASSOCIATE-AC that takes every context with its first transfer syntax."""
+    """Return an A-ASSOCIATE-AC that accepts every context with its first transfer syntax."""
     return pdu.AssociateAC(
         request.called_ae_title,
         request.calling_ae_title,
@@ -55,12 +55,12 @@ def accepting(request: pdu.AssociateRQ, *items: pdu.UserInformationItem) -> pdu.
 
 
 def requested(*items: pdu.UserInformationItem, **fields: Any) -> pdu.AssociateRQ:
-    """An A-ASSOCIATE-RQ as somebody else might send it."""
+    """Return an A-ASSOCIATE-RQ as another implementation might send it."""
     contexts = (pdu.PresentationContextRQ(1, VERIFICATION, (IMPLICIT,)),)
     return pdu.AssociateRQ(
         **{
             "called_ae_title": "ANY-SCP",
-            "calling_ae_title": "SOMEBODY",
+            "calling_ae_title": "OTHER-SCU",
             "presentation_contexts": contexts,
             "user_information": items,
         }
@@ -232,7 +232,8 @@ def test_the_peer_describes_itself() -> None:
 
 # Announced by the peer (None: it says nothing), our own cap, what is sent; 0: nothing can be.
 SEND_LENGTHS = [
-    (None, 262144, 16384),  # the peer may not take more, where it does not say
+    # The peer may not take more where it does not say.
+    (None, 262144, 16384),
     (None, 4096, 4096),
     (0, 262144, 262144),
     *((length, 262144, 0) for length in range(1, 8)),
@@ -271,7 +272,7 @@ def test_how_much_is_sent_in_a_pdu(announced: int | None, cap: int, sent: int) -
 def test_what_every_answer_says() -> None:
     request = requested(pdu.ImplementationClassUID("1.2.3"), pdu.ImplementationVersionName("THEIRS"))
     accept, negotiated = accepted(acceptor(maximum_length=4096), request)
-    assert (accept.called_ae_title, accept.calling_ae_title) == ("ANY-SCP", "SOMEBODY")
+    assert (accept.called_ae_title, accept.calling_ae_title) == ("ANY-SCP", "OTHER-SCU")
     assert accept.presentation_contexts == (pdu.PresentationContextAC(1, ACCEPTANCE, IMPLICIT),)
     assert accept.user_information == (
         pdu.MaximumLength(4096),
@@ -279,7 +280,7 @@ def test_what_every_answer_says() -> None:
         pdu.ImplementationVersionName(IMPLEMENTATION_VERSION_NAME),
     )
     assert negotiated.called_ae_title == "ANY-SCP"
-    assert negotiated.peer == Peer("SOMEBODY", "1.2.3", "THEIRS")
+    assert negotiated.peer == Peer("OTHER-SCU", "1.2.3", "THEIRS")
     assert (negotiated.invoked, negotiated.performed) == (1, 1)
 
 
@@ -297,12 +298,13 @@ TOO_MANY = {"presentation_contexts": tuple(ONE for _ in range(129))}
     [
         ({}, APPLICATION_CONTEXT, (1, 1, 2)),
         ({}, TOO_MANY, (1, 2, 1)),
-        ({}, {"presentation_contexts": (ONE, ONE)}, None),  # in the same content it counts once
+        # In the same content it counts once.
+        ({}, {"presentation_contexts": (ONE, ONE)}, None),
         ({}, {"presentation_contexts": (ONE, OTHER)}, (1, 2, 1)),
         ({}, CALLING, (1, 1, 3)),
         ({"calling_ae_titles": ("FRIEND", "OTHER")}, {}, (1, 1, 3)),
-        ({"calling_ae_titles": ("FRIEND", "SOMEBODY")}, {}, None),
-        ({"calling_ae_titles": ("somebody",)}, {}, (1, 1, 3)),
+        ({"calling_ae_titles": ("FRIEND", "OTHER-SCU")}, {}, None),
+        ({"calling_ae_titles": ("other-scu",)}, {}, (1, 1, 3)),
         ({"require_called": True, "ae_title": "NO"}, {}, (1, 1, 7)),
         ({"require_called": True, "ae_title": "ANY-SCP"}, {}, None),
         ({"require_called": True, "ae_title": " ANY-SCP "}, {}, None),
@@ -415,7 +417,7 @@ def test_the_application_information_of_the_requestor_is_held() -> None:
 def agreed(
     asked: Requestor, asking: Acceptor, identity_response: bytes | None = None
 ) -> tuple[Negotiated, Negotiated, pdu.AssociateAC]:
-    """What the requestor and the acceptor hold, each from the bytes of the other, and the answer."""
+    """Return what the requestor and the acceptor hold, each from the bytes of the other, and the answer."""
     request = propose(asked)
     arrived = pdu.decode(1, pdu.encode(request)[6:])
     assert arrived == request
@@ -595,7 +597,7 @@ ANY_ITEMS = st.tuples(
 
 @st.composite
 def any_requests(draw: st.DrawFn) -> pdu.AssociateRQ:
-    """What somebody else may ask for, as far as it can be read: text where UIDs should be, IDs twice, no AE titles."""
+    """Draw a request of any requestor, as far as it can be read: text where UIDs should be, IDs twice, no AE titles."""
     odd = st.integers(0, 127).map(lambda index: 2 * index + 1)
     ids = draw(st.lists(odd, min_size=1, max_size=128, unique=True) | st.lists(odd, min_size=1, max_size=200))
     contexts = tuple(

@@ -86,7 +86,7 @@ def test_nothing_is_copied() -> None:
 
 
 def read(reader: PDVReader, chunks: Iterable[bytes]) -> tuple[list[tuple[int, int, bytes]], bytes, str]:
-    """The PDVs that were read, the piece of one that has not ended, and what was wrong."""
+    """Return the PDVs that were read, the piece of one that has not ended, and the error."""
     values: list[tuple[int, int, bytes]] = []
     value, why = b"", ""
     for chunk in chunks:
@@ -125,14 +125,15 @@ def pdvs(*values: tuple[int, int, bytes]) -> bytes:
 @pytest.mark.parametrize("length", [0, 1, 2, 3, 10, 11, 2**32 - 1])
 @pytest.mark.parametrize("context_id", [0, 1, 2, 3, 255])
 def test_a_pdv_length_is_taken_if_it_fits_and_the_rest_is_not_looked_at(length: int, context_id: int) -> None:
-    """Whether the presentation context and the message control header make sense is for those who know the message."""
+    """To judge the presentation context and the message control header takes the message, so it is left to its reader."""
     for control in range(256):
         body = pack(">LBB", length, context_id, control) + b"12345678"
         values, piece, why = read_pdu(body)
         assert piece == b""
         if length == 10:
             assert (values, why) == ([(context_id, control, b"12345678")], "")
-        elif length in (2, 3):  # and what follows it is read as a PDV, of some 800 MB
+        elif length in (2, 3):
+            # What follows it is read as a PDV, of some 800 MB.
             assert values == [(context_id, control, b"12345678"[: length - 2])]
             assert why.startswith(f"a PDV length of {0x31323334 if length == 2 else 0x32333435} does not fit")
         else:
@@ -189,7 +190,8 @@ def test_a_value_is_handed_on_as_it_arrives() -> None:
     assert reader.read(memoryview(body[:8]), 0, fragments.append) == 8
     assert fragments == [Fragment(1, 2, memoryview(b"ab"), False)]
     assert reader.left == 4
-    assert reader.read(memoryview(b"xcdef" + b"\x05\0\0\0"), 1, fragments.append) == 5  # the next PDU is not its own
+    # The next PDU is left to the caller.
+    assert reader.read(memoryview(b"xcdef" + b"\x05\0\0\0"), 1, fragments.append) == 5
     assert fragments[1:] == [Fragment(1, 2, memoryview(b"cdef"), True)]
     assert reader.left == 0
 

@@ -60,7 +60,8 @@ def test_the_receive_buffer_is_free_after_decoding_and_after_an_error() -> None:
     buffer.append(0)
     with pytest.raises(RemoteProtocolError) as caught:
         pdu.decode(0x01, memoryview(buffer))
-    buffer.clear()  # a view of it, held by the error's traceback, would forbid that
+    # A view of it, held by the error's traceback, would forbid that.
+    buffer.clear()
     assert caught.value.__traceback__ is not None
 
 

@@ -49,7 +49,7 @@ def test_a_pdu_with_changed_bytes_decodes_or_is_refused(value: pdu.PDU, data: st
 
 
 def reads_back(value: pdu.PDU) -> None:
-    """What was read is written and read as the same; where something was tolerated it may be what we do not write."""
+    """Write what was read and read it again as the same; what was tolerated may be something that we do not write."""
     try:
         again = pdu.encode(value)
     except LocalProtocolError:
@@ -84,7 +84,7 @@ def test_an_unknown_pdu_type_is_an_unrecognised_pdu() -> None:
 
 @pytest.mark.parametrize("pdu_type", BODIES)
 def test_a_pdu_cut_at_any_byte_is_refused(pdu_type: int) -> None:
-    """Between two items, where those that are left out are tolerated, the shorter PDU is one too."""
+    """A cut between two items leaves a valid PDU where the items that it lacks may be missing."""
     body = BODIES[pdu_type]
     items = {1: {len(FIXED + APPLICATION_CONTEXT + CONTEXT_RQ)}, 2: set(AC_ITEMS)}.get(pdu_type, set())
     for end in range(len(body)):
@@ -103,7 +103,7 @@ INNER_LENGTHS = {0x54: (4,), 0x56: (4,), 0x57: (4, 11, 18, 20, 27), 0x58: (6, 10
 
 
 def length_fields(body: bytes, start: int = 68) -> Iterator[int]:
-    """The offsets of all length fields of the whole A-ASSOCIATE-RQ and -AC above."""
+    """Yield the offsets of all length fields of the whole A-ASSOCIATE-RQ and -AC above."""
     while start < len(body):
         item_type, end = body[start], start + 4 + int.from_bytes(body[start + 2 : start + 4], "big")
         yield start + 2
@@ -114,7 +114,7 @@ def length_fields(body: bytes, start: int = 68) -> Iterator[int]:
 
 
 def framing_lengths(body: bytes, start: int = 68) -> Iterator[int]:
-    """The offsets of the lengths of items in the PDU and in the user information: where they lie the PDU cannot be read.
+    """Yield the offsets of the lengths of items in the PDU and in the user information: with a false one it cannot be read.
 
     Within a context, or a sub-item of the user information, a length that lies costs that item alone.
     """
@@ -174,9 +174,11 @@ def an_item_at_each_level(item_type: int, content: bytes) -> None:
             assert decode_rq(body).presentation_contexts[0].transfer_syntaxes == ("1.3", "\x01\x02\x03\x04")
         elif item_type == 0x10 or (item_type, len(content)) in {(0x50, 1), (0x50, 4)}:
             assert decodes_or_is_refused(1, body) is None
-        else:  # one bad item, or one that comes again, does not cost the association any more
+        else:
+            # One bad item, or one that comes again, does not cost the association.
             again = (item_type, content) in {(0x51, FOUR), (0x52, FOUR), (0x53, FOUR), (0x55, FOUR), (0x55, b"")}
-            assert bool(decode_rq(body).oddities) != again  # which of them counts is told by `negotiation`
+            # The negotiation reports which of them counts.
+            assert bool(decode_rq(body).oddities) != again
 
 
 @pytest.mark.parametrize(
@@ -258,7 +260,7 @@ ABSTRACT, TRANSFER = abstract_syntax(b"1.2"), transfer_syntax(b"1.3")
 def test_a_context_that_cannot_be_used_is_read_without_what_it_lacks(
     sub_items: tuple[bytes, ...], abstract: str, transfers: int
 ) -> None:
-    """It is refused alone: the association is not lost for it any more."""
+    """It alone is refused; the association stays."""
     (context,) = decode_rq(rq(context_rq(1, *sub_items))).presentation_contexts
     assert (context.context_id, context.abstract_syntax, len(context.transfer_syntaxes)) == (1, abstract, transfers)
 
@@ -316,7 +318,8 @@ def test_a_sub_item_of_any_length_any_number_of_times(item_type: int, change: st
     if times > 128:
         assert decodes_or_is_refused(1, body) is None
         return
-    value = decode_rq(body)  # of those that come once at most several are read: `negotiation` says which counts
+    # Several of an item that may come once are read: the negotiation decides which counts.
+    value = decode_rq(body)
     if readable:
         assert [read.wire_type for read in value.user_information] == [item_type] * times
     else:
@@ -372,8 +375,9 @@ def test_a_user_information_has_at_most_1024_sub_items() -> None:
 
 
 def peak(body: bytes) -> int:
-    """The bytes that reading an A-ASSOCIATE-RQ takes at most."""
-    decodes_or_is_refused(1, body)  # whatever Python makes once is there now
+    """Return the peak of memory, in bytes, of reading an A-ASSOCIATE-RQ."""
+    # This makes whatever Python makes once.
+    decodes_or_is_refused(1, body)
     tracemalloc.start()
     try:
         decodes_or_is_refused(1, body)

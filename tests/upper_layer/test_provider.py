@@ -54,7 +54,8 @@ RJ = pdu.AssociateRJ(1, 1, 7)
 RQ_BYTES, AC_BYTES, RJ_BYTES = pdu.encode(RQ), pdu.encode(AC), pdu.encode(RJ)
 RELEASE_RQ = b"\x05\0\0\0\0\x04\0\0\0\0"
 RELEASE_RP = b"\x06\0\0\0\0\x04\0\0\0\0"
-ABORT = b"\x07\0\0\0\0\x04\0\0\0\0"  # by the service user: what AA-1 and AA-7 send
+# By the service user: what AA-1 and AA-7 send.
+ABORT = b"\x07\0\0\0\0\x04\0\0\0\0"
 
 
 def aborted_by_provider(reason: int) -> bytes:
@@ -62,7 +63,7 @@ def aborted_by_provider(reason: int) -> bytes:
 
 
 def p_data(*values: tuple[int, int, bytes]) -> bytes:
-    """One P-DATA-TF PDU with a PDV for each context ID, message control header and value."""
+    """Return one P-DATA-TF PDU with a PDV for each context ID, message control header and value."""
     pdvs = b"".join(pack(">LBB", len(value) + 2, context_id, control) + value for context_id, control, value in values)
     return pack(">BxL", 4, len(pdvs)) + pdvs
 
@@ -117,7 +118,7 @@ WAYS: dict[tuple[str, bool], tuple[Step, ...]] = {
 
 
 def upper_layer(state: str, *, requestor: bool | None = None, maximum_length: int = MAXIMUM_LENGTH) -> UpperLayer:
-    """One that has come to `state`, with nothing left to send."""
+    """Return an upper layer in `state`, with nothing left to send."""
     if requestor is None:
         requestor = (state, True) in WAYS
     upper = UpperLayer(requestor=requestor, maximum_length=maximum_length)
@@ -133,12 +134,13 @@ def upper_layer(state: str, *, requestor: bool | None = None, maximum_length: in
 
 
 class Stimulus(NamedTuple):
-    """How an event is brought about, and what goes with it: the bytes of the local user's PDU, or what is indicated."""
+    """A way to bring an event about, and what goes with it: the bytes of the local user's PDU, or the indication."""
 
     apply: Step
     own: bytes = b""
     indication: tuple[object, ...] = ()
-    reason: int = 2  # of the A-ABORT, where the service provider sends one
+    # Of the A-ABORT, where the service provider sends one.
+    reason: int = 2
 
 
 FRAGMENTS = tuple(
@@ -170,8 +172,8 @@ STIMULI: dict[str, tuple[Stimulus, ...]] = {
 }
 LOCAL = {"Evt1", "Evt7", "Evt8", "Evt9", "Evt11", "Evt14", "Evt15"}
 
-# PS3.8 Tables 9-6 to 9-9: next state; what is sent: the local user's own PDU, or an A-ABORT by the service user (source 0)
-# or provider (source 2); what is indicated: what arrived, or A-P-ABORT; what becomes of ARTIM; is the connection closed?
+# PS3.8 Tables 9-6 to 9-9: next state; what is sent; what is indicated (what arrived, or A-P-ABORT); what becomes of ARTIM; whether
+# the connection closes. Sent is the local user's own PDU, or an A-ABORT by the service user (source 0) or provider (source 2).
 OUTCOMES = {
     "AE-1": ("Sta4", "", "", "", False),
     "AE-2": ("Sta5", "own", "", "", False),
@@ -205,7 +207,7 @@ OUTCOMES = {
 
 
 def asked_of_a_role(event: str, requestor: bool) -> bool:
-    """A requestor's transport connection is confirmed (Evt2), an acceptor's is indicated (Evt5)."""
+    """Return False for Evt5 of a requestor, whose connection is confirmed (Evt2), and for Evt2 of an acceptor."""
     return event != ("Evt5" if requestor else "Evt2")
 
 
@@ -444,7 +446,7 @@ AWAITED = {"Sta2": {1, 7}, "Sta5": {2, 3, 7}, "Sta6": {4, 5, 7}, "Sta7": {4, 5, 
 
 
 def reason_to_abort(state: str, pdu_type: int, length: int) -> int:
-    """The reason of PS3.8 Table 9-26 for which this header is answered by an A-ABORT at once; 0: its PDU is awaited."""
+    """Return the reason (PS3.8 Table 9-26) of the A-ABORT that answers this header at once; 0 if its PDU is awaited."""
     if pdu_type not in ALLOWED_LENGTHS:
         return 1
     if length not in ALLOWED_LENGTHS[pdu_type]:
@@ -498,7 +500,7 @@ def test_what_is_no_dicom_is_answered_by_one_abort(heard: bytes) -> None:
 
 
 def without(data: bytes, item: bytes) -> bytes:
-    """An A-ASSOCIATE PDU without an item."""
+    """Return an A-ASSOCIATE PDU without an item."""
     assert data.count(item) == 1
     shorter = data.replace(item, b"")
     return shorter[:2] + pack(">L", len(shorter) - 6) + shorter[6:]
@@ -566,7 +568,7 @@ def test_a_broken_peer_is_answered_as_the_standard_says_and_never_again(probe: s
 
 
 def test_an_association_that_can_be_read_is_indicated_however_odd() -> None:
-    """What to say to it is for the negotiation: 200 contexts, one ID twice, no AE titles."""
+    """The negotiation decides on 200 contexts, one ID twice, no AE titles."""
     upper = upper_layer("Sta2")
     contexts = tuple(pdu.PresentationContextRQ(index % 100 * 2 + 1, VERIFICATION, (IMPLICIT,)) for index in range(200))
     request = bytearray(pdu.encode(pdu.AssociateRQ("A", "B", contexts, RQ.user_information)))
@@ -661,7 +663,7 @@ def test_a_pdu_cut_at_any_byte_is_not_indicated(name: str) -> None:
 
 
 def outcome(upper: UpperLayer, chunks: Iterable[bytes]) -> tuple[object, ...]:
-    """All that can be seen of it after these bytes; the pieces of each PDV's value are joined."""
+    """Return all that can be seen of the upper layer after these bytes; the pieces of each PDV's value are joined."""
     seen: list[object] = []
     value = b""
     for chunk in chunks:
@@ -711,7 +713,7 @@ def test_bytes_one_by_one_are_the_same_as_whole(state: str, data: bytes) -> None
 
 @st.composite
 def streams(draw: st.DrawFn) -> bytes:
-    """PDUs one after the other; most are valid, some are broken somewhere."""
+    """Draw PDUs that follow each other; most are valid, some are broken somewhere."""
     value = st.tuples(st.sampled_from((1, 2, 3)), st.integers(0, 255), st.binary(max_size=12))
     parts = draw(
         st.lists(

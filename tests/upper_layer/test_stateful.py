@@ -89,7 +89,7 @@ class Ask(NamedTuple):
 
 
 class Deliver(NamedTuple):
-    """Some bytes arrive at this side, or the end of the connection behind them."""
+    """A move: some bytes arrive at this side, or the end of the connection behind them."""
 
     which: int
     octets: int
@@ -110,7 +110,7 @@ MOVES = st.one_of(ASK, DELIVER, ASK, DELIVER, DELIVER, DISTURB)
 
 
 class Model:
-    """What Table 9-10 says of one side: its state, and what it owes and indicates."""
+    """The expectation of one side by Table 9-10: its state, what it owes and what it indicates."""
 
     def __init__(self, *, requestor: bool) -> None:
         self.requestor = requestor
@@ -143,15 +143,17 @@ class Model:
 
 
 class Side:
-    """One side: the real upper layer, its model, and what is on the way to it."""
+    """A side: the real upper layer, its model, and what is on the way to it."""
 
     def __init__(self, *, requestor: bool) -> None:
         self.real = UpperLayer(requestor=requestor, maximum_length=0)
         self.model = Model(requestor=requestor)
         self.arriving: deque[Wire] = deque()
         self.arrived = 0  # bytes of the first of them
-        self.decided = False  # on the first of them, by its header
-        self.skipped = False  # the first of them: it is not awaited
+        # Its header has decided on the first of them.
+        self.decided = False
+        # The first of them is not awaited.
+        self.skipped = False
         self.peer_closed = False
         self.connected = False
         self.value = b""  # of the PDV that is arriving
@@ -168,7 +170,7 @@ class Side:
                 self.indicated.append("A-P-ABORT" if isinstance(indication, ProviderAbort) else indication)
 
     def takes(self, count: int) -> bytes:
-        """The next `count` bytes that arrive, or as many as there are; the model sees the PDUs that they decide."""
+        """Take the next `count` bytes that arrive, or as many as there are; show the model the PDUs that they decide."""
         data = b""
         while self.arriving and len(data) < count:
             wire = self.arriving[0]
@@ -186,7 +188,7 @@ class Side:
         return data
 
     def decide(self, wire: Wire) -> None:
-        """By its header a PDU is either refused at once, or awaited."""
+        """Refuse a PDU at once, by its header, or await it."""
         if self.model.deaf:
             return
         action = ACTIONS[TRANSITIONS.get((wire.event, self.model.state), "AA-2")]
@@ -197,7 +199,7 @@ class Side:
 
 
 class Association(RuleBasedStateMachine):
-    """Both sides of one transport connection."""
+    """The two sides of one transport connection."""
 
     actions: ClassVar[set[tuple[str, bool]]] = set()
 
@@ -209,7 +211,7 @@ class Association(RuleBasedStateMachine):
         return self.sides[side is self.sides[0]]
 
     def settle(self, side: Side) -> None:
-        """What this side owes goes onto the wire, and its connection is closed if that is due."""
+        """Put what this side owes onto the wire, and close its connection if that is due."""
         owed, side.model.owed = side.model.owed, []
         assert side.real.data_to_send() == b"".join(wire.data for wire in owed if wire.event != "Evt10")
         peer = self.peer_of(side)
@@ -277,7 +279,7 @@ class Association(RuleBasedStateMachine):
 
     @rule(move=MOVES)
     def move(self, move: Ask | Deliver | Disturb) -> None:
-        """One rule for all: where there are several, Hypothesis often leaves out one, and little happens."""
+        """Make any move by this one rule: of several rules Hypothesis often leaves one out, and little happens."""
         match move:
             case Ask():
                 self.ask(*move)
@@ -292,7 +294,8 @@ class Association(RuleBasedStateMachine):
             self.connect()
         possible = [event for event in POLITE if (event, side.model.state) in TRANSITIONS]
         if "Evt1" in possible and (side.model.actions or not side.model.requestor):
-            return  # one that has ended does not begin again
+            # An association that has ended does not begin again.
+            return
         if possible:
             event = possible[primitive % len(possible)]
             self.primitive(side, event, PRIMITIVES[event][value % len(PRIMITIVES[event])])
@@ -315,9 +318,11 @@ class Association(RuleBasedStateMachine):
         match how:
             case 2:
                 self.abort(side, ABORTS[what % 2])
-            case 3 | 4 if side.connected:  # something comes that the other side has not said
+            case 3 | 4 if side.connected:
+                # Something arrives that the other side has not sent.
                 side.arriving.append(wire)
-            case 5 if side.connected:  # the connection breaks, and what was on its way is lost
+            case 5 if side.connected:
+                # The connection breaks, and what was on its way is lost.
                 side.arriving.clear()
                 self.lose(side)
                 self.settle(side)

@@ -25,7 +25,7 @@ NOT_TOLERATED = [pytest.param(fault, id=fault.name) for fault in FAULTS if not f
 
 
 def in_words(sent: pdu.PDU) -> str:
-    """What is answered, as the table has it."""
+    """Return the answer in the words of the table."""
     match sent:
         case pdu.AssociateRJ(result, source, reason):
             return f"A-ASSOCIATE-RJ {result}/{source}/{reason}"
@@ -35,7 +35,7 @@ def in_words(sent: pdu.PDU) -> str:
 
 
 def arriving(which: str, said: bytes) -> UpperLayer | pdu.AssociateRQ | pdu.AssociateAC:
-    """The PDU as it is indicated; if it is not, the upper layer, which owes an answer."""
+    """Return the PDU as it is indicated; if it is not, the upper layer, which owes an answer."""
     upper = UpperLayer(requestor=which == AC, maximum_length=16384)
     if which == AC:
         upper.associate_request(REQUEST)
@@ -48,7 +48,7 @@ def arriving(which: str, said: bytes) -> UpperLayer | pdu.AssociateRQ | pdu.Asso
 
 
 def negotiated(which: str, said: bytes) -> tuple[Negotiated, list[object]] | str:
-    """What is agreed, and what else the peer gets or says; or the answer to what is not tolerated."""
+    """Return what is agreed and what else the peer gets or says; or the answer to what is not tolerated."""
     arrived = arriving(which, said)
     if isinstance(arrived, UpperLayer):
         owed = arrived.data_to_send()
@@ -73,7 +73,7 @@ def negotiated(which: str, said: bytes) -> tuple[Negotiated, list[object]] | str
 
 
 def meaning(which: str, said: bytes) -> object:
-    """All that a PDU means, but for the words of what was refused."""
+    """Return all that a PDU means, without the words of what was refused."""
     agreed = negotiated(which, said)
     if isinstance(agreed, str):
         return agreed
@@ -87,7 +87,7 @@ def meaning(which: str, said: bytes) -> object:
 
 
 def tolerated(which: str, said: bytes) -> tuple[str, ...]:
-    """What was tolerated, in words."""
+    """Return what was tolerated, in words."""
     arrived = arriving(which, said)
     agreed = negotiated(which, said)
     assert isinstance(arrived, pdu.AssociateRQ | pdu.AssociateAC)
@@ -123,7 +123,7 @@ def test_the_table_of_the_design_is_this_table() -> None:
 
 
 def declared() -> set[tuple[str, int]]:
-    """Every item that the two PDUs are declared to have, at each level, by PDU and item type."""
+    """Return every item that the two PDUs are declared to have, at each level, by PDU and item type."""
     found = {(which, item_type) for which in (RQ, AC) for item_type in pdu.USER_INFORMATION.items}
     for which, kinds in (
         (RQ, (pdu.AssociateRQ, pdu.PresentationContextRQ)),

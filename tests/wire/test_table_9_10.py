@@ -56,7 +56,7 @@ DRIVERS: dict[Face, Driver] = {"threads": BLOCKING, "asyncio": ASYNCIO}
 
 
 def accept(maximum_length: int, class_uid: str, version_name: str, titles: bytes) -> bytes:
-    """The A-ASSOCIATE-AC to `REQUEST` (PS3.8 9.3.3)."""
+    """Return the A-ASSOCIATE-AC to `REQUEST` (PS3.8 9.3.3)."""
     information = (
         item(0x51, struct.pack(">I", maximum_length))
         + item(0x52, class_uid.encode("ascii"))
@@ -115,11 +115,12 @@ ECHO_RSP = pdu(
     ),
 )
 PART_OF_A_COMMAND = pdu(wire.P_DATA_TF, pdv(ECHO, 1, b"\0\0"))
-ABORT = bytes.fromhex("07000000000400000000")  # by the service user: AA-1 and AA-7
+# By the service user: AA-1 and AA-7.
+ABORT = bytes.fromhex("07000000000400000000")
 
 
 def aborted_by_provider(reason: int) -> bytes:
-    """AA-8; 1 is an unrecognized PDU, 2 an unexpected one, 6 an invalid parameter (PS3.8 Table 9-26)."""
+    """Return the A-ABORT of AA-8; 1 is an unrecognized PDU, 2 an unexpected one, 6 an invalid parameter (PS3.8 Table 9-26)."""
     return bytes.fromhex("070000000004000002") + bytes([reason])
 
 
@@ -144,7 +145,7 @@ CLOSED, ARTIM = "Evt17", "Evt18"
 
 @dataclass(frozen=True)
 class Way:
-    """How a peer leads our side into a state.
+    """The way in which a peer leads our side into a state.
 
     Attributes:
         steps: What it sends (bytes), and the type of the PDU that it then waits for (a number).
@@ -191,7 +192,8 @@ ANSWERED_AT_ONCE = (
     "our side answers in the same step in which it takes in what has led here, and sees the end after that"
 )
 UNREACHABLE = dict.fromkeys([(CLOSED, state) for state in ("Sta3", "Sta8", "Sta9", "Sta12")], ANSWERED_AT_ONCE)
-BEFORE_CONNECTION = (CLOSED, "Sta4")  # a test of its own: there is no connection yet
+# This has a test of its own: there is no connection yet.
+BEFORE_CONNECTION = (CLOSED, "Sta4")
 
 CELLS: list[tuple[Side, str, str, int]] = [
     (side, event, state, number)
@@ -215,7 +217,8 @@ def test_of_102_cells_98_are_reached() -> None:
 
 # ---- what comes back
 
-CLOSES = {"AA-2", "AA-3", "AE-4", "AR-3"}  # our side closes, whatever the peer does
+# Our side closes, whatever the peer does.
+CLOSES = {"AA-2", "AA-3", "AE-4", "AR-3"}
 
 # What comes back, where that is the same for both roles. Where our local user answers at once, it is his answer.
 ANSWERS = {
@@ -232,9 +235,11 @@ RAISES: dict[str, type[BaseException] | None] = {
     "AA-3": AssociationAborted,
     "AA-4": ConnectionLost,
     "AA-8": RemoteProtocolError,
-    "AE-3": ConnectionLost,  # when it has echoed, and the peer closes
+    # After its echo, when the peer closes.
+    "AE-3": ConnectionLost,
     "AE-4": AssociationRejected,
-    "DT-2": ConnectionLost,  # when it has released, and the peer closes
+    # After its release, when the peer closes.
+    "DT-2": ConnectionLost,
     "AR-2": AssociationReleased,
     "AR-6": ConnectionLost,
     "AR-8": ConnectionLost,
@@ -243,7 +248,7 @@ RAISES: dict[str, type[BaseException] | None] = {
 
 
 def answer(action: str, side: Side, reason: int) -> bytes:
-    """All that our side sends when it performs this action."""
+    """Return all that our side sends when it performs this action."""
     if action == "AA-8":
         return aborted_by_provider(reason)
     if action == "DT-2":
@@ -254,12 +259,13 @@ def answer(action: str, side: Side, reason: int) -> bytes:
 
 
 def stimulus(side: Side, event: str, state: str, number: int) -> tuple[bytes, int]:
-    """The bytes that bring the event about, and the reason of an A-ABORT for it."""
+    """Return the bytes that bring the event about, and the reason of an A-ABORT for it."""
     sent, reason = EVENTS[event][number]
     if (event, state, side) == ("Evt10", "Sta6", "requestor"):
         return ECHO_RSP, reason
     if (event, state) == ("Evt10", "Sta7"):
-        return PART_OF_A_COMMAND, reason  # which says nothing yet that needs an answer
+        # Part of a command does not need an answer yet.
+        return PART_OF_A_COMMAND, reason
     return sent, reason
 
 
@@ -277,7 +283,7 @@ class Acceptors:
         self._servers: dict[tuple[Face, dimse.Timeouts], int] = {}
 
     def port(self, face: Face, timeouts: dimse.Timeouts) -> int:
-        """Where that server listens."""
+        """Return the port of the server on that face, started at the first call."""
         if (face, timeouts) not in self._servers:
             server = self._resources.enter_context(running(face, timeouts=timeouts))
             self._servers[face, timeouts] = server.address[1]
@@ -285,7 +291,7 @@ class Acceptors:
 
 
 class Lines(logging.Handler):
-    """Collects what is logged."""
+    """A handler that collects what is logged."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
@@ -344,7 +350,7 @@ async def release_as_acceptor(driver: Driver, connection: socket.socket, timeout
 
 
 async def use(driver: Driver, port: int, timeouts: dimse.Timeouts, echoes: bool) -> None:
-    """What our requestor does."""
+    """Use an association as our requestor."""
     contexts = [dimse.ProposedContext(uids.Verification, (IMPLICIT,))]
     async with await driver.associate(port, contexts, timeouts=timeouts) as association:
         if echoes:
@@ -355,7 +361,7 @@ async def use(driver: Driver, port: int, timeouts: dimse.Timeouts, echoes: bool)
 def led_by_a_peer(
     side: Side, face: Face, timeouts: dimse.Timeouts, echoes: bool, acceptors: Acceptors
 ) -> Iterator[tuple[Peer, list[BaseException]]]:
-    """A peer that is connected with our side, and what our side has raised in the end."""
+    """Connect a peer with our side; yield it, and the errors that our side has raised in the end."""
     driver = DRIVERS[face]
     if side == "acceptor":
         with Peer(socket.create_connection((LOOPBACK, acceptors.port(face, timeouts)), timeout=SECONDS)) as peer:
@@ -409,7 +415,7 @@ class Peer:
             self._socket.sendall(then)
 
     def read(self, count: int) -> bytes:
-        """So many bytes, or what comes until the end."""
+        """Read so many bytes, or all until the end."""
         return self._socket.recv(count, socket.MSG_WAITALL) if count else b""
 
     def end(self) -> None:
@@ -445,7 +451,7 @@ def test_cell(side: Side, event: str, state: str, number: int, face: Face, accep
 
 @pytest.mark.parametrize("driver", DRIVERS.values(), ids=DRIVERS)
 def test_a_connection_that_does_not_come_about_is_told(driver: Driver) -> None:
-    """Evt17 in Sta4: AA-4."""
+    """The connection closes in Sta4 (Evt17): AA-4."""
     assert TRANSCRIBED[BEFORE_CONNECTION] == "AA-4"
     with socket.create_server((LOOPBACK, 0)) as listener:
         nobody = listener.getsockname()[1]

@@ -56,7 +56,7 @@ _KEPT = Status(0x0000, service="storage")
 _SOP_CLASS_UID, _SOP_INSTANCE_UID = 0x00080016, 0x00080018
 
 # A symbolic link, a socket, or a file that was removed.
-_NOTHING_OF_OURS = (errno.ELOOP, errno.ENXIO, errno.ENOENT)
+_NO_STORED_FILE = (errno.ELOOP, errno.ENXIO, errno.ENOENT)
 
 
 class FileStore(Closing):
@@ -80,8 +80,8 @@ class FileStore(Closing):
         largest: The most bytes of a data set. Nothing is kept of a larger one.
         reserve: The bytes of the file system that stay free; by default 2 % of it, at most 1 GiB. Other programs, and instances
             that arrive at the same time, may still use some of it.
-        stored: Called with each instance that is kept, before its success is said, in the thread that keeps it. What it raises is a
-            line in the log; the instance is kept all the same. After `NotAcknowledged` the answer is A700H.
+        stored: Called with each instance that is kept, before its success is reported, in the thread that keeps it. If it raises
+            `NotAcknowledged`, the answer is A700H. Any other error is logged. The instance is kept in both cases.
         tags: The elements whose values `Stored.elements` is to have, by tag: 0x00080060 is the Modality. They are looked for at the
             top level of the data set.
 
@@ -117,7 +117,7 @@ class FileStore(Closing):
         self._tags = self._layout.tags | {_SOP_CLASS_UID, _SOP_INSTANCE_UID}
         if stored is not None:
             self._tags |= {PATIENT_ID, STUDY_INSTANCE_UID, SERIES_INSTANCE_UID, *tags}
-        # Of what may block: a sync; and a survey, a look at copies, the hook.
+        # These measure what may block: a sync; and a survey, a look at copies, the hook.
         self._syncing, self._pace = Pace(None if self._durable else 0.0), Pace(None if stored is not None else 0.0)
         self._publishing: dict[str, Lock] = {}
         self._most_duplicates, self._copies = max_duplicates, Remembered(max_duplicates)
@@ -222,14 +222,14 @@ class FileStore(Closing):
         sink.published(relative_path)
         if self._stored is not None:
             try:
-                self._tell(instance, sink, elements, relative_path, duplicate, naming.shown_of(copy))
+                self._call_stored(instance, sink, elements, relative_path, duplicate, naming.shown_of(copy))
             except NotAcknowledged as error:
                 LOGGER.error("kept %s, but not acknowledged: %s", naming.shown_of(copy), error)
                 return _status(OUT_OF_RESOURCES, str(error))
         return _status(KEPT_CUT_SHORT, found.cut_short) if found and found.cut_short else _KEPT
 
     def _survey(self, instance: ReceivedInstance, sink: FileSink) -> Survey | None:
-        """Return what stands in the data set; None in a transfer syntax in which nothing can be told."""
+        """Survey the data set; return None if its transfer syntax is unknown or does not show its elements."""
         syntax = uids.transfer_syntax(instance.transfer_syntax_uid)
         if syntax is None or not syntax.has_elements:
             return None
@@ -319,7 +319,7 @@ class FileStore(Closing):
         try:
             file = os.open(copy.name(publication.naming.name), EXISTING, dir_fd=branch.folder)
         except OSError as error:
-            if error.errno in _NOTHING_OF_OURS:
+            if error.errno in _NO_STORED_FILE:
                 return False
             raise
         try:
@@ -333,7 +333,7 @@ class FileStore(Closing):
         LOGGER.warning("DICOM file already exists with the same data set: %s", publication.naming.shown_of(copy))
         return True
 
-    def _tell(
+    def _call_stored(
         self,
         instance: ReceivedInstance,
         sink: FileSink,

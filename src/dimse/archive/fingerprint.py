@@ -11,7 +11,7 @@ from dimse.media import part10
 # O_NONBLOCK, because opening a FIFO would wait for a writer.
 EXISTING = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
-_COMPARED = 1024 * 1024  # bytes at a time
+_PIECE = 1024 * 1024  # bytes at a time
 _END = 32 * 1024  # last bytes of a data set
 
 
@@ -51,9 +51,9 @@ def same_instance(one: int, other: int) -> bool:
     if size != os.fstat(one).st_size - ours.data_set_offset:
         return False
     return all(
-        os.pread(one, _COMPARED, ours.data_set_offset + position)
-        == os.pread(other, _COMPARED, theirs.data_set_offset + position)
-        for position in range(0, size, _COMPARED)
+        os.pread(one, _PIECE, ours.data_set_offset + position)
+        == os.pread(other, _PIECE, theirs.data_set_offset + position)
+        for position in range(0, size, _PIECE)
     )
 
 

@@ -304,7 +304,7 @@ class Folders:
             # Some systems no longer list a folder that was removed.
             for name in os.listdir(self.incoming):
                 if name.endswith(PART):
-                    _take_along(name, self.incoming, incoming)
+                    _move_or_remove(name, self.incoming, incoming)
             os.rmdir(INCOMING, dir_fd=self.root)
         with suppress(OSError):
             # Other processes may share this lock, and the folder may be moved back later.
@@ -420,7 +420,7 @@ class Folders:
                 self._known[path] = identity
 
 
-def _take_along(name: str, source: int, target: int) -> None:
+def _move_or_remove(name: str, source: int, target: int) -> None:
     """Move an arriving file to another folder, or remove it if that fails, so that it cannot be published."""
     try:
         os.rename(name, name, src_dir_fd=source, dst_dir_fd=target)

@@ -33,21 +33,21 @@ class Room:
     """The room that a store has for further bytes; all its sinks share one.
 
     The free space of the disk is read when a data set begins, unless it was plentiful a moment ago. It is also read after every
-    `_STRETCH` bytes of all data sets.
+    `_BYTES_BETWEEN_READINGS` bytes of all data sets.
 
     Args:
         largest: The most bytes of a data set.
         reserve: The bytes of the file system that stay free.
     """
 
-    _STRETCH = 16 * 1024**2
+    _BYTES_BETWEEN_READINGS = 16 * 1024**2
     # Hardly any program fills so many bytes beyond the reserve within so many seconds.
-    _PLENTY = 1024**3
-    _MOMENT = 0.1
+    _AMPLE = 1024**3
+    _AMPLE_FOR = 0.1
 
     def __init__(self, largest: int, reserve: int) -> None:
         self._largest, self._reserve = largest, reserve
-        self._plenty_until = 0.0  # on `monotonic`
+        self._ample_until = 0.0  # on `monotonic`
         # Bytes since the free space was read. Threads may miss some of each other's.
         self._written = 0
 
@@ -60,19 +60,19 @@ class Room:
         if size + more > self._largest:
             raise OSError(errno.EFBIG, f"the data set is larger than {self._largest:,} bytes")
         self._written += more
-        if self._written > self._STRETCH or (not size and monotonic() >= self._plenty_until):
+        if self._written > self._BYTES_BETWEEN_READINGS or (not size and monotonic() >= self._ample_until):
             self._ask(file)
 
     def _ask(self, file: int) -> None:
-        self._plenty_until = 0.0
+        self._ample_until = 0.0
         disk = os.fstatvfs(file)
         # Some file systems do not report their free space.
-        beyond = disk.f_bavail * disk.f_frsize - self._reserve if disk.f_blocks else self._PLENTY
+        beyond = disk.f_bavail * disk.f_frsize - self._reserve if disk.f_blocks else self._AMPLE
         if beyond < 0:
             raise OSError(errno.ENOSPC, "no space left on the disk except its reserve")
         self._written = 0
-        if beyond >= self._PLENTY:
-            self._plenty_until = monotonic() + self._MOMENT
+        if beyond >= self._AMPLE:
+            self._ample_until = monotonic() + self._AMPLE_FOR
 
 
 class FileSink:

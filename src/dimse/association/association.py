@@ -34,8 +34,8 @@ Answering, as SCP. The dispatcher gets each request, and `send_response` sends a
 response of the peer is awaited. A service shows it to its handler as the property `cancelled` of its own request.
 
 Within an answer a service may ask the peer, as a C-GET SCP does with each C-STORE. It calls `send_request` and `wait_response`, or
-opens an operation that is nested (`operation(nested=True)`). Meanwhile further requests of the peer are answered, within that
-answer. Beyond `answering.MOST_NESTED` of them they are refused.
+opens a nested operation, as `store` and `store_many` do with `nested=True`. Meanwhile further requests of the peer are answered,
+within that answer. Beyond `answering.MOST_NESTED` of them they are refused.
 
 Roles (PS3.7 D.3.3.4). `accepted` and `context_for` answer for the role in which the caller acts, by default "SCU". The requestor
 of a C-GET is "SCP" of the storage contexts, and so is the sender of an N-EVENT-REPORT. None is for a caller that disregards the

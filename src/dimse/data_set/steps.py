@@ -103,7 +103,7 @@ class Steps:
     front = 0
     left_out: tuple[tuple[int, int], ...] = ()
     # The end of a sequence without any content written, and the fault.
-    _hollow: tuple[int, MalformedDataSet] | None = None
+    _nothing_written: tuple[int, MalformedDataSet] | None = None
 
     def __init__(
         self,
@@ -112,16 +112,16 @@ class Steps:
         wanted: Collection[int],
         last_group: int = DELIMITERS - 1,
         within: int = 0,
-        enough: int = -1,
+        most_values: int = -1,
     ) -> None:
         self.values: dict[int, str] = {}
         self.warnings: dict[str, str] = {}
         self._source, self._transfer_syntax = source, transfer_syntax
         self._wanted, self._within, self._last_group = wanted, within, last_group
         # The number of values after which the walk may stop.
-        self._enough = enough
+        self._most_values = most_values
         # Element numbers, whatever their group.
-        self._looked_at = frozenset([tag & 0xFFFF for tag in wanted])
+        self._element_numbers = frozenset([tag & 0xFFFF for tag in wanted])
         self._frames: list[Frame] = []
         self._window, self._base = source.head, 0
 
@@ -137,8 +137,8 @@ class Steps:
                 raise
             except MalformedDataSet as error:
                 position = self._step_over(error)
-        if self._hollow is not None and self._hollow[0] == position:
-            raise self._hollow[1]
+        if self._nothing_written is not None and self._nothing_written[0] == position:
+            raise self._nothing_written[1]
         return position
 
     def _encoding(self, start: int) -> Encoding:
@@ -174,7 +174,7 @@ class Steps:
                 if error.position is not None and self._is_fill(error.position + _LONGEST_HEADER, frame.limit):
                     if not frame.presumed:
                         raise error
-                    self._hollow = frame.limit, error
+                    self._nothing_written = frame.limit, error
                 if not frame.presumed:
                     self.warnings.setdefault("sequence", f"within {tag_name(frame.tag)}: {error}")
                 return frame.limit
@@ -202,7 +202,7 @@ class Steps:
         """Walk the elements of the data set or of an Item."""
         _, limit, _, (implicit_vr, explicit, implicit, _), item_of, _, _ = frame
         last_group = DELIMITERS - 1 if item_of else self._last_group
-        looked_at = self._looked_at if item_of == self._within else frozenset()
+        looked_at = self._element_numbers if item_of == self._within else frozenset()
         window, base, vr = self._window, self._base, b""
         index, most, last = position - base, limit - base, len(window) - _LONGEST_HEADER
         while index < most:
@@ -235,13 +235,13 @@ class Steps:
             tag = group << 16 | element
             if element in looked_at and tag in self._wanted:
                 self._take(tag, position, value, length, limit)
-                if len(self.values) == self._enough:
+                if len(self.values) == self._most_values:
                     self._frames.clear()
                     return value
             if not plain and self._is_entered(vr, value, length):
                 return self._enter(position, tag, vr, value, length)
             if value + length > limit:
-                raise _beyond(position, tag_name(tag), length, limit - value)
+                raise _cut_short(position, tag_name(tag), length, limit - value)
             index = value + length - base
         return self._close(frame, base + index)
 
@@ -302,7 +302,7 @@ class Steps:
         frame, undefined = self._frames[-1], length == UNDEFINED_LENGTH
         limit = frame.limit if undefined else value + length
         if limit > frame.limit:
-            raise _beyond(position, tag_name(tag), length, frame.limit - value)
+            raise _cut_short(position, tag_name(tag), length, frame.limit - value)
         encoding = _IMPLICIT_LITTLE if vr == b"UN" else frame.encoding  # PS3.5 6.2.2
         if undefined and (vr in (b"OB", b"OW") or tag == PIXEL_DATA):
             self.encapsulated = self.encapsulated or frame.depth == 0
@@ -344,7 +344,7 @@ class Steps:
                 undefined = length == UNDEFINED_LENGTH
                 limit = frame.limit if undefined else position + length
                 if limit > frame.limit:
-                    raise _beyond(position - 8, f"an Item of {tag_name(frame.tag)}", length, frame.limit - position)
+                    raise _cut_short(position - 8, f"an Item of {tag_name(frame.tag)}", length, frame.limit - position)
                 if not (undefined or self.enters_all):
                     position = limit
                     continue
@@ -366,7 +366,7 @@ class Steps:
                 self._frames.pop()
                 return position
             if position + length > frame.limit:
-                raise _beyond(position - 8, f"a fragment of {tag_name(frame.tag)}", length, frame.limit - position)
+                raise _cut_short(position - 8, f"a fragment of {tag_name(frame.tag)}", length, frame.limit - position)
             position += length
         return self._close(frame, position)
 
@@ -416,7 +416,7 @@ class Steps:
         return position
 
 
-def _beyond(position: int, what: str, length: int, available: int) -> CutShort:
+def _cut_short(position: int, what: str, length: int, available: int) -> CutShort:
     return CutShort(
         f"cut short: {what} at offset {position:,} is of {length:,} bytes, and {max(0, available):,} are there",
         position,

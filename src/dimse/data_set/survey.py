@@ -87,9 +87,9 @@ class _Survey(Steps):
         if self._stray > MOST_STRAY:
             raise MalformedDataSet(f"{what} does not belong in a data set, like {MOST_STRAY:,} before it")
         self.warnings.setdefault("stray", f"{what} does not belong in a data set")
-        return position + 8 if is_delimiter else self._behind(frame, position, what)
+        return position + 8 if is_delimiter else self._end_of_element(frame, position, what)
 
-    def _behind(self, frame: Frame, position: int, what: str) -> int:
+    def _end_of_element(self, frame: Frame, position: int, what: str) -> int:
         """Return the offset after an element."""
         header, encoding = self._bytes(position, 8), frame.encoding
         value, length = position + 8, int(encoding.implicit.unpack(header)[2])

@@ -193,7 +193,7 @@ def peek(read: Read, end: int, transfer_syntax: TransferSyntax | None, tags: Col
     if transfer_syntax is not None and transfer_syntax.deflated:
         head = first_inflated(read, end)
         read, end = lambda offset, size: head[offset : offset + size], len(head)
-    steps = Steps(Plain(read, end), transfer_syntax, tags, last_group=max(tags) >> 16, enough=len(tags))
+    steps = Steps(Plain(read, end), transfer_syntax, tags, last_group=max(tags) >> 16, most_values=len(tags))
     # The rest of the data set may be missing.
     with suppress(MalformedDataSet):
         steps.run(0, UNKNOWN_END)

@@ -48,11 +48,10 @@ class OncePerMinute:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        # By peer and reason: when the last line passed, how many were held back since, and the last of those.
-        self._told: dict[tuple[str, str], tuple[float, int, str]] = {}
-        # By reason: when its minute began, how many lines passed since, how many were held back by that number, and the last of
-        # those.
-        self._reasons: dict[str, tuple[float, int, int, str]] = {}
+        # By peer and reason: the time of the last line that passed, the number held back since, and the last of those.
+        self._by_peer: dict[tuple[str, str], tuple[float, int, str]] = {}
+        # By reason: the start of its minute, the number of lines that passed since, the number held back, and the last of those.
+        self._by_reason: dict[str, tuple[float, int, int, str]] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Return True to log the record. Its level and text are changed if it repeats others."""
@@ -73,36 +72,36 @@ class OncePerMinute:
     def _let_through(self, key: tuple[str, str], now: float, record: logging.LogRecord) -> tuple[int, int] | None:
         """Return how many lines were held back before this one, of its peer and of others; None to hold it back too."""
         _, reason = key
-        before, held_back, _ = self._told.get(key, (-INTERVAL, 0, ""))
+        before, held_back, _ = self._by_peer.get(key, (-INTERVAL, 0, ""))
         if now - before < INTERVAL:
-            self._told[key] = before, held_back + 1, record.getMessage()
+            self._by_peer[key] = before, held_back + 1, record.getMessage()
             return None
-        began, told, of_others, _ = self._reasons.get(reason, (now, 0, 0, ""))
+        began, passed, of_others, _ = self._by_reason.get(reason, (now, 0, 0, ""))
         if now - began >= INTERVAL:
-            began, told = now, 0
-        if told >= MOST_PEERS:
-            self._reasons[reason] = began, told, of_others + 1, record.getMessage()
+            began, passed = now, 0
+        if passed >= MOST_PEERS:
+            self._by_reason[reason] = began, passed, of_others + 1, record.getMessage()
             return None
-        self._reasons[reason] = began, told + 1, 0, ""
-        self._told.pop(key, None)
-        self._told[key] = now, 0, ""
-        while len(self._told) > MOST_REMEMBERED:
-            self._forget(next(iter(self._told)))
+        self._by_reason[reason] = began, passed + 1, 0, ""
+        self._by_peer.pop(key, None)
+        self._by_peer[key] = now, 0, ""
+        while len(self._by_peer) > MOST_REMEMBERED:
+            self._forget(next(iter(self._by_peer)))
         return held_back, of_others
 
     def _forget(self, key: tuple[str, str]) -> None:
         """Drop a peer and a reason; lines that were held back are counted with those of other peers."""
-        _, held_back, last = self._told.pop(key)
-        began, told, of_others, last_of_others = self._reasons[key[1]]
-        self._reasons[key[1]] = began, told, of_others + held_back, last or last_of_others
+        _, held_back, last = self._by_peer.pop(key)
+        began, passed, of_others, last_of_others = self._by_reason[key[1]]
+        self._by_reason[key[1]] = began, passed, of_others + held_back, last or last_of_others
 
     def flush(self) -> None:
         """Log a line for each peer and reason whose last lines were held back."""
         with self._lock:
-            rest = [(held_back, "like it", last) for _, held_back, last in self._told.values() if held_back]
-            rest += [(count, "like it of other peers", last) for _, _, count, last in self._reasons.values() if count]
-            self._told.clear()
-            self._reasons.clear()
+            rest = [(held_back, "like it", last) for _, held_back, last in self._by_peer.values() if held_back]
+            rest += [(count, "like it of other peers", last) for _, _, count, last in self._by_reason.values() if count]
+            self._by_peer.clear()
+            self._by_reason.clear()
         for held_back, words, last in rest:
             if held_back > 1:
                 LOGGER.warning("%s (and %d more %s since)", last, held_back - 1, words)

@@ -307,6 +307,8 @@ def _only_outcomes(make: Callable[P, Sending]) -> Callable[P, Iterator[Outcome]]
                 if isinstance(event, Outcome):
                     yield event
 
+    # The signature to show.
+    send.__wrapped__ = make  # type: ignore[attr-defined]
     return send
 
 

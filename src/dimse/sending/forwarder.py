@@ -94,7 +94,7 @@ class Forwarder(Closing):
             try:
                 return self._forward(request)
             except (NoPresentationContext, RefusedContexts) as error:
-                # The comment has 64 characters: the transfer syntax is told alone, as the sender knows its SOP class.
+                # The comment has 64 characters, so it names only the transfer syntax: the sender knows the SOP class.
                 syntax = uids.name(request.context.transfer_syntax)
                 return self._failed(request, SOP_CLASS_NOT_SUPPORTED, f"the next peer refuses it in {syntax}", error)
             except DimseError as error:
@@ -124,7 +124,7 @@ class Forwarder(Closing):
             self._learn(needed)
         while (association := self._take()) is not None:
             if self._learns and not _has_proposed(association, needed):
-                # It is older than what is known now: a new association proposes this context too.
+                # The association is older than this context; a new one proposes it.
                 self._in_use.discard(association)
                 _release(association)
                 continue
@@ -157,7 +157,7 @@ class Forwarder(Closing):
         return association
 
     def _learn(self, needed: ProposedContext) -> None:
-        """Remember what to propose; the context that was not needed for longest gives way where there are too many."""
+        """Add a context to those that are proposed; of more than 128 the least recently used one is dropped."""
         with self._changed:
             self._contexts.pop(needed, None)
             self._contexts[needed] = None

@@ -106,7 +106,7 @@ class Job:
             yield outcome
 
     def abort(self) -> bool:
-        """Abort the association under way, from any thread or a signal's handler; False if there is none."""
+        """Abort the association under way; return False if there is none. Any thread and a signal handler may call it."""
         association = self.association
         if association is None or not association.open:
             return False

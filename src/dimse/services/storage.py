@@ -55,6 +55,7 @@ async def store(
     *,
     priority: int = LOW,
     transcode: Transcode = "lossless",
+    nested: bool = False,
 ) -> Status:
     """Send one SOP instance (PS3.7 9.1.1).
 
@@ -64,6 +65,7 @@ async def store(
         priority: 0 medium, 1 high, 2 low.
         transcode: The conversions of a file whose transfer syntax the peer refuses. "never": it is not sent. "lossless": it is
             re-encoded or decompressed. "always": it is decompressed even if it was compressed with loss.
+        nested: True for a service that sends within the answer to a request of the peer, as an SCP of C-GET does.
 
     Returns:
         The status of the peer's response.
@@ -81,7 +83,7 @@ async def store(
         outgoing = await association.begin_call(opened.open_for, association, transcode)
     else:
         outgoing = opened.open_for(association, transcode)
-    async with association.operation():
+    async with association.operation(nested=nested):
         request = request_for(association, outgoing, priority)
         await send(association, outgoing, request)
         status = status_of(await association.wait_response(request))

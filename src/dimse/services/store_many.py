@@ -28,6 +28,7 @@ async def store_many(
     transcode: Transcode = "lossless",
     ahead: bool = False,
     alone: Callable[[Storable], bool] | None = None,
+    nested: bool = False,
 ) -> AsyncIterator[Outcome]:
     """Send SOP instances one after another; while the peer works on one, the next is opened and checked.
 
@@ -50,6 +51,7 @@ async def store_many(
             wait for the caller. The association is then taken until the last outcome, as with a window.
         alone: A function that is called with each source whose turn it is, where there is a window. It returns True if the source
             is to be the only one outstanding, so that it is known which instance an association dies of.
+        nested: True for a service that sends within the answer to a request of the peer, as an SCP of C-GET does.
 
     Yields:
         One outcome for each source; in order, unless there is a window.
@@ -63,7 +65,7 @@ async def store_many(
     following = await prepared.next()
     while following is not None:
         try:
-            async with association.operation():
+            async with association.operation(nested=nested):
                 while True:
                     if following is None or not window.has_room_for(following):
                         await window.wait()
@@ -159,11 +161,11 @@ class Window:
 
     async def wait(self) -> None:
         """Wait until another request is answered."""
-        self._answered(await self._association.wait_any_response())
+        self._answered(await self._association.wait_any_response(self.under_way))
 
     def look(self) -> bool:
         """Take a response that has come already; return False if there is none."""
-        response = self._association.response_here()
+        response = self._association.response_here(self.under_way)
         if response is not None:
             self._answered(response)
         return response is not None

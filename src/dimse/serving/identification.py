@@ -62,7 +62,7 @@ class Verified:
 
 
 async def identify(transport: Transport, acceptor: Acceptor, identity: UserIdentity | None) -> bytes | None:
-    """What answers a user identity; None if there is none that had to be verified.
+    """Return the answer to a user identity; None if no identity had to be verified.
 
     Raises:
         NotIdentified: It was not accepted, or could not be verified in time.

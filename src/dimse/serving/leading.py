@@ -33,7 +33,7 @@ class Leadership:
 
     Args:
         workers: The threads, one of which leads.
-        pulse: What the loop is at.
+        pulse: The state of the loop.
         lead: Called in a thread that is to lead, with its term; returns when the term has ended.
 
     Attributes:
@@ -46,6 +46,10 @@ class Leadership:
         self._lock = threading.Lock()
         self.term = Term()
         self.thread = 0
+
+    def is_here(self) -> bool:
+        """Return whether the calling thread leads, and is in no coroutine."""
+        return self.thread == threading.get_ident() and not self.term.at
 
     def begin(self) -> None:
         """Have the first thread lead.

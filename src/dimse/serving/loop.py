@@ -53,7 +53,8 @@ class Loop:
         when_ended: Called in the thread of the loop when the loop has ended.
         has_one: Whether the loop serves one coroutine alone.
         handlers: Calls the handlers.
-        waiting: What the loop waits for.
+        waiting: The descriptors that the loop waits for.
+        leadership: The right of a thread to lead the loop.
         beat: The moment at which the last complete round began, on `time.monotonic()`.
 
     Raises:
@@ -77,12 +78,11 @@ class Loop:
         self._posted: deque[Callable[[], None]] = deque()
         # The connection whose next message is awaited, if the last round was for this connection alone.
         self._awaiting: Connection | None = None
-        self._is_single = False
         self.handlers = HandlerCalls()
         self._workers = Workers("dimse-server")
         self._pulse = Pulse()
-        self._leadership = Leadership(self._workers, self._pulse, self._lead)
-        self._watchdog = LoopWatchdog(self._pulse, self._leadership.take_over)
+        self.leadership = Leadership(self._workers, self._pulse, self._lead)
+        self._watchdog = LoopWatchdog(self._pulse, self.leadership.take_over)
         self._is_closing = self._is_over = self._has_failed = False
         self._failures = 0
         self.beat = 0.0
@@ -97,7 +97,7 @@ class Loop:
         """
         try:
             self._watchdog.start()
-            self._leadership.begin()
+            self.leadership.begin()
         except BaseException:
             self._is_over = True
             self._watchdog.end()
@@ -166,10 +166,6 @@ class Loop:
         for each in served:
             self._drop(each)
 
-    def leads_here(self) -> bool:
-        """Return whether the calling thread leads the loop, and is in no coroutine."""
-        return self._leadership.thread == threading.get_ident() and not self._leadership.term.at
-
     # --- in the thread of the loop ---
 
     def alarm(self, seconds: float | None, call: Callable[[], None]) -> None:
@@ -189,7 +185,7 @@ class Loop:
             The events, 0 if the deadline has passed; None if the coroutine is to be suspended.
         """
         pulse, deadline = self._pulse, connection.deadline
-        if self._leadership.thread != threading.get_ident():
+        if self.leadership.thread != threading.get_ident():
             return None
         pulse.since = math.inf
         # Another coroutine or a call may have come before this was said.
@@ -220,13 +216,10 @@ class Loop:
     # --- the thread that leads ---
 
     def _lead(self, term: Term) -> None:
-        """Go round until another thread leads, or the loop has ended.
-
-        A round that fails is a line in the log, and the next one follows. What fails in one association ends that one alone.
-        """
+        """Go round until another thread leads, or the loop has ended. A round that fails is a line in the log."""
         try:
-            self._leadership.thread = threading.get_ident()
-            while self._leadership.term is term and not self._is_over:
+            self.leadership.thread = threading.get_ident()
+            while self.leadership.term is term and not self._is_over:
                 try:
                     self._go_round(term)
                 except Exception as error:
@@ -238,7 +231,7 @@ class Loop:
                     time.sleep(PAUSE_AFTER_FAILURE)
         except BaseException as error:
             self.give_up(error)
-        if self._leadership.term is term:
+        if self.leadership.term is term:
             for end in (self.when_ended, self.waiting.close):
                 with suppress(Exception):
                     end()
@@ -260,13 +253,15 @@ class Loop:
             self._alarm()
         while self._posted:
             self._posted.popleft()()
-        self._awaiting, self._is_single = None, len(happened) + len(self._due) == 1
+        self._awaiting, is_single = None, len(happened) + len(self._due) == 1
         while happened:
             if not self._take(term, *happened.popleft()):
                 return
         for _ in range(len(self._due)):
             if not self._step(term, *self._due.popleft()):
                 return
+        if not is_single:
+            self._awaiting = None
         self._failures, self.beat = 0, began
 
     def _wait(self) -> list[tuple[int, int]]:
@@ -276,7 +271,7 @@ class Loop:
             return poll(0)
         until = min(self.waiting.soonest, self._alarm_at)
         deadline = None if until == math.inf else until
-        if self._awaiting is not None and self._is_single:
+        if self._awaiting is not None:
             return self._awaiting.spinner.wait(poll, deadline)
         return poll(time_to(deadline))
 
@@ -298,7 +293,7 @@ class Loop:
         except Exception as error:
             say_failed("an association was ended, for the server failed", error)
             self._drop(served)
-        return self._leadership.go_on(term)
+        return self.leadership.go_on(term)
 
     def _resume(self, served: Served, event: int | None) -> None:
         """Run one coroutine until it waits again, or ends.
@@ -322,7 +317,7 @@ class Loop:
             if self._is_over:
                 self._drop(served)
             elif awaited is None:
-                self._make_due(served, None)
+                self._make_due(served)
             elif isinstance(awaited, BlockingCall):
                 self._give(served, awaited)
             else:
@@ -350,18 +345,16 @@ class Loop:
 
     def _work(self, served: Served, call: BlockingCall) -> None:
         """Make a call, and resume the coroutine that waits for it."""
-        call.make()
-        served.is_called_for = False
         try:
-            if self._is_over:
-                self._drop(served)
-            else:
-                self._make_due(served, None)
+            call.make()
+            served.is_called_for = False
+            go_on = self._drop if self._is_over else self._make_due
+            go_on(served)
         except BaseException as error:
             # The association would wait for ever.
             self.give_up(error)
 
-    def _make_due(self, served: Served, event: int | None) -> None:
+    def _make_due(self, served: Served, event: int | None = None) -> None:
         self._due.append((served, event))
         self._wake()
 

@@ -25,8 +25,8 @@ MOST_FAILED_ADDRESSES = 1024
 def address_of(host: str) -> str:
     """Return the address under which a host is counted.
 
-    An IPv4 address counts as a whole, also where it is mapped into IPv6. Of an IPv6 address its first 64 bits count; of a
-    link-local one all of them, because every host of the link shares the first 64.
+    An IPv4 address counts as a whole, also where it is mapped into IPv6. Of an IPv6 address its first 64 bits count.
+    Of a link-local one all bits count, because every host of the link shares the first 64.
     """
     try:
         address = ip_address(host.partition("%")[0])
@@ -178,7 +178,7 @@ def _take_first(line: _Line[T], address: str) -> T:
 
 
 class Delays:
-    """How long the answer to a failed check waits, by address.
+    """The delays of the answers to failed checks, by address.
 
     Args:
         clock: Returns seconds; `time.monotonic` but in tests.

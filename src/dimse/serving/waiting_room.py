@@ -1,8 +1,8 @@
 """The waiting room: every connection of a server until its A-ASSOCIATE-RQ is complete, and those on their way out.
 
-Idle connections, slow ones, health checks and whoever speaks no DICOM cost neither a thread nor a task here, but a socket and an
-`UpperLayer`, and they do not count as associations. The room has no loop of its own: a server's selector or event loop watches the
-sockets, and calls `ready` and `expire`.
+Idle and slow peers, health checks and peers that speak no DICOM cost neither a thread nor a task here. Each costs a socket and an
+`UpperLayer`, and does not count as an association. The room has no loop of its own: the event loop of a server polls the sockets,
+and calls `ready` and `expire`.
 """
 
 from __future__ import annotations
@@ -40,11 +40,12 @@ P = ParamSpec("P")
 
 Network = IPv4Network | IPv6Network
 
-_RECEIVED = 64 * 1024  # bytes that one look at a connection takes
+_RECEIVED = 64 * 1024
+"""Bytes that one call receives."""
 
 
 class WaitingRoom:
-    """Connections that are no association yet, and those that will be none.
+    """The half-open connections of a server, and those that are being rejected.
 
     Args:
         watch: Begin to watch a visitor for an event (`READ`, `WRITE`), or go on with another one.
@@ -55,10 +56,10 @@ class WaitingRoom:
         places: The places for associations.
         timeouts: ARTIM is the `acse` one, absolute from the connection's start; a TLS handshake before that has `connect`.
         limits: `half_open` visitors at most, but half of the descriptors that the process may have, and `half_open_bytes` of
-            their requests; of the address that has the most of them the oldest gives way.
+            their requests. Beyond that the oldest connection of the address that has most of them is closed.
         networks: Where visitors may come from; empty: from anywhere.
         security: Asked at each connection how it is to speak TLS; None for a plain one.
-        observe: Told of who is not let in.
+        observe: Told of the connections that are not admitted.
     """
 
     def __init__(
@@ -159,7 +160,8 @@ class WaitingRoom:
 
     def ready(self, visitor: Visitor) -> None:
         """Go on with a visitor that can be read from, or written to in its TLS handshake; nothing is raised."""
-        if visitor in self._crowd:  # else it has given way to another one since that was seen
+        # It may have given way to another one since that was seen.
+        if visitor in self._crowd:
             self._guarded(visitor, self._look_at, visitor)
 
     def _guarded(self, visitor: Visitor, act: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
@@ -230,14 +232,16 @@ class WaitingRoom:
             if visitor not in self._crowd:
                 # It has given way to what it brought itself.
                 return False
-        if upper.owes:  # it spoke no DICOM, or out of turn
+        # An A-ABORT is owed where it spoke no DICOM, or out of turn.
+        if upper.owes:
             self._say_why(visitor)
             self._see_off(visitor, LINGER)
         elif upper.closing:
             self._close(visitor)
         if visitor.transport.closed:
             return False
-        visitor.transport.acknowledge()  # the rest of its request may wait for that
+        # The peer may wait for that before it sends the rest of its request.
+        visitor.transport.acknowledge()
         return True
 
     def _hold(self, visitor: Visitor, held: int) -> None:
@@ -394,7 +398,8 @@ class WaitingRoom:
             visitor, why = self._checked.popleft()
             self._guarded(visitor, self._settle, visitor, why)
         now = time.monotonic()
-        nearest = float("inf")  # as the deadlines are where the timeout is unlimited
+        # The deadlines are infinite too where the timeout is unlimited.
+        nearest = float("inf")
         for visitors in self._stages:
             while visitors:
                 visitor = next(iter(visitors))
@@ -440,7 +445,7 @@ class WaitingRoom:
 
 
 def _close_transport(transport: Transport) -> None:
-    """Close a connection whose end interests nobody; nothing is raised."""
+    """Close a connection, and log what fails in that; nothing is raised."""
     try:
         transport.close()
     except Exception as error:
@@ -461,7 +466,7 @@ def _say_failed(peer: tuple[str, int], error: Exception) -> None:
 
 
 def _after(seconds: float) -> float:
-    """The moment that is so far away; 0 is unlimited."""
+    """Return the moment in so many seconds; 0 is unlimited."""
     return time.monotonic() + (seconds or float("inf"))
 
 

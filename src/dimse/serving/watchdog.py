@@ -26,11 +26,11 @@ SAID_TO_HANG = 1.0
 
 
 class Pulse:
-    """What an event loop is at.
+    """The state of an event loop, as its watchdog sees it.
 
     Attributes:
-        since: When it has begun with what it is at, on `time.monotonic()`; `math.inf` while it waits.
-        last: When it has last begun with something.
+        since: The moment at which its present step began, on `time.monotonic()`; `math.inf` while it waits.
+        last: The moment at which its last step began.
         is_unobserved: Whether the watchdog sleeps, and is to be roused when the loop works again.
     """
 
@@ -48,7 +48,7 @@ class Kept:
     Args:
         served: The association.
         thread: The `ident` of the thread.
-        since: When the association has begun with what it is at, on `time.monotonic()`.
+        since: The moment at which that step of the association began, on `time.monotonic()`.
 
     Attributes:
         is_over: Whether the thread goes on.
@@ -82,7 +82,7 @@ class LoopWatchdog(threading.Thread):
     """The thread that looks at an event loop.
 
     Args:
-        pulse: What the loop is at.
+        pulse: The state of the loop.
         hand_over: Has another thread lead the loop; returns the one that is kept, None if no association keeps it.
     """
 

@@ -309,7 +309,7 @@ def proposed(context: str | tuple[str, Iterable[str]] | ProposedContext) -> Prop
     """Return the presentation context that one of the short forms of `Requestor.contexts` stands for.
 
     Raises:
-        TypeError: It is none of these forms.
+        TypeError: It has another form.
         ValueError: A UID or keyword in it is not known, or it has no transfer syntax.
     """
     match context:

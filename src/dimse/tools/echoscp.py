@@ -31,5 +31,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 @contextmanager
 def shared(options: argparse.Namespace) -> Iterator[Serving]:
-    """Give what each worker does; workers share nothing but the options."""
+    """Give the function that each worker runs; workers share only the options."""
     yield lambda: listening.make_server(options, dimse.Handlers())

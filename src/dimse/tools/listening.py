@@ -36,7 +36,7 @@ from dimse.tools.processes import Serving, Shutdown, Watchdog, serve_until_shutd
 from dimse.tools.ready import announce
 from dimse.tools.wording import log_failure, reason_with_path
 
-# The resources that all workers of a tool share; it gives what each worker does.
+# A context manager with the resources that all workers share; it gives the function that each worker runs.
 Shared: TypeAlias = "Callable[[argparse.Namespace], AbstractContextManager[Serving]]"
 
 UNCOMPRESSED = (uids.ExplicitVRLittleEndian, uids.ExplicitVRBigEndian, uids.ImplicitVRLittleEndian)
@@ -212,7 +212,7 @@ def run(parser: Parser, options: argparse.Namespace, logger: logging.Logger, sha
 
 
 def _serve(options: argparse.Namespace, logger: logging.Logger, serving: Serving, shutdown: Shutdown) -> str:
-    """Serve until a signal or a failure; return what has failed, or an empty text."""
+    """Serve until a signal or a failure; return the words of a failure, or an empty text."""
     watchdog = Watchdog(logger)
     announced = partial(_announced, options, logger)
     if options.workers > 1:

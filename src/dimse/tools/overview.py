@@ -1,4 +1,4 @@
-"""The options --dry-run and --status of storescu: what it would send, and what it has sent. Neither connects to the peer."""
+"""The options --dry-run and --status of storescu, which print its plan and its journal. Neither connects to the peer."""
 
 from __future__ import annotations
 

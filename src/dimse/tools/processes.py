@@ -29,7 +29,7 @@ TICKS = 4
 class Shutdown:
     """The handling of SIGTERM and SIGINT: the first one shuts the tool down in order, a second one kills it.
 
-    The handler only sets a flag and tells the workers: an exception raised in it could break into any code. The system may
+    The handler only sets a flag and signals the workers: an exception raised in it could break into any code. The system may
     deliver a signal to any thread, but Python runs handlers in the main one. So signals wake `wait` through a socket.
 
     Args:
@@ -146,7 +146,7 @@ class Heartbeats(Protocol):
     seconds: float
 
     def tell(self, silent: str) -> None:
-        """Take a heartbeat: what is silent, empty if the threads of the server have worked since the last one."""
+        """Take a heartbeat; `silent` names the part that has not answered since the last one, and is empty if all have."""
 
 
 class Watchdog:
@@ -177,7 +177,7 @@ def serve_until_shutdown(
     shutdown: Shutdown,
     heartbeats: Heartbeats,
 ) -> str:
-    """Serve until a signal comes or the server fails, which it logs itself; return what has failed, or an empty text.
+    """Serve until a signal comes or the server fails, which it logs itself; return the words of a failure, or an empty text.
 
     Args:
         options: The parsed options.

@@ -23,9 +23,9 @@ TERMINATED = 143
 
 
 def finish_loading() -> None:
-    """Load what is still missing for the network, and start the collection of garbage that start-up does without.
+    """Load the modules for the network, and enable garbage collection, which is off during start-up.
 
-    What is loaded until then stays: `gc.freeze` spares each collection the walk over it.
+    The objects made until then stay, so `gc.freeze` exempts them from every collection.
     """
     import_module("dimse.blocking")
     if not gc.isenabled():

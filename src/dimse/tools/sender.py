@@ -1,4 +1,4 @@
-"""storescu at work: it sends, logs what did not go, and makes the exit status."""
+"""The work of storescu: sending the files, logging those that fail, and deciding the exit status."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ MOST_UNSENT = 3
 
 
 class Interruption:
-    """The handling of SIGINT and SIGTERM: the first one aborts what is under way, so that every file gets its outcome.
+    """The handling of SIGINT and SIGTERM: the first one aborts the requests under way, so that every file gets its outcome.
 
     Where there is nothing to abort, and where the abort takes too long, a signal raises KeyboardInterrupt in `breakable`.
 
     Args:
-        abort: Aborts what is under way, and returns True if there was anything.
+        abort: Aborts the requests under way, and returns True if there were any.
 
     Attributes:
         number: The first signal that came; 0 if none did.
@@ -327,7 +327,7 @@ class Sender:
     def _log_sum(self, sending: Sending, seconds: float) -> None:
         counts = sending.counts
         if not (counts.found or counts.already or self._interruption.has_come()):
-            # It is an error unless another line has said why: a failure is never silent.
+            # It is an error unless another line gives the reason: a failure is never silent.
             level = logging.WARNING if self.fell_short or sending.skipped.any else logging.ERROR
             self.fell_short = True
             self.logger.log(level, "No suitable DICOM files found")

@@ -153,7 +153,7 @@ def _verify_together(parser: Parser, options: argparse.Namespace) -> None:
 
 @contextmanager
 def shared(options: argparse.Namespace) -> Iterator[Serving]:
-    """Give what each worker does. Workers share the folder and the report; each has events of its own."""
+    """Give the function that each worker runs. Workers share the folder and the report; each has events of its own."""
     # Those of this process.
     listeners: list[Events] = []
 

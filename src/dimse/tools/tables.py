@@ -1,4 +1,4 @@
-"""Tables on stdout: what would be proposed and sent, and what a journal holds.
+"""Tables on stdout: the plan of a dry run, and the content of a journal.
 
 On a terminal rich sets them, and wraps a cell that is too wide inside its column. In a pipe, and if they are long, they are
 plain lines for scripts. There, columns are at least two spaces apart, and no cell is empty, cut or wrapped. Rows are printed

@@ -29,12 +29,12 @@ def supervise(
     watchdog: Watchdog,
     announced: Announced,
 ) -> str:
-    """Run workers until a signal comes or one of them ends; return what has failed, or an empty text.
+    """Run workers until a signal comes or one of them ends; return the words of a failure, or an empty text.
 
     Args:
         options: The parsed options; `port` becomes the one that is bound.
         logger: The logger of the tool.
-        serving: What each worker does.
+        serving: The function that each worker runs.
         shutdown: The handling of signals.
         watchdog: The service manager's watchdog.
         announced: Announces the address once every worker listens.
@@ -78,7 +78,7 @@ def _claim(host: str, port: int) -> socket.socket:
     Raises:
         OSError: The address cannot be bound.
     """
-    from dimse.serving.server import saying_where
+    from dimse.serving.reception import saying_where
 
     def bound(*options: int) -> socket.socket:
         with saying_where(host, port) as family:
@@ -134,7 +134,7 @@ def _work(
     Args:
         options: The parsed options.
         logger: The logger of the tool.
-        serving: What each worker does.
+        serving: The function that each worker runs.
         shutdown: The handling of signals.
         tell: A pipe that gets a byte when the worker listens.
         heartbeats: The receiver of the server's heartbeats.
@@ -159,7 +159,7 @@ def _work(
 
 
 def _wait_for_workers(logger: logging.Logger, shutdown: Shutdown, watchdog: Watchdog, beats: socket.socket) -> str:
-    """Wait until every worker has ended, and tell the watchdog meanwhile which ones are silent; return what has failed."""
+    """Wait until every worker has ended, and tell the watchdog which ones are silent; return the words of a failure."""
     failed = ""
     heard = dict.fromkeys(shutdown.workers, time.monotonic())
     while shutdown.workers:
@@ -169,7 +169,7 @@ def _wait_for_workers(logger: logging.Logger, shutdown: Shutdown, watchdog: Watc
             if how or not shutdown.begun:
                 failed = "a worker has ended"
             if not shutdown.begun:
-                logger.error("a worker has ended (%d): shutting the others down", os.waitstatus_to_exitcode(how))
+                logger.error("a worker has ended (%d): the others are ended too", os.waitstatus_to_exitcode(how))
                 shutdown.begin()
             continue
         watches = watchdog.seconds and not shutdown.begun

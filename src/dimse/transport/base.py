@@ -1,8 +1,8 @@
 """Transport: a non-blocking socket, over which everything above is written once as `async def`.
 
-A call tries the system call first. Only if that would block does its user await `ready`, and how that waits is what a driver
-is: `dimse.transport.threaded` polls and never suspends, so a coroutine runs to its end in one step; `dimse.transport.looped`
-lets the event loop go on. The other difference is `call`: where a user's handler runs.
+A call tries the system call first. Only if that would block does its caller await `ready`. Drivers differ in how `ready` waits, and
+in where `call` runs a handler. `dimse.transport.threaded` polls and never suspends: a coroutine runs to its end in one step.
+`dimse.transport.looped` waits on the event loop of asyncio, `dimse.serving.transport` on that of a blocking server.
 """
 
 from __future__ import annotations
@@ -33,18 +33,19 @@ Address = tuple[Any, ...]
 Listener = socket.socket
 Views = Sequence["bytes | memoryview"]
 
-MOST_BUFFERS = 1024  # in one system call; the system refuses more
+MOST_BUFFERS = 1024
+"""Buffers in one system call; the system refuses more."""
 
 _QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 
 
 def deadline_after(seconds: float) -> float | None:
-    """The moment on `time.monotonic()` that is `seconds` away; None for 0, which is unlimited."""
+    """Return the moment in `seconds` on `time.monotonic()`; None for 0, which is unlimited."""
     return time.monotonic() + seconds if seconds else None
 
 
 class Transport(ABC):
-    """One transport connection (PS3.8 9.1).
+    """A transport connection (PS3.8 9.1).
 
     Args:
         connection: A connected socket, or one about to be.
@@ -74,12 +75,12 @@ class Transport(ABC):
         """Run a user's handler, `def` or `async def`, or a disk operation that may block."""
 
     def begin_call(self, function: Callable[..., T], *args: Any) -> Awaitable[T]:
-        """Begin a disk operation that may block, to be awaited later; where it is not run in a thread it begins then."""
+        """Begin a disk operation that may block, to be awaited later. Without a thread for it, it begins when it is awaited."""
         return self.call(function, *args)
 
     @abstractmethod
     async def call_within(self, seconds: float, function: Callable[..., T | Awaitable[T]], *args: Any) -> T:
-        """As `call`, for no longer than that: who waits goes on, and what a `def` does goes on too, unheeded.
+        """Run a handler as `call` does, and wait for it no longer than that. A `def` goes on, and its result is dropped.
 
         Raises:
             TimeoutError: It took too long.
@@ -95,7 +96,7 @@ class Transport(ABC):
 
     @abstractmethod
     async def breathe(self, count: int) -> None:
-        """Called after each `count` bytes that moved without waiting: a chance to let others run."""
+        """Let others run, where `count` bytes have moved without a wait."""
 
     # --- one connection ---
 
@@ -105,7 +106,7 @@ class Transport(ABC):
         Args:
             events: `READ`, `WRITE` or both.
             deadline: A moment on `time.monotonic()`, or None to wait without limit.
-            awaited: Is it for the peer's next message? It may come soon (`dimse.transport.attention`).
+            awaited: Whether the wait is for the peer's next message, which may come soon (`dimse.transport.spinning`).
 
         Returns:
             The events that are ready; 0 if the deadline passed first.
@@ -149,7 +150,7 @@ class Transport(ABC):
             raise TLSError(f"TLS handshake failed: {error}", lasting=False) from error
 
     def shake_hands(self) -> int:
-        """Go on with the TLS handshake; returns the event that it waits for, 0 when it is done.
+        """Go on with the TLS handshake; return the event that it waits for, 0 when it is done.
 
         Raises:
             TLSError: It failed.
@@ -158,9 +159,9 @@ class Transport(ABC):
         return 0 if self._tls.handshake() else self._tls.wanted
 
     def send_some(self, buffers: Views) -> int:
-        """Send what the system takes of `buffers`; returns the number of bytes, 0 if it would block.
+        """Send what the system takes of `buffers`; return the number of bytes, 0 if it would block.
 
-        Who sends calls `breathe` afterwards, once it knows whether it stands between two PDUs.
+        The caller awaits `breathe` afterwards, once it knows whether it stands between two PDUs.
 
         Raises:
             ConnectionLost: The connection is broken.
@@ -170,20 +171,21 @@ class Transport(ABC):
         except (BlockingIOError, InterruptedError):
             return 0
         except OSError as error:
-            if error.errno == errno.EFAULT:  # not the connection: a mapped file has become shorter
+            # A mapped file has become shorter; the connection is well.
+            if error.errno == errno.EFAULT:
                 raise
             raise ConnectionLost(f"Connection closed while sending: {error.strerror or error}") from error
         return sent
 
     async def receive_some(self, buffer: memoryview) -> int | None:
-        """As `receive_now`, and others get their turn."""
+        """Receive as `receive_now` does, and let others run."""
         received = self.receive_now(buffer)
         if received:
             await self.breathe(received)
         return received
 
     def receive_now(self, buffer: memoryview) -> int | None:
-        """Receive what has arrived into `buffer`; returns the number of bytes, 0 at the end, None if it would block.
+        """Receive what has arrived into `buffer`; return the number of bytes, 0 at the end, None if it would block.
 
         Raises:
             ConnectionLost: The connection is broken.
@@ -202,11 +204,12 @@ class Transport(ABC):
     def acknowledge(self) -> None:
         """Have TCP acknowledge now what has been received, where the system can.
 
-        A peer with Nagle's algorithm on waits for that before it sends the rest of a message. It need not be said where an answer
-        of ours goes out soon, which says it too.
+        A peer with Nagle's algorithm on waits for that before it sends the rest of a message. It is not needed where an answer of
+        ours goes out soon, which carries the acknowledgement.
         """
         if _QUICKACK is not None:
-            with suppress(OSError):  # it is broken, and the next call says so
+            # If it is broken, the next call says so.
+            with suppress(OSError):
                 self._plain.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
 
     def send_now(self, data: bytes) -> None:
@@ -217,17 +220,19 @@ class Transport(ABC):
             else:
                 self._tls.send_now(data)
         except OSError:
-            return  # there is nobody left to tell
+            # The peer is gone.
+            return
 
     def wake(self) -> None:
-        """Shut the connection down under whoever waits on it, from any thread: the wait ends with the connection's end."""
+        """Shut the connection down, from any thread: a wait for it ends with the connection's end."""
         try:
             self._socket.shutdown(socket.SHUT_RDWR)
         except OSError:
-            return  # it is down already
+            # It is down already.
+            return
 
     def fileno(self) -> int:
-        """The descriptor, for a selector."""
+        """Return the descriptor, for a poller."""
         return self._plain.fileno()
 
     def close(self) -> None:
@@ -242,26 +247,26 @@ class Transport(ABC):
 
     @property
     def holds_data(self) -> bool:
-        """Whether there is something to receive at once that a selector does not see, for TLS has taken it from the socket."""
+        """True if TLS has taken data from the socket that can be received, and that a poller does not see."""
         return self._tls is not None and self._tls.pending()
 
     @property
     def secured(self) -> bool:
-        """Does it speak TLS?"""
+        """True if it speaks TLS."""
         return self._tls is not None
 
     @property
     def tls(self) -> TLSSession | None:
-        """What TLS has negotiated; None on a plain connection."""
+        """The outcome of the TLS handshake; None on a plain connection."""
         return None if self._tls is None else self._tls.session
 
     @property
     def silent(self) -> bool:
-        """Has the peer said nothing at all in the TLS handshake?"""
+        """True if the peer has sent nothing at all in the TLS handshake."""
         return self._tls is not None and not self._tls.heard
 
     def turned_away(self) -> TLSError | None:
-        """What it may mean that the peer has ended the connection before it said anything; None on a plain one.
+        """Return the probable reason of a peer that has ended the connection before it sent data; None on a plain one.
 
         From TLS 1.3 on a client believes itself connected before the server has looked at its certificate.
         """
@@ -288,14 +293,14 @@ class Transport(ABC):
 
 
 def open_socket(family: int) -> socket.socket:
-    """A socket with the options that every association wants."""
+    """Return a socket with the options that every association wants."""
     connection = socket.socket(family, socket.SOCK_STREAM)
     tune(connection)
     return connection
 
 
 def tune(connection: socket.socket) -> None:
-    """No Nagle's algorithm: we send whole messages."""
+    """Switch Nagle's algorithm off, because we send whole messages."""
     connection.setblocking(False)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
@@ -351,14 +356,15 @@ async def _connect_one(transport: Transport, address: Address, deadline: float |
         if not await transport.ready(WRITE, deadline):
             raise OSError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))
         code = transport._plain.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        if code == errno.ECONNRESET:  # it stood, and the peer has reset it since: who reads or writes will be told
+        # The connection was made, and the peer has reset it since: the next read or write says so.
+        if code == errno.ECONNRESET:
             code = 0
     if code:
         raise OSError(code, os.strerror(code))
 
 
 def is_a_breach(error: ConnectionLost) -> bool:
-    """Tell if the peer broke the protocol of TLS: that is news, where a lost connection may be none."""
+    """Return whether the peer broke the protocol of TLS, which is logged louder than a lost connection."""
     return isinstance(error.__cause__, OSError) and error.__cause__.errno == errno.EPROTO
 
 
@@ -373,7 +379,7 @@ def call_in_thread(function: Callable[..., T], *args: Any) -> Future[T]:
     def call() -> None:
         try:
             future.set_result(context.run(function, *args))
-        except BaseException as error:  # whoever waits is told
+        except BaseException as error:
             future.set_exception(error)
 
     threading.Thread(target=call, name="dimse-call", daemon=True).start()

@@ -1,7 +1,7 @@
-"""What a certificate says, as far as somebody wants to see it: whose it is, who signed it, until when, and its fingerprint.
+"""A certificate in words: its subject, its issuer, the end of its validity, and its fingerprint.
 
-`ssl` decodes certificates that it has verified and no others, and one that is not trusted yet is what one wants to look at. So
-this walks over the few elements of X.509 that are shown (RFC 5280 4.1), and is bounded by the bytes that there are.
+`ssl` decodes only certificates that it has verified, and a certificate that is not trusted yet is to be shown too. So this walks
+over the few elements of X.509 that are shown (RFC 5280 4.1). The walk ends with the bytes.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ _ATTRIBUTES = {
     b"\x55\x04\x0a": "O",
     b"\x55\x04\x0b": "OU",
 }
-_VERSION = 0xA0  # explicit tag 0, which certificates of version 1 lack
+_VERSION = 0xA0
+"""The explicit tag 0, which certificates of version 1 lack."""
 _UTC_TIME, _BMP_STRING = 0x17, 0x1E
 
 
@@ -28,10 +29,10 @@ class Certificate:
     """A certificate, verified or not.
 
     Attributes:
-        subject: Whose it is, "O=Hospital, CN=pacs"; empty where nothing of its name is known to us.
-        issuer: Who signed it.
-        not_after: Until when it is valid, "2027-01-31 12:00:00 UTC".
-        sha256: Its fingerprint, which is what a pin is: 64 hexadecimal digits.
+        subject: The name of its owner, "O=Hospital, CN=pacs"; empty if no part of that is known to us.
+        issuer: The name of the CA that signed it.
+        not_after: The end of its validity, "2027-01-31 12:00:00 UTC".
+        sha256: Its fingerprint, which a pin is compared with: 64 hexadecimal digits.
     """
 
     subject: str
@@ -44,7 +45,7 @@ class Certificate:
 
 
 def fingerprint(der: bytes) -> str:
-    """The SHA-256 of a certificate, as hexadecimal digits."""
+    """Return the SHA-256 of a certificate, as hexadecimal digits."""
     return hashlib.sha256(der).hexdigest()
 
 
@@ -64,7 +65,7 @@ def read(der: bytes) -> Certificate:
 
 
 def _element(data: bytes) -> tuple[int, bytes, bytes]:
-    """The tag and contents of the first element, and what follows it."""
+    """Return the tag and contents of the first element, and what follows it."""
     length, start = data[1], 2
     if length & 0x80:
         start += length & 0x7F
@@ -95,7 +96,8 @@ def _name(name: bytes) -> str:
 
 def _time(kind: int, time: bytes) -> str:
     text = time.decode("ascii")
-    if kind == _UTC_TIME:  # of two digits, which are years up to 2049 (RFC 5280 4.1.2.5.1)
+    # Its year has two digits, which stand for years up to 2049 (RFC 5280 4.1.2.5.1).
+    if kind == _UTC_TIME:
         text = ("19" if int(text[:2]) >= 50 else "20") + text
     year, month, day, hour, minute, second = text[:4], *(text[at : at + 2] for at in range(4, 14, 2))
     return f"{year}-{month}-{day} {hour}:{minute}:{second} UTC"

@@ -94,7 +94,7 @@ class AsyncioTransport(Transport):
         return self._loop.run_in_executor(None, partial(copy_context().run, function, *args))
 
     async def call_within(self, seconds: float, function: Callable[..., T | Awaitable[T]], *args: Any) -> T:
-        """As `call`; a `def` has a thread of its own, for one that hangs is not to take a place in the pool."""
+        """Run a handler as `call` does, but a `def` in a thread of its own: if it hangs, it takes no place in the pool."""
         async with asyncio.timeout(seconds):
             if inspect.iscoroutinefunction(function):
                 awaited: T = await function(*args)
@@ -105,7 +105,7 @@ class AsyncioTransport(Transport):
             return cast(T, result)
 
     async def _in_thread(self, function: Callable[..., T], *args: Any) -> T:
-        """Run it in a thread, to its end: a cancellation waits for that, since what it works on is let go afterwards."""
+        """Run it in a thread, to its end. A cancellation waits for that, because its sink is discarded afterwards."""
         future = self._loop.run_in_executor(self._executor, partial(copy_context().run, function, *args))
         cancelled = False
         while not future.done():
@@ -118,11 +118,12 @@ class AsyncioTransport(Transport):
                 cancelled = True
         task = asyncio.current_task()
         if cancelled and task is not None:
-            task.cancel()  # its result is taken in, and the next wait ends the task
+            # The result is used, and the next wait ends the task.
+            task.cancel()
         return future.result()
 
     def abandon(self) -> None:
-        """Let a cancellation end the wait for a handler that does not return; its thread goes on, unheeded."""
+        """Let a cancellation end the wait for a handler that does not return; its thread goes on, and its result is dropped."""
         self._is_abandoned = True
 
 

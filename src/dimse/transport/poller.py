@@ -48,7 +48,7 @@ class Poller:
         return -1 if fileno is None else fileno()
 
     def close(self) -> None:
-        """Let go of all descriptors."""
+        """Wait for no descriptor any more."""
         self._selector.close()
 
 

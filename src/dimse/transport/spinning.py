@@ -3,9 +3,9 @@
 A processor that has nothing to do goes to sleep. To be woken up takes a good part of the time that a small instance takes, and the
 caches are cold afterwards. So a wait for a message begins with spinning if the wait before it was brief.
 
-A thread does not spin within a message, whose bytes had better come in large pieces; nor while another connection of the process
-receives messages; nor with one processor. It rests for a while where the processor, or Python, was wanted by another program or
-thread meanwhile. Connections that are idle do not matter.
+A thread does not spin within a message, whose bytes had better come in large pieces. Nor does it spin with one processor, or while
+another connection of the process receives messages. It rests for a while if another program or thread wanted the processor, or
+Python, meanwhile. Connections that are idle do not matter.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """TLS over a transport's socket (PS3.15 Annex B), in the shape that `Transport` uses a socket in.
 
 OpenSSL never sees the socket. Each call receives a bounded number of bytes, has OpenSSL take them, and sends what OpenSSL made of
-them. For OpenSSL itself goes on as long as records come that carry no data, and a peer could keep a thread in one call for ever.
+them. OpenSSL itself goes on as long as records come that carry no data. So a peer could keep a thread in one call for ever.
 """
 
 from __future__ import annotations
@@ -43,14 +43,17 @@ RECORDS = 64
 MOST_WITHOUT_DATA = 64 * 1024
 """Bytes of records beyond that: some 2,000 key updates, each of which costs as much as to decrypt 20 KB."""
 
-HEARD = 12  # bytes that show what a peer speaks that speaks no TLS
+HEARD = 12
+"""Bytes that show the protocol of a peer that speaks no TLS."""
 
 # To a peer that does not speak TLS: a fatal alert, protocol version (RFC 8446 6.2), by which ours knows what is the matter.
 NO_TLS_ALERT = b"\x15\x03\x03\x00\x02\x02\x46"
 
-_SSL2_HELLO = 0x80  # how a very old client begins; OpenSSL says what is wrong with it
+_SSL2_HELLO = 0x80
+"""The first byte of a very old client; OpenSSL says what is wrong with it."""
 
-_spare: list[memoryview] = []  # buffers of `RECEIVED` bytes; each is lent for one call
+_spare: list[memoryview] = []
+"""Buffers of `RECEIVED` bytes; each is lent for one call."""
 
 
 @value
@@ -75,8 +78,7 @@ class TLSSocket:
     """A TLS connection over a socket that does not block.
 
     A call may have to wait for the other direction: while bytes are unsent, `waits_for` asks for `WRITE` besides. A connection that
-    ends without `close_notify` ends as one that was closed: a message is complete by its own lengths, and what was under way is
-    dropped.
+    ends without `close_notify` counts as closed. A message is complete by its own lengths, and an incomplete one is dropped.
 
     Args:
         connection: The plain socket.
@@ -193,13 +195,13 @@ class TLSSocket:
 
     @property
     def alert(self) -> str:
-        """Why the peer ended the connection, if it told; else empty."""
+        """The reason that the peer gave when it ended the connection; empty if it gave none."""
         return self._fault.words if self._fault is not None and self._fault.is_alert else ""
 
     # --- what a transport does with a socket: send ---
 
     def sendmsg(self, buffers: Sequence[bytes | memoryview]) -> int:
-        """Send the first bytes of `buffers`; returns how many have certainly gone out.
+        """Send the first bytes of `buffers`; return how many have certainly gone out.
 
         Raises:
             BlockingIOError: It would block; the next call must come with the same bytes in front.
@@ -240,7 +242,7 @@ class TLSSocket:
 
     @property
     def _is_waiting(self) -> bool:
-        """Whether there are bytes that are encrypted and that the socket has not taken."""
+        """True if the socket has not taken all encrypted bytes."""
         return self._outgoing.pending > 0 or len(self._unsent) > 0
 
     @property
@@ -266,18 +268,20 @@ class TLSSocket:
     # --- receive ---
 
     def recv_into(self, buffer: memoryview) -> int:
-        """Receive into `buffer`; returns the number of bytes, 0 at the end.
+        """Receive into `buffer`; return the number of bytes, 0 at the end.
 
         One call takes `RECEIVED` bytes from the socket at the most, whatever is in them.
 
         Raises:
             BlockingIOError: It would block, or nothing of what came was data.
         """
-        if self._has_failed:  # what still comes is dropped, so that the peer can read why
+        # What still comes is dropped, so that the peer can read why.
+        if self._has_failed:
             return self._connection.recv_into(buffer)
         received = (self._holds_data and self._decrypt(buffer)) or self._receive(buffer)
         if self._is_waiting:
-            with suppress(OSError):  # it is broken, and the next call says so
+            # If it is broken, the next call says so.
+            with suppress(OSError):
                 self._flush()
         if received:
             return received

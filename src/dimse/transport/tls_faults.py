@@ -9,7 +9,8 @@ from dimse.errors import TLSError
 from dimse.settings.tls import Security
 
 MOST_PDU_TYPES = 7  # PS3.8 9.3.1
-_SSL2_HELLO = 0x80  # how a very old client begins; OpenSSL says what is wrong with it
+_SSL2_HELLO = 0x80
+"""The first byte of a very old client; OpenSSL says what is wrong with it."""
 
 # What is wrong with a peer's certificate, by OpenSSL's numbers (X509_V_ERR_...).
 VERIFICATION = {
@@ -43,8 +44,8 @@ REASONS = {
     "VERSION_TOO_LOW": "the peer's versions of TLS are too old: TLS 1.2 is the least",
     "WRONG_SSL_VERSION": "the peer's versions of TLS are too old: TLS 1.2 is the least",
     "TLSV1_ALERT_PROTOCOL_VERSION": "the peer allows no version of TLS that we do, 1.2 and 1.3",
-    "INAPPROPRIATE_FALLBACK": "somebody in between changes what is negotiated",
-    "TLSV1_ALERT_INAPPROPRIATE_FALLBACK": "somebody in between changes what is negotiated",
+    "INAPPROPRIATE_FALLBACK": "a device in between changes what is negotiated",
+    "TLSV1_ALERT_INAPPROPRIATE_FALLBACK": "a device in between changes what is negotiated",
     "SSLV3_ALERT_HANDSHAKE_FAILURE": "the peer allows none of our cipher suites, or wants a certificate of ours ({certificate})",
     "TLSV1_ALERT_INSUFFICIENT_SECURITY": "the peer finds our cipher suites too weak",
     "TLSV13_ALERT_CERTIFICATE_REQUIRED": "the peer requires a certificate of ours ({certificate})",
@@ -57,8 +58,8 @@ REASONS = {
     "TLSV1_ALERT_UNKNOWN_CA": f"{_OUR_CERTIFICATE}: it does not trust the CA that signed it",
     "TLSV1_ALERT_ACCESS_DENIED": f"{_OUR_CERTIFICATE}: it does not let us in",
     "TLSV1_UNRECOGNIZED_NAME": "the peer does not know the server name that we asked for",
-    "SSLV3_ALERT_BAD_RECORD_MAC": "somebody in between changes what is sent",
-    "DECRYPTION_FAILED_OR_BAD_RECORD_MAC": "somebody in between changes what is sent",
+    "SSLV3_ALERT_BAD_RECORD_MAC": "a device in between changes what is sent",
+    "DECRYPTION_FAILED_OR_BAD_RECORD_MAC": "a device in between changes what is sent",
 }
 
 UNREAD = "the peer has key updates of TLS answered without end, and does not read the answers"

@@ -92,13 +92,13 @@ def name(uid: str) -> str:
     return line.split("|", 4)[4] or uid if line else uid
 
 
-_OF_A_UID = frozenset("0123456789.")
+_UID_CHARACTERS = frozenset("0123456789.")
 _LONGEST = 64
 
 
 def is_uid(text: str) -> bool:
     """Return True if a text has the characters and the length of a UID (PS3.5 9.1)."""
-    return 0 < len(text) <= _LONGEST and not set(text) - _OF_A_UID
+    return 0 < len(text) <= _LONGEST and not set(text) - _UID_CHARACTERS
 
 
 def find(text: str) -> str:
@@ -107,7 +107,7 @@ def find(text: str) -> str:
     Raises:
         ValueError: The text is neither, or the UID is too long.
     """
-    if text and not set(text) - _OF_A_UID:
+    if text and not set(text) - _UID_CHARACTERS:
         if len(text) > _LONGEST:
             raise ValueError(f"a UID has at most {_LONGEST} characters, not {len(text)}: {text!r}")
         return text
@@ -132,7 +132,7 @@ def find_syntax(text: str) -> str:
 
 def is_private(uid: str) -> bool:
     """Return True if the Standard has not registered this UID (PS3.5 9.2)."""
-    return bool(uid) and not uid.startswith("1.2.840.10008.") and not set(uid) - _OF_A_UID
+    return bool(uid) and not uid.startswith("1.2.840.10008.") and not set(uid) - _UID_CHARACTERS
 
 
 def _is_storage(kind: str, name: str) -> bool:

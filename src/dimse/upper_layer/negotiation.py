@@ -177,7 +177,7 @@ def conclude(requestor: Requestor, request: pdu.AssociateRQ, accept: pdu.Associa
     items = accept.user_information
     offered = {role.sop_class_uid: role for role in requestor.roles}
     roles = {
-        sop_class_uid: _both(offered[sop_class_uid], role)
+        sop_class_uid: _common_roles(offered[sop_class_uid], role)
         for sop_class_uid, role in selected_roles(items, odd).items()
         if sop_class_uid in offered
     }
@@ -406,7 +406,7 @@ def _roles(acceptor: Acceptor, request: pdu.AssociateRQ, odd: Oddities) -> dict[
     """Return our answers to the role selection items: the offered roles that `acceptor` allows (PS3.7 D.3.3.4)."""
     allowed = {role.sop_class_uid: role for role in acceptor.roles}
     offered = selected_roles(request.user_information, odd)
-    return {uid: _both(allowed[uid], role) for uid, role in offered.items() if uid in allowed}
+    return {uid: _common_roles(allowed[uid], role) for uid, role in offered.items() if uid in allowed}
 
 
 # --- both ---
@@ -427,7 +427,7 @@ def _context(
     )
 
 
-def _both(ours: Role, theirs: pdu.RoleSelection) -> pdu.RoleSelection:
+def _common_roles(ours: Role, theirs: pdu.RoleSelection) -> pdu.RoleSelection:
     """Return the roles of the requestor that both sides want (PS3.7 D.3.3.4)."""
     return pdu.RoleSelection(ours.sop_class_uid, ours.scu & theirs.scu_role, ours.scp & theirs.scp_role)
 

@@ -108,7 +108,7 @@ class Item:
             if self.unreadable is REFUSED:
                 raise
             ignored = "; it is ignored" if self.unreadable is DROPPED else ""
-            self._say(content.oddities, f"cannot be read: {error}{ignored}")
+            self._add_oddity(content.oddities, f"cannot be read: {error}{ignored}")
             return self.unreadable
         return value
 
@@ -117,12 +117,12 @@ class Item:
         if len(values) < max(self.minimum, self.maximum == 1):
             if self.missing is REFUSED:
                 raise RemoteProtocolError(f"{len(values)} items of type {self.item_type:02X}H, not {self.minimum}")
-            self._say(oddities, "is missing")
+            self._add_oddity(oddities, "is missing")
             return self.missing
         if self.maximum > 1:
             return tuple(values)
         if len(values) > 1:
-            self._say(oddities, f"comes {len(values)} times")
+            self._add_oddity(oddities, f"comes {len(values)} times")
             if any(other != values[0] for other in values):
                 return self._settle(values)
         return values[0]
@@ -135,7 +135,7 @@ class Item:
             return values[0]
         return sum(values, ()) if self.contradictory is JOINED else self.contradictory
 
-    def _say(self, oddities: Oddities, fault: str) -> None:
+    def _add_oddity(self, oddities: Oddities, fault: str) -> None:
         if self.name:
             oddities.add(f"{self.name} {fault}")
 

@@ -20,7 +20,7 @@ from dimse.media import part10
 
 _STUDY_INSTANCE_UID = 0x0020000D
 # The most bytes of a data set in which its Study Instance UID is searched for.
-_FAR = 4 * 1024 * 1024
+_MOST_SEARCHED = 4 * 1024 * 1024
 # A file of so many bytes is examined whenever it has grown.
 _SMALL = 64 * 1024
 # After so many seconds without a byte, a file counts as one that could not be removed.
@@ -71,17 +71,17 @@ class Arrivals:
                     status = os.stat(path, follow_symlinks=False)
                     if time.time() - status.st_mtime < _FORGOTTEN:
                         size, key = seen.get(name, (-1, None))
-                        if key is None and _is_worth_a_look(size, status.st_size):
+                        if key is None and _may_have_study(size, status.st_size):
                             size, key = status.st_size, _key_within(path)
                         yield name, (size, key)
 
 
-def _is_worth_a_look(before: int, size: int) -> bool:
+def _may_have_study(before: int, size: int) -> bool:
     """Return True if a file whose study is not known may have it now.
 
     A large file has to grow by a quarter first, because walking over endless small elements must not take all the time.
     """
-    return size > before and (size <= _SMALL or (before < _FAR and 4 * size >= 5 * before))
+    return size > before and (size <= _SMALL or (before < _MOST_SEARCHED and 4 * size >= 5 * before))
 
 
 def _key_within(path: str) -> str | None:
@@ -101,7 +101,7 @@ def _key_within(path: str) -> str | None:
         if meta is None:
             return None
         start = meta.data_set_offset
-        end = min(os.fstat(file).st_size - start, _FAR)
+        end = min(os.fstat(file).st_size - start, _MOST_SEARCHED)
         syntax = uids.transfer_syntax(meta.transfer_syntax_uid or "")
         found = peek(lambda offset, size: os.pread(file, size, start + offset), end, syntax, {_STUDY_INSTANCE_UID})
     except (OSError, part10.NotPart10):

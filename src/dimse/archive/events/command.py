@@ -23,7 +23,7 @@ LOGGER = logging.getLogger("dimse.archive")
 DEADLINE = 300.0
 """The default limit of a command's running time, in seconds."""
 
-_SHOWN = 4_096  # bytes of output that are logged
+_MOST_OUTPUT = 4_096  # bytes of output that are logged
 
 
 class CommandFailed(Exception):
@@ -153,7 +153,7 @@ class Command:
         if isinstance(output, int):
             return "unknown what it"
         if LOGGER.isEnabledFor(logging.DEBUG):
-            shown = os.pread(output.fileno(), _SHOWN, 0).decode("utf-8", "replace")
+            shown = os.pread(output.fileno(), _MOST_OUTPUT, 0).decode("utf-8", "replace")
             for line in shown.splitlines():
                 hidden = Private(one_line(line), f"({len(line)} characters of output)")
                 LOGGER.debug("%s: %s", one_line(self.arguments[0]), hidden)

@@ -30,7 +30,7 @@ WORKERS = 4
 STUDY_TIMEOUT = 60.0
 DRAIN = 30.0
 
-_LAST_MOMENT = 1.0  # seconds for threads of killed commands
+_SECONDS_TO_JOIN = 1.0  # seconds for threads of killed commands
 
 OnStudy = Callable[[Study], object]
 Job = Callable[[], None]
@@ -167,12 +167,12 @@ class Events(Closing):
             self._times.clear()
             self._timed.clear()
             self._parked.clear()
-            self._say_dropped()
+            self._log_dropped()
             self._changed.notify_all()
         for called in (self._on_instance, self._on_study):
             if isinstance(called, Command):
                 called.close()
-        self._join_threads(_LAST_MOMENT)
+        self._join_threads(_SECONDS_TO_JOIN)
 
     def _join_threads(self, seconds: float) -> None:
         deadline = time.monotonic() + seconds
@@ -203,7 +203,7 @@ class Events(Closing):
             notice("events are dropped", "", "events are dropped: too many wait, or the program is ending")
         self._dropped += 1
 
-    def _say_dropped(self) -> None:
+    def _log_dropped(self) -> None:
         if self._dropped:
             notice("events were dropped", "", "events dropped: %d", self._dropped)
             self._dropped = 0
@@ -231,7 +231,7 @@ class Events(Closing):
                     return job
                 # Half of the room must be free, so that this does not happen for every single study.
                 if len(self._timed) <= self._most // 2:
-                    self._say_dropped()
+                    self._log_dropped()
                     if self._unlisted:
                         self._list_studies()
                         continue

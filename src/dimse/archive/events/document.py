@@ -14,7 +14,7 @@ from dimse.support.values import fields
 Event = Stored | Study
 
 # The attributes of an instance in a document, in their order.
-_OF_AN_INSTANCE = (
+_INSTANCE_FIELDS = (
     *("path", "relative_path", "sop_class_uid", "sop_instance_uid", "study_instance_uid", "series_instance_uid"),
     *("patient_id", "transfer_syntax_uid", "size", "calling_ae_title", "called_ae_title", "peer_address"),
     *("duplicate", "received"),
@@ -28,7 +28,7 @@ def document(event: Event) -> dict[str, str | int]:
     8601 in UTC, and `peer_address` becomes `peer`, as HOST:PORT.
     """
     entries: dict[str, Any] = {"event": "study" if isinstance(event, Study) else "instance"}
-    for name in fields(event) if isinstance(event, Study) else _OF_AN_INSTANCE:
+    for name in fields(event) if isinstance(event, Study) else _INSTANCE_FIELDS:
         said = getattr(event, name)
         if name == "peer_address":
             entries["peer"] = host_and_port(*said)

@@ -53,7 +53,7 @@ def read(file: int) -> Entry:
             # Even if some lines of a file have been overwritten, the others count.
             with suppress(KeyError, TypeError, ValueError):
                 study = Study(**{name: line[name] for name in fields(Study)})
-                entry.study = study if entry.study is None else entry.study.joined_by(study)
+                entry.study = study if entry.study is None else entry.study.merged_with(study)
                 parts.add(part or "")
     return entry
 

@@ -232,7 +232,7 @@ class PendingStudies(Closing):
         wait = read(announcement.file).due - now
         if wait > 0:
             return None if at_the_end or wait == inf else wait
-        return announcement.handed_on()
+        return announcement.detach()
 
     def _begin(self, key: str, announcement: _LockedFile) -> _LockedFile:
         """Begin to announce a quiet study, including an earlier event of it that could not be announced.
@@ -330,10 +330,10 @@ class _LockedFile:
     def __init__(self, file: int = -1) -> None:
         self.file, self.busy = file, False
 
-    def handed_on(self) -> _LockedFile:
+    def detach(self) -> _LockedFile:
         """Return the file, which belongs to the caller from now on."""
-        handed_on, self.file = _LockedFile(self.file), -1
-        return handed_on
+        detached, self.file = _LockedFile(self.file), -1
+        return detached
 
 
 class _Claim:

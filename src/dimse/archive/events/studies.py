@@ -152,7 +152,7 @@ class Studies:
                 arrivals = self._arrivals.setdefault(folder, Arrivals(folder))
                 self._gathering[key] = _Gathering(Study.of(stored, new_event_id()), now, arrivals)
             else:
-                gathering.study, gathering.last = gathering.study.joined_by(Study.of(stored, "")), now
+                gathering.study, gathering.last = gathering.study.merged_with(Study.of(stored, "")), now
         return key
 
     def listed(self) -> Iterable[str]:

@@ -50,7 +50,7 @@ class Study:
             event_id,
         )
 
-    def joined_by(self, other: Study) -> Study:
+    def merged_with(self, other: Study) -> Study:
         """Return this study with the instances of another part, which arrived later."""
         return replace(
             self,
@@ -65,7 +65,7 @@ class Study:
 
     def continued_by(self, later: Study) -> Study:
         """Return the study of a later event, with the instances of this one, which could not be announced."""
-        return replace(self.joined_by(later), event_id=later.event_id)
+        return replace(self.merged_with(later), event_id=later.event_id)
 
 
 def new_event_id() -> str:
