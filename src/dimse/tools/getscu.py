@@ -112,4 +112,4 @@ def get(parser: Parser, options: argparse.Namespace, logger: logging.Logger) -> 
         except (OSError, ValueError) as error:
             wording.log_failure(logger, [f"Cannot store in {options.output_directory}: {wording.reason(error)}"], error)
             outcome.append(running.NO_ASSOCIATION)
-    return status_of(retriever, outcome[-1] if outcome[-1] == running.NO_ASSOCIATION else max(outcome))
+    return status_of(retriever, outcome)

@@ -181,4 +181,5 @@ def associate(
     """
     asked = association_options(options)
     asked["extended"] = tuple(extended)
+    asked["roles"] = tuple(roles)
     return dimse.associate(options.addr, options.port, contexts=contexts, handlers=handlers, **asked)

@@ -16,7 +16,8 @@ from dimse.data_set.identifier import Identifier
 from dimse.services.retrieve import Progress, Retrieved
 from dimse.support.text import one_line
 from dimse.support.values import field, record
-from dimse.tools import identifier_lines, query_options, requesting, running, wording
+from dimse.tools import query_options, requesting, running, wording
+from dimse.tools.find_output import log_identifier
 from dimse.tools.progress import Bar
 from dimse.tools.sender import Interruption
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 CATEGORIES = ("Success", "Failure", "Cancel", "Warning")
 STUDY_INSTANCE_UID, SERIES_INSTANCE_UID, SOP_INSTANCE_UID = 0x0020000D, 0x0020000E, 0x00080018
+# Move Destination unknown, and unable to perform sub-operations (PS3.4 Table C.4-2).
+UNREACHED = (0xA801, 0xA702)
 # UIDs of failed instances that are logged.
 MOST_NAMED = 3
 
@@ -68,14 +71,19 @@ class Arrivals:
         totals: The counts of the run.
         sent_bytes: The bytes that came.
         foreign: The number of instances of the retrieval under way that were not asked for.
-        count: The number of instances of the retrieval under way.
     """
 
     def __init__(self, logger: logging.Logger, report: Report | None) -> None:
         self.totals = Totals()
-        self.foreign = self.count = 0
+        self.foreign = 0
+        self._uids: set[bytes] = set()
         self._logger, self._report = logger, report
         self._asked: dict[int, frozenset[str]] = {}
+
+    @property
+    def count(self) -> int:
+        """The number of different instances of the retrieval under way."""
+        return len(self._uids)
 
     @property
     def counts(self) -> Totals:
@@ -89,7 +97,8 @@ class Arrivals:
 
     def begin(self, identifier: Identifier) -> None:
         """Note what is asked for from here on."""
-        self.foreign = self.count = 0
+        self.foreign = 0
+        self._uids.clear()
         self._asked = {}
         for tag in (STUDY_INSTANCE_UID, SERIES_INSTANCE_UID, SOP_INSTANCE_UID):
             uids = frozenset(uid.strip(" \0") for uid in identifier.text(tag).split("\\"))
@@ -99,7 +108,7 @@ class Arrivals:
     def stored(self, stored: Stored) -> None:
         """Take an instance that was stored."""
         totals = self.totals
-        self.count += 1
+        self._uids.add(stored.sop_instance_uid.encode())
         totals.done += 1
         totals.done_bytes += stored.size
         found = {
@@ -139,6 +148,11 @@ class Retriever:
         arrivals: What was stored here.
         is_storing: True if instances are stored by this process; then our own count is held against the peer's.
         await_rest: Waits for instances that may still come after the final response; it is given their number.
+
+    Attributes:
+        association: The association; None before there is one.
+        destination_is_unknown: True if the peer could not send to the destination of a C-MOVE.
+        interruption: The handling of SIGINT and SIGTERM.
     """
 
     def __init__(
@@ -154,6 +168,7 @@ class Retriever:
         self._options, self._logger, self._name, self._arrivals = options, logger, name, arrivals
         self._is_storing, self._await_rest = is_storing, await_rest
         self.association: dimse.Association | None = None
+        self.destination_is_unknown = False
         self._wants_cancel = False
         self.interruption = Interruption(self._interrupt)
 
@@ -201,10 +216,7 @@ class Retriever:
     def _retrieve(self, identifier: Identifier, ask: Ask) -> int:
         """Retrieve what an identifier matches, and return the exit status that it deserves."""
         logger, number = self._logger, 0
-        if logger.isEnabledFor(logging.INFO):
-            logger.info("# Request Identifier")
-            for line in identifier_lines.lines(identifier.attributes):
-                logger.info("%s", line)
+        log_identifier(logger, "Request", identifier)
         self._arrivals.begin(identifier)
         retrieval = ask(identifier)
         end: Retrieved | None = None
@@ -261,6 +273,9 @@ class Retriever:
         promised = (end.completed or 0) + (end.warning or 0)
         self._await_rest(promised)
         lines = list(self._faults(end, promised))
+        came = promised or self._arrivals.count
+        if self._name == "Move" and not came and (status in UNREACHED or 0xC500 <= status <= 0xC5FF):
+            self.destination_is_unknown = True
         wording.log_failure(logger, lines)
         if not lines and self._options.fail_empty and not (promised or self._arrivals.count):
             logger.error("Nothing matched")
@@ -310,11 +325,11 @@ class Retriever:
         )  # fmt: skip
 
 
-def status_of(retriever: Retriever, status: int) -> int:
-    """Return the exit status of a run, which may have been interrupted."""
+def status_of(retriever: Retriever, outcome: list[int]) -> int:
+    """Return the exit status of a run from those of its parts; it may have been interrupted."""
     interruption = retriever.interruption
     if not interruption.has_come():
-        return status
+        return running.NO_ASSOCIATION if running.NO_ASSOCIATION in outcome else max(outcome)
     return running.INTERRUPTED if interruption.number == signal.SIGINT else running.TERMINATED
 
 
