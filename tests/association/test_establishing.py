@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+import dimse
 from dimse import uids
 from dimse.errors import (
     AssociationAborted,
@@ -21,6 +24,7 @@ from dimse.errors import (
     RemoteProtocolError,
 )
 from dimse.message.command import CEchoRQ
+from dimse.services import Association
 from dimse.settings import Timeouts
 from tests.association.peers import (
     serve,
@@ -204,6 +208,8 @@ async def test_a_request_that_is_not_accepted_says_why(
     words: str,
     abort: tuple[int, int] | None,
 ) -> None:
+    # So that nothing that an earlier test has left is closed meanwhile.
+    gc.collect()
     before = open_descriptors()
     peer = FaultyPeer(behaviour)
     with peer as port, pytest.raises(error, match=words):
@@ -219,3 +225,21 @@ async def test_a_port_without_a_listener(driver: Driver) -> None:
         pass
     with pytest.raises(ConnectError, match="Connection refused"):
         await driver.associate(port)
+
+
+@on_each_driver
+async def test_an_association_that_is_dropped_is_freed_at_once(driver: Driver) -> None:
+    # It does not stay until Python looks for cycles. Only its socket is closed here, which would be a warning.
+    async def use(port: int) -> weakref.ref[Association]:
+        association = await driver.associate(port, handlers=dimse.Handlers())
+        await association.echo()
+        association.pump.transport.close()
+        return weakref.ref(association)
+
+    gc.disable()
+    try:
+        with FaultyPeer(serve) as port:
+            freed = await use(port)
+            assert freed() is None
+    finally:
+        gc.enable()

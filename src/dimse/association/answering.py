@@ -55,7 +55,7 @@ class Answering:
             if isinstance(arrived.message, InvalidCommand):
                 await self._refuse(arrived)
             elif inbox.answer is not None and inbox.depth <= MOST_NESTED:
-                await inbox.answer(arrived)
+                await inbox.answer(inbox.owner, arrived)
             elif isinstance(arrived.message, command.Request):
                 status = command.UNRECOGNIZED_OPERATION if inbox.answer is None else RESOURCE_LIMITATION
                 response = command.respond(arrived.message, status)

@@ -22,7 +22,7 @@ of a C-GET, or an N-EVENT-REPORT. `dispatch_to` puts another dispatcher in its p
 
 Answering, as SCP. The dispatcher gets each request, and `send_response` sends as many responses as there are:
 
-    async def answer(self, association: Association, arrived: Arrived) -> None:
+    async def answer(self, association: BaseAssociation, arrived: Arrived) -> None:
         await association.poll()
         async for identifier in matches:
             if arrived.cancelled:
@@ -46,7 +46,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Container, Mapping
-from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from dimse.association.answering import Answering
@@ -198,7 +197,7 @@ class BaseAssociation:
         Raises:
             LocalProtocolError: When it is entered: another operation is under way, or none that this one could be nested in.
         """
-        return self.pump.operation(nested=nested)
+        return Operation(self.pump, self._inbox, self, nested)
 
     def abort(self) -> None:
         """Abort the association (PS3.8 7.3) and close the connection; from any thread, and idempotent.
@@ -223,7 +222,7 @@ class BaseAssociation:
         if not self.pump.open:
             self.pump.close()
             return
-        async with self.pump.operation():
+        async with self.operation():
             await self.pump.release()
 
     # --- requests of ours ---
@@ -241,7 +240,7 @@ class BaseAssociation:
         Raises:
             DimseError: As `operation`, `send_request` and `wait_response` do.
         """
-        async with self.pump.operation(nested=nested):
+        async with self.operation(nested=nested):
             await self.send_request(context, message, data_set)
             return await self.wait_response(message)
 
@@ -415,8 +414,8 @@ class BaseAssociation:
     def dispatch_to(self, dispatcher: Dispatcher | None) -> Dispatcher | None:
         """Have another dispatcher answer the requests of the peer from now on; return the one before."""
         before, self._dispatcher = self._dispatcher, dispatcher
-        self._inbox.begin = None if dispatcher is None else partial(dispatcher.begin, self)
-        self._inbox.answer = None if dispatcher is None else partial(dispatcher.answer, self)
+        self._inbox.begin = None if dispatcher is None else dispatcher.begin
+        self._inbox.answer = None if dispatcher is None else dispatcher.answer
         return before
 
     @property
@@ -457,7 +456,7 @@ class BaseAssociation:
         """
         end = None if timeout is None else time.monotonic() + timeout
         pump, inbox = self.pump, self._inbox
-        async with pump.operation():
+        async with self.operation():
             while True:
                 if inbox.requests or inbox.held_back is not None:
                     await self._answering.answer_waiting()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from dimse.association.outstanding import Outstanding
 from dimse.association.receiver import LOGGER
@@ -63,6 +63,7 @@ class Inbox:
         contexts: The presentation contexts by ID, once they are negotiated.
         begin: Returns the sink for the data set of a request of the peer; None refuses all requests.
         answer: Sends the responses to a request of the peer; None refuses all requests.
+        owner: The association while an operation on it is under way, else None.
         dump: Prints messages; None unless someone debugs.
         requests: Requests of the peer that are complete and wait for their answer.
         answering: The request whose answer is under way, the innermost of several; None if there is none.
@@ -73,8 +74,9 @@ class Inbox:
 
     def __init__(self, outstanding: Outstanding) -> None:
         self.contexts: Mapping[int, PresentationContext] = {}
-        self.begin: Callable[[Arrived], Awaitable[Sink]] | None = None
-        self.answer: Callable[[Arrived], Awaitable[None]] | None = None
+        self.begin: Callable[[Any, Arrived], Awaitable[Sink]] | None = None
+        self.answer: Callable[[Any, Arrived], Awaitable[None]] | None = None
+        self.owner: Any = None
         self.dump: Dump | None = None
         self.requests: deque[Arrived] = deque()
         self.answering: Arrived | None = None
@@ -156,8 +158,6 @@ class Inbox:
                 arrived.sink.discard()
         self.requests.clear()
         self._current = self.held_back = None
-        # They refer to the association, which refers to this: a cycle would keep its memory for longer.
-        self.begin = self.answer = None
         self._outstanding.let_go()
 
     # --- what the association asks ---
@@ -190,7 +190,7 @@ class Inbox:
         if not assembled.has_data_set:
             self._message_arrived()
         elif self.begin is not None and not self.leaving and isinstance(message, command.Request):
-            arrived.sink = await self.begin(arrived)
+            arrived.sink = await self.begin(self.owner, arrived)
         elif isinstance(message, command.Response):
             arrived.sink, self._fills_response = self._outstanding.sink_for(message), True
         else:

@@ -89,12 +89,6 @@ class Pump:
         self._above = above
         self._buffers = buffers
 
-    # --- one operation at a time ---
-
-    def operation(self, *, nested: bool = False) -> Operation:
-        """Return the context manager that every operation runs in: one at a time, and a failure in it ends the association."""
-        return Operation(self, nested)
-
     async def end_abandoned(self) -> None:
         """End the operation whose user has left it; another one may follow then."""
         end, self.abandoned = self.abandoned, None
@@ -373,10 +367,16 @@ class Operation:
     """The context manager of one operation on an association: an exception that leaves it ends the association.
 
     There is one at a time, but for nested ones: those belong to a request that is answered within another operation.
+
+    Args:
+        pump: The pump of the association.
+        above: The layer above it.
+        owner: The association, which the layer above knows for as long as the operation lasts.
+        nested: True for a nested operation.
     """
 
-    def __init__(self, pump: Pump, nested: bool) -> None:
-        self._pump, self._nested = pump, nested
+    def __init__(self, pump: Pump, above: Above, owner: object, nested: bool) -> None:
+        self._pump, self._above, self._owner, self._nested = pump, above, owner, nested
 
     async def __aenter__(self) -> None:
         pump = self._pump
@@ -389,6 +389,7 @@ class Operation:
                 else "another operation is under way on this association"
             )
         pump.busy = True
+        self._above.owner = self._owner
         self._before = ABOUT.get()
         ABOUT.set(pump.about)
 
@@ -400,6 +401,8 @@ class Operation:
                 await self._pump.give_up(error)
         finally:
             self._pump.busy = self._nested
+            if not self._nested:
+                self._above.owner = None
             ABOUT.set(self._before)
 
 

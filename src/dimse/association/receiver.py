@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from dimse.errors import (
     AssociationAborted,
@@ -49,9 +49,11 @@ class Above(Protocol):
 
     Attributes:
         held_back: The command set of a message that has arrived and must wait. Until it is taken the pump reads nothing more.
+        owner: The association while an operation on it is under way, else None: they would keep each other's memory for longer.
     """
 
     held_back: CommandSet | None
+    owner: Any
 
     async def data_arrived(self, fragments: list[Fragment]) -> list[Fragment]:
         """Take fragments of messages, and return those behind a message that must wait.

@@ -15,15 +15,14 @@ from contextlib import suppress
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import TYPE_CHECKING, ParamSpec
 
-from dimse.association.pump import LINGER, LOGGER, MOST_HEARD, dump_if_debugging
-from dimse.errors import ConnectionLost, NotDicomPeer, TLSError
-from dimse.logs import About, within
-from dimse.logs.notices import notice
-from dimse.logs.security_events import Observe, SecurityEvent, ignore
+from dimse.association.pump import LINGER, LOGGER
+from dimse.errors import ConnectionLost, TLSError
+from dimse.logs.security_events import Observe, ignore
 from dimse.serving import admission
 from dimse.serving.admission import RequestRefusal
 from dimse.serving.identification import Verified
 from dimse.serving.places import DELAYS, Checks, Delays, Places
+from dimse.serving.visitor_reports import VisitorReports
 from dimse.serving.visitors import Crowd, Visitor
 from dimse.settings import Acceptor, Limits, Timeouts, UserIdentity
 from dimse.support.text import host_and_port, one_line
@@ -82,7 +81,7 @@ class WaitingRoom:
         self._timeouts = timeouts
         self._limits = limits
         self._networks = tuple(networks)
-        self._security, self._observe = security, observe
+        self._security, self._reports = security, VisitorReports(observe)
         self._buffer = memoryview(bytearray(_RECEIVED))
         # In the order of their deadlines, since each kind has one time-out.
         self._shaking_hands: dict[Visitor, None] = {}
@@ -124,8 +123,7 @@ class WaitingRoom:
             visitor.transport.close()
             return
         if self._networks and not _is_in(host, self._networks):
-            notice("turned away", host, "%s: closed, for its address is in no network that may connect", visitor)
-            self._observe(SecurityEvent("turned away", visitor.peer))
+            self._reports.turned_away(visitor)
             visitor.transport.close()
             return
         # Half of the descriptors are for others: associations, and the files of what they receive.
@@ -149,13 +147,7 @@ class WaitingRoom:
     def _give_way(self, visitor: Visitor, limit: str) -> None:
         """Close a visitor because of a limit that all of them reach together."""
         if visitor.rank:
-            notice(
-                "half open",
-                visitor.peer[0],
-                "%s: closed before it was associated: %s wait for that, the most at one time, and its address has most",
-                visitor,
-                limit,
-            )
+            self._reports.given_way(visitor, limit)
         self._close(visitor)
 
     def ready(self, visitor: Visitor) -> None:
@@ -176,21 +168,13 @@ class WaitingRoom:
         try:
             if visitor.secured or self._shake_hands(visitor):
                 self._receive(visitor)
-        except ConnectionLost as error:
-            # Health checks connect and go again: no news. A peer that breaks the protocol of TLS is.
-            if not is_a_breach(error):
+        except (ConnectionLost, TLSError) as error:
+            # Health checks connect and go again, which is not worth a line. A breach of the protocol of TLS is.
+            if visitor.transport.silent if isinstance(error, TLSError) else not is_a_breach(error):
                 LOGGER.debug("%s:%d: %s", *visitor.peer, one_line(str(error)))
             else:
-                self._say_fault("tls", visitor, str(error))
-                self._observe(SecurityEvent("tls", visitor.peer, why=str(error)))
-            self._close(visitor)
-        except TLSError as error:
-            if visitor.transport.silent:
-                LOGGER.debug("%s:%d: %s", *visitor.peer, one_line(str(error)))
-            else:
-                self._say_fault("tls", visitor, str(error))
-                self._observe(SecurityEvent("tls", visitor.peer, why=str(error)))
-            if error.lasting:
+                self._reports.fault("tls", visitor, str(error))
+            if isinstance(error, TLSError) and error.lasting:
                 self._see_off(visitor, LINGER)
             else:
                 self._close(visitor)
@@ -234,7 +218,7 @@ class WaitingRoom:
                 return False
         # An A-ABORT is owed where it spoke no DICOM, or out of turn.
         if upper.owes:
-            self._say_why(visitor)
+            self._reports.protocol_fault(visitor, self._buffer)
             self._see_off(visitor, LINGER)
         elif upper.closing:
             self._close(visitor)
@@ -276,26 +260,8 @@ class WaitingRoom:
         self._welcome(visitor)
 
     def _reject(self, visitor: Visitor, refusal: RequestRefusal) -> None:
-        self._say_rejected(visitor, refusal)
-        request = visitor.request
-        assert request is not None
-        titles = request.calling_ae_title, request.called_ae_title
-        self._observe(SecurityEvent("rejected", visitor.peer, *titles, why=refusal.reason_text))
+        self._reports.rejected(visitor, refusal)
         self._answer(visitor, refusal)
-
-    def _say_rejected(self, visitor: Visitor, refusal: RequestRefusal, *lines: str) -> None:
-        """Log that a visitor is rejected and why, behind some other lines about it."""
-        request = visitor.request
-        assert request is not None
-        with within(About(visitor.peer, request.calling_ae_title, request.called_ae_title)):
-            tolerated = [f"The request: {oddity}" for oddity in request.oddities]
-            for line in (*tolerated, *lines, "Rejecting Association"):
-                LOGGER.info("%s", line)
-            if dump := dump_if_debugging():
-                dump.pdu(request, outgoing=False)
-                dump.pdu(refusal.rejection, outgoing=True)
-            words = "%s: rejected %s: %s"
-            notice(refusal.reason, visitor.peer[0], words, visitor, admission.titles(request), refusal.why)
 
     def _answer(self, visitor: Visitor, refusal: RequestRefusal) -> None:
         visitor.upper_layer.associate_response(refusal.rejection)
@@ -346,12 +312,8 @@ class WaitingRoom:
 
     def _not_identified(self, visitor: Visitor, why: str, delay: float = 0) -> None:
         """Refuse a visitor for its user identity; the answer goes out after a delay in seconds."""
-        request, identity = visitor.request, visitor.identity
-        assert request is not None
         refusal = RequestRefusal(admission.NOT_IDENTIFIED, why)
-        self._say_rejected(visitor, refusal, "User identity failed verification")
-        titles = request.calling_ae_title, request.called_ae_title
-        self._observe(SecurityEvent("unidentified", visitor.peer, *titles, user=identity.user if identity else ""))
+        self._reports.unidentified(visitor, refusal)
         if not delay:
             self._answer(visitor, refusal)
             return
@@ -362,19 +324,6 @@ class WaitingRoom:
         self._delayed[delay][visitor] = None
 
     # --- the end of a visit ---
-
-    def _say_why(self, visitor: Visitor) -> None:
-        fault = visitor.upper_layer.fault
-        heard = bytes(self._buffer[:MOST_HEARD])
-        why = fault.why or "the protocol version is not supported"
-        if fault.foreign:
-            why = str(NotDicomPeer(heard if heard.startswith(fault.foreign) else fault.foreign))
-        self._say_fault("protocol", visitor, why)
-        self._observe(SecurityEvent("protocol", visitor.peer, why=why))
-
-    def _say_fault(self, reason: str, visitor: Visitor, why: str) -> None:
-        """Log what a visitor did wrong, once a minute for its address: it can come again and again."""
-        notice(reason, visitor.peer[0], "%s:%d: %s", *visitor.peer, one_line(why), level=logging.ERROR)
 
     def _see_off(self, visitor: Visitor, seconds: float) -> None:
         """Send what is owed, and wait a while for the visitor to read it and close: closing first could reset the connection."""
