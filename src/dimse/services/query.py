@@ -350,6 +350,7 @@ class EncodedMatches:
 
     def __init__(self, matches: Any, request: FindRequest) -> None:
         self.final: int | None = None
+        self._error: Exception | None = None
         self.is_asynchronous = hasattr(matches, "__anext__") or hasattr(matches, "__aiter__")
         self._matches = matches.__aiter__() if self.is_asynchronous else iter(matches)
         charset = request.identifier.attributes.get(SPECIFIC_CHARACTER_SET)
@@ -357,24 +358,38 @@ class EncodedMatches:
         self._syntax = transfer_syntax(request.context.transfer_syntax) or TransferSyntax("")
 
     def take(self, request: FindRequest) -> list[bytes]:
-        """Return some matches, encoded; fewer where the handler takes its time."""
+        """Return some matches, encoded; fewer where the handler takes its time.
+
+        Raises:
+            Exception: The handler fails, or a match is no identifier; the matches before it were returned.
+        """
         batch: list[bytes] = []
         end = time.monotonic() + LONGEST_BATCH
-        while self.final is None and len(batch) < MOST_AT_A_TIME and not request.cancelled:
-            self._add(batch, next(self._matches, SUCCESS))
-            if time.monotonic() > end:
-                break
+        while self._is_to_go_on(batch, end) and not request.cancelled:
+            try:
+                self._add(batch, next(self._matches, SUCCESS))
+            except Exception as error:
+                self._error = error
         return batch
 
     async def take_asynchronously(self, request: FindRequest) -> list[bytes]:
-        """Return some matches of an asynchronous handler, encoded."""
+        """Return some matches of an asynchronous handler, encoded, as `take` does."""
         batch: list[bytes] = []
         end = time.monotonic() + LONGEST_BATCH
-        while self.final is None and len(batch) < MOST_AT_A_TIME and not request.cancelled:
-            self._add(batch, await anext(self._matches, SUCCESS))
-            if time.monotonic() > end:
-                break
+        while self._is_to_go_on(batch, end) and not request.cancelled:
+            try:
+                self._add(batch, await anext(self._matches, SUCCESS))
+            except Exception as error:
+                self._error = error
         return batch
+
+    def _is_to_go_on(self, batch: list[bytes], end: float) -> bool:
+        """Return whether another match is to be taken; raise the error of the last one, if the batch is empty."""
+        if self._error is not None and not batch:
+            raise self._error
+        if self.final is not None or self._error is not None:
+            return False
+        return not batch or (len(batch) < MOST_AT_A_TIME and time.monotonic() < end)
 
     def _add(self, batch: list[bytes], match: Keys | int) -> None:
         """Encode a match, or note the status that ends the matches."""
