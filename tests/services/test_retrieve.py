@@ -129,8 +129,8 @@ async def test_a_handler_that_fails_is_a_failure_status(
     driver: Driver, face: Face, caplog: pytest.LogCaptureFixture
 ) -> None:
     def raising(request: RetrieveRequest) -> Iterator[Path]:
-        raise KeyError("index")
-        yield Path()
+        index: dict[str, Path] = {}
+        yield index["1.2.3"]
 
     with serving(face, dimse.Handlers(get=raising)) as port:
         async with await driver.associate(port, CONTEXTS, roles=ROLES) as association:

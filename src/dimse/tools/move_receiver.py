@@ -35,6 +35,9 @@ class MoveReceiver:
         options: The parsed options.
         logger: The logger of the tool.
         arrivals: Counts what is stored.
+
+    Attributes:
+        port: The port that it listens on; 0 before it does.
     """
 
     def __init__(self, options: argparse.Namespace, logger: logging.Logger, arrivals: Arrivals) -> None:
@@ -46,6 +49,7 @@ class MoveReceiver:
         self._last = 0.0
         self._has_warned = False
         self._server: dimse.Server | None = None
+        self.port = 0
 
     def __enter__(self) -> Self:
         options = self._options
@@ -69,6 +73,7 @@ class MoveReceiver:
                 limits=dimse.Limits(associations=MOST_ASSOCIATIONS),
             )
         )
+        self.port = self._server.address[1]
         self._logger.info("Receiving on port %d as %s", self.port, options.store_aet)
         return self
 
@@ -81,12 +86,6 @@ class MoveReceiver:
                 time.sleep(0.005)
             self._server.shutdown(RELEASE)
         self._resources.close()
-
-    @property
-    def port(self) -> int:
-        """The port that it listens on."""
-        assert self._server is not None
-        return self._server.address[1]
 
     def expect(self, address: str) -> None:
         """Take instances from the address of the peer."""
