@@ -6,15 +6,26 @@ import argparse
 import logging
 from collections.abc import Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 import dimse
 from dimse import uids
 from dimse.tools import query_options, requesting, retrieve_options, running, wording
 from dimse.tools.command_line import Parser
-from dimse.tools.options import REPEAT, add_group, add_rows, constant, positional, repeatable, validated
+from dimse.tools.options import REPEAT, add_group, add_rows, choice, constant, positional, repeatable, validated
 from dimse.tools.storescu import transfer_syntax
 
+if TYPE_CHECKING:
+    from dimse.data_set.identifier import Identifier
+
 PROPOSED = (
+    choice(
+        "--contexts",
+        ("auto", "list"),
+        "auto",
+        "auto: where the keys name a study, ask the peer for its SOP classes first, and propose these in every syntax;"
+        " list: propose the most frequent classes (%(default)s)",
+    ),
     repeatable(
         "--sop-class UID",
         validated(uids.find),
@@ -71,21 +82,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def get(parser: Parser, options: argparse.Namespace, logger: logging.Logger) -> int:
     """Retrieve what the options ask for, and return the exit status."""
-    from dimse.data_set.identifier import Identifier
     from dimse.tools.retrieving import Arrivals, Ask, Retriever, identifiers_of, reporting, status_of
 
     identifiers = identifiers_of(options, logger)
     if identifiers is None:
         return running.NO_ASSOCIATION
     model = query_options.model_of(options)
+    syntaxes = options.ts or requesting.chosen_syntaxes(options) or ()
     try:
-        contexts, roles = dimse.contexts_for_get(
-            model.name,
-            options.sop_class,
-            transfer_syntaxes=options.ts or requesting.chosen_syntaxes(options) or (),
-        )
+        classes = options.sop_class or _ask_for_classes(options, identifiers, logger)
+        contexts, roles = dimse.contexts_for_get(model.name, classes, transfer_syntaxes=syntaxes)
+    except dimse.DimseError as error:
+        wording.log_failure(logger, wording.explain_request(error, options), error)
+        return running.NO_ASSOCIATION
     except ValueError as error:
-        parser.error(str(error))
+        if options.sop_class:
+            parser.error(str(error))
+        contexts, roles = dimse.contexts_for_get(model.name, transfer_syntaxes=syntaxes)
     outcome: list[int] = []
     with reporting(parser, options, logger, outcome) as report:
         arrivals = Arrivals(logger, report)
@@ -113,3 +126,13 @@ def get(parser: Parser, options: argparse.Namespace, logger: logging.Logger) -> 
             wording.log_failure(logger, [f"Cannot store in {options.output_directory}: {wording.reason(error)}"], error)
             outcome.append(running.NO_ASSOCIATION)
     return status_of(retriever, outcome)
+
+
+def _ask_for_classes(options: argparse.Namespace, identifiers: list[Identifier], logger: logging.Logger) -> list[str]:
+    """Return the SOP classes to propose; none for the most frequent ones."""
+    if options.contexts == "list":
+        return []
+    from dimse.tools.retrieve_question import sop_classes
+
+    found = sop_classes(options, query_options.model_of(options), identifiers, logger)
+    return [uid for uid in found if uids.is_uid(uid)]
