@@ -132,9 +132,9 @@ if TYPE_CHECKING:
     from dimse.sending import send
     from dimse.sending.forwarder import Forwarder
     from dimse.services.features import Features
-    from dimse.services.handlers import EchoRequest, FindRequest, Handlers, StoreRequest
+    from dimse.services.handlers import EchoRequest, Handlers, StoreRequest
     from dimse.services.outcome import Outcome
-    from dimse.services.query import Finding, Match
+    from dimse.services.query import Finding, FindRequest, Match
     from dimse.services.responses import Responses
     from dimse.services.retrieve import Progress, Retrieved, Retrieving, RetrievingInstances
     from dimse.services.retrieve_contexts import contexts_for_get
@@ -159,7 +159,7 @@ _LATER = {
     "Commitment": "dimse.services.storage_commitment",
     "EchoRequest": "dimse.services.handlers",
     "Features": "dimse.services.features",
-    "FindRequest": "dimse.services.handlers",
+    "FindRequest": "dimse.services.query",
     "Forwarder": "dimse.sending.forwarder",
     "Handlers": "dimse.services.handlers",
     "Match": "dimse.services.query",
@@ -229,8 +229,8 @@ Item = TypeVar("Item")
 class Items(Iterator[Item]):
     """An operation with many responses under way: an iterator of what they say, and a context manager.
 
-    A loop that is left early sends C-CANCEL and drops the responses to come: when `close` is called, when the `with` block ends, or
-    when the iterator is deleted.
+    A loop may be left early. Then `close`, the end of the `with` block, or the deletion of the iterator sends C-CANCEL and drops
+    the responses to come.
     """
 
     def __init__(self, responses: Responses[Item]) -> None:

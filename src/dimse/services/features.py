@@ -13,7 +13,7 @@ _LEAST_BYTES = 5
 
 @value
 class Features:
-    """Features of a query that both sides have to know.
+    """The features of a query that both sides have to know.
 
     Attributes:
         relational: Keys of any level may stand in a query, and match.

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from dimse.association.association import Arrived, BaseAssociation
 from dimse.association.sinks import DiscardSink, Sink
 from dimse.errors import InvalidCommand
 from dimse.message.command import UNRECOGNIZED_OPERATION, Message, Request, respond
-from dimse.services.query import QUERY, FindHandler, FindRequest
-from dimse.services.retrieve_scp import GET, MOVE, GetHandler, MoveHandler, MoveTo, RetrieveRequest
+from dimse.services.query_service import QUERY
+from dimse.services.retrieve_service import GET, MOVE
 from dimse.services.service import Service
 from dimse.services.storage import STORAGE, StoreBeginHandler, StoreHandler
 from dimse.services.storage_commitment import STORAGE_COMMITMENT, CommitmentHandler
@@ -16,7 +18,11 @@ from dimse.services.verification import VERIFICATION, EchoHandler, EchoRequest
 from dimse.settings import Acceptor, Limits
 from dimse.support.values import fields, replace, value
 
-__all__ = ["EchoRequest", "FindRequest", "Handlers", "MoveTo", "RetrieveRequest", "StoreRequest"]
+if TYPE_CHECKING:
+    from dimse.services.query import FindHandler
+    from dimse.services.retrieve_scp import GetHandler, MoveHandler
+
+__all__ = ["EchoRequest", "Handlers", "StoreRequest"]
 
 SERVICES = (VERIFICATION, STORAGE, STORAGE_COMMITMENT, QUERY, GET, MOVE)
 """The services that are answered. Each has a field in `Handlers`."""
@@ -104,7 +110,9 @@ def completed(acceptor: Acceptor, handlers: Handlers, limits: Limits) -> Accepto
 
     Unless `acceptor` says otherwise, the abstract syntaxes are those of the services that have a handler or need none.
     """
-    answered = [service for service in SERVICES if not service.needs_handler or getattr(handlers, service.handler)]
+    answered = [
+        service for service in SERVICES if not service.needs_handler or getattr(handlers, service.handler, None)
+    ]
     contexts = acceptor.contexts
     if contexts is None:
         contexts = frozenset(uid for service in answered for uid in service.abstract_syntaxes())

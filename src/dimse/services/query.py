@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from dimse.association.association import MESSAGES, Arrived, BaseAssociation, Refusal
 from dimse.association.outstanding import Answer
-from dimse.association.sinks import MemorySink, Sink
+from dimse.association.sinks import MemorySink
 from dimse.data_set.source import MalformedDataSet
 from dimse.errors import InvalidResponse
 from dimse.message.command import MEDIUM, CFindRQ, respond
 from dimse.message.status import Status
-from dimse.services.features import Features, accepted_features
+from dimse.services.features import accepted_features
 from dimse.services.handling import as_status, ask
-from dimse.services.information_models import LEVEL, MODELS, InformationModel, find_model, infer_level, model_of
+from dimse.services.information_models import LEVEL, InformationModel, find_model, infer_level, model_of
 from dimse.services.responses import Responses
-from dimse.services.service import Service
 from dimse.support.values import field, record, value
 from dimse.tags import SPECIFIC_CHARACTER_SET
 from dimse.uids import TransferSyntax, transfer_syntax
@@ -202,7 +201,6 @@ class FindRequest:
         model: The information model.
         level: The Query/Retrieve Level, one of the model's; empty where the model has none.
         identifier: The keys.
-        options: The features that were negotiated.
         has_unsupported_keys: The handler sets this to True, before its first match, if it ignores optional keys: the matches then
             have the status FF01H.
     """
@@ -215,7 +213,6 @@ class FindRequest:
     model: InformationModel
     level: str
     identifier: Identifier
-    options: Features
     has_unsupported_keys: bool = False
     arrived: Arrived | None = field(default=None, repr=False)
 
@@ -227,11 +224,6 @@ class FindRequest:
 
 FindAnswer: TypeAlias = "Iterable[Keys | int] | AsyncIterable[Keys | int] | int"
 FindHandler: TypeAlias = "Callable[[FindRequest], FindAnswer | Awaitable[FindAnswer]]"
-
-
-async def begin_find(association: BaseAssociation, arrived: Arrived, handler: None) -> Sink:
-    """Return a sink for the identifier of a C-FIND-RQ."""
-    return MemorySink()
 
 
 async def answer_find(association: BaseAssociation, arrived: Arrived, handler: FindHandler | None) -> None:
@@ -299,7 +291,6 @@ def read_request(association: BaseAssociation, arrived: Arrived) -> FindRequest 
         model,
         level,
         identifier,
-        Features(),
         arrived=arrived,
     )
 
@@ -412,13 +403,3 @@ class EncodedMatches:
         close = getattr(self._matches, "aclose", None)
         if close is not None:
             await close()
-
-
-QUERY = Service(
-    name="find",
-    requests=(CFindRQ,),
-    begin=begin_find,
-    answer=answer_find,
-    handler="find",
-    abstract_syntaxes=lambda: tuple(model.find for model in MODELS if model.find),
-)

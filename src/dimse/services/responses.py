@@ -2,35 +2,59 @@
 
 from __future__ import annotations
 
+import errno
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
 from dimse.association.association import MESSAGES, BaseAssociation
 from dimse.association.outstanding import Answer
 from dimse.association.sinks import MemorySink, Sink
-from dimse.errors import DimseError
+from dimse.errors import AssociationTimeout, DimseError
 from dimse.message.command import Request
-from dimse.transport.base import timed_out
 from dimse.upper_layer.negotiation import PresentationContext
 
 T = TypeVar("T")
 
 
+# Bytes a second that the data set of a response has to come at, once the DIMSE timeout is over.
+LEAST_RATE = 8192
+
+
+class TimedSink(MemorySink):
+    """A sink for the data set of a response, which has to arrive in time: a byte now and then is not enough.
+
+    Args:
+        seconds: The time that it has, besides that of its bytes at `LEAST_RATE`; 0 is unlimited.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self._seconds, self._begun = seconds, time.monotonic()
+
+    def write(self, buffers: Sequence[memoryview]) -> None:
+        """Append the bytes of `buffers`, unless they are too late or too many."""
+        super().write(buffers)
+        late = time.monotonic() - self._begun - self.size / LEAST_RATE
+        if self._seconds and late > self._seconds and self.error is None:
+            self.error = OSError(errno.ETIMEDOUT, f"not complete after {self._seconds:g} s")
+
+
 class Responses(Generic[T]):
     """An operation under way: an asynchronous iterator of what its pending responses say, and an asynchronous context manager.
 
-    A loop that is left early ends the operation: `aclose`, and the end of the `async with` block, send C-CANCEL and drop the
-    responses up to the final one. Without either, the next operation on the association does so first.
+    A loop may be left early. Then `aclose`, or the end of the `async with` block, sends C-CANCEL and drops the responses up to the
+    final one. Without either, the next operation on the association does so first.
 
     Args:
         association: The association.
         context: The presentation context of the request.
         request: The request.
         data: Its identifier, encoded.
-        sink: Makes what takes the data set of each response, and bounds it.
+        sink: Makes what takes the data set of each response, and bounds it; by default a `TimedSink`.
 
     Attributes:
         is_cancelled: True once a C-CANCEL has gone out.
@@ -44,11 +68,11 @@ class Responses(Generic[T]):
         context: PresentationContext,
         request: Request,
         data: bytes,
-        sink: Callable[[], Sink] = MemorySink,
+        sink: Callable[[], Sink] | None = None,
     ) -> None:
         self.is_cancelled = False
         self.association, self.context, self.request = association, context, request
-        self._data, self._sink = data, sink
+        self._data, self._sink = data, sink or partial(TimedSink, association.timeouts.dimse)
         self._is_over = False
         self._deadline: float | None = None
         self._operation = association.operation()
@@ -95,7 +119,9 @@ class Responses(Generic[T]):
             self._answers = association.responses(self.request)
         said = self.take(await anext(self._answers))
         if said is not None and self._deadline is not None and time.monotonic() > self._deadline:
-            raise timed_out("dimse")
+            raise AssociationTimeout(
+                "dimse", "DIMSE timeout reached while waiting for the final response after a C-CANCEL"
+            )
         return said
 
     async def _leave(self, error: BaseException | None) -> None:

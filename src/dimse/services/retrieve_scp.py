@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from dimse import uids
 from dimse.association import establishing
 from dimse.association.association import LOGGER, MESSAGES, Arrived, BaseAssociation, Refusal
-from dimse.association.sinks import MemorySink, Sink
+from dimse.association.sinks import MemorySink
 from dimse.data_set import identifier
 from dimse.data_set.identifier import EXPLICIT_VR_LITTLE_ENDIAN, Identifier
 from dimse.data_set.walk import MalformedDataSet
@@ -18,11 +18,10 @@ from dimse.instances import InstanceFile
 from dimse.message.command import CGetRQ, CMoveRQ, CStoreRQ, Request, respond
 from dimse.message.status import Status
 from dimse.services.handling import as_status, ask, send_status
-from dimse.services.information_models import LEVEL, MODELS, model_of
-from dimse.services.service import Service
+from dimse.services.information_models import LEVEL, model_of
 from dimse.services.sources import FALL_BACK, Source, Storable, Transcode, each_of, source_of
 from dimse.services.storage import CANNOT_UNDERSTAND, DATA_SET_DOES_NOT_MATCH, OUT_OF_RESOURCES, send, status_of
-from dimse.settings import MOST_CONTEXTS, ProposedContext, Requestor, Role, Timeouts
+from dimse.settings import MOST_CONTEXTS, ProposedContext, Requestor, Timeouts
 from dimse.support.text import one_line
 from dimse.support.values import field, record, value
 from dimse.upper_layer.negotiation import Peer, PresentationContext
@@ -102,11 +101,6 @@ MoveHandler = Callable[[RetrieveRequest], "int | MoveTo | Awaitable[int | MoveTo
 
 
 # --- a request ---
-
-
-async def begin_retrieve(association: BaseAssociation, arrived: Arrived, handler: None) -> Sink:
-    """Return the sink for the identifier of a request."""
-    return MemorySink()
 
 
 async def answer_get(association: BaseAssociation, arrived: Arrived, handler: GetHandler | None) -> None:
@@ -402,31 +396,3 @@ async def _move(operations: _SubOperations, move: MoveTo, contexts: Contexts, so
 async def _fail_all(operations: _SubOperations, left: Sequence[Source], why: str) -> None:
     for source in reversed(left):
         await operations.fail(source, why)
-
-
-# --- the services ---
-
-
-def _storage_roles() -> Iterable[Role]:
-    return (Role(uid, scu=True, scp=True) for uid in uids.STORAGE_SOP_CLASSES)
-
-
-GET = Service(
-    name="get",
-    requests=(CGetRQ,),
-    begin=begin_retrieve,
-    answer=answer_get,
-    handler="get",
-    # The instances go out on the storage contexts of the association.
-    abstract_syntaxes=lambda: frozenset(model.get for model in MODELS if model.get) | uids.STORAGE_SOP_CLASSES,
-    roles=_storage_roles,
-)
-
-MOVE = Service(
-    name="move",
-    requests=(CMoveRQ,),
-    begin=begin_retrieve,
-    answer=answer_move,
-    handler="move",
-    abstract_syntaxes=lambda: frozenset(model.move for model in MODELS if model.move),
-)

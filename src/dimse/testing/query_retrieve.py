@@ -11,8 +11,10 @@ from dimse import matching, tags
 from dimse.data_set.attributes import Attribute, Attributes
 from dimse.data_set.identifier import Identifier
 from dimse.message.status import Status
-from dimse.services.handlers import FindRequest, Handlers, MoveTo, RetrieveRequest
+from dimse.services.handlers import Handlers
 from dimse.services.information_models import LEVEL, UNIQUE_KEYS, levels_of_keys
+from dimse.services.query import FindRequest
+from dimse.services.retrieve_scp import MoveTo, RetrieveRequest
 from dimse.serving.server import Server
 
 if TYPE_CHECKING:

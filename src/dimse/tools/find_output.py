@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from logging import INFO
 from typing import TYPE_CHECKING, TextIO
@@ -13,7 +12,6 @@ from typing import TYPE_CHECKING, TextIO
 from dimse import tags
 from dimse.services.information_models import LEVEL, UNIQUE_KEYS, InformationModel
 from dimse.support.text import one_line
-from dimse.tools import tables
 from dimse.tools.identifier_lines import lines, text
 from dimse.tools.running import UNWRITTEN
 
@@ -55,7 +53,9 @@ class Output:
         self.unique_key: int | None = None
         self._form, self._columns, self._sort, self._logger = form, columns, sort, logger
         self._out = sys.stdout
-        self._csv = csv.writer(self._out, lineterminator="\n")
+        self._write_rows: Callable[[Iterable[Iterable[str]]], object] = (
+            _csv_writer(self._out) if form == "csv" else list
+        )
         self._number = 0
         self._kept: list[tuple[tuple[int, float, str], list[str]]] = []
 
@@ -63,7 +63,7 @@ class Output:
         """Print what stands before the first match."""
         if self._form == "csv":
             with writing(self._out):
-                self._csv.writerow(map(tags.label, self._columns))
+                self._write_rows([map(tags.label, self._columns)])
 
     def add(self, identifier: Identifier) -> None:
         """Print a match, or keep it until the end where the format needs that."""
@@ -81,7 +81,7 @@ class Output:
                 if self._form == "table" or self._sort is not None:
                     self._kept.append((_order(identifier, self._sort), row))
                 else:
-                    self._csv.writerow(map(_without_formula, row))
+                    self._write_rows([map(_without_formula, row)])
 
     def _add_uid(self, identifier: Identifier) -> None:
         uid = identifier.text(self.unique_key) if self.unique_key is not None else ""
@@ -98,9 +98,11 @@ class Output:
                 self._kept.sort(key=lambda each: each[0])
             rows = [row for _, row in self._kept]
             if self._form == "csv":
-                self._csv.writerows(map(_without_formula, row) for row in rows)
+                self._write_rows(map(_without_formula, row) for row in rows)
             elif self._form == "table":
-                tables.print_table([tags.label(tag) for tag in self._columns], rows, self._out)
+                from dimse.tools.tables import print_table
+
+                print_table([tags.label(tag) for tag in self._columns], rows, self._out)
             self._out.flush()
 
 
@@ -120,6 +122,12 @@ class writing:  # noqa: N801  (as `suppress`)
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         if isinstance(error, OSError):
             raise SystemExit(UNWRITTEN) from error
+
+
+def _csv_writer(out: TextIO) -> Callable[[Iterable[Iterable[str]]], object]:
+    import csv
+
+    return csv.writer(out, lineterminator="\n").writerows
 
 
 def _cell(identifier: Identifier, tag: int) -> str:
@@ -179,7 +187,7 @@ class JSONFile:
 
 
 class Files:
-    """Part 10 files of the matches, `rsp000001.dcm` and so on. A file that exists is left alone, and its number skipped."""
+    """The Part 10 files of the matches, `rsp000001.dcm` and so on. A file that exists is left alone, and its number skipped."""
 
     def __init__(self, folder: str, sop_class_uid: str, logger: logging.Logger) -> None:
         self._folder, self._sop_class_uid, self._logger = folder, sop_class_uid, logger

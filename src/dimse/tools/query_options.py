@@ -145,7 +145,7 @@ def model_of(options: argparse.Namespace) -> InformationModel:
 
 
 class UnusableKeys(Exception):
-    """Keys of the command line, or a file with keys, cannot be used; the message is a line for the log."""
+    """The error for keys of the command line, or a file with keys, that cannot be used. The message is a line for the log."""
 
 
 def has_keys(options: argparse.Namespace) -> bool:

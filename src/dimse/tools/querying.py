@@ -149,7 +149,7 @@ def _flags(features: Features) -> list[tuple[str, bool]]:
 
 
 class Checks:
-    """What a peer claims to match, held against the keys. Each finding is logged once a query.
+    """The checks of what a peer claims to match against the keys. Each finding is logged once a query.
 
     Args:
         identifier: The keys.
@@ -196,7 +196,7 @@ class Checks:
 
 
 class Results:
-    """All places where matches go: stdout, files, and a file of DICOM JSON.
+    """The places where matches go: stdout, files, and a file of DICOM JSON.
 
     Attributes:
         number: The number of matches.
