@@ -154,6 +154,16 @@ def findscu() -> NoReturn:
     command(lambda: run("findscu"))
 
 
+def getscu() -> NoReturn:
+    """Run the `getscu` command."""
+    command(lambda: run("getscu"))
+
+
+def movescu() -> NoReturn:
+    """Run the `movescu` command."""
+    command(lambda: run("movescu"))
+
+
 def echoscp() -> NoReturn:
     """Run the `echoscp` command."""
     command(lambda: run("echoscp"))

@@ -9,6 +9,7 @@ from dimse.association.sinks import DiscardSink, Sink
 from dimse.errors import InvalidCommand
 from dimse.message.command import UNRECOGNIZED_OPERATION, Message, Request, respond
 from dimse.services.query_service import QUERY
+from dimse.services.retrieve_service import GET, MOVE
 from dimse.services.service import Service
 from dimse.services.storage import STORAGE, StoreBeginHandler, StoreHandler
 from dimse.services.storage_commitment import STORAGE_COMMITMENT, CommitmentHandler
@@ -19,10 +20,11 @@ from dimse.support.values import fields, replace, value
 
 if TYPE_CHECKING:
     from dimse.services.query import FindHandler
+    from dimse.services.retrieve_scp import GetHandler, MoveHandler
 
 __all__ = ["EchoRequest", "Handlers", "StoreRequest"]
 
-SERVICES = (VERIFICATION, STORAGE, STORAGE_COMMITMENT, QUERY)
+SERVICES = (VERIFICATION, STORAGE, STORAGE_COMMITMENT, QUERY, GET, MOVE)
 """The services that are answered. Each has a field in `Handlers`."""
 
 # By request, the services that have it; and the one that has all of them, which needs no call to be found.
@@ -62,6 +64,10 @@ class Handlers:
             Without it the answer is that no such transaction is known.
         find: Answers C-FIND: a function, often a generator, that returns the matches one after the other. Each is an identifier as
             `Association.find` takes it. A status instead of a match ends them; without one the status is success.
+        get: Answers C-GET: returns the instances that the keys match, each as `association.store` takes it, or a status. It may be
+            a generator. Paths are best, since the instances are counted before the first one is sent.
+        move: Answers C-MOVE: returns a `MoveTo` with the instances and the address of their destination, or a status: 0xA801 if the
+            destination is unknown.
 
     Raises:
         TypeError: One of them cannot be called.
@@ -72,6 +78,8 @@ class Handlers:
     store_begin: StoreBeginHandler | None = None
     commitment: CommitmentHandler | None = None
     find: FindHandler | None = None
+    get: GetHandler | None = None
+    move: MoveHandler | None = None
 
     def __post_init__(self) -> None:
         # A subclass may have fields of its own, which are not handlers.
@@ -108,6 +116,6 @@ def completed(acceptor: Acceptor, handlers: Handlers, limits: Limits) -> Accepto
     contexts = acceptor.contexts
     if contexts is None:
         contexts = frozenset(uid for service in answered for uid in service.abstract_syntaxes())
-    roles = (*(role for service in answered for role in service.roles), *acceptor.roles)
+    roles = (*(role for service in answered for role in service.roles()), *acceptor.roles)
     async_ops = min(acceptor.async_ops or limits.queued_requests, limits.queued_requests)
     return replace(acceptor, contexts=contexts, roles=roles, async_ops=async_ops)

@@ -97,6 +97,7 @@ class Responses(Generic[T]):
         if not self._is_under_way:
             await self._operation.__aenter__()
             self._is_under_way = True
+            self.association.cancel_current = self.cancel
         try:
             said = await self._next()
         except BaseException as error:
@@ -126,6 +127,7 @@ class Responses(Generic[T]):
     async def _leave(self, error: BaseException | None) -> None:
         """End the operation; an error aborts the association."""
         self._is_under_way, self._is_over = False, True
+        self.association.cancel_current = None
         await self._operation.__aexit__(type(error) if error is not None else None, error, None)
 
     async def cancel(self) -> None:

@@ -10,8 +10,8 @@ from dimse.serving.loop import Loop
 from dimse.serving.served import BlockingCall, suspended
 from dimse.support.pace import LONG_CALL, is_brief
 from dimse.transport import READ
-from dimse.transport.base import call_in_thread
-from dimse.transport.threaded import POLLED, ThreadTransport
+from dimse.transport.base import Address, Transport, call_in_thread, connect
+from dimse.transport.threaded import POLLED, ThreadTransport, resolve, run
 
 T = TypeVar("T")
 
@@ -67,6 +67,15 @@ class ServedTransport(ThreadTransport):
         if is_first and (others := self._loop.waiting.poller.fileno()) >= 0:
             self._poll.register(others, POLLED[READ])
 
+    async def open_another(self, host: str, port: int, timeout: float) -> Transport:
+        """Open another connection that the event loop serves; a worker thread looks the name up."""
+
+        async def look_up(host: str, port: int, deadline: float | None) -> list[tuple[int, Address]]:
+            found: list[tuple[int, Address]] = await self._in_worker(_look_up, host, port, deadline)
+            return found
+
+        return await connect(lambda opened: ServedTransport(opened, self._loop), look_up, host, port, timeout)
+
     async def breathe(self, count: int) -> None:
         """Let others have their turn after a MiB without a wait, or 32 small pieces."""
         self._moved += count + BREATH_PIECE
@@ -75,12 +84,16 @@ class ServedTransport(ThreadTransport):
             await suspended(None)
 
     async def call(self, function: Callable[..., T | Awaitable[T]], *args: Any) -> T:
-        """Call it here if it is brief, as it says itself or as it was lately; else in a worker thread."""
-        if is_brief(function):
+        """Call it here if it is brief, as it says itself or as it was lately; else in a worker thread.
+
+        While a thread is kept by a call, every call is made by a worker: the next one may wait for the same thing.
+        """
+        is_any_kept = self._loop.leadership.kept > 0
+        if not is_any_kept and is_brief(function):
             return self._loop.handlers.call(function, *args)
         answer: T
         pace = self._loop.handlers.paces.of(function)
-        if pace.is_longer(LONG_CALL_ALONE if self._loop.has_one else LONG_CALL):
+        if is_any_kept or pace.is_longer(LONG_CALL_ALONE if self._loop.has_one else LONG_CALL):
             answer = await self._in_worker(pace.call, self._loop.handlers.call, function, *args)
         else:
             answer = pace.call(self._loop.handlers.call, function, *args)
@@ -108,3 +121,7 @@ class ServedTransport(ThreadTransport):
 
 def _call_within(seconds: float, function: Callable[..., T], *args: Any) -> T:
     return call_in_thread(function, *args).result(seconds)
+
+
+def _look_up(host: str, port: int, deadline: float | None) -> list[tuple[int, Address]]:
+    return run(resolve(host, port, deadline))

@@ -165,6 +165,7 @@ def associate(
     contexts: Iterable[str | tuple[str, tuple[str, ...]] | settings.ProposedContext],
     handlers: dimse.Handlers | None = None,
     extended: Iterable[settings.ExtendedNegotiation] = (),
+    roles: Iterable[settings.Role] = (),
 ) -> dimse.Association:
     """Request the association that the options ask for.
 
@@ -173,10 +174,12 @@ def associate(
         contexts: The presentation contexts to propose.
         handlers: The handlers of the peer's requests.
         extended: Service-class application information to propose.
+        roles: SCU and SCP roles to propose.
 
     Raises:
         DimseError: The association was not established; see `dimse.associate`.
     """
     asked = association_options(options)
     asked["extended"] = tuple(extended)
+    asked["roles"] = tuple(roles)
     return dimse.associate(options.addr, options.port, contexts=contexts, handlers=handlers, **asked)
