@@ -259,7 +259,7 @@ def test_a_worklist_is_asked_by_keys_in_a_sequence() -> None:
 )
 def test_a_result_that_is_no_success_is_exit_status_3(final: Status, category: str) -> None:
     with QueryRetrieveSCP(STUDIES, [final]) as scp:
-        done = findscu(scp, *KEYS)
+        done = findscu(scp, *KEYS, "--split", "never")
     assert done.returncode == 3
     assert f"I: Find SCP Result: 0x{int(final):04X} ({category})" in done.stderr
     assert f"E: 0x{int(final):04X}: " in done.stderr
