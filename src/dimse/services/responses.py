@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import errno
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from types import TracebackType
-from typing import Generic, Self, TypeVar
+from typing import Any, Generic, Self, TypeVar
+from weakref import ref
 
 from dimse.association.association import MESSAGES, BaseAssociation
 from dimse.association.outstanding import Answer
@@ -97,7 +98,7 @@ class Responses(Generic[T]):
         if not self._is_under_way:
             await self._operation.__aenter__()
             self._is_under_way = True
-            self.association.cancel_current = self.cancel
+            self.association.cancel_current = _canceller(ref(self))
         try:
             said = await self._next()
         except BaseException as error:
@@ -176,3 +177,14 @@ class Responses(Generic[T]):
         # Nothing is sent from here, because Python may call this at any place.
         if self._is_under_way:
             self.association.pump.abandoned = self.aclose
+
+
+def _canceller(operation: ref[Responses[Any]]) -> Callable[[], Awaitable[None]]:
+    """Return a function that cancels an operation and does not keep it: one that is left has to be noticed."""
+
+    async def cancel() -> None:
+        under_way = operation()
+        if under_way is not None:
+            await under_way.cancel()
+
+    return cancel
