@@ -9,6 +9,7 @@ from contextlib import suppress
 from functools import partial
 from types import TracebackType
 from typing import Generic, Self, TypeVar
+from weakref import ref
 
 from dimse.association.association import MESSAGES, BaseAssociation
 from dimse.association.outstanding import Answer
@@ -18,6 +19,10 @@ from dimse.message.command import Request
 from dimse.upper_layer.negotiation import PresentationContext
 
 T = TypeVar("T")
+
+
+def _none() -> None:
+    """Return None: nothing is under way."""
 
 
 # Bytes a second that the data set of a response has to come at, once the DIMSE timeout is over.
@@ -97,7 +102,7 @@ class Responses(Generic[T]):
         if not self._is_under_way:
             await self._operation.__aenter__()
             self._is_under_way = True
-            self.association.cancel_current = self.cancel
+            self.association.running = ref(self)
         try:
             said = await self._next()
         except BaseException as error:
@@ -127,7 +132,7 @@ class Responses(Generic[T]):
     async def _leave(self, error: BaseException | None) -> None:
         """End the operation; an error aborts the association."""
         self._is_under_way, self._is_over = False, True
-        self.association.cancel_current = None
+        self.association.running = _none
         await self._operation.__aexit__(type(error) if error is not None else None, error, None)
 
     async def cancel(self) -> None:
