@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,8 +15,11 @@ import pytest
 
 import dimse
 from dimse.archive import FileStore, folders, sink
+from dimse.association.sinks import MemorySink
 from dimse.logs.security_events import SecurityEvent
 from dimse.serving import watchdog
+from dimse.serving.watchdog import HANGS_AFTER
+from dimse.serving.workers import Workers
 from dimse.support.pace import brief
 from tests.drivers import CT_IN_EXPLICIT_VR, LOOPBACK, Instance, make_instance
 from tests.hostile_scu import HostileSCU
@@ -52,8 +55,8 @@ def instance(tmp_path: Path) -> Instance:
     return make_instance(tmp_path)
 
 
-def associate(server: dimse.Server) -> dimse.Association:
-    return dimse.associate(*server.address, contexts=[dimse.Verification, CT_IN_EXPLICIT_VR])
+def associate(server: dimse.Server, **options: Any) -> dimse.Association:
+    return dimse.associate(*server.address, contexts=[dimse.Verification, CT_IN_EXPLICIT_VR], **options)
 
 
 def worst_echo(associations: list[dimse.Association]) -> float:
@@ -178,3 +181,111 @@ def test_the_log_says_that_the_loop_itself_hangs(
         with associate(server) as association:
             assert association.echo().is_success
     assert [record.levelno for record in caplog.records if "event loop" in record.getMessage()] == [logging.ERROR]
+
+
+def test_where_all_hang_in_the_same_others_wait_for_the_first_one_alone() -> None:
+    """A disk or a database that stalls keeps every association; the loop is kept once, and not once for each."""
+    reached, go_on = threading.Semaphore(0), threading.Event()
+
+    @brief
+    def echo(request: dimse.EchoRequest) -> int:
+        if request.peer.ae_title == "HANGS":
+            reached.release()
+            assert go_on.wait(LONG)
+        return 0x0000
+
+    with (
+        dimse.Server((LOOPBACK, 0), dimse.Handlers(echo=echo)) as server,
+        ExitStack() as stack,
+        ThreadPoolExecutor(OTHERS) as pool,
+        associate(server) as other,
+    ):
+        hung = [stack.enter_context(associate(server, calling_ae_title="HANGS")) for _ in range(OTHERS)]
+        held_up = [pool.submit(association.echo) for association in hung]
+        try:
+            assert reached.acquire(timeout=LONG)
+            started = time.monotonic()
+            for _ in hung[1:]:
+                assert reached.acquire(timeout=LONG)
+            assert other.echo().is_success
+            assert time.monotonic() - started < OTHERS * HANGS_AFTER / 2
+        finally:
+            go_on.set()
+        assert all(answer.result(LONG).is_success for answer in held_up)
+
+
+class StallingSink(MemorySink):
+    """A sink on a disk that stalls."""
+
+    def __init__(self, reached: threading.Semaphore, go_on: threading.Event) -> None:
+        super().__init__()
+        self._reached, self._go_on = reached, go_on
+
+    def write(self, buffers: Sequence[memoryview]) -> None:
+        self._reached.release()
+        assert self._go_on.wait(LONG)
+        super().write(buffers)
+
+
+def test_where_a_disk_stalls_others_do_not_wait_for_each_association_that_writes(instance: Instance) -> None:
+    """A data set is written by the loop itself, and each association that writes keeps a thread."""
+    reached, go_on = threading.Semaphore(0), threading.Event()
+    handlers = dimse.Handlers(store_begin=lambda _: StallingSink(reached, go_on), store=lambda _: 0x0000)
+    with (
+        dimse.Server((LOOPBACK, 0), handlers) as server,
+        ExitStack() as stack,
+        ThreadPoolExecutor(OTHERS) as pool,
+        associate(server) as other,
+    ):
+        storing = [stack.enter_context(associate(server)) for _ in range(OTHERS)]
+        held_up = [pool.submit(association.store, instance.path) for association in storing]
+        try:
+            assert reached.acquire(timeout=LONG)
+            started = time.monotonic()
+            for _ in storing[1:]:
+                assert reached.acquire(timeout=LONG)
+            assert other.echo().is_success
+            assert time.monotonic() - started < OTHERS * HANGS_AFTER / 2
+        finally:
+            go_on.set()
+        assert all(answer.result(LONG) == 0x0000 for answer in held_up)
+
+
+class NowAndThenBrief:
+    """A handler of C-ECHO that the loop calls itself and that hangs once, or one that the loop gives to a worker."""
+
+    def __init__(self) -> None:
+        self.hangs, self.is_brief = Hangs(), True
+
+    def __call__(self, _: dimse.EchoRequest) -> int:
+        if self.is_brief:
+            self.hangs.once()
+        return 0x0000
+
+
+def test_a_thread_that_goes_on_before_the_next_one_leads_leaves_the_loop_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two threads that both believe to lead lose the news that a worker has made a call."""
+    echo = NowAndThenBrief()
+    begin, is_answered = Workers.begin, threading.Event()
+
+    def late(workers: Workers, call: Callable[[], None]) -> None:
+        if echo.is_brief:
+            echo.hangs.go_on()
+            assert is_answered.wait(LONG)
+        begin(workers, call)
+
+    monkeypatch.setattr(Workers, "begin", late)
+    # The moment is a short one, and is not met each time.
+    for _ in range(10):
+        echo.is_brief = False
+        is_answered.clear()
+        with (
+            dimse.Server((LOOPBACK, 0), dimse.Handlers(echo=echo)) as server,
+            associate(server, timeouts=dimse.Timeouts(dimse=5)) as association,
+        ):
+            echo.hangs, echo.is_brief = Hangs(), True
+            assert association.echo().is_success
+            echo.is_brief = False
+            is_answered.set()
+            for _ in range(20):
+                assert association.echo().is_success

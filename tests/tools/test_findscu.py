@@ -225,6 +225,31 @@ def test_files_that_cannot_be_written_are_a_shortfall(scp: QueryRetrieveSCP, tmp
     assert findscu(scp, *KEYS, "--extract-json", tmp_path / "missing" / "all.json").returncode == 1
 
 
+def test_a_worklist_is_asked_by_keys_in_a_sequence() -> None:
+    steps = [
+        {
+            "PatientName": name,
+            "ScheduledProcedureStepSequence": [{"Modality": modality, "ScheduledProcedureStepStartDate": day}],
+        }
+        for name, modality, day in (("A", "CT", "20240101"), ("B", "MR", "20240101"), ("C", "CT", "20240102"))
+    ]
+    step = "ScheduledProcedureStepSequence[0]"
+    with QueryRetrieveSCP(steps) as scp:
+        keys = (
+            "-r",
+            "@worklist",
+            "-k",
+            f"{step}.Modality=CT",
+            "-k",
+            f"{step}.ScheduledProcedureStepStartDate=20240102-",
+        )
+        done = findscu(scp, "-W", *keys, "--format", "jsonl", "--fuzzy-names")
+    [found] = map(json.loads, done.stdout.splitlines())
+    assert found["00100010"]["Value"] == [{"Alphabetic": "C"}]
+    assert found["00400100"]["Value"][0]["00080060"]["Value"] == ["CT"]
+    assert (done.returncode, scp.requests[0].level, scp.requests[0].model.name) == (0, "", "worklist")
+
+
 # --- how it ends ---
 
 

@@ -19,12 +19,14 @@ class Term:
         at: The coroutine that the thread goes on with, if there is one. The thread takes it out and leads on, unless another thread
             has taken it out before: that ends the term.
         kept: The record of the watchdog, if the watchdog has ended the term.
+        pulse: The state of the loop, as far as this thread leads it. A thread whose term has ended changes that of no other.
     """
 
-    __slots__ = ("at", "kept")
+    __slots__ = ("at", "kept", "pulse")
 
     def __init__(self) -> None:
         self.at: list[Served] = []
+        self.pulse = Pulse()
         self.kept: Kept | None = None
 
 
@@ -33,23 +35,33 @@ class Leadership:
 
     Args:
         workers: The threads, one of which leads.
-        pulse: The state of the loop.
         lead: Called in a thread that is to lead, with its term; returns when the term has ended.
 
     Attributes:
         term: The term of the thread that leads.
         thread: The `ident` of that thread.
+        kept: The number of threads that a coroutine keeps from leading.
     """
 
-    def __init__(self, workers: Workers, pulse: Pulse, lead: Callable[[Term], None]) -> None:
-        self._workers, self._pulse, self._lead = workers, pulse, lead
+    def __init__(self, workers: Workers, lead: Callable[[Term], None]) -> None:
+        self._workers, self._lead = workers, lead
         self._lock = threading.Lock()
         self.term = Term()
-        self.thread = 0
+        self.thread = self.kept = 0
 
     def is_here(self) -> bool:
         """Return whether the calling thread leads, and is in no coroutine."""
         return self.thread == threading.get_ident() and not self.term.at
+
+    def pulse(self) -> Pulse:
+        """Return the state of the loop."""
+        return self.term.pulse
+
+    def term_at_work(self) -> Term | None:
+        """Return the term of the calling thread, which is in a coroutine; None if the thread does not lead."""
+        # In this order: a thread that leads has said so before it goes on with a coroutine.
+        term = self.term
+        return term if term.at and self.thread == threading.get_ident() else None
 
     def begin(self) -> None:
         """Have the first thread lead.
@@ -67,9 +79,11 @@ class Leadership:
             # Another thread leads, unless the system had none.
             with self._lock:
                 leads = self.term is term
-            if term.kept is not None:
-                term.kept.end()
-                term.kept = None
+                kept, term.kept = term.kept, None
+                if kept is not None:
+                    self.kept -= 1
+            if kept is not None:
+                kept.end()
             return leads
         return True
 
@@ -77,16 +91,18 @@ class Leadership:
         """Have another thread lead, if a coroutine keeps the one that leads; return a record of that, None if there is none."""
         with self._lock:
             term = self.term
-            kept_since, thread = self._pulse.since, self.thread
+            kept_since, thread = term.pulse.since, self.thread
             try:
                 served = term.at.pop()
             except IndexError:
                 return None
             term.kept = kept = Kept(served, thread, kept_since)
-            self._pulse.since = math.inf
+            self.kept += 1
             self.term = Term()
             try:
                 self._workers.begin(partial(self._lead, self.term))
             except Exception:
+                # It is not asked for again until the coroutine ends its step.
+                term.pulse.since = math.inf
                 self.term = term
             return kept

@@ -24,7 +24,7 @@ from dimse.serving.handler_calls import HandlerCalls, HandlerCancelled
 from dimse.serving.leading import Leadership, Term
 from dimse.serving.served import SERVED, BlockingCall, Connection, Served
 from dimse.serving.waiting import Waiting
-from dimse.serving.watchdog import LoopWatchdog, Pulse
+from dimse.serving.watchdog import LoopWatchdog
 from dimse.serving.workers import Workers
 from dimse.support.text import one_line
 from dimse.transport.spinning import time_to
@@ -80,9 +80,8 @@ class Loop:
         self._awaiting: Connection | None = None
         self.handlers = HandlerCalls()
         self._workers = Workers("dimse-server")
-        self._pulse = Pulse()
-        self.leadership = Leadership(self._workers, self._pulse, self._lead)
-        self._watchdog = LoopWatchdog(self._pulse, self.leadership.take_over)
+        self.leadership = Leadership(self._workers, self._lead)
+        self._watchdog = LoopWatchdog(self.leadership.pulse, self.leadership.take_over)
         self._is_closing = self._is_over = self._has_failed = False
         self._failures = 0
         self.beat = 0.0
@@ -184,9 +183,9 @@ class Loop:
         Returns:
             The events, 0 if the deadline has passed; None if the coroutine is to be suspended.
         """
-        pulse, deadline = self._pulse, connection.deadline
-        if self.leadership.thread != threading.get_ident():
+        if (term := self.leadership.term_at_work()) is None:
             return None
+        pulse, deadline = term.pulse, connection.deadline
         pulse.since = math.inf
         # Another coroutine or a call may have come before this was said.
         if self._due or self._posted or self._happened or not self.has_one:
@@ -238,7 +237,7 @@ class Loop:
 
     def _go_round(self, term: Term) -> None:
         """Wait until something happens, and go on with whatever waits for it."""
-        pulse, happened = self._pulse, self._happened
+        pulse, happened = term.pulse, self._happened
         if not happened:
             pulse.since = math.inf
             happened.extend(self._wait())
@@ -286,7 +285,8 @@ class Loop:
 
     def _step(self, term: Term, served: Served, event: int | None) -> bool:
         """Run one coroutine until it waits again, or ends; return False if another thread leads afterwards."""
-        self._pulse.since = self._pulse.last = time.monotonic()
+        pulse = term.pulse
+        pulse.since = pulse.last = time.monotonic()
         term.at.append(served)
         try:
             self._resume(served, event)
@@ -377,7 +377,7 @@ class Loop:
 
     def _wake(self) -> None:
         """End the wait of the loop. The loop marks that it waits, and then looks at what is due before it does."""
-        if self._pulse.since != math.inf:
+        if self.leadership.term.pulse.since != math.inf:
             return
         try:
             self.waiting.waker.wake()

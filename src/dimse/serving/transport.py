@@ -84,12 +84,16 @@ class ServedTransport(ThreadTransport):
             await suspended(None)
 
     async def call(self, function: Callable[..., T | Awaitable[T]], *args: Any) -> T:
-        """Call it here if it is brief, as it says itself or as it was lately; else in a worker thread."""
-        if is_brief(function):
+        """Call it here if it is brief, as it says itself or as it was lately; else in a worker thread.
+
+        While a thread is kept by a call, every call is made by a worker: the next one may wait for the same thing.
+        """
+        is_any_kept = self._loop.leadership.kept > 0
+        if not is_any_kept and is_brief(function):
             return self._loop.handlers.call(function, *args)
         answer: T
         pace = self._loop.handlers.paces.of(function)
-        if pace.is_longer(LONG_CALL_ALONE if self._loop.has_one else LONG_CALL):
+        if is_any_kept or pace.is_longer(LONG_CALL_ALONE if self._loop.has_one else LONG_CALL):
             answer = await self._in_worker(pace.call, self._loop.handlers.call, function, *args)
         else:
             answer = pace.call(self._loop.handlers.call, function, *args)

@@ -21,12 +21,14 @@ LOGGER = logging.getLogger("dimse.association")
 
 HANGS_AFTER = 0.05
 """Seconds after which a loop that has not gone on hangs."""
+HANGS_AGAIN_AFTER = 0.005
+"""As `HANGS_AFTER`, in the second after an association has begun to keep a thread: others may stall in the same."""
 SAID_TO_HANG = 1.0
 """Seconds from which on the log says so."""
 
 
 class Pulse:
-    """The state of an event loop, as its watchdog sees it.
+    """The state of an event loop while one thread leads it, as its watchdog sees it.
 
     Attributes:
         since: The moment at which its present step began, on `time.monotonic()`; `math.inf` while it waits.
@@ -82,11 +84,11 @@ class LoopWatchdog(threading.Thread):
     """The thread that looks at an event loop.
 
     Args:
-        pulse: The state of the loop.
+        pulse: Returns the state of the loop.
         hand_over: Has another thread lead the loop; returns the one that is kept, None if no association keeps it.
     """
 
-    def __init__(self, pulse: Pulse, hand_over: Callable[[], Kept | None]) -> None:
+    def __init__(self, pulse: Callable[[], Pulse], hand_over: Callable[[], Kept | None]) -> None:
         super().__init__(name="dimse-watchdog", daemon=True)
         self._pulse, self._hand_over = pulse, hand_over
         self._roused, self._ends = threading.Event(), threading.Event()
@@ -103,27 +105,33 @@ class LoopWatchdog(threading.Thread):
         self._roused.set()
 
     def run(self) -> None:
-        pulse, seen = self._pulse, 0.0
+        seen = 0.0
         while not self._ends.is_set():
+            pulse = self._pulse()
             is_idle = pulse.since == math.inf and pulse.last == seen
             seen = pulse.last
             if is_idle:
-                self._sleep()
+                self._sleep(pulse)
             self._roused.clear()
-            self._roused.wait(HANGS_AFTER)
+            self._roused.wait(self._patience)
             self._look()
 
-    def _sleep(self) -> None:
+    def _sleep(self, pulse: Pulse) -> None:
         """Wait until the loop works."""
-        self._pulse.is_unobserved = True
+        pulse.is_unobserved = True
         # It may have begun to work before it could see that.
-        if self._pulse.since == math.inf and not self._ends.is_set():
+        if pulse.since == math.inf and not self._ends.is_set():
             self._roused.wait(SAID_TO_HANG if self._kept else None)
-        self._pulse.is_unobserved = False
+        pulse.is_unobserved = False
+
+    @property
+    def _patience(self) -> float:
+        """The seconds after which the loop hangs."""
+        return HANGS_AGAIN_AFTER if self._kept else HANGS_AFTER
 
     def _look(self) -> None:
-        since, now = self._pulse.since, time.monotonic()
-        if now - since > HANGS_AFTER:
+        since, now = self._pulse().since, time.monotonic()
+        if now - since > self._patience:
             if (kept := self._hand_over()) is not None:
                 self._kept.append(kept)
             elif now - since >= SAID_TO_HANG and self._said != since:

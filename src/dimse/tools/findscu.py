@@ -87,6 +87,13 @@ BEHAVIOUR: tuple[Row, ...] = (
         None,
         "how to read text that names no character set (UTF-8 if valid, else ISO_IR 100)",
     ),
+    choice(
+        "--split",
+        ("auto", "never"),
+        "auto",
+        "where the peer cuts a query for studies short: ask in parts (%(default)s)",
+    ),
+    option("--peer-limit N", number(1, 1e9), None, "the peer stops silently after N matches: take that as cut short"),
     flag("--strict", "drop matches that contradict a key"),
     flag("--fail-empty", "exit status 3 if nothing matched"),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
+from typing import TYPE_CHECKING
 
 import dimse
 from dimse import matching, settings, tags
@@ -14,9 +15,17 @@ from dimse.services.information_models import LEVEL, InformationModel
 from dimse.support.text import one_line
 from dimse.tools import query_options, requesting, running, wording
 from dimse.tools.find_output import Files, JSONFile, Output, columns_of, log_identifier, unique_key_of
+from dimse.tools.found import Found
+
+if TYPE_CHECKING:
+    from dimse.blocking import Matches
 
 CATEGORIES = ("Success", "Failure", "Cancel", "Warning")
 MATCH_WITHOUT_OPTIONAL_KEYS = 0xFF01
+# Out of Resources, and Matching reached response limit (PS3.4 Table C.4-1).
+CUT_SHORT = (0xA700, 0xB001)
+# Unique keys that are kept of a query that may be split later. A peer that sends more has no limit worth splitting for.
+MOST_KEPT = 100_000
 # Features without which a query means something else.
 NEEDED_FEATURES = ("empty_values", "multiple_values")
 
@@ -80,9 +89,41 @@ class _Querying:
         return status
 
     def _ask(self, identifier: Identifier, features: Features) -> int:
-        """Send one query, and return the exit status that it deserves."""
+        """Send one query, in parts where the peer cuts it short, and return the exit status that it deserves."""
         options, logger = self._options, self._logger
-        matches = self._association.find(
+        matches = self._begin(identifier)
+        accepted = matches.features
+        refused = [name for name, flag in _flags(features) if flag and not getattr(accepted, name)]
+        for name in refused:
+            logger.warning("the peer did not accept the feature %s", name.replace("_", " "))
+        if any(name in NEEDED_FEATURES for name in refused):
+            logger.error("The query would mean something else: it is not sent")
+            return running.SHORTFALL
+        self._output.keep_uids(unique_key_of(self._model, identifier) if options.split == "auto" else None)
+        found = self._take(matches, identifier)
+        if found.is_limited:
+            return running.SUCCESS
+        may_split = options.split == "auto" and not options.cancel and self._output.has_kept_all
+        if found.is_cut and may_split:
+            from dimse.tools.query_parts import QueryInParts
+
+            parts = QueryInParts(self.find, self.conclude, identifier, accepted, logger)
+            if parts.reason:
+                logger.error("The query cannot be split: %s", parts.reason)
+            else:
+                logger.warning("The peer cut the result short: the query is sent in parts")
+                self._output.is_split = True
+                return parts.run()
+        return self.conclude(found)
+
+    def find(self, identifier: Identifier) -> Found:
+        """Send one C-FIND, and hand on its matches."""
+        return self._take(self._begin(identifier), identifier)
+
+    def _begin(self, identifier: Identifier) -> Matches:
+        """Return the matches of a C-FIND, which goes out when the first is asked for."""
+        options = self._options
+        return self._association.find(
             identifier,
             model=self._model.name,
             level="",
@@ -91,12 +132,10 @@ class _Querying:
             assume_charset=options.assume_charset,
             most=options.max_responses,
         )
-        refused = [name for name, flag in _flags(features) if flag and not getattr(matches.features, name)]
-        for name in refused:
-            logger.warning("the peer did not accept the feature %s", name.replace("_", " "))
-        if any(name in NEEDED_FEATURES for name in refused):
-            logger.error("The query would mean something else: it is not sent")
-            return running.SHORTFALL
+
+    def _take(self, matches: Matches, identifier: Identifier) -> Found:
+        """Hand on the matches of a C-FIND, and return how it ended."""
+        options, logger = self._options, self._logger
         log_identifier(logger, "Request", identifier)
         checks = Checks(identifier, matches.features, logger)
         number, is_limited = 0, False
@@ -120,25 +159,26 @@ class _Querying:
             checks.log_missing()
         if is_limited:
             logger.info("Find SCP Result: %d matches were taken, and the rest was cancelled", number)
-            return running.SUCCESS
-        return self._conclude(matches.status, matches.offending_elements, failure)
+        status = matches.status
+        is_cut = status in CUT_SHORT or (options.peer_limit is not None and number >= options.peer_limit)
+        return Found(status, matches.offending_elements, failure, is_limited, is_cut and not is_limited)
 
-    def _conclude(
-        self, status: dimse.Status | None, offending: tuple[int, ...], failure: dimse.StatusError | None
-    ) -> int:
+    def conclude(self, found: Found) -> int:
         """Log the final status, and return the exit status that it deserves."""
-        logger = self._logger
+        logger, status = self._logger, found.status
         assert status is not None
         category = status.category if status.category in CATEGORIES else "Unknown"
         logger.info("Find SCP Result: 0x%04X (%s)", status, category)
-        if failure is None and not status.is_warning:
-            return running.SUCCESS
+        if found.failure is None and not status.is_warning:
+            if found.is_cut:
+                logger.error("The peer has sent as many matches as it sends at most (--peer-limit): there may be more")
+            return running.SHORTFALL if found.is_cut else running.SUCCESS
         words = [f"0x{int(status):04X}: {status.meaning}"]
         if status.comment:
             words.append(one_line(status.comment))
         logger.error("%s", ": ".join(words))
-        if offending:
-            logger.error("Offending elements: %s", ", ".join(map(tags.label, offending)))
+        if found.offending:
+            logger.error("Offending elements: %s", ", ".join(map(tags.label, found.offending)))
         return running.SHORTFALL
 
 
@@ -200,6 +240,8 @@ class Results:
 
     Attributes:
         number: The number of matches.
+        has_kept_all: True if the unique key of each match since `keep_uids` is known.
+        is_split: True while the query is sent in parts: a match that was taken before is dropped.
 
     Raises:
         OSError: A file cannot be written.
@@ -214,6 +256,9 @@ class Results:
         logger: logging.Logger,
     ) -> None:
         self.number = 0
+        self.is_split, self.has_kept_all = False, True
+        self._kept: int | None = None
+        self._uids: set[str] = set()
         self._model, self._logger, self._counts = model, logger, options.count
         self._fault = running.SUCCESS
         if options.format == "uid" and any(unique_key_of(model, each) is None for each in identifiers):
@@ -225,8 +270,21 @@ class Results:
         if self._output is not None:
             self._output.begin()
 
+    def keep_uids(self, unique_key: int | None) -> None:
+        """Keep the unique keys of the matches from here on, because the query may be split; None keeps none."""
+        self._kept, self.is_split, self.has_kept_all = unique_key, False, True
+        self._uids.clear()
+
     def add(self, match: Identifier, keys: Identifier) -> None:
-        """Take a match of a query with these keys."""
+        """Take a match of a query with these keys, unless it was taken before and UIDs are kept."""
+        if self._kept is not None:
+            uid = match.text(self._kept)
+            if self.is_split and uid in self._uids:
+                return
+            if self.is_split or len(self._uids) < MOST_KEPT:
+                self._uids.add(uid)
+            else:
+                self.has_kept_all = False
         self.number += 1
         if self._output is not None:
             self._output.unique_key = unique_key_of(self._model, keys)
