@@ -37,11 +37,11 @@ SECONDS = "0.4"
 )
 @pytest.mark.parametrize(("name", "operation"), CASES, ids=lambda part: part)
 def test_a_misbehaving_peer_ends_in_an_honest_exit_status(name: str, operation: str, tmp_path: Path) -> None:
-    port = free_port()
     options = ["-td", SECONDS, "-tn", SECONDS, "-ta", SECONDS, "--retrieve-timeout-total", "2"]
-    if operation == "move":
-        options += ["--store-port", str(port), "--settle", SECONDS]
-    with serve(name, operation, destination=port, seconds=12) as scp:
+    with serve(name, operation, seconds=12) as scp:
+        if operation == "move":
+            scp.destination = free_port()
+            options += ["--store-port", str(scp.destination), "--settle", SECONDS]
         done = tool(
             f"{operation}scu", "-S", "127.0.0.1", scp.port, "--study-uid", STUDY, "-od", tmp_path / "in", *options
         )

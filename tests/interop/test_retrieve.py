@@ -96,10 +96,10 @@ def test_a_study_is_moved_to_the_program_itself(request: pytest.FixtureRequest, 
 def test_an_unknown_destination_is_told(request: pytest.FixtureRequest, archive: str, tmp_path: Path) -> None:
     scp = archive_with(request, archive, write_images(tmp_path / "source"))
     done = tool(
-        "movescu", "-S", "-aec", title_of(archive), "127.0.0.1", scp.port, "--study-uid", STUDY, "-aem", "NOBODY"
+        "movescu", "-S", "-aec", title_of(archive), "127.0.0.1", scp.port, "--study-uid", STUDY, "-aem", "ELSEWHERE"
     )
     assert done.returncode == 3
-    assert any("NOBODY" in line or line.startswith(("0xA801", "0xC")) for line in lines(done, "E"))
+    assert any("ELSEWHERE" in line or line.startswith(("0xA801", "0xC")) for line in lines(done, "E"))
 
 
 @pytest.mark.thorough

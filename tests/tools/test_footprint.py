@@ -123,12 +123,14 @@ NETWORK = "dimse.association dimse.blocking dimse.data_set dimse.association.pum
 FOOTPRINTS = {
     "echoscu": (129, f"dimse.uids.table {TRACEBACK} {SENDING} {RECEIVING}"),
     "storescu": (
-        147,
+        148,
         f"queue dimse.sending.journal dimse.sending.options dimse.sending.zipped {TRACEBACK} {RECEIVING}",
     ),
     "findscu": (170, f"{TRACEBACK} {SENDING} {RECEIVING} dimse.data_set.json"),
-    "echoscp": (159, f"hashlib dimse.archive {TRACEBACK} {SENDING}"),
-    "storescp": (174, f"dimse.archive.events dimse.logs.line_file {TRACEBACK} {SENDING}"),
+    "getscu": (260, f"{TRACEBACK} dimse.sending"),
+    "movescu": (260, f"{TRACEBACK} dimse.sending"),
+    "echoscp": (160, f"hashlib dimse.archive {TRACEBACK} {SENDING}"),
+    "storescp": (175, f"dimse.archive.events dimse.logs.line_file {TRACEBACK} {SENDING}"),
     "passwd --version": (80, f"dimse.uids.table {SENDING} {RECEIVING} {NETWORK}"),
     "echoscu --help": (80, f"dimse.uids.table {SENDING} {RECEIVING} {NETWORK}"),
     "--help": (23, f"argparse logging re socket typing dimse.errors {SENDING} {RECEIVING} {NETWORK}"),
@@ -200,8 +202,12 @@ def footprints(tmp_path_factory: pytest.TempPathFactory) -> Footprints:
             found.run(scu, listener.host, listener.port, *work)
             listener.end()
         found.take(scp)
-    with QueryRetrieveSCP([{"StudyInstanceUID": "1.2.3"}]) as archive:
+    known = {"STORESCP": ("127.0.0.1", 1)}
+    with QueryRetrieveSCP([{"StudyInstanceUID": "1.2.3"}], destinations=known) as archive:
         found.run("findscu", "127.0.0.1", archive.port, "-k", "StudyInstanceUID=", "--format", "uid")
+        for name, more in (("getscu", ("--sop-class", "CTImageStorage")), ("movescu", ("--store-port", "0"))):
+            keys = ("-q", "-S", "--study-uid", "1.2", "-od", folder / name)
+            found.run(name, "127.0.0.1", archive.port, *keys, *more)
     for name in FOOTPRINTS:
         if "--" in name:
             found.run(name)

@@ -59,12 +59,12 @@ def test_what_the_peer_sends_elsewhere_is_missing_here(scp: QueryRetrieveSCP, tm
 @pytest.mark.parametrize("reached", [True, False])
 def test_a_destination_that_cannot_be_reached_is_explained(scp: QueryRetrieveSCP, reached: bool) -> None:
     if reached:
-        scp.destinations["NOBODY"] = ("127.0.0.1", 1)
-    done = tool("movescu", "-S", "127.0.0.1", scp.port, *KEYS, "-aem", "NOBODY")
+        scp.destinations["ELSEWHERE"] = ("127.0.0.1", 1)
+    done = tool("movescu", "-S", "127.0.0.1", scp.port, *KEYS, "-aem", "ELSEWHERE")
     assert done.returncode == 3
     said = lines(done, "E")
     assert said[0].startswith("0xA702: " if reached else "0xA801: ")
-    assert said[-1].startswith("The peer cannot send to the destination NOBODY: its configuration must hold")
+    assert said[-1].startswith("The peer cannot send to the destination ELSEWHERE: its configuration must hold")
 
 
 def test_a_port_that_is_taken_is_told_before_the_peer_is_asked(scp: QueryRetrieveSCP, tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ roles, because peers are known that do not negotiate them.
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Container, Mapping
+from collections.abc import AsyncIterator, Callable, Container, Mapping
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from dimse.association.answering import Answering
@@ -81,6 +81,13 @@ class Dispatcher(Protocol):
         """Send the responses to a request that is complete."""
 
 
+class Cancellable(Protocol):
+    """The interface of an operation that can be cancelled; `dimse.services.responses` has the one in use."""
+
+    async def cancel(self) -> None:
+        """Send a C-CANCEL."""
+
+
 class BaseAssociation:
     """An association, as either side (PS3.8 section 7, PS3.7 section 7), without the operations of the services.
 
@@ -90,7 +97,7 @@ class BaseAssociation:
         negotiated: What was agreed.
         connect_seconds: The time that the transport connection took; 0 for an acceptor.
         negotiate_seconds: The time from the A-ASSOCIATE-RQ to its answer.
-        cancel_current: Cancels the operation under way that can be cancelled; None if there is none.
+        running: Returns the operation under way that can be cancelled; None if there is none. It holds no reference to it.
         when_released: Called by `serve` when the peer has released the association, before that is answered.
         timeouts: In seconds.
         about: The subject of log lines about the association.
@@ -113,7 +120,7 @@ class BaseAssociation:
     ) -> None:
         self.connect_seconds = self.negotiate_seconds = 0.0
         self.when_released: Callable[[], object] = lambda: None
-        self.cancel_current: Callable[[], Awaitable[None]] | None = None
+        self.running: Callable[[], Cancellable | None] = lambda: None
         self.timeouts = timeouts
         self._outstanding = Outstanding()
         self.next_message_id = self._outstanding.next_message_id
@@ -390,8 +397,9 @@ class BaseAssociation:
             DimseError: As `send_request` does.
         """
         if request is None:
-            if self.cancel_current is not None:
-                await self.cancel_current()
+            running = self.running()
+            if running is not None:
+                await running.cancel()
             return
         outstanding = self._outstanding.cancel(request)
         if outstanding is not None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import errno
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from types import TracebackType
-from typing import Any, Generic, Self, TypeVar
+from typing import Generic, Self, TypeVar
 from weakref import ref
 
 from dimse.association.association import MESSAGES, BaseAssociation
@@ -19,6 +19,10 @@ from dimse.message.command import Request
 from dimse.upper_layer.negotiation import PresentationContext
 
 T = TypeVar("T")
+
+
+def _none() -> None:
+    """Return None: nothing is under way."""
 
 
 # Bytes a second that the data set of a response has to come at, once the DIMSE timeout is over.
@@ -98,7 +102,7 @@ class Responses(Generic[T]):
         if not self._is_under_way:
             await self._operation.__aenter__()
             self._is_under_way = True
-            self.association.cancel_current = _canceller(ref(self))
+            self.association.running = ref(self)
         try:
             said = await self._next()
         except BaseException as error:
@@ -128,7 +132,7 @@ class Responses(Generic[T]):
     async def _leave(self, error: BaseException | None) -> None:
         """End the operation; an error aborts the association."""
         self._is_under_way, self._is_over = False, True
-        self.association.cancel_current = None
+        self.association.running = _none
         await self._operation.__aexit__(type(error) if error is not None else None, error, None)
 
     async def cancel(self) -> None:
@@ -177,14 +181,3 @@ class Responses(Generic[T]):
         # Nothing is sent from here, because Python may call this at any place.
         if self._is_under_way:
             self.association.pump.abandoned = self.aclose
-
-
-def _canceller(operation: ref[Responses[Any]]) -> Callable[[], Awaitable[None]]:
-    """Return a function that cancels an operation and does not keep it: one that is left has to be noticed."""
-
-    async def cancel() -> None:
-        under_way = operation()
-        if under_way is not None:
-            await under_way.cancel()
-
-    return cancel

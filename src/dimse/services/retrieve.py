@@ -284,7 +284,7 @@ class RetrievingInstances(_Retrieving[StoreRequest]):
         return self._current
 
     async def _leave(self, error: BaseException | None) -> None:
-        """End the operation, and drop the instances that nobody has asked for."""
+        """End the operation, and drop the instances that were not asked for."""
         self._drop_current()
         assert self._receiver is not None
         while self._receiver.held:
@@ -419,7 +419,7 @@ def move(
 
 @value
 class _Asking:
-    """What is asked for, checked and encoded.
+    """A retrieval that is about to be asked for, checked and encoded.
 
     Attributes:
         association: The association.

@@ -46,7 +46,7 @@ class QueryRetrieveSCP:
 
     Args:
         data_sets: The instances, or for models without levels the entities: pydicom data sets, mappings of keywords, DICOM JSON, or
-            paths of Part 10 files, which are sent as they are.
+            paths of Part 10 files. A file is sent as it is.
         statuses: The final statuses of the first queries in order; later ones are answered with success.
         destinations: Host and port of each destination of a C-MOVE, by its AE title; others are unknown.
         options: Arguments of `dimse.Server`: `ae_title`, `contexts`, `tls` ...

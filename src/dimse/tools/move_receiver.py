@@ -28,8 +28,8 @@ RELEASE = 1.0
 class MoveReceiver:
     """A storage SCP in this process, which listens as long as it is entered.
 
-    Instances are taken from the address of the peer that was asked, from this machine and from the networks that the user
-    allows, whatever their Move Originator is: many peers do not send it, and some send their own. Others are refused.
+    Instances are taken from the address of the peer that was asked, from this machine, and from the networks that the user allows.
+    Others are refused. The Move Originator is not looked at: many peers do not send it, and some send their own.
 
     Args:
         options: The parsed options.

@@ -18,8 +18,8 @@ from dimse.support.text import one_line
 from dimse.support.values import field, record
 from dimse.tools import query_options, requesting, running, wording
 from dimse.tools.find_output import log_identifier
+from dimse.tools.interruption import Interruption
 from dimse.tools.progress import Bar
-from dimse.tools.sender import Interruption
 
 if TYPE_CHECKING:
     from dimse.archive.stored import Stored

@@ -6,10 +6,9 @@ import argparse
 import logging
 import signal
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from functools import partial
-from types import FrameType
 from typing import TYPE_CHECKING
 
 import dimse
@@ -17,75 +16,15 @@ from dimse.sending import AssociationFault, Retry, Sending
 from dimse.support.text import one_line
 from dimse.tools import requesting, running, wording
 from dimse.tools.command_line import Parser
+from dimse.tools.interruption import Interruption
 
 if TYPE_CHECKING:
     from dimse.tools.audit import Sent
     from dimse.tools.commitment import Kept
     from dimse.tools.report import Report
 
-# Seconds that an abort has to take effect; after them another signal raises KeyboardInterrupt.
-ABORT_PATIENCE = 1.0
-
 # Files that are named when they were not sent because there was no association.
 MOST_UNSENT = 3
-
-
-class Interruption:
-    """The handling of SIGINT and SIGTERM: the first one aborts the requests under way, so that every file gets its outcome.
-
-    Where there is nothing to abort, and where the abort takes too long, a signal raises KeyboardInterrupt in `breakable`.
-
-    Args:
-        abort: Aborts the requests under way, and returns True if there were any.
-
-    Attributes:
-        number: The first signal that came; 0 if none did.
-    """
-
-    def __init__(self, abort: Callable[[], bool]) -> None:
-        self.number = 0
-        self._abort = abort
-        self._came_at = 0.0
-        self._may_break = True
-
-    def has_come(self) -> bool:
-        """Return True after a signal."""
-        return self.number != 0
-
-    @contextmanager
-    def handled(self) -> Iterator[None]:
-        """Handle the signals as long as the body runs, except those that the process ignores."""
-        numbers = [
-            number for number in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(number) is not signal.SIG_IGN
-        ]
-        before = {}
-        # Python refuses it outside the main thread, where no handler runs.
-        with suppress(ValueError):
-            before = {number: signal.signal(number, self._stop) for number in numbers}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
-    def _stop(self, number: int, _frame: FrameType | None) -> None:
-        aborted = self._abort()
-        if self.number:
-            breaks = time.monotonic() - self._came_at > ABORT_PATIENCE
-        else:
-            self.number, self._came_at = number, time.monotonic()
-            breaks = not aborted
-        if breaks and self._may_break:
-            raise KeyboardInterrupt
-
-    @contextmanager
-    def breakable(self) -> Iterator[None]:
-        """Run the body so that a signal may break it off; code that comes after it takes a moment, and is not broken off."""
-        self._may_break = True
-        with suppress(KeyboardInterrupt):
-            yield
-            self._may_break = False
-        self._may_break = False
 
 
 class Sender:
