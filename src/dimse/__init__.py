@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 PUBLIC_MODULES = ("aio", "archive", "errors", "sending", "testing", "uids")
 
 # The lower-case names of `dimse.blocking`. Any other lower-case name is a submodule of this package.
-_SMALL = ("__all__", "associate", "contexts_for", "send")
+_SMALL = ("__all__", "associate", "contexts_for", "contexts_for_get", "send")
 
 
 def __getattr__(name: str) -> object:

@@ -149,6 +149,21 @@ def storescu() -> NoReturn:
     command(lambda: run("storescu"))
 
 
+def findscu() -> NoReturn:
+    """Run the `findscu` command."""
+    command(lambda: run("findscu"))
+
+
+def getscu() -> NoReturn:
+    """Run the `getscu` command."""
+    command(lambda: run("getscu"))
+
+
+def movescu() -> NoReturn:
+    """Run the `movescu` command."""
+    command(lambda: run("movescu"))
+
+
 def echoscp() -> NoReturn:
     """Run the `echoscp` command."""
     command(lambda: run("echoscp"))

@@ -78,7 +78,9 @@ __all__ = [
     "DimseError",
     "EchoRequest",
     "ExtendedNegotiation",
+    "Features",
     "FileError",
+    "FindRequest",
     "Forwarder",
     "Handlers",
     "IdentityNotConfirmed",
@@ -87,6 +89,8 @@ __all__ = [
     "JournalError",
     "Limits",
     "LocalProtocolError",
+    "Match",
+    "MoveTo",
     "NegotiationError",
     "NoPresentationContext",
     "NotDicomPeer",
@@ -95,12 +99,15 @@ __all__ = [
     "Outcome",
     "Peer",
     "PresentationContext",
+    "Progress",
     "ProposedContext",
     "ProtocolError",
     "ProviderAborted",
     "RefusedContexts",
     "RemoteProtocolError",
     "Requestor",
+    "RetrieveRequest",
+    "Retrieved",
     "Role",
     "Server",
     "ServerFailed",
@@ -117,14 +124,21 @@ __all__ = [
     "__version__",
     "associate",
     "contexts_for",
+    "contexts_for_get",
     "send",
 ]
 
 if TYPE_CHECKING:
     from dimse.sending import send
     from dimse.sending.forwarder import Forwarder
+    from dimse.services.features import Features
     from dimse.services.handlers import EchoRequest, Handlers, StoreRequest
     from dimse.services.outcome import Outcome
+    from dimse.services.query import Finding, FindRequest, Match
+    from dimse.services.responses import Responses
+    from dimse.services.retrieve import Progress, Retrieved, Retrieving, RetrievingInstances
+    from dimse.services.retrieve_contexts import contexts_for_get
+    from dimse.services.retrieve_scp import MoveTo, RetrieveRequest
     from dimse.services.storage import contexts_for
     from dimse.services.storage_commitment import Commitment
     from dimse.serving.server import Server
@@ -137,10 +151,18 @@ F = TypeVar("F", bound=Callable[..., object])
 
 
 _LATER = {
+    "contexts_for_get": "dimse.services.retrieve_contexts",
+    "Retrieved": "dimse.services.retrieve",
+    "Progress": "dimse.services.retrieve",
+    "RetrieveRequest": "dimse.services.retrieve_scp",
+    "MoveTo": "dimse.services.retrieve_scp",
     "Commitment": "dimse.services.storage_commitment",
     "EchoRequest": "dimse.services.handlers",
+    "Features": "dimse.services.features",
+    "FindRequest": "dimse.services.query",
     "Forwarder": "dimse.sending.forwarder",
     "Handlers": "dimse.services.handlers",
+    "Match": "dimse.services.query",
     "Outcome": "dimse.services.outcome",
     "Server": "dimse.serving.server",
     "StoreRequest": "dimse.services.handlers",
@@ -201,6 +223,112 @@ def _documented(call: F, method: Callable[..., object], shown: object) -> F:
     return call
 
 
+Item = TypeVar("Item")
+
+
+class Items(Iterator[Item]):
+    """An operation with many responses under way: an iterator of what they say, and a context manager.
+
+    A loop may be left early. Then `close`, the end of the `with` block, or the deletion of the iterator sends C-CANCEL and drops
+    the responses to come.
+    """
+
+    def __init__(self, responses: Responses[Item]) -> None:
+        self._responses = responses
+        self._items = iterate(responses)
+
+    def __next__(self) -> Item:
+        return next(self._items)
+
+    def cancel(self) -> None:
+        """Send C-CANCEL; the iterator goes on to the final response, which has to come within the DIMSE timeout."""
+        run(self._responses.cancel())
+
+    def close(self) -> None:
+        """End the operation: if it is under way, send C-CANCEL and drop the responses up to the final one."""
+        run(self._responses.aclose())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class Matches(Items["Match"]):
+    """A C-FIND under way: an iterator of its matches, and a context manager."""
+
+    def __init__(self, finding: Finding) -> None:
+        super().__init__(finding)
+        self._finding = finding
+
+    @property
+    def status(self) -> Status | None:
+        """The status of the final response; None before it has come."""
+        return self._finding.status
+
+    @property
+    def offending_elements(self) -> tuple[int, ...]:
+        """The tags of the keys that the peer has refused, where it names them."""
+        return self._finding.offending_elements
+
+    @property
+    def features(self) -> Features:
+        """The features of the query that the peer has accepted."""
+        return self._finding.features
+
+
+class Retrieval(Items["Progress"]):
+    """A C-GET or C-MOVE under way: an iterator of its progress, and a context manager."""
+
+    def __init__(self, retrieving: Retrieving) -> None:
+        super().__init__(retrieving)
+        self._retrieving = retrieving
+
+    @property
+    def result(self) -> Retrieved | None:
+        """The end of the retrieval; None before it has come."""
+        return self._retrieving.result
+
+
+class Instances(Items["StoreRequest"]):
+    """A C-GET under way: an iterator of the instances that it brings, and a context manager."""
+
+    def __init__(self, retrieving: RetrievingInstances) -> None:
+        super().__init__(retrieving)
+        self._retrieving = retrieving
+
+    @property
+    def result(self) -> Retrieved | None:
+        """The end of the retrieval; None before it has come."""
+        return self._retrieving.result
+
+
+Made = TypeVar("Made")
+
+
+def _made_of(
+    kind: Callable[[Made], R], find: Callable[[], Callable[Concatenate[services.Association, P], Made]]
+) -> Callable[Concatenate[Association, P], R]:
+    """Return the blocking method that makes a `kind` of what the method returns which `find` returns."""
+
+    def made() -> Callable[Concatenate[Association, P], R]:
+        method = find()
+
+        def call(self: Association, /, *args: P.args, **kwargs: P.kwargs) -> R:
+            return kind(method(self._association, *args, **kwargs))
+
+        assert isinstance(method, FunctionType)
+        shown = FunctionType(method.__code__, method.__globals__, method.__name__, method.__defaults__)
+        shown.__kwdefaults__ = method.__kwdefaults__
+        shown.__annotations__ = method.__annotations__ | {"return": cast(Any, kind).__name__}
+        return _documented(call, method, shown)
+
+    return cast("Callable[Concatenate[Association, P], R]", Later(made))
+
+
 class Association:
     """An association for the calling thread; `associate` makes it.
 
@@ -215,6 +343,11 @@ class Association:
     store_many = _iterating(lambda: services.Association.store_many)
     begin_commitment = _blocking(lambda: services.Association.begin_commitment)
     request_commitment = _blocking(lambda: services.Association.request_commitment)
+    find = _made_of(Matches, lambda: services.Association.find)
+    get = _made_of(Retrieval, lambda: services.Association.get)
+    move = _made_of(Retrieval, lambda: services.Association.move)
+    get_instances = _made_of(Instances, lambda: services.Association.get_instances)
+    cancel = _blocking(lambda: services.Association.cancel)
     serve = _blocking(lambda: services.Association.serve)
     release = _blocking(lambda: services.Association.release)
 

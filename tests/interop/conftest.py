@@ -26,6 +26,8 @@ def starter(
 
 
 dcmtk_storescp = starter(peers.dcmtk_storescp, "dcmtk_storescp")
+dcmtk_dcmqrscp = starter(peers.dcmtk_dcmqrscp, "dcmtk_dcmqrscp")
+pynetdicom_qrscp = starter(peers.pynetdicom_qrscp, "pynetdicom_qrscp")
 orthanc = starter(peers.orthanc_scp, "orthanc")
 pynetdicom_scp = starter(peers.pynetdicom_scp, "pynetdicom_scp")
 pynetdicom_commitment_scp = starter(peers.pynetdicom_commitment_scp, "pynetdicom_commitment_scp")

@@ -15,7 +15,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -243,19 +243,21 @@ def dcmtk_storescp(folder: Path, *options: str, nodelay: bool = True) -> Iterato
 
 
 @contextmanager
-def dcmtk_dcmqrscp(folder: Path, *options: str) -> Iterator[StorageSCP]:
+def dcmtk_dcmqrscp(folder: Path, *options: str, destinations: Mapping[str, int] | None = None) -> Iterator[StorageSCP]:
     """Run DCMTK's dcmqrscp, an archive into which everyone may store under the AE title DCMQRSCP.
 
     Args:
         folder: The folder of its configuration; the instances and their index are in its folder "storage".
         options: `+B` keeps the bytes of the data sets, `-v` tells what it does.
+        destinations: Ports of this machine that it may move to, by AE title.
     """
+    hosts = "".join(f"{title.lower()} = ({title}, 127.0.0.1, {at})\n" for title, at in (destinations or {}).items())
     program, path, storage = dcmtk("dcmqrscp"), folder / "dcmqrscp.cfg", folder / "storage"
 
     def command(port: int) -> Sequence[str]:
         storage.mkdir(exist_ok=True)
         path.write_text(
-            "MaxPDUSize = 16384\nMaxAssociations = 64\nHostTable BEGIN\nHostTable END\nVendorTable BEGIN\nVendorTable END\n"
+            f"MaxPDUSize = 16384\nMaxAssociations = 64\nHostTable BEGIN\n{hosts}HostTable END\nVendorTable BEGIN\nVendorTable END\n"
             f"AETable BEGIN\nDCMQRSCP {storage} RW (200, 1024mb) ANY\nAETable END\n"
         )
         return [program, "-c", str(path), *options, str(port)]
@@ -279,6 +281,33 @@ def pynetdicom_echoscp(folder: Path, *options: str) -> Iterator[StorageSCP]:
     """Run pynetdicom's echoscp application, with its options: it stores nothing."""
     python = pynetdicom()
     with listening(lambda port: [python, "-m", "pynetdicom", "echoscp", str(port), *options], folder) as scp:
+        yield scp
+
+
+@contextmanager
+def pynetdicom_qrscp(folder: Path, destinations: Mapping[str, int] | None = None) -> Iterator[StorageSCP]:
+    """Run pynetdicom's qrscp application, an archive into which everyone may store.
+
+    Args:
+        folder: The folder of its configuration, its database and its instances.
+        destinations: Ports of this machine that it may move to, by AE title.
+    """
+    python, path = pynetdicom(), folder / "qrscp.ini"
+    if subprocess.run([python, "-c", "import sqlalchemy"], capture_output=True, check=False).returncode:
+        missing(f"pynetdicom's qrscp needs SQLAlchemy, which {python} lacks: run scripts/peers again")
+
+    def command(port: int) -> Sequence[str]:
+        lines = ["[DEFAULT]", "ae_title: QRSCP", f"port: {port}", "max_pdu: 16382", "acse_timeout: 30"]
+        lines += ["dimse_timeout: 30", "network_timeout: 30", "bind_address: 127.0.0.1"]
+        lines += [f"instance_location: {folder / 'instances'}", f"database_location: {folder / 'index.sqlite'}"]
+        for title, at in (destinations or {}).items():
+            lines += [f"[{title}]", "address: 127.0.0.1", f"port: {at}"]
+        path.write_text("\n".join(lines) + "\n")
+        (folder / "index.sqlite").touch()
+        (folder / "instances").mkdir(exist_ok=True)
+        return [python, "-m", "pynetdicom", "qrscp", "-c", str(path)]
+
+    with listening(command, folder) as scp:
         yield scp
 
 

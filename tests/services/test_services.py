@@ -51,7 +51,7 @@ def report_of(sop_class_uid: str) -> NEventReportRQ:
         (CStoreRQ(message_id=1, affected_sop_class_uid="1.2", affected_sop_instance_uid="1.3"), "storage"),
         (report_of(PUSH_MODEL), "storage commitment"),
         (report_of(uids.ModalityPerformedProcedureStepNotification), ""),
-        (CFindRQ(message_id=1, affected_sop_class_uid=uids.ModalityWorklistInformationModelFind), ""),
+        (CFindRQ(message_id=1, affected_sop_class_uid=uids.ModalityWorklistInformationModelFind), "find"),
         (
             NActionRQ(
                 message_id=1,

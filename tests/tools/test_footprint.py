@@ -16,6 +16,7 @@ import pytest
 
 import dimse
 from dimse.association.sinks import DiscardSink
+from dimse.testing import QueryRetrieveSCP
 from dimse.tools import TOOLS
 from tests.hostile_scu import private
 from tests.interop import peers
@@ -125,8 +126,9 @@ FOOTPRINTS = {
         147,
         f"queue dimse.sending.journal dimse.sending.options dimse.sending.zipped {TRACEBACK} {RECEIVING}",
     ),
-    "echoscp": (157, f"hashlib dimse.archive {TRACEBACK} {SENDING}"),
-    "storescp": (172, f"dimse.archive.events dimse.logs.line_file {TRACEBACK} {SENDING}"),
+    "findscu": (170, f"{TRACEBACK} {SENDING} {RECEIVING} dimse.data_set.json"),
+    "echoscp": (159, f"hashlib dimse.archive {TRACEBACK} {SENDING}"),
+    "storescp": (174, f"dimse.archive.events dimse.logs.line_file {TRACEBACK} {SENDING}"),
     "passwd --version": (80, f"dimse.uids.table {SENDING} {RECEIVING} {NETWORK}"),
     "echoscu --help": (80, f"dimse.uids.table {SENDING} {RECEIVING} {NETWORK}"),
     "--help": (23, f"argparse logging re socket typing dimse.errors {SENDING} {RECEIVING} {NETWORK}"),
@@ -198,6 +200,8 @@ def footprints(tmp_path_factory: pytest.TempPathFactory) -> Footprints:
             found.run(scu, listener.host, listener.port, *work)
             listener.end()
         found.take(scp)
+    with QueryRetrieveSCP([{"StudyInstanceUID": "1.2.3"}]) as archive:
+        found.run("findscu", "127.0.0.1", archive.port, "-k", "StudyInstanceUID=", "--format", "uid")
     for name in FOOTPRINTS:
         if "--" in name:
             found.run(name)

@@ -45,7 +45,7 @@ roles, because peers are known that do not negotiate them.
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable, Container, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Container, Mapping
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from dimse.association.answering import Answering
@@ -90,6 +90,7 @@ class BaseAssociation:
         negotiated: What was agreed.
         connect_seconds: The time that the transport connection took; 0 for an acceptor.
         negotiate_seconds: The time from the A-ASSOCIATE-RQ to its answer.
+        cancel_current: Cancels the operation under way that can be cancelled; None if there is none.
         when_released: Called by `serve` when the peer has released the association, before that is answered.
         timeouts: In seconds.
         about: The subject of log lines about the association.
@@ -112,6 +113,7 @@ class BaseAssociation:
     ) -> None:
         self.connect_seconds = self.negotiate_seconds = 0.0
         self.when_released: Callable[[], object] = lambda: None
+        self.cancel_current: Callable[[], Awaitable[None]] | None = None
         self.timeouts = timeouts
         self._outstanding = Outstanding()
         self.next_message_id = self._outstanding.next_message_id
@@ -342,15 +344,55 @@ class BaseAssociation:
         finally:
             self._outstanding.abandon(outstanding)
 
-    async def cancel(self, request: command.Request) -> None:
+    async def next_response(
+        self,
+        request: command.Request,
+        *,
+        timeout: float | None = None,
+        end: float | None = None,
+        until: Callable[[], bool] = lambda: False,
+    ) -> Answer | None:
+        """Wait for the next response to a request that was sent within the same `operation`.
+
+        For a service that looks after each request of the peer, as a C-GET SCU does; `responses` is for the others.
+
+        Args:
+            request: The request.
+            timeout: Seconds from the last byte that has arrived; None is the DIMSE timeout, and 0 is unlimited.
+            end: The end of the whole operation on `time.monotonic()`; None is without limit.
+            until: Called before each wait; True ends the call.
+
+        Returns:
+            The response, and the sink that holds its data set, None if it has none; None if `until` has ended the call.
+
+        Raises:
+            DimseError: As `wait_response` does.
+        """
+        outstanding = self._outstanding.requests[request.message_id]
+        seconds = self.timeouts.dimse if timeout is None else timeout
+        while not outstanding.answers:
+            if until():
+                return None
+            deadline = deadline_after(seconds)
+            await self._await_response(deadline if end is None else min(end, deadline or end))
+        return self._outstanding.fetch(request.message_id)
+
+    async def cancel(self, request: command.Request | None = None) -> None:
         """Send a C-CANCEL for a request of ours (PS3.7 9.3.2.3); nothing is sent if it has had its final response.
 
         The responses up to the final one are for the caller to fetch. Those that come even later are dropped.
+
+        Args:
+            request: The request; None is the C-FIND, C-GET or C-MOVE that is under way, if there is one.
 
         Raises:
             LocalProtocolError: It is not a request that can be cancelled.
             DimseError: As `send_request` does.
         """
+        if request is None:
+            if self.cancel_current is not None:
+                await self.cancel_current()
+            return
         outstanding = self._outstanding.cancel(request)
         if outstanding is not None:
             message = command.encode(command.CCancelRQ(message_id_being_responded_to=request.message_id))
@@ -375,6 +417,11 @@ class BaseAssociation:
         self._inbox.begin = None if dispatcher is None else dispatcher.begin
         self._inbox.answer = None if dispatcher is None else dispatcher.answer
         return before
+
+    @property
+    def dispatcher(self) -> Dispatcher | None:
+        """The dispatcher that answers the requests of the peer; None refuses them."""
+        return self._dispatcher
 
     async def send_response(
         self, context: PresentationContext, message: command.Response, data_set: Buffer | None = None

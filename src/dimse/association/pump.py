@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -65,6 +66,7 @@ class Pump:
         progress: The deadlines of what is arriving.
         receiver: The inward direction.
         busy: True while an operation is under way.
+        abandoned: Ends the operation under way, whose user has left it; None while it has a user.
         sent_bytes: Bytes sent so far; may be read from any thread.
         about: The subject of log lines about this association.
         dump: Prints PDUs and messages; None unless someone debugs.
@@ -79,12 +81,19 @@ class Pump:
         self.lifecycle = Lifecycle()
         self.progress = Progress(upper_layer, timeouts.network)
         self.busy = False
+        self.abandoned: Callable[[], Awaitable[None]] | None = None
         self.sent_bytes = 0
         self.about = ABOUT.get()
         self.dump = dump_if_debugging()
         self.receiver = Receiver(transport, upper_layer, above, self.lifecycle, self.progress, buffers, self.dump)
         self._above = above
         self._buffers = buffers
+
+    async def end_abandoned(self) -> None:
+        """End the operation whose user has left it; another one may follow then."""
+        end, self.abandoned = self.abandoned, None
+        if end is not None:
+            await end()
 
     @property
     def open(self) -> bool:
@@ -371,6 +380,8 @@ class Operation:
 
     async def __aenter__(self) -> None:
         pump = self._pump
+        if pump.busy and not self._nested and pump.abandoned is not None:
+            await pump.end_abandoned()
         if pump.busy is not self._nested:
             raise LocalProtocolError(
                 "no operation is under way that this one could be nested in"

@@ -30,7 +30,7 @@ from dimse.support.values import value
 if TYPE_CHECKING:
     import ssl
 
-    from dimse.services import storage, storage_commitment, store_many
+    from dimse.services import query, retrieve, storage, storage_commitment, store_many
     from dimse.settings.tls import TLS
 
 
@@ -51,11 +51,19 @@ class Association(BaseAssociation):
         store_many = store_many.store_many
         begin_commitment = storage_commitment.begin_commitment
         request_commitment = storage_commitment.request_commitment
+        find = query.find
+        get = retrieve.get
+        move = retrieve.move
+        get_instances = retrieve.get_instances
     else:
         store = _later("storage", "store")
         store_many = _later("store_many", "store_many")
         begin_commitment = _later("storage_commitment", "begin_commitment")
         request_commitment = _later("storage_commitment", "request_commitment")
+        find = _later("query", "find")
+        get = _later("retrieve", "get")
+        move = _later("retrieve", "move")
+        get_instances = _later("retrieve", "get_instances")
 
     async def __aenter__(self) -> Self:
         return self
@@ -64,7 +72,7 @@ class Association(BaseAssociation):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         # An operation is under way where its user has left the loop over its outcomes, and Python has not ended it yet.
-        if error is None and not self.pump.busy:
+        if error is None and (not self.pump.busy or self.pump.abandoned is not None):
             await self.release()
         else:
             self.abort()

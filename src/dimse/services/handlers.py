@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from dimse.association.association import Arrived, BaseAssociation
 from dimse.association.sinks import DiscardSink, Sink
 from dimse.errors import InvalidCommand
 from dimse.message.command import UNRECOGNIZED_OPERATION, Message, Request, respond
+from dimse.services.query_service import QUERY
+from dimse.services.retrieve_service import GET, MOVE
 from dimse.services.service import Service
 from dimse.services.storage import STORAGE, StoreBeginHandler, StoreHandler
 from dimse.services.storage_commitment import STORAGE_COMMITMENT, CommitmentHandler
@@ -14,9 +18,13 @@ from dimse.services.verification import VERIFICATION, EchoHandler, EchoRequest
 from dimse.settings import Acceptor, Limits
 from dimse.support.values import fields, replace, value
 
+if TYPE_CHECKING:
+    from dimse.services.query import FindHandler
+    from dimse.services.retrieve_scp import GetHandler, MoveHandler
+
 __all__ = ["EchoRequest", "Handlers", "StoreRequest"]
 
-SERVICES = (VERIFICATION, STORAGE, STORAGE_COMMITMENT)
+SERVICES = (VERIFICATION, STORAGE, STORAGE_COMMITMENT, QUERY, GET, MOVE)
 """The services that are answered. Each has a field in `Handlers`."""
 
 # By request, the services that have it; and the one that has all of them, which needs no call to be found.
@@ -54,6 +62,12 @@ class Handlers:
             set, or None to have it spooled.
         commitment: Answers N-EVENT-REPORT of Storage Commitment, about a transaction that was begun over another association.
             Without it the answer is that no such transaction is known.
+        find: Answers C-FIND: a function, often a generator, that returns the matches one after the other. Each is an identifier as
+            `Association.find` takes it. A status instead of a match ends them; without one the status is success.
+        get: Answers C-GET: returns the instances that the keys match, each as `association.store` takes it, or a status. It may be
+            a generator. Paths are best, since the instances are counted before the first one is sent.
+        move: Answers C-MOVE: returns a `MoveTo` with the instances and the address of their destination, or a status: 0xA801 if the
+            destination is unknown.
 
     Raises:
         TypeError: One of them cannot be called.
@@ -63,6 +77,9 @@ class Handlers:
     store: StoreHandler | None = None
     store_begin: StoreBeginHandler | None = None
     commitment: CommitmentHandler | None = None
+    find: FindHandler | None = None
+    get: GetHandler | None = None
+    move: MoveHandler | None = None
 
     def __post_init__(self) -> None:
         # A subclass may have fields of its own, which are not handlers.
@@ -93,10 +110,12 @@ def completed(acceptor: Acceptor, handlers: Handlers, limits: Limits) -> Accepto
 
     Unless `acceptor` says otherwise, the abstract syntaxes are those of the services that have a handler or need none.
     """
-    answered = [service for service in SERVICES if not service.needs_handler or getattr(handlers, service.handler)]
+    answered = [
+        service for service in SERVICES if not service.needs_handler or getattr(handlers, service.handler, None)
+    ]
     contexts = acceptor.contexts
     if contexts is None:
         contexts = frozenset(uid for service in answered for uid in service.abstract_syntaxes())
-    roles = (*(role for service in answered for role in service.roles), *acceptor.roles)
+    roles = (*(role for service in answered for role in service.roles()), *acceptor.roles)
     async_ops = min(acceptor.async_ops or limits.queued_requests, limits.queued_requests)
     return replace(acceptor, contexts=contexts, roles=roles, async_ops=async_ops)

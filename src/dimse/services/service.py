@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import Callable, Collection, Coroutine, Iterable
 from typing import Any
 
 from dimse.association.association import Arrived, BaseAssociation
@@ -30,7 +30,7 @@ class Service:
         begin_handler: The field of `Handlers` with the handler that `begin` is given; empty if it is given None.
         sop_classes: The SOP classes whose requests are its own, for requests that several services have; empty is every one.
         abstract_syntaxes: A function that returns the abstract syntaxes which a server accepts by default for the service.
-        roles: The roles that a requestor may have for it.
+        roles: A function that returns the roles that a requestor may have for it.
         needs_handler: False if it is accepted and answered without a handler too.
     """
 
@@ -42,7 +42,7 @@ class Service:
     begin_handler: str = ""
     sop_classes: tuple[str, ...] = ()
     abstract_syntaxes: Callable[[], Collection[str]] = tuple
-    roles: tuple[Role, ...] = ()
+    roles: Callable[[], Iterable[Role]] = tuple
     needs_handler: bool = True
 
     @property

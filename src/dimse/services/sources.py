@@ -6,11 +6,10 @@ A caller gives a `Storable`; `source_of` makes a `Source` of it, which opens as 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 from dimse import uids
-from dimse.association.association import BaseAssociation
 from dimse.data_set.encoding import deflate
 from dimse.errors import FileError
 from dimse.instances import MAPPED, PATHS, InstanceFile, Path
@@ -68,6 +67,20 @@ class Outgoing:
             raise FileError(self.source.name, f"{error.reason}: what the peer has stored may be damaged") from error
 
 
+class Accepting(Protocol):
+    """The interface of what knows the contexts that an instance may be sent on: a `BaseAssociation` is one."""
+
+    def accepted(self, abstract_syntax: str) -> Mapping[str, PresentationContext]:
+        """Return the accepted contexts of a SOP class by transfer syntax."""
+
+    def context_for(self, abstract_syntax: str, transfer_syntax: str | None = None) -> PresentationContext:
+        """Return an accepted context for a SOP class, and for a transfer syntax if one is given.
+
+        Raises:
+            NoPresentationContext: No such context was accepted.
+        """
+
+
 class Source(Protocol):
     """A SOP instance to be stored, not yet opened.
 
@@ -89,7 +102,7 @@ class Source(Protocol):
     size: int
     is_lasting: bool
 
-    def open_for(self, association: BaseAssociation, transcode: Transcode) -> Outgoing:
+    def open_for(self, association: Accepting, transcode: Transcode) -> Outgoing:
         """Open and check the source, and choose its presentation context, before a byte is sent.
 
         Raises:
@@ -161,7 +174,7 @@ class FileSource:
         """
         return InstanceFile.check(self.name)
 
-    def open_for(self, association: BaseAssociation, transcode: Transcode) -> Outgoing:
+    def open_for(self, association: Accepting, transcode: Transcode) -> Outgoing:
         """Open the file; see `Source.open_for`."""
         file = self._file
         if file is None:
@@ -214,7 +227,7 @@ class ReceivedSource:
         self.transfer_syntax_uid = given.transfer_syntax_uid
         self.size = given.size
 
-    def open_for(self, association: BaseAssociation, transcode: Transcode) -> Outgoing:
+    def open_for(self, association: Accepting, transcode: Transcode) -> Outgoing:
         """Open the instance; see `Source.open_for`. Its transfer syntax is not changed, whatever `transcode` allows."""
         context = association.context_for(self.sop_class_uid, self.transfer_syntax_uid)
         return Outgoing(self, context, self.given.view(), self.size)
@@ -237,7 +250,7 @@ class DataSetSource:
         self.transfer_syntax_uid = str(getattr(getattr(given, "file_meta", None), "TransferSyntaxUID", ""))
         self.size = 0
 
-    def open_for(self, association: BaseAssociation, transcode: Transcode) -> Outgoing:
+    def open_for(self, association: Accepting, transcode: Transcode) -> Outgoing:
         """Encode the data set; see `Source.open_for`. Its transfer syntax is not changed, whatever `transcode` allows."""
         if not self.sop_class_uid or not self.sop_instance_uid:
             raise FileError(self.name, "it has no SOP Class UID or no SOP Instance UID")
@@ -251,7 +264,7 @@ class DataSetSource:
         return Outgoing(self, context, encoded, len(encoded))
 
 
-def _choose(association: BaseAssociation, file: InstanceFile, transcode: Transcode) -> tuple[PresentationContext, bool]:
+def _choose(association: Accepting, file: InstanceFile, transcode: Transcode) -> tuple[PresentationContext, bool]:
     """Choose the context for a file: its own transfer syntax where it is accepted, else one that it can be converted to.
 
     Returns:

@@ -196,20 +196,23 @@ async def begin_store(association: BaseAssociation, arrived: Arrived, handler: S
 
 async def answer_store(association: BaseAssociation, arrived: Arrived, handler: StoreHandler | None) -> None:
     """Answer a C-STORE-RQ whose data set is complete."""
+    await send_status(association, arrived, await decide_store(association, arrived, handler))
+
+
+async def decide_store(association: BaseAssociation, arrived: Arrived, handler: StoreHandler | None) -> Refusal:
+    """Return the answer to a C-STORE-RQ whose data set is complete: a status and its comment."""
     message, request, sink = arrived.message, arrived.request, arrived.sink
     assert isinstance(message, CStoreRQ) and isinstance(request, StoreRequest) and request.sink is not None
     fault = sink.end() if isinstance(sink, LeadingGroupTwo) else ""
     if arrived.refusal is not None:
-        answer = arrived.refusal
-    elif fault:
-        answer = Refusal(CANNOT_UNDERSTAND, fault)
-    elif request.sink.error is not None:
-        answer = Refusal(OUT_OF_RESOURCES, request.sink.error.strerror or "out of resources")
-    elif handler is None:
-        answer = Refusal(PROCESSING_FAILURE, "nothing here takes instances")
-    else:
-        answer = await ask_status(association, handler, request)
-    await send_status(association, arrived, answer)
+        return arrived.refusal
+    if fault:
+        return Refusal(CANNOT_UNDERSTAND, fault)
+    if request.sink.error is not None:
+        return Refusal(OUT_OF_RESOURCES, request.sink.error.strerror or "out of resources")
+    if handler is None:
+        return Refusal(PROCESSING_FAILURE, "nothing here takes instances")
+    return await ask_status(association, handler, request)
 
 
 STORAGE = Service(

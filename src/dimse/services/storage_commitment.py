@@ -343,5 +343,5 @@ STORAGE_COMMITMENT = Service(
     handler="commitment",
     abstract_syntaxes=lambda: (uids.StorageCommitmentPushModel,),
     # The peer that reports is the SCP.
-    roles=(Role(uids.StorageCommitmentPushModel, scu=False, scp=True),),
+    roles=lambda: (Role(uids.StorageCommitmentPushModel, scu=False, scp=True),),
 )

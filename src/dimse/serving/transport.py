@@ -10,8 +10,8 @@ from dimse.serving.loop import Loop
 from dimse.serving.served import BlockingCall, suspended
 from dimse.support.pace import LONG_CALL, is_brief
 from dimse.transport import READ
-from dimse.transport.base import call_in_thread
-from dimse.transport.threaded import POLLED, ThreadTransport
+from dimse.transport.base import Address, Transport, call_in_thread, connect
+from dimse.transport.threaded import POLLED, ThreadTransport, resolve, run
 
 T = TypeVar("T")
 
@@ -67,6 +67,15 @@ class ServedTransport(ThreadTransport):
         if is_first and (others := self._loop.waiting.poller.fileno()) >= 0:
             self._poll.register(others, POLLED[READ])
 
+    async def open_another(self, host: str, port: int, timeout: float) -> Transport:
+        """Open another connection that the event loop serves; a worker thread looks the name up."""
+
+        async def look_up(host: str, port: int, deadline: float | None) -> list[tuple[int, Address]]:
+            found: list[tuple[int, Address]] = await self._in_worker(_look_up, host, port, deadline)
+            return found
+
+        return await connect(lambda opened: ServedTransport(opened, self._loop), look_up, host, port, timeout)
+
     async def breathe(self, count: int) -> None:
         """Let others have their turn after a MiB without a wait, or 32 small pieces."""
         self._moved += count + BREATH_PIECE
@@ -112,3 +121,7 @@ class ServedTransport(ThreadTransport):
 
 def _call_within(seconds: float, function: Callable[..., T], *args: Any) -> T:
     return call_in_thread(function, *args).result(seconds)
+
+
+def _look_up(host: str, port: int, deadline: float | None) -> list[tuple[int, Address]]:
+    return run(resolve(host, port, deadline))

@@ -6,6 +6,9 @@ from __future__ import annotations
 TOOLS = {
     "echoscu": "verify a DICOM connection with C-ECHO",
     "storescu": "send DICOM files with C-STORE",
+    "findscu": "query with C-FIND",
+    "getscu": "retrieve instances with C-GET",
+    "movescu": "have instances sent to an AE with C-MOVE",
     "echoscp": "answer C-ECHO",
     "storescp": "receive DICOM files sent with C-STORE",
     "passwd": "manage the password file of echoscp and storescp",

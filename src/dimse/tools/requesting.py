@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import dimse
@@ -101,13 +101,22 @@ def add_options(
     identity.add_requestor_options(parser)
 
 
-def read(parser: Parser, arguments: Sequence[str] | None) -> tuple[argparse.Namespace, logging.Logger]:
+def read(
+    parser: Parser, arguments: Sequence[str] | None, settle: Callable[[argparse.Namespace], None] | None = None
+) -> tuple[argparse.Namespace, logging.Logger]:
     """Parse the command line of a requestor, set logging up, and return the options and the tool's logger.
+
+    Args:
+        parser: The parser of the tool.
+        arguments: The arguments; None for those of the process.
+        settle: Checks and completes the options before anything is logged.
 
     Raises:
         SystemExit: The usage is wrong (exit status 2), or only help was asked for.
     """
     options = parser.read(arguments)
+    if settle is not None:
+        settle(options)
     logger = log_setup.start_logging(parser, options)
     tls.settle(parser, options)
     identity.settle_requestor(parser, options)
@@ -155,6 +164,8 @@ def associate(
     options: argparse.Namespace,
     contexts: Iterable[str | tuple[str, tuple[str, ...]] | settings.ProposedContext],
     handlers: dimse.Handlers | None = None,
+    extended: Iterable[settings.ExtendedNegotiation] = (),
+    roles: Iterable[settings.Role] = (),
 ) -> dimse.Association:
     """Request the association that the options ask for.
 
@@ -162,10 +173,13 @@ def associate(
         options: The parsed options.
         contexts: The presentation contexts to propose.
         handlers: The handlers of the peer's requests.
+        extended: Service-class application information to propose.
+        roles: SCU and SCP roles to propose.
 
     Raises:
         DimseError: The association was not established; see `dimse.associate`.
     """
-    return dimse.associate(
-        options.addr, options.port, contexts=contexts, handlers=handlers, **association_options(options)
-    )
+    asked = association_options(options)
+    asked["extended"] = tuple(extended)
+    asked["roles"] = tuple(roles)
+    return dimse.associate(options.addr, options.port, contexts=contexts, handlers=handlers, **asked)

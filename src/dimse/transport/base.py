@@ -87,6 +87,14 @@ class Transport(ABC):
         """
 
     @abstractmethod
+    async def open_another(self, host: str, port: int, timeout: float) -> Transport:
+        """Open another connection of the same driver, for a request of ours within the answer to one of the peer's.
+
+        Raises:
+            ConnectError: No connection could be made within `timeout` seconds.
+        """
+
+    @abstractmethod
     async def breathe(self, count: int) -> None:
         """Let others run, where `count` bytes have moved without a wait."""
 

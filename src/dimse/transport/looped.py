@@ -75,6 +75,10 @@ class AsyncioTransport(Transport):
             await asyncio.sleep(0)
             self._moved, self._breathed = 0, time.monotonic()
 
+    async def open_another(self, host: str, port: int, timeout: float) -> Transport:
+        """Open another connection on the running event loop."""
+        return await connect(host, port, timeout)
+
     async def call(self, function: Callable[..., T | Awaitable[T]], *args: Any) -> T:
         """Await an `async def`; run a `def` in another thread."""
         if inspect.iscoroutinefunction(function):

@@ -38,6 +38,10 @@ class ThreadTransport(Transport):
         self.spinner = Spinner(self._descriptor)
         self._registered = 0
 
+    async def open_another(self, host: str, port: int, timeout: float) -> Transport:
+        """Open another connection for the calling thread."""
+        return await connect(host, port, timeout)
+
     async def breathe(self, count: int) -> None:
         """Do nothing: the system shares the processors out among threads."""
 

@@ -34,6 +34,7 @@ from dimse.services.handlers import EchoRequest, Handlers, StoreRequest
 from dimse.serving.server import Server
 from dimse.settings import IMPLEMENTATION_CLASS_UID, Limits
 from dimse.support.values import field, value
+from dimse.testing.query_retrieve import QueryRetrieveSCP as QueryRetrieveSCP
 
 if TYPE_CHECKING:
     from pydicom import Dataset

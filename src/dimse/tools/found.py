@@ -1,0 +1,25 @@
+"""How one C-FIND of findscu ended."""
+
+from __future__ import annotations
+
+import dimse
+from dimse.support.values import value
+
+
+@value
+class Found:
+    """The end of a C-FIND.
+
+    Attributes:
+        status: The status of the final response; None if there was none.
+        offending: The tags of the keys that the peer has refused.
+        failure: The error of a status that is no success.
+        is_limited: True if we have ended it after as many matches as the user wants.
+        is_cut: True if the peer has cut the result short.
+    """
+
+    status: dimse.Status | None
+    offending: tuple[int, ...]
+    failure: dimse.StatusError | None
+    is_limited: bool
+    is_cut: bool

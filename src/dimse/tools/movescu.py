@@ -1,0 +1,180 @@
+"""movescu: have instances sent to an AE (C-MOVE, PS3.4 C.4.2), to a storage SCP in this process if that is asked for."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
+from typing import TYPE_CHECKING
+
+import dimse
+from dimse import settings
+from dimse.tools import query_options, requesting, retrieve_options, running, wording
+from dimse.tools.command_line import Parser
+from dimse.tools.options import (
+    REPEAT,
+    add_group,
+    add_rows,
+    ae_title,
+    flag,
+    number,
+    option,
+    positional,
+    repeatable,
+    seconds,
+    validated,
+)
+
+if TYPE_CHECKING:
+    from dimse.data_set.identifier import Identifier
+    from dimse.tools.move_receiver import MoveReceiver
+    from dimse.tools.retrieving import Arrivals, Ask
+
+STORE_PORT = 11113
+
+
+def _network(text: str) -> str:
+    from ipaddress import ip_network
+
+    ip_network(text)
+    return text
+
+
+DESTINATION = (
+    option(
+        "-aem --move-aet A",
+        ae_title,
+        None,
+        "the AE title that the instances are sent to, which the peer has to know (STORESCP; with --store that of --store-aet)",
+    ),
+    flag("--store", "receive the instances here, in a storage SCP in this process"),
+    option(
+        "--store-port P",
+        number(0, 65535),
+        None,
+        f"the port of --store, which it implies ({STORE_PORT}); 0 picks a free one",
+    ),
+    (["+P"], {"metavar": "P", "dest": "store_port", "type": number(0, 65535), "help": "the same"}),
+    option("--store-aet A", ae_title, "STORESCP", "the AE title of --store (%(default)s)"),
+    option("--store-address A", str, "0.0.0.0", "the address of --store (%(default)s, all addresses)"),
+    repeatable(
+        "--store-from NET",
+        validated(_network),
+        "take instances from this network too, beside the peer's address and this machine",
+    ),
+    option(
+        "--settle S",
+        seconds,
+        10.0,
+        "with --store, wait for instances that are missing after the final response: seconds without any (%(default)s)",
+    ),
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the tool, and return its exit status."""
+    parser = Parser(
+        "movescu",
+        "Have instances sent to an AE with C-MOVE: to one that the peer knows, or to this program.",
+        (
+            ("movescu -S -aem WORKSTATION pacs.example.org 104 --study-uid 1.2.3", "a study, to WORKSTATION"),
+            (
+                "movescu -S --store-port 11113 --store-aet ME pacs.example.org 104 --study-uid 1.2.3 -od study",
+                "a study, into the folder study; the peer knows ME by our address and port 11113",
+            ),
+        ),
+        positionals="addr port [query-file ...]",
+        prefixes="-+",
+    )
+    requesting.add_options(
+        parser,
+        "MOVESCU",
+        arguments=[positional("files", "*", str, "files with keys, as -f")],
+        output=retrieve_options.OUTPUT,
+    )
+    query_options.add_options(parser, "move")
+    add_group(parser, "destination", *DESTINATION)
+    retrieve_options.add_options(parser)
+    add_rows(parser, [REPEAT])
+    options, logger = requesting.read(parser, arguments, partial(_settle, parser))
+    return running.run(lambda: move(parser, options, logger), logger)
+
+
+def _settle(parser: Parser, options: argparse.Namespace) -> None:
+    retrieve_options.settle(parser, options)
+    options.store = options.store or options.store_port is not None
+    if options.store_port is None:
+        options.store_port = STORE_PORT
+    if options.move_aet is None:
+        options.move_aet = options.store_aet if options.store else "STORESCP"
+    if options.report is not None and not options.store:
+        parser.error("--report goes with --store: without it no instance comes here")
+
+
+def move(parser: Parser, options: argparse.Namespace, logger: logging.Logger) -> int:
+    """Have the instances sent, and return the exit status."""
+    from dimse.tools.retrieving import Arrivals, Retriever, identifiers_of, reporting, status_of
+
+    identifiers = identifiers_of(options, logger)
+    if identifiers is None:
+        return running.NO_ASSOCIATION
+    outcome: list[int] = []
+    with reporting(parser, options, logger, outcome) as report:
+        arrivals = Arrivals(logger, report)
+        receiver = _receiver(options, logger, arrivals)
+        await_rest: Callable[[int], None] = receiver.await_rest if receiver else lambda promised: None
+        retriever = Retriever(
+            options, logger, "Move", arrivals, is_storing=options.store and not options.ignore, await_rest=await_rest
+        )
+        try:
+            storing: AbstractContextManager[object] = receiver or nullcontext()
+            with retriever.interruption.handled(), storing:
+
+                def associate() -> dimse.Association:
+                    model = query_options.model_of(options)
+                    syntaxes = requesting.chosen_syntaxes(options) or settings.DEFAULT_TRANSFER_SYNTAXES
+                    association = requesting.associate(options, [(model.move, syntaxes)])
+                    if receiver is not None:
+                        receiver.expect(association.peer.address[0])
+                    return association
+
+                outcome.append(retriever.run(associate, identifiers, partial(_asking, options)))
+        except (OSError, ValueError) as error:
+            wording.log_failure(logger, [f"Cannot receive here: {wording.reason_with_path(error)}"], error)
+            outcome.append(running.NO_ASSOCIATION)
+        if retriever.destination_is_unknown:
+            _explain_unknown(options, logger, receiver.port if receiver else None)
+    return status_of(retriever, outcome)
+
+
+def _receiver(options: argparse.Namespace, logger: logging.Logger, arrivals: Arrivals) -> MoveReceiver | None:
+    from dimse.tools.move_receiver import MoveReceiver
+
+    return MoveReceiver(options, logger, arrivals) if options.store else None
+
+
+def _asking(options: argparse.Namespace, association: dimse.Association) -> Ask:
+    def begin(identifier: Identifier) -> dimse.blocking.Retrieval:
+        return association.move(
+            identifier,
+            options.move_aet,
+            model=query_options.model_of(options).name,
+            level="",
+            priority=requesting.PRIORITIES[options.priority],
+            charset=options.charset,
+            timeout=retrieve_options.timeout(options),
+            total_timeout=options.retrieve_timeout_total,
+        )
+
+    return begin
+
+
+def _explain_unknown(options: argparse.Namespace, logger: logging.Logger, port: int | None) -> None:
+    where = f"our address and port {port}" if port is not None else "the address and port of that AE"
+    logger.error(
+        "The peer cannot send to the destination %s: its configuration must hold this AE title, %s",
+        options.move_aet,
+        where,
+    )

@@ -1,0 +1,323 @@
+"""The work of findscu: its association, its queries, and what it makes of the matches."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from typing import TYPE_CHECKING
+
+import dimse
+from dimse import matching, settings, tags
+from dimse.data_set.identifier import Identifier
+from dimse.services.features import Features
+from dimse.services.information_models import LEVEL, InformationModel
+from dimse.support.text import one_line
+from dimse.tools import query_options, requesting, running, wording
+from dimse.tools.find_output import Files, JSONFile, Output, columns_of, log_identifier, unique_key_of
+from dimse.tools.found import Found
+
+if TYPE_CHECKING:
+    from dimse.blocking import Matches
+
+CATEGORIES = ("Success", "Failure", "Cancel", "Warning")
+MATCH_WITHOUT_OPTIONAL_KEYS = 0xFF01
+# Out of Resources, and Matching reached response limit (PS3.4 Table C.4-1).
+CUT_SHORT = (0xA700, 0xB001)
+# Unique keys that are kept of a query that may be split later. A peer that sends more has no limit worth splitting for.
+MOST_KEPT = 100_000
+# Features without which a query means something else.
+NEEDED_FEATURES = ("empty_values", "multiple_values")
+
+
+def query(options: argparse.Namespace, features: Features, logger: logging.Logger) -> int:
+    """Ask the peer, print its matches, and return the exit status."""
+    model = query_options.model_of(options)
+    try:
+        identifiers = query_options.identifiers(options, logger)
+        negotiation = features.negotiation(model)
+        output = Results(options, model, identifiers, logger)
+    except query_options.UnusableKeys as error:
+        wording.log_failure(logger, [str(error)])
+        return running.NO_ASSOCIATION
+    except (ValueError, OSError) as error:
+        wording.log_failure(logger, [wording.reason_with_path(error)])
+        return running.NO_ASSOCIATION
+    syntaxes = requesting.chosen_syntaxes(options) or settings.DEFAULT_TRANSFER_SYNTAXES
+    try:
+        association = requesting.associate(options, [(model.find, syntaxes)], extended=negotiation)
+    except dimse.DimseError as error:
+        output.discard()
+        wording.log_failure(logger, wording.explain_request(error, options), error)
+        return running.NO_ASSOCIATION
+    try:
+        status = _Querying(association, options, model, output, logger).run(identifiers, features)
+        requesting.end(association, options, logger)
+    except dimse.DimseError as error:
+        wording.log_failure(logger, wording.explain(error), error)
+        status = running.SHORTFALL
+    except BaseException:
+        association.abort()
+        output.discard()
+        raise
+    return max(status, output.end())
+
+
+class _Querying:
+    """The queries over one association."""
+
+    def __init__(
+        self,
+        association: dimse.Association,
+        options: argparse.Namespace,
+        model: InformationModel,
+        output: Results,
+        logger: logging.Logger,
+    ) -> None:
+        self._association, self._options, self._model = association, options, model
+        self._output, self._logger = output, logger
+
+    def run(self, identifiers: list[Identifier], features: Features) -> int:
+        """Send each query as often as the user asked, and return the exit status."""
+        status = running.SUCCESS
+        for _ in range(self._options.repeat):
+            for identifier in identifiers:
+                status = max(status, self._ask(identifier, features))
+        if self._options.fail_empty and not self._output.number:
+            self._logger.error("Nothing matched")
+            status = running.SHORTFALL
+        return status
+
+    def _ask(self, identifier: Identifier, features: Features) -> int:
+        """Send one query, in parts where the peer cuts it short, and return the exit status that it deserves."""
+        options, logger = self._options, self._logger
+        matches = self._begin(identifier)
+        accepted = matches.features
+        refused = [name for name, flag in _flags(features) if flag and not getattr(accepted, name)]
+        for name in refused:
+            logger.warning("the peer did not accept the feature %s", name.replace("_", " "))
+        if any(name in NEEDED_FEATURES for name in refused):
+            logger.error("The query would mean something else: it is not sent")
+            return running.SHORTFALL
+        self._output.keep_uids(unique_key_of(self._model, identifier) if options.split == "auto" else None)
+        found = self._take(matches, identifier)
+        if found.is_limited:
+            return running.SUCCESS
+        may_split = options.split == "auto" and not options.cancel and self._output.has_kept_all
+        if found.is_cut and may_split:
+            from dimse.tools.query_parts import QueryInParts
+
+            parts = QueryInParts(self.find, self.conclude, identifier, accepted, logger)
+            if parts.reason:
+                logger.error("The query cannot be split: %s", parts.reason)
+            else:
+                logger.warning("The peer cut the result short: the query is sent in parts")
+                self._output.is_split = True
+                return parts.run()
+        return self.conclude(found)
+
+    def find(self, identifier: Identifier) -> Found:
+        """Send one C-FIND, and hand on its matches."""
+        return self._take(self._begin(identifier), identifier)
+
+    def _begin(self, identifier: Identifier) -> Matches:
+        """Return the matches of a C-FIND, which goes out when the first is asked for."""
+        options = self._options
+        return self._association.find(
+            identifier,
+            model=self._model.name,
+            level="",
+            priority=requesting.PRIORITIES[options.priority],
+            charset=options.charset,
+            assume_charset=options.assume_charset,
+            most=options.max_responses,
+        )
+
+    def _take(self, matches: Matches, identifier: Identifier) -> Found:
+        """Hand on the matches of a C-FIND, and return how it ended."""
+        options, logger = self._options, self._logger
+        log_identifier(logger, "Request", identifier)
+        checks = Checks(identifier, matches.features, logger)
+        number, is_limited = 0, False
+        failure: dimse.StatusError | None = None
+        with matches:
+            try:
+                for match in matches:
+                    number += 1
+                    logger.info("Find SCP Response: %d - 0x%04X (Pending)", number, match.status)
+                    log_identifier(logger, "Response", match.identifier)
+                    if checks.fits(match) or not options.strict:
+                        self._output.add(match.identifier, identifier)
+                    if number == options.limit:
+                        is_limited = True
+                        break
+                    if number == options.cancel:
+                        matches.cancel()
+            except dimse.StatusError as error:
+                failure = error
+        if number:
+            checks.log_missing()
+        if is_limited:
+            logger.info("Find SCP Result: %d matches were taken, and the rest was cancelled", number)
+        status = matches.status
+        is_cut = status in CUT_SHORT or (options.peer_limit is not None and number >= options.peer_limit)
+        return Found(status, matches.offending_elements, failure, is_limited, is_cut and not is_limited)
+
+    def conclude(self, found: Found) -> int:
+        """Log the final status, and return the exit status that it deserves."""
+        logger, status = self._logger, found.status
+        assert status is not None
+        category = status.category if status.category in CATEGORIES else "Unknown"
+        logger.info("Find SCP Result: 0x%04X (%s)", status, category)
+        if found.failure is None and not status.is_warning:
+            if found.is_cut:
+                logger.error("The peer has sent as many matches as it sends at most (--peer-limit): there may be more")
+            return running.SHORTFALL if found.is_cut else running.SUCCESS
+        words = [f"0x{int(status):04X}: {status.meaning}"]
+        if status.comment:
+            words.append(one_line(status.comment))
+        logger.error("%s", ": ".join(words))
+        if found.offending:
+            logger.error("Offending elements: %s", ", ".join(map(tags.label, found.offending)))
+        return running.SHORTFALL
+
+
+def _flags(features: Features) -> list[tuple[str, bool]]:
+    from dimse.support.values import fields
+
+    return [(name, getattr(features, name)) for name in fields(Features)]
+
+
+class Checks:
+    """The checks of what a peer claims to match against the keys. Each finding is logged once a query.
+
+    Args:
+        identifier: The keys.
+        features: The features that the peer accepted.
+        logger: The logger of the tool.
+    """
+
+    def __init__(self, identifier: Identifier, features: Features, logger: logging.Logger) -> None:
+        self._logger = logger
+        self._unmatched: set[int] = set()
+        self._returned: set[int] = set()
+        self._asked = identifier.attributes.keys() - {LEVEL, tags.SPECIFIC_CHARACTER_SET}
+        self._has_unsupported = False
+        rules = matching.Rules(
+            date_time=features.date_time,
+            fuzzy=features.fuzzy_names,
+            empty_values=features.empty_values,
+            multiple_values=features.multiple_values,
+        )
+        self._query: matching.Query | None = None
+        try:
+            self._query = matching.prepare(identifier.attributes, rules)
+        except matching.UnfitKey as error:
+            logger.warning("%s: what the peer sends is not checked", one_line(str(error)))
+
+    def fits(self, match: dimse.Match) -> bool:
+        """Return whether a match contradicts no key, and warn of the first that does."""
+        attributes = match.identifier.attributes
+        self._returned |= self._asked & attributes.keys()
+        if match.status == MATCH_WITHOUT_OPTIONAL_KEYS and not self._has_unsupported:
+            self._has_unsupported = True
+            self._logger.warning("the peer does not support every optional key")
+        contradicted = self._query.contradicted(attributes) if self._query is not None else []
+        for tag in contradicted:
+            if tag not in self._unmatched:
+                self._unmatched.add(tag)
+                self._logger.warning("the peer does not match %s", tags.label(tag))
+        return not contradicted
+
+    def log_missing(self) -> None:
+        """Log the keys that no match has returned."""
+        for tag in sorted(self._asked - self._returned):
+            self._logger.info("the peer did not return %s", tags.label(tag))
+
+
+class Results:
+    """The places where matches go: stdout, files, and a file of DICOM JSON.
+
+    Attributes:
+        number: The number of matches.
+        has_kept_all: True if the unique key of each match since `keep_uids` is known.
+        is_split: True while the query is sent in parts: a match that was taken before is dropped.
+
+    Raises:
+        OSError: A file cannot be written.
+        ValueError: The format does not go with the information model.
+    """
+
+    def __init__(
+        self,
+        options: argparse.Namespace,
+        model: InformationModel,
+        identifiers: list[Identifier],
+        logger: logging.Logger,
+    ) -> None:
+        self.number = 0
+        self.is_split, self.has_kept_all = False, True
+        self._kept: int | None = None
+        self._uids: set[str] = set()
+        self._model, self._logger, self._counts = model, logger, options.count
+        self._fault = running.SUCCESS
+        if options.format == "uid" and any(unique_key_of(model, each) is None for each in identifiers):
+            raise ValueError(f"--format uid: the information model {model.name!r} has no unique key at this level")
+        columns = options.columns or columns_of(identifiers)
+        self._output = None if options.count else Output(options.format, columns, options.sort, logger)
+        self._files = Files(options.output_directory, model.find, logger) if options.write else None
+        self._json = JSONFile(options.extract_json) if options.extract_json else None
+        if self._output is not None:
+            self._output.begin()
+
+    def keep_uids(self, unique_key: int | None) -> None:
+        """Keep the unique keys of the matches from here on, because the query may be split; None keeps none."""
+        self._kept, self.is_split, self.has_kept_all = unique_key, False, True
+        self._uids.clear()
+
+    def add(self, match: Identifier, keys: Identifier) -> None:
+        """Take a match of a query with these keys, unless it was taken before and UIDs are kept."""
+        if self._kept is not None:
+            uid = match.text(self._kept)
+            if self.is_split and uid in self._uids:
+                return
+            if self.is_split or len(self._uids) < MOST_KEPT:
+                self._uids.add(uid)
+            else:
+                self.has_kept_all = False
+        self.number += 1
+        if self._output is not None:
+            self._output.unique_key = unique_key_of(self._model, keys)
+            self._output.add(match)
+        try:
+            if self._files is not None:
+                self._files.add(match)
+            if self._json is not None:
+                self._json.add(match)
+        except (OSError, ValueError) as error:
+            if not self._fault:
+                wording.log_failure(
+                    self._logger, [f"A match cannot be written: {wording.reason_with_path(error)}"], error
+                )
+            self._fault = running.SHORTFALL
+
+    def end(self) -> int:
+        """Complete the output, and return the exit status that it deserves."""
+        if self._output is not None:
+            self._output.end()
+        else:
+            sys.stdout.write(f"{self.number}\n")
+        try:
+            if self._json is not None:
+                self._json.end()
+        except OSError as error:
+            wording.log_failure(
+                self._logger, [f"The matches cannot be written: {wording.reason_with_path(error)}"], error
+            )
+            return running.SHORTFALL
+        return self._fault
+
+    def discard(self) -> None:
+        """Remove what is not complete."""
+        if self._json is not None:
+            self._json.discard()

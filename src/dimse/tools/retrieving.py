@@ -1,0 +1,366 @@
+"""The work of getscu and movescu: a retrieval for each identifier, its log lines, and the exit status that it deserves."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import signal
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import dimse
+from dimse import errors, tags
+from dimse.data_set.identifier import Identifier
+from dimse.services.retrieve import Progress, Retrieved
+from dimse.support.text import one_line
+from dimse.support.values import field, record
+from dimse.tools import query_options, requesting, running, wording
+from dimse.tools.find_output import log_identifier
+from dimse.tools.progress import Bar
+from dimse.tools.sender import Interruption
+
+if TYPE_CHECKING:
+    from dimse.archive.stored import Stored
+    from dimse.blocking import Retrieval
+    from dimse.tools.command_line import Parser
+    from dimse.tools.report import Report
+
+CATEGORIES = ("Success", "Failure", "Cancel", "Warning")
+STUDY_INSTANCE_UID, SERIES_INSTANCE_UID, SOP_INSTANCE_UID = 0x0020000D, 0x0020000E, 0x00080018
+# Move Destination unknown, and unable to perform sub-operations (PS3.4 Table C.4-2).
+UNREACHED = (0xA801, 0xA702)
+# UIDs of failed instances that are logged.
+MOST_NAMED = 3
+
+Ask = Callable[[Identifier], "Retrieval"]
+"""A function that begins the retrieval of what an identifier matches."""
+
+
+@record
+class Totals:
+    """The counts of a run, which the progress bar shows.
+
+    Attributes:
+        found: The number of instances that are to come, as far as the peer has told.
+        done: The number of instances that came.
+        done_bytes: The bytes of their data sets.
+        failed: The number of instances that the peer could not send, or that were not stored.
+        searching: True until the peer has told the number.
+        studies: The UIDs of the studies that they are of.
+    """
+
+    found: int = 0
+    done: int = 0
+    done_bytes: int = 0
+    failed: int = 0
+    searching: bool = True
+    studies: set[str] = field(default_factory=set)
+
+    @property
+    def found_bytes(self) -> int:
+        """The bytes that came: those to come are not known."""
+        return self.done_bytes
+
+
+class Arrivals:
+    """The instances that were stored here, held against what was asked for.
+
+    Attributes:
+        totals: The counts of the run.
+        sent_bytes: The bytes that came.
+        foreign: The number of instances of the retrieval under way that were not asked for.
+    """
+
+    def __init__(self, logger: logging.Logger, report: Report | None) -> None:
+        self.totals = Totals()
+        self.foreign = 0
+        self._uids: set[bytes] = set()
+        self._logger, self._report = logger, report
+        self._asked: dict[int, frozenset[str]] = {}
+
+    @property
+    def count(self) -> int:
+        """The number of different instances of the retrieval under way."""
+        return len(self._uids)
+
+    @property
+    def counts(self) -> Totals:
+        """The counts of the run, for the progress bar."""
+        return self.totals
+
+    @property
+    def sent_bytes(self) -> int:
+        """The bytes that came, for the progress bar."""
+        return self.totals.done_bytes
+
+    def begin(self, identifier: Identifier) -> None:
+        """Note what is asked for from here on."""
+        self.foreign = 0
+        self._uids.clear()
+        self._asked = {}
+        for tag in (STUDY_INSTANCE_UID, SERIES_INSTANCE_UID, SOP_INSTANCE_UID):
+            uids = frozenset(uid.strip(" \0") for uid in identifier.text(tag).split("\\"))
+            if all(uids) and not any("*" in uid for uid in uids):
+                self._asked[tag] = uids
+
+    def stored(self, stored: Stored) -> None:
+        """Take an instance that was stored."""
+        totals = self.totals
+        self._uids.add(stored.sop_instance_uid.encode())
+        totals.done += 1
+        totals.done_bytes += stored.size
+        found = {
+            STUDY_INSTANCE_UID: stored.study_instance_uid,
+            SERIES_INSTANCE_UID: stored.series_instance_uid,
+            SOP_INSTANCE_UID: stored.sop_instance_uid,
+        }
+        totals.studies.add(stored.study_instance_uid)
+        wrong = [tag for tag, uids in self._asked.items() if found[tag].strip(" \0") not in uids and found[tag]]
+        if wrong:
+            self.foreign += 1
+            if self.foreign == 1:
+                uid = one_line(found[wrong[0]], 64)
+                self._logger.warning("%s was not asked for: its %s is another", uid, tags.keyword(wrong[0]))
+        if self._report is not None:
+            status = dimse.Status(0x0000, service="storage")
+            self._report.add(
+                dimse.Outcome(
+                    stored.path, status, None, stored.sop_instance_uid, stored.sop_class_uid,
+                    stored.transfer_syntax_uid, None, stored.size, 0.0, 1,
+                )
+            )  # fmt: skip
+
+    def failed(self, uid: str) -> None:
+        """Take an instance that the peer lists as failed."""
+        if self._report is not None:
+            self._report.add(dimse.Outcome("", None, errors.NotSent("the peer could not send it"), uid))
+
+
+class Retriever:
+    """The retrievals of one run.
+
+    Args:
+        options: The parsed options.
+        logger: The logger of the tool.
+        name: "Get" or "Move".
+        arrivals: What was stored here.
+        is_storing: True if instances are stored by this process; then our own count is held against the peer's.
+        await_rest: Waits for instances that may still come after the final response; it is given their number.
+
+    Attributes:
+        association: The association; None before there is one.
+        destination_is_unknown: True if the peer could not send to the destination of a C-MOVE.
+        interruption: The handling of SIGINT and SIGTERM.
+    """
+
+    def __init__(
+        self,
+        options: argparse.Namespace,
+        logger: logging.Logger,
+        name: str,
+        arrivals: Arrivals,
+        *,
+        is_storing: bool,
+        await_rest: Callable[[int], None] = lambda promised: None,
+    ) -> None:
+        self._options, self._logger, self._name, self._arrivals = options, logger, name, arrivals
+        self._is_storing, self._await_rest = is_storing, await_rest
+        self.association: dimse.Association | None = None
+        self.destination_is_unknown = False
+        self._wants_cancel = False
+        self.interruption = Interruption(self._interrupt)
+
+    def _interrupt(self) -> bool:
+        """Have the retrieval cancelled at the first signal, and abort the association at the second."""
+        if self.association is None:
+            return False
+        if self._wants_cancel:
+            self.association.abort()
+        self._wants_cancel = True
+        return True
+
+    def run(
+        self,
+        associate: Callable[[], dimse.Association],
+        identifiers: Iterable[Identifier],
+        ask: Callable[[dimse.Association], Ask],
+    ) -> int:
+        """Retrieve what each identifier matches, over one association, and return the exit status."""
+        logger, started = self._logger, time.monotonic()
+        try:
+            association = associate()
+        except dimse.DimseError as error:
+            wording.log_failure(logger, wording.explain_request(error, self._options), error)
+            return running.NO_ASSOCIATION
+        status = running.SUCCESS
+        self.association = association
+        try:
+            with Bar(self._arrivals, enabled=not self._options.no_progress):
+                for _ in range(self._options.repeat):
+                    for identifier in identifiers:
+                        if not self.interruption.has_come():
+                            status = max(status, self._retrieve(identifier, ask(association)))
+            requesting.end(association, self._options, logger)
+        except dimse.DimseError as error:
+            if not self.interruption.has_come():
+                wording.log_failure(logger, wording.explain(error), error)
+            status = running.SHORTFALL
+        except BaseException:
+            association.abort()
+            raise
+        self._log_sum(time.monotonic() - started)
+        return status
+
+    def _retrieve(self, identifier: Identifier, ask: Ask) -> int:
+        """Retrieve what an identifier matches, and return the exit status that it deserves."""
+        logger, number = self._logger, 0
+        log_identifier(logger, "Request", identifier)
+        self._arrivals.begin(identifier)
+        retrieval = ask(identifier)
+        end: Retrieved | None = None
+        is_cancelled = False
+        try:
+            for progress in retrieval:
+                if isinstance(progress, Retrieved):
+                    end = progress
+                    break
+                number += 1
+                assert progress.status is not None
+                logger.info("%s SCP Response: %d - 0x%04X (Pending)", self._name, number, progress.status)
+                self._log_counts(progress)
+                self._count(progress)
+                if not is_cancelled and (number == self._options.cancel or self._wants_cancel):
+                    is_cancelled = True
+                    retrieval.cancel()
+        finally:
+            retrieval.close()
+        assert end is not None
+        return self._conclude(end, is_cancelled)
+
+    def _log_counts(self, progress: Progress) -> None:
+        counts = (progress.remaining, progress.completed, progress.failed, progress.warning)
+        shown = ["?" if count is None else count for count in counts]
+        self._logger.info("Sub-Operations Remaining: %s, Completed: %s, Failed: %s, Warning: %s", *shown)
+
+    def _count(self, progress: Progress) -> None:
+        totals = self._arrivals.totals
+        totals.found, totals.failed = max(totals.found, progress.total or 0), progress.failed or 0
+        totals.searching = progress.total is None
+        if not self._is_storing:
+            totals.done = (progress.completed or 0) + (progress.warning or 0)
+
+    def _conclude(self, end: Retrieved, is_cancelled: bool) -> int:
+        """Log the end of a retrieval, and return the exit status that it deserves."""
+        logger, status = self._logger, end.status
+        for uid in end.failed_uids:
+            self._arrivals.failed(uid)
+        if status is None:
+            assert end.error is not None
+            if not self.interruption.has_come():
+                wording.log_failure(logger, wording.explain(end.error), end.error)
+                logger.error("%s", f"No final response came: {self._so_far(end)}")
+            return running.SHORTFALL
+        category = status.category if status.category in CATEGORIES else "Unknown"
+        logger.info("%s SCP Result: 0x%04X (%s)", self._name, status, category)
+        self._log_counts(end)
+        if is_cancelled and (status.is_cancel or status.is_success):
+            return running.SUCCESS
+        self._count(end)
+        if self._options.ignore:
+            self._arrivals.totals.done += end.received or 0
+        promised = (end.completed or 0) + (end.warning or 0)
+        self._await_rest(promised)
+        lines = list(self._faults(end, promised))
+        came = promised or self._arrivals.count
+        if self._name == "Move" and not came and (status in UNREACHED or 0xC500 <= status <= 0xC5FF):
+            self.destination_is_unknown = True
+        wording.log_failure(logger, lines)
+        if not lines and self._options.fail_empty and not (promised or self._arrivals.count):
+            logger.error("Nothing matched")
+            return running.SHORTFALL
+        return running.SHORTFALL if lines else running.SUCCESS
+
+    def _so_far(self, end: Retrieved) -> str:
+        stored = self._arrivals.count if self._is_storing else end.completed or 0
+        return f"{stored} instances were stored, and it is not known what is missing"
+
+    def _faults(self, end: Retrieved, promised: int) -> Iterator[str]:
+        """Yield the lines about what makes a retrieval incomplete."""
+        status = end.status
+        assert status is not None
+        if not (status.is_success or (end.is_complete and status.is_warning)):
+            words = [f"0x{int(status):04X}: {status.meaning}", one_line(status.comment)]
+            yield ": ".join(filter(None, words))
+        if status.is_warning and end.failed is None:
+            yield "The peer does not say how many sub-operations have failed"
+        if end.failed:
+            yield f"{end.failed} of {end.total} instances were not sent by the peer"
+        for uid in end.failed_uids[:MOST_NAMED]:
+            yield f"Not sent: {uid}"
+        if len(end.failed_uids) > MOST_NAMED:
+            yield f"Not sent: {len(end.failed_uids) - MOST_NAMED} more"
+        if end.refused:
+            yield f"{end.refused} instances came and were not stored"
+        if end.remaining:
+            yield f"The peer has left {end.remaining} instances out"
+        missing = end.missing
+        if self._is_storing and end.received is None:
+            missing = max(missing, promised - self._arrivals.count)
+        if missing:
+            yield f"{missing} instances are missing, of which the peer says that it sent them"
+        if self._arrivals.foreign:
+            yield f"{self._arrivals.foreign} of the instances that came were not asked for"
+
+    def _log_sum(self, seconds: float) -> None:
+        totals = self._arrivals.totals
+        total = max(totals.found, totals.done)
+        if not self._is_storing:
+            self._logger.info("The peer has sent %d of %d instances in %.1f s", totals.done, total, seconds)
+            return
+        self._logger.info(
+            "Retrieved %d of %d instances of %d studies, %.1f MB in %.1f s",
+            totals.done, total, len(totals.studies), totals.done_bytes / 1e6, seconds,
+        )  # fmt: skip
+
+
+def status_of(retriever: Retriever, outcome: list[int]) -> int:
+    """Return the exit status of a run from those of its parts; it may have been interrupted."""
+    interruption = retriever.interruption
+    if not interruption.has_come():
+        return running.NO_ASSOCIATION if running.NO_ASSOCIATION in outcome else max(outcome)
+    return running.INTERRUPTED if interruption.number == signal.SIGINT else running.TERMINATED
+
+
+@contextmanager
+def reporting(
+    parser: Parser, options: argparse.Namespace, logger: logging.Logger, outcome: list[int]
+) -> Iterator[Report | None]:
+    """Give the report that the options ask for, and write it at the end; a failure to is added to `outcome`."""
+    if options.report is None:
+        yield None
+        return
+    from dimse.tools.report import Report
+
+    started = time.monotonic()
+    try:
+        report = Report(options.report)
+    except OSError as error:
+        parser.error(f"cannot write the report {options.report}: {wording.reason(error)}")
+    with report:
+        yield report
+        try:
+            report.finish(complete=outcome == [running.SUCCESS], seconds=time.monotonic() - started)
+        except OSError as error:
+            wording.log_failure(logger, [f"The report was not written: {wording.reason_with_path(error)}"])
+            outcome.append(running.SHORTFALL)
+
+
+def identifiers_of(options: argparse.Namespace, logger: logging.Logger) -> list[Identifier] | None:
+    """Return the identifiers that the user asks with; None, and a line in the log, if they cannot be used."""
+    try:
+        return query_options.identifiers(options, logger)
+    except query_options.UnusableKeys as error:
+        wording.log_failure(logger, [str(error)])
+        return None

@@ -1,0 +1,55 @@
+"""getscu and movescu against every behaviour of the evil SCP: an honest exit status, in time, and nothing outside the folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.interop.evil.stock import STUDY
+from tests.interop.evil_query import BEHAVIOURS, serve
+from tests.interop.peers import free_port
+from tests.tools.running import tool
+
+# The behaviours after which everything that the peer says it has is here: any other is an exit status of 1 or 3.
+HARMLESS = {
+    "get": {
+        "pdus_of_8_bytes", "extended_negotiation_of_noise", "features_not_asked", "roles_taken_away", "no_sop_class",
+        "group_length_of_4_gib", "store_with_traversal_uid", "store_with_absolute_uid", "store_with_nul_in_uid",
+        "same_message_id_twice", "stores_without_waiting", "compressed_bytes_on_uncompressed_context", "counts_too_low",
+        "counts_absent", "warning_without_failures", "success_after_refused_stores",
+    },
+    "move": {
+        "pdus_of_8_bytes", "extended_negotiation_of_noise", "features_not_asked", "pending_after_final", "no_sop_class",
+        "group_length_of_4_gib", "counts_absent", "move_with_traversal_uid", "move_final_between_stores",
+        "move_never_releases", "move_over_thirty_associations",
+    },
+}  # fmt: skip
+# A late PDU may come before or behind the release.
+EITHER = {"pending_after_final", "two_finals", "two_different_finals"}
+
+CASES = [(name, operation) for operation in HARMLESS for name in BEHAVIOURS if operation in BEHAVIOURS[name].operations]
+SECONDS = "0.4"
+
+
+@pytest.mark.sample(
+    "store_with_traversal_uid-get", "counts_too_high-get", "stores_for_ever-get", "move_stores_late-move"
+)
+@pytest.mark.parametrize(("name", "operation"), CASES, ids=lambda part: part)
+def test_a_misbehaving_peer_ends_in_an_honest_exit_status(name: str, operation: str, tmp_path: Path) -> None:
+    port = free_port()
+    options = ["-td", SECONDS, "-tn", SECONDS, "-ta", SECONDS, "--retrieve-timeout-total", "2"]
+    if operation == "move":
+        options += ["--store-port", str(port), "--settle", SECONDS]
+    with serve(name, operation, destination=port, seconds=12) as scp:
+        done = tool(
+            f"{operation}scu", "-S", "127.0.0.1", scp.port, "--study-uid", STUDY, "-od", tmp_path / "in", *options
+        )
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+    if name not in EITHER:
+        assert (done.returncode == 0) is (name in HARMLESS[operation]), done.stderr
+    assert done.returncode in (0, 1, 3)
+    assert [entry.name for entry in tmp_path.iterdir()] in (["in"], [])
+    if done.returncode:
+        assert any(line.startswith("E: ") for line in done.stderr.splitlines())

@@ -1,0 +1,179 @@
+"""getscu against an SCP in this process: its files, its log, its report and its exit status."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dimse.testing import QueryRetrieveSCP
+from tests.drivers import silent
+from tests.faulty_peer import FaultyPeer
+from tests.tools.retrieved import STUDY, UIDS, ct, kept, write_images
+from tests.tools.running import errors, lines, start, tool
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> list[Path]:
+    return write_images(tmp_path / "archive")
+
+
+@pytest.fixture
+def scp(files: list[Path]) -> Iterator[QueryRetrieveSCP]:
+    with QueryRetrieveSCP(files) as scp:
+        yield scp
+
+
+def test_a_study_is_kept_byte_for_byte(scp: QueryRetrieveSCP, tmp_path: Path) -> None:
+    done = tool("getscu", "-S", "127.0.0.1", scp.port, "--study-uid", STUDY, "-od", tmp_path / "in")
+    assert done.returncode == 0
+    assert kept(tmp_path / "in") == [f"CT.{uid}" for uid in UIDS]
+    for uid in UIDS:
+        assert (tmp_path / "in" / f"CT.{uid}").read_bytes().endswith(ct(uid).data_set)
+    said = lines(done, "I")
+    assert "Sending Get Request: MsgID 1" in said
+    assert "Get SCP Response: 1 - 0xFF00 (Pending)" in said
+    assert "Sub-Operations Remaining: 2, Completed: 1, Failed: 0, Warning: 0" in said
+    assert "Get SCP Result: 0x0000 (Success)" in said
+    assert any(line.startswith("Retrieved 3 of 3 instances of 1 studies") for line in said)
+
+
+@pytest.mark.parametrize(
+    ("keys", "found"),
+    [
+        (["--study-uid", STUDY, "--sop-uid", UIDS[1]], UIDS[1:2]),
+        (["-L", "image", "-k", f"SOPInstanceUID={UIDS[0]}\\{UIDS[2]}"], [UIDS[0], UIDS[2]]),
+        (["-P", "--patient-id", "P1"], UIDS),
+        (["--study-uid", "1.2.3.4"], []),
+    ],
+)
+def test_what_the_keys_match_is_retrieved(
+    scp: QueryRetrieveSCP, keys: list[str], found: list[str], tmp_path: Path
+) -> None:
+    model = [] if "-P" in keys else ["-S"]
+    done = tool("getscu", *model, "127.0.0.1", scp.port, *keys, "-od", tmp_path / "in")
+    assert done.returncode == 0
+    assert kept(tmp_path / "in") == [f"CT.{uid}" for uid in found]
+
+
+def test_nothing_found_is_a_failure_where_that_is_asked_for(scp: QueryRetrieveSCP, tmp_path: Path) -> None:
+    options = ["-S", "127.0.0.1", scp.port, "--study-uid", "1.2.3.4", "-od", tmp_path]
+    done = tool("getscu", *options, "--fail-empty")
+    assert (done.returncode, lines(done, "E")) == (3, ["Nothing matched"])
+
+
+def test_quiet_is_silent(scp: QueryRetrieveSCP, tmp_path: Path) -> None:
+    done = tool("getscu", "-q", "-S", "127.0.0.1", scp.port, "--study-uid", STUDY, "-od", tmp_path / "in")
+    assert (done.returncode, done.stdout, done.stderr, len(kept(tmp_path / "in"))) == (0, "", "", 3)
+
+
+def test_what_is_ignored_is_counted_and_not_kept(scp: QueryRetrieveSCP, tmp_path: Path) -> None:
+    done = tool("getscu", "-S", "127.0.0.1", scp.port, "--study-uid", STUDY, "--ignore", cwd=tmp_path)
+    assert done.returncode == 0
+    assert any(line.startswith("Retrieved 3 of 3 instances") for line in lines(done, "I"))
+    assert kept(tmp_path) == ["archive"]
+
+
+def test_an_instance_that_the_peer_cannot_send_is_told_and_the_exit_status_is_3(
+    scp: QueryRetrieveSCP, files: list[Path], tmp_path: Path
+) -> None:
+    files[1].unlink()
+    report = tmp_path / "report.jsonl"
+    done = tool(
+        "getscu", "-S", "127.0.0.1", scp.port, "--study-uid", STUDY, "-od", tmp_path / "in", "--report", report
+    )  # fmt: skip
+    assert done.returncode == 3
+    said = lines(done, "E")
+    assert said[0].startswith("0xB000: ")
+    assert "1 of 3 instances were not sent by the peer" in said
+    rows = [json.loads(line) for line in report.read_text().splitlines()]
+    assert [row["outcome"] for row in rows] == ["stored", "stored"]
+    assert {row["sop_instance_uid"] for row in rows} == {UIDS[0], UIDS[2]}
+
+
+def test_what_cannot_be_written_here_is_an_exit_status_of_3(scp: QueryRetrieveSCP, tmp_path: Path) -> None:
+    options = ["-S", "127.0.0.1", scp.port, "--study-uid", STUDY, "-od", tmp_path / "in"]
+    assert tool("getscu", "-q", *options).returncode == 0
+    for file in (tmp_path / "in").iterdir():
+        file.write_bytes(b"another file")
+    done = tool("getscu", *options, "--on-duplicate", "reject")
+    assert done.returncode == 3
+    assert "3 instances came and were not stored" in lines(done, "E")
+
+
+def test_a_folder_that_cannot_be_used_is_told(scp: QueryRetrieveSCP, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    done = tool("getscu", "-S", "127.0.0.1", scp.port, "--study-uid", STUDY, "-od", tmp_path / "file", "-ll", "error")
+    assert done.returncode == 1
+    assert errors(done)[0].startswith("Cannot store in ")
+
+
+def test_a_retrieval_is_cancelled_where_that_is_asked_for(scp: QueryRetrieveSCP, tmp_path: Path) -> None:
+    done = tool(
+        "getscu", "-S", "127.0.0.1", scp.port, "--study-uid", STUDY, "-od", tmp_path / "in", "--cancel", "1"
+    )  # fmt: skip
+    assert done.returncode == 0
+    assert "Sending C-CANCEL request" in lines(done, "I")
+    assert "Get SCP Result: 0xFE00 (Cancel)" in lines(done, "I")
+    assert 1 <= len(kept(tmp_path / "in")) <= 2
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ([], "-f and/or -k must be specified"),
+        (["-k", "PatientID=1", "--sop-class", "NoSuchStorage"], "NoSuchStorage"),
+        (["-k", "PatientID=1", "--report", "report.txt"], "a report ends with"),
+        (["-k", "PatientID=1", "-M", "worklist"], "has no C-GET"),
+    ],
+)
+def test_wrong_usage_is_told_before_anything_is_sent(options: list[str], reason: str) -> None:
+    done = tool("getscu", "127.0.0.1", "1", *options)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert reason in " ".join(done.stderr.split())
+
+
+def test_a_key_that_cannot_be_read_is_an_exit_status_of_1() -> None:
+    done = tool("getscu", "127.0.0.1", "1", "-k", "NoSuchKeyword=1")
+    assert done.returncode == 1
+    assert lines(done, "E")[0].startswith("Exception raised trying to parse the supplied keywords")
+
+
+def test_a_peer_that_does_not_listen_is_an_exit_status_of_1(tmp_path: Path) -> None:
+    done = tool("getscu", "-S", "127.0.0.1", "1", "--study-uid", STUDY, "-od", tmp_path)
+    assert done.returncode == 1
+
+
+def test_a_peer_that_falls_silent_ends_in_an_exit_status_of_3(tmp_path: Path) -> None:
+    with FaultyPeer(silent) as port:
+        done = tool("getscu", "-S", "127.0.0.1", port, "--study-uid", STUDY, "-od", tmp_path, "-td", "0.1")
+    assert done.returncode == 3
+    assert "No final response came: 0 instances were stored, and it is not known what is missing" in lines(done, "E")
+
+
+def test_a_second_interrupt_ends_a_retrieval_of_a_silent_peer(tmp_path: Path) -> None:
+    with (
+        FaultyPeer(silent) as port,
+        start("getscu", "-S", "127.0.0.1", port, "--study-uid", STUDY, "-od", tmp_path) as process,
+    ):
+        assert process.stderr is not None
+        while "Sending Get Request" not in process.stderr.readline():
+            pass
+        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=20)
+    assert process.returncode in (130, 143)
+
+
+def test_every_class_that_is_asked_for_is_proposed_alone(tmp_path: Path) -> None:
+    with QueryRetrieveSCP() as scp:
+        done = tool(
+            "getscu", "-S", "127.0.0.1", scp.port, "-d", "--study-uid", STUDY, "--sop-class", "MRImageStorage",
+            "--ts", "JPEG2000Lossless", "-od", tmp_path / "in",
+        )  # fmt: skip
+    assert done.returncode == 0
+    assert done.stderr.count("Abstract Syntax: =MR Image Storage") in (1, 2)
+    assert "CT Image Storage" not in done.stderr
