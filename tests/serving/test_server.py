@@ -20,7 +20,7 @@ import pytest
 import dimse
 from dimse import aio, uids
 from dimse.errors import AssociationAborted, AssociationError, AssociationRejected
-from dimse.message.command import CFindRQ
+from dimse.message.command import NCreateRQ
 from dimse.services import Association
 from dimse.settings import Limits, ProposedContext, Timeouts
 from tests.drivers import (
@@ -172,11 +172,11 @@ def test_connections_without_a_request_have_their_own_limit(face: Face) -> None:
 @on_both_faces
 @on_each_driver
 async def test_a_service_that_it_does_not_have_is_refused(driver: Driver, face: Face) -> None:
-    with serving(face, contexts=[dimse.Verification, uids.PatientRootQueryRetrieveInformationModelFind]) as port:
-        contexts = [dimse.Verification, uids.PatientRootQueryRetrieveInformationModelFind]
+    contexts = [dimse.Verification, uids.ModalityPerformedProcedureStep]
+    with serving(face, contexts=contexts) as port:
         async with await driver.associate(port, contexts) as association:
-            find = CFindRQ(message_id=1, affected_sop_class_uid=contexts[1], priority=0)
-            response = await association.exchange(association.context_for(contexts[1]), find, bytes(100))
+            create = NCreateRQ(message_id=1, affected_sop_class_uid=contexts[1], has_data_set=True)
+            response = await association.exchange(association.context_for(contexts[1]), create, bytes(100))
             assert response.status == 0x0211
             assert await association.echo() == 0
 
