@@ -25,8 +25,8 @@ HARMLESS = {
         "move_never_releases", "move_over_thirty_associations",
     },
 }  # fmt: skip
-# A late PDU may come before or behind the release.
-EITHER = {"pending_after_final", "two_finals", "two_different_finals"}
+# A late PDU may come before or behind the release, and a C-STORE that is not waited for before or behind the final response.
+EITHER = {"pending_after_final", "two_finals", "two_different_finals", "final_before_store_response"}
 
 CASES = [(name, operation) for operation in HARMLESS for name in BEHAVIOURS if operation in BEHAVIOURS[name].operations]
 SECONDS = "0.4"
