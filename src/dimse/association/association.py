@@ -45,11 +45,12 @@ roles, because peers are known that do not negotiate them.
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable, Container, Mapping
+from collections.abc import AsyncIterator, Callable, Container
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from dimse.association.agreed import AgreedAssociation
 from dimse.association.answering import Answering
-from dimse.association.contexts import AcceptedContexts, ActsAs
+from dimse.association.contexts import AcceptedContexts
 from dimse.association.inbox import Arrived, Inbox, Refusal
 from dimse.association.outstanding import PENDING, PENDING_BITS, Answer, Outstanding
 from dimse.association.pump import LOGGER, MESSAGES, Buffers, Operation, Pump
@@ -59,12 +60,12 @@ from dimse.message import command
 from dimse.settings import Timeouts
 from dimse.support.values import replace
 from dimse.transport.base import Transport, deadline_after
-from dimse.upper_layer.negotiation import Negotiated, Peer, PresentationContext
+from dimse.upper_layer.negotiation import Negotiated, PresentationContext
 from dimse.upper_layer.pdata import Buffer
 from dimse.upper_layer.provider import UpperLayer
 
 if TYPE_CHECKING:
-    from dimse.transport.tls import TLSSession
+    pass
 
 T = TypeVar("T")
 
@@ -88,27 +89,23 @@ class Cancellable(Protocol):
         """Send a C-CANCEL."""
 
 
-class BaseAssociation:
+class BaseAssociation(AgreedAssociation):
     """An association, as either side (PS3.8 section 7, PS3.7 section 7), without the operations of the services.
 
     Made by `establishing.request` or `establishing.accept`. One operation at a time; `abort` from any thread, at any time.
 
     Attributes:
-        negotiated: What was agreed.
         connect_seconds: The time that the transport connection took; 0 for an acceptor.
         negotiate_seconds: The time from the A-ASSOCIATE-RQ to its answer.
         running: Returns the operation under way that can be cancelled; None if there is none. It holds no reference to it.
         when_released: Called by `serve` when the peer has released the association, before that is answered.
         timeouts: In seconds.
         about: The subject of log lines about the association.
-        pump: What moves its PDUs.
         next_message_id: Returns the next message ID: 1 to 65,535 and round again, none that is outstanding.
         call: Runs a handler, `def` or `async def`, in the way of the driver.
         begin_call: Begins a disk operation that may block, in a thread where `call` uses one; it is awaited later.
         calls_in_threads: True if `call` runs a `def` in another thread, because an event loop must not wait for it.
     """
-
-    negotiated: Negotiated
 
     def __init__(
         self,
@@ -139,60 +136,9 @@ class BaseAssociation:
         """Take what was negotiated: messages may follow."""
         peer = replace(negotiated.peer, address=self.pump.transport.peer_address)
         self.negotiated = replace(negotiated, peer=peer)
-        self._contexts = AcceptedContexts(negotiated, is_requestor=is_requestor)
+        self.accepted_contexts = AcceptedContexts(negotiated, is_requestor=is_requestor)
         self._inbox.contexts = negotiated.contexts
         self._send_length = self._answering.send_length = negotiated.send_length
-
-    # --- what it is ---
-
-    @property
-    def open(self) -> bool:
-        """True while the association stands, as far as we know."""
-        return self.pump.open
-
-    @property
-    def contexts(self) -> tuple[PresentationContext, ...]:
-        """Every proposed presentation context with its result."""
-        return tuple(self.negotiated.contexts.values())
-
-    @property
-    def peer(self) -> Peer:
-        """The peer as it describes itself."""
-        return self.negotiated.peer
-
-    @property
-    def identity_response(self) -> bytes | None:
-        """The peer's answer to our user identity: a ticket, assertion or token, empty for a user name; None if it gave none."""
-        return self.negotiated.identity_response
-
-    @property
-    def tls(self) -> TLSSession | None:
-        """The outcome of the TLS handshake, and the peer's certificate; None on a plain connection."""
-        return self.pump.transport.tls
-
-    @property
-    def sent_bytes(self) -> int:
-        """Bytes sent so far; may be read from any thread."""
-        return self.pump.sent_bytes
-
-    def accepted(self, abstract_syntax: str, role: ActsAs = "SCU") -> Mapping[str, PresentationContext]:
-        """Return the accepted contexts of a SOP class by transfer syntax, of several with one the first.
-
-        Args:
-            abstract_syntax: The SOP class.
-            role: The role that we act in; contexts in which that was not negotiated are left out.
-        """
-        return self._contexts.by_transfer_syntax(abstract_syntax, role)
-
-    def context_for(
-        self, abstract_syntax: str, transfer_syntax: str | None = None, role: ActsAs = "SCU"
-    ) -> PresentationContext:
-        """Return an accepted context for a SOP class in our role, and for a transfer syntax if one is given.
-
-        Raises:
-            NoPresentationContext: No such context was accepted; nothing was sent.
-        """
-        return self._contexts.find(abstract_syntax, transfer_syntax, role)
 
     # --- one operation at a time, and the end ---
 
