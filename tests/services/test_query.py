@@ -324,6 +324,18 @@ def test_without_a_handler_no_model_is_accepted() -> None:
         dimse.associate(LOOPBACK, port, contexts=[STUDY])
 
 
+@pytest.mark.parametrize("level", ["STUDY", "NO SUCH LEVEL"])
+def test_without_a_handler_every_query_is_refused_as_not_supported(level: str) -> None:
+    handlers = dimse.Handlers(echo=lambda request: 0)
+    with (
+        serving("threads", handlers, contexts=[STUDY]) as port,
+        dimse.associate(LOOPBACK, port, contexts=[STUDY]) as association,
+        pytest.raises(StatusError) as raised,
+    ):
+        list(association.find({**KEYS, "QueryRetrieveLevel": level}, level=""))
+    assert raised.value.status == 0x0122
+
+
 # --- peers that break the rules ---
 
 

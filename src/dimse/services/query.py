@@ -231,13 +231,12 @@ async def answer_find(association: BaseAssociation, arrived: Arrived, handler: F
     message = arrived.message
     assert isinstance(message, CFindRQ)
     MESSAGES.info("Received Find Request (MsgID %d)", message.message_id)
-    request = read_request(association, arrived)
     offending: tuple[int, ...] | None = None
-    if isinstance(request, Refusal):
+    if handler is None:
+        final = Refusal(SOP_CLASS_NOT_SUPPORTED, "nothing here answers queries")
+    elif isinstance(request := read_request(association, arrived), Refusal):
         final = request
         offending = (LEVEL,) if final.status == IDENTIFIER_DOES_NOT_MATCH else None
-    elif handler is None:
-        final = Refusal(SOP_CLASS_NOT_SUPPORTED, "nothing here answers queries")
     else:
         # A C-CANCEL may be directly behind the request.
         await association.poll()
