@@ -59,7 +59,7 @@ def make_files(
 # --- several associations ---
 
 # At most this share of the time of one job is what four may take: a quarter is waiting, the rest is work.
-GAIN = 0.5
+GAIN = 0.65
 # Seconds that a disk takes; each object waits for it twice.
 SLOW = 0.002
 

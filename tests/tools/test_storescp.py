@@ -217,7 +217,7 @@ def test_a_folder_that_is_replaced_while_workers_run(tmp_path: Path) -> None:
     assert kept(Path("old")) == [f"CT.1.{number}" for number in range(4)]
     assert kept(Path("in")) == sorted(f"CT.1.{number}" for number in range(4, 12))
     assert all(Path(json.loads(line)["path"]).exists() for line in Path("report").read_text().splitlines()[4:])
-    assert any("is another one now" in line for line in said)
+    assert any("was replaced: new instances are kept in the new one" in line for line in said)
 
 
 def test_what_a_killed_storescp_was_receiving_is_gone_when_it_starts_again(tmp_path: Path) -> None:

@@ -169,7 +169,7 @@ def _wait_for_workers(logger: logging.Logger, shutdown: Shutdown, watchdog: Watc
             if how or not shutdown.begun:
                 failed = "a worker has ended"
             if not shutdown.begun:
-                logger.error("a worker has ended (%d): the others are ended too", os.waitstatus_to_exitcode(how))
+                logger.error("a worker has ended (%d): shutting the others down", os.waitstatus_to_exitcode(how))
                 shutdown.begin()
             continue
         watches = watchdog.seconds and not shutdown.begun
