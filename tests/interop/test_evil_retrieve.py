@@ -32,9 +32,7 @@ CASES = [(name, operation) for operation in HARMLESS for name in BEHAVIOURS if o
 SECONDS = "0.4"
 
 
-@pytest.mark.sample(
-    "store_with_traversal_uid-get", "counts_too_high-get", "stores_for_ever-get", "move_stores_late-move"
-)
+@pytest.mark.sample("store_with_traversal_uid-get", "counts_too_high-get", "move_stores_late-move")
 @pytest.mark.parametrize(("name", "operation"), CASES, ids=lambda part: part)
 def test_a_misbehaving_peer_ends_in_an_honest_exit_status(name: str, operation: str, tmp_path: Path) -> None:
     options = ["-td", SECONDS, "-tn", SECONDS, "-ta", SECONDS, "--retrieve-timeout-total", "2"]

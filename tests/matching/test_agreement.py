@@ -77,7 +77,7 @@ def run(examples: int, check: str) -> None:
 @pytest.mark.parametrize(
     "examples",
     [
-        300,
+        100,
         pytest.param(EXAMPLES // 40, marks=[pytest.mark.thorough, pytest.mark.timeout(600)]),
         pytest.param(EXAMPLES, marks=[pytest.mark.campaign, pytest.mark.timeout(0)]),
     ],

@@ -154,6 +154,7 @@ def test_a_peer_that_falls_silent_ends_in_an_exit_status_of_3(tmp_path: Path) ->
     assert "No final response came: 0 instances were stored, and it is not known what is missing" in lines(done, "E")
 
 
+@pytest.mark.thorough
 def test_a_second_interrupt_ends_a_retrieval_of_a_silent_peer(tmp_path: Path) -> None:
     with (
         FaultyPeer(silent) as port,
