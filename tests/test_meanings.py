@@ -9,7 +9,6 @@ import pytest
 import dimse
 from dimse import meanings
 from dimse.meanings import is_passing, is_passing_status, meaning_of
-from dimse.tools import running
 from tests.test_errors import TREE
 
 
@@ -21,11 +20,6 @@ def test_every_error_has_the_meaning_of_the_nearest_class_in_the_table() -> None
     assert meaning_of(dimse.ProviderAborted()) is meanings.MEANINGS[dimse.AssociationAborted]
     assert meaning_of(dimse.AssociationTimeout("acse")) is meanings.MEANINGS[dimse.OperationTimeout]
     assert meaning_of(dimse.InaccessiblePath("x", "gone")).state == "invalid"
-
-
-def test_the_exit_statuses_are_those_of_the_tools() -> None:
-    statuses = {"request": running.NO_ASSOCIATION, "transfer": running.SHORTFALL, "release": running.SUCCESS}
-    assert statuses == meanings.EXIT_STATUSES
 
 
 @pytest.mark.parametrize(

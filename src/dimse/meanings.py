@@ -1,4 +1,4 @@
-"""The meaning of each error, in one table: for the instance under way, for another attempt, for the user, and for the exit status.
+"""The meaning of each error, in one table: for the instance under way, for another attempt, and for the user.
 
 An error has the meaning of its class, or of the next of its bases that has a row.
 """
@@ -15,9 +15,6 @@ from dimse.support.values import replace, value
 FaultState = Literal["unknown", "unsent", "invalid"]
 Stage = Literal["request", "transfer", "release"]
 Words = Callable[[Any], list[str]]
-
-EXIT_STATUSES: Mapping[Stage, int] = {"request": 1, "transfer": 3, "release": 0}
-"""The exit status of a tool by the stage in which an error ended its work: all requests are answered before a release."""
 
 # Refused contexts that are named one by one.
 MOST_REFUSALS = 6
@@ -69,7 +66,7 @@ def _lost(error: errors.ConnectionLost) -> list[str]:
 
 
 def is_passing_status(status: int) -> bool:
-    """Return whether another attempt may do better: after Out of Resources (A7xxH), and no other failure (PS3.4 B.2.3)."""
+    """Return True if another attempt may do better: after Out of Resources (A7xxH), and no other failure (PS3.4 B.2.3)."""
     return status & 0xFF00 == 0xA700
 
 
@@ -126,7 +123,7 @@ def meaning_of(error: errors.DimseError) -> Meaning:
 
 
 def is_passing(error: errors.DimseError) -> bool:
-    """Return whether another association may do better.
+    """Return True if another association may do better.
 
     Errors of the connection pass. A peer that refuses or breaks the protocol would do so again.
     """

@@ -41,7 +41,6 @@ def same_instance(one: int, other: int) -> bool:
     The rest of the File Meta Information is ignored, since it names the sender and the program that wrote the file.
 
     Raises:
-        OSError: A file cannot be read.
         OSError: One of them cannot be read.
     """
     ours, theirs = (_parsed(os.pread(file, part10.MAXIMUM_SIZE, 0)) for file in (one, other))

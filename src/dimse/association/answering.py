@@ -13,7 +13,6 @@ from dimse.message import command
 
 # Requests of the peer that are answered one within the other. Each of them costs some frames of Python's stack.
 MOST_NESTED = 8
-RESOURCE_LIMITATION = 0x0213  # PS3.7 C.5.22
 
 
 class Answering:
@@ -57,7 +56,7 @@ class Answering:
             elif inbox.answer is not None and inbox.depth <= MOST_NESTED:
                 await inbox.answer(inbox.owner, arrived)
             elif isinstance(arrived.message, command.Request):
-                status = command.UNRECOGNIZED_OPERATION if inbox.answer is None else RESOURCE_LIMITATION
+                status = command.UNRECOGNIZED_OPERATION if inbox.answer is None else command.RESOURCE_LIMITATION
                 response = command.respond(arrived.message, status)
                 if self._pump.dump:
                     self._pump.dump.message(response, arrived.context.context_id, outgoing=True)

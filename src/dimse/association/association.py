@@ -46,7 +46,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Callable, Container
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import Protocol
 
 from dimse.association.agreed import AgreedAssociation
 from dimse.association.answering import Answering
@@ -63,11 +63,6 @@ from dimse.transport.base import Transport, deadline_after
 from dimse.upper_layer.negotiation import Negotiated, PresentationContext
 from dimse.upper_layer.pdata import Buffer
 from dimse.upper_layer.provider import UpperLayer
-
-if TYPE_CHECKING:
-    pass
-
-T = TypeVar("T")
 
 __all__ = ["LOGGER", "MESSAGES", "Arrived", "BaseAssociation", "Dispatcher", "Refusal"]
 

@@ -26,8 +26,10 @@ RESPONSE = 0x8000  # a bit of Command Field (0000,0100)
 # The data set of a message, as its declaration has it.
 ALWAYS, NEVER, MAY = True, False, None
 
+SOP_CLASS_NOT_SUPPORTED = 0x0122
 UNRECOGNIZED_OPERATION = 0x0211
 MISTYPED_ARGUMENT = 0x0212
+RESOURCE_LIMITATION = 0x0213
 
 
 # --- the messages, declared ------------------------------------------------------------------------------------------

@@ -19,7 +19,9 @@ from typing import TYPE_CHECKING, NoReturn, Unpack
 from dimse import services, uids
 from dimse.errors import DimseError, NoPresentationContext, NotSent, RefusedContexts
 from dimse.logs.notices import notice
+from dimse.message.command import SOP_CLASS_NOT_SUPPORTED
 from dimse.message.status import Status
+from dimse.services.storage import OUT_OF_RESOURCES
 from dimse.services.store_request import StoreRequest
 from dimse.settings import MOST_CONTEXTS, ProposedContext, arguments, proposed
 from dimse.support.closing import Closing
@@ -29,9 +31,6 @@ from dimse.transport.threaded import connect, run
 if TYPE_CHECKING:
     from dimse.sending.options import AssociationOptions
     from dimse.services import Association
-
-SOP_CLASS_NOT_SUPPORTED = 0x0122
-OUT_OF_RESOURCES = 0xA700
 
 
 class Forwarder(Closing):

@@ -7,7 +7,6 @@ and calls `ready` and `expire`.
 
 from __future__ import annotations
 
-import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -21,6 +20,7 @@ from dimse.logs.security_events import Observe, ignore
 from dimse.serving import admission
 from dimse.serving.admission import RequestRefusal
 from dimse.serving.identification import Verified
+from dimse.serving.loop import say_failed
 from dimse.serving.places import DELAYS, Checks, Delays, Places
 from dimse.serving.visitor_reports import VisitorReports
 from dimse.serving.visitors import Crowd, Visitor
@@ -403,15 +403,8 @@ def _close_transport(transport: Transport) -> None:
 
 def _say_failed(peer: tuple[str, int], error: Exception) -> None:
     """Log why a connection was closed that its peer has done nothing to; nothing is raised."""
-    with suppress(Exception):
-        where = f"{host_and_port(*peer)}: " if peer[0] else ""
-        words = one_line(f"{type(error).__name__}: {error}")
-        LOGGER.error(
-            "%sthe connection was closed, for the server failed: %s",
-            where,
-            words,
-            exc_info=LOGGER.isEnabledFor(logging.DEBUG),
-        )
+    where = f"{host_and_port(*peer)}: " if peer[0] else ""
+    say_failed(f"{where}the connection was closed, for the server failed", error)
 
 
 def _after(seconds: float) -> float:

@@ -9,8 +9,6 @@ from dimse.errors import TLSError
 from dimse.settings.tls import Security
 
 MOST_PDU_TYPES = 7  # PS3.8 9.3.1
-_SSL2_HELLO = 0x80
-"""The first byte of a very old client; OpenSSL says what is wrong with it."""
 
 # What is wrong with a peer's certificate, by OpenSSL's numbers (X509_V_ERR_...).
 VERIFICATION = {

@@ -13,19 +13,19 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from dimse import uids
+from dimse.archive.fingerprint import EXISTING
 from dimse.archive.folders import INCOMING, PART
 from dimse.archive.names import safe_component
+from dimse.archive.stored import STUDY_INSTANCE_UID
 from dimse.data_set.walk import peek
 from dimse.media import part10
 
-_STUDY_INSTANCE_UID = 0x0020000D
 # The most bytes of a data set in which its Study Instance UID is searched for.
 _MOST_SEARCHED = 4 * 1024 * 1024
 # A file of so many bytes is examined whenever it has grown.
 _SMALL = 64 * 1024
 # After so many seconds without a byte, a file counts as one that could not be removed.
 _FORGOTTEN = 3600.0
-_EXISTING = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _DIGITS_AND_DOTS = frozenset("0123456789.")
 
 
@@ -91,7 +91,7 @@ def _key_within(path: str) -> str | None:
         FileNotFoundError: The file has been removed.
     """
     try:
-        file = os.open(path, _EXISTING)
+        file = os.open(path, EXISTING)
     except FileNotFoundError:
         raise
     except OSError:
@@ -103,10 +103,10 @@ def _key_within(path: str) -> str | None:
         start = meta.data_set_offset
         end = min(os.fstat(file).st_size - start, _MOST_SEARCHED)
         syntax = uids.transfer_syntax(meta.transfer_syntax_uid or "")
-        found = peek(lambda offset, size: os.pread(file, size, start + offset), end, syntax, {_STUDY_INSTANCE_UID})
+        found = peek(lambda offset, size: os.pread(file, size, start + offset), end, syntax, {STUDY_INSTANCE_UID})
     except (OSError, part10.NotPart10):
         return None
     finally:
         os.close(file)
-    said = found.get(_STUDY_INSTANCE_UID)
+    said = found.get(STUDY_INSTANCE_UID)
     return key_of(said) if said else None
