@@ -132,7 +132,7 @@ class Server(Reception):
         try:
             self._loop.add_reader(listener, self._accept)
         except BaseException:
-            self._fall_silent()
+            self._stop_accepting()
             raise
         self._tasks = {}
 
@@ -155,7 +155,7 @@ class Server(Reception):
         served, self._tasks = self._tasks, None
         if served is None:
             return
-        self._fall_silent()
+        self._stop_accepting()
         # A handler may call this, so the current task may be one of ours.
         mine = asyncio.current_task()
         tasks = {task: transport for task, transport in served.items() if task is not mine and not task.done()}
@@ -183,10 +183,10 @@ class Server(Reception):
     def _fail(self, error: BaseException) -> None:
         """Record that the server can no longer serve, close its listener and abort its associations."""
         super()._fail(error)
-        self._fall_silent()
+        self._stop_accepting()
         self._stopped.set()
 
-    def _fall_silent(self) -> None:
+    def _stop_accepting(self) -> None:
         """Stop accepting, and close the half-open connections. This is idempotent and raises nothing."""
         listener, self._listener = self._listener, None
         if listener is None:

@@ -207,11 +207,7 @@ def _iterating(
         def call(self: Association, /, *args: P.args, **kwargs: P.kwargs) -> Iterator[R]:
             return iterate(method(self._association, *args, **kwargs))
 
-        assert isinstance(method, FunctionType)
-        shown = FunctionType(method.__code__, method.__globals__, method.__name__, method.__defaults__)
-        shown.__kwdefaults__ = method.__kwdefaults__
-        shown.__annotations__ = method.__annotations__ | {"return": "Iterator[Outcome]"}
-        return _documented(call, method, shown)
+        return _documented(call, method, _returning("Iterator[Outcome]", method))
 
     return cast("Callable[Concatenate[Association, P], Iterator[R]]", Later(made))
 
@@ -223,11 +219,20 @@ def _documented(call: F, method: Callable[..., object], shown: object) -> F:
     return call
 
 
+def _returning(annotation: str, method: Callable[..., object]) -> FunctionType:
+    """Return a function with the signature of `method`, except that it returns what `annotation` says."""
+    assert isinstance(method, FunctionType)
+    shown = FunctionType(method.__code__, method.__globals__, method.__name__, method.__defaults__)
+    shown.__kwdefaults__ = method.__kwdefaults__
+    shown.__annotations__ = method.__annotations__ | {"return": annotation}
+    return shown
+
+
 Item = TypeVar("Item")
 
 
 class Items(Iterator[Item]):
-    """An operation with many responses under way: an iterator of what they say, and a context manager.
+    """An operation with many responses under way: an iterator of their contents, and a context manager.
 
     A loop may be left early. Then `close`, the end of the `with` block, or the deletion of the iterator sends C-CANCEL and drops
     the responses to come.
@@ -312,7 +317,7 @@ Made = TypeVar("Made")
 def _made_of(
     kind: Callable[[Made], R], find: Callable[[], Callable[Concatenate[services.Association, P], Made]]
 ) -> Callable[Concatenate[Association, P], R]:
-    """Return the blocking method that makes a `kind` of what the method returns which `find` returns."""
+    """Return the blocking method that makes a `kind` of the result of the method which `find` returns."""
 
     def made() -> Callable[Concatenate[Association, P], R]:
         method = find()
@@ -320,11 +325,7 @@ def _made_of(
         def call(self: Association, /, *args: P.args, **kwargs: P.kwargs) -> R:
             return kind(method(self._association, *args, **kwargs))
 
-        assert isinstance(method, FunctionType)
-        shown = FunctionType(method.__code__, method.__globals__, method.__name__, method.__defaults__)
-        shown.__kwdefaults__ = method.__kwdefaults__
-        shown.__annotations__ = method.__annotations__ | {"return": cast(Any, kind).__name__}
-        return _documented(call, method, shown)
+        return _documented(call, method, _returning(cast(Any, kind).__name__, method))
 
     return cast("Callable[Concatenate[Association, P], R]", Later(made))
 

@@ -57,11 +57,11 @@ class AgreedAssociation:
         return self.pump.sent_bytes
 
     def accepted(self, abstract_syntax: str, role: ActsAs = "SCU") -> Mapping[str, PresentationContext]:
-        """Return the accepted contexts of a SOP class by transfer syntax, of several with one the first.
+        """Return the accepted contexts of a SOP class by transfer syntax; of several with the same one, the first.
 
         Args:
             abstract_syntax: The SOP class.
-            role: The role that we act in; contexts in which that was not negotiated are left out.
+            role: The role that we act in. Contexts for which it was not negotiated are left out.
         """
         return self.accepted_contexts.by_transfer_syntax(abstract_syntax, role)
 

@@ -143,7 +143,7 @@ class BaseAssociation(AgreedAssociation):
         A nested one is part of the answer to a request of the peer, which is being answered within another operation.
 
         Raises:
-            LocalProtocolError: When it is entered: another operation is under way, or none that this one could be nested in.
+            LocalProtocolError: At entry: another operation is under way, or there is none that this one could be nested in.
         """
         return Operation(self.pump, self._inbox, self, nested)
 
@@ -361,7 +361,7 @@ class BaseAssociation(AgreedAssociation):
     # --- requests of the peer ---
 
     def dispatch_to(self, dispatcher: Dispatcher | None) -> Dispatcher | None:
-        """Have another dispatcher answer the requests of the peer from now on; return the one before."""
+        """Give the requests of the peer to another dispatcher from now on; return the one before."""
         before, self._dispatcher = self._dispatcher, dispatcher
         self._inbox.begin = None if dispatcher is None else dispatcher.begin
         self._inbox.answer = None if dispatcher is None else dispatcher.answer

@@ -19,18 +19,18 @@ class AcceptedContexts:
     Without role selection the requestor is SCU, and the acceptor is SCP.
 
     Args:
-        negotiated: What was agreed.
+        negotiated: The result of the negotiation.
         is_requestor: True on the side that has requested the association.
     """
 
     def __init__(self, negotiated: Negotiated, *, is_requestor: bool) -> None:
         self._negotiated = negotiated
         self._is_requestor = is_requestor
-        # By abstract syntax and role, what was asked for before.
+        # By abstract syntax and role: the contexts that were looked up before.
         self._known: dict[tuple[str, ActsAs], Mapping[str, PresentationContext]] = {}
 
     def by_transfer_syntax(self, abstract_syntax: str, role: ActsAs) -> Mapping[str, PresentationContext]:
-        """Return the contexts of a SOP class by transfer syntax, of several with one the first."""
+        """Return the contexts of a SOP class by transfer syntax; of several with the same one, the first."""
         known = self._known.get((abstract_syntax, role))
         if known is not None:
             return known

@@ -1,4 +1,4 @@
-"""How an association begins, on either side: the request and its answer (PS3.8 7.1)."""
+"""The establishment of an association, on either side: the request and its answer (PS3.8 7.1)."""
 
 from __future__ import annotations
 
@@ -46,10 +46,10 @@ async def request(
         made: The class of the association.
         open_transport: The driver's way to connect.
         address: Host and port of the peer.
-        requestor: What to ask for.
+        requestor: The parameters of the association.
         timeouts: In seconds.
-        dispatcher: What answers the peer's own requests; without it they are refused.
-        tls: How to speak TLS; None for a plain connection.
+        dispatcher: The dispatcher for the peer's own requests; without one they are refused.
+        tls: The configuration of TLS; None for a plain connection.
 
     Raises:
         ConnectError: No transport connection could be made; a `TLSError` if that is for TLS.
@@ -59,7 +59,7 @@ async def request(
         RefusedContexts: The peer accepted none of the contexts; the association was aborted.
         UnusableMaximumLength: Its maximum length is too small to send anything in.
         OperationTimeout: It did not answer in time.
-        RemoteProtocolError: What it sent is not DICOM, or does not answer the request.
+        RemoteProtocolError: The peer's bytes are not DICOM, or do not answer the request.
     """
     security = None
     if tls is not None:
@@ -156,9 +156,9 @@ async def accept(
         transport: The connection that the request came on.
         upper_layer: The protocol machine that took it in.
         request: The A-ASSOCIATE-RQ.
-        acceptor: What we accept.
+        acceptor: The parameters that we accept.
         timeouts: In seconds.
-        dispatcher: What answers the peer's requests.
+        dispatcher: The dispatcher for the peer's requests.
         buffers: Memory to receive into, shared by all associations of a server.
         identified: The answer to the request's user identity, which was verified; None if it was not looked at.
 

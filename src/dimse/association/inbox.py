@@ -40,8 +40,8 @@ class Arrived:
     Attributes:
         context: The presentation context that the message came on.
         message: The command set; an `InvalidCommand` where it is not a message that we know.
-        sink: What takes its data set; None if it has none.
-        request: What its service has made of it when its data set began to arrive.
+        sink: The sink for its data set; None if it has none.
+        request: The object that its service has made of it when its data set began to arrive.
         refusal: The answer of the service, where that was decided before the data set came.
         cancelled: True once the peer has sent a C-CANCEL for the request.
         outer: The request that was being answered when the answer to this one began; None if there was none.

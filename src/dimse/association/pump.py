@@ -62,7 +62,7 @@ class Pump:
 
     Attributes:
         transport, upper_layer, timeouts: As given.
-        lifecycle: How far the association has come.
+        lifecycle: The state of the association.
         progress: The deadlines of what is arriving.
         receiver: The inward direction.
         busy: True while an operation is under way.

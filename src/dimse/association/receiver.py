@@ -1,4 +1,4 @@
-"""What one system call brings, on its way up: through the protocol machine of the association to the layer above it."""
+"""The inward direction of an association: from one system call through the protocol machine to the layer above it."""
 
 from __future__ import annotations
 

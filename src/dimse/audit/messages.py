@@ -54,7 +54,7 @@ class Participant:
 
     Attributes:
         user_id: A process ID, a user name or a host.
-        requestor: Whether it has initiated the event.
+        requestor: True if it has initiated the event.
         ae_titles: Its AE titles.
         address: Its host, by name or IP address.
         role: Its role in the event.

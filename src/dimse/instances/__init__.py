@@ -72,7 +72,7 @@ class InstanceFile:
         data_set_size: The bytes of the data set without padding, including `front`.
         identity: Device and inode of the file, or of its archive. A file found under two names has one identity.
         size: The bytes of the file.
-        mtime_ns: When the file, or its archive, was last changed, in nanoseconds since 1970.
+        mtime_ns: The time of the last change of the file, or of its archive, in nanoseconds since 1970.
         warnings: Faults that do not prevent sending, one line each.
         series_instance_uid: (0020,000E) of the data set; empty if it has none.
         container: The container of the file, if `path` is only a display name.

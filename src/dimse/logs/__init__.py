@@ -28,7 +28,7 @@ class About:
         calling_ae_title: The AE title of the requestor. A peer's title is as received and must be escaped.
         called_ae_title: The AE title that the requestor called.
         number: The number of the association in this process, from 1.
-        began: When it was requested, on the clock `time.monotonic()`.
+        began: The moment of its request, on the clock `time.monotonic()`.
     """
 
     peer: tuple[str, int]

@@ -65,18 +65,18 @@ class Sending(Closing):
             the next path is not there yet.
         peer: Host and port.
         jobs: Number of associations at one time.
-        retry: How often an instance is tried again when its connection fails or the peer is out of resources; or a `Retry`.
+        retry: The number of further attempts for an instance if its connection fails or the peer is out of resources; or a `Retry`.
         journal: A file that records acknowledged instances, which are not sent again. See `dimse.sending.journal`.
-        any_order: With several jobs, whether the instances of a series may go over different associations.
-        recurse: Whether to read folders all the way down, instead of one level deep.
-        recurse_hint: How a user asks for `recurse`, for the line about folders that are not read.
+        any_order: True to let the instances of a series go over different associations, with several jobs.
+        recurse: True to read folders all the way down, False to read them one level deep.
+        recurse_hint: The words by which a user asks for `recurse`, for the line about folders that are not read.
         raw_transfer_syntax_uid: The transfer syntax of files that do not name theirs.
-        skip_invalid: Whether to skip named files that cannot be sent, like files in folders.
+        skip_invalid: True to skip named files that cannot be sent, like files in folders.
         syntaxes: The rule for the transfer syntaxes to propose.
         priority: 0 medium, 1 high, 2 low.
         transcode: See `dimse.Association.store`.
-        repeat: How often each file is sent; 1 with a journal.
-        abort: Whether to end associations by A-ABORT instead of a release.
+        repeat: The number of times that each file is sent; 1 with a journal.
+        abort: True to end associations by A-ABORT instead of a release.
         announce: Called with each file whose request is about to be sent, in the thread of its job.
         logger: The logger for lines about skipped files.
         association: Arguments of `dimse.associate`. If `async_ops` proposes a window of asynchronous operations, a peer may end

@@ -59,7 +59,7 @@ class Counts:
         done_bytes: Bytes of their data sets.
         failed: Number of instances that were not stored, and of named paths that cannot be sent.
         already: Number of instances that were acknowledged in an earlier run.
-        searching: Whether more may be found.
+        searching: True while more may be found.
     """
 
     found: int = 0
@@ -78,7 +78,7 @@ class Item:
         file: Its file; each item has an object of its own.
         number: Its place in the order of the search.
         series: The series, which stays on one association; empty if any order will do.
-        attempts: How often it was sent.
+        attempts: The number of times that it was sent.
         last: The outcome of the last attempt, if it is to be sent again.
     """
 
@@ -97,8 +97,8 @@ class Feed:
         found: Files to send, outcomes of paths that cannot be sent, and None where the next one is not there yet.
         syntaxes: The rule for the transfer syntaxes to propose.
         ledger: The record of acknowledgements.
-        repeat: How often each file is sent.
-        keep_series: Whether a series stays with the job that has begun it.
+        repeat: The number of times that each file is sent.
+        keep_series: True to leave a series to the job that has begun it.
 
     Attributes:
         counts: The progress.

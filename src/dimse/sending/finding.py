@@ -41,11 +41,11 @@ class Finder:
     Args:
         paths: Files; folders, which are read in sorted order; DICOMDIRs, for the files that they list; ZIP archives, for their
             members. In a folder the last two are skipped. It may be a single path.
-        recurse: Whether to read folders all the way down, instead of one level deep.
+        recurse: True to read folders all the way down, False to read them one level deep.
         raw_transfer_syntax_uid: The transfer syntax of files that do not name theirs, which are read as data sets.
-        skip_invalid: Whether to skip named files whose content cannot be sent.
+        skip_invalid: True to skip named files whose content cannot be sent.
         logger: The logger for lines about skipped files, and about faults of files that are sent.
-        recurse_hint: How a user asks for `recurse`, for the line about folders that are not read.
+        recurse_hint: The words by which a user asks for `recurse`, for the line about folders that are not read.
 
     Attributes:
         skipped: The files and folders passed over so far.
@@ -295,7 +295,7 @@ def _encoding(instance: InstanceFile) -> tuple[str, str, int, bytes]:
 
 
 def _is_hidden(member: str) -> bool:
-    """Return whether a member of an archive, or a folder that it is in, has a name that begins with a dot."""
+    """Return True if the name of a member of an archive, or of a folder that it is in, begins with a dot."""
     parts = member.replace("\\", "/").split("/")
     return any(part.startswith(".") and part not in (os.curdir, os.pardir) for part in parts)
 

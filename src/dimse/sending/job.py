@@ -52,7 +52,7 @@ class Manner:
         priority: 0 medium, 1 high, 2 low.
         transcode: See `dimse.Association.store`.
         retry: The number of retries and the waits between them.
-        abort: Whether to end an association by A-ABORT instead of a release.
+        abort: True to end an association by A-ABORT instead of a release.
         announce: Called with each file whose request is about to be sent, in the thread of the job.
     """
 
@@ -74,7 +74,7 @@ class Job:
 
     Attributes:
         association: The current association, if there is one.
-        associated: Whether any association was established.
+        associated: True once an association was established.
         sent_bytes: Bytes sent on associations that have ended.
     """
 
@@ -88,7 +88,7 @@ class Job:
         self._to_repeat: list[Item] = []
         # In a row.
         self._failures = self._given_up = 0
-        # Whether an instance was sent on the association under way, and whether the peer has answered one.
+        # True once an instance was sent on the association under way, and once the peer has answered one.
         self._sent = self._answered = False
         self._ended = False
 

@@ -118,7 +118,7 @@ class Entry:
         path: Absolute path of the file; bytes that are not text are surrogates (`os.fsdecode`).
         state: "queued", "sending", "acked", "refused" or "unknown".
         status: The peer's status, if there is one.
-        attempts: How often the file was sent, in all runs.
+        attempts: The number of times that the file was sent, in all runs.
         changed: Time of the last change of state, seconds since 1970.
     """
 

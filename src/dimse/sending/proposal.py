@@ -18,7 +18,7 @@ class Syntaxes:
 
     Attributes:
         chosen: The transfer syntaxes of a single context, whatever those of the files are.
-        exact: Whether to propose only the transfer syntaxes of the files, without a fall-back.
+        exact: True to propose only the transfer syntaxes of the files, without a fall-back.
     """
 
     chosen: tuple[str, ...] = ()

@@ -14,7 +14,7 @@ class Skipped:
     """The counts of files and folders that a search has passed over.
 
     Attributes:
-        recurse_hint: How a user asks that folders are read all the way down.
+        recurse_hint: The words by which a user asks that folders are read all the way down.
         not_dicom: Files that neither begin as a DICOM file nor are named `.dcm`.
         hidden: Files and folders whose names begin with a dot.
         unread: Folders that were not read because they are more than one level deep.

@@ -28,7 +28,7 @@ class RequestRefusal:
 
     Attributes:
         rejection: The answer to the requestor.
-        why: What was wrong with the request, for the people who run the server; in one line.
+        why: The fault of the request, for the people who run the server; in one line.
     """
 
     rejection: pdu.AssociateRJ

@@ -1,4 +1,4 @@
-"""The event loop of a blocking server, on which its `async def` handlers run."""
+"""The calls of the handlers of a blocking server, and the event loop on which `async def` handlers run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HANDLERS_LEAVING = 1.0
 
 
 class HandlerCancelled(BaseException):
-    """A handler was cancelled because its server ends. Like `asyncio.CancelledError` it is no `Exception`."""
+    """A handler was cancelled because its server ends. Like `asyncio.CancelledError` it is not an `Exception`."""
 
 
 class HandlerCalls:

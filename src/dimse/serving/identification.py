@@ -1,4 +1,4 @@
-"""Who asks for an association: the user identity of its request, verified by the program (PS3.7 D.3.3.7)."""
+"""The verification of the user identity in a request for an association, by the program (PS3.7 D.3.3.7)."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Verified:
 
     def __init__(self) -> None:
         self._key = os.urandom(32)
-        # The one that was verified last is the last.
+        # The identity that was verified last stands last.
         self._digests: dict[bytes, None] = {}
 
     def __contains__(self, identity: UserIdentity) -> bool:

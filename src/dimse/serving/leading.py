@@ -50,7 +50,7 @@ class Leadership:
         self.thread = self.kept = 0
 
     def is_here(self) -> bool:
-        """Return whether the calling thread leads, and is in no coroutine."""
+        """Return True if the calling thread leads, and is in no coroutine."""
         return self.thread == threading.get_ident() and not self.term.at
 
     def pulse(self) -> Pulse:
@@ -64,7 +64,7 @@ class Leadership:
         return term if term.at and self.thread == threading.get_ident() else None
 
     def begin(self) -> None:
-        """Have the first thread lead.
+        """Make the first thread the leader.
 
         Raises:
             RuntimeError: The system has no thread for it.
@@ -72,7 +72,7 @@ class Leadership:
         self._workers.begin(partial(self._lead, self.term))
 
     def go_on(self, term: Term) -> bool:
-        """Return whether a thread that has gone on with a coroutine leads on."""
+        """Return True if a thread that has gone on with a coroutine still leads."""
         try:
             term.at.pop()
         except IndexError:
@@ -88,7 +88,7 @@ class Leadership:
         return True
 
     def take_over(self) -> Kept | None:
-        """Have another thread lead, if a coroutine keeps the one that leads; return a record of that, None if there is none."""
+        """Make another thread the leader if a coroutine keeps the one that leads; return a record of that, or None."""
         with self._lock:
             term = self.term
             kept_since, thread = term.pulse.since, self.thread

@@ -1,4 +1,4 @@
-"""The listening half of a blocking server: it accepts connections, and keeps them until their request is complete.
+"""The listening part of a blocking server: it accepts connections, and keeps them until their request is complete.
 
 The event loop that serves the associations calls it. What fails while connections are accepted is tried again a moment later; what
 fails again and again ends the loop, and with it the server.
@@ -40,14 +40,14 @@ class Listening:
     """A listener and the waiting room of its connections, on an event loop.
 
     Args:
-        listener: Where connections come from; closed at the end.
+        listener: The listening socket; closed at the end.
         loop: The event loop.
-        furnish: Makes the waiting room. Its arguments watch and unwatch a visitor, run a coroutine of one beside the room, and have
-            `WaitingRoom.expire` called.
+        furnish: Makes the waiting room. Its arguments are functions that watch a visitor, unwatch it, run a coroutine of it beside
+            the room, and have `WaitingRoom.expire` called.
         note_accepting: Called with None when a connection was accepted, and with the error where none can be at the moment.
 
     Attributes:
-        is_deaf: Set when no connection is accepted any more: the listener is closed, and the waiting room is empty.
+        is_over: Set once no connection is accepted any more: the listener is closed, and the waiting room is empty.
     """
 
     def __init__(
@@ -61,11 +61,11 @@ class Listening:
         self._listener, self._loop = listener, loop
         self._descriptor = listener.fileno()
         self._note_accepting = note_accepting
-        self.is_deaf = threading.Event()
+        self.is_over = threading.Event()
         self._failures = 0
-        # Until then no connection is accepted, on `time.monotonic()`; `math.inf` if they are.
+        # The end of a pause without accepting, on `time.monotonic()`; `math.inf` if there is no pause.
         self._paused_until = math.inf
-        loop.when_ended = self.fall_silent
+        loop.when_ended = self.close
         self._room = furnish(self._watch, self._unwatch, self._serve, lambda: loop.post(self._keep_time))
 
     def begin(self) -> None:
@@ -73,12 +73,12 @@ class Listening:
         self._loop.waiting.call(self._descriptor, READ, self._accept)
 
     def stop(self) -> None:
-        """Accept no more connections, and close those that are no association; `is_deaf` is set afterwards. From any thread."""
-        self._loop.post(self.fall_silent)
+        """Accept no more connections, and close those that are no association; `is_over` is set afterwards. From any thread."""
+        self._loop.post(self.close)
 
-    def fall_silent(self) -> None:
+    def close(self) -> None:
         """Accept no more connections, and close those that are no association; again does nothing, and nothing is raised."""
-        if self.is_deaf.is_set():
+        if self.is_over.is_set():
             return
         with suppress(Exception):
             self._room.clear()
@@ -87,7 +87,7 @@ class Listening:
             self._loop.forget(self._descriptor)
         with suppress(Exception):
             self._listener.close()
-        self.is_deaf.set()
+        self.is_over.set()
 
     # --- in the thread of the loop ---
 
@@ -97,7 +97,7 @@ class Listening:
         Raises:
             Exception: It has failed `MOST_FAILED_ROUNDS` times in a row, and once more, or the pause has.
         """
-        if self.is_deaf.is_set():
+        if self.is_over.is_set():
             return
         try:
             if self._listener.fileno() < 0:
@@ -144,8 +144,8 @@ class Listening:
         self._paused_until = time.monotonic() + PAUSE_AFTER_FAILURE
 
     def _keep_time(self) -> None:
-        """Have those leave whose time is over, and come again when that of the next one is."""
-        if self.is_deaf.is_set():
+        """Close visitors whose time is over, and set the alarm for the next one."""
+        if self.is_over.is_set():
             return
         if time.monotonic() >= self._paused_until:
             self._paused_until = math.inf
@@ -167,7 +167,7 @@ class Listening:
         self._keep_time()
 
     def _serve(self, visitor: Visitor, coroutine: Coroutine[Any, Any, None], abandon: Callable[[], None]) -> None:
-        """Have the loop run a coroutine of a visitor; where it does not begin to run, `abandon` is called."""
+        """Let the loop run a coroutine of a visitor; if it does not begin to run, call `abandon`."""
         try:
             self._loop.serve(coroutine, abandon)
         except BaseException:

@@ -51,7 +51,7 @@ class Loop:
 
     Attributes:
         when_ended: Called in the thread of the loop when the loop has ended.
-        has_one: Whether the loop serves one coroutine alone.
+        has_one: True while the loop serves one coroutine alone.
         handlers: Calls the handlers.
         waiting: The descriptors that the loop waits for.
         leadership: The right of a thread to lead the loop.
@@ -135,7 +135,7 @@ class Loop:
         self._wake()
 
     def wait(self, seconds: float | None) -> int:
-        """Wait until every coroutine has ended but that of the caller, or for so long; return how many are left."""
+        """Wait until every coroutine but that of the caller has ended, for `seconds` at most; return how many are left."""
         mine = {SERVED.get()}
         with self._one_ended:
             self._one_ended.wait_for(lambda: self._served <= mine, seconds)
@@ -336,7 +336,7 @@ class Loop:
                 self._wake()
 
     def _give(self, served: Served, call: BlockingCall) -> None:
-        """Have a worker make a call; make it here where the system has no thread for it."""
+        """Give a call to a worker; make it here if the system has no thread for it."""
         served.is_called_for = True
         try:
             self._workers.begin(partial(self._work, served, call))

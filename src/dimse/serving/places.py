@@ -88,7 +88,7 @@ class Places:
         So the next association of a peer is not rejected for want of the place of its last one.
 
         Returns:
-            Whether the place is free, and `end_closing` is to be called. False if as many connections are being closed as there
+            True if the place is free, and `end_closing` is to be called. False if as many connections are being closed as there
             are places: then the place is taken until `give_back`.
         """
         with self._lock:

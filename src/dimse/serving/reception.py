@@ -3,8 +3,8 @@
 A connection stays in the waiting room until its A-ASSOCIATE-RQ is complete. Then the blocking face serves it on an event loop in
 a thread (`dimse.serving.server`), and the asyncio face serves it in a task (`dimse.aio`).
 
-A server never goes deaf unnoticed. An error that concerns one connection closes that connection alone. If the loop that accepts
-and serves connections cannot go on, the server fails: `Reception.failed`.
+A server never stops accepting unnoticed. An error that concerns one connection closes that connection alone. If the loop that
+accepts and serves connections cannot go on, the server fails: `Reception.failed`.
 """
 
 from __future__ import annotations
@@ -101,15 +101,15 @@ class Reception:
             A request without an identity is rejected.
         allow_anonymous: Accept requests without a user identity, though `identify` is set.
         timeouts: The deadlines of the associations, in seconds.
-        limits: How much peers may ask for.
+        limits: The limits on the resources that peers may use.
         networks: The networks that peers may connect from, in CIDR notation ("10.1.0.0/16"), if any are given.
         share_port: Let other processes listen on the same port; the system spreads the connections over all of them.
-        observe: A function that is called with each happening of connections and associations, in the thread or on the event loop
-            where it happens. It is to return soon.
+        observe: A function that is called with each `SecurityEvent`, in the thread or on the event loop where it happens. It is to
+            return soon.
         tls: A `dimse.TLS`, or any context of `ssl`; None for plain connections.
 
     Attributes:
-        failed: Why the server can serve no longer, chained to its cause; None while all is well. A server that has failed listens
+        failed: The reason why the server can serve no longer, chained to its cause; None while all is well. A failed server listens
             no more, has aborted its associations, and is to be shut down.
         when_failed: Called once, without arguments, when `failed` has been set; from any thread.
 
@@ -221,8 +221,8 @@ class Reception:
         Args:
             watch: As of `WaitingRoom`.
             unwatch: As of `WaitingRoom`.
-            run: Runs a coroutine of a visitor beside the room; what comes last is called where it does not begin to run.
-            rouse: Have `WaitingRoom.expire` called; from within such a coroutine.
+            run: Runs a coroutine of a visitor beside the room; the last argument is called if it does not begin to run.
+            rouse: Gets `WaitingRoom.expire` called; for such a coroutine.
         """
 
         def check(visitor: Visitor) -> None:

@@ -1,4 +1,4 @@
-"""What an event loop serves: coroutines, each run from one wait to the next; and what they wait for."""
+"""The coroutines that an event loop serves, each run from one wait to the next; and the objects of their waits."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class Connection(Protocol):
         descriptor: Its descriptor, after it has been closed too.
         wanted: The events that are waited for.
         deadline: The end of the wait on `time.monotonic()`; None is without limit.
-        awaited: Whether it is the peer's next message that is waited for.
-        spinner: How the waits for its messages begin.
+        awaited: True if the wait is for the peer's next message.
+        spinner: The spinner that begins the waits for its messages.
     """
 
     descriptor: int
@@ -33,7 +33,7 @@ class BlockingCall:
     """A call that a worker thread makes for a coroutine, in the context of the coroutine.
 
     Args:
-        function: What to call.
+        function: The function to call.
         args: Its arguments.
     """
 
@@ -59,7 +59,7 @@ class BlockingCall:
 
 
 Awaited: TypeAlias = "Connection | BlockingCall | None"
-"""What a coroutine waits for: a connection, a call, or that the others have had their turn."""
+"""The object of a wait: a connection, a call, or None until the other coroutines have had their turn."""
 
 
 @types.coroutine
@@ -72,7 +72,7 @@ class Served:
     """A coroutine that an event loop serves, in a context of its own.
 
     Args:
-        coroutine: What to run.
+        coroutine: The coroutine to run.
         abandoned: Called if the coroutine is given up before it has begun.
 
     Attributes:
@@ -80,7 +80,7 @@ class Served:
         go_on: Runs the coroutine, with what has happened, until it waits again; raises `StopIteration` when it has ended.
         wanted: The events that it waits for.
         deadline: The end of that wait.
-        is_called_for: Whether a worker makes a call for it.
+        is_called_for: True while a worker makes a call for it.
     """
 
     __slots__ = ("_abandoned", "_coroutine", "context", "deadline", "go_on", "is_called_for", "wanted")

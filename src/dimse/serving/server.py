@@ -65,7 +65,7 @@ class Server(Reception):
         self._stopped.wait()
         if self.failed is not None:
             if running is not None:
-                running[1].is_deaf.wait(THREADS_LEAVING)
+                running[1].is_over.wait(THREADS_LEAVING)
             raise self.failed
 
     def _fail(self, error: BaseException) -> None:
@@ -94,7 +94,7 @@ class Server(Reception):
             threading.Thread(target=self.shutdown, args=(drain,), name="dimse-shutdown").start()
             return
         listening.stop()
-        if not listening.is_deaf.wait(THREADS_LEAVING):
+        if not listening.is_over.wait(THREADS_LEAVING):
             LOGGER.error("the listening thread is left behind, for what observes the server has not returned")
         if drain:
             self._end_all(Association.finish)

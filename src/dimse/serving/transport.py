@@ -18,9 +18,9 @@ T = TypeVar("T")
 BREATH_BYTES = 1024**2
 """Bytes that one association moves without a wait before the others have their turn."""
 LONE_BREATH_BYTES = 4 * BREATH_BYTES
-"""As `BREATH_BYTES`, for the only association of a server: connections that are half open wait meanwhile."""
+"""The same for the only association of a server: connections that are half open wait meanwhile."""
 LONG_CALL_ALONE = 0.005
-"""As `dimse.support.pace.LONG_CALL`, for the only association of a server."""
+"""The counterpart of `dimse.support.pace.LONG_CALL` for the only association of a server."""
 BREATH_PIECE = 32 * 1024
 """Bytes that a call of `breathe` counts more than have moved, for the work that goes with them: small instances are mostly that."""
 
@@ -36,7 +36,7 @@ class ServedTransport(ThreadTransport):
         descriptor: The connection's, after it has been closed too.
         wanted: The events that are waited for.
         deadline: The end of that wait on `time.monotonic()`; None is without limit.
-        awaited: Whether it is the peer's next message that is waited for.
+        awaited: True if the wait is for the peer's next message.
     """
 
     def __init__(self, connection: socket.socket, loop: Loop) -> None:

@@ -22,11 +22,11 @@ class Visitor:
     Attributes:
         transport: The connection.
         peer: Host and port of its other end.
-        upper_layer: What it has said so far.
-        deadline: When it has to leave, on `time.monotonic()`.
-        secured: Is it past the TLS handshake, or without one?
-        closing: Whether its association is released and its place is free, while its connection is being closed.
-        leaving: Has it been answered, and is it waited for only so that it can read the answer?
+        upper_layer: Its protocol machine, with what has arrived so far.
+        deadline: The moment at which it has to leave, on `time.monotonic()`.
+        secured: True once the TLS handshake is over, or if there is none.
+        closing: True while its connection is being closed, if its association is released and its place is free.
+        leaving: True once it has been answered, and stays only to read the answer.
         held: Bytes of its request that have arrived.
         address: The address under which it is counted.
         request: Its A-ASSOCIATE-RQ, from when that is complete until it is refused.

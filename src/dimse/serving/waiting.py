@@ -1,4 +1,4 @@
-"""What an event loop waits for: the connections of its coroutines, and other descriptors that a function is called for."""
+"""The descriptors of an event loop: the connections of its coroutines, and others that a function is called for."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Waker:
 
 
 class Waiting:
-    """The descriptors that an event loop waits for, and what each is waited for by. Safe to use from any thread.
+    """The descriptors that an event loop waits for, each with the coroutine or function for it. Safe to use from any thread.
 
     Attributes:
         soonest: No coroutine that waits has a deadline before, on `time.monotonic()`.
@@ -78,7 +78,7 @@ class Waiting:
         self._calls: dict[int, Callable[[], None]] = {self.waker.fileno(): self.waker.take}
 
     def add(self, served: Served, connection: Connection) -> bool:
-        """Have a coroutine wait for its connection; return whether its deadline is the soonest.
+        """Let a coroutine wait for its connection; return True if its deadline is the soonest.
 
         Raises:
             OSError, ValueError: The connection is closed.
@@ -95,7 +95,7 @@ class Waiting:
             return True
 
     def call(self, descriptor: int, events: int, call: Callable[[], None]) -> None:
-        """Have a function called whenever a descriptor has one of some events, instead of the function before.
+        """Register a function to call whenever a descriptor has one of some events, in place of the function before.
 
         Raises:
             OSError, ValueError: The descriptor is closed.
@@ -105,7 +105,7 @@ class Waiting:
             self._poll(descriptor, events)
 
     def uncall(self, descriptor: int) -> None:
-        """Have no function called for a descriptor; harmless if none was.
+        """Remove the function for a descriptor; harmless if there is none.
 
         The poller still reports it, for a coroutine may wait for it next.
         """

@@ -47,18 +47,18 @@ class WaitingRoom:
     """The half-open connections of a server, and those that are being rejected.
 
     Args:
-        watch: Begin to watch a visitor for an event (`READ`, `WRITE`), or go on with another one.
-        unwatch: Watch it no more.
-        check: Begin to verify the user identity of a visitor; `checked` is to be called at the end.
-        welcome: Take over a connection whose A-ASSOCIATE-RQ is complete and not rejected; it has one of the `places`.
-        acceptor: Decides on requests.
+        watch: Begins to watch a visitor for an event (`READ`, `WRITE`), or goes on with another event.
+        unwatch: Ends that.
+        check: Begins to verify the user identity of a visitor; `checked` is to be called at the end.
+        welcome: Takes over a connection whose A-ASSOCIATE-RQ is complete and not rejected; it has one of the `places`.
+        acceptor: The parameters by which requests are judged.
         places: The places for associations.
         timeouts: ARTIM is the `acse` one, absolute from the connection's start; a TLS handshake before that has `connect`.
         limits: `half_open` visitors at most, but half of the descriptors that the process may have, and `half_open_bytes` of
             their requests. Beyond that the oldest connection of the address that has most of them is closed.
-        networks: Where visitors may come from; empty: from anywhere.
-        security: Asked at each connection how it is to speak TLS; None for a plain one.
-        observe: Told of the connections that are not admitted.
+        networks: The networks that visitors may come from; empty allows all.
+        security: Returns the security of a new connection; None for a plain one.
+        observe: Called with a security event for each connection that is not admitted.
     """
 
     def __init__(
@@ -197,7 +197,7 @@ class WaitingRoom:
             pass
 
     def _receive_some(self, visitor: Visitor) -> bool:
-        """Take in what one call brings; return whether the visitor is to be looked at further."""
+        """Take in what one call brings; return True if the visitor may have sent more."""
         upper = visitor.upper_layer
         count = visitor.transport.receive_now(self._buffer)
         if not count or visitor.leaving:
@@ -290,7 +290,7 @@ class WaitingRoom:
 
         Args:
             visitor: The visitor; its `identified` is set if the identity was verified.
-            why: Why the visitor is refused; empty if it is not.
+            why: The reason why the visitor is refused; empty if it is not.
         """
         self._checked.append((visitor, why))
 

@@ -22,7 +22,7 @@ LOGGER = logging.getLogger("dimse.association")
 HANGS_AFTER = 0.05
 """Seconds after which a loop that has not gone on hangs."""
 HANGS_AGAIN_AFTER = 0.005
-"""As `HANGS_AFTER`, in the second after an association has begun to keep a thread: others may stall in the same."""
+"""The same in the second after an association has begun to keep a thread: others may soon stall in the same call."""
 SAID_TO_HANG = 1.0
 """Seconds from which on the log says so."""
 
@@ -33,7 +33,7 @@ class Pulse:
     Attributes:
         since: The moment at which its present step began, on `time.monotonic()`; `math.inf` while it waits.
         last: The moment at which its last step began.
-        is_unobserved: Whether the watchdog sleeps, and is to be roused when the loop works again.
+        is_unobserved: True while the watchdog sleeps, and is to be roused when the loop works again.
     """
 
     __slots__ = ("is_unobserved", "last", "since")
@@ -53,7 +53,7 @@ class Kept:
         since: The moment at which that step of the association began, on `time.monotonic()`.
 
     Attributes:
-        is_over: Whether the thread goes on.
+        is_over: True once the thread goes on.
     """
 
     __slots__ = ("_is_said", "_served", "_thread", "is_over", "since")

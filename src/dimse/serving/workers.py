@@ -29,7 +29,7 @@ class Workers:
         self._is_over = False
 
     def begin(self, call: Callable[[], None]) -> None:
-        """Have a thread make a call, which is to raise nothing.
+        """Make a call in a thread. The call is to raise nothing.
 
         Raises:
             RuntimeError: The threads have been told to end, or the system has no more threads.

@@ -194,7 +194,7 @@ class UserIdentity:
         identity_type: 1 user name, 2 user name and passcode, 3 Kerberos ticket, 4 SAML assertion, 5 JSON web token.
         primary: The user name, ticket, assertion or token.
         secondary: The passcode, with type 2.
-        positive_response_requested: Whether the acceptor is asked to confirm the identity.
+        positive_response_requested: True if the acceptor is asked to confirm the identity.
     """
 
     identity_type: int

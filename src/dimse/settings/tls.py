@@ -58,7 +58,7 @@ class TLS:
         crl: PEM file with the CAs' lists of revoked certificates.
         server_name: The name that the server's certificate must be for; by default the host of the connection.
         pin: SHA-256 of the peer's certificate, in hexadecimal digits; several for a peer that may have one of several.
-        require_client_certificate: Whether a server refuses clients without a certificate. False asks for none.
+        require_client_certificate: True if a server refuses clients without a certificate. False asks for none.
         verify: False verifies only a `pin`. Without one, a machine in between can read and change everything that is sent.
         profile: "bcp195" (PS3.15 B.12), or "modified" (B.13), which restricts the key exchange further.
         password: Returns the password of an encrypted private key.

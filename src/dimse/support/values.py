@@ -47,8 +47,8 @@ def field(*, default: Any = MISSING, default_factory: Factory = None, repr: bool
     Args:
         default: The value of the field unless one is given.
         default_factory: Makes that value for each instance: for lists and other mutable objects.
-        repr: Whether `repr` shows the field; False for secrets.
-        kw_only: Whether the field is given by name only.
+        repr: True to have `repr` show the field; False for secrets.
+        kw_only: True for a field that is given by name only.
     """
     return Field(default, default_factory, repr, kw_only)
 

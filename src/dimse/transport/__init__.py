@@ -1,4 +1,4 @@
 """The only place with sockets: try the system call first, wait only if it would block."""
 
-# What a socket can be waited for.
+# The events that a socket is waited for.
 READ, WRITE = 1, 2

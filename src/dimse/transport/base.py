@@ -51,7 +51,7 @@ class Transport(ABC):
         connection: A connected socket, or one about to be.
 
     Attributes:
-        calls_in_threads: Whether `call` runs a `def` in another thread, because an event loop must not wait for it.
+        calls_in_threads: True if `call` runs a `def` in another thread, because an event loop must not wait for it.
     """
 
     calls_in_threads = False
@@ -106,7 +106,7 @@ class Transport(ABC):
         Args:
             events: `READ`, `WRITE` or both.
             deadline: A moment on `time.monotonic()`, or None to wait without limit.
-            awaited: Whether the wait is for the peer's next message, which may come soon (`dimse.transport.spinning`).
+            awaited: True if the wait is for the peer's next message, which may come soon (`dimse.transport.spinning`).
 
         Returns:
             The events that are ready; 0 if the deadline passed first.
@@ -202,7 +202,7 @@ class Transport(ABC):
         return self._socket.sendmsg(buffers if len(buffers) <= MOST_BUFFERS else buffers[:MOST_BUFFERS])
 
     def acknowledge(self) -> None:
-        """Have TCP acknowledge now what has been received, where the system can.
+        """Let TCP acknowledge now what has been received, where the system can.
 
         A peer with Nagle's algorithm on waits for that before it sends the rest of a message. It is not needed where an answer of
         ours goes out soon, which carries the acknowledgement.
@@ -364,7 +364,7 @@ async def _connect_one(transport: Transport, address: Address, deadline: float |
 
 
 def is_a_breach(error: ConnectionLost) -> bool:
-    """Return whether the peer broke the protocol of TLS, which is logged louder than a lost connection."""
+    """Return True if the peer broke the protocol of TLS, which is logged louder than a lost connection."""
     return isinstance(error.__cause__, OSError) and error.__cause__.errno == errno.EPROTO
 
 

@@ -28,7 +28,7 @@ class AsyncioTransport(Transport):
 
     Args:
         connection: A connected socket, or one about to be.
-        executor: Where `def` handlers run; None for the loop's own pool of threads.
+        executor: The executor for `def` handlers; None for the loop's own pool of threads.
     """
 
     calls_in_threads = True
@@ -141,8 +141,8 @@ def accept(listener: Listener, executor: Executor) -> AsyncioTransport | None:
     """Accept the next connection of a listening socket; return None if there is none.
 
     Args:
-        listener: Where connections come from.
-        executor: Where the handlers of this one run.
+        listener: The listening socket.
+        executor: The executor for the handlers of the connection.
 
     Raises:
         OSError: Descriptors have run out.

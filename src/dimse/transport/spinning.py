@@ -39,7 +39,7 @@ class Spinner:
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
-        # Whether the next message will probably come soon.
+        # True if the next message will probably come soon.
         self._pays = False
         # From this moment on it may spin again, on `time.monotonic()`.
         self._rested = 0.0

@@ -28,7 +28,7 @@ class ThreadTransport(Transport):
     """A transport connection for the calling thread.
 
     Attributes:
-        spinner: How the waits for its messages begin.
+        spinner: The spinner that begins the waits for its messages.
     """
 
     def __init__(self, connection: socket.socket) -> None:

@@ -82,14 +82,14 @@ class TLSSocket:
 
     Args:
         connection: The plain socket.
-        security: How TLS is spoken.
+        security: The settings of TLS.
         host: The host that is connected to; None for a server.
 
     Attributes:
         wanted: `READ` or `WRITE` if the handshake waits for that, else 0.
-        heard: The first bytes of the peer's.
-        named: How errors name an argument of `dimse.TLS`.
-        session: What was negotiated; None before that.
+        heard: The first bytes of the peer.
+        named: Returns the words by which errors name an argument of `dimse.TLS`.
+        session: The outcome of the handshake; None before that.
     """
 
     def __init__(self, connection: socket.socket, security: Security, host: str | None) -> None:
@@ -156,7 +156,7 @@ class TLSSocket:
         self._incoming.write(data)
 
     def _shake(self) -> None:
-        """Have OpenSSL take its next step; `wanted` is what it then waits for."""
+        """Let OpenSSL take its next step; `wanted` is the event that it then waits for."""
         try:
             self._tls.do_handshake()
             self._verify_pin()
@@ -312,7 +312,7 @@ class TLSSocket:
         return received
 
     def _feed(self, encrypted: memoryview, buffer: memoryview) -> int:
-        """Have OpenSSL take bytes, and decrypt into `buffer` what has room there."""
+        """Give bytes to OpenSSL, and decrypt into `buffer` what has room there."""
         self._incoming.write(encrypted)
         self._without_data += len(encrypted)
         received = self._decrypt(buffer)
@@ -363,7 +363,7 @@ class TLSSocket:
         return wanted | WRITE if self._is_waiting else wanted
 
     def pending(self) -> bool:
-        """Tell if `recv_into` has something to say that `poll` does not see."""
+        """Return True if `recv_into` has data, an end or a fault to report that `poll` does not see."""
         return (self._holds_data or self._is_at_end or self._fault is not None) and not self._has_failed
 
     def close(self) -> None:

@@ -68,7 +68,7 @@ class Fault:
     """A failure of a TLS connection.
 
     Args:
-        words: What is wrong, and what can be done about it.
+        words: The fault, and its remedy.
         is_alert: The peer told it.
         is_lasting: It would happen again.
     """
@@ -81,10 +81,10 @@ class Fault:
         """Make one of what `ssl` or the system has raised.
 
         Args:
-            error: What was raised.
-            security: What the connection was secured with.
+            error: The error that was raised.
+            security: The settings of the connection.
             name: The name that the peer's certificate should have been for; None on a server.
-            heard: The first bytes of the peer's.
+            heard: The first bytes of the peer.
         """
         match error:
             case ssl.SSLCertVerificationError():
