@@ -11,13 +11,13 @@ from __future__ import annotations
 import os
 import threading
 from collections import Counter
-from dataclasses import dataclass, field
 
 from dimse.audit import messages
 from dimse.audit.destinations import LOGGER, Destination, host_name
 from dimse.audit.messages import MINOR_FAILURE, SERIOUS_FAILURE, SUCCESS, Code, Outcome, Participant, Subject
 from dimse.logs.security_events import SecurityEvent
 from dimse.support.text import one_line
+from dimse.support.values import field, record
 
 # Studies of a transfer that are held in memory; then they are reported, and the transfer goes on.
 MOST_STUDIES = 1_000
@@ -26,7 +26,7 @@ MOST_STUDIES = 1_000
 Node = tuple[str, int]
 
 
-@dataclass
+@record
 class _Study:
     """The instances of a study, of one patient, that are transferred between two AEs.
 
@@ -41,7 +41,7 @@ class _Study:
     failed: Counter[str] = field(default_factory=Counter)
 
 
-@dataclass
+@record
 class _Transfer:
     """The studies that one association or one run of a sender transfers, by Patient ID and Study Instance UID."""
 
