@@ -25,6 +25,7 @@ from dimse.sending import feed as feeding
 from dimse.sending.feed import Feed
 from dimse.sending.journal import entries
 from dimse.sending.proposal import Proposal, Syntaxes
+from dimse.support.disk import sync
 from tests.hostile_scu import resident
 from tests.tools import running
 from tests.tools.running import Instance, element, pixel_data
@@ -72,7 +73,6 @@ def test_four_jobs_beat_one_where_the_receiver_waits_for_its_disk(
         time.sleep(SLOW)
         sync(descriptor)
 
-    sync = folders.sync
     monkeypatch.setattr(folders, "sync", slow)
     files = make_files(in_memory / "series", 400, a_folder=20)
     took = {}

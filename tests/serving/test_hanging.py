@@ -20,6 +20,7 @@ from dimse.logs.security_events import SecurityEvent
 from dimse.serving import watchdog
 from dimse.serving.watchdog import HANGS_AFTER
 from dimse.serving.workers import Workers
+from dimse.support.disk import sync
 from dimse.support.pace import brief
 from tests.drivers import CT_IN_EXPLICIT_VR, LOOPBACK, Instance, make_instance
 from tests.hostile_scu import HostileSCU
@@ -89,8 +90,6 @@ def hanging_write(hangs: Hangs) -> Callable[..., None]:
 
 
 def hanging_sync(hangs: Hangs) -> Callable[[int], None]:
-    sync = folders.sync
-
     def wait_and_sync(descriptor: int) -> None:
         hangs.once()
         sync(descriptor)

@@ -12,6 +12,7 @@ from threading import Lock
 from weakref import WeakSet
 
 from dimse.logs.notices import notice
+from dimse.support.disk import sync
 from dimse.support.pace import Pace
 
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
@@ -24,22 +25,12 @@ PART = ".part"
 
 _MOST_KNOWN = 1024  # folders with synced names
 _MOST_SPARE = 16  # unused descriptors of the store's folder
-# On macOS, fsync leaves the bytes in the drive's cache.
-_FULL_FSYNC: int | None = getattr(fcntl, "F_FULLFSYNC", None)
 # macOS does not have it.
 _ADVISE: Callable[[int, int, int, int], None] | None = getattr(os, "posix_fadvise", None)
 _RENAME_NOREPLACE = 1  # linux/fs.h
 
 UNSUPPORTED = frozenset((errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.EMLINK))
 """The errors for a hard link, or a kind of renaming, that the file system does not support."""
-
-
-def sync(descriptor: int) -> None:
-    """Wait until the disk has a file or a folder. A failure is final, because a later fsync may succeed despite the loss."""
-    if _FULL_FSYNC is not None:
-        fcntl.fcntl(descriptor, _FULL_FSYNC)
-    else:
-        os.fsync(descriptor)
 
 
 def begin_sync(descriptor: int, offset: int, size: int) -> None:

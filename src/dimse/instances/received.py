@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING, cast
 from dimse.errors import DimseError
 from dimse.media import part10
 from dimse.settings import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from dimse.support.disk import sync
 from dimse.support.sinks import ReadableSink, Sink
 from dimse.support.values import field, record
 
@@ -100,7 +101,7 @@ class ReceivedInstance:
                 file.write(self.file_meta())
                 file.write(self.view())
                 file.flush()
-                os.fsync(file.fileno())
+                sync(file.fileno())
             if overwrite:
                 os.replace(temporary, final)
             else:
@@ -129,7 +130,7 @@ def _link(temporary: str, final: str) -> None:
 def _sync_folder(path: str) -> None:
     folder = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(folder)
+        sync(folder)
     finally:
         os.close(folder)
 

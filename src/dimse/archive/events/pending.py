@@ -32,10 +32,11 @@ from dimse.archive.events.arrivals import Arrivals, key_of
 from dimse.archive.events.entry import FOLDER_NAME, QUIET_SUFFIX, line_of, lines, read, try_lock, write
 from dimse.archive.events.studies import BUSY, WAITS, Claim, Quiet
 from dimse.archive.events.study import Study, new_event_id
-from dimse.archive.folders import FOLDER, close, give_name, sync
+from dimse.archive.folders import FOLDER, close, give_name
 from dimse.archive.stored import Stored
 from dimse.logs.notices import notice
 from dimse.support.closing import Closing
+from dimse.support.disk import sync
 
 LOGGER = logging.getLogger("dimse.archive")
 
