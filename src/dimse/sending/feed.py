@@ -1,4 +1,4 @@
-"""The queue of instances to send: filled no sooner than needed, and shared by the jobs of one sending.
+"""The queue of instances to send: filled only as needed, and shared by the jobs of one sending.
 
 No thread searches. A job that takes a file pulls another one out of the finder, so the number of files that wait stays the
 same. Sending begins when `GATHERED` files are found, or after `GATHERING` seconds.

@@ -131,7 +131,7 @@ class HandlerLoop:
 
         asyncio.set_event_loop(loop)
         while True:
-            # asyncio lets SystemExit and KeyboardInterrupt of a handler out of the loop; its caller is told of them all the same.
+            # asyncio lets SystemExit and KeyboardInterrupt of a handler out of the loop; its caller gets them all the same.
             with suppress(BaseException):
                 loop.run_forever()
             if self._is_closing and self._loop is None:

@@ -73,11 +73,11 @@ class Listening:
         self._loop.waiting.call(self._descriptor, READ, self._accept)
 
     def stop(self) -> None:
-        """Accept no more connections, and close those that are no association; `is_over` is set afterwards. From any thread."""
+        """Stop accepting connections, and close the half-open ones; `is_over` is set afterwards. From any thread."""
         self._loop.post(self.close)
 
     def close(self) -> None:
-        """Accept no more connections, and close those that are no association; again does nothing, and nothing is raised."""
+        """Stop accepting connections, and close the half-open ones. This is idempotent and raises nothing."""
         if self.is_over.is_set():
             return
         with suppress(Exception):

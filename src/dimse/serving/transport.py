@@ -111,7 +111,7 @@ class ServedTransport(ThreadTransport):
         return answer
 
     def close(self) -> None:
-        """Close the connection; again does nothing."""
+        """Close the connection. This is idempotent."""
         try:
             if not self.closed:
                 self._loop.forget(self.descriptor)

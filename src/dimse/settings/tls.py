@@ -57,7 +57,7 @@ class TLS:
         ca: PEM file with the trusted certificates, of CAs or of peers themselves; by default those of the system.
         crl: PEM file with the CAs' lists of revoked certificates.
         server_name: The name that the server's certificate must be for; by default the host of the connection.
-        pin: SHA-256 of the peer's certificate, in hexadecimal digits; several for a peer that may have one of several.
+        pin: SHA-256 of the peer's certificate, in hexadecimal digits; several if the peer may have any of them.
         require_client_certificate: True if a server refuses clients without a certificate. False asks for none.
         verify: False verifies only a `pin`. Without one, a machine in between can read and change everything that is sent.
         profile: "bcp195" (PS3.15 B.12), or "modified" (B.13), which restricts the key exchange further.

@@ -236,7 +236,7 @@ class Transport(ABC):
         return self._plain.fileno()
 
     def close(self) -> None:
-        """Close the connection; again does nothing."""
+        """Close the connection. This is idempotent."""
         if not self._closed:
             self._closed = True
             self._socket.close()

@@ -1,9 +1,9 @@
 """Adaptive spinning: a thread that expects a peer's next message soon polls again and again before it sleeps.
 
-A processor that has nothing to do goes to sleep. To be woken up takes a good part of the time that a small instance takes, and the
-caches are cold afterwards. So a wait for a message begins with spinning if the wait before it was brief.
+A processor that has nothing to do goes to sleep. Waking it takes a good part of the time of a small instance, and its caches are
+cold afterwards. So a wait for a message begins with spinning if the wait before it was brief.
 
-A thread does not spin within a message, whose bytes had better come in large pieces. Nor does it spin with one processor, or while
+A thread does not spin within a message, whose bytes should come in large pieces. Nor does it spin with one processor, or while
 another connection of the process receives messages. It rests for a while if another program or thread wanted the processor, or
 Python, meanwhile. Connections that are idle do not matter.
 """
