@@ -40,6 +40,7 @@ NO_VERBS = re.compile(
     re.VERBOSE,
 )
 VERBS_WITH_SUCH_ENDINGS = re.compile("(?:ss|bring|ping|ring|feed|need|seed|speed|embed|shed|proceed|exceed|focus)$")
+QUESTION_WORDS = re.compile("as|how|what|when|where|whether|which|who|whom|whose|why")
 NO_NOUNS = re.compile("as|from|how|if|its|of|over|return|what|when|where|whether|which|who|whose|why")
 BANNED = re.compile(
     r"""\b(?:(?<!there\ )(?:is|are|was|were|being)\ (?-i:none)\b(?!\ of)
@@ -100,7 +101,7 @@ def begins_well(node: Documented, head: str) -> bool:
     if isinstance(node, ast.ClassDef):
         return first in ("A", "An", "The")
     if isinstance(node, ast.Module):
-        return True
+        return not QUESTION_WORDS.fullmatch(name)
     states = node.name.startswith("test_")
     if states or any(re.search(r"property$|\.setter$", ast.unparse(decorator)) for decorator in node.decorator_list):
         return not NO_NOUNS.fullmatch(name)
@@ -151,7 +152,10 @@ def in_python(source: str) -> Iterator[Fault]:
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
             prose.add(id(node.value))
             if id(node) not in docstrings:
-                yield from in_prose([(node.lineno, node.value.value.split("\n\n")[0])])
+                text = node.value.value.split("\n\n")[0]
+                if QUESTION_WORDS.fullmatch(re.split(r"\W", text, maxsplit=1)[0].lower()):
+                    yield node.lineno, "head", text.splitlines()[0]
+                yield from in_prose([(node.lineno, text)])
         elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in prose:
             yield from ((node.lineno, "phrase", match[0]) for match in BANNED.finditer(node.value))
 

@@ -1,4 +1,4 @@
-"""What is raised: one tree, and every error says what happened in words."""
+"""The exceptions: one tree, and each says in words what happened."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What fuzzing starts from and what it has found, tried again: no input breaks a promise of its target (fuzz/README.md)."""
+"""The seeds and the findings of fuzzing, tried again: no input breaks a promise of its target (fuzz/README.md)."""
 
 from __future__ import annotations
 

@@ -220,7 +220,7 @@ LOOPS = (
     *("aio.py", "transport/looped.py", "transport/poller.py"),
     *(f"serving/{name}.py" for name in ("listening", "loop", "reception", "server", "transport", "waiting_room")),
 )
-"""Where the loops are that serve everybody. Elsewhere it is one association that a call is made for."""
+"""The places of the loops that serve every connection. Elsewhere a call is made for one association."""
 
 
 def calls_of(face: Face, secured: bool) -> list[Site]:

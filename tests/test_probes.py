@@ -1,4 +1,4 @@
-"""What no peer should send, and the answer that the Standard has for it: from either server and from storescp as a process.
+"""Messages that no peer should send, and the answer of the Standard: from either server and from storescp as a process.
 
 Each probe is bytes and the answers to them in order, as `tests.hostile_scu` tells them. Where the association outlives the
 probe, an echo and a release follow it. After each one, another peer's echo and store succeed.

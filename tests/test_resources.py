@@ -1,4 +1,4 @@
-"""What attacks on memory, time, descriptors and logs cost: a deflate bomb, an object beyond 32 bits, floods, the slow.
+"""The cost of attacks on memory, time, descriptors and logs: a deflate bomb, an object beyond 32 bits, floods, slow peers.
 
 Nearly all sides are processes of their own, looked at from outside. What many connections cost is in `test_load`, what a wrong
 message costs in `test_probes`.

@@ -1,4 +1,4 @@
-"""What dimse gives to users' own tests: the storage SCP, the faulty peer and the fixture, as a user's test has them."""
+"""The helpers for users' own tests: the storage SCP, the faulty peer and the fixture, as a user's test has them."""
 
 from __future__ import annotations
 

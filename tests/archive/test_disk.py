@@ -1,4 +1,4 @@
-"""What a disk does: it fills up, fails, forbids, and is pulled out. What was acknowledged stays; what failed leaves nothing."""
+"""A disk that fills up, fails, forbids, or is pulled out: acknowledged instances stay, and failed ones leave nothing behind."""
 
 from __future__ import annotations
 

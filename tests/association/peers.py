@@ -1,4 +1,4 @@
-"""What the peers of these tests send, and the time that a test allows."""
+"""The messages that the peers of these tests send, and the time that a test allows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `--debug` adds to the log: lines that scripts look for, word for word and column for column."""
+"""The lines that `--debug` adds to the log: scripts look for them, word for word and column for column."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What real peers and we say to each other, recorded and dissected by tshark: it finds nothing wrong. And it does find faults.
+"""The conversations of real peers with us, recorded and dissected by tshark: it finds nothing wrong. And it does find faults.
 
 The conversations are of every pair of an SCU and an SCP with ours as one of them, with both of our faces. They cover every transfer
 syntax of pydicom's files; maximum lengths of 4096, 16384, 131072 bytes and unlimited; releases, aborts of either side, and

@@ -38,7 +38,7 @@ class Outcome(StrEnum):
 
 
 ANSWERED = frozenset((Outcome.ABORTED, Outcome.REJECTED, Outcome.TAKEN))
-"""What may come of a whole A-ASSOCIATE PDU that is damaged somewhere."""
+"""The outcomes that are allowed for a whole A-ASSOCIATE PDU with damage somewhere in it."""
 
 
 @dataclass(frozen=True, slots=True)

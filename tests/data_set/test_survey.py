@@ -1,4 +1,4 @@
-"""What a receiver finds in a data set: values wherever they stand, and whether it ends inside an element. The rest it tolerates."""
+"""The survey of a received data set: it finds values wherever they stand, and tells a data set that is cut short."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What of ours meets the peers: as SCU the library's two faces and the tools, as SCP a server of either face."""
+"""Our side of a meeting with a peer: as SCU the two faces and the tools, as SCP a server of either face."""
 
 from __future__ import annotations
 

@@ -17,6 +17,9 @@ from tests.interop.evil.raw_scu import KEYS, RawSCU
 from tests.interop.evil.stock import INSTANCES, LEVEL, PATIENT_NAME, SERIES_UID, STUDY, STUDY_UID, Attribute
 from tests.interop.odd_peers import ODD_PEERS, Ways, serve_odd
 
+# These hold a helper of other tests.
+pytestmark = pytest.mark.thorough
+
 FAILURE = re.compile(r"C-\w+-RSP ([0-9A-F]{4})H")
 SERIES_LEVEL: list[Attribute] = [(LEVEL, "CS", "SERIES"), (STUDY_UID, "UI", STUDY), (SERIES_UID, "UI", "")]
 

@@ -1,4 +1,4 @@
-"""What the log says: of which association, one line an event whatever a peer says, and nothing of a patient."""
+"""The log: the association that a line is about, one line for each event whatever a peer sends, and no data of a patient."""
 
 from __future__ import annotations
 

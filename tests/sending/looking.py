@@ -1,4 +1,4 @@
-"""What a Finder finds, sorted by what it is."""
+"""A Finder, run to its end, with the files that it found sorted by kind."""
 
 from __future__ import annotations
 

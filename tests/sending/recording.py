@@ -1,4 +1,4 @@
-"""What a sender tells its journal, and what is in it."""
+"""A journal that records the calls of a sender, and the entries of a real one."""
 
 from __future__ import annotations
 

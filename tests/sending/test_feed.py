@@ -1,4 +1,4 @@
-"""What each job is given next."""
+"""The feed: the choice of the next instance for each job."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a peer loses or refuses costs no more than it has to: the rest goes on another association, if need be without a window."""
+"""Associations that a peer loses or refuses: the rest goes on another one, if need be without an asynchronous operations window."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is proposed for the files that wait."""
+"""The presentation contexts that are proposed for the waiting files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an outcome of `store_many` says of an instance, with a window of asynchronous operations and without."""
+"""The outcomes of `store_many`, with a window of asynchronous operations and without."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What may be stored: a file, a file in memory, a received instance, a data set; each over each driver."""
+"""The sources that may be stored: a file, a file in memory, a received instance, a data set; each over each driver."""
 
 from __future__ import annotations
 

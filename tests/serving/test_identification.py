@@ -1,4 +1,4 @@
-"""Who asks for an association: a server of either face verifies user identities, and a requestor hears of it."""
+"""User identities: a server of either face verifies them, and the requestor gets the answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can be chosen, and what cannot: found out when it is said, not when it is used."""
+"""Settings: a wrong value is an error where it is given, not where it is used."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is counted runs on one processor: with several, who waits looks as often as there is time."""
+"""The counted programs run on one processor: on several, a waiting thread polls as often as there is time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a tool does for one object more, counted: so that speed is held by figures that do not depend on the machine.
+"""Counts of the work of a tool for one object more, so that figures which do not depend on the machine hold the speed.
 
 A tool runs with a few objects and again with more, and the difference counts: its start and its end do not. The other end is our
 other tool. An object is answered before the next one is sent, so that hardly anything depends on which of them is faster.

@@ -1,4 +1,4 @@
-"""What an object takes of memory: none of its bytes is copied on its way, and nothing of it stays."""
+"""The memory that an object takes: none of its bytes is copied on its way, and nothing of it stays."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How often storescu, storescp and the echo tools call the system, for an object and for an association."""
+"""The numbers of system calls of storescu, storescp and the echo tools, for an object and for an association."""
 
 from __future__ import annotations
 

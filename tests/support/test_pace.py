@@ -1,4 +1,4 @@
-"""How long calls take, and what that says about the next one."""
+"""The recent duration of calls, and the expectation for the next one."""
 
 from __future__ import annotations
 

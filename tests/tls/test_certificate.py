@@ -1,4 +1,4 @@
-"""What is shown of a certificate, whether or not it is trusted, and whatever it is."""
+"""The lines about a certificate, whether or not it is trusted, and whatever bytes it has."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whom we refuse over TLS, and whom we do not: every case as a table, against openssl, DCMTK and ourselves.
+"""The peers that we refuse over TLS, and those that we accept: a table of cases, against openssl, DCMTK and ourselves.
 
 What is not about certificates, versions and cipher suites is in the other modules of this folder.
 """

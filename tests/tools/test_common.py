@@ -1,4 +1,4 @@
-"""What echoscu and storescu share: the command line, the association they ask for, logging, deadlines, exit statuses."""
+"""The common part of the requesting tools: the command line, the association, logging, deadlines, exit statuses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the tools cost: memory that does not grow with the object, and a start that is not felt."""
+"""The footprint of the tools: memory that does not grow with the object, and a start that is not felt."""
 
 from __future__ import annotations
 

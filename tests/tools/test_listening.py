@@ -1,4 +1,4 @@
-"""What echoscp and storescp share, as their users see it: where they listen, whom they let in, how long they wait, how they end."""
+"""The common part of echoscp and storescp as users see it: address, admission, timeouts and end."""
 
 from __future__ import annotations
 

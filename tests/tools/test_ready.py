@@ -1,4 +1,4 @@
-"""Who starts a listener learns when it is ready; and what deploy/ says runs."""
+"""The ready signal of a listener; and the examples in deploy/, which run."""
 
 from __future__ import annotations
 

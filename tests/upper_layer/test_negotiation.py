@@ -1,4 +1,4 @@
-"""What is proposed, what is answered, and that both sides then hold the same to be agreed."""
+"""Proposal and answer of a negotiation; both sides then hold the same agreement."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a peer may say wrong in an A-ASSOCIATE-RQ or -AC, field by field: what is tolerated, how it reads, and what is refused.
+"""Faults of an A-ASSOCIATE-RQ or -AC, field by field: those that are tolerated, how they are read, and those that are refused.
 
 `FAULTS` is the table. `python -m tests.upper_layer.tolerance` prints it, and docs/tolerance.md shows it. `test_tolerance.py` tests
 each row. `tests/corpus` has its bytes among its cases, and `tests/test_tolerance.py` sends them to a server and to a requestor.

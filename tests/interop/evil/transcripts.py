@@ -1,4 +1,4 @@
-"""What each behaviour of an evil SCP sends, as an SCU by hand sees it.
+"""The messages that each behaviour of an evil SCP sends, as an SCU by hand sees them.
 
 A transcript is one line of steps that are parted by bars:
 
