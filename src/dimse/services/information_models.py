@@ -53,7 +53,7 @@ class InformationModel:
         levels: The values of Query/Retrieve Level, from the top; empty if its identifiers have none.
         default_level: The level of keys that name none and are of no level themselves.
         section: The section of PS3.4 that defines it.
-        features: The features that a C-FIND may negotiate, in the order of their bytes; see `query.Features`.
+        features: The features that a C-FIND may negotiate, in the order of their bytes; see `dimse.services.features`.
         find_service: The service of `dimse.message.status.SERVICES` that has the statuses of its C-FIND.
     """
 

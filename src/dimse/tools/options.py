@@ -94,8 +94,16 @@ def validated(check: Callable[..., object], kind: Type = str) -> Type:
     return read
 
 
+def _network(text: str) -> str:
+    from ipaddress import ip_network
+
+    ip_network(text)
+    return text
+
+
 seconds = number(0, 1e9, float)
 ae_title = validated(settings.validate_ae_title)
+network = validated(_network)
 
 
 # --- requests

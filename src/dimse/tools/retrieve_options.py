@@ -34,7 +34,7 @@ RETRIEVAL = (
         "--retrieve-timeout S",
         seconds,
         None,
-        f"no response and no instance comes: seconds (as -td if that is given, else {SILENCE:g}), 0 is unlimited",
+        f"no response and no instance comes: seconds ({SILENCE:g}, or as -td if that is not its default), 0 is unlimited",
     ),
     option(
         "--retrieve-timeout-total S", seconds, 0.0, "the whole of a retrieval: seconds (%(default)s), 0 is unlimited"

@@ -103,7 +103,7 @@ EVENTS = (
     ),
     flag(
         "--pending-studies",
-        "print the studies whose program has not succeeded yet, and exit; the exit status is 3 if any was options up",
+        "print the studies whose program has not succeeded yet, and exit; the exit status is 3 if any was given up",
     ),
     option("--report F", str, None, "append a JSON line for each instance to a file"),
 )
