@@ -14,6 +14,9 @@ Operation: TypeAlias = Literal["find", "get", "move"]
 LEVEL = 0x00080052
 """The tag of Query/Retrieve Level."""
 
+FAILED_SOP_INSTANCE_UID_LIST = 0x00080058
+"""The tag of the list in the final response to a C-GET or C-MOVE (PS3.4 C.4.2.1.4.2)."""
+
 UNIQUE_KEYS = {
     "PATIENT": 0x00100020,  # Patient ID
     "STUDY": 0x0020000D,  # Study Instance UID
