@@ -88,7 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     query_options.add_options(parser, "move")
     add_group(parser, "destination", *DESTINATION)
-    retrieve_options.add_options(parser)
+    retrieve_options.add_options(parser, "files, with --store")
     add_rows(parser, [REPEAT])
     options, logger = requesting.read(parser, arguments, partial(_settle, parser))
     return running.run(lambda: move(parser, options, logger), logger)

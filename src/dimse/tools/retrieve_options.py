@@ -34,16 +34,18 @@ RETRIEVAL = (
 )
 
 
-def add_options(parser: Parser) -> None:
-    """Add the options about the retrieval and the files."""
+def add_options(parser: Parser, files: str = "files") -> None:
+    """Add the options about the retrieval and the files; `files` is the title of the latter in the help."""
     add_group(parser, "retrieval", *RETRIEVAL)
-    add_group(parser, "files", *FILES)
+    add_group(parser, files, *FILES)
 
 
 def settle(parser: Parser, options: argparse.Namespace) -> None:
     """Check what argparse does not, and choose the log level: without a progress bar every step is logged."""
     if not query_options.has_keys(options):
         parser.error("-f and/or -k must be specified")
+    if options.ignore and options.report is not None:
+        parser.error("--report does not go with --ignore: nothing is kept that could be reported")
     if not (options.quiet or options.verbose or options.debug or options.log_level):
         shows_bar = sys.stderr.isatty() and not options.no_progress
         options.log_level = "warning" if shows_bar else "info"
