@@ -10,7 +10,8 @@ from dimse.association.association import MESSAGES, Arrived, BaseAssociation, Re
 from dimse.association.outstanding import Answer
 from dimse.association.sinks import MemorySink
 from dimse.data_set.attributes import Attribute
-from dimse.data_set.identifier import EXPLICIT_VR_LITTLE_ENDIAN, Identifier, Keys, encode, fitting_charset
+from dimse.data_set.encoding import EXPLICIT_VR_LITTLE_ENDIAN
+from dimse.data_set.identifier import Identifier, Keys, encode, fitting_charset
 from dimse.data_set.reader import BeyondLimits
 from dimse.data_set.source import MalformedDataSet, NestedTooDeep
 from dimse.errors import InvalidResponse

@@ -15,7 +15,8 @@ from dimse import uids
 from dimse.association.association import LOGGER, MESSAGES, BaseAssociation
 from dimse.association.outstanding import Answer
 from dimse.association.sinks import MemorySink, Sink
-from dimse.data_set.identifier import EXPLICIT_VR_LITTLE_ENDIAN, Identifier, Keys, encode
+from dimse.data_set.encoding import EXPLICIT_VR_LITTLE_ENDIAN
+from dimse.data_set.identifier import Identifier, Keys, encode
 from dimse.data_set.walk import MalformedDataSet
 from dimse.errors import AssociationAborted, DimseError
 from dimse.message.command import (

@@ -11,7 +11,8 @@ from dimse.association import establishing
 from dimse.association.association import LOGGER, MESSAGES, Arrived, BaseAssociation, Refusal
 from dimse.association.sinks import MemorySink
 from dimse.data_set import identifier
-from dimse.data_set.identifier import EXPLICIT_VR_LITTLE_ENDIAN, Identifier
+from dimse.data_set.encoding import EXPLICIT_VR_LITTLE_ENDIAN
+from dimse.data_set.identifier import Identifier
 from dimse.data_set.walk import MalformedDataSet
 from dimse.errors import DimseError, FileError, NoPresentationContext
 from dimse.instances import InstanceFile

@@ -200,7 +200,8 @@ class Files:
         """
         from uuid import uuid4
 
-        from dimse.data_set.identifier import EXPLICIT_VR_LITTLE_ENDIAN, encode, fitting_charset
+        from dimse.data_set.encoding import EXPLICIT_VR_LITTLE_ENDIAN
+        from dimse.data_set.identifier import encode, fitting_charset
         from dimse.media import part10
         from dimse.settings import IMPLEMENTATION_CLASS_UID
 
