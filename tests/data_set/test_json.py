@@ -17,7 +17,8 @@ from dimse import uids
 from dimse.data_set import elements, json, reader, writer
 from dimse.data_set.attributes import Attribute
 from dimse.data_set.decimals import decimal_string, json_number
-from dimse.data_set.identifier import EXPLICIT_VR_LITTLE_ENDIAN, Identifier
+from dimse.data_set.encoding import EXPLICIT_VR_LITTLE_ENDIAN
+from dimse.data_set.identifier import Identifier
 from dimse.data_set.json import BulkElement, MalformedJSON
 from dimse.data_set.reader import Limits
 from dimse.data_set.text import character_sets

@@ -238,6 +238,26 @@ async def test_a_loop_that_is_left_early_leaves_the_association_usable(
             assert again.is_complete
 
 
+@on_both_faces
+@on_each_driver
+async def test_a_retrieval_that_is_left_without_a_block_is_cancelled_by_the_next_call(
+    driver: Driver, face: Face, instances: list[Instance]
+) -> None:
+    with serving(face, giving(instances)) as port:
+        async with await driver.associate(port, CONTEXTS, roles=ROLES) as association:
+            for _ in range(3):
+                async for _progress in association.get(KEYS, store=lambda request: 0):
+                    break
+                assert len([one async for one in association.get_instances(KEYS)]) == 3
+                async for _instance in association.get_instances(KEYS):
+                    break
+                _, end = await everything(association.get(KEYS, store=lambda request: 0))
+                assert end.is_complete
+            async for _progress in association.get(KEYS, store=lambda request: 0):
+                break
+            # The end of the block releases the association.
+
+
 @on_each_driver
 async def test_a_peer_that_falls_silent_ends_in_a_result_and_a_timeout(driver: Driver) -> None:
     with FaultyPeer(silent) as port:

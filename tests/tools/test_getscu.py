@@ -127,6 +127,7 @@ def test_a_retrieval_is_cancelled_where_that_is_asked_for(scp: QueryRetrieveSCP,
         ([], "-f and/or -k must be specified"),
         (["-k", "PatientID=1", "--sop-class", "NoSuchStorage"], "NoSuchStorage"),
         (["-k", "PatientID=1", "--report", "report.txt"], "a report ends with"),
+        (["-k", "PatientID=1", "--report", "report.json", "--ignore"], "--report does not go with --ignore"),
         (["-k", "PatientID=1", "-M", "worklist"], "has no C-GET"),
     ],
 )

@@ -1,7 +1,7 @@
 """The elements of a data set as values that can be written in another encoding (PS3.5 section 7).
 
 Tags, VRs and lengths take the form of the encoding. A value keeps its bytes, except for the byte order that its VR demands. No
-text is decoded and no number is printed anew. pydicom provides the data dictionary, which Implicit VR needs.
+text is decoded and no number is printed anew.
 """
 
 from __future__ import annotations
@@ -14,15 +14,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from pydicom.datadict import dictionary_VR
-
-from dimse import uids
-from dimse.data_set.encoding import LONG_FORM, PIECE, SHORT_FORM, UNDEFINED_LENGTH, deflate, is_vr, pieces, tag_name
+from dimse import tags
+from dimse.data_set.encoding import (
+    EXPLICIT_VR_LITTLE_ENDIAN,
+    IMPLICIT_VR_LITTLE_ENDIAN,
+    LONG_FORM,
+    PIECE,
+    SHORT_FORM,
+    UNDEFINED_LENGTH,
+    deflate,
+    is_vr,
+    pieces,
+    tag_name,
+)
 from dimse.data_set.walk import MAXIMUM_NESTING
 from dimse.uids import TransferSyntax
-
-IMPLICIT_VR_LITTLE_ENDIAN = TransferSyntax(uids.ImplicitVRLittleEndian, implicit_vr=True)
-EXPLICIT_VR_LITTLE_ENDIAN = TransferSyntax(uids.ExplicitVRLittleEndian)
 
 BITS_ALLOCATED, PIXEL_REPRESENTATION, PIXEL_DATA = 0x00280100, 0x00280103, 0x7FE00010
 _LENGTH_TO_END = 0x00080001  # retired; wrong after re-encoding
@@ -210,13 +216,7 @@ class _Reader:
 def _dictionary_vr(tag: int) -> str:
     if tag & 0xFFFF == 0:
         return "UL"
-    if tag >> 16 & 1:
-        # Only private creators are known (PS3.5 7.8.1). No dictionary can know the meaning of the other elements.
-        return "LO" if 0x10 <= tag & 0xFFFF <= 0xFF else "UN"
-    try:
-        return dictionary_VR(tag)
-    except KeyError:
-        return "UN"
+    return tags.vr(tag)
 
 
 # --- Writing ---------------------------------------------------------------------------------------------------------

@@ -5,11 +5,17 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable, Iterator
 
+from dimse import uids
+from dimse.uids import TransferSyntax
+
 # PS3.5 7.1.2: the VRs with 16 bits of length, and those with 32 bits after two reserved bytes.
 SHORT_FORM = frozenset(b"AE AS AT CS DA DS DT FL FD IS LO LT PN SH SL SS ST TM UI UL US".split())
 LONG_FORM = frozenset(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())
 
 UNDEFINED_LENGTH = 0xFFFFFFFF
+
+IMPLICIT_VR_LITTLE_ENDIAN = TransferSyntax(uids.ImplicitVRLittleEndian, implicit_vr=True)
+EXPLICIT_VR_LITTLE_ENDIAN = TransferSyntax(uids.ExplicitVRLittleEndian)
 
 # The bytes of a large value that are processed at once. Meanwhile Python runs no other thread and no event loop.
 PIECE = 1024 * 1024

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from dimse import tags, uids
+from dimse import tags
 from dimse.data_set import keys, reader, writer
 from dimse.data_set.attributes import (
     BYTES,
@@ -23,7 +23,7 @@ from dimse.data_set.attributes import (
     choose_vr,
 )
 from dimse.data_set.decimals import decimal_string, json_number
-from dimse.data_set.encoding import LONG_FORM, SHORT_FORM
+from dimse.data_set.encoding import EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN, LONG_FORM, SHORT_FORM
 from dimse.data_set.text import CharacterSets, character_sets
 from dimse.uids import TransferSyntax
 
@@ -34,9 +34,6 @@ if TYPE_CHECKING:
 
 UNICODE = "ISO_IR 192"
 """The character set of an identifier that has characters beyond ASCII, where no other is asked for."""
-
-EXPLICIT_VR_LITTLE_ENDIAN = TransferSyntax(uids.ExplicitVRLittleEndian)
-IMPLICIT_VR_LITTLE_ENDIAN = TransferSyntax(uids.ImplicitVRLittleEndian, implicit_vr=True)
 
 Keys: TypeAlias = "Identifier | Dataset | Mapping[Any, Any] | str | bytes"
 """What an identifier is made of; a text is DICOM JSON, and bytes are an encoded data set."""

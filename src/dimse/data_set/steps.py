@@ -10,7 +10,15 @@ from struct import Struct
 from typing import NamedTuple
 
 from dimse import uids
-from dimse.data_set.encoding import LONG_FORM, SHORT_FORM, UNDEFINED_LENGTH, is_vr, tag_name
+from dimse.data_set.encoding import (
+    EXPLICIT_VR_LITTLE_ENDIAN,
+    IMPLICIT_VR_LITTLE_ENDIAN,
+    LONG_FORM,
+    SHORT_FORM,
+    UNDEFINED_LENGTH,
+    is_vr,
+    tag_name,
+)
 from dimse.data_set.source import UIDS, WINDOW, CutShort, Inflated, MalformedDataSet, NestedTooDeep, Plain
 from dimse.uids import TransferSyntax
 
@@ -54,8 +62,8 @@ _EXPLICIT_BIG = Encoding(False, Struct(">HH2sH"), Struct(">HHL"), Struct(">L"))
 
 # The keys are: elements have no VR; they are in Little Endian.
 _ENCODINGS = {
-    (True, True): (_IMPLICIT_LITTLE, TransferSyntax(uids.ImplicitVRLittleEndian, implicit_vr=True)),
-    (False, True): (_EXPLICIT_LITTLE, TransferSyntax(uids.ExplicitVRLittleEndian)),
+    (True, True): (_IMPLICIT_LITTLE, IMPLICIT_VR_LITTLE_ENDIAN),
+    (False, True): (_EXPLICIT_LITTLE, EXPLICIT_VR_LITTLE_ENDIAN),
     (False, False): (_EXPLICIT_BIG, TransferSyntax(uids.ExplicitVRBigEndian, little_endian=False)),
 }
 # The group number with which data sets begin, in either byte order. The Standard has no group 0800H.

@@ -11,7 +11,8 @@ from collections.abc import Collection
 
 from dimse import uids
 from dimse.data_set.decompress import COMPRESSED, decompress, may_decompress
-from dimse.data_set.elements import EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN, Unfit, read, write
+from dimse.data_set.elements import Unfit, read, write
+from dimse.data_set.encoding import EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN
 from dimse.errors import FileError
 from dimse.uids import TransferSyntax
 

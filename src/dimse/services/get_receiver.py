@@ -9,14 +9,12 @@ from dimse.association.association import LOGGER, Arrived, BaseAssociation, Disp
 from dimse.association.sinks import DiscardSink, Sink
 from dimse.message.command import UNRECOGNIZED_OPERATION, CStoreRQ, Request
 from dimse.message.status import Status
-from dimse.services.handling import send_status
+from dimse.services.handling import SOP_CLASS_NOT_SUPPORTED, send_status
 from dimse.services.storage import StoreBeginHandler, StoreHandler, begin_store, decide_store
 from dimse.services.store_request import StoreRequest
 from dimse.support.pace import brief
 from dimse.support.values import record
 from dimse.upper_layer.negotiation import PresentationContext
-
-SOP_CLASS_NOT_SUPPORTED = 0x0122  # PS3.7 C.5.6
 
 
 class KeepsInstances(Protocol):

@@ -8,8 +8,7 @@ from dimse.association.association import Arrived, BaseAssociation
 from dimse.association.sinks import DiscardSink, Sink
 from dimse.errors import InvalidCommand
 from dimse.message.command import UNRECOGNIZED_OPERATION, Message, Request, respond
-from dimse.services.query_service import QUERY
-from dimse.services.retrieve_service import GET, MOVE
+from dimse.services.query_retrieve import FIND, GET, MOVE
 from dimse.services.service import Service
 from dimse.services.storage import STORAGE, StoreBeginHandler, StoreHandler
 from dimse.services.storage_commitment import STORAGE_COMMITMENT, CommitmentHandler
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["EchoRequest", "Handlers", "StoreRequest"]
 
-SERVICES = (VERIFICATION, STORAGE, STORAGE_COMMITMENT, QUERY, GET, MOVE)
+SERVICES = (VERIFICATION, STORAGE, STORAGE_COMMITMENT, FIND, GET, MOVE)
 """The services that are answered. Each has a field in `Handlers`."""
 
 # By request, the services that have it; and the one that has all of them, which needs no call to be found.

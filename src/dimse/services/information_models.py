@@ -14,6 +14,9 @@ Operation: TypeAlias = Literal["find", "get", "move"]
 LEVEL = 0x00080052
 """The tag of Query/Retrieve Level."""
 
+FAILED_SOP_INSTANCE_UID_LIST = 0x00080058
+"""The tag of the list in the final response to a C-GET or C-MOVE (PS3.4 C.4.2.1.4.2)."""
+
 UNIQUE_KEYS = {
     "PATIENT": 0x00100020,  # Patient ID
     "STUDY": 0x0020000D,  # Study Instance UID
@@ -53,7 +56,7 @@ class InformationModel:
         levels: The values of Query/Retrieve Level, from the top; empty if its identifiers have none.
         default_level: The level of keys that name none and are of no level themselves.
         section: The section of PS3.4 that defines it.
-        features: The features that a C-FIND may negotiate, in the order of their bytes; see `query.Features`.
+        features: The features that a C-FIND may negotiate, in the order of their bytes; see `dimse.services.features`.
         find_service: The service of `dimse.message.status.SERVICES` that has the statuses of its C-FIND.
     """
 

@@ -9,31 +9,32 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from dimse.association.association import MESSAGES, Arrived, BaseAssociation, Refusal
 from dimse.association.outstanding import Answer
 from dimse.association.sinks import MemorySink
-from dimse.data_set.source import MalformedDataSet
+from dimse.data_set.attributes import Attribute
+from dimse.data_set.encoding import EXPLICIT_VR_LITTLE_ENDIAN
+from dimse.data_set.identifier import Identifier, Keys, encode, fitting_charset
+from dimse.data_set.reader import BeyondLimits
+from dimse.data_set.source import MalformedDataSet, NestedTooDeep
 from dimse.errors import InvalidResponse
-from dimse.message.command import MEDIUM, CFindRQ, respond
+from dimse.message.command import MEDIUM, MISTYPED_ARGUMENT, CFindRQ, respond
 from dimse.message.status import Status
 from dimse.services.features import accepted_features
-from dimse.services.handling import as_status, ask
+from dimse.services.handling import SOP_CLASS_NOT_SUPPORTED, as_status, ask
 from dimse.services.information_models import LEVEL, InformationModel, find_model, infer_level, model_of
 from dimse.services.responses import Responses
 from dimse.support.values import field, record, value
 from dimse.tags import SPECIFIC_CHARACTER_SET
-from dimse.uids import TransferSyntax, transfer_syntax
+from dimse.uids import transfer_syntax
 from dimse.upper_layer.negotiation import Peer, PresentationContext
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-    from dimse.data_set.identifier import Identifier, Keys
-
 MOST_RESPONSES = 1_000_000
 """Responses to one C-FIND. A peer that sends more does not end."""
 
-# Of a C-FIND (PS3.4 Table C.4-1), and of any operation (PS3.7 Annex C).
+# PS3.4 Table C.4-1
 SUCCESS, CANCELLED, MATCH, MATCH_WITHOUT_OPTIONAL_KEYS = 0x0000, 0xFE00, 0xFF00, 0xFF01
 OUT_OF_RESOURCES, IDENTIFIER_DOES_NOT_MATCH, UNABLE_TO_PROCESS = 0xA700, 0xA900, 0xC001
-SOP_CLASS_NOT_SUPPORTED, MISTYPED_ARGUMENT = 0x0122, 0x0212
 
 
 # --- SCU ---
@@ -81,7 +82,7 @@ class Finding(Responses[Match]):
         self._service, self._assume_charset, self._most = model.find_service, assume_charset, most
         self._number = 0
         # Only transfer syntaxes of the Standard are proposed for a query.
-        self._syntax = transfer_syntax(self.context.transfer_syntax) or TransferSyntax("")
+        self._syntax = transfer_syntax(self.context.transfer_syntax) or EXPLICIT_VR_LITTLE_ENDIAN
 
     def log_request(self) -> None:
         """Log that the request goes out."""
@@ -89,8 +90,6 @@ class Finding(Responses[Match]):
 
     def take(self, answer: Answer) -> Match | None:
         """Return the match in a response; None for the final one."""
-        from dimse.data_set.identifier import Identifier
-
         response, sink = answer
         status = Status(response.status, service=self._service, comment=response.error_comment)
         if response.status not in (MATCH, MATCH_WITHOUT_OPTIONAL_KEYS):
@@ -157,12 +156,10 @@ def find(
         AssociationError: The association ended.
         RemoteProtocolError: The peer sent something that is not a valid response; the association was aborted.
     """
-    from dimse.data_set.identifier import encode
-
     found = find_model(model, "find")
     identifier = with_level(found, keys, level)
     context = association.context_for(found.find)
-    data = encode(identifier, transfer_syntax(context.transfer_syntax) or TransferSyntax(""), charset)
+    data = encode(identifier, transfer_syntax(context.transfer_syntax) or EXPLICIT_VR_LITTLE_ENDIAN, charset)
     request = CFindRQ(message_id=association.next_message_id(), affected_sop_class_uid=found.find, priority=priority)
     return Finding(association, found, request, data, assume_charset, most)
 
@@ -174,9 +171,6 @@ def with_level(model: InformationModel, keys: Keys, level: str | None = None) ->
         ValueError: A key or a value is not one, or the model does not have the level.
         TypeError: A value is of no type that its VR has.
     """
-    from dimse.data_set.attributes import Attribute
-    from dimse.data_set.identifier import Identifier
-
     attributes = dict(Identifier.of(keys).attributes)
     if level:
         attributes[LEVEL] = Attribute("CS", (model.check_level(level),))
@@ -254,10 +248,6 @@ async def answer_find(association: BaseAssociation, arrived: Arrived, handler: F
 
 def read_request(association: BaseAssociation, arrived: Arrived) -> FindRequest | Refusal:
     """Return the request for the handler, or the status that refuses it."""
-    from dimse.data_set.identifier import Identifier
-    from dimse.data_set.reader import BeyondLimits
-    from dimse.data_set.source import NestedTooDeep
-
     message, sink, context = arrived.message, arrived.sink, arrived.context
     assert isinstance(message, CFindRQ) and isinstance(sink, MemorySink)
     model = model_of(message.affected_sop_class_uid)
@@ -345,7 +335,7 @@ class EncodedMatches:
         self._matches = matches.__aiter__() if self.is_asynchronous else iter(matches)
         charset = request.identifier.attributes.get(SPECIFIC_CHARACTER_SET)
         self._charset = "\\".join(charset.values) if charset else None
-        self._syntax = transfer_syntax(request.context.transfer_syntax) or TransferSyntax("")
+        self._syntax = transfer_syntax(request.context.transfer_syntax) or EXPLICIT_VR_LITTLE_ENDIAN
 
     def take(self, request: FindRequest) -> list[bytes]:
         """Return some matches, encoded; fewer where the handler takes its time.
@@ -383,8 +373,6 @@ class EncodedMatches:
 
     def _add(self, batch: list[bytes], match: Keys | int) -> None:
         """Encode a match, or note the status that ends the matches."""
-        from dimse.data_set.identifier import encode, fitting_charset
-
         if isinstance(match, int):
             self.final = match
         else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from functools import partial
 from types import TracebackType
@@ -13,7 +13,7 @@ from weakref import ref
 
 from dimse.association.association import MESSAGES, BaseAssociation
 from dimse.association.outstanding import Answer
-from dimse.association.sinks import MemorySink, Sink
+from dimse.association.sinks import MemorySink
 from dimse.errors import AssociationTimeout, DimseError
 from dimse.message.command import Request
 from dimse.upper_layer.negotiation import PresentationContext
@@ -59,7 +59,6 @@ class Responses(Generic[T]):
         context: The presentation context of the request.
         request: The request.
         data: Its identifier, encoded.
-        sink: Makes what takes the data set of each response, and bounds it; by default a `TimedSink`.
 
     Attributes:
         is_cancelled: True once a C-CANCEL has gone out.
@@ -73,11 +72,10 @@ class Responses(Generic[T]):
         context: PresentationContext,
         request: Request,
         data: bytes,
-        sink: Callable[[], Sink] | None = None,
     ) -> None:
         self.is_cancelled = False
         self.association, self.context, self.request = association, context, request
-        self._data, self._sink = data, sink or partial(TimedSink, association.timeouts.dimse)
+        self._data = data
         self._is_over = False
         self._deadline: float | None = None
         self._operation = association.operation()
@@ -116,18 +114,22 @@ class Responses(Generic[T]):
 
     async def _next(self) -> T | None:
         """Send the request if that was not done, and return what the next response says; None for the final one."""
-        association = self.association
-        if self._answers is None:
-            self.log_request()
-            await association.send_request(self.context, self.request, self._data, sink=self._sink)
-            self._data = b""
-            self._answers = association.responses(self.request)
-        said = self.take(await anext(self._answers))
+        answers = self._answers or await self._send()
+        said = self.take(await anext(answers))
         if said is not None and self._deadline is not None and time.monotonic() > self._deadline:
             raise AssociationTimeout(
                 "dimse", "DIMSE timeout reached while waiting for the final response after a C-CANCEL"
             )
         return said
+
+    async def _send(self) -> AsyncIterator[Answer]:
+        """Send the request, and return its responses. From here on it can be cancelled."""
+        self.log_request()
+        sink = partial(TimedSink, self.association.timeouts.dimse)
+        await self.association.send_request(self.context, self.request, self._data, sink=sink)
+        self._data = b""
+        self._answers = self.association.responses(self.request)
+        return self._answers
 
     async def _leave(self, error: BaseException | None) -> None:
         """End the operation; an error aborts the association."""

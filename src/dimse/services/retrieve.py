@@ -15,7 +15,8 @@ from dimse import uids
 from dimse.association.association import LOGGER, MESSAGES, BaseAssociation
 from dimse.association.outstanding import Answer
 from dimse.association.sinks import MemorySink, Sink
-from dimse.data_set.identifier import EXPLICIT_VR_LITTLE_ENDIAN, Identifier, Keys, encode
+from dimse.data_set.encoding import EXPLICIT_VR_LITTLE_ENDIAN
+from dimse.data_set.identifier import Identifier, Keys, encode
 from dimse.data_set.walk import MalformedDataSet
 from dimse.errors import AssociationAborted, DimseError
 from dimse.message.command import (
@@ -27,7 +28,7 @@ from dimse.message.command import (
 )
 from dimse.message.status import Status
 from dimse.services.get_receiver import Receiver, Store, store_handlers
-from dimse.services.information_models import Operation, find_model
+from dimse.services.information_models import FAILED_SOP_INSTANCE_UID_LIST, Operation, find_model
 from dimse.services.query import with_level
 from dimse.services.responses import Responses
 from dimse.services.store_request import StoreRequest
@@ -38,9 +39,7 @@ from dimse.upper_layer.negotiation import PresentationContext
 
 T = TypeVar("T")
 
-SOP_CLASS_NOT_SUPPORTED = 0x0122  # PS3.7 C.5.6
 SUB_OPERATIONS_COMPLETE_WITH_FAILURES = 0xB000  # PS3.4 Table C.4-3
-FAILED_SOP_INSTANCE_UID_LIST = 0x00080058
 # UIDs of the Failed SOP Instance UID List that are kept.
 MOST_FAILED_UIDS = 100_000
 
@@ -124,7 +123,7 @@ class _Retrieving(Responses[T]):
         self._last = Progress(None)
         self._promised = 0
         self._answered_at = 0.0
-        self._has_started = False
+        self._has_started = self._has_warned = False
 
     def log_request(self) -> None:
         """Log that the request goes out."""
@@ -137,11 +136,7 @@ class _Retrieving(Responses[T]):
             self._end = time.monotonic() + self._total_timeout
         if self._receiver is not None:
             self._receiver.others = self.association.dispatch_to(self._receiver)
-        self.log_request()
-        await self.association.send_request(self.context, self.request, self._data, sink=self._sink)
-        self._data = b""
-        # From here on it can be cancelled.
-        self._answers = self.association.responses(self.request)
+        await self._send()
 
     async def _answer(self, until: Callable[[], bool] = lambda: False) -> Answer | None:
         """Return the next response; None if `until` says so before."""
@@ -182,8 +177,6 @@ class _Retrieving(Responses[T]):
         self._promised = max(self._promised, state.total or 0)
         self._last = state
         return state
-
-    _has_warned = False
 
     def _state(self, response: Response, kind: Callable[..., Progress]) -> Progress:
         counts = (

@@ -11,14 +11,15 @@ from dimse.association import establishing
 from dimse.association.association import LOGGER, MESSAGES, Arrived, BaseAssociation, Refusal
 from dimse.association.sinks import MemorySink
 from dimse.data_set import identifier
-from dimse.data_set.identifier import EXPLICIT_VR_LITTLE_ENDIAN, Identifier
+from dimse.data_set.encoding import EXPLICIT_VR_LITTLE_ENDIAN
+from dimse.data_set.identifier import Identifier
 from dimse.data_set.walk import MalformedDataSet
 from dimse.errors import DimseError, FileError, NoPresentationContext
 from dimse.instances import InstanceFile
 from dimse.message.command import CGetRQ, CMoveRQ, CStoreRQ, Request, respond
 from dimse.message.status import Status
-from dimse.services.handling import as_status, ask, send_status
-from dimse.services.information_models import LEVEL, model_of
+from dimse.services.handling import SOP_CLASS_NOT_SUPPORTED, as_status, ask, send_status
+from dimse.services.information_models import FAILED_SOP_INSTANCE_UID_LIST, LEVEL, model_of
 from dimse.services.sources import FALL_BACK, Source, Storable, Transcode, each_of, source_of
 from dimse.services.storage import CANNOT_UNDERSTAND, DATA_SET_DOES_NOT_MATCH, OUT_OF_RESOURCES, send, status_of
 from dimse.settings import MOST_CONTEXTS, ProposedContext, Requestor, Timeouts
@@ -36,9 +37,7 @@ UNABLE_TO_PERFORM_SUB_OPERATIONS = 0xA702
 WITH_FAILURES_OR_WARNINGS = 0xB000
 CANCELLED, PENDING = 0xFE00, 0xFF00
 MOVE_DESTINATION_UNKNOWN = 0xA801
-SOP_CLASS_NOT_SUPPORTED = 0x0122  # PS3.7 C.5.6
 
-FAILED_SOP_INSTANCE_UID_LIST = 0x00080058
 # The value of an element has 65,534 bytes in Explicit VR: so many UIDs of 64 characters, with their separators.
 MOST_FAILED_UIDS = 1_000
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from dimse import uids
 from dimse.association.association import LOGGER, MESSAGES, Arrived, BaseAssociation, Dispatcher, Refusal
 from dimse.association.sinks import DiscardSink, Sink, SpooledSink
+from dimse.data_set.encoding import EXPLICIT_VR_LITTLE_ENDIAN
 from dimse.errors import AssociationReleased, OperationTimeout
 from dimse.logs import within
 from dimse.message.command import UNRECOGNIZED_OPERATION, NActionRQ, NEventReportRQ, Request
@@ -213,7 +214,7 @@ def _encode_request(instances: Sequence[tuple[str, str]], transaction_uid: str, 
     """Return the encoded Action Information (PS3.4 Table J.3-1)."""
     if not 1 <= len(instances) <= MOST_INSTANCES:
         raise ValueError(f"storage commitment is requested for 1 to {MOST_INSTANCES} instances, not {len(instances)}")
-    from dimse.data_set.elements import EXPLICIT_VR_LITTLE_ENDIAN, Element, write
+    from dimse.data_set.elements import Element, write
 
     items = [
         _data_set(_uid(REFERENCED_SOP_CLASS_UID, sop_class_uid), _uid(REFERENCED_SOP_INSTANCE_UID, sop_instance_uid))
@@ -290,7 +291,7 @@ async def read_report(association: BaseAssociation, arrived: Arrived) -> Commitm
 
 def _decode_report(data: memoryview, transfer_syntax: str, peer: Peer) -> Commitment | Refusal:
     """Decode the Event Information (PS3.4 Table J.3-2), of which every part is verified."""
-    from dimse.data_set.elements import EXPLICIT_VR_LITTLE_ENDIAN, Unfit, read, text_of
+    from dimse.data_set.elements import Unfit, read, text_of
 
     syntax = uids.transfer_syntax(transfer_syntax) or EXPLICIT_VR_LITTLE_ENDIAN
     try:

@@ -1,4 +1,4 @@
-"""Helpers for tests of programs that send: a storage SCP in the test's process, and a peer that fails on demand.
+"""Helpers for tests of programs that send, query or retrieve: SCPs in the process of the test, and a peer that fails on demand.
 
     from dimse.testing import StorageSCP, faulty_peer
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from itertools import count
 from logging import INFO
 from typing import TYPE_CHECKING, TextIO
 
@@ -62,13 +63,13 @@ class Output:
     def begin(self) -> None:
         """Print what stands before the first match."""
         if self._form == "csv":
-            with writing(self._out):
+            with writing():
                 self._write_rows([map(tags.label, self._columns)])
 
     def add(self, identifier: Identifier) -> None:
         """Print a match, or keep it until the end where the format needs that."""
         self._number += 1
-        with writing(self._out):
+        with writing():
             if self._form == "jsonl":
                 self._out.write(identifier.json() + "\n")
                 self._out.flush()
@@ -91,7 +92,7 @@ class Output:
 
     def end(self) -> None:
         """Print what was kept, and what stands behind the last match."""
-        with writing(self._out):
+        with writing():
             if self._form == "json":
                 self._out.write("\n]\n" if self._number else "[]\n")
             if self._sort is not None:
@@ -112,9 +113,6 @@ class writing:  # noqa: N801  (as `suppress`)
     Raises:
         SystemExit: The output cannot be written.
     """
-
-    def __init__(self, out: TextIO) -> None:
-        self._out = out
 
     def __enter__(self) -> None:
         """Begin."""
@@ -191,7 +189,7 @@ class Files:
 
     def __init__(self, folder: str, sop_class_uid: str, logger: logging.Logger) -> None:
         self._folder, self._sop_class_uid, self._logger = folder, sop_class_uid, logger
-        self._numbers = _numbers()
+        self._numbers = count(1)
         self._has_skipped = False
 
     def add(self, identifier: Identifier) -> None:
@@ -202,7 +200,8 @@ class Files:
         """
         from uuid import uuid4
 
-        from dimse.data_set.identifier import EXPLICIT_VR_LITTLE_ENDIAN, encode, fitting_charset
+        from dimse.data_set.encoding import EXPLICIT_VR_LITTLE_ENDIAN
+        from dimse.data_set.identifier import encode, fitting_charset
         from dimse.media import part10
         from dimse.settings import IMPLEMENTATION_CLASS_UID
 
@@ -223,10 +222,3 @@ class Files:
             with file:
                 file.write(part10.encode(meta) + data_set)
             return
-
-
-def _numbers() -> Iterator[int]:
-    number = 0
-    while True:
-        number += 1
-        yield number

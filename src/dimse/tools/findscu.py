@@ -66,8 +66,7 @@ OUTPUT: tuple[Row, ...] = (
     option("--columns KEYS", validated(_keywords), None, "columns of a table or CSV, separated by commas (all keys)"),
     option("--sort KEY", validated(_keyword), None, "sort a table or CSV by this key"),
     flag("--count", "print only the number of matches"),
-    flag("-w --write", "write each match to a file, rsp000001.dcm and so on; those that exist are kept"),
-    (["-X", "--extract"], {"action": "store_true", "dest": "write", "help": "the same"}),
+    flag("-w --write -X --extract", "write each match to a file, rsp000001.dcm and so on; those that exist are kept"),
     option("-od --output-directory D", str, ".", "where -w writes (the current folder)"),
     option("--extract-json F", str, None, "write all matches to a file, as one array of DICOM JSON"),
 )
@@ -139,12 +138,11 @@ def _settle(parser: Parser, options: argparse.Namespace) -> None:
     """Check what argparse does not, and choose the format and the log level."""
     if not query_options.has_keys(options):
         parser.error("-f and/or -k must be specified")
-    if options.sort is not None and options.format not in ("table", "csv") and not sys.stdout.isatty():
-        parser.error("--sort goes with --format table or csv")
-    if options.columns is not None and options.format not in ("table", "csv") and not sys.stdout.isatty():
-        parser.error("--columns goes with --format table or csv")
     if options.format is None:
         options.format = "table" if sys.stdout.isatty() and not options.count else "log"
+    for name in ("sort", "columns"):
+        if getattr(options, name) is not None and options.format not in ("table", "csv"):
+            parser.error(f"--{name} goes with --format table or csv")
     if not (options.quiet or options.verbose or options.debug or options.log_level):
         options.log_level = "info" if options.format == "log" and not options.count else "warning"
 

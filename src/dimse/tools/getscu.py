@@ -10,10 +10,19 @@ from typing import TYPE_CHECKING
 
 import dimse
 from dimse import uids
-from dimse.tools import query_options, requesting, retrieve_options, running, wording
+from dimse.tools import file_options, query_options, requesting, retrieve_options, running, wording
 from dimse.tools.command_line import Parser
-from dimse.tools.options import REPEAT, add_group, add_rows, choice, constant, positional, repeatable, validated
-from dimse.tools.storescu import transfer_syntax
+from dimse.tools.options import (
+    REPEAT,
+    add_group,
+    add_rows,
+    choice,
+    constant,
+    positional,
+    repeatable,
+    transfer_syntax,
+    validated,
+)
 
 if TYPE_CHECKING:
     from dimse.data_set.identifier import Identifier
@@ -33,7 +42,7 @@ PROPOSED = (
     ),
     repeatable(
         "--ts UID",
-        validated(transfer_syntax),
+        transfer_syntax,
         "propose this transfer syntax only for storage, by UID or keyword (all that can hold the class)",
     ),
 )
@@ -104,7 +113,7 @@ def get(parser: Parser, options: argparse.Namespace, logger: logging.Logger) -> 
         arrivals = Arrivals(logger, report)
         retriever = Retriever(options, logger, "Get", arrivals, is_storing=True)
         try:
-            with retriever.interruption.handled(), retrieve_options.storing(options, arrivals.stored) as handlers:
+            with retriever.interruption.handled(), file_options.storing(options, arrivals.stored) as handlers:
 
                 def ask(association: dimse.Association) -> Ask:
                     def begin(identifier: Identifier) -> dimse.blocking.Retrieval:

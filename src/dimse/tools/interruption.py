@@ -13,12 +13,12 @@ ABORT_PATIENCE = 1.0
 
 
 class Interruption:
-    """The handling of SIGINT and SIGTERM: the first one aborts the requests under way, so that every file gets its outcome.
+    """The handling of SIGINT and SIGTERM: the first one aborts or cancels the requests under way, so that the tool can conclude.
 
     Where there is nothing to abort, and where the abort takes too long, a signal raises KeyboardInterrupt in `breakable`.
 
     Args:
-        abort: Aborts the requests under way, and returns True if there were any.
+        abort: Aborts or cancels the requests under way, and returns True if there were any.
 
     Attributes:
         number: The first signal that came; 0 if none did.

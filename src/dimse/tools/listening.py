@@ -23,13 +23,13 @@ from dimse.tools.options import (
     constant,
     flag,
     maximum_length,
+    network,
     number,
     option,
     positional,
     repeatable,
     seconds,
     timeouts,
-    validated,
     waits,
 )
 from dimse.tools.processes import Serving, Shutdown, Watchdog, serve_until_shutdown
@@ -40,13 +40,6 @@ from dimse.tools.wording import log_failure, reason_with_path
 Shared: TypeAlias = "Callable[[argparse.Namespace], AbstractContextManager[Serving]]"
 
 UNCOMPRESSED = (uids.ExplicitVRLittleEndian, uids.ExplicitVRBigEndian, uids.ImplicitVRLittleEndian)
-
-
-def _network(text: str) -> str:
-    from ipaddress import ip_network
-
-    ip_network(text)
-    return text
 
 
 LIMITS = settings.Limits()
@@ -66,9 +59,7 @@ LISTENING = (
 ADMISSION = (
     flag("--require-called", "reject callers that call another AE title than ours"),
     repeatable("--allow-calling A", ae_title, "accept callers with this AE title only"),
-    repeatable(
-        "--allow-from NET", validated(_network), "accept connections from this network only, such as 10.1.0.0/16"
-    ),
+    repeatable("--allow-from NET", network, "accept connections from this network only, such as 10.1.0.0/16"),
     option(
         "--max-associations N",
         number(1, 100_000),

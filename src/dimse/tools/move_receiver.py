@@ -15,7 +15,7 @@ import dimse
 from dimse import uids
 from dimse.support.text import one_line
 from dimse.support.values import replace
-from dimse.tools import retrieve_options
+from dimse.tools import file_options
 from dimse.tools.options import timeouts
 from dimse.tools.retrieving import Arrivals
 
@@ -53,7 +53,7 @@ class MoveReceiver:
 
     def __enter__(self) -> Self:
         options = self._options
-        handlers = self._resources.enter_context(retrieve_options.storing(options, self._stored))
+        handlers = self._resources.enter_context(file_options.storing(options, self._stored))
         begin = handlers.store_begin
         assert begin is not None
 

@@ -19,12 +19,12 @@ from dimse.tools.options import (
     add_rows,
     ae_title,
     flag,
+    network,
     number,
     option,
     positional,
     repeatable,
     seconds,
-    validated,
 )
 
 if TYPE_CHECKING:
@@ -33,13 +33,6 @@ if TYPE_CHECKING:
     from dimse.tools.retrieving import Arrivals, Ask
 
 STORE_PORT = 11113
-
-
-def _network(text: str) -> str:
-    from ipaddress import ip_network
-
-    ip_network(text)
-    return text
 
 
 DESTINATION = (
@@ -51,17 +44,16 @@ DESTINATION = (
     ),
     flag("--store", "receive the instances here, in a storage SCP in this process"),
     option(
-        "--store-port P",
+        "+P --store-port P",
         number(0, 65535),
         None,
         f"the port of --store, which it implies ({STORE_PORT}); 0 picks a free one",
     ),
-    (["+P"], {"metavar": "P", "dest": "store_port", "type": number(0, 65535), "help": "the same"}),
     option("--store-aet A", ae_title, "STORESCP", "the AE title of --store (%(default)s)"),
     option("--store-address A", str, "0.0.0.0", "the address of --store (%(default)s, all addresses)"),
     repeatable(
         "--store-from NET",
-        validated(_network),
+        network,
         "take instances from this network too, beside the peer's address and this machine",
     ),
     option(
@@ -96,7 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     query_options.add_options(parser, "move")
     add_group(parser, "destination", *DESTINATION)
-    retrieve_options.add_options(parser)
+    retrieve_options.add_options(parser, "files, with --store")
     add_rows(parser, [REPEAT])
     options, logger = requesting.read(parser, arguments, partial(_settle, parser))
     return running.run(lambda: move(parser, options, logger), logger)

@@ -7,10 +7,11 @@ it, with a placeholder for its value: `"-to --timeout S"`. `add_rows` gives rows
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
-from dimse import settings
+from dimse import settings, uids
 from dimse.support.values import fields
 from dimse.tools.command_line import Parser
 
@@ -94,8 +95,41 @@ def validated(check: Callable[..., object], kind: Type = str) -> Type:
     return read
 
 
+def _transfer_syntax(text: str) -> str:
+    """Return the UID of the transfer syntax with this UID or keyword.
+
+    Raises:
+        ValueError: There is no such transfer syntax.
+    """
+    for uid, entry in uids.dictionary().items():
+        if entry.kind == "Transfer Syntax" and text in (uid, entry.keyword):
+            return uid
+    raise ValueError(f"{text!r} is not a transfer syntax of PS3.6, by UID or keyword")
+
+
+def _report_path(path: str) -> str:
+    """Return the path of a report if its suffix is that of a format.
+
+    Raises:
+        ValueError: The suffix is another one.
+    """
+    if os.path.splitext(path)[1].lower() not in (".json", ".jsonl", ".csv"):
+        raise ValueError(f"a report ends with .json, .jsonl or .csv, and {path!r} does not")
+    return path
+
+
+def _network(text: str) -> str:
+    from ipaddress import ip_network
+
+    ip_network(text)
+    return text
+
+
 seconds = number(0, 1e9, float)
 ae_title = validated(settings.validate_ae_title)
+network = validated(_network)
+transfer_syntax = validated(_transfer_syntax)
+report_path = validated(_report_path)
 
 
 # --- requests

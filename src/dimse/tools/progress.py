@@ -1,4 +1,4 @@
-"""The progress bar of a tool that sends: the last line of the terminal, erased at the end.
+"""The progress bar of a tool that sends or retrieves: the last line of the terminal, erased at the end.
 
 The bar must not appear in a pipe, delay what is sent, or change a line of the log. So a thread of its own reads the counts
 eight times a second, and loads rich only when a run has lasted half a second. Lines of the log are written above the bar,
@@ -64,7 +64,10 @@ class Counts(Protocol):
 
 
 class Run(Protocol):
-    """A run whose progress is shown: a `dimse.sending.Sending`. The thread of the bar reads both properties."""
+    """A run whose progress is shown: a `dimse.sending.Sending`, or the `Arrivals` of a retrieval.
+
+    The thread of the bar reads both properties.
+    """
 
     @property
     def counts(self) -> Counts: ...
@@ -104,7 +107,7 @@ class Bar:
             self._thread.join()
 
     def _watch(self) -> None:
-        """Wait whether the run lasts long enough for a bar, then draw it until the end; the body of the thread."""
+        """Wait until the run has lasted long enough for a bar, and draw it until the end; the body of the thread."""
         if self._over.wait(BAR_DELAY):
             return
         from rich.console import Console

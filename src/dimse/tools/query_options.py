@@ -84,7 +84,7 @@ HUMAN: tuple[tuple[str, str, Type, str], ...] = (
         "--study-date DATE",
         "StudyDate",
         validated(_study_date),
-        "today, yesterday, last-7-days, this-month, 2024-01-31, 2024-01-01..2024-03-31 or 20240101-",
+        "Study Date: today, yesterday, last-7-days, this-month, 2024-01-31, 2024-01-01..2024-03-31 or 20240101-",
     ),
 )
 
@@ -106,15 +106,7 @@ def add_options(
     def model(text: str) -> str:
         return find_model(text, operation).name
 
-    add_rows(
-        exclusive,
-        [
-            (
-                ["-M", "--model"],
-                {"metavar": "NAME", "type": validated(model), "dest": "model", "help": _models_help(operation)},
-            )
-        ],
-    )
+    add_rows(exclusive, [option("-M --model NAME", validated(model), None, _models_help(operation))])
     group.add_argument(
         "-L",
         "--level",
@@ -129,7 +121,9 @@ def add_options(
         row, keywords = option(names, kind, None, f"the key {words}")
         rows.append((row, keywords | {"dest": f"key_{keyword}"}))
     add_group(parser, "usual keys", *rows)
-    add_group(parser, "request", choice("--priority", tuple(PRIORITIES), "medium", "(%(default)s)"))
+    add_group(
+        parser, "request", choice("--priority", tuple(PRIORITIES), "medium", "priority of the request (%(default)s)")
+    )
     parser.set_defaults(operation=operation)
 
 
@@ -160,6 +154,7 @@ def identifiers(options: argparse.Namespace, logger: logging.Logger) -> list[Ide
         UnusableKeys: A key or a file cannot be used.
     """
     from dimse.data_set import keys
+    from dimse.data_set.identifier import Identifier
     from dimse.services.query import with_level
 
     model = model_of(options)
@@ -175,7 +170,7 @@ def identifiers(options: argparse.Namespace, logger: logging.Logger) -> list[Ide
             logger.warning("%s", one_line(line))
         try:
             identifier = with_level(
-                model, _identifier(tree), "" if options.no_infer and not options.level else options.level
+                model, Identifier(tree), "" if options.no_infer and not options.level else options.level
             )
         except ValueError as error:
             raise UnusableKeys(one_line(str(error))) from error
@@ -183,12 +178,6 @@ def identifiers(options: argparse.Namespace, logger: logging.Logger) -> list[Ide
             logger.info("Query/Retrieve Level: %s, as the keys suggest", identifier.text(LEVEL))
         found.append(identifier)
     return found
-
-
-def _identifier(tree: Tree) -> Identifier:
-    from dimse.data_set.identifier import Identifier
-
-    return Identifier(tree)
 
 
 def _human(options: argparse.Namespace) -> Iterator[str]:

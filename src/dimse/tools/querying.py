@@ -12,6 +12,7 @@ from dimse import matching, settings, tags
 from dimse.data_set.identifier import Identifier
 from dimse.services.features import Features
 from dimse.services.information_models import LEVEL, InformationModel
+from dimse.services.query import MATCH_WITHOUT_OPTIONAL_KEYS
 from dimse.support.text import one_line
 from dimse.tools import query_options, requesting, running, wording
 from dimse.tools.find_output import Files, JSONFile, Output, columns_of, log_identifier, unique_key_of
@@ -20,8 +21,6 @@ from dimse.tools.found import Found
 if TYPE_CHECKING:
     from dimse.blocking import Matches
 
-CATEGORIES = ("Success", "Failure", "Cancel", "Warning")
-MATCH_WITHOUT_OPTIONAL_KEYS = 0xFF01
 # Out of Resources, and Matching reached response limit (PS3.4 Table C.4-1).
 CUT_SHORT = (0xA700, 0xB001)
 # Unique keys that are kept of a query that may be split later. A peer that sends more has no limit worth splitting for.
@@ -167,16 +166,12 @@ class _Querying:
         """Log the final status, and return the exit status that it deserves."""
         logger, status = self._logger, found.status
         assert status is not None
-        category = status.category if status.category in CATEGORIES else "Unknown"
-        logger.info("Find SCP Result: 0x%04X (%s)", status, category)
+        logger.info("Find SCP Result: 0x%04X (%s)", status, status.category)
         if found.failure is None and not status.is_warning:
             if found.is_cut:
                 logger.error("The peer has sent as many matches as it sends at most (--peer-limit): there may be more")
             return running.SHORTFALL if found.is_cut else running.SUCCESS
-        words = [f"0x{int(status):04X}: {status.meaning}"]
-        if status.comment:
-            words.append(one_line(status.comment))
-        logger.error("%s", ": ".join(words))
+        logger.error("%s", wording.explain_status(status))
         if found.offending:
             logger.error("Offending elements: %s", ", ".join(map(tags.label, found.offending)))
         return running.SHORTFALL

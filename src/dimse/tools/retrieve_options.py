@@ -1,28 +1,19 @@
-"""The options that getscu and movescu share, and the folder that they keep instances in."""
+"""The options that getscu and movescu share."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
-import dimse
 from dimse import settings
-from dimse.association.sinks import DiscardSink
 from dimse.tools import query_options
 from dimse.tools.command_line import Parser
-from dimse.tools.options import add_group, flag, number, option, seconds, validated
-from dimse.tools.storescp import FILES
-from dimse.tools.storescu import report_path
-
-if TYPE_CHECKING:
-    from dimse.archive.stored import Stored
+from dimse.tools.file_options import FILES
+from dimse.tools.options import add_group, flag, number, option, report_path, seconds
 
 OUTPUT = (
     flag("--no-progress", "no progress bar on the terminal"),
-    option("--report F", validated(report_path), None, "what became of each instance, as .json, .jsonl or .csv"),
+    option("--report F", report_path, None, "what became of each instance, as .json, .jsonl or .csv"),
 )
 
 # Seconds of silence that a retrieval may have, where the user asks for none: the peer may search on tape.
@@ -34,7 +25,7 @@ RETRIEVAL = (
         "--retrieve-timeout S",
         seconds,
         None,
-        f"no response and no instance comes: seconds (as -td if that is given, else {SILENCE:g}), 0 is unlimited",
+        f"no response and no instance comes: seconds ({SILENCE:g}, or as -td if that is not its default), 0 is unlimited",
     ),
     option(
         "--retrieve-timeout-total S", seconds, 0.0, "the whole of a retrieval: seconds (%(default)s), 0 is unlimited"
@@ -43,16 +34,18 @@ RETRIEVAL = (
 )
 
 
-def add_options(parser: Parser) -> None:
-    """Add the options about the retrieval and the files."""
+def add_options(parser: Parser, files: str = "files") -> None:
+    """Add the options about the retrieval and the files; `files` is the title of the latter in the help."""
     add_group(parser, "retrieval", *RETRIEVAL)
-    add_group(parser, "files", *FILES)
+    add_group(parser, files, *FILES)
 
 
 def settle(parser: Parser, options: argparse.Namespace) -> None:
     """Check what argparse does not, and choose the log level: without a progress bar every step is logged."""
     if not query_options.has_keys(options):
         parser.error("-f and/or -k must be specified")
+    if options.ignore and options.report is not None:
+        parser.error("--report does not go with --ignore: nothing is kept that could be reported")
     if not (options.quiet or options.verbose or options.debug or options.log_level):
         shows_bar = sys.stderr.isatty() and not options.no_progress
         options.log_level = "warning" if shows_bar else "info"
@@ -64,29 +57,3 @@ def timeout(options: argparse.Namespace) -> float:
         return float(options.retrieve_timeout)
     given = float(options.dimse_timeout)
     return given if given != settings.Timeouts().dimse else SILENCE
-
-
-@contextmanager
-def storing(options: argparse.Namespace, tell: Callable[[Stored], None]) -> Iterator[dimse.Handlers]:
-    """Give the handlers that keep instances as the options ask.
-
-    Raises:
-        OSError: The folder cannot be used.
-        ValueError: The layout or the permissions cannot be.
-    """
-    if options.ignore:
-        yield dimse.Handlers(store_begin=lambda request: DiscardSink(), store=lambda request: 0x0000)
-        return
-    from dimse.archive import FileStore
-
-    with FileStore(
-        options.output_directory,
-        layout=options.layout,
-        durability=options.durability,
-        on_duplicate=options.on_duplicate,
-        max_duplicates=options.max_duplicates,
-        accept_cut_short=options.accept_cut_short,
-        mode=options.mode,
-        stored=tell,
-    ) as store:
-        yield store.handlers()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import dimse
 from dimse import errors, tags
 from dimse.data_set.identifier import Identifier
+from dimse.services.information_models import UNIQUE_KEYS
 from dimse.services.retrieve import Progress, Retrieved
 from dimse.support.text import one_line
 from dimse.support.values import field, record
@@ -27,8 +28,9 @@ if TYPE_CHECKING:
     from dimse.tools.command_line import Parser
     from dimse.tools.report import Report
 
-CATEGORIES = ("Success", "Failure", "Cancel", "Warning")
-STUDY_INSTANCE_UID, SERIES_INSTANCE_UID, SOP_INSTANCE_UID = 0x0020000D, 0x0020000E, 0x00080018
+STUDY_INSTANCE_UID, SERIES_INSTANCE_UID, SOP_INSTANCE_UID = (
+    UNIQUE_KEYS[level] for level in ("STUDY", "SERIES", "IMAGE")
+)
 # Move Destination unknown, and unable to perform sub-operations (PS3.4 Table C.4-2).
 UNREACHED = (0xA801, 0xA702)
 # UIDs of failed instances that are logged.
@@ -68,13 +70,12 @@ class Arrivals:
     """The instances that were stored here, held against what was asked for.
 
     Attributes:
-        totals: The counts of the run.
-        sent_bytes: The bytes that came.
+        counts: The counts of the run.
         foreign: The number of instances of the retrieval under way that were not asked for.
     """
 
     def __init__(self, logger: logging.Logger, report: Report | None) -> None:
-        self.totals = Totals()
+        self.counts = Totals()
         self.foreign = 0
         self._uids: set[bytes] = set()
         self._logger, self._report = logger, report
@@ -86,14 +87,9 @@ class Arrivals:
         return len(self._uids)
 
     @property
-    def counts(self) -> Totals:
-        """The counts of the run, for the progress bar."""
-        return self.totals
-
-    @property
     def sent_bytes(self) -> int:
         """The bytes that came, for the progress bar."""
-        return self.totals.done_bytes
+        return self.counts.done_bytes
 
     def begin(self, identifier: Identifier) -> None:
         """Note what is asked for from here on."""
@@ -107,16 +103,16 @@ class Arrivals:
 
     def stored(self, stored: Stored) -> None:
         """Take an instance that was stored."""
-        totals = self.totals
+        counts = self.counts
         self._uids.add(stored.sop_instance_uid.encode())
-        totals.done += 1
-        totals.done_bytes += stored.size
+        counts.done += 1
+        counts.done_bytes += stored.size
         found = {
             STUDY_INSTANCE_UID: stored.study_instance_uid,
             SERIES_INSTANCE_UID: stored.series_instance_uid,
             SOP_INSTANCE_UID: stored.sop_instance_uid,
         }
-        totals.studies.add(stored.study_instance_uid)
+        counts.studies.add(stored.study_instance_uid)
         wrong = [tag for tag, uids in self._asked.items() if found[tag].strip(" \0") not in uids and found[tag]]
         if wrong:
             self.foreign += 1
@@ -245,7 +241,7 @@ class Retriever:
         self._logger.info("Sub-Operations Remaining: %s, Completed: %s, Failed: %s, Warning: %s", *shown)
 
     def _count(self, progress: Progress) -> None:
-        totals = self._arrivals.totals
+        totals = self._arrivals.counts
         totals.found, totals.failed = max(totals.found, progress.total or 0), progress.failed or 0
         totals.searching = progress.total is None
         if not self._is_storing:
@@ -262,14 +258,13 @@ class Retriever:
                 wording.log_failure(logger, wording.explain(end.error), end.error)
                 logger.error("%s", f"No final response came: {self._so_far(end)}")
             return running.SHORTFALL
-        category = status.category if status.category in CATEGORIES else "Unknown"
-        logger.info("%s SCP Result: 0x%04X (%s)", self._name, status, category)
+        logger.info("%s SCP Result: 0x%04X (%s)", self._name, status, status.category)
         self._log_counts(end)
         if is_cancelled and (status.is_cancel or status.is_success):
             return running.SUCCESS
         self._count(end)
         if self._options.ignore:
-            self._arrivals.totals.done += end.received or 0
+            self._arrivals.counts.done += end.received or 0
         promised = (end.completed or 0) + (end.warning or 0)
         self._await_rest(promised)
         lines = list(self._faults(end, promised))
@@ -291,8 +286,7 @@ class Retriever:
         status = end.status
         assert status is not None
         if not (status.is_success or (end.is_complete and status.is_warning)):
-            words = [f"0x{int(status):04X}: {status.meaning}", one_line(status.comment)]
-            yield ": ".join(filter(None, words))
+            yield wording.explain_status(status)
         if status.is_warning and end.failed is None:
             yield "The peer does not say how many sub-operations have failed"
         if end.failed:
@@ -314,7 +308,7 @@ class Retriever:
             yield f"{self._arrivals.foreign} of the instances that came were not asked for"
 
     def _log_sum(self, seconds: float) -> None:
-        totals = self._arrivals.totals
+        totals = self._arrivals.counts
         total = max(totals.found, totals.done)
         if not self._is_storing:
             self._logger.info("The peer has sent %d of %d instances in %.1f s", totals.done, total, seconds)

@@ -7,29 +7,19 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
 import dimse
 from dimse import uids
-from dimse.archive import FileStore
-from dimse.archive.file_store import MOST_DUPLICATES, Durability, OnDuplicate
-from dimse.archive.layout import DEFAULT, FIELDS, Layout
 from dimse.archive.stored import Stored
-from dimse.association.sinks import DiscardSink
-from dimse.tools import audit, listening, log_setup, running
+from dimse.tools import audit, file_options, listening, log_setup, running
 from dimse.tools.command_line import Parser
-from dimse.tools.options import add_group, choice, flag, number, option, repeatable, seconds, validated
+from dimse.tools.options import add_group, flag, option, repeatable, seconds, validated
 from dimse.tools.processes import Serving
 
 if TYPE_CHECKING:
     # These load much, and only the options under "events" need them.
     from dimse.archive.events import Command, Events, PendingStudies, Report
-
-
-def _mode(text: str) -> int:
-    if not text or set(text) - set("01234567") or not 0o400 <= int(text, 8) <= 0o777:
-        raise ValueError(f"{text!r} is not 400 to 777, octal, so that the owner can read the files")
-    return int(text, 8)
 
 
 def _command(text: str) -> Command:
@@ -49,37 +39,6 @@ ACCEPTED = (
         "accept this transfer syntax too: a UID, a keyword, private (every private one) or any",
     ),
     flag("--no-echo", "do not accept C-ECHO"),
-)
-
-FILES = (
-    option("-od --output-directory D", str, ".", "folder for the files (the current folder)"),
-    flag("--ignore", "accept everything that comes, and keep nothing"),
-    option(
-        "--layout T",
-        validated(Layout),
-        DEFAULT,
-        f"where a file goes in the folder (%(default)s); in braces one of {', '.join(FIELDS)}",
-    ),
-    choice(
-        "--on-duplicate",
-        get_args(OnDuplicate),
-        "keep-both",
-        "when a SOP instance UID comes again with other bytes (%(default)s)",
-    ),
-    option(
-        "--max-duplicates N",
-        number(0, 100_000),
-        MOST_DUPLICATES,
-        "copies with other bytes that are kept beside an instance (%(default)s); more are refused",
-    ),
-    flag("--accept-cut-short", "keep a data set that ends inside an element, and answer with a warning"),
-    choice(
-        "--durability",
-        get_args(Durability),
-        "full",
-        "full: what is acknowledged survives a power cut; none: a killed process only (%(default)s)",
-    ),
-    option("--mode M", validated(_mode), 0o600, "permissions of the files (600)"),
 )
 
 EVENTS = (
@@ -103,7 +62,7 @@ EVENTS = (
     ),
     flag(
         "--pending-studies",
-        "print the studies whose program has not succeeded yet, and exit; the exit status is 3 if any was options up",
+        "print the studies whose program has not succeeded yet, and exit; the exit status is 3 if any was given up",
     ),
     option("--report F", str, None, "append a JSON line for each instance to a file"),
 )
@@ -137,7 +96,7 @@ def make_parser(arguments: Sequence[str]) -> Parser:
     )
     listening.add_options(parser, "STORESCP", port_needed="--pending-studies" not in arguments)
     add_group(parser, "what is accepted", *ACCEPTED)
-    add_group(parser, "files", *FILES)
+    add_group(parser, "files", *file_options.FILES)
     add_group(parser, "events", *EVENTS)
     return parser
 
@@ -225,20 +184,9 @@ def _events(
 
 @contextmanager
 def _storing(options: argparse.Namespace, tell: Callable[[Stored], None]) -> Iterator[dimse.Handlers]:
-    if options.ignore:
-        yield dimse.Handlers(store_begin=lambda request: DiscardSink(), store=lambda request: 0x0000)
-        return
-    with FileStore(
-        options.output_directory,
-        layout=options.layout,
-        durability=options.durability,
-        on_duplicate=options.on_duplicate,
-        max_duplicates=options.max_duplicates,
-        accept_cut_short=options.accept_cut_short,
-        mode=options.mode,
-        stored=tell if options.exec or options.exec_study or options.report or options.trail else None,
-    ) as store:
-        yield audit.audited(store.handlers(), options.trail)
+    tells = options.exec or options.exec_study or options.report or options.trail
+    with file_options.storing(options, tell if tells else None) as handlers:
+        yield handlers if options.ignore else audit.audited(handlers, options.trail)
 
 
 def _server(options: argparse.Namespace, handlers: dimse.Handlers) -> dimse.Server:

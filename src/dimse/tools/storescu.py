@@ -3,44 +3,31 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Iterator, Sequence
 
-from dimse import settings, uids
+from dimse import settings
 from dimse.tools import audit, identity, log_setup, requesting, running, tls
 from dimse.tools.command_line import Parser
-from dimse.tools.options import REPEAT, add_group, choice, flag, number, option, positional, seconds, validated
-
-
-def transfer_syntax(text: str) -> str:
-    """Return the UID of the transfer syntax with this UID or keyword.
-
-    Raises:
-        ValueError: There is no such transfer syntax.
-    """
-    for uid, entry in uids.dictionary().items():
-        if entry.kind == "Transfer Syntax" and text in (uid, entry.keyword):
-            return uid
-    raise ValueError(f"{text!r} is not a transfer syntax of PS3.6, by UID or keyword")
-
-
-def report_path(path: str) -> str:
-    """Return the path of a report if its suffix is that of a format.
-
-    Raises:
-        ValueError: The suffix is another one.
-    """
-    if os.path.splitext(path)[1].lower() not in (".json", ".jsonl", ".csv"):
-        raise ValueError(f"a report ends with .json, .jsonl or .csv, and {path!r} does not")
-    return path
-
+from dimse.tools.options import (
+    REPEAT,
+    add_group,
+    choice,
+    flag,
+    number,
+    option,
+    positional,
+    report_path,
+    seconds,
+    transfer_syntax,
+    validated,
+)
 
 PATHS = "files, folders (read one level deep), DICOMDIRs, ZIP archives; - for a list of paths on stdin"
 
 OUTPUT = (
     flag("--no-progress", "no progress bar on the terminal"),
-    option("--report F", validated(report_path), None, "the outcome of each file, as .json, .jsonl or .csv"),
+    option("--report F", report_path, None, "the outcome of each file, as .json, .jsonl or .csv"),
     audit.OPTION,
 )
 
@@ -57,7 +44,7 @@ FILES = (
     (["+sd"], {"action": "store_true", "dest": "_", "help": argparse.SUPPRESS}),
     option(
         "--raw-ts UID",
-        validated(transfer_syntax),
+        transfer_syntax,
         None,
         "the transfer syntax of files that do not name theirs (UID or keyword)",
     ),

@@ -38,6 +38,12 @@ def explain_unusable(outcome: dimse.Outcome) -> str:
     return f"{fault}: {one_line(outcome.path)}: {one_line(outcome.error.reason)}"
 
 
+def explain_status(status: dimse.Status) -> str:
+    """Return a status with its meaning and the peer's comment, on one line."""
+    words = f"0x{int(status):04X}: {status.meaning}"
+    return f"{words}: {one_line(status.comment)}" if status.comment else words
+
+
 def reason(error: BaseException) -> str:
     """Return the words of an error on one line, for an `OSError` without its number and path."""
     return one_line(getattr(error, "strerror", None) or str(error))

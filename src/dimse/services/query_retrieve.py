@@ -1,24 +1,33 @@
-"""The declarations of the retrieve services, apart from their module: a server that gets no retrieval does not load that."""
+"""The declarations of C-FIND, C-GET and C-MOVE, apart from their modules: a server that gets no such request loads neither."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from dimse import uids
 from dimse.association.association import Arrived, BaseAssociation
 from dimse.association.sinks import MemorySink, Sink
-from dimse.message.command import CGetRQ, CMoveRQ
+from dimse.message.command import CFindRQ, CGetRQ, CMoveRQ
 from dimse.services.service import Service
 from dimse.settings import Role
 
 if TYPE_CHECKING:
+    from dimse.services.information_models import Operation
+    from dimse.services.query import FindHandler
     from dimse.services.retrieve_scp import GetHandler, MoveHandler
 
 
 async def begin(association: BaseAssociation, arrived: Arrived, handler: None) -> Sink:
     """Return a sink for the identifier of a request."""
     return MemorySink()
+
+
+async def answer_find(association: BaseAssociation, arrived: Arrived, handler: FindHandler | None) -> None:
+    """Answer a C-FIND-RQ."""
+    from dimse.services import query
+
+    await query.answer_find(association, arrived, handler)
 
 
 async def answer_get(association: BaseAssociation, arrived: Arrived, handler: GetHandler | None) -> None:
@@ -35,18 +44,11 @@ async def answer_move(association: BaseAssociation, arrived: Arrived, handler: M
     await retrieve_scp.answer_move(association, arrived, handler)
 
 
-def get_syntaxes() -> Collection[str]:
-    """Return the SOP classes of every model that has a C-GET, and the storage classes that its instances go out on."""
+def sop_classes(operation: Operation) -> frozenset[str]:
+    """Return the SOP classes of every information model that has an operation."""
     from dimse.services.information_models import MODELS
 
-    return frozenset(model.get for model in MODELS if model.get) | uids.STORAGE_SOP_CLASSES
-
-
-def move_syntaxes() -> Collection[str]:
-    """Return the SOP classes of every model that has a C-MOVE."""
-    from dimse.services.information_models import MODELS
-
-    return tuple(model.move for model in MODELS if model.move)
+    return frozenset(filter(None, (model.sop_class(operation) for model in MODELS)))
 
 
 def storage_roles() -> Iterable[Role]:
@@ -54,13 +56,23 @@ def storage_roles() -> Iterable[Role]:
     return (Role(uid, scu=True, scp=True) for uid in uids.STORAGE_SOP_CLASSES)
 
 
+FIND = Service(
+    name="find",
+    requests=(CFindRQ,),
+    begin=begin,
+    answer=answer_find,
+    handler="find",
+    abstract_syntaxes=lambda: sop_classes("find"),
+)
+
 GET = Service(
     name="get",
     requests=(CGetRQ,),
     begin=begin,
     answer=answer_get,
     handler="get",
-    abstract_syntaxes=get_syntaxes,
+    # The instances go out on contexts for storage.
+    abstract_syntaxes=lambda: sop_classes("get") | uids.STORAGE_SOP_CLASSES,
     roles=storage_roles,
 )
 
@@ -70,5 +82,5 @@ MOVE = Service(
     begin=begin,
     answer=answer_move,
     handler="move",
-    abstract_syntaxes=move_syntaxes,
+    abstract_syntaxes=lambda: sop_classes("move"),
 )

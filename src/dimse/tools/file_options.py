@@ -1,0 +1,84 @@
+"""The options about the folder that received instances are kept in, and the store that they ask for."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, get_args
+
+import dimse
+from dimse.archive import FileStore
+from dimse.archive.file_store import MOST_DUPLICATES, Durability, OnDuplicate
+from dimse.archive.layout import DEFAULT, FIELDS, Layout
+from dimse.association.sinks import DiscardSink
+from dimse.tools.options import choice, flag, number, option, validated
+
+if TYPE_CHECKING:
+    from dimse.archive.stored import Stored
+
+
+def _mode(text: str) -> int:
+    if not text or set(text) - set("01234567") or not 0o400 <= int(text, 8) <= 0o777:
+        raise ValueError(f"{text!r} is not 400 to 777, octal, so that the owner can read the files")
+    return int(text, 8)
+
+
+FILES = (
+    option("-od --output-directory D", str, ".", "folder for the files (the current folder)"),
+    flag("--ignore", "accept everything that comes, and keep nothing"),
+    option(
+        "--layout T",
+        validated(Layout),
+        DEFAULT,
+        f"where a file goes in the folder (%(default)s); in braces one of {', '.join(FIELDS)}",
+    ),
+    choice(
+        "--on-duplicate",
+        get_args(OnDuplicate),
+        "keep-both",
+        "when a SOP instance UID comes again with other bytes (%(default)s)",
+    ),
+    option(
+        "--max-duplicates N",
+        number(0, 100_000),
+        MOST_DUPLICATES,
+        "copies with other bytes that are kept beside an instance (%(default)s); more are refused",
+    ),
+    flag("--accept-cut-short", "keep a data set that ends inside an element, and answer with a warning"),
+    choice(
+        "--durability",
+        get_args(Durability),
+        "full",
+        "full: what is acknowledged survives a power cut; none: a killed process only (%(default)s)",
+    ),
+    option("--mode M", validated(_mode), 0o600, "permissions of the files (600)"),
+)
+
+
+@contextmanager
+def storing(options: argparse.Namespace, stored: Callable[[Stored], None] | None) -> Iterator[dimse.Handlers]:
+    """Give the handlers that keep instances as the options ask, or drop them with `--ignore`.
+
+    Args:
+        options: The parsed options.
+        stored: Called with each instance that was stored; None calls nothing.
+
+    Raises:
+        OSError: The folder cannot be used.
+        ValueError: The layout or the permissions cannot be.
+    """
+    if options.ignore:
+        yield dimse.Handlers(store_begin=lambda request: DiscardSink(), store=lambda request: 0x0000)
+        return
+    with FileStore(
+        options.output_directory,
+        layout=options.layout,
+        durability=options.durability,
+        on_duplicate=options.on_duplicate,
+        max_duplicates=options.max_duplicates,
+        accept_cut_short=options.accept_cut_short,
+        mode=options.mode,
+        stored=stored,
+    ) as store:
+        yield store.handlers()
