@@ -36,7 +36,7 @@ UNICODE = "ISO_IR 192"
 """The character set of an identifier that has characters beyond ASCII, where no other is asked for."""
 
 Keys: TypeAlias = "Identifier | Dataset | Mapping[Any, Any] | str | bytes"
-"""What an identifier is made of; a text is DICOM JSON, and bytes are an encoded data set."""
+"""The forms of an identifier; a text is DICOM JSON, and bytes are an encoded data set."""
 
 
 # --- Making ----------------------------------------------------------------------------------------------------------

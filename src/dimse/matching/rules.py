@@ -1,4 +1,4 @@
-"""What an association has negotiated about matching, and what a server is configured to do."""
+"""The rules of matching: those that an association has negotiated, and those that a server is configured with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What arrives within a C-GET: C-STORE sub-operations, which are served on the association that asks (PS3.4 C.4.3)."""
+"""The C-STORE sub-operations of a C-GET, which are served on the association that asks (PS3.4 C.4.3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How one C-FIND of findscu ended."""
+"""The end of one C-FIND of findscu."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the tools that listen have in common: their options, the server that these ask for, and how it is run."""
+"""The common part of the tools that listen: their options, the server that these ask for, and its run."""
 
 from __future__ import annotations
 

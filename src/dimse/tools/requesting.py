@@ -1,4 +1,4 @@
-"""What the tools that request associations have in common: their options, and the association that these ask for."""
+"""The common part of the tools that request associations: their options, and the association that these ask for."""
 
 from __future__ import annotations
 

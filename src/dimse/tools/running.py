@@ -1,4 +1,4 @@
-"""How a tool runs: its exit status, the end of its start-up, and Ctrl-C."""
+"""The run of a tool: its exit status, the end of its start-up, and Ctrl-C."""
 
 from __future__ import annotations
 
