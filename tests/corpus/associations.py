@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import product
 from struct import pack
 
-from dimse.upper_layer.pdv import COMMAND
+from dimse.upper_layer.pdata import COMMAND
 from dimse.upper_layer.structure import MAXIMUM_ITEMS
 from fuzz.pdu_stream import MAXIMUM_LENGTH
 from tests.corpus.case import ANSWERED, Case, Outcome, only

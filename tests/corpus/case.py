@@ -13,7 +13,7 @@ from dimse.message.assembly import DATA_SET_END
 from dimse.uids import TransferSyntax
 from dimse.upper_layer import pdu
 from dimse.upper_layer.negotiation import answer, conclude
-from dimse.upper_layer.pdv import COMMAND
+from dimse.upper_layer.pdata import COMMAND
 from fuzz.pdu_stream import ACCEPTOR, REQUEST, REQUESTOR, SITUATIONS, Listener
 
 # States in which bytes arrive, of the role that is the natural one: an index of fuzz.pdu_stream.SITUATIONS.

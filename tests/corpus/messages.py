@@ -8,8 +8,7 @@ from struct import pack
 
 from dimse.message.assembly import MAX_EMPTY_PDVS
 from dimse.message.command import CEchoRQ, CStoreRQ, encode
-from dimse.upper_layer.pdata import MOST_PDVS_IN_A_PDU
-from dimse.upper_layer.pdv import COMMAND, LAST
+from dimse.upper_layer.pdata import COMMAND, LAST, MOST_PDVS_IN_A_PDU
 from tests.corpus.case import UNLIMITED, Case, Outcome, only
 from tests.data_set.test_walk import element, head
 from tests.message.samples import CLASSES, elements_of, sample

@@ -605,7 +605,7 @@ def test_what_arrived_in_part_is_let_go(face: Face, tmp_path: Path) -> None:
             context = association.context_for(uids.CTImageStorage)
             from dimse.message import command
             from dimse.upper_layer import pdata
-            from dimse.upper_layer.pdv import COMMAND
+            from dimse.upper_layer.pdata import COMMAND
 
             parts = ((COMMAND, command.encode(message)), (0, instance.data_set))
             await association.pump.push(next(pdata.cut(parts, context.context_id, 16384)))

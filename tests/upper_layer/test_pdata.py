@@ -11,8 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dimse.errors import RemoteProtocolError
-from dimse.upper_layer.pdata import BATCH, MOST_PDVS_IN_A_PDU, Fragment, PDVReader, cut
-from dimse.upper_layer.pdv import COMMAND, LAST
+from dimse.upper_layer.pdata import BATCH, COMMAND, LAST, MOST_PDVS_IN_A_PDU, Fragment, PDVReader, cut
 
 MAXIMUM_LENGTHS = (8, 9, 127, 128, 4096, 16384, 131072, 262144, 2**32 - 1)
 

@@ -16,8 +16,7 @@ from hypothesis import strategies as st
 from dimse.errors import LocalProtocolError
 from dimse.upper_layer import pdu
 from dimse.upper_layer.fsm import EVENTS, STATES, TRANSITIONS
-from dimse.upper_layer.pdata import MOST_PDVS_IN_A_PDU, Fragment, cut
-from dimse.upper_layer.pdv import LAST
+from dimse.upper_layer.pdata import LAST, MOST_PDVS_IN_A_PDU, Fragment, cut
 from dimse.upper_layer.provider import Indication, ProviderAbort, UpperLayer
 
 MAXIMUM_LENGTH = 16384

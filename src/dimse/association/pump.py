@@ -33,8 +33,7 @@ from dimse.settings import Timeouts
 from dimse.transport import READ, WRITE
 from dimse.transport.base import Transport, deadline_after, timed_out
 from dimse.upper_layer import pdata, pdu
-from dimse.upper_layer.pdata import Buffer
-from dimse.upper_layer.pdv import COMMAND
+from dimse.upper_layer.pdata import COMMAND, Buffer
 from dimse.upper_layer.provider import UpperLayer
 
 if TYPE_CHECKING:

@@ -11,7 +11,6 @@ from typing import IO, TYPE_CHECKING, cast
 from dimse.errors import DimseError
 from dimse.media import part10
 from dimse.settings import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
-from dimse.support.disk import sync
 from dimse.support.sinks import ReadableSink, Sink
 from dimse.support.values import field, record
 
@@ -94,6 +93,8 @@ class ReceivedInstance:
             FileExistsError: Another file has the name.
             OSError: The file cannot be written; `path` is as it was.
         """
+        from dimse.support.disk import sync
+
         final = os.fspath(path)
         temporary = f"{final}.{os.urandom(8).hex()}.part"
         try:
@@ -128,6 +129,8 @@ def _link(temporary: str, final: str) -> None:
 
 
 def _sync_folder(path: str) -> None:
+    from dimse.support.disk import sync
+
     folder = os.open(path, os.O_RDONLY)
     try:
         sync(folder)

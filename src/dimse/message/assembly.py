@@ -7,7 +7,7 @@ from dimse.message.command import Message
 from dimse.message.elements import MAX_COMMAND_SET
 from dimse.message.layout import Decoder
 from dimse.support.values import value
-from dimse.upper_layer.pdv import COMMAND, LAST
+from dimse.upper_layer.pdata import COMMAND, LAST
 
 # Successive empty PDVs. They are legal, but an endless sequence of them is an attack.
 MAX_EMPTY_PDVS = 64

@@ -11,9 +11,11 @@ from struct import Struct
 from typing import NamedTuple
 
 from dimse.errors import RemoteProtocolError
-from dimse.upper_layer.pdv import LAST
 
 P_DATA_TF = 0x04
+
+# The bits of the message control header (PS3.8 E.2): a fragment of a command set, else of a data set; the last fragment of it.
+COMMAND, LAST = 0x01, 0x02
 
 # PDU type and length, item length, presentation context ID and message control header: each PDU that we send has one PDV.
 _HEADERS = Struct(">BxLLBB")
