@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import socket
 import struct
+import sys
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from types import FrameType
 
 import pytest
 
@@ -317,3 +319,58 @@ async def test_a_handler_may_await_a_response_while_requests_wait_behind_its_own
             await association.serve()
     fields = [(message.command_field, message.elements.get(0x0120)) for message in peer.connections[0].messages]
     assert fields == [(0x0030, None), (0x8030, us(2)), (0x8030, us(3)), (0x8030, us(1))]
+
+
+class Watch:
+    """A trace function that looks at each line whether the association is at work, until it has answered."""
+
+    def __init__(self, association: BaseAssociation) -> None:
+        self.association = association
+        self.begun = self.answered = False
+        self.idle_at: list[tuple[str, int]] = []
+
+    def __call__(self, frame: FrameType, event: str, argument: object) -> Watch:
+        if not self.answered:
+            at_work = self.association._inbox.is_at_work
+            if self.begun and not at_work:
+                self.idle_at.append((frame.f_code.co_filename, frame.f_lineno))
+            self.begun = self.begun or at_work
+        return self
+
+
+@on_each_driver
+async def test_a_request_is_under_way_from_its_first_byte_to_its_response(driver: Driver) -> None:
+    traced = threading.Event()
+
+    def behave(connection: Connection) -> None:
+        connection.accept()
+        traced.wait(LONG)
+        command_bytes = hostile_scu.store_command("1.2.3")
+        pieces = [
+            (COMMAND, command_bytes[:20]),
+            (COMMAND | LAST, command_bytes[20:]),
+            (0, bytes(100)),
+            (LAST, bytes(100)),
+        ]
+        for control, piece in pieces:
+            connection.send(hostile_scu.p_data(STORE, control, piece))
+        connection.read_message()
+        connection.close()
+
+    class Answers(dimse.Handlers):
+        async def answer(self, association: BaseAssociation, arrived: Arrived) -> None:
+            await super().answer(association, arrived)
+            watch.answered = True
+
+    with FaultyPeer(behave) as port:
+        association = await driver.associate(port, handlers=Answers())
+        watch, before = Watch(association), sys.gettrace()
+        sys.settrace(watch)
+        traced.set()
+        try:
+            with suppress(dimse.DimseError):
+                await association.serve()
+        finally:
+            sys.settrace(before)
+    assert watch.begun and watch.answered
+    assert watch.idle_at == []

@@ -200,7 +200,7 @@ class Requestor:
     def read_status(self) -> int:
         """Return the status of the next response."""
         pdu_type, body = self.read()
-        assert pdu_type == peer.P_DATA_TF
+        assert pdu_type == peer.P_DATA_TF, (pdu_type, body)
         elements: Mapping[int, bytes] = dict(_elements(body[6:]))
         return int.from_bytes(elements[peer.STATUS], "little")
 

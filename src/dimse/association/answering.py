@@ -38,17 +38,20 @@ class Answering:
         inbox, done = self._inbox, False
         while True:
             if inbox.requests:
-                await self._answer_one(inbox.requests.popleft())
+                await self._answer_first()
             elif inbox.can_go_on:
                 await self._pump.receiver.take_held_back()
             else:
                 return done
             done = True
 
-    async def _answer_one(self, arrived: Arrived) -> None:
+    async def _answer_first(self) -> None:
         inbox = self._inbox
         begun = time.monotonic()
+        arrived = inbox.requests[0]
         arrived.outer, inbox.answering = inbox.answering, arrived
+        # Only now: `Inbox.is_at_work` is asked in other threads.
+        inbox.requests.popleft()
         inbox.depth += 1
         try:
             if isinstance(arrived.message, InvalidCommand):

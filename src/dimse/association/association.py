@@ -157,7 +157,7 @@ class BaseAssociation(AgreedAssociation):
     def finish(self) -> None:
         """Abort the association once the message under way has been answered, at once if there is none; from any thread."""
         self._finishing = True
-        if not (self._inbox.within_message or self._inbox.requests or self._inbox.answering):
+        if not self._inbox.is_at_work:
             self.abort()
 
     async def release(self) -> None:

@@ -98,6 +98,12 @@ class Inbox:
         return not self._assembler.between_messages
 
     @property
+    def is_at_work(self) -> bool:
+        """True if a message has arrived in part, or a request has not been answered; any thread may ask."""
+        # In the order in which a request goes through them, each of them set before the last one is cleared.
+        return self.within_message or self._current is not None or bool(self.requests) or self.answering is not None
+
+    @property
     def expecting(self) -> bool:
         """True if the peer is to send more before we send anything."""
         if self.held_back is not None:
@@ -204,7 +210,7 @@ class Inbox:
             self._outstanding.check_kept(self._current.sink)
 
     def _message_arrived(self) -> None:
-        arrived, self._current = self._current, None
+        arrived = self._current
         assert arrived is not None
         message = arrived.message
         if self.dump and isinstance(message, Message):
@@ -215,13 +221,17 @@ class Inbox:
                 raise InvalidResponse(self._outstanding.awaited, str(message)) from message
         elif isinstance(message, command.Response):
             self._fills_response = False
+            self._current = None
             self._outstanding.response_arrived(arrived.context, message, arrived.sink)
             return
         elif type(message) is command.CCancelRQ:
+            self._current = None
             self._cancel(message)
             return
         if not self.leaving:
             self.requests.append(arrived)
+        # Only now: `is_at_work` is asked in other threads.
+        self._current = None
 
     def _cancel(self, cancel: command.CCancelRQ) -> None:
         """Mark the request that a C-CANCEL names (PS3.7 9.3.2.3), if it waits or is being answered."""

@@ -130,10 +130,11 @@ class Assembler:
             self._command.clear()
         if not data:
             raise _not_allowed("an empty command set")
-        self._command_context = None
         command = self._command_set(context_id, data)
         if command.has_data_set:
             self._data_set_context = context_id
+        # Only now: at no moment does a message under way look as if there were none.
+        self._command_context = None
         return command
 
     def _command_set(self, context_id: int, data: bytes | memoryview) -> CommandSet:
