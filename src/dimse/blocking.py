@@ -98,6 +98,7 @@ __all__ = [
     "OperationTimeout",
     "Outcome",
     "Peer",
+    "Port",
     "PresentationContext",
     "Progress",
     "ProposedContext",
@@ -142,6 +143,7 @@ if TYPE_CHECKING:
     from dimse.services.storage import contexts_for
     from dimse.services.storage_commitment import Commitment
     from dimse.serving.server import Server
+    from dimse.settings.port import Port
     from dimse.settings.tls import TLS
     from dimse.transport.tls import TLSSession
 
@@ -164,6 +166,7 @@ _LATER = {
     "Handlers": "dimse.services.handlers",
     "Match": "dimse.services.query",
     "Outcome": "dimse.services.outcome",
+    "Port": "dimse.settings.port",
     "Server": "dimse.serving.server",
     "StoreRequest": "dimse.services.handlers",
     "TLS": "dimse.settings.tls",

@@ -75,13 +75,29 @@ def open_incoming(root: int, path: str) -> int:
     Raises:
         OSError: The folder cannot be created or opened, is a symbolic link, or is on another file system than the store's.
     """
-    with suppress(FileExistsError):
+    try:
         os.mkdir(INCOMING, 0o700, dir_fd=root)
+    except FileExistsError:
+        pass
+    except OSError as error:
+        # The relative name would not say which folder it is.
+        raise OSError(error.errno, error.strerror, path) from error
     incoming = os.open(INCOMING, FOLDER | os.O_NOFOLLOW, dir_fd=root)
     if os.fstat(incoming).st_dev != os.fstat(root).st_dev:
         close(incoming)
         raise OSError(errno.EXDEV, "not on the same file system", os.path.join(path, INCOMING))
     return incoming
+
+
+def verify_writable(folder: int, path: str) -> None:
+    """Verify that files may be created in a folder. It may be read-only though it has the folder for arriving instances already.
+
+    Raises:
+        OSError: They may not.
+    """
+    if not os.access(".", os.W_OK | os.X_OK, dir_fd=folder):
+        code = errno.EROFS if os.fstatvfs(folder).f_flag & os.ST_RDONLY else errno.EACCES
+        raise OSError(code, os.strerror(code), path)
 
 
 # --- naming a file without replacing another ---
@@ -231,7 +247,9 @@ class Folders:
             OSError: Another store uses the folder, or it cannot be written to.
         """
         lock(self.root, self.path)
+        verify_writable(self.root, self.path)
         self.incoming = open_incoming(self.root, self.path)
+        verify_writable(self.incoming, os.path.join(self.path, INCOMING))
 
     def clear_incoming(self) -> None:
         """Remove files that were arriving, and were never acknowledged.
