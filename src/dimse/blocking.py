@@ -142,8 +142,8 @@ if TYPE_CHECKING:
     from dimse.services.retrieve_scp import MoveTo, RetrieveRequest
     from dimse.services.storage import contexts_for
     from dimse.services.storage_commitment import Commitment
+    from dimse.serving.ports import Port
     from dimse.serving.server import Server
-    from dimse.settings.port import Port
     from dimse.settings.tls import TLS
     from dimse.transport.tls import TLSSession
 
@@ -166,7 +166,7 @@ _LATER = {
     "Handlers": "dimse.services.handlers",
     "Match": "dimse.services.query",
     "Outcome": "dimse.services.outcome",
-    "Port": "dimse.settings.port",
+    "Port": "dimse.serving.ports",
     "Server": "dimse.serving.server",
     "StoreRequest": "dimse.services.handlers",
     "TLS": "dimse.settings.tls",

@@ -7,15 +7,40 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from dimse.settings.port import Port
+from dimse.settings import arguments
 from dimse.support.closing import Closing
 from dimse.support.text import host_and_port
+from dimse.support.values import value
 from dimse.transport.base import Listener
 
 if TYPE_CHECKING:
-    from dimse.settings.tls import Security
+    import ssl
+
+    from dimse.settings.tls import TLS, Security
 
 BACKLOG = 1024
+
+
+@value
+class Port:
+    """A port that a server listens on besides the one of its address.
+
+    Attributes:
+        port: The number; 0 picks a free one.
+        tls: A `dimse.TLS`, or any context of `ssl`; None for plain connections.
+        host: The address to listen on; None for that of the server.
+
+    Raises:
+        TypeError: The number or the host is of the wrong type.
+        ValueError: The number is not 0 to 65535.
+    """
+
+    port: int
+    tls: TLS | ssl.SSLContext | None = None
+    host: str | None = None
+
+    def __post_init__(self) -> None:
+        arguments.host_and_port("a port", ("" if self.host is None else self.host, self.port), least=0)
 
 
 @contextmanager

@@ -37,7 +37,7 @@ from dimse.serving import admission
 from dimse.serving.identification import NOT_VERIFIED, NotIdentified, identify
 from dimse.serving.loop import say_failed
 from dimse.serving.places import Places
-from dimse.serving.ports import Ports
+from dimse.serving.ports import Port, Ports
 from dimse.serving.visitors import Visitor
 from dimse.serving.waiting_room import WaitingRoom
 from dimse.settings import (
@@ -51,7 +51,6 @@ from dimse.settings import (
     arguments,
 )
 from dimse.settings.keywords import gathering
-from dimse.settings.port import Port
 from dimse.support.text import host_and_port, one_line
 
 if TYPE_CHECKING:
