@@ -261,7 +261,7 @@ class Endpoint:
                 registry.register(collector)
         with saying_where(*address) as family:
             self._server = _server(address, family, registry)
-        self.url = f"http://{host_and_port(*self._server.server_address[:2])}/metrics"
+        self.url = f"http://{host_and_port(self._server.server_name, self._server.server_port)}/metrics"
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
