@@ -169,5 +169,7 @@ def _verify(connection: sqlite3.Connection, path: str, schema: Schema) -> bool:
     if application_id != schema.application_id:
         raise JournalError(f"{one_line(path)} is not a journal of {schema.owner}: name another file")
     if version != schema.version:
-        raise JournalError(f"the journal {one_line(path)} has version {version}, and only {schema.version} is supported")
+        raise JournalError(
+            f"the journal {one_line(path)} has version {version}, and only {schema.version} is supported"
+        )
     return False

@@ -13,7 +13,6 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
-from functools import partial
 from queue import Empty, Queue
 from typing import TYPE_CHECKING, ParamSpec, Unpack, get_args
 
@@ -149,6 +148,11 @@ class BulkRetrieval(Closing):
     def destination_port(self) -> int | None:
         """The port of the destination of C-MOVEs; None without one."""
         return self._port
+
+    @property
+    def associated(self) -> bool:
+        """True if any association was established."""
+        return any(job.associated for job in self._jobs)
 
     def results(self) -> Iterator[StudyResult]:
         """Retrieve the studies, and yield what became of each as it becomes known.

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from dimse import uids
 from dimse.logs.notices import notice

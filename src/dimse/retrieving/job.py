@@ -110,6 +110,7 @@ class Job:
 
     Attributes:
         association: The current association, if there is one.
+        associated: True once an association was established.
     """
 
     def __init__(
@@ -123,6 +124,7 @@ class Job:
         stopped: Callable[[], bool],
     ) -> None:
         self.association: services.Association | None = None
+        self.associated = False
         self._peer, self._options, self._manner = peer, options, manner
         self._store, self._arrivals, self._server, self._stopped = store, arrivals, server, stopped
         # The method that has worked, once one has.
@@ -152,7 +154,7 @@ class Job:
 
     # --- for an attempt ---
 
-    async def associated(self, sop_classes: Iterable[str] = ()) -> services.Association:
+    async def association_for(self, sop_classes: Iterable[str] = ()) -> services.Association:
         """Return an association on which instances of these classes can come, the current one if it can be used.
 
         Raises:
@@ -170,6 +172,10 @@ class Job:
         self.association = association = await services.associate(
             connect, *self._peer, contexts=contexts, roles=roles, **self._options
         )
+        self.associated = True
+        # The retrieval may have been stopped during the request.
+        if self._stopped():
+            association.abort()
         if self._server is not None:
             self._server.allow([association.peer.address[0]])
         return association
@@ -199,10 +205,12 @@ class Job:
             return "get"
         if self._method != "get" and model.move in accepted and self._server is not None:
             return "move"
-        raise NotSent(f"the peer accepts no {'C-MOVE' if self._method == 'move' else 'C-GET'} of the model {model.name}")
+        raise NotSent(
+            f"the peer accepts no {'C-MOVE' if self._method == 'move' else 'C-GET'} of the model {model.name}"
+        )
 
     def failed_with(self, status: int, method: str) -> bool:
-        """Return True if the other method is to be tried after a status with which nothing came; then it is the one from here on."""
+        """Return True if the other method is tried, and used from here on, after a status with which nothing came."""
         is_of = status in (NOT_BY_MOVE if method == "move" else NOT_BY_GET) or 0xC000 <= status <= 0xC0FF
         if not is_of or self._manner.method != "auto" or self._server is None or self._method != "auto":
             return False
@@ -270,7 +278,16 @@ class _Attempt:
         state: State = "complete" if self._is_complete else "partial" if stored else "failed"
         expected = None if self._expected is None else len(self._expected)
         return StudyResult(
-            self._study, state, self._method, expected, stored, missing, self._attempts, self._arriving.size, seconds, error
+            self._study,
+            state,
+            self._method,
+            expected,
+            stored,
+            missing,
+            self._attempts,
+            self._arriving.size,
+            seconds,
+            error,
         )
 
     def _reason(self) -> str:
@@ -302,7 +319,7 @@ class _Attempt:
                 self._is_complete = True
                 return
         classes = {expected[uid].sop_class_uid for uid in self._missing()} if expected else ()
-        association = await job.associated(filter(None, classes))
+        association = await job.association_for(filter(None, classes))
         self._method = method = job.method_on(association)
         self._attempts += 1
         before, complete = len(arriving.uids), True
@@ -333,13 +350,15 @@ class _Attempt:
         self._is_complete = not self._missing()
 
     async def _list(self) -> None:
-        association = await self._job.associated()
+        association = await self._job.association_for()
         expected = await listing.instances_of(
             association, self._study, self._manner.model.name, lambda: self._job.stopped
         )
         self._expected, self._arriving.expected = expected, expected.__contains__
 
-    async def _retrieve(self, method: str, association: services.Association, keys: dict[str, str | list[str]]) -> Retrieved:
+    async def _retrieve(
+        self, method: str, association: services.Association, keys: dict[str, str | list[str]]
+    ) -> Retrieved:
         """Retrieve what an identifier matches, and return the end of that."""
         end: Retrieved | None = None
         try:

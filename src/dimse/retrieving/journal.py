@@ -106,7 +106,14 @@ class RetrievalJournal(journals.Journal):
         self.change((_ARRIVED, row))
 
     def end(
-        self, study_instance_uid: str, state: str, method: str, expected: int | None, stored: int, attempts: int, error: str
+        self,
+        study_instance_uid: str,
+        state: str,
+        method: str,
+        expected: int | None,
+        stored: int,
+        attempts: int,
+        error: str,
     ) -> None:
         """Record what became of a study."""
         values = state, method, expected, stored, attempts, error, time.time()
