@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -296,3 +297,26 @@ def test_a_wrong_argument_is_told_at_the_call(folder: Path, options: dict[str, A
     with pytest.raises(ValueError, match=words):
         retrieve(["1.2.3"], ("127.0.0.1", 104), folder, **options)
     assert not folder.exists()
+
+
+async def _collected(port: int, folder: Path) -> list[StudyResult]:
+    return [result async for result in dimse.aio.retrieve(STUDIES, ("127.0.0.1", port), folder, jobs=2)]
+
+
+def test_the_asyncio_face_yields_the_same_results(scp: QueryRetrieveSCP, folder: Path) -> None:
+    found = asyncio.run(_collected(scp.port, folder))
+    assert {(result.state, result.stored) for result in found} == {("complete", 10)}
+    assert len(found) == 3
+
+
+def test_a_loop_on_asyncio_may_be_left_early(scp: QueryRetrieveSCP, folder: Path) -> None:
+    async def first() -> StudyResult | None:
+        results = dimse.aio.retrieve(STUDIES, ("127.0.0.1", scp.port), folder)
+        async for result in results:
+            await cast(Any, results).aclose()
+            return result
+        return None
+
+    result = asyncio.run(first())
+    assert result is not None and result.is_complete
+    assert not any(thread.name == "dimse-retrieve" for thread in threading.enumerate())

@@ -3,7 +3,7 @@
     with BulkRetrieval(["1.2.3", "1.2.4"], ("pacs.example.org", 104), "incoming", jobs=4, journal="retrieved.db") as retrieval:
         for result in retrieval.results(): ...
 
-A `Job` retrieves one study at a time, in a thread of its own: it lists the instances of the study, retrieves them by C-GET or
+A `Job` retrieves one study at a time, in a thread of its own. It lists the instances of the study, retrieves them by C-GET or
 C-MOVE, and compares what came with the list. `retrieve` yields the results alone.
 """
 
@@ -13,6 +13,7 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from queue import Empty, Queue
 from typing import TYPE_CHECKING, ParamSpec, Unpack, get_args
 
@@ -22,9 +23,7 @@ from dimse.errors import AssociationRejected, ConnectError, DimseError, TLSError
 from dimse.retrieving.arrivals import Arrivals
 from dimse.retrieving.destination import Destination, DestinationServer
 from dimse.retrieving.job import POLL_INTERVAL, Expect, Job, Manner, Method, StudyResult
-from dimse.retrieving.journal import COMPLETE, FAILED, PARTIAL, RetrievalJournal
 from dimse.sending.retry import Retry
-from dimse.services.get_receiver import KeepsInstances
 from dimse.services.information_models import find_model
 from dimse.settings import Requestor, Timeouts, arguments
 from dimse.settings.keywords import gather
@@ -33,6 +32,7 @@ from dimse.support.text import one_line
 from dimse.transport.threaded import run
 
 if TYPE_CHECKING:
+    from dimse.retrieving.journal import RetrievalJournal
     from dimse.sending.options import AssociationOptions
 
 P = ParamSpec("P")
@@ -46,7 +46,7 @@ MOST_RESULTS = 100
 LEAVING = 5.0
 """Seconds that the jobs have to end after an abort."""
 
-Keeping = Callable[[Callable[[Stored], None]], KeepsInstances]
+Keeping = Callable[[Callable[[Stored], None]], FileStore]
 """A function that makes the store of a retrieval. The store calls what it is given with each instance that it keeps."""
 
 
@@ -67,6 +67,7 @@ class BulkRetrieval(Closing):
         model: The information model.
         destination: The storage SCP in this process that C-MOVEs name; without one only C-GET is used.
         timeout: Seconds in which no byte comes; None is the DIMSE timeout, 0 is unlimited.
+        total_timeout: Seconds that one request may take, with all its responses; 0 is unlimited.
         settle: Seconds for which an instance of a C-MOVE may come after the last one.
         stored: Called with each instance that was stored, in the thread that stores it.
         begun: Called with the UID of each study that is about to be retrieved, in the thread of its job.
@@ -96,6 +97,7 @@ class BulkRetrieval(Closing):
         model: str = "study",
         destination: Destination | None = None,
         timeout: float | None = None,
+        total_timeout: float = 0,
         settle: float = 10.0,
         stored: Callable[[Stored], None] | None = None,
         begun: Callable[[str], object] = lambda study: None,
@@ -121,14 +123,14 @@ class BulkRetrieval(Closing):
         with ExitStack() as resources:
             self._journal: RetrievalJournal | None = None
             if journal is not None:
+                from dimse.retrieving.journal import RetrievalJournal
+
                 self._journal = resources.enter_context(
                     RetrievalJournal(os.fspath(journal), host=host, port=port, called_ae_title=called)
                 )
             self.arrivals = Arrivals(self._journal, stored)
-            if callable(folder):
-                store = folder(self.arrivals.take)
-            else:
-                store = resources.enter_context(FileStore(folder, stored=self.arrivals.take))
+            make = folder if callable(folder) else partial(_store, folder)
+            store = resources.enter_context(make(self.arrivals.take))
             server: DestinationServer | None = None
             if destination is not None and method != "get":
                 timeouts = association.get("timeouts", Timeouts())
@@ -136,7 +138,7 @@ class BulkRetrieval(Closing):
             self._resources = resources.pop_all()
         self._port = server.port if server is not None else None
         manner = Manner(
-            found, method, expect, retry if isinstance(retry, Retry) else Retry(retry), timeout, settle,
+            found, method, expect, retry if isinstance(retry, Retry) else Retry(retry), timeout, total_timeout, settle,
             destination.ae_title if destination is not None else "",
         )  # fmt: skip
         self._jobs = [
@@ -185,11 +187,14 @@ class BulkRetrieval(Closing):
             if running:
                 self.abort()
 
-    def abort(self) -> None:
-        """Stop retrieving, and abort the associations under way; from any thread and a signal handler."""
+    def abort(self) -> bool:
+        """Stop retrieving, and abort the associations under way; from any thread and a signal handler.
+
+        Returns:
+            True if an association was aborted.
+        """
         self._stopped = True
-        for job in self._jobs:
-            job.abort()
+        return sum(job.abort() for job in self._jobs) > 0
 
     def close(self) -> None:
         """Abort what is under way, and close the journal and the store."""
@@ -217,7 +222,7 @@ class BulkRetrieval(Closing):
         happened: Queue[StudyResult | BaseException | None],
         event: StudyResult | BaseException | None,
     ) -> None:
-        """Pass an event on; nobody may take it any more once the retrieval was stopped."""
+        """Pass an event on; once the retrieval was stopped it is dropped if it is not taken."""
         while True:
             try:
                 happened.put(event, timeout=POLL_INTERVAL)
@@ -241,9 +246,8 @@ class BulkRetrieval(Closing):
         self._begun(study)
         result = run(job.retrieve(study, held))
         if journal is not None:
-            state = {"complete": COMPLETE, "partial": PARTIAL}.get(result.state, FAILED)
             words = "" if result.error is None else one_line(str(result.error))
-            journal.end(study, state, result.method, result.expected, result.stored, result.attempts, words)
+            journal.end(study, result.state, result.method, result.expected, result.stored, result.attempts, words)
         self._judge(result)
         return result
 
@@ -255,6 +259,10 @@ class BulkRetrieval(Closing):
             if self._failed >= MOST_FAILED and not self._stopped:
                 self.failure = result.error
                 self._stopped = True
+
+
+def _store(folder: str | os.PathLike[str], stored: Callable[[Stored], None]) -> FileStore:
+    return FileStore(folder, stored=stored)
 
 
 def _only_results(make: Callable[P, BulkRetrieval]) -> Callable[P, Iterator[StudyResult]]:

@@ -6,14 +6,17 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Condition
+from typing import TYPE_CHECKING
 
 from dimse.archive.stored import NotAcknowledged, Stored
 from dimse.errors import JournalError
-from dimse.retrieving.journal import RetrievalJournal
+
+if TYPE_CHECKING:
+    from dimse.retrieving.journal import RetrievalJournal
 
 
 class Arriving:
-    """What has come of a study that is being retrieved.
+    """The instances that have come of a study which is being retrieved.
 
     Attributes:
         uids: The SOP Instance UIDs of what was stored.

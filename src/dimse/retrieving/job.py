@@ -30,8 +30,8 @@ Method = Literal["auto", "get", "move"]
 Expect = Literal["find", "count"]
 State = Literal["complete", "partial", "failed", "already"]
 
-# Statuses after which the other method may do better: unable to calculate the number of matches or to perform sub-operations,
-# SOP class not supported, unable to process; and for a C-MOVE also that the destination is unknown (PS3.4 Tables C.4-2, C.4-3).
+# Statuses after which the other method may do better (PS3.4 Tables C.4-2 and C.4-3). The peer cannot count or send the matches, or
+# does not support the SOP class; for a C-MOVE it may not know the destination.
 NOT_BY_GET = (0xA701, 0xA702, 0x0122)
 NOT_BY_MOVE = (*NOT_BY_GET, 0xA801)
 # Seconds between two looks whether the retrieval was stopped.
@@ -40,7 +40,7 @@ POLL_INTERVAL = 0.1
 
 @value
 class StudyResult:
-    """What became of a study.
+    """The result of a study.
 
     Attributes:
         study_instance_uid: The study.
@@ -83,6 +83,7 @@ class Manner:
         expect: "find" lists the instances of a study first, and compares. "count" believes the peer's counts.
         retry: The number of further attempts for a study, and the waits between them.
         timeout: Seconds in which no byte comes; None is the DIMSE timeout, 0 is unlimited.
+        total_timeout: Seconds that one request may take, with all its responses; 0 is unlimited.
         settle: Seconds for which an instance of a C-MOVE may come after the last one.
         destination: The AE title of the destination of a C-MOVE; empty without one.
     """
@@ -92,6 +93,7 @@ class Manner:
     expect: Expect = "find"
     retry: Retry = Retry()
     timeout: float | None = None
+    total_timeout: float = 0
     settle: float = 10.0
     destination: str = ""
 
@@ -130,10 +132,13 @@ class Job:
         # The method that has worked, once one has.
         self._method = manner.method
 
-    def abort(self) -> None:
-        """Abort the association under way; from any thread."""
-        if (association := self.association) is not None:
-            association.abort()
+    def abort(self) -> bool:
+        """Abort the association under way; return False if there is none. Any thread and a signal handler may call it."""
+        association = self.association
+        if association is None or not association.open:
+            return False
+        association.abort()
+        return True
 
     async def retrieve(self, study: str, held: set[str]) -> StudyResult:
         """Retrieve a study, of which some instances may be here already; nothing is raised for what the peer does."""
@@ -169,9 +174,8 @@ class Job:
                 return association
             await self.release()
         contexts, roles = self._contexts(wanted)
-        self.association = association = await services.associate(
-            connect, *self._peer, contexts=contexts, roles=roles, **self._options
-        )
+        options: AssociationOptions = {**self._options, "roles": roles}
+        self.association = association = await services.associate(connect, *self._peer, contexts=contexts, **options)
         self.associated = True
         # The retrieval may have been stopped during the request.
         if self._stopped():
@@ -220,9 +224,10 @@ class Job:
     def begin(self, method: str, association: services.Association, keys: dict[str, str | list[str]]) -> Retrieving:
         """Return a retrieval that is about to begin."""
         manner = self._manner
+        model, timeout, total = manner.model.name, manner.timeout, manner.total_timeout
         if method == "get":
-            return association.get(keys, model=manner.model.name, store=self._store, timeout=manner.timeout)
-        return association.move(keys, manner.destination, model=manner.model.name, timeout=manner.timeout)
+            return association.get(keys, model=model, store=self._store, timeout=timeout, total_timeout=total)
+        return association.move(keys, manner.destination, model=model, timeout=timeout, total_timeout=total)
 
     def settle(self, arriving: Arriving, is_done: Callable[[], bool]) -> None:
         """Wait for instances of a C-MOVE that may still come."""
@@ -274,7 +279,7 @@ class _Attempt:
         if self._is_complete:
             error = None
         elif error is None:
-            error = AssociationAborted("the retrieval was stopped") if self._job.stopped else NotSent(self._reason())
+            error = NotSent("the retrieval was stopped" if self._job.stopped else self._reason())
         state: State = "complete" if self._is_complete else "partial" if stored else "failed"
         expected = None if self._expected is None else len(self._expected)
         return StudyResult(

@@ -15,7 +15,7 @@ import time
 from dimse import journals
 from dimse.archive.stored import Stored
 
-COMPLETE, PARTIAL, FAILED = "complete", "partial", "failed"
+COMPLETE = "complete"
 
 SCHEMA = journals.Schema(
     "a retrieval",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import signal
 import sys
@@ -14,11 +13,11 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 import dimse
-from dimse import errors, settings
+from dimse import errors, settings, uids
 from dimse.tools import file_options, query_options, requesting, retrieve_options, running, wording
 from dimse.tools.command_line import Parser
 from dimse.tools.movescu import DESTINATION
-from dimse.tools.options import add_group, choice, number, option, positional, repeatable, seconds
+from dimse.tools.options import add_group, choice, number, option, positional, repeatable, seconds, validated
 
 if TYPE_CHECKING:
     from dimse.archive.stored import Stored
@@ -93,7 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     requesting.add_options(
         parser,
         "RETRIEVE",
-        arguments=[positional("studies", "*", str, "Study Instance UIDs")],
+        arguments=[positional("studies", "*", validated(_study), "Study Instance UIDs")],
         output=retrieve_options.OUTPUT,
     )
     add_group(parser, "studies", *STUDIES)
@@ -103,12 +102,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add_group(
         parser,
         "retrieval",
-        *(row for row in retrieve_options.RETRIEVAL if "--retrieve-timeout" in row[0]),
+        *(row for row in retrieve_options.RETRIEVAL if "--cancel" not in row[0]),
     )
     add_group(parser, "files", *(row for row in file_options.FILES if "--ignore" not in row[0]))
     parser.set_defaults(files=[], ignore=False)
     options, logger = requesting.read(parser, arguments, partial(_settle, parser))
     return running.run(lambda: retrieve(parser, options, logger), logger)
+
+
+def _study(text: str) -> str:
+    if not uids.is_uid(text):
+        raise ValueError(f"{text!r} is not a UID")
+    return text
 
 
 def _settle(parser: Parser, options: argparse.Namespace) -> None:
@@ -119,8 +124,6 @@ def _settle(parser: Parser, options: argparse.Namespace) -> None:
     options.lists_to = options.store_port is not None or options.method == "move"
     if options.store_port is None:
         options.store_port = 11113
-    if not (options.quiet or options.verbose or options.debug or options.log_level):
-        options.log_level = "warning"
 
 
 def retrieve(parser: Parser, options: argparse.Namespace, logger: logging.Logger) -> int:
@@ -129,7 +132,6 @@ def retrieve(parser: Parser, options: argparse.Namespace, logger: logging.Logger
     from dimse.tools.interruption import Interruption
     from dimse.tools.progress import Bar
     from dimse.tools.retrieving import reporting
-    from dimse.tools.study_list import UnusableList
 
     outcome: list[int] = []
     run = _Run(options, logger)
@@ -153,6 +155,7 @@ def retrieve(parser: Parser, options: argparse.Namespace, logger: logging.Logger
                 model=options.model,
                 destination=destination,
                 timeout=retrieve_options.timeout(options),
+                total_timeout=options.retrieve_timeout_total,
                 settle=options.settle,
                 stored=run.stored,
                 begun=run.begun,
@@ -161,13 +164,13 @@ def retrieve(parser: Parser, options: argparse.Namespace, logger: logging.Logger
         except (OSError, ValueError, errors.JournalError) as error:
             wording.log_failure(logger, [f"Cannot retrieve: {wording.reason_with_path(error)}"], error)
             return running.NO_ASSOCIATION
-        interruption = Interruption(lambda: retrieval.abort() or True)
+        interruption = Interruption(retrieval.abort)
         run.retrieval = retrieval
         try:
             with retrieval, interruption.handled(), Bar(run, enabled=not options.no_progress):
                 for result in retrieval.results():
                     run.take(result)
-        except (errors.JournalError, UnusableList, query_options.UnusableKeys) as error:
+        except (errors.JournalError, query_options.UnusableKeys) as error:
             wording.log_failure(logger, [str(error)], error)
             run.status = max(run.status, running.SHORTFALL)
         except dimse.DimseError as error:
@@ -181,7 +184,7 @@ def retrieve(parser: Parser, options: argparse.Namespace, logger: logging.Logger
 
 
 class _Run:
-    """One run of the tool: what it retrieves, and what became of that.
+    """A run of the tool, with the studies that it retrieves and their results.
 
     Attributes:
         status: The exit status so far.
@@ -210,15 +213,12 @@ class _Run:
 
     def studies(self) -> Iterator[str]:
         """Yield the studies that the user named, those of the lists, and those that match the keys."""
-        from dimse import uids
-        from dimse.tools import study_list
-
         options = self._options
-        for uid in options.studies:
-            if not uids.is_uid(uid):
-                raise study_list.UnusableList(f"{uid} is not a Study Instance UID")
-            yield uid
-        yield from chain.from_iterable(map(study_list.studies, getattr(options, "from")))
+        yield from options.studies
+        if lists := getattr(options, "from"):
+            from dimse.tools import study_list
+
+            yield from chain.from_iterable(map(study_list.studies, lists))
         if query_options.has_keys(options):
             yield from self._found()
 
@@ -299,9 +299,12 @@ class _Run:
         words = f"{complete} of {total} studies are complete, {self.counts.done_bytes / 1e6:.1f} MB in {taken:.1f} s"
         if states["already"]:
             words += f"; {states['already']} were here already"
-        logger.log(logging.INFO if complete == total else logging.WARNING, "%s", words)
-        if complete < total and self._options.journal is not None:
-            logger.warning("The same command again fetches what is missing")
+        if complete == total:
+            logger.info("%s", words)
+            return
+        if self._options.journal is not None:
+            words += "; the same command again fetches what is missing"
+        logger.error("%s", words)
 
 
 def _line(result: StudyResult, form: str) -> str:
@@ -310,6 +313,8 @@ def _line(result: StudyResult, form: str) -> str:
         expected = "?" if result.expected is None else result.expected
         method = {"get": "C-GET", "move": "C-MOVE"}.get(result.method, "")
         return f"{result.study_instance_uid}  {result.state}  {result.stored} of {expected}  {method}".rstrip()
+    import json
+
     return json.dumps(
         {
             "study_instance_uid": result.study_instance_uid,

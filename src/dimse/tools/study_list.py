@@ -10,14 +10,11 @@ from contextlib import nullcontext
 
 from dimse import uids
 from dimse.support.text import one_line
+from dimse.tools.query_options import UnusableKeys
 
 KEYWORD, TAG = "StudyInstanceUID", "0020000D"
 # Characters of a line that are looked at: a match of findscu as JSON may be long.
 MOST_CHARACTERS = 4 * 1024 * 1024
-
-
-class UnusableList(Exception):
-    """The error for a list that cannot be read. The message is a line for the log."""
 
 
 def studies(path: str) -> Iterator[str]:
@@ -26,19 +23,19 @@ def studies(path: str) -> Iterator[str]:
     Empty lines, and lines that begin with #, are passed over.
 
     Raises:
-        UnusableList: The list cannot be read, or a line has no Study Instance UID.
+        UnusableKeys: The list cannot be read, or a line has no Study Instance UID.
     """
     name = "stdin" if path == "-" else one_line(path)
     try:
         with nullcontext(sys.stdin) if path == "-" else open(path, encoding="utf-8-sig", newline=None) as lines:
             for number, uid in _uids(iter(lambda: lines.readline(MOST_CHARACTERS), "")):
                 if not uids.is_uid(uid):
-                    raise UnusableList(f"{name}, line {number}: {one_line(uid, 64) or 'nothing'} is not a UID")
+                    raise UnusableKeys(f"{name}, line {number}: {one_line(uid, 64) or 'nothing'} is not a UID")
                 yield uid
     except OSError as error:
-        raise UnusableList(f"Cannot read the list {name}: {error.strerror or error}") from error
+        raise UnusableKeys(f"Cannot read the list {name}: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
-        raise UnusableList(f"Cannot read the list {name}: it is not text in UTF-8") from error
+        raise UnusableKeys(f"Cannot read the list {name}: it is not text in UTF-8") from error
 
 
 def _uids(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
