@@ -123,7 +123,7 @@ def test_a_journal_that_cannot_be_written(tmp_path: Path, fault: str, exists: bo
         assert receiver.stored == []
     assert done.returncode == 3
     (line,) = running.errors(done)
-    reason = "its folder cannot be written to" if exists and fault == DENIED else fault.lower()
+    reason = f"its folder: {DENIED.lower()}" if exists and fault == DENIED else fault.lower()
     assert line == f"the journal {journal} cannot be used: {reason}"
 
 

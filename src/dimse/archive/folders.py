@@ -12,7 +12,7 @@ from threading import Lock
 from weakref import WeakSet
 
 from dimse.logs.notices import notice
-from dimse.support.disk import sync
+from dimse.support.disk import sync, why_not_writable
 from dimse.support.pace import Pace
 
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
@@ -89,15 +89,14 @@ def open_incoming(root: int, path: str) -> int:
     return incoming
 
 
-def verify_writable(folder: int, path: str) -> None:
+def verify_writable(folder: str) -> None:
     """Verify that files may be created in a folder. It may be read-only though it has the folder for arriving instances already.
 
     Raises:
         OSError: They may not.
     """
-    if not os.access(".", os.W_OK | os.X_OK, dir_fd=folder):
-        code = errno.EROFS if os.fstatvfs(folder).f_flag & os.ST_RDONLY else errno.EACCES
-        raise OSError(code, os.strerror(code), path)
+    if code := why_not_writable(folder):
+        raise OSError(code, os.strerror(code), folder)
 
 
 # --- naming a file without replacing another ---
@@ -247,9 +246,9 @@ class Folders:
             OSError: Another store uses the folder, or it cannot be written to.
         """
         lock(self.root, self.path)
-        verify_writable(self.root, self.path)
+        verify_writable(self.path)
         self.incoming = open_incoming(self.root, self.path)
-        verify_writable(self.incoming, os.path.join(self.path, INCOMING))
+        verify_writable(os.path.join(self.path, INCOMING))
 
     def clear_incoming(self) -> None:
         """Remove files that were arriving, and were never acknowledged.

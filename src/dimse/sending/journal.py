@@ -31,6 +31,7 @@ from urllib.parse import quote
 
 from dimse.errors import JournalError
 from dimse.instances import InstanceFile
+from dimse.journals import why_not_opened
 from dimse.message.status import Status
 from dimse.support.closing import Closing
 from dimse.support.text import one_line
@@ -99,9 +100,6 @@ _ENTRIES = """
 SELECT host, port, called_ae_title, sop_instance_uid, transfer_syntax_uid, size, mtime_ns, path,
 state, status, attempts + trying AS attempts, changed FROM file
 """
-
-# SQLite's codes of errors; `sqlite3` has names for them from Python 3.11 on, and not on every system.
-_SQLITE_READONLY, _SQLITE_CANTOPEN = 8, 14
 
 _Key = tuple[str, int, str, str, str, int, int, bytes]
 # A statement and its parameters.
@@ -314,24 +312,13 @@ def entries(path: str) -> Iterator[Entry]:
             connection.close()
 
 
-def _system_reason(path: str, error: sqlite3.Error) -> str:
-    """Return why the system lets a journal be neither opened nor changed, which SQLite does not say; empty if it does."""
-    if getattr(error, "sqlite_errorcode", 0) & 0xFF not in (_SQLITE_READONLY, _SQLITE_CANTOPEN):
-        return ""
-    try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-    except OSError as refused:
-        return (refused.strerror or str(refused)).lower()
-    return "" if os.access(os.path.dirname(path), os.W_OK | os.X_OK) else "its folder cannot be written to"
-
-
 @contextmanager
 def _failures(path: str) -> Iterator[None]:
     """Raise errors of the database and of the system in the body as a `JournalError` that names the journal."""
     try:
         yield
     except sqlite3.Error as error:
-        reason = "is a folder" if os.path.isdir(path) else _system_reason(path, error) or str(error)
+        reason = "is a folder" if os.path.isdir(path) else why_not_opened(path, error) or str(error)
         raise JournalError(f"the journal {one_line(path)} cannot be used: {one_line(reason)}") from error
     except OSError as error:
         reason = error.strerror or str(error)
