@@ -6,6 +6,7 @@ import errno
 import fcntl
 import logging
 import os
+import threading
 import time
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -63,17 +64,16 @@ class RotatedFile(LineFile):
         self._size, self._keep = size, keep
         self.fault: OSError | None = None
         self._retry_at = 0.0
-        self._process = os.getpid()
         super().__init__(path)
+        os.register_at_fork(after_in_child=self._become_child)
 
-    def _open(self) -> int:
-        self._process = os.getpid()
-        return super()._open()
+    def _become_child(self) -> None:
+        """Close the file of the parent process: a lock belongs to an open file, and this process needs its own."""
+        # A thread of the parent may have held the lock, and there is no such thread here.
+        self._lock = threading.Lock()
+        self._close()
 
     def _is_finished(self, more: int) -> bool:
-        # A lock belongs to an open file. A process that inherited one from its parent needs its own.
-        if self._process != os.getpid():
-            return True
         here = os.fstat(self._file)
         return self._has_moved(here) or (self._is_due(here, more) and self._rotate(here))
 
