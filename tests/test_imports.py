@@ -88,6 +88,7 @@ PURE_STANDARD_MODULES = frozenset(
 # What only these may import when they are themselves imported (a lazy import inside a function is another matter).
 AT_MODULE_LEVEL = {
     "pydicom": ("data_set.elements", "data_set.decompress"),
+    "cryptography": ("tools.authority",),
     "numpy": (),
     "rich": (),
     "shtab": (),
