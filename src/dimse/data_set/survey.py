@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from contextlib import suppress
 
-from dimse.data_set.encoding import SHORT_FORM, tag_name
+from dimse.data_set.encoding import SHORT_FORM
 from dimse.data_set.source import WINDOW, CutShort, MalformedDataSet, Plain, Read
 from dimse.data_set.steps import DELIMITERS, NOT_IN_DATA_SETS, Frame, Steps
 from dimse.data_set.walk import first_inflated
+from dimse.support.text import tag_name
 from dimse.support.values import value
 from dimse.uids import TransferSyntax
 
