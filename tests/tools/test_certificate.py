@@ -277,20 +277,20 @@ def test_the_help_has_examples() -> None:
 
 
 def test_storescu_sends_to_storescp_with_certificates_on_both_sides(folder: Path, tmp_path: Path) -> None:
-    path = Instance().write(tmp_path / "image.dcm")
+    path = Instance("1.2.3").write(tmp_path / "image.dcm")
     with listening("storescp", "-od", tmp_path / "incoming", *options(folder, "archive")) as listener:
         listener.run("storescu", path, *options(folder, "ct1"))
         done = listener.run("storescu", path, "--tls", "--tls-ca", folder / "ca.pem", exit_status=1)
     assert "certificate" in done.stderr
-    assert len([file for file in (tmp_path / "incoming").rglob("*") if file.is_file() and file.suffix == ".dcm"]) == 1
+    assert (tmp_path / "incoming" / "SC.1.2.3").is_file()
 
 
 def test_dcmtk_sends_to_storescp_with_certificates_on_both_sides(folder: Path, tmp_path: Path) -> None:
-    path = Instance().write(tmp_path / "image.dcm")
+    path = Instance("1.2.3").write(tmp_path / "image.dcm")
     with listening("storescp", "-od", tmp_path / "incoming", *options(folder, "archive")) as listener:
         certificates = (folder / "ct1.key", folder / "ct1.pem", "+cf", folder / "ca.pem")
         done = running.run(
             peers.dcmtk("storescu"), "+tls", *map(str, certificates), listener.host, str(listener.port), str(path)
         )
         assert done.returncode == 0, done.stderr
-    assert len(list((tmp_path / "incoming").rglob("*.dcm"))) == 1
+    assert (tmp_path / "incoming" / "SC.1.2.3").is_file()

@@ -81,8 +81,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _require_cryptography(parser)
     try:
         status: int = ACTIONS[options.action](options)
-    except FileExistsError as error:
-        parser.exit(running.SHORTFALL, f"{parser.prog}: {one_line(str(error))}\n")
     except (OSError, ValueError) as error:
         parser.exit(running.SHORTFALL, f"{parser.prog}: {reason_with_path(error)}\n")
     return status
