@@ -100,7 +100,7 @@ AT_MODULE_LEVEL = {
 ONLY_BY = {
     "socket": ("audit", "transport", "serving", "tools.processes", "tools.ready", "tools.workers"),
     "ssl": ("audit", "settings.tls", "transport"),
-    "select": ("transport",),
+    "select": ("transport", "tools.server_log"),
     "selectors": ("transport", "serving"),
     "dimse.transport": (
         "transport",

@@ -130,7 +130,7 @@ FOOTPRINTS = {
     "getscu": (182, f"{TRACEBACK} dimse.sending"),
     "movescu": (203, f"{TRACEBACK} dimse.sending"),
     "echoscp": (161, f"hashlib dimse.archive {TRACEBACK} {SENDING}"),
-    "storescp": (176, f"dimse.archive.events dimse.logs.line_file {TRACEBACK} {SENDING}"),
+    "storescp": (177, f"dimse.archive.events dimse.logs.line_file {TRACEBACK} {SENDING}"),
     "passwd --version": (80, f"dimse.uids.table {SENDING} {RECEIVING} {NETWORK}"),
     "certificate --version": (80, f"cryptography dimse.uids.table {SENDING} {RECEIVING} {NETWORK}"),
     "echoscu --help": (80, f"dimse.uids.table {SENDING} {RECEIVING} {NETWORK}"),

@@ -48,7 +48,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         (
             (
                 ["action"],
-                {"choices": ACTIONS, "help": "make a CA, issue a certificate, or show the certificates of a file"},
+                {
+                    "choices": tuple(ACTIONS),
+                    "help": "make a CA, issue a certificate, or show the certificates of a file",
+                },
             ),
             positional("path", None, str, "the folder of the CA; for show, a PEM file"),
             (
