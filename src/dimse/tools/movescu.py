@@ -36,22 +36,6 @@ if TYPE_CHECKING:
 STORE_PORT = 11113
 
 
-DESTINATION = (
-    option(
-        "-aem --move-aet A",
-        ae_title,
-        None,
-        "the AE title that the instances are sent to, which the peer has to know (STORESCP; with --store that of --store-aet)",
-    ),
-    flag("--store", "receive the instances here, in a storage SCP in this process"),
-    option(
-        "+P --store-port P",
-        number(0, 65535),
-        None,
-        f"the port of --store, which it implies ({STORE_PORT}); 0 picks a free one",
-    ),
-)
-
 # Without --store no instance comes here, and these are of no use.
 RECEPTION = (
     option("--store-aet A", ae_title, "STORESCP", "the AE title of --store (%(default)s)"),
@@ -67,6 +51,23 @@ RECEPTION = (
         10.0,
         "with --store, wait for instances that are missing after the final response: seconds without any (%(default)s)",
     ),
+)
+
+DESTINATION = (
+    option(
+        "-aem --move-aet A",
+        ae_title,
+        None,
+        "the AE title that the instances are sent to, which the peer has to know (STORESCP; with --store that of --store-aet)",
+    ),
+    flag("--store", "receive the instances here, in a storage SCP in this process"),
+    option(
+        "+P --store-port P",
+        number(0, 65535),
+        None,
+        f"the port of --store, which it implies ({STORE_PORT}); 0 picks a free one",
+    ),
+    *RECEPTION,
 )
 
 
@@ -92,7 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         output=retrieve_options.OUTPUT,
     )
     query_options.add_options(parser, "move")
-    add_group(parser, "destination", *DESTINATION, *RECEPTION)
+    add_group(parser, "destination", *DESTINATION)
     retrieve_options.add_options(parser, "files, with --store")
     add_rows(parser, [REPEAT])
     options, logger = requesting.read(parser, arguments, partial(_settle, parser))
