@@ -110,7 +110,8 @@ def test_a_deflated_data_set_that_would_fill_the_memory_is_not_decoded(caplog: p
         return 0
 
     deflated = uids.DeflatedExplicitVRLittleEndian
-    with serving(dimse.Handlers(store=decode)) as server, sent_to(server, deflated, bomb) as answer:
+    pieces = [bomb[start : start + 100_000] for start in range(0, len(bomb), 100_000)]
+    with serving(dimse.Handlers(store=decode)) as server, sent_to(server, deflated, *pieces) as answer:
         assert answer == "C-STORE-RSP 0110H"
     assert "it inflates to more than 268,435,456 bytes" in caplog.text
 
