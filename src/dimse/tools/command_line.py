@@ -151,6 +151,8 @@ class Parser(argparse.ArgumentParser):
             if (what := COMPLETED_AS.get(str(action.metavar or action.dest))) is not None:
                 # shtab looks for it there.
                 vars(action)["complete"] = what
+        # shtab makes names of functions from it, which cannot have a space as `dimse certificate` has.
+        self.prog = self.tool
         script: str = shtab.complete(self, shell)
         # In its script for bash, shtab knows only options that begin with "-".
         return script.replace('"$completing_word" == -*', f'"$completing_word" == [{self.prefix_chars}]*')
