@@ -263,7 +263,8 @@ class _Run:
     def take(self, result: StudyResult) -> None:
         """Print what became of a study, and note what that means for the exit status."""
         self._states[result.state] += 1
-        self.counts.studies.add(str(sum(self._states.values())))
+        # A million UIDs are not kept, only their number.
+        self.counts.studies = range(sum(self._states.values()))
         sys.stdout.write(_line(result, self._options.format) + "\n")
         sys.stdout.flush()
         if result.is_complete:
