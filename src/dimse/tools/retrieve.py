@@ -93,6 +93,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "RETRIEVE",
         arguments=[positional("studies", "*", validated(_study), "Study Instance UIDs")],
         output=retrieve_options.OUTPUT,
+        # Instances come on this association, and peers send most of them faster in large PDUs.
+        most_received=settings.ACCEPTOR_MAXIMUM_LENGTH,
     )
     add_group(parser, "studies", *STUDIES)
     query_options.add_options(parser, "find")
