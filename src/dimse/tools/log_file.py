@@ -8,6 +8,7 @@ import logging
 import os
 import threading
 import time
+from collections import deque
 from contextlib import suppress
 from datetime import UTC, datetime
 
@@ -134,6 +135,16 @@ class FileHandler(logging.Handler):
         # The records that are not in the file, and why.
         self._missing, self._why = 0, ""
         self._rotates = True
+        self._warnings: deque[logging.LogRecord] = deque()
+
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Append a record, and warn on stderr if that fails."""
+        handled = bool(super().handle(record))
+        # Without the lock of this handler: a thread that has the lock of stderr may wait for this one.
+        while self._warnings:
+            with suppress(IndexError):
+                self._stderr.handle(self._warnings.popleft())
+        return handled
 
     def emit(self, record: logging.LogRecord) -> None:
         """Append a record."""
@@ -168,7 +179,7 @@ class FileHandler(logging.Handler):
     def _warn(self, words: str, why: str) -> None:
         record = _warning(words % (one_line(self._file.path), why))
         if record.levelno >= self._stderr.level:
-            self._stderr.handle(record)
+            self._warnings.append(record)
 
     def reopen(self) -> None:
         """Close the file; the next record opens it again."""
