@@ -109,8 +109,8 @@ NOT_NEEDED = """
     asyncio concurrent csv dataclasses datetime email http inspect json multiprocessing numpy PIL pydicom random rich secrets shlex
     shtab shutil sqlite3 ssl subprocess tempfile tomllib urllib uuid xml zipfile
     dimse.aio dimse.audit dimse.transport.certificate dimse.data_set.decompress dimse.data_set.elements dimse.data_set.transcode
-    dimse.association.dump dimse.testing dimse.settings.tls dimse.tools.commitment dimse.tools.json_log dimse.tools.overview
-    dimse.tools.report dimse.tools.tables dimse.transport.looped dimse.transport.tls
+    dimse.association.dump dimse.testing dimse.settings.tls dimse.tools.commitment dimse.tools.json_log dimse.tools.manual
+    dimse.tools.overview dimse.tools.report dimse.tools.tables dimse.transport.looped dimse.transport.tls
 """
 SENDING = "queue dimse.sending dimse.tools.progress dimse.tools.sender"
 RECEIVING = "hashlib ipaddress dimse.archive dimse.serving.server dimse.tools.listening dimse.serving.waiting_room"
