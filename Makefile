@@ -51,7 +51,7 @@ coverage: $(VENV)/.development
 docs docs-serve: export NO_MKDOCS_2_WARNING = 1
 
 docs: $(VENV)/.docs
-	$(BIN)/mkdocs --quiet build --strict
+	$(BIN)/mkdocs build --strict
 	$(BIN)/python -m scripts.check_site .site
 
 docs-serve: $(VENV)/.docs

@@ -24,14 +24,14 @@ OUTSIDE = {"CHANGELOG.md": "changelog.md", "bench/README.md": "bench.md"}
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """Put the generated pages and the decisions into the navigation."""
-    for section in config.nav or []:
-        if isinstance(section, dict) and "Reference" in section:
-            section["Reference"] = _reference()
-        if isinstance(section, dict) and "About" in section:
-            for entry in section["About"]:
-                if "Decisions" in entry:
-                    entry["Decisions"] = _decisions()
+    """Put into the navigation the generated pages, the decisions, and the pages that it does not name."""
+    sections: dict[str, Any] = {title: section for section in config.nav or [] for title in section}
+    named = str(config.nav)
+    left = [path.name for path in sorted((ROOT / "docs").glob("*.md")) if f"'{path.name}'" not in named]
+    sections["How do I ..."]["How do I ..."] += left
+    sections["Reference"]["Reference"] = _reference()
+    (decisions,) = (entry for entry in sections["About"]["About"] if "Decisions" in entry)
+    decisions["Decisions"] = _decisions()
     return config
 
 
