@@ -50,6 +50,7 @@ def _complete(package: griffe.Module, scope: griffe.Module | griffe.Class, value
         found = inspect.getattr_static(value, name, None)
         if isinstance(member, griffe.Class) and isinstance(found, type):
             _complete(package, member, found)
+            _add_inherited_arguments(member, found)
             if found.__module__ == dimse.blocking.__name__:
                 # Functions make them, never the user.
                 member.members.pop("__init__", None)
@@ -57,6 +58,16 @@ def _complete(package: griffe.Module, scope: griffe.Module | griffe.Class, value
             scope.set_member(name, _function(package, scope, name, made))
     if isinstance(scope, griffe.Class) and isinstance(value, type) and issubclass(value, Record) and value._fields:
         scope.set_member("__init__", _constructor(package, scope, value))
+
+
+def _add_inherited_arguments(member: griffe.Class, kind: type) -> None:
+    """Describe the arguments of a class that inherits its constructor, in place of the sentence that refers to the base."""
+    own = inspect.cleandoc(vars(kind).get("__doc__") or "")
+    base = next(each for each in kind.__mro__ if "__init__" in vars(each))
+    sections = inspect.cleandoc(base.__doc__ or "").partition("\nArgs:\n")[2]
+    if own and sections and base is not kind and "Args:\n" not in own and member.docstring is not None:
+        own = re.sub(rf" ?[^.`]*`(?:\w+\.)*{base.__name__}`[^.]*\.", "", own)
+        member.docstring.value = f"{own}\n\nArgs:\n{sections}"
 
 
 # Stands for a name that exists in the source only.

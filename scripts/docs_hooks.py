@@ -22,6 +22,9 @@ from scripts import check_site, make_reference, python_reference  # noqa: E402
 # Pages that are kept outside the folder `docs`, with their names in the site.
 OUTSIDE = {"CHANGELOG.md": "changelog.md", "bench/README.md": "bench.md"}
 
+# The weight of pages in the search: an option is looked for more often than the reason of a decision.
+BOOSTS = {"reference/tools/": 8, "troubleshooting": 4, "decisions/": 0.2, "changelog": 0.2}
+
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
     """Put into the navigation the generated pages, the decisions, and the pages that it does not name."""
@@ -74,6 +77,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 def on_page_markdown(markdown: str, page: Any, **_: object) -> str:
     """Let a link to a file of the project lead to its page in the site. A link to a file that has no page becomes plain text."""
     path = page.file.src_uri
+    page.meta["search"] = {"boost": next((boost for folder, boost in BOOSTS.items() if path.startswith(folder)), 1)}
     source = next((name for name, other in OUTSIDE.items() if other == path), f"docs/{path}")
 
     def linked(match: re.Match[str]) -> str:

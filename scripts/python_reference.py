@@ -142,7 +142,8 @@ def _is_module(name: str) -> bool:
 def find(name: str) -> object:
     """Return the object with this name."""
     module, _, last = name.rpartition(".")
-    return getattr(import_module(module), last)
+    home = import_module(module)
+    return getattr(home, last) if hasattr(home, last) else import_module(name)
 
 
 def _errors() -> list[type[Exception]]:

@@ -53,7 +53,7 @@ def test_every_public_name_has_a_heading(site: Path) -> None:
     wanted = {each for name in python_reference.PAGES for each in python_reference.shown(name)}
     assert wanted - found == set()
     operations = ("echo", "store", "store_many", "find", "get", "move", "get_instances", "cancel", "release", "abort")
-    assert {f"dimse.Association.{name}" for name in operations} <= found
+    assert {f"dimse.{face}Association.{name}" for name in operations for face in ("", "aio.")} <= found
 
 
 @pytest.mark.thorough
@@ -65,6 +65,8 @@ def test_every_public_name_has_a_heading(site: Path) -> None:
         ("settings", "half_open_bytes: int = 33554432"),
         ("serving", "networks: "),
         ("aio", "async_ops: int = 1"),
+        ("aio", "The networks that peers may connect from, in CIDR notation"),
+        ("serving", "The only AE titles that may call, if any are given"),
     ],
 )
 def test_a_signature_has_the_arguments_of_run_time(site: Path, page: str, words: str) -> None:
