@@ -6,11 +6,12 @@ import os
 import re
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
 
-from dimse.tools import TOOLS
+from dimse.tools import TOOLS, manual
 from scripts import make_man
 from scripts.parsers import parser_of
 from tests.tools import running
@@ -55,6 +56,11 @@ def test_a_page_has_every_option_with_its_help(tool: str) -> None:
 def test_a_command_can_be_copied_from_a_page() -> None:
     text = formatted(running.tool("findscu", "--man").stdout)
     assert "'" in text and not re.search("[\u2018\u2019\u2010\u2212]", text)
+
+
+def test_a_page_has_the_name_of_its_command() -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    assert {"dimse", *manual.COMMANDS} == project["scripts"].keys()
 
 
 def test_a_page_of_a_tool_without_a_command_does_not_hide_that_of_the_system() -> None:
