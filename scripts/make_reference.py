@@ -322,7 +322,7 @@ def _json_about() -> str:
 
 def _json_example() -> str:
     """Return the line that the formatter makes for a record, printed on several lines."""
-    record = logging.makeLogRecord({"name": "dimse.tools.storescu", "levelname": "INFO", "msg": "Association Accepted"})
+    record = logging.LogRecord("dimse.tools.storescu", logging.INFO, "", 0, "Association Accepted", None, None)
     record.created, record.process = 1767225600.0, 4711
     about = logs.About(("pacs.example.org", 104), "STORESCU", "ARCHIVE", number=1)
     with logs.within(about):
