@@ -20,9 +20,8 @@ from dimse.archive.events.study import Study
 from dimse.archive.stored import Stored
 from dimse.sending import journal
 from dimse.support.values import MISSING, fields
-from dimse.tools import TOOLS, json_log, manual
+from dimse.tools import TOOLS, json_log, manual, report
 from dimse.tools.command_line import Parser
-from dimse.tools.report import FIELDS
 from scripts import python_reference
 from scripts.log_lines import log_lines
 from scripts.make_signatures import documented
@@ -46,8 +45,21 @@ REPORT_FIELDS: Mapping[str, str] = {
     "transfer_syntax_sent": "The transfer syntax in which it was sent.",
     "attempts": "The number of times that it was sent; 0 for never.",
     "committed": "With `--verify`: true if the peer has committed itself to keeping it.",
+    "started": "The time when its request began to go out, ISO 8601 in UTC.",
+    "study_instance_uid": "The Study Instance UID of the data set.",
+    "series_instance_uid": "The Series Instance UID of the data set.",
+    "modality": "The Modality of the data set.",
+    "patient_id": "The Patient ID of the data set, with `--log-phi` only.",
+    "peer": "The address of the peer.",
+    "called_ae_title": "The AE title of the peer.",
 }
-"""The meaning of each field of a report of `storescu`."""
+"""The meaning of each field that a report of `storescu` can have."""
+
+
+def report_fields() -> Sequence[str]:
+    """Return the names of the fields of a row in a report of `storescu`, in their order."""
+    return getattr(report, "COLUMNS", tuple(report.FIELDS))
+
 
 LIMIT_OPTIONS = {"associations": "--max-associations", "per_address": "--max-per-address"}
 
@@ -207,7 +219,7 @@ def statuses_page() -> str:
 
 def reports_page() -> str:
     """Return the page of the reports of storescu and storescp."""
-    rows = ((code(name), REPORT_FIELDS[name]) for name in FIELDS)
+    rows = ((code(name), REPORT_FIELDS[name]) for name in report_fields())
     return page(
         "Reports",
         GENERATED,

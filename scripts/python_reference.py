@@ -124,8 +124,8 @@ def _home(value: object) -> str:
 def shown(name: str) -> list[str]:
     """Return the names that a page shows. A name of another module that is a name of `dimse` too is shown as that only."""
     if name == "more":
-        known = {find(each) for other in PAGES if other != "more" for each in shown(other)}
-        return [each for each in names_of("dimse") if find(each) not in known]
+        known = {id(find(each)) for other in PAGES if other != "more" for each in shown(other)}
+        return [each for each in names_of("dimse") if id(find(each)) not in known]
     if name == "errors":
         return [f"dimse.errors.{kind.__name__}" for kind in _errors()]
     return [each for one in PAGES[name].names for each in (_own_names_of(one) if _is_module(one) else [one])]

@@ -80,7 +80,8 @@ def test_every_exit_status_is_documented() -> None:
 
 
 def test_every_field_of_a_report_is_documented() -> None:
-    assert list(make_reference.REPORT_FIELDS) == list(report.FIELDS)
+    names = make_reference.report_fields()
+    assert set(report.FIELDS) <= set(names) <= make_reference.REPORT_FIELDS.keys()
 
 
 def test_every_variable_of_a_command_is_documented() -> None:
