@@ -119,7 +119,9 @@ def attributes(kind: type) -> dict[str, str]:
 
 def index_page() -> str:
     """Return the page that leads to the others."""
-    tools = table(("tool", "purpose"), ((f"[`{tool}`](tools/{tool}.md)", does) for tool, does in TOOLS.items()))
+    tools = table(
+        ("tool", "purpose"), ((f"[`{tool}`](tools/{tool}.md)", does) for tool, does in manual.purposes().items())
+    )
     python = table(
         ("page", "contents"),
         (

@@ -117,6 +117,11 @@ def display(source: str) -> bool:
 # ---- the parts
 
 
+def purposes() -> Mapping[str, str]:
+    """Return the purpose of each tool by its name."""
+    return TOOLS
+
+
 def groups(parser: argparse.ArgumentParser) -> Iterator[tuple[str, list[Entry]]]:
     """Yield the titles of the groups of the help, each with its entries."""
     for group in parser._action_groups:
@@ -185,7 +190,7 @@ def page(tool: str, parser: argparse.ArgumentParser, examples: Examples) -> str:
     title = name(tool)
     return "\n".join(
         (
-            *_head(title, TOOLS[tool]),
+            *_head(title, purposes()[tool]),
             ".SH SYNOPSIS",
             _text(synopsis(parser)),
             ".SH DESCRIPTION",
@@ -207,7 +212,7 @@ def overview() -> str:
             *_head("dimse", "DICOM networking"),
             ".SH SYNOPSIS",
             r"dimse \fITOOL\fR [options] ...",
-            *_section("TOOLS", TOOLS),
+            *_section("TOOLS", purposes()),
             *_see_also("dimse"),
         )
     )
