@@ -308,8 +308,8 @@ def log_page() -> str:
     """Return the page of the log: its formats and its lines."""
 
     def lines(level: str) -> str:
-        found = sorted({(code(line.text), code(line.logger)) for line in log_lines() if line.level == level})
-        return table(("line", "module"), found)
+        found = sorted({(code(line.logger), code(line.text)) for line in log_lines() if line.level == level})
+        return table(("module", "line"), found)
 
     parts = [f"## Lines at {level}\n\n{lines(level)}" for level in ("ERROR", "WARNING", "INFO")]
     usage = "A tool prints such a line as `TOOL: error: LINE`, whatever the level of the log, and exits with status 2."
