@@ -32,10 +32,10 @@ PEER = "pacs.example.org 104"
 KEYS = ("PatientName", "StudyDate", "StudyDescription", "ModalitiesInStudy")
 
 STUDIES = (
-    ("Doe^John", "20260105", "CT Chest", "CT", 412),
-    ("Doe^John", "20260302", "MR Brain", "MR", 196),
-    ("Doe^Jane", "20260311", "CT Abdomen", "CT", 633),
-    ("Doermann^Eva", "20260420", "US Abdomen", "US", 38),
+    ("Doe^John", "20260105", "CT Chest", "CT"),
+    ("Doe^John", "20260302", "MR Brain", "MR"),
+    ("Doe^Jane", "20260311", "CT Abdomen", "CT"),
+    ("Doermann^Eva", "20260420", "US Abdomen", "US"),
 )
 
 # Pictures have to show the same without a network: the fonts of the reader's machine.
@@ -70,21 +70,14 @@ def write_studies() -> None:
 
 
 def study(number: int) -> dict[str, object]:
-    """Return the attributes of a study of the archive."""
-    name, date, description, modality, instances = STUDIES[number]
+    """Return the attributes of an instance of a study in the archive."""
+    name, date, description, modality = STUDIES[number]
     return {
         "PatientName": name,
-        "PatientID": f"P{number:03}",
         "StudyInstanceUID": f"1.2.3.{number}",
-        "SeriesInstanceUID": f"1.2.3.{number}.1",
-        "SOPInstanceUID": f"1.2.3.{number}.1.1",
         "StudyDate": date,
-        "StudyTime": "1015",
         "StudyDescription": description,
-        "AccessionNumber": f"A{number:03}",
-        "ModalitiesInStudy": modality,
-        "NumberOfStudyRelatedSeries": "1",
-        "NumberOfStudyRelatedInstances": str(instances),
+        "Modality": modality,
     }
 
 
