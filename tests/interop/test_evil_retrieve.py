@@ -1,4 +1,4 @@
-"""getscu, movescu and retrieve against every behaviour of the evil SCP: an honest exit status, in time, and nothing outside the folder."""
+"""getscu, movescu and retrieve against every behaviour of the evil SCP: an honest exit status, and nothing outside the folder."""
 
 from __future__ import annotations
 

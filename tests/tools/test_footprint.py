@@ -110,7 +110,7 @@ NOT_NEEDED = """
     shtab shutil sqlite3 ssl subprocess tempfile tomllib urllib uuid xml zipfile
     dimse.aio dimse.audit dimse.transport.certificate dimse.data_set.decompress dimse.data_set.elements dimse.data_set.transcode
     dimse.association.dump dimse.testing dimse.settings.tls dimse.tools.commitment dimse.tools.json_log dimse.tools.log_file
-    dimse.tools.metrics dimse.tools.overview prometheus_client
+    dimse.tools.manual dimse.tools.metrics dimse.tools.overview prometheus_client
     dimse.tools.report dimse.tools.tables dimse.transport.looped dimse.transport.tls
 """
 SENDING = "queue dimse.sending dimse.tools.progress dimse.tools.sender"

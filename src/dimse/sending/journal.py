@@ -111,7 +111,9 @@ class Entry:
     """A row of a journal.
 
     Attributes:
-        host, port, called_ae_title: The peer, the host in lower case.
+        host: The host of the peer as it was named, in lower case.
+        port: The port of the peer.
+        called_ae_title: The AE title of the peer.
         sop_instance_uid: The SOP instance UID of the file.
         transfer_syntax_uid: The transfer syntax of the file.
         size: Bytes of the file.
