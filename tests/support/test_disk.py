@@ -9,8 +9,8 @@ import pytest
 
 from dimse import uids
 from dimse.association.sinks import SpooledSink
-from dimse.instances import received
 from dimse.instances.received import ReceivedInstance
+from dimse.support import disk
 from dimse.support.disk import sync
 
 
@@ -23,7 +23,7 @@ def test_a_moved_instance_and_its_folder_are_synced_as_those_of_a_store_are(
         synced.append(os.fstat(descriptor).st_ino)
         sync(descriptor)
 
-    monkeypatch.setattr(received, "sync", noted)
+    monkeypatch.setattr(disk, "sync", noted)
     sink = SpooledSink()
     sink.write([memoryview(b"data set")])
     ReceivedInstance(uids.CTImageStorage, "1.2.3", uids.ExplicitVRLittleEndian, sink=sink).move_to(

@@ -11,6 +11,7 @@ from functools import partial
 from typing import NoReturn
 
 import dimse
+from dimse.support.text import one_line
 
 # The kind of file that a shell offers for a value, by the placeholder of the value.
 COMPLETED_AS = {"F": "file", "D": "directory", "path": "file"}
@@ -101,7 +102,7 @@ class Parser(argparse.ArgumentParser):
                 return file.read().splitlines()
         except (OSError, ValueError) as error:
             why = error.strerror if isinstance(error, OSError) else str(error)
-            self.error(f"cannot read arguments from {path!r}: {why}")
+            self.error(f"cannot read arguments from {one_line(path)}: {why}")
 
     def _is_option(self, argument: str) -> bool:
         """Return whether an argument is an option.

@@ -11,6 +11,7 @@ from base64 import b64decode, b64encode
 from typing import Self
 
 from dimse.settings import USER_NAME_AND_PASSCODE, UserIdentity
+from dimse.support.disk import replace, sync
 from dimse.support.values import value
 
 # scrypt's N, r and p: 16 MiB of memory, and some 0.2 s.
@@ -160,8 +161,8 @@ def write(path: str, hashes: dict[str, Hash]) -> None:
         with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
             file.writelines(f"{user}:{hashed}\n" for user, hashed in hashes.items())
             file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+            sync(file.fileno())
+        replace(temporary, path)
     except OSError:
         if os.path.exists(temporary):
             os.unlink(temporary)
