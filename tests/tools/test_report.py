@@ -387,7 +387,7 @@ def write(rows):
 write(10)
 before = open(sys.argv[1]).read()
 try:
-    write(4_000)
+    write(40_000)
 except OSError as error:
     print(error)
 print(open(sys.argv[1]).read() == before)
@@ -413,3 +413,64 @@ def test_on_a_full_disk_an_earlier_one_stands(path: Path, tmp_path: Path) -> Non
     full = f"[Errno {errno.ENOSPC}] {os.strerror(errno.ENOSPC)}: '{path}'"
     readable = [] if path.suffix == ".json" else ["True True"]
     assert done.stdout.splitlines() == [full, "True", *readable], done.stderr
+
+
+# ---- many rows
+
+MANY = """
+import os, sys
+from dimse import uids
+from dimse.instances import InstanceFile
+from dimse.message.status import Status
+from dimse.services.outcome import Outcome
+from dimse.tools.report import Report
+from dimse.upper_layer.negotiation import PresentationContext
+
+context = PresentationContext(3, uids.CTImageStorage, 0, uids.ExplicitVRLittleEndian)
+status = Status(0, service="storage")
+
+def memory():
+    with open("/proc/self/status") as lines:
+        return next(int(line.split()[1]) for line in lines if line.startswith("RssAnon:"))
+
+with Report(sys.argv[1], same={"peer": "pacs:104", "called_ae_title": "PACS"}) as report:
+    for number in range(int(sys.argv[2]) + 1):
+        uid = f"1.2.826.0.1.3680043.8.498.{number}"
+        elements = ((0x0020000D, f"{uid}.{number // 500}"), (0x00080060, "CT"))
+        file = InstanceFile(
+            f"/archive/{number}.dcm", uids.CTImageStorage, uid, uids.ExplicitVRLittleEndian, 300, 1000, (1, number), 1300, 1,
+            series_instance_uid=f"{uid}.1", elements=elements,
+        )
+        report.add(
+            Outcome(
+                file.path, status, None, uid, file.sop_class_uid, file.transfer_syntax_uid, context, 1000, 0.01, 1, file,
+                1.7e9 + number,
+            )
+        )
+        report.skip(f"/archive/{number}.txt", "not DICOM")
+        if number == 1000:
+            before = most = memory()
+        elif number % 1000 == 0 and number:
+            most = max(most, memory())
+    report.finish(complete=True, seconds=1)
+print(max(most, memory()) - before)
+"""
+
+
+@pytest.mark.campaign
+@pytest.mark.timeout(300)
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells how much memory a process has")
+def test_the_memory_of_a_report_does_not_grow_with_its_rows(path: Path) -> None:
+    rows = 200_000
+    done = subprocess.run(
+        [sys.executable, "-c", MANY, path, str(rows // 2)],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])},
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    print(f"{path.suffix}: {rows:,} rows, {path.stat().st_size:,} bytes, memory grew by {int(done.stdout):,} KiB")
+    assert sum(1 for _ in report_formats.read(os.fspath(path))) >= rows
+    assert int(done.stdout) < 10 * 1024

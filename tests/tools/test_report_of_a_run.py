@@ -1,4 +1,4 @@
-"""The reports of storescu as its user finds them: after a kill, a signal and a full disk, and as a source of the next run."""
+"""The reports of storescu: after a kill, a signal and a full disk, and as a source of the next run."""
 
 from __future__ import annotations
 
@@ -305,7 +305,7 @@ def test_only_what_a_journal_has_not_as_acknowledged_is_sent_again_and_recorded(
         vanished = receiver.storescu("--retry-failed", journal, "-aec", "OTHER")
         assert vanished.returncode == 3
         gone = f"Cannot access path: {folder}/0004.dcm: no such file or directory"
-        refused = f"Store failed: {folder}/0001.dcm: 0xC000 - Failure: Cannot Understand"
+        refused = f"Store failed: {folder}/0001.dcm: 0xC000 - Failure: Error: Cannot understand"
         assert sorted(errors(vanished)) == sorted([gone, refused])
         assert receiver.uids[12:] == ["1.2.0.1"]
         port = receiver.port

@@ -196,10 +196,11 @@ class Journal(Closing):
                 self._connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
                 self._connection.execute(f"PRAGMA user_version = {_VERSION}")
             self._connection.execute(_INTERRUPTED, self._peer)
-        other: tuple[str, int, str] | None = ("", -1, "")
-        while len(self._others) < _MOST_PEERS and (other := self._connection.execute(_NEXT_PEER, other).fetchone()):
-            if other != self._peer:
-                self._others.append(other)
+        peer: tuple[str, int, str] = ("", -1, "")
+        while len(self._others) < _MOST_PEERS and (row := self._connection.execute(_NEXT_PEER, peer).fetchone()):
+            peer = row
+            if peer != self._peer:
+                self._others.append(peer)
 
     def acknowledged(self, file: InstanceFile) -> Status | None:
         """Return the status with which the peer acknowledged a file in this run or an earlier one; None if it is to be sent.

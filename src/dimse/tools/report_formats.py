@@ -49,7 +49,7 @@ _json = json.JSONEncoder(ensure_ascii=False).encode
 
 
 class JSON:
-    """One object, with the summary and each row on a line of its own."""
+    """An object, with the summary and each row on a line of its own."""
 
     grows = False
 

@@ -7,7 +7,7 @@ import logging
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from typing import IO
+from typing import BinaryIO, cast
 
 import dimse
 from dimse.sending.finding import listed_paths
@@ -39,7 +39,7 @@ class FailedFiles(Closing):
 
     def __init__(self, options: argparse.Namespace) -> None:
         self.count = 0
-        self._file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
+        self._file = cast(BinaryIO, tempfile.TemporaryFile())  # noqa: SIM115
         try:
             for path in _failed(options):
                 self._file.write(os.fsencode(path) + b"\0")
