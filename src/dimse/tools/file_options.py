@@ -74,7 +74,23 @@ def storing(
     if options.ignore:
         yield dimse.Handlers(store_begin=lambda request: DiscardSink(), store=lambda request: 0x0000)
         return
-    with FileStore(
+    with store(options, stored, tags) as kept:
+        yield kept.handlers()
+
+
+def store(options: argparse.Namespace, stored: Callable[[Stored], None] | None, tags: Iterable[int] = ()) -> FileStore:
+    """Return the store that the options ask for.
+
+    Args:
+        options: The parsed options.
+        stored: Called with each instance that was stored; None calls nothing.
+        tags: The elements whose values `Stored.elements` is to have.
+
+    Raises:
+        OSError: The folder cannot be used.
+        ValueError: The layout or the permissions cannot be.
+    """
+    return FileStore(
         options.output_directory,
         layout=options.layout,
         durability=options.durability,
@@ -84,5 +100,4 @@ def storing(
         mode=options.mode,
         stored=stored,
         tags=tags,
-    ) as store:
-        yield store.handlers()
+    )
