@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -97,7 +96,16 @@ class JSONLines:
 
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_SUSPECT = {*_FORMULA, "'"}
 _FLAGS = "file_escaped", "committed"
+
+
+class _Echo:
+    """A destination of `csv.writer` that gives back each line."""
+
+    @staticmethod
+    def write(line: str) -> str:
+        return line
 
 
 class CSV:
@@ -128,16 +136,17 @@ class CSV:
 
     @staticmethod
     def _line(cells: Sequence[object]) -> str:
-        line = io.StringIO(newline="")
-        # A carriage return is quoted only if it is part of the line terminator.
-        csv.writer(line, lineterminator="\r\n").writerow(cells)
-        return line.getvalue()[:-2] + "\n"
+        # A carriage return is quoted only if it is part of the line terminator. `writerow` returns what `write` does.
+        line: str = csv.writer(_Echo, lineterminator="\r\n").writerow(cells)
+        return line[:-2] + "\n"
 
     @staticmethod
     def _cell(value: object) -> object:
         if isinstance(value, bool):
-            return _json(value)
-        return f"'{value}" if isinstance(value, str) and value.lstrip("'").startswith(_FORMULA) else value
+            return "true" if value else "false"
+        if isinstance(value, str) and value[:1] in _SUSPECT and value.lstrip("'").startswith(_FORMULA):
+            return f"'{value}"
+        return value
 
     @staticmethod
     def _value(name: str, cell: str) -> object:

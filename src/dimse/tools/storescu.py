@@ -197,6 +197,11 @@ def verify_together(parser: Parser, options: argparse.Namespace) -> None:
         (options.export and not options.journal, "--export needs --journal: it writes what is in it"),
         (options.retry_failed and options.path, "--retry-failed stands in place of paths"),
         (options.retry_failed and options.dry_run, "--retry-failed does not go with --dry-run"),
+        (options.retry_failed and options.repeat > 1, "--repeat does not go with --retry-failed"),
+        (
+            options.summary and options.dry_run,
+            "--summary does not go with --dry-run: dimse summary counts without sending",
+        ),
         ("-" in options.path and sys.stdin is None, "- stands for a list of paths on stdin, which is closed"),
         (listens and not options.verify, "--commit-port is for --verify"),
         (
