@@ -20,6 +20,7 @@ from dimse import uids
 from dimse.errors import AssociationAborted, FileError, NotSent
 from dimse.message.status import Status
 from dimse.services.outcome import Outcome
+from dimse.support import disk
 from dimse.support.text import path_of
 from dimse.tools import report_formats
 from dimse.tools.report import COLUMNS, Report
@@ -303,6 +304,17 @@ def test_two_runs_do_not_write_one_report(tmp_path: Path, suffix: str) -> None:
             Report(os.fspath(path))
         written.finish(complete=True, seconds=1)
     assert os.listdir(tmp_path) == [path.name]
+
+
+def test_a_report_and_its_folder_are_synced_under_its_name(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[tuple[int, bool]] = []
+
+    def noted(descriptor: int) -> None:
+        synced.append((os.fstat(descriptor).st_ino, path.exists()))
+
+    monkeypatch.setattr(disk, "sync", noted)
+    report(path, OUTCOMES)
+    assert synced == [(path.stat().st_ino, False), (path.parent.stat().st_ino, True)]
 
 
 def test_a_link_to_a_report_stays_one(tmp_path: Path) -> None:

@@ -79,7 +79,7 @@ class GrowingFile(Closing):
     def _write(self) -> None:
         # Other threads may add lines meanwhile.
         count = len(self._lines)
-        left = memoryview("".join(self._lines[:count]).encode())
+        left = memoryview("".join(self._lines[:count]).encode("utf-8", "backslashreplace"))
         del self._lines[:count]
         if self._failure is not None:
             return

@@ -54,8 +54,8 @@ def row_of(entry: Entry) -> Row:
         "bytes": entry.size,
         "transfer_syntax_stored": one_line(entry.transfer_syntax_uid),
         "attempts": entry.attempts,
-        "peer": host_and_port(entry.host, entry.port),
-        "called_ae_title": entry.called_ae_title,
+        "peer": one_line(host_and_port(entry.host, entry.port)),
+        "called_ae_title": one_line(entry.called_ae_title),
         "state": entry.state,
         "changed": time_text(entry.changed),
     }

@@ -36,7 +36,7 @@ def open_report(parser: Parser, options: argparse.Namespace) -> Report:
     Raises:
         SystemExit: It cannot be written (exit status 2).
     """
-    same = {"peer": host_and_port(options.addr, options.port), "called_ae_title": options.called_aet}
+    same = {"peer": one_line(host_and_port(options.addr, options.port)), "called_ae_title": options.called_aet}
     try:
         return Report(options.report, same=same, shows_patients=options.log_phi)
     except OSError as error:
