@@ -115,7 +115,7 @@ class Sender:
             abort=options.abort,
             announce=self._sent.begin if self._sent else None,
             tags=self._report.tags if self._report else self._totals.tags if self._totals else (),
-            tell_skipped=self._report.skip if self._report else None,
+            tell_skipped=self._skip if self._report or self._totals else None,
             logger=self.logger,
             **association,
         )
@@ -190,6 +190,13 @@ class Sender:
                 if not self._interruption.has_come():
                     unknown = f"Store failed: {path}: it is unknown whether the peer has it"
                     self._fail([*self._explain(error), unknown])
+
+    def _skip(self, path: str, reason: str) -> None:
+        """Note a file that is passed over; called in the thread of a job."""
+        if self._report is not None:
+            self._report.skip(path, reason)
+        if self._totals is not None:
+            self._totals.skipped += 1
 
     def _take_stored(self, outcome: dimse.Outcome, status: dimse.Status) -> None:
         if self.options.verify:
