@@ -10,7 +10,7 @@ from __future__ import annotations
 import mmap
 import os
 import stat
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import BinaryIO, Protocol, TypeAlias
 
 from dimse import uids
@@ -168,7 +168,6 @@ class InstanceFile:
             if part10.start_of(head) is None and not isinstance(error, IsDicomdir):
                 raise NotDicom(path, f"not DICOM: {error.reason}") from error
             raise
-        found = outline.values or {}
         instance = cls(
             path,
             sop_class_uid,
@@ -182,7 +181,7 @@ class InstanceFile:
             outline.warnings,
             outline.series_instance_uid or "",
             container,
-            elements=tuple([(tag, found[tag]) for tag in tags if tag in found]),
+            elements=_elements(outline.values or {}, tags) if tags else (),
         )
         uids_agree = meta.media_storage_sop_class_uid in (
             sop_class_uid,
@@ -400,6 +399,10 @@ def _corrected(instance: InstanceFile, meta: part10.FileMeta, outline: walk.Outl
         size = len(front) + outline.end - end
         instance = replace(instance, data_set_offset=end, data_set_size=size, front=front)
     return replace(instance, warnings=warnings)
+
+
+def _elements(values: Mapping[int, str], tags: Collection[int]) -> tuple[tuple[int, str], ...]:
+    return tuple([(tag, values[tag]) for tag in tags if tag in values])
 
 
 def _required(path: str, what: str, uid: str | None) -> str:
