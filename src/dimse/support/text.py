@@ -55,6 +55,11 @@ def path_of(text: str) -> str:
     return path
 
 
+def tag_name(tag: int) -> str:
+    """Return a tag in the Standard's notation: "(0008,0018)"."""
+    return f"({tag >> 16:04X},{tag & 0xFFFF:04X})"
+
+
 def stack_of(error: BaseException) -> list[str]:
     """Return the stack of an exception, a line each, without its message, which may hold private data."""
     from traceback import extract_tb

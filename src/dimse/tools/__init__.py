@@ -14,4 +14,5 @@ TOOLS = {
     "storescp": "receive DICOM files sent with C-STORE",
     "summary": "count files by study and modality",
     "passwd": "manage the password file of echoscp and storescp",
+    "certificate": "make a CA and certificates for TLS",
 }

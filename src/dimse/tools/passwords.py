@@ -115,7 +115,8 @@ def read(path: str) -> dict[str, Hash]:
         OSError: The file cannot be read.
         ValueError: The file cannot be used, as for `Passwords`.
     """
-    with open(path, encoding="utf-8") as file:
+    # An editor on Windows may have put a byte order mark before the text.
+    with open(path, encoding="utf-8-sig") as file:
         if stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077:
             raise ValueError(f"{path}: others than its owner have access to it: chmod 600")
         hashes: dict[str, Hash] = {}
