@@ -133,6 +133,7 @@ FOOTPRINTS = {
     "retrieve": (218, f"{TRACEBACK} dimse.sending.journal dimse.journals"),
     "echoscp": (162, f"hashlib dimse.archive {TRACEBACK} {SENDING}"),
     "storescp": (178, f"dimse.archive.events dimse.logs.line_file {TRACEBACK} {SENDING}"),
+    "summary --version": (80, f"dimse.uids.table {SENDING} {RECEIVING} {NETWORK}"),
     "passwd --version": (80, f"dimse.uids.table {SENDING} {RECEIVING} {NETWORK}"),
     "certificate --version": (80, f"cryptography dimse.uids.table {SENDING} {RECEIVING} {NETWORK}"),
     "echoscu --help": (80, f"dimse.uids.table {SENDING} {RECEIVING} {NETWORK}"),
