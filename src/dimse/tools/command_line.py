@@ -14,6 +14,8 @@ import dimse
 
 # The kind of file that a shell offers for a value, by the placeholder of the value.
 COMPLETED_AS = {"F": "file", "D": "directory", "path": "file"}
+# The attribute of an argparse action that marks an option for the short help.
+COMMON = "common"
 
 
 class Parser(argparse.ArgumentParser):
@@ -28,6 +30,7 @@ class Parser(argparse.ArgumentParser):
         examples: Commands, each with its effect.
         positionals: The positional arguments as usage shows them. argparse would list all options there too, before each error.
         prefixes: The characters that options begin with.
+        program: The words by which a user calls the tool; by default its name, which is a command of its own.
     """
 
     def __init__(
@@ -38,20 +41,31 @@ class Parser(argparse.ArgumentParser):
         *,
         positionals: str = "...",
         prefixes: str = "-",
+        program: str = "",
     ) -> None:
         width = max(len(command) for command, _ in examples)
+        columns = _width()
         super().__init__(
-            prog=tool,
+            prog=program or tool,
             usage=f"%(prog)s [options] {positionals}",
             description=purpose,
             epilog="examples:\n"
             + "\n".join(f"  {command:{width}}  {does}" for command, does in examples)
             + "\n\n@FILE in front of the first argument that is not an option reads arguments from FILE, one a line.",
-            formatter_class=partial(argparse.RawDescriptionHelpFormatter, width=_width()),
+            formatter_class=partial(argparse.RawDescriptionHelpFormatter, width=columns),
             prefix_chars=prefixes,
             allow_abbrev=False,
+            add_help=False,
         )
-        self.tool = tool
+        self.tool, self.examples, self.columns = tool, examples, columns
+        self.add_argument(
+            "-h",
+            action=_PrintShortHelp,
+            nargs=0,
+            default=argparse.SUPPRESS,
+            help="show the most common options, and exit",
+        )
+        self.add_argument("--help", action="help", default=argparse.SUPPRESS, help="show all options, and exit")
         self.add_argument("--version", action="version", version=f"{tool}.py v{dimse.__version__}")
         self.add_argument(
             "--print-completion",
@@ -147,9 +161,20 @@ class Parser(argparse.ArgumentParser):
             if (what := COMPLETED_AS.get(str(action.metavar or action.dest))) is not None:
                 # shtab looks for it there.
                 vars(action)["complete"] = what
-        script: str = shtab.complete(self, shell)
+        script: str = shtab.complete(self._command(), shell)
         # In its script for bash, shtab knows only options that begin with "-".
         return script.replace('"$completing_word" == -*', f'"$completing_word" == [{self.prefix_chars}]*')
+
+    def _command(self) -> argparse.ArgumentParser:
+        """Return the parser of the command that a shell completes: this one, or one of which this tool is a subcommand."""
+        command, *tool = self.prog.split()
+        if not tool:
+            return self
+        whole = argparse.ArgumentParser(command)
+        whole.add_subparsers().add_parser(
+            self.tool, parents=[self], prefix_chars=self.prefix_chars, add_help=False, help=self.description
+        )
+        return whole
 
 
 def _width() -> int:
@@ -177,3 +202,14 @@ class _CompletionAsked(Exception):
 class _PrintCompletion(argparse.Action):
     def __call__(self, parser: object, namespace: object, values: object, option_string: str | None = None) -> NoReturn:
         raise _CompletionAsked(str(values))
+
+
+class _PrintShortHelp(argparse.Action):
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: object, values: object, option_string: str | None = None
+    ) -> NoReturn:
+        from dimse.tools.short_help import short_help
+
+        assert isinstance(parser, Parser)
+        print(short_help(parser), end="")
+        parser.exit()

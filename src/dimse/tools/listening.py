@@ -20,6 +20,7 @@ from dimse.tools.options import (
     add_output,
     add_rows,
     ae_title,
+    common,
     constant,
     flag,
     maximum_length,
@@ -45,7 +46,7 @@ UNCOMPRESSED = (uids.ExplicitVRLittleEndian, uids.ExplicitVRBigEndian, uids.Impl
 LIMITS = settings.Limits()
 
 LISTENING = (
-    option("-ba --bind-address A", str, "0.0.0.0", "address to listen on (%(default)s, all addresses)"),
+    common(option("-ba --bind-address A", str, "0.0.0.0", "address to listen on (%(default)s, all addresses)")),
     option("--ready-file F", str, None, "write HOST:PORT to this file once connections are accepted"),
     option(
         "--drain S",
@@ -58,8 +59,8 @@ LISTENING = (
 
 ADMISSION = (
     flag("--require-called", "reject callers that call another AE title than ours"),
-    repeatable("--allow-calling A", ae_title, "accept callers with this AE title only"),
-    repeatable("--allow-from NET", network, "accept connections from this network only, such as 10.1.0.0/16"),
+    common(repeatable("--allow-calling A", ae_title, "accept callers with this AE title only")),
+    common(repeatable("--allow-from NET", network, "accept connections from this network only, such as 10.1.0.0/16")),
     option(
         "--max-associations N",
         number(1, 100_000),
@@ -110,7 +111,7 @@ def add_options(parser: Parser, our_ae_title: str, *, port_needed: bool = True) 
     add_group(
         parser,
         "association",
-        option("-aet --ae-title A", ae_title, our_ae_title, "our AE title (%(default)s)"),
+        common(option("-aet --ae-title A", ae_title, our_ae_title, "our AE title (%(default)s)")),
         *ADMISSION,
         *waits("acse", "dimse", "network", "idle"),
         maximum_length(settings.ACCEPTOR_MAXIMUM_LENGTH),
