@@ -55,10 +55,10 @@ __all__ = [
 FRONT = 16_384
 """Bytes at the front of a data set in which elements of groups 0000 and 0002 are tolerated, if its UIDs follow them."""
 
-_SERIES_INSTANCE_UID = 0x0020000E
+_STUDY_INSTANCE_UID, _SERIES_INSTANCE_UID = 0x0020000D, 0x0020000E
 _ROWS = 0x00280010
 _BEFORE_PIXEL_DATA = 0x7FDF  # group
-_OUTLINED = UIDS | {_SERIES_INSTANCE_UID}
+_OUTLINED = UIDS | {_STUDY_INSTANCE_UID, _SERIES_INSTANCE_UID}
 _OUTLINED_IN_COMPRESSED = _OUTLINED | {PIXEL_DATA}
 
 
@@ -92,6 +92,7 @@ class Outline:
         warnings: Faults that are no reason to refuse it, one line each.
         series_instance_uid: (0020,000E); None if it is missing or empty.
         faults: The faults of its encoding; None if there are none.
+        study_instance_uid: (0020,000D); None if it is missing or empty.
     """
 
     sop_class_uid: str | None
@@ -100,6 +101,7 @@ class Outline:
     warnings: tuple[str, ...] = ()
     series_instance_uid: str | None = None
     faults: EncodingFaults | None = None
+    study_instance_uid: str | None = None
 
 
 def walk(read: Read, start: int, end: int, transfer_syntax: TransferSyntax | None, head: bytes = b"") -> Outline:
@@ -153,6 +155,7 @@ def walk(read: Read, start: int, end: int, transfer_syntax: TransferSyntax | Non
         warnings,
         get(_SERIES_INSTANCE_UID) or None,
         faults,
+        get(_STUDY_INSTANCE_UID) or None,
     )
 
 

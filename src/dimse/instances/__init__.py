@@ -79,6 +79,7 @@ class InstanceFile:
         front: The first bytes of the data set, if elements of group 0002 behind them in the file are left out.
         mislabelled: True if no transfer syntax fits the data set. Elements of it have no VR, and it has compressed pixel data, is
             deflated, or has other elements with a VR. It has to be re-encoded in its own transfer syntax.
+        study_instance_uid: (0020,000D) of the data set; empty if it has none.
     """
 
     path: str
@@ -95,6 +96,7 @@ class InstanceFile:
     container: Container | None = None
     front: bytes = b""
     mislabelled: bool = False
+    study_instance_uid: str = ""
 
     @classmethod
     def check(cls, path: str, *, raw_transfer_syntax_uid: str | None = None) -> InstanceFile:
@@ -172,6 +174,7 @@ class InstanceFile:
             outline.warnings,
             outline.series_instance_uid or "",
             container,
+            study_instance_uid=outline.study_instance_uid or "",
         )
         uids_agree = meta.media_storage_sop_class_uid in (
             sop_class_uid,

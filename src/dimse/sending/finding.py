@@ -17,6 +17,7 @@ from dimse.sending.file_sets import FileSet
 from dimse.sending.skipped import Skipped
 from dimse.services.outcome import Outcome
 from dimse.support.text import one_line
+from dimse.support.values import record
 
 if TYPE_CHECKING:
     # It loads much, and few users send archives.
@@ -27,6 +28,19 @@ LOGGER = logging.getLogger("dimse.sending")
 Found: TypeAlias = InstanceFile | Outcome
 # The place of a file: its path, or the member of an archive.
 Place: TypeAlias = str | Container
+
+
+@record
+class Tally:
+    """A number of files.
+
+    Attributes:
+        files: The number.
+        size: Their bytes.
+    """
+
+    files: int = 0
+    size: int = 0
 
 
 class Finder:
@@ -49,6 +63,7 @@ class Finder:
 
     Attributes:
         skipped: The files and folders passed over so far.
+        met: The files that the search has come to in folders and by their names, whether they are sent or not.
     """
 
     def __init__(
@@ -61,7 +76,7 @@ class Finder:
         logger: logging.Logger = LOGGER,
         recurse_hint: str = "recurse=True",
     ) -> None:
-        self.skipped = Skipped(recurse_hint)
+        self.skipped, self.met = Skipped(recurse_hint), Tally()
         self._recurse, self._skip_invalid, self._logger = recurse, skip_invalid, logger
         self._raw_transfer_syntax_uid = raw_transfer_syntax_uid
         # Files and folders by device and inode, so that there is no loop, and no file twice.
@@ -83,6 +98,11 @@ class Finder:
         if self._archives is not None:
             self._archives.close()
 
+    def is_copy(self, file: InstanceFile) -> bool:
+        """Return True if another file with the SOP instance UID of this one, and another data set, was found before it."""
+        others = self._further.get(file.sop_instance_uid)
+        return others is not None and (file.path if file.container is None else file.container) in others
+
     def _find(self, paths: Iterator[Path | None]) -> Generator[Found | None, None, None]:
         found_any = False
         for path in paths:
@@ -102,11 +122,15 @@ class Finder:
         try:
             status = os.stat(path)
         except (OSError, ValueError) as error:
+            self.met.files += 1
             yield self._refuse(_inaccessible(path, error))
             return
         if stat.S_ISDIR(status.st_mode):
             yield from self._walk(path, _identity(status))
-        elif self._is_new(_identity(status)):
+            return
+        self.met.files += 1
+        self.met.size += status.st_size
+        if self._is_new(_identity(status)):
             try:
                 yield self._wanted(self._check(path))
             except IsDicomdir:
@@ -150,7 +174,7 @@ class Finder:
 
     def _walk(self, folder: str, identity: int) -> Iterator[Found | None]:
         """Yield the files of a folder in sorted order, and with `recurse` those of each folder in it at the place of its name."""
-        asked_for, folders, content = folder, [(folder, identity)], 0
+        asked_for, folders, content, met = folder, [(folder, identity)], 0, self.met
         while folders:
             folder, identity = folders.pop()
             if not self._is_new(identity):
@@ -169,12 +193,16 @@ class Finder:
                 try:
                     status = os.stat(path)
                 except OSError as error:
+                    met.files += 1
                     yield self._refuse(_inaccessible(path, error))
                     continue
                 identity = _identity(status)
                 if stat.S_ISDIR(status.st_mode):
                     below.append((path, identity))
-                elif self._is_new(identity):
+                    continue
+                met.files += 1
+                met.size += status.st_size
+                if self._is_new(identity):
                     yield self._met(path)
             if self._recurse:
                 folders += reversed(below)
