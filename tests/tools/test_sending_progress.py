@@ -128,9 +128,12 @@ def test_errors_stand_above_the_line_that_says_how_to_go_on(folder: Path, tmp_pa
     if not journal:
         hint = "with --journal F, the same command again would send only what is left"
     refuse = Receiver(lambda stored: CANNOT_UNDERSTAND * (stored.sop_instance_uid == "1.2.3.4"))
-    with refuse as receiver, Proxy(receiver.port, delay=DELAY) as port:
-        with Terminal("-m", "dimse", "storescu", "127.0.0.1", port, folder, *options, columns=60) as terminal:
-            assert terminal.end() == 3
+    with (
+        refuse as receiver,
+        Proxy(receiver.port, delay=DELAY) as port,
+        Terminal("-m", "dimse", "storescu", "127.0.0.1", port, folder, *options, columns=60) as terminal,
+    ):
+        assert terminal.end() == 3
     error, last, nothing = terminal.screen
     assert error.startswith(f"E: Store failed: {folder}/34.dcm: 0xC000 - Failure")
     assert re.fullmatch(

@@ -14,6 +14,7 @@ from dimse.errors import FileError, InaccessiblePath
 from dimse.instances import LEFT_OUT, PATHS, Container, InstanceFile, IsDicomdir, NotDicom, Path
 from dimse.logs.notices import notice
 from dimse.sending.file_sets import FileSet
+from dimse.sending.known import KnownFiles
 from dimse.sending.skipped import Skipped
 from dimse.services.outcome import Outcome
 from dimse.support.text import one_line
@@ -79,10 +80,9 @@ class Finder:
         self.skipped, self.met = Skipped(recurse_hint), Tally()
         self._recurse, self._skip_invalid, self._logger = recurse, skip_invalid, logger
         self._raw_transfer_syntax_uid = raw_transfer_syntax_uid
-        # Files and folders by device and inode, so that there is no loop, and no file twice.
-        self._seen: set[int] = set()
-        # The first file with each SOP instance UID, and the others, which have other bytes.
-        self._first: dict[str, Place] = {}
+        # So that there is no loop, and no file twice.
+        self._known = KnownFiles()
+        # By SOP instance UID, the files behind the first one, which have other bytes.
         self._further: dict[str, list[Place]] = {}
         self._archives: Archives | None = None
         self._found = self._find(iter((paths,) if isinstance(paths, PATHS) else paths))
@@ -97,6 +97,7 @@ class Finder:
             self._found.close()
         if self._archives is not None:
             self._archives.close()
+        self._known.close()
 
     def is_copy(self, file: InstanceFile) -> bool:
         """Return True if another file with the SOP instance UID of this one, and another data set, was found before it."""
@@ -130,7 +131,7 @@ class Finder:
             return
         self.met.files += 1
         self.met.size += status.st_size
-        if self._is_new(_identity(status)):
+        if self._known.is_new(_identity(status)):
             try:
                 yield self._wanted(self._check(path))
             except IsDicomdir:
@@ -152,7 +153,7 @@ class Finder:
     def _listed(self, path: str) -> Found | None:
         """Return a file that a DICOMDIR lists, which counts as a named one."""
         try:
-            return self._wanted(self._check(path)) if self._is_new(_identity(os.stat(path))) else None
+            return self._wanted(self._check(path)) if self._known.is_new(_identity(os.stat(path))) else None
         except FileError as error:
             return self._refuse(error)
         except OSError as error:
@@ -177,7 +178,7 @@ class Finder:
         asked_for, folders, content, met = folder, [(folder, identity)], 0, self.met
         while folders:
             folder, identity = folders.pop()
-            if not self._is_new(identity):
+            if not self._known.is_new(identity):
                 content += 1
                 continue
             try:
@@ -202,7 +203,7 @@ class Finder:
                     continue
                 met.files += 1
                 met.size += status.st_size
-                if self._is_new(identity):
+                if self._known.is_new(identity):
                     yield self._met(path)
             if self._recurse:
                 folders += reversed(below)
@@ -243,12 +244,6 @@ class Finder:
             return InstanceFile.check(place, raw_transfer_syntax_uid=self._raw_transfer_syntax_uid)
         return place.check(raw_transfer_syntax_uid=self._raw_transfer_syntax_uid)
 
-    def _is_new(self, identity: int) -> bool:
-        if identity in self._seen:
-            return False
-        self._seen.add(identity)
-        return True
-
     def _refuse(self, error: FileError) -> Outcome | None:
         """Return the outcome of a named path that cannot be sent, or None if it is skipped."""
         accessible = not isinstance(error, InaccessiblePath) and not isinstance(error.__cause__, OSError)
@@ -272,7 +267,7 @@ class Finder:
             else:
                 self._warn(line)
         uid, place = instance.sop_instance_uid, instance.path if instance.container is None else instance.container
-        first = self._first.setdefault(uid, place)
+        first = self._known.first_with(uid, place)
         if first is not place:
             others = self._further.setdefault(uid, [])
             for other in (first, *others):
