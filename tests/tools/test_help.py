@@ -15,7 +15,7 @@ from tests.tools import running
 SCREEN, COLUMNS = 30, 80
 SCRIPTS = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]["scripts"]
 
-# Options that nobody should have to search for, by tool.
+# Options that everybody needs, by tool.
 NEEDED = {
     "echoscu": "-aet -aec -v -d --tls",
     "storescu": "-aet -aec -v -d --tls -r --dry-run --jobs --retry --journal --report",

@@ -66,7 +66,7 @@ def test_the_bar_is_seen_while_files_are_sent_and_leaves_the_line_about_the_run(
         terminal.until("0 of 3+ files  0.0 of 6.0+ MB")
         terminal.type(HALF_DONE)
         terminal.until("5 of 10 files  10.0 of 20.0 MB")
-        terminal.type("run.sent_bytes = 12_000_000")
+        terminal.type("run.sent_bytes = 2_000_000")
         terminal.until("60%")
         terminal.until(" left")
         assert "failed" not in terminal.output
@@ -238,7 +238,7 @@ SAID = [
     (Counts(notes=NOTES), READING, 89, "24% | 1,234 of 5,000 files | 104.3 MB/s | 0:18 left | 3 of 4 jobs | 12 retries"),
     (Counts(notes=NOTES), READING, 79, "24% | 1,234 of 5,000 files | 104.3 MB/s | 0:18 left | 12 retries"),
     (Counts(), READING, 39, "24% | 1,234 of 5,000 files | 0:18 left"),
-    (Counts(failed=7), READING, 39, "1,234 of 5,000 files | 0:18 left"),
+    (Counts(failed=7), READING, 39, "24% | 1,234 of 5,000 files"),
     (Counts(), READING, 10, "1,234 of 5,000 files"),
     (Counts(failed=7), READING, 79, "24% | 1,234 of 5,000 files | 104.3 MB/s | 0:18 left"),
     (Counts(failed=7), READING, 59, "24% | 1,234 of 5,000 files | 0:18 left"),
@@ -247,7 +247,7 @@ SAID = [
     (Counts(searching=True), progress.Reading(0, 50_000), 99,
      "1,234 of 5,000+ files | 0.0 of 2,500.0+ MB | 0.05 MB/s"),
     (Counts(searching=True, is_least=True), progress.Reading(0, 50_000), 79,
-     "1,234 of at least 5,000 files | 0.05 MB/s"),
+     "1,234 of at least 5,000 files | 0.0 of 2,500.0+ MB | 0.05 MB/s"),
     (Counts(found=0, found_bytes=0, searching=True), progress.Reading(), 80, "searching | 0.0 of 0.0+ MB | 0.00 MB/s"),
     (Counts(found_bytes=None), progress.Reading(12_000_000, 1e6, 0.2468, 9), 79,
      "24% | 1,234 of 5,000 files | 12.0 MB | 1.0 MB/s | 0:09 left"),
@@ -278,6 +278,12 @@ def test_bytes_under_way_count_and_never_twice() -> None:
 def test_what_was_sent_in_an_earlier_run_is_done_and_no_speed() -> None:
     reading = progress.Meter(0).read(1, Counts(found_bytes=3000, done_bytes=2000), 0)
     assert reading == progress.Reading(2000, 0.0, 2 / 3, None)
+
+
+def test_no_more_than_99_per_cent_are_done_before_the_last_file() -> None:
+    words = progress.words_beside(Counts(done=4999), progress.Reading(2_500_000_000, 1e6, 1.0, 0), 39)
+    assert words[0] == "99%"
+    assert progress.words_beside(Counts(done=5000), progress.Reading(2_500_000_000, 1e6, 1.0, 0), 39)[0] == "100%"
 
 
 def test_where_the_bytes_to_come_are_not_known_the_instances_count() -> None:

@@ -24,7 +24,8 @@ from tests.tools.studies import write_study
 from tests.tools.terminal import ERASE, Terminal
 
 CANNOT_UNDERSTAND = 0xC000
-DELAY = 0.03  # seconds that a peer takes, so that there is time for a bar
+# Seconds that a peer takes, so that there is time for a bar.
+DELAY = 0.03
 
 
 # ---- what is expected

@@ -211,5 +211,6 @@ class _PrintShortHelp(argparse.Action):
         from dimse.tools.short_help import short_help
 
         assert isinstance(parser, Parser)
-        print(short_help(parser), end="")
+        shown = [action for action in parser._actions if not action.option_strings or vars(action).get(COMMON)]
+        print(short_help(parser, shown, parser.examples, parser.columns))
         parser.exit()

@@ -106,7 +106,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "Query a peer with C-FIND: for patients, studies, series, images, a worklist.",
         (
             ("findscu pacs.example.org 104 --patient-name 'DOE*' -r @study", "studies of a patient"),
-            ("findscu -S pacs.example.org 104 --study-date last-7-days -r @study --format csv", "as CSV"),
+            ("findscu -S pacs.example.org 104 --study-date today -r @study --format csv", "as CSV"),
             (
                 "findscu -S pacs.example.org 104 --accession A1 -r @study --format uid",
                 "UIDs, one a line",

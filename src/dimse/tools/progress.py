@@ -243,7 +243,7 @@ def words_beside(counts: Counts, reading: Reading, width: int) -> list[str]:
     The bar itself is left out before the files, the percentage and the time left are.
     """
     words = {
-        "share": "" if reading.share is None else f"{int(reading.share * 100)}%",
+        "share": _percentage(counts, reading.share),
         "files": _files(counts),
         "bytes": _bytes(counts, reading.done_bytes),
         "rate": _rate(reading.rate),
@@ -258,11 +258,18 @@ def words_beside(counts: Counts, reading: Reading, width: int) -> list[str]:
     for least in ("bytes", *notes, "rate"):
         if is_wider_than(width - BAR[0]):
             del words[least]
-    for least in ("share", "left"):
+    for least in ("left", "share"):
         # Without a bar there are no blanks in front of the first word.
         if is_wider_than(width + 2):
             del words[least]
     return [word for word in words.values() if word]
+
+
+def _percentage(counts: Counts, share: float | None) -> str:
+    """Return the percentage that is done; it is not 100 before the last file has an outcome."""
+    if share is None:
+        return ""
+    return f"{min(int(share * 100), 99 if counts.done < counts.found else 100)}%"
 
 
 def _files(counts: Counts) -> str:
