@@ -22,6 +22,7 @@ NEEDED = {
     "findscu": "-aet -aec -v -d --tls -S -W -k -r --patient-id --study-uid",
     "getscu": "-aet -aec -v -d --tls -S -k --patient-id --study-uid -od",
     "movescu": "-aet -aec -v -d --tls -S -k --patient-id --study-uid -od -aem --store",
+    "retrieve": "-aet -aec -v -d --tls --from -k --patient-id -od --jobs --journal",
     "echoscp": "-aet -v -d --tls -ba --allow-calling --allow-from",
     "storescp": "-aet -v -d --tls -ba --allow-calling --allow-from -od --exec --exec-study",
     "passwd": "--delete",

@@ -47,11 +47,17 @@ print(len(bars), "rich" in sys.modules)
 
 
 def sender(
-    level: str = "ERROR", *, enabled: bool = True, patience: float = 0, columns: int = 80, **environment: str
+    level: str = "ERROR",
+    *,
+    enabled: bool = True,
+    patience: float = 0,
+    columns: int = 80,
+    stdout: bool = False,
+    **environment: str,
 ) -> Terminal:
     """Start the driver on a terminal."""
     words = level, "enabled" if enabled else "disabled", patience
-    return Terminal("-c", DRIVER, *words, columns=columns, environment=environment)
+    return Terminal("-c", DRIVER, *words, columns=columns, stdout=stdout, environment=environment)
 
 
 HALF_DONE = "vars(counts).update(found=10, found_bytes=20_000_000, done=5, done_bytes=10_000_000, searching=False)"
@@ -97,6 +103,26 @@ def test_log_lines_are_written_above_the_bar_as_they_are() -> None:
         assert terminal.end() == 0
         said = [line.encode().decode("unicode_escape") if line.isascii() else line for line in LINES]
         assert terminal.screen == [*(f"E: {line}" for line in said), "W: two", "lines", "10 files", ""]
+
+
+def test_results_are_printed_above_the_bar() -> None:
+    with sender(stdout=True) as terminal:
+        terminal.type(HALF_DONE)
+        terminal.until("5 of 10 files")
+        terminal.type("bar.print('1.2.3 complete')")
+        terminal.until("5 of 10 files")
+        assert terminal.end() == 0
+        assert terminal.screen == ["1.2.3 complete", "10 files", "1 True", ""]
+
+
+def test_results_in_a_pipe_are_printed_there() -> None:
+    with sender() as terminal:
+        terminal.type(HALF_DONE)
+        terminal.until("5 of 10 files")
+        terminal.type("bar.print('1.2.3 complete')")
+        assert terminal.answer() == "1.2.3 complete"
+        assert terminal.end() == 0
+        assert terminal.screen == ["10 files", ""]
 
 
 def test_ctrl_c_leaves_the_terminal_as_it_was() -> None:

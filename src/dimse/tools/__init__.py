@@ -12,6 +12,7 @@ TOOLS = {
         "have instances sent to an AE with C-MOVE",
         "-S -aem VIEWER pacs.example.org 104 --study-uid 1.2.3",
     ),
+    "retrieve": ("retrieve many studies with C-GET or C-MOVE", "pacs.example.org 104 1.2.3 1.2.4 -od studies"),
     "echoscp": ("answer C-ECHO", "11112"),
     "storescp": ("receive DICOM files sent with C-STORE", "11112 -od incoming"),
     "passwd": ("manage the password file of echoscp and storescp", "users modality1"),

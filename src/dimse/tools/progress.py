@@ -96,7 +96,8 @@ class Bar:
 
     def __init__(self, watch: Callable[[], AbstractContextManager[Run]], *, enabled: bool = True) -> None:
         self._watch_run = watch
-        self._was_shown = False
+        # The last line of the terminal, once the bar is shown.
+        self._line: _BottomLine | None = None
         self._over = threading.Event()
         self._meter = Meter(time.monotonic())
         self._thread: threading.Thread | None = None
@@ -124,7 +125,7 @@ class Bar:
         console = Console(file=sys.stderr)
         # The terminal may be closed meanwhile.
         with suppress(OSError), self._watch_run() as run, _bottom_line(sys.stderr) as line:
-            self._was_shown = True
+            self._line = line
             while True:
                 counts = run.counts
                 reading = self._meter.read(time.monotonic(), counts, run.sent_bytes)
@@ -132,9 +133,16 @@ class Bar:
                 if self._over.wait(INTERVAL):
                     return
 
+    def print(self, line: str) -> None:
+        """Print a line on stdout; above the bar if stdout is a terminal too."""
+        if self._line is not None and sys.stdout.isatty():
+            self._line.write(f"{line}\n")
+        else:
+            print(line, flush=True)
+
     def conclude(self, line: str) -> None:
         """Write a line about the whole run to the terminal if the bar was shown there."""
-        if self._was_shown:
+        if self._line is not None:
             with suppress(OSError):
                 print(line, file=sys.stderr, flush=True)
 
