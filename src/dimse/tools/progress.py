@@ -135,7 +135,7 @@ class Bar:
 
     def print(self, line: str) -> None:
         """Print a line on stdout; above the bar if stdout is a terminal too."""
-        if self._line is not None and sys.stdout.isatty():
+        if self._line is not None and not self._over.is_set() and sys.stdout.isatty():
             self._line.write(f"{line}\n")
         else:
             print(line, flush=True)
