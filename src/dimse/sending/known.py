@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     # Few users send that many files.
     from sqlite3 import Connection
 
-MOST_IN_MEMORY = 20_000
+MOST_IN_MEMORY = 50_000
 """Files that are kept in memory before they are moved to disk."""
 
 _TABLES = """
