@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not given or given[0] in ("-h", "--help"):
         print("usage: dimse TOOL [options] ...\n\nDICOM networking. The tools, each with a command to begin with:\n")
         for tool, (purpose, common) in TOOLS.items():
-            print(f"  {tool:10} {purpose}\n{'':13}dimse {tool} {common}")
+            print(f"  {tool:12} {purpose}\n      dimse {tool} {common}")
         print("\n`dimse TOOL -h` shows the common options, `dimse TOOL --help` all of them.")
         return 0
     if given[0] == "--version":

@@ -26,6 +26,7 @@ NEEDED = {
     "echoscp": "-aet -v -d --tls -ba --allow-calling --allow-from",
     "storescp": "-aet -v -d --tls -ba --allow-calling --allow-from -od --exec --exec-study",
     "passwd": "--delete",
+    "certificate": "--host",
 }
 
 
@@ -86,7 +87,7 @@ def test_dimse_alone_lists_each_tool_with_its_commonest_command(arguments: list[
     assert len(lines) <= SCREEN
     assert max(map(len, lines)) <= COLUMNS
     for tool, (purpose, _) in TOOLS.items():
-        place = lines.index(f"  {tool:10} {purpose}")
+        place = lines.index(f"  {tool:12} {purpose}")
         assert lines[place + 1].strip().startswith(f"dimse {tool} ")
 
 

@@ -16,4 +16,5 @@ TOOLS = {
     "echoscp": ("answer C-ECHO", "11112"),
     "storescp": ("receive DICOM files sent with C-STORE", "11112 -od incoming"),
     "passwd": ("manage the password file of echoscp and storescp", "users modality1"),
+    "certificate": ("make a CA and certificates for TLS", "ca tls"),
 }

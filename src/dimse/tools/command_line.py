@@ -61,6 +61,7 @@ class Parser(argparse.ArgumentParser):
         self.add_argument(
             "-h",
             action=_PrintShortHelp,
+            dest="help",
             nargs=0,
             default=argparse.SUPPRESS,
             help="show the most common options, and exit",
@@ -112,10 +113,14 @@ class Parser(argparse.ArgumentParser):
     def _lines(self, path: str) -> list[str]:
         try:
             with open(path, encoding=sys.getfilesystemencoding(), errors="surrogateescape") as file:
-                return file.read().splitlines()
+                text = file.read()
         except (OSError, ValueError) as error:
             why = error.strerror if isinstance(error, OSError) else str(error)
             self.error(f"cannot read arguments from {path!r}: {why}")
+        # Python has read CRLF as LF. Editors on Windows may also put a byte order mark before the text.
+        lines = text.removeprefix("\ufeff").split("\n")
+        # Each line ends with a line feed, but perhaps the last one.
+        return lines if lines[-1] else lines[:-1]
 
     def _is_option(self, argument: str) -> bool:
         """Return whether an argument is an option.

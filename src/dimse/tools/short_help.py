@@ -57,7 +57,7 @@ def _entry(parser: argparse.ArgumentParser, action: argparse.Action) -> tuple[st
     found = FIRST_PART.match(words)
     words = found[0] if found else words
     if not action.option_strings:
-        return action.dest, words
+        return str(action.metavar or action.dest), words
     first, *others = action.option_strings
     long = [spelling for spelling in others if spelling.startswith("--") and not first.startswith("--")]
     value = "" if action.nargs == 0 else f" {action.metavar}"
