@@ -22,6 +22,7 @@ from dimse.tools.options import (
     number,
     option,
     positional,
+    seconds,
     validated,
 )
 
@@ -81,6 +82,7 @@ BEHAVIOUR: tuple[Row, ...] = (
         1_000_000,
         "the most matches of one query; a peer that sends more is aborted (%(default)s)",
     ),
+    option("--find-timeout-total S", seconds, 0.0, "the whole of a query: seconds (%(default)s), 0 is unlimited"),
     option(
         "--assume-charset C",
         str,
