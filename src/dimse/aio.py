@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial, wraps
 from types import TracebackType
-from typing import Any, Concatenate, ParamSpec, Self
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, cast
 
 from dimse import services
 from dimse.association.establishing import Open
@@ -27,10 +27,15 @@ from dimse.serving.loop import MOST_FAILED_ROUNDS, PAUSE_AFTER_FAILURE, THREADS_
 from dimse.serving.reception import Reception
 from dimse.serving.visitors import Visitor
 from dimse.settings import Acceptor, Requestor
+from dimse.settings.observer import Observer
+from dimse.settings.remote import Remote
 from dimse.transport import READ
 from dimse.transport.looped import AsyncioTransport, accept, connect
 
-__all__ = ["Acceptor", "Association", "Requestor", "Server", "ServerFailed", "associate", "send"]
+if TYPE_CHECKING:
+    from dimse.services.associating import Associate
+
+__all__ = ["Acceptor", "Association", "Observer", "Remote", "Requestor", "Server", "ServerFailed", "associate", "send"]
 
 
 P = ParamSpec("P")
@@ -69,30 +74,35 @@ def _on_the_loop(
     return associate
 
 
-associate = _on_the_loop(services.associate)
+# A type checker is shown its two forms.
+associate = cast("Associate[_Associating]", _on_the_loop(services.associate))
 
 
 def _beside_the_loop(make: Callable[P, Sending]) -> Callable[P, AsyncIterator[Outcome]]:
     @wraps(outcomes_of)
-    async def send(*args: P.args, **kwargs: P.kwargs) -> AsyncIterator[Outcome]:
-        # The sending reads files and writes a journal. It runs in a thread, so that the loop never waits for a disk.
-        thread = ThreadPoolExecutor(1, "dimse-send")
-        run = partial(asyncio.get_running_loop().run_in_executor, thread)
-        try:
-            sending = await run(partial(make, *args, **kwargs))
-            events = sending.events()
-            try:
-                while (event := await asyncio.shield(run(next, events, None))) is not None:
-                    if isinstance(event, Outcome):
-                        yield event
-            finally:
-                sending.abort()
-                # The thread runs this after its current task.
-                await asyncio.shield(run(sending.close))
-        finally:
-            thread.shutdown(wait=False)
+    def send(*args: P.args, **kwargs: P.kwargs) -> AsyncIterator[Outcome]:
+        # A wrong argument raises here. Nothing is opened before the iteration begins.
+        return _outcomes(make(*args, **kwargs))
 
     return send
+
+
+async def _outcomes(sending: Sending) -> AsyncIterator[Outcome]:
+    # The sending reads files and writes a journal. It runs in a thread, so that the loop never waits for a disk.
+    thread = ThreadPoolExecutor(1, "dimse-send")
+    run = partial(asyncio.get_running_loop().run_in_executor, thread)
+    try:
+        events = sending.events()
+        try:
+            while (event := await asyncio.shield(run(next, events, None))) is not None:
+                if isinstance(event, Outcome):
+                    yield event
+        finally:
+            sending.abort()
+            # The thread runs this after its current task.
+            await asyncio.shield(run(sending.close))
+    finally:
+        thread.shutdown(wait=False)
 
 
 send = _beside_the_loop(Sending)

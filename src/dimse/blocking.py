@@ -68,12 +68,14 @@ __all__ = [
     "Association",
     "AssociationAborted",
     "AssociationError",
+    "AssociationEvent",
     "AssociationRejected",
     "AssociationReleased",
     "AssociationTimeout",
     "Commitment",
     "CommonExtendedNegotiation",
     "ConnectError",
+    "ConnectionEvent",
     "ConnectionLost",
     "DimseError",
     "EchoRequest",
@@ -90,11 +92,13 @@ __all__ = [
     "Limits",
     "LocalProtocolError",
     "Match",
+    "MessageEvent",
     "MoveTo",
     "NegotiationError",
     "NoPresentationContext",
     "NotDicomPeer",
     "NotSent",
+    "Observer",
     "OperationTimeout",
     "Outcome",
     "Peer",
@@ -104,11 +108,13 @@ __all__ = [
     "ProtocolError",
     "ProviderAborted",
     "RefusedContexts",
+    "Remote",
     "RemoteProtocolError",
     "Requestor",
     "RetrieveRequest",
     "Retrieved",
     "Role",
+    "SecurityEvent",
     "Server",
     "ServerFailed",
     "Status",
@@ -129,8 +135,10 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from dimse.logs.security_events import SecurityEvent
     from dimse.sending import send
     from dimse.sending.forwarder import Forwarder
+    from dimse.services.associating import Associate
     from dimse.services.features import Features
     from dimse.services.handlers import EchoRequest, Handlers, StoreRequest
     from dimse.services.outcome import Outcome
@@ -142,6 +150,8 @@ if TYPE_CHECKING:
     from dimse.services.storage import contexts_for
     from dimse.services.storage_commitment import Commitment
     from dimse.serving.server import Server
+    from dimse.settings.observer import AssociationEvent, ConnectionEvent, MessageEvent, Observer
+    from dimse.settings.remote import Remote
     from dimse.settings.tls import TLS
     from dimse.transport.tls import TLSSession
 
@@ -163,6 +173,12 @@ _LATER = {
     "Forwarder": "dimse.sending.forwarder",
     "Handlers": "dimse.services.handlers",
     "Match": "dimse.services.query",
+    "AssociationEvent": "dimse.settings.observer",
+    "ConnectionEvent": "dimse.settings.observer",
+    "MessageEvent": "dimse.settings.observer",
+    "Observer": "dimse.settings.observer",
+    "Remote": "dimse.settings.remote",
+    "SecurityEvent": "dimse.logs.security_events",
     "Outcome": "dimse.services.outcome",
     "Server": "dimse.serving.server",
     "StoreRequest": "dimse.services.handlers",
@@ -352,6 +368,9 @@ class Association:
     serve = _blocking(lambda: services.Association.serve)
     release = _blocking(lambda: services.Association.release)
 
+    def __repr__(self) -> str:
+        return f"<dimse.Association {self._association.description}>"
+
     def abort(self) -> None:
         """Abort the association (PS3.8 7.3). Any thread may call this, and more than once."""
         self._association.abort()
@@ -411,4 +430,5 @@ def _in_this_thread(
     return _documented(associate, make, partial(make, connect))
 
 
-associate = _in_this_thread(services.associate)
+# A type checker is shown its two forms.
+associate = cast("Associate[Association]", _in_this_thread(services.associate))

@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
 from dimse.errors import FileError, InaccessiblePath
-from dimse.instances import LEFT_OUT, PATHS, Container, InstanceFile, IsDicomdir, NotDicom, Path
+from dimse.instances import LEFT_OUT, PATHS, Container, InstanceFile, IsDicomdir, NotDicom, Path, memory
 from dimse.logs.notices import notice
 from dimse.sending.file_sets import FileSet
 from dimse.sending.skipped import Skipped
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 LOGGER = logging.getLogger("dimse.sending")
 
 Found: TypeAlias = InstanceFile | Outcome
+Sendable: TypeAlias = "Path | InstanceFile | memory.InMemory"
 # The place of a file: its path, or the member of an archive.
 Place: TypeAlias = str | Container
 
@@ -32,15 +33,15 @@ Place: TypeAlias = str | Container
 class Finder:
     """A search for files to send, which goes on as it is iterated over. It can be iterated over once.
 
-    It yields an `InstanceFile` for each file to send. For a named path that cannot be sent it yields an `Outcome` with an
-    `InaccessiblePath` or another `FileError`. It yields None when the next path is not there yet.
+    It yields an `InstanceFile` for each file or instance in memory to send. For a named path that cannot be sent it yields an
+    `Outcome` with an `InaccessiblePath` or another `FileError`. It yields None when the next path is not there yet.
 
     Folders on real media hold other files too. A file is skipped if it neither begins as a DICOM file nor is named `.dcm`, or
     if its name begins with a dot. One line at the end counts the skipped files.
 
     Args:
         paths: Files; folders, which are read in sorted order; DICOMDIRs, for the files that they list; ZIP archives, for their
-            members. In a folder the last two are skipped. It may be a single path.
+            members. In a folder the last two are skipped. Instances in memory may stand among them. It may be a single one.
         recurse: True to read folders all the way down, False to read them one level deep.
         raw_transfer_syntax_uid: The transfer syntax of files that do not name theirs, which are read as data sets.
         skip_invalid: True to skip named files whose content cannot be sent.
@@ -53,7 +54,7 @@ class Finder:
 
     def __init__(
         self,
-        paths: Path | Iterable[Path | None],
+        paths: Sendable | Iterable[Sendable | None],
         *,
         recurse: bool,
         raw_transfer_syntax_uid: str | None = None,
@@ -70,7 +71,7 @@ class Finder:
         self._first: dict[str, Place] = {}
         self._further: dict[str, list[Place]] = {}
         self._archives: Archives | None = None
-        self._found = self._find(iter((paths,) if isinstance(paths, PATHS) else paths))
+        self._found = self._find(iter((paths,) if memory.is_instance(paths) else paths))
 
     def __iter__(self) -> Iterator[Found | None]:
         return self._found
@@ -83,19 +84,45 @@ class Finder:
         if self._archives is not None:
             self._archives.close()
 
-    def _find(self, paths: Iterator[Path | None]) -> Generator[Found | None, None, None]:
+    def _find(self, paths: Iterator[Sendable | None]) -> Generator[Found | None, None, None]:
         found_any = False
-        for path in paths:
-            if path is None:
+        for number, given in enumerate(paths, 1):
+            if given is None:
                 yield None
                 continue
-            for found in self._asked_for(os.fsdecode(path)):
+            if isinstance(given, PATHS) and not memory.is_content(given):
+                places = self._asked_for(os.fsdecode(given))
+            else:
+                places = self._given(given, number)
+            for found in places:
                 if found is not None:
                     found_any = True
                     yield found
         self.skipped.tell(self._logger, found_any=found_any)
 
-    # Each of these yields the results for one path, with None for skipped files.
+    # Each of these yields the results for one path or instance, with None for skipped files.
+
+    def _given(self, given: InstanceFile | memory.InMemory, number: int) -> Iterator[Found | None]:
+        """Yield an instance that is in memory, or a file that was checked.
+
+        Raises:
+            TypeError: It is neither.
+        """
+        if isinstance(given, InstanceFile):
+            yield self._wanted(given)
+            return
+        if not memory.is_instance(given):
+            raise TypeError(
+                "what is sent is a path, the bytes of a Part 10 file, an open binary file or a pydicom data set, not"
+                f" {given!r}"
+            )
+        name = memory.name_of(given, number)
+        try:
+            instance = memory.check(given, name, lasting=True)
+        except FileError as error:
+            yield self._refuse(error)
+        else:
+            yield self._wanted(instance)
 
     def _asked_for(self, path: str) -> Iterator[Found | None]:
         """Yield the files of a named path."""
@@ -243,7 +270,7 @@ class Finder:
                 notice("group 0002", "", "%s", one_line(line))
             else:
                 self._warn(line)
-        uid, place = instance.sop_instance_uid, instance.path if instance.container is None else instance.container
+        uid, place = instance.sop_instance_uid, _place(instance)
         first = self._first.setdefault(uid, place)
         if first is not place:
             others = self._further.setdefault(uid, [])
@@ -251,9 +278,10 @@ class Finder:
                 if self._is_same(instance, other):
                     self._warn(f"Sent once: {instance.path} is the same instance as {_name(other)}")
                     return None
-            self._warn(
-                f"Both are sent: {instance.path} has the SOP instance UID of {_name(first)}, and another data set"
-            )
+            # Data sets in memory are not kept to be compared.
+            is_compared = not memory.is_in_memory(instance) and not isinstance(first, memory.Emptied)
+            other_data_set = ", and another data set" if is_compared else ""
+            self._warn(f"Both are sent: {instance.path} has the SOP instance UID of {_name(first)}{other_data_set}")
             others.append(place)
         return instance
 
@@ -298,6 +326,13 @@ def _is_hidden(member: str) -> bool:
     """Return True if the name of a member of an archive, or of a folder that it is in, begins with a dot."""
     parts = member.replace("\\", "/").split("/")
     return any(part.startswith(".") and part not in (os.curdir, os.pardir) for part in parts)
+
+
+def _place(instance: InstanceFile) -> Place:
+    """Return the place of a file; of one in memory its name, so that its bytes are not kept."""
+    if instance.container is None:
+        return instance.path
+    return memory.Emptied(instance.path) if memory.is_in_memory(instance) else instance.container
 
 
 def _name(place: Place) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dimse.settings import arguments
 from dimse.support.values import value
 
 _FACTOR = 4
@@ -23,8 +24,14 @@ class Retry:
     longest: float = 60.0
 
     def __post_init__(self) -> None:
-        if self.times < 0 or self.wait < 0 or self.longest < 0:
-            raise ValueError(f"retries and waits are not negative: {self}")
+        arguments.whole_number("retry", self.times, 0)
+        for name in ("wait", "longest"):
+            seconds: object = getattr(self, name)
+            if not isinstance(seconds, (int, float)):
+                raise TypeError(f"{name} is a number of seconds, not {seconds!r}")
+            # The comparison is false for "not a number" too.
+            if not seconds >= 0:
+                raise ValueError(f"{name} is 0 or more seconds, not {seconds}")
 
     def pause(self, failures: int, chance: float) -> float:
         """Return the seconds to wait after so many failures in a row; `chance` is a random number from 0 to 1."""

@@ -35,6 +35,20 @@ def gathering(name: str, kind: type) -> Callable[[F], F]:
     return decorate
 
 
+def taking_remote(function: F) -> F:
+    """Let a function that takes a way to connect, a host and a port take a `Remote` in place of the last two."""
+
+    @wraps(function)
+    def call(open_transport: object, host: object = None, port: object = None, **options: Any) -> Any:
+        if not isinstance(host, str):
+            from dimse.settings.remote import address_and_options
+
+            (host, port), options = address_and_options("associate", host, port, options)
+        return function(open_transport, host, port, **options)
+
+    return cast(F, call)
+
+
 def gather(name: str, kind: type[T], keywords: dict[str, Any]) -> T:
     """Take `name` and the fields of `kind` out of `keywords`, and return the instance of `kind` that they make.
 

@@ -21,6 +21,7 @@ fixture `storage_scp`: a `StorageSCP` that listens.
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -244,7 +245,10 @@ def __getattr__(name: str) -> Any:
     """Return the fixture `storage_scp`, which loads pytest on first use."""
     if name != "storage_scp":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    import pytest
+    try:
+        import pytest
+    except ModuleNotFoundError as error:
+        raise AttributeError(f"the fixture {name!r} of {__name__!r} needs pytest, which is not installed") from error
 
     def storage_scp() -> Iterator[StorageSCP]:
         """Yield a storage SCP that listens on a free port of 127.0.0.1 during the test."""
@@ -255,5 +259,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    """Return the names of this module, with the fixture, for which pytest searches a plugin."""
-    return [*globals(), "storage_scp"]
+    """Return the names of this module; with pytest also the fixture, for which it searches a plugin."""
+    return [*globals(), "storage_scp"] if "pytest" in sys.modules else [*globals()]

@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import NoReturn
 
@@ -28,6 +28,10 @@ class Parser(argparse.ArgumentParser):
         examples: Commands, each with its effect.
         positionals: The positional arguments as usage shows them. argparse would list all options there too, before each error.
         prefixes: The characters that options begin with.
+
+    Attributes:
+        tool: The name of the tool.
+        before_parsing: Called with the arguments, `@FILE` expanded, before they are parsed; None for no call.
     """
 
     def __init__(
@@ -52,6 +56,7 @@ class Parser(argparse.ArgumentParser):
             allow_abbrev=False,
         )
         self.tool = tool
+        self.before_parsing: Callable[[list[str]], None] | None = None
         self.add_argument("--version", action="version", version=f"{tool}.py v{dimse.__version__}")
         self.add_argument(
             "--print-completion",
@@ -65,10 +70,23 @@ class Parser(argparse.ArgumentParser):
         """Return the parsed arguments; a usage error is a line on stderr and exit status 2, as in argparse."""
         given = sys.argv[1:] if arguments is None else list(arguments)
         try:
-            return self.parse_intermixed_args(self._expanded(given))
+            expanded = self._expanded(given)
+            if self.before_parsing is not None:
+                self.before_parsing(expanded)
+            return self.parse_intermixed_args(expanded)
         except _CompletionAsked as asked:
             print(self._completion(asked.shell))
             self.exit()
+
+    def actions(self) -> list[argparse.Action]:
+        """Return what the parser knows: its options and positional arguments."""
+        return list(self._actions)
+
+    def remove_arguments(self, *names: str) -> None:
+        """Remove positional arguments."""
+        for action in self.actions():
+            if not action.option_strings and action.dest in names:
+                self._positionals._remove_action(action)
 
     def _expanded(self, given: Sequence[str]) -> list[str]:
         """Return the arguments with `@FILE` replaced by the lines of the file.

@@ -37,6 +37,9 @@ NAMES = {
 INSECURE = (
     "--tls-insecure: the peer's certificate is not verified, so a machine in between can read and change what is sent"
 )
+INSECURE_REMOTE = (
+    "verify = false: the peer's certificate is not verified, so a machine in between can read and change what is sent"
+)
 ANY_CLIENT = "--tls-no-client-cert: every client that reaches this port may connect, without a certificate"
 EVERY_CA = "no --tls-ca: clients may have their certificate from any CA that this system trusts"
 
@@ -101,7 +104,9 @@ def settle(parser: Parser, options: argparse.Namespace) -> None:
     """
     if not options.tls:
         _refuse_unused(parser, options)
-        options.tls = None
+        options.tls = getattr(options, "remote_tls", None)
+        if options.tls is not None:
+            _settle_remote(parser, options)
         return
     server = "tls_no_client_cert" in options
     insecure = not server and options.tls_insecure
@@ -131,9 +136,19 @@ def settle(parser: Parser, options: argparse.Namespace) -> None:
         log_setup.warn(EVERY_CA)
 
 
+def _settle_remote(parser: Parser, options: argparse.Namespace) -> None:
+    """Check the TLS of a named remote."""
+    _verify_files(parser, options.tls, server=False)
+    if options.tls_info:
+        logging.getLogger("dimse.tls").setLevel(logging.INFO)
+    if not options.tls.verify:
+        log_setup.warn(INSECURE_REMOTE)
+
+
 def _refuse_unused(parser: Parser, options: argparse.Namespace) -> None:
     for name, value in vars(options).items():
-        if name.startswith("tls_") and value != parser.get_default(name):
+        is_for_remote = name == "tls_info" and getattr(options, "remote_tls", None) is not None
+        if name.startswith("tls_") and value != parser.get_default(name) and not is_for_remote:
             parser.error(f"--{name.replace('_', '-')} is for --tls")
 
 
