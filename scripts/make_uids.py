@@ -72,9 +72,8 @@ def stub() -> str:
     names = [line.split()[0] for line in TABLE.split("\n")] + [
         row[2] for row in rows if row[1] == "SOP Class" and row[2]
     ]
-    return (
-        f"{STUB_HEAD}{keywords}\nSOPClassName: TypeAlias = Literal[\n{''.join(f'    "{name}",\n' for name in names)}]\n"
-    )
+    lines = "".join(f'    "{name}",\n' for name in names)
+    return f"{STUB_HEAD}{keywords}\nSOPClassName: TypeAlias = Literal[\n{lines}]\n"
 
 
 def main() -> None:

@@ -63,9 +63,9 @@ class Sending(Closing):
     """A transfer of files to a peer. It is a context manager: leaving the block aborts the requests under way.
 
     Args:
-        paths: Files, folders, DICOMDIRs and ZIP archives; pydicom data sets, bytes of Part 10 files and open binary files; or one of
-            them. They are iterated over as they are sent: at most 64 MiB of memory wait. What is in memory is encoded or copied
-            when it is taken, so it may be changed before the next one is asked for. A None among them says that the next one is
+        paths: Files, folders, DICOMDIRs and ZIP archives; pydicom data sets, bytes of Part 10 files and open binary files; or one
+            of them. They are iterated over as they are sent: at most 64 MiB of memory wait. What is in memory is encoded or copied
+            when it is taken, so it may be changed when the next one is asked for. A None among them says that the next one is
             not there yet.
         peer: Host and port; or a `Remote`, which stands for them and the keywords of its fields.
         jobs: Number of associations at one time.

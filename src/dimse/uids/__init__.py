@@ -13,6 +13,7 @@ from dimse.support.values import value
 
 if TYPE_CHECKING:
     from dimse.uids.keywords import *  # noqa: F403
+    from dimse.uids.keywords import SOPClassName as SOPClassName
 
 # The UIDs that the package needs when it is imported, without a look-up in the table.
 ApplicationContextName = "1.2.840.10008.3.1.1.1"  # the DICOM one (PS3.7 A.2.1)
