@@ -254,7 +254,12 @@ class Pump:
         self.receiver.let_go()
         self.transport.close()
         if self.observing is not None:
-            self.observing.closed(self.lifecycle.ended, self.lifecycle.abort_wanted, self.sent_bytes)
+            lifecycle, is_over = self.lifecycle, self.upper_layer.state in ("Sta1", "Sta13")
+            # After a release the connection alone is left to be aborted.
+            if is_over and (lifecycle.release_asked or lifecycle.release_confirmed):
+                self.observing.closed(None, False, self.sent_bytes)
+            else:
+                self.observing.closed(lifecycle.ended, lifecycle.abort_wanted, self.sent_bytes)
 
     # --- out ---
 

@@ -7,7 +7,7 @@ import os
 import stat
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias, TypeGuard
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias, TypeGuard, cast
 
 from dimse import uids
 from dimse.data_set.encoding import deflate
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 InMemory: TypeAlias = "bytes | bytearray | memoryview | BinaryIO | Dataset"
 """The types of an instance that is not named by a path. Bytes are one only if `is_content` says so."""
 
-_UNCOMPRESSED = {
+_UNCOMPRESSED: dict[tuple[object, object], str] = {
     (True, True): uids.ImplicitVRLittleEndian,
     (False, True): uids.ExplicitVRLittleEndian,
     (False, False): uids.ExplicitVRBigEndian,
@@ -173,7 +173,7 @@ def check(given: InMemory, name: str, *, lasting: bool = False) -> InstanceFile:
         return FileInMemory(content, name, transfer_syntax_uid).check()
     if is_content(given):
         return FileInMemory(_lasting(given) if lasting else given, name).check()
-    content_or_path = _read(given, name)
+    content_or_path = _read(cast("BinaryIO", given), name)
     if isinstance(content_or_path, str):
         return InstanceFile.check(content_or_path)
     return FileInMemory(content_or_path, name).check()
@@ -197,7 +197,8 @@ def encode(data_set: Dataset, name: str) -> tuple[bytes, str | None]:
     from pydicom.filewriter import write_dataset
 
     stated = stated_syntax(data_set)
-    uid = stated or _UNCOMPRESSED.get(data_set.original_encoding, uids.ExplicitVRLittleEndian)
+    read_in: tuple[object, object] = data_set.original_encoding
+    uid = stated or _UNCOMPRESSED.get(read_in, uids.ExplicitVRLittleEndian)
     syntax = uids.transfer_syntax(uid)
     target = DicomBytesIO()
     target.is_implicit_VR = bool(syntax and syntax.implicit_vr)

@@ -117,8 +117,8 @@ class Sending(Closing):
         logger: logging.Logger = LOGGER,
         **association: Unpack[AssociationOptions],
     ) -> None:
-        arguments.whole_number("jobs", jobs, 1)
-        arguments.whole_number("repeat", repeat, 1)
+        if jobs < 1 or repeat < 1:
+            raise ValueError(f"there is at least one job, and each file is sent at least once: {jobs} and {repeat}")
         arguments.whole_number("priority", priority, MEDIUM, LOW)
         if journal is not None and repeat > 1:
             raise ValueError("a journal has one entry for each instance: it does not go with repeat")

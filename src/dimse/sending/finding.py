@@ -8,7 +8,7 @@ import stat
 import threading
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING, BinaryIO, TypeAlias
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias, cast
 
 from dimse.errors import FileError, InaccessiblePath
 from dimse.instances import LEFT_OUT, PATHS, Container, InstanceFile, IsDicomdir, NotDicom, Path, memory
@@ -71,7 +71,8 @@ class Finder:
         self._first: dict[str, Place] = {}
         self._further: dict[str, list[Place]] = {}
         self._archives: Archives | None = None
-        self._found = self._find(iter((paths,) if memory.is_instance(paths) else paths))
+        each: Any = (paths,) if memory.is_instance(paths) else paths
+        self._found = self._find(iter(each))
 
     def __iter__(self) -> Iterator[Found | None]:
         return self._found
@@ -102,7 +103,7 @@ class Finder:
 
     # Each of these yields the results for one path or instance, with None for skipped files.
 
-    def _given(self, given: InstanceFile | memory.InMemory, number: int) -> Iterator[Found | None]:
+    def _given(self, given: Any, number: int) -> Iterator[Found | None]:
         """Yield an instance that is in memory, or a file that was checked.
 
         Raises:
@@ -116,9 +117,10 @@ class Finder:
                 "what is sent is a path, the bytes of a Part 10 file, an open binary file or a pydicom data set, not"
                 f" {given!r}"
             )
-        name = memory.name_of(given, number)
+        in_memory = cast("memory.InMemory", given)
+        name = memory.name_of(in_memory, number)
         try:
-            instance = memory.check(given, name, lasting=True)
+            instance = memory.check(in_memory, name, lasting=True)
         except FileError as error:
             yield self._refuse(error)
         else:

@@ -93,9 +93,10 @@ class Forwarder(Closing):
 
         self._address, completed = address_and_options("Forwarder", host, port, cast("dict[str, Any]", options))
         options = cast("AssociationOptions", completed)
-        arguments.whole_number("associations", associations, 1)
-        if not idle >= 0:
-            raise ValueError(f"idle is 0 or more seconds, not {idle}")
+        if associations < 1 or not idle >= 0:
+            raise ValueError(
+                f"a forwarder has at least one association, idle for 0 seconds or more: {associations}, {idle}"
+            )
         self._learns = contexts is None
         given = arguments.many("contexts", contexts or (), "contexts=[dimse.uids.CTImageStorage]")
         self._contexts = dict.fromkeys(proposed(context) for context in given)
@@ -121,7 +122,7 @@ class Forwarder(Closing):
             next peer does not accept the SOP class in this transfer syntax, or accepts nothing that was proposed. C000H if a file
             or data set cannot be sent, as for `FileError`.
         """
-        name, needs = "", ()
+        name, needs = "", Needs()
         with self._places:
             try:
                 instance, name, needs = _prepared(request)
@@ -241,7 +242,7 @@ class Forwarder(Closing):
             _release(association)
 
 
-Needs: TypeAlias = "tuple[ProposedContext, ...]"
+Needs: TypeAlias = tuple[ProposedContext, ...]
 
 
 def _prepared(given: Storable) -> tuple[Storable, str, Needs]:

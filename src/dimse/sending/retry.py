@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dimse.settings import arguments
 from dimse.support.values import value
 
 _FACTOR = 4
@@ -24,14 +23,13 @@ class Retry:
     longest: float = 60.0
 
     def __post_init__(self) -> None:
-        arguments.whole_number("retry", self.times, 0)
-        for name in ("wait", "longest"):
-            seconds: object = getattr(self, name)
-            if not isinstance(seconds, (int, float)):
-                raise TypeError(f"{name} is a number of seconds, not {seconds!r}")
-            # The comparison is false for "not a number" too.
-            if not seconds >= 0:
-                raise ValueError(f"{name} is 0 or more seconds, not {seconds}")
+        for name, kind in (("times", int), ("wait", (int, float)), ("longest", (int, float))):
+            number: object = getattr(self, name)
+            if not isinstance(number, kind) or isinstance(number, bool):
+                raise TypeError(f"{name} of a retry is a number, not {number!r}")
+        # The comparisons are false for "not a number" too.
+        if not (self.times >= 0 and self.wait >= 0 and self.longest >= 0):
+            raise ValueError(f"retries and waits are not negative: {self}")
 
     def pause(self, failures: int, chance: float) -> float:
         """Return the seconds to wait after so many failures in a row; `chance` is a random number from 0 to 1."""

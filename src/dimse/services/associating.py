@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Iterable
-from typing import Protocol, TypeVar, overload
+from typing import TYPE_CHECKING, Protocol, TypeVar, overload
 
 from dimse.association.association import Dispatcher
 from dimse.settings import (
@@ -21,6 +20,9 @@ from dimse.settings import (
 from dimse.settings.observer import Observer
 from dimse.settings.remote import Remote
 from dimse.settings.tls import TLS
+
+if TYPE_CHECKING:
+    import ssl
 
 A_co = TypeVar("A_co", covariant=True)
 

@@ -55,10 +55,10 @@ class TaskTurns:
         self._waiting.append(waiter)
         try:
             await waiter
-        except asyncio.CancelledError:
-            if waiter.cancelled():
+        except BaseException:
+            if waiter in self._waiting:
                 self._waiting.remove(waiter)
-            elif waiter.exception() is None:
+            elif not waiter.cancelled() and waiter.exception() is None:
                 self.lapsed = True
             raise
 
