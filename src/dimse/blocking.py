@@ -131,11 +131,13 @@ __all__ = [
     "associate",
     "contexts_for",
     "contexts_for_get",
+    "retrieve",
     "send",
 ]
 
 if TYPE_CHECKING:
     from dimse.logs.security_events import SecurityEvent
+    from dimse.retrieving import retrieve
     from dimse.sending import send
     from dimse.sending.forwarder import Forwarder
     from dimse.services.associating import Associate
@@ -185,6 +187,7 @@ _LATER = {
     "TLS": "dimse.settings.tls",
     "TLSSession": "dimse.transport.tls",
     "contexts_for": "dimse.services.storage",
+    "retrieve": "dimse.retrieving",
     "send": "dimse.sending",
 }
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -27,6 +26,8 @@ from tests.association.peers import (
 )
 from tests.drivers import (
     ASYNCIO,
+    BLOCKING,
+    SERVED,
     Driver,
     Instance,
     on_each_driver,
@@ -261,7 +262,8 @@ def test_abort_from_another_task_wakes_a_waiting_task() -> None:
 # --- one operation at a time ---
 
 
-def test_a_second_operation_is_refused_and_the_first_goes_on() -> None:
+@pytest.mark.parametrize("driver", [BLOCKING, SERVED], ids=lambda driver: driver.name)
+def test_a_second_operation_is_refused_and_the_first_goes_on(driver: Driver) -> None:
     """On an event loop it waits instead: `tests/services/test_turns.py`."""
     made: list[Association] = []
     refused: list[BaseException] = []
@@ -280,11 +282,11 @@ def test_a_second_operation_is_refused_and_the_first_goes_on() -> None:
     with peer as port:
 
         async def scenario() -> None:
-            async with await BLOCKING.associate(port) as association:
+            async with await driver.associate(port) as association:
                 made.append(association)
                 assert await association.echo() == 0
                 assert await association.echo() == 0
 
-        BLOCKING.run(scenario())
+        driver.run(scenario())
     assert len(refused) == 3
     assert peer.connections[0].pdu_types == [A_ASSOCIATE_RQ, P_DATA_TF, P_DATA_TF, A_RELEASE_RQ]

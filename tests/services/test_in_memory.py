@@ -43,7 +43,7 @@ def data_set(number: int = 1, transfer_syntax: str = "", pixels: int = 256) -> D
     made.add_new(0x7FE00010, "OB" if transfer_syntax else "OW", bytes(pixels))
     if transfer_syntax:
         made.file_meta = FileMetaDataset()
-        made.file_meta.TransferSyntaxUID = transfer_syntax
+        made.file_meta.TransferSyntaxUID = UID(transfer_syntax)
     return made
 
 
