@@ -160,6 +160,7 @@ class Status(int):
 
     @property
     def is_success(self) -> bool:
+        """True if the status is success, 0000H."""
         return self == 0
 
     @property

@@ -23,11 +23,13 @@ from dimse.errors import AssociationRejected, ConnectError, DimseError, TLSError
 from dimse.retrieving.arrivals import Arrivals
 from dimse.retrieving.destination import Destination, DestinationServer
 from dimse.retrieving.job import POLL_INTERVAL, Expect, Job, Manner, Method, StudyResult
+from dimse.sending.associations import options_in_full
 from dimse.sending.retry import Retry
 from dimse.services.information_models import find_model
 from dimse.settings import Requestor, Timeouts, arguments
 from dimse.settings.keywords import gather
 from dimse.support.closing import Closing
+from dimse.support.signatures import InFull
 from dimse.support.text import one_line
 from dimse.transport.threaded import run
 
@@ -83,6 +85,8 @@ class BulkRetrieval(Closing):
         JournalError: The journal cannot be used.
         OSError: The folder cannot be used, or the destination cannot listen.
     """
+
+    __signature__ = InFull(options_in_full)
 
     def __init__(
         self,

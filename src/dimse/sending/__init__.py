@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, Self, Unpack, cast
 from dimse.errors import DimseError, NotSent
 from dimse.instances.memory import is_instance
 from dimse.message.command import LOW, MEDIUM
-from dimse.sending.associations import Associations
+from dimse.sending.associations import Associations, options_in_full
 from dimse.sending.feed import POLL_INTERVAL, Counts, Feed
 from dimse.sending.finding import LOGGER, Finder
 from dimse.sending.job import AssociationFault, Event, Job, Manner
@@ -31,6 +31,7 @@ from dimse.services.outcome import Outcome
 from dimse.services.sources import Transcode, check_transcode
 from dimse.settings import arguments
 from dimse.support.closing import Closing
+from dimse.support.signatures import InFull
 from dimse.transport.threaded import iterate
 
 if TYPE_CHECKING:
@@ -94,6 +95,8 @@ class Sending(Closing):
     Raises:
         TypeError, ValueError: An argument is wrong, or the arguments do not go together.
     """
+
+    __signature__ = InFull(options_in_full)
 
     def __init__(
         self,

@@ -22,10 +22,12 @@ from dimse.instances.received import ReceivedInstance
 from dimse.logs.notices import notice
 from dimse.message.command import SOP_CLASS_NOT_SUPPORTED
 from dimse.message.status import Status
+from dimse.sending.associations import options_in_full
 from dimse.services.sources import FALL_BACK, Storable, source_of
 from dimse.services.storage import CANNOT_UNDERSTAND, OUT_OF_RESOURCES
 from dimse.settings import MOST_CONTEXTS, ProposedContext, arguments, proposed
 from dimse.support.closing import Closing
+from dimse.support.signatures import InFull
 from dimse.support.text import host_and_port, one_line
 from dimse.transport.threaded import connect, run
 
@@ -55,6 +57,8 @@ class Forwarder(Closing):
         TypeError, ValueError: An argument is wrong.
         TLSConfigurationError: `tls` cannot be used.
     """
+
+    __signature__ = InFull(options_in_full)
 
     @overload
     def __init__(

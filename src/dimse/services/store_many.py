@@ -47,7 +47,7 @@ def store_many(
     Args:
         sources: One as for `store`, or several. The next source is asked for when a request has gone out, so a generator holds few
             of them. On an event loop some files of a list or tuple are made ready ahead of their turn. A data set is encoded when
-            it is asked for: it may be changed once the one after it is, and not before.
+            it is asked for, so it may be changed once the next one is, and not before.
         priority, transcode: See `store`.
         ahead: Send an instance of `AHEAD` bytes or less before the outcome of the one before it is yielded. So the peer need not
             wait for the caller. The association is then taken until the last outcome, as with a window.

@@ -25,6 +25,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from inspect import signature
 from itertools import count
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, get_args
@@ -34,6 +35,7 @@ from dimse.media import part10
 from dimse.services.handlers import EchoRequest, Handlers, StoreRequest
 from dimse.serving.server import Server
 from dimse.settings import IMPLEMENTATION_CLASS_UID, Limits
+from dimse.support.signatures import InFull
 from dimse.support.values import field, value
 from dimse.testing.query_retrieve import QueryRetrieveSCP as QueryRetrieveSCP
 
@@ -83,6 +85,10 @@ class SentInstance:
 Statuses = int | Iterable[int] | Callable[[SentInstance], int]
 
 
+# The arguments of a server, but for those that an SCP here gives itself.
+_SERVER_OPTIONS = [one for name, one in signature(Server).parameters.items() if name not in ("address", "handlers")]
+
+
 class StorageSCP:
     """A storage SCP in this process, which keeps received instances in memory.
 
@@ -97,6 +103,8 @@ class StorageSCP:
         instances: The received instances in order, whatever their status.
         echoes: The number of C-ECHO requests.
     """
+
+    __signature__ = InFull(lambda: _SERVER_OPTIONS)
 
     def __init__(self, status: Statuses = 0x0000, **options: Any) -> None:
         self.instances: list[SentInstance] = []
