@@ -184,3 +184,36 @@ def test_without_an_observer_nothing_of_it_is_loaded() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=50)
     assert done.stdout == "[]\n"
+
+
+# --- repr
+
+
+def test_the_repr_says_who_what_and_in_which_state() -> None:
+    async def looped(port: int) -> list[str]:
+        options: Any = {"contexts": [dimse.Verification, uids.CTImageStorage], "called_ae_title": "ARCHIVE"}
+        async with aio.associate(LOOPBACK, port, **options) as association:
+            echo = asyncio.create_task(association.echo())
+            await asyncio.sleep(0)
+            shown = [repr(association)]
+            await echo
+        return [*shown, repr(association)]
+
+    with StorageSCP(contexts=["Verification"]) as scp:
+        who = f"DIMSE to ARCHIVE ({LOOPBACK}:{scp.port}), 1 of 2 contexts accepted"
+        contexts = [dimse.Verification, uids.CTImageStorage]
+        with dimse.associate(LOOPBACK, scp.port, contexts=contexts, called_ae_title="ARCHIVE") as association:
+            assert repr(association) == f"<dimse.Association {who}, open>"
+        assert repr(association) == f"<dimse.Association {who}, released>"
+        association = dimse.associate(LOOPBACK, scp.port, contexts=contexts, called_ae_title="ARCHIVE")
+        association.abort()
+        assert repr(association) == f"<dimse.Association {who}, aborted>"
+        assert asyncio.run(looped(scp.port)) == [
+            f"<dimse.aio.Association {who}, busy>",
+            f"<dimse.aio.Association {who}, released>",
+        ]
+    with faulty_peer("closes") as port:
+        association = dimse.associate(LOOPBACK, port, contexts=contexts)
+        with pytest.raises(dimse.ConnectionLost):
+            association.echo()
+        assert repr(association).endswith(", ended: Connection closed while waiting for DIMSE message>")

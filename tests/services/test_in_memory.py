@@ -339,3 +339,24 @@ def test_a_router_may_change_what_it_sends_on() -> None:
             [outcome] = dimse.send(data_set(), router.address)
     assert outcome.state == "stored"
     assert scp.instances[0].dataset().PatientName == "Anonymous"
+
+
+def test_the_recipe_of_the_page_sends_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "sending.md").read_text()
+    [recipe] = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    folder = tmp_path / "study"
+    folder.mkdir()
+    for number in range(3):
+        made = data_set(number, uids.ExplicitVRLittleEndian)
+        made.PatientID, made.StudyInstanceUID, made.SeriesInstanceUID = "4711", UID("1.2.1"), UID("1.2.2")
+        made.save_as(folder / f"{number}.dcm", enforce_file_format=True)
+    monkeypatch.chdir(tmp_path)
+    with StorageSCP() as scp:
+        exec(recipe.replace('"pacs.example.org", 104', f'"127.0.0.1", {scp.port}'), {})
+    sent = [instance.dataset() for instance in scp.instances]
+    assert {str(one.PatientName) for one in sent} == {"ANONYMOUS"}
+    assert len({one.SOPInstanceUID for one in sent}) == 3
+    assert len({one.StudyInstanceUID for one in sent}) == 1
+    assert all(
+        instance.sop_instance_uid == one.SOPInstanceUID for instance, one in zip(scp.instances, sent, strict=True)
+    )
