@@ -310,9 +310,9 @@ def test_a_wrong_argument_of_an_operation_raises_at_the_call() -> None:
     ):
         for wrong in ({"priority": 7}, {"transcode": "sometimes"}):
             with pytest.raises(ValueError, match=r"priority is|transcode is"):
-                association.store_many([], **wrong)  # type: ignore[arg-type]
+                association.store_many([], **wrong)
             with pytest.raises(ValueError, match=r"priority is|transcode is"):
-                association.store("image.dcm", **wrong)  # type: ignore[arg-type]
+                association.store("image.dcm", **wrong)
         with pytest.raises(TypeError):
             association.store_many(5)  # type: ignore[arg-type]
         assert association.open

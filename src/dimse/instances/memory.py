@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias, TypeGuard, cast
 from dimse import uids
 from dimse.data_set.encoding import deflate
 from dimse.errors import FileError
-from dimse.instances import PATHS, InstanceFile, NotDicom, Path
+from dimse.instances import PATHS, InstanceFile, NotDicom, Path, is_path
 from dimse.support.values import replace
 
 if TYPE_CHECKING:
@@ -43,6 +43,10 @@ class FileInMemory:
         content: The bytes of the file.
         path: A name for it.
         transfer_syntax_uid: The transfer syntax of its data set, where it has no File Meta Information.
+
+    Attributes:
+        path: The name.
+        held: The number of its bytes.
     """
 
     def __init__(
@@ -50,6 +54,7 @@ class FileInMemory:
     ) -> None:
         self.path = path
         self._content = memoryview(content).cast("B").toreadonly()
+        self.held = len(self._content)
         self._transfer_syntax_uid = transfer_syntax_uid
 
     def check(self, *, raw_transfer_syntax_uid: str | None = None) -> InstanceFile:
@@ -83,7 +88,12 @@ class Emptied:
 
     Args:
         path: The name of the file.
+
+    Attributes:
+        held: 0.
     """
+
+    held = 0
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -101,11 +111,6 @@ class Emptied:
         raise FileError(self.path, EMPTIED)
 
 
-def is_in_memory(file: InstanceFile) -> bool:
-    """Return True if the bytes of a file are in memory."""
-    return isinstance(file.container, FileInMemory)
-
-
 def emptied(file: InstanceFile) -> InstanceFile:
     """Return what is known of a file in memory, without its bytes."""
     return replace(file, container=Emptied(file.path))
@@ -118,8 +123,8 @@ def is_data_set(given: object) -> TypeGuard[Dataset]:
 
 
 def is_content(given: object) -> TypeGuard[bytes | bytearray | memoryview]:
-    """Return True for the bytes of a file. `bytes` without a zero byte are a path: every Part 10 file has one, and no path."""
-    return isinstance(given, (bytearray, memoryview)) or (isinstance(given, bytes) and b"\0" in given)
+    """Return True for the bytes of a file; see `is_path`."""
+    return isinstance(given, (bytes, bytearray, memoryview)) and not is_path(given)
 
 
 def is_open_file(given: object) -> TypeGuard[BinaryIO]:

@@ -27,9 +27,8 @@ from dimse.sending.associations import options_in_full
 from dimse.sending.retry import Retry
 from dimse.services.information_models import find_model
 from dimse.settings import Requestor, Timeouts, arguments
-from dimse.settings.keywords import gather
+from dimse.settings.keywords import InFull, gather
 from dimse.support.closing import Closing
-from dimse.support.signatures import InFull
 from dimse.support.text import one_line
 from dimse.transport.threaded import run
 

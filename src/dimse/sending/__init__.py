@@ -19,7 +19,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, Unpack, cast
 
 from dimse.errors import DimseError, NotSent
-from dimse.instances.memory import is_instance
+from dimse.instances import PATHS, InstanceFile
 from dimse.message.command import LOW, MEDIUM
 from dimse.sending.associations import Associations, options_in_full
 from dimse.sending.feed import POLL_INTERVAL, Counts, Feed
@@ -30,15 +30,14 @@ from dimse.sending.retry import Retry
 from dimse.services.outcome import Outcome
 from dimse.services.sources import Transcode, check_transcode
 from dimse.settings import arguments
+from dimse.settings.keywords import InFull
 from dimse.support.closing import Closing
-from dimse.support.signatures import InFull
 from dimse.transport.threaded import iterate
 
 if TYPE_CHECKING:
     import logging
     from queue import Queue
 
-    from dimse.instances import InstanceFile
     from dimse.sending.finding import Sendable
     from dimse.sending.options import AssociationOptions
     from dimse.settings.remote import Remote
@@ -136,7 +135,7 @@ class Sending(Closing):
         check_transcode(transcode)
         if raw_transfer_syntax_uid is not None:
             raw_transfer_syntax_uid = arguments.uid("raw_transfer_syntax_uid", raw_transfer_syntax_uid)
-        if not (is_instance(paths) or isinstance(paths, Iterable)):
+        if not (isinstance(paths, (InstanceFile, *PATHS, Iterable)) or hasattr(paths, "read")):
             raise TypeError(f"paths takes a path or a list of paths, not {paths!r}")
         arguments.instance_of("syntaxes", syntaxes, Syntaxes, "syntaxes=dimse.sending.Syntaxes(exact=True)")
         retry = retry if isinstance(retry, Retry) else Retry(retry)

@@ -15,7 +15,6 @@ from typing import Protocol
 
 from dimse.errors import DimseError, NotSent
 from dimse.instances import InstanceFile
-from dimse.instances.memory import emptied, is_in_memory
 from dimse.message.status import Status
 from dimse.sending.proposal import Need, Proposal, Syntaxes, need_of
 from dimse.services.outcome import Outcome
@@ -278,7 +277,7 @@ class Feed:
             self._close(item)
         outcome = item.last or _unsent(item.file, error)
         if item.held:
-            return replace(outcome, source=emptied(item.file))
+            return without_memory(outcome, item.file)
         if self.ledger is not None:
             self.ledger.record(item.file, outcome)
         return outcome
@@ -328,7 +327,7 @@ class Feed:
 
     def _enter(self, file: InstanceFile) -> None:
         """Put an instance into the queue, unless it was acknowledged in an earlier run."""
-        held = file.size if file.container is not None and is_in_memory(file) else 0
+        held = 0 if file.container is None else file.container.held
         # The journal knows files: it cannot tell whether an instance in memory is the one that was acknowledged.
         if self.ledger is not None and not held:
             status = self.ledger.acknowledged(file)
@@ -365,6 +364,13 @@ def _outcome(file: InstanceFile) -> Outcome:
         size=file.data_set_size,
         source=file,
     )
+
+
+def without_memory(outcome: Outcome, file: InstanceFile) -> Outcome:
+    """Return an outcome that does not keep the bytes of an instance in memory."""
+    from dimse.instances.memory import emptied
+
+    return replace(outcome, source=emptied(file))
 
 
 def _unsent(file: InstanceFile, error: DimseError) -> Outcome:

@@ -8,10 +8,11 @@ import stat
 import threading
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import suppress
+from types import GeneratorType
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias, cast
 
 from dimse.errors import FileError, InaccessiblePath
-from dimse.instances import LEFT_OUT, PATHS, Container, InstanceFile, IsDicomdir, NotDicom, Path, memory
+from dimse.instances import LEFT_OUT, Container, InstanceFile, IsDicomdir, NotDicom, Path, is_path
 from dimse.logs.notices import notice
 from dimse.sending.file_sets import FileSet
 from dimse.sending.skipped import Skipped
@@ -20,6 +21,7 @@ from dimse.support.text import one_line
 
 if TYPE_CHECKING:
     # It loads much, and few users send archives.
+    from dimse.instances import memory
     from dimse.sending.zipped import Archives
 
 LOGGER = logging.getLogger("dimse.sending")
@@ -71,8 +73,7 @@ class Finder:
         self._first: dict[str, Place] = {}
         self._further: dict[str, list[Place]] = {}
         self._archives: Archives | None = None
-        each: Any = (paths,) if memory.is_instance(paths) else paths
-        self._found = self._find(iter(each))
+        self._found = self._find(iter(_each(paths)))
 
     def __iter__(self) -> Iterator[Found | None]:
         return self._found
@@ -86,15 +87,13 @@ class Finder:
             self._archives.close()
 
     def _find(self, paths: Iterator[Sendable | None]) -> Generator[Found | None, None, None]:
-        found_any = False
-        for number, given in enumerate(paths, 1):
+        found_any, number = False, 0
+        for given in paths:
             if given is None:
                 yield None
                 continue
-            if isinstance(given, PATHS) and not memory.is_content(given):
-                places = self._asked_for(os.fsdecode(given))
-            else:
-                places = self._given(given, number)
+            number += 1
+            places = self._asked_for(os.fsdecode(given)) if is_path(given) else self._given(given, number)
             for found in places:
                 if found is not None:
                     found_any = True
@@ -112,6 +111,9 @@ class Finder:
         if isinstance(given, InstanceFile):
             yield self._wanted(given)
             return
+        # Few users send what is in memory.
+        from dimse.instances import memory
+
         if not memory.is_instance(given):
             raise TypeError(
                 "what is sent is a path, the bytes of a Part 10 file, an open binary file or a pydicom data set, not"
@@ -281,7 +283,9 @@ class Finder:
                     self._warn(f"Sent once: {instance.path} is the same instance as {_name(other)}")
                     return None
             # Data sets in memory are not kept to be compared.
-            is_compared = not memory.is_in_memory(instance) and not isinstance(first, memory.Emptied)
+            from dimse.instances.memory import Emptied
+
+            is_compared = not _is_in_memory(instance) and not isinstance(first, Emptied)
             other_data_set = ", and another data set" if is_compared else ""
             self._warn(f"Both are sent: {instance.path} has the SOP instance UID of {_name(first)}{other_data_set}")
             others.append(place)
@@ -334,7 +338,28 @@ def _place(instance: InstanceFile) -> Place:
     """Return the place of a file; of one in memory its name, so that its bytes are not kept."""
     if instance.container is None:
         return instance.path
-    return memory.Emptied(instance.path) if memory.is_in_memory(instance) else instance.container
+    if not _is_in_memory(instance):
+        return instance.container
+    from dimse.instances.memory import Emptied
+
+    return Emptied(instance.path)
+
+
+def _is_in_memory(instance: InstanceFile) -> bool:
+    return instance.container is not None and instance.container.held > 0
+
+
+def _each(paths: Sendable | Iterable[Sendable | None]) -> Iterable[Sendable | None]:
+    """Return what was given, in a tuple if it is a single path or instance."""
+    if isinstance(paths, (list, tuple, GeneratorType)):
+        return paths
+    if isinstance(paths, InstanceFile) or is_path(paths):
+        return (paths,)
+    from dimse.instances.memory import is_instance
+
+    many: Any = (paths,) if is_instance(paths) else paths
+    each: Iterable[Sendable | None] = many
+    return each
 
 
 def _name(place: Place) -> str:

@@ -26,8 +26,8 @@ from dimse.sending.associations import options_in_full
 from dimse.services.sources import FALL_BACK, Storable, source_of
 from dimse.services.storage import CANNOT_UNDERSTAND, OUT_OF_RESOURCES
 from dimse.settings import MOST_CONTEXTS, ProposedContext, arguments, proposed
+from dimse.settings.keywords import InFull
 from dimse.support.closing import Closing
-from dimse.support.signatures import InFull
 from dimse.support.text import host_and_port, one_line
 from dimse.transport.threaded import connect, run
 

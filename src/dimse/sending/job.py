@@ -8,11 +8,10 @@ from collections.abc import AsyncIterator, Callable, Iterator
 
 from dimse.errors import DimseError, FileError, JournalError, RefusedContexts, StatusError
 from dimse.instances import InstanceFile
-from dimse.instances.memory import emptied
 from dimse.meanings import Stage, is_passing, is_passing_status
 from dimse.message.command import LOW
 from dimse.sending.associations import Associations
-from dimse.sending.feed import POLL_INTERVAL, Feed, Item
+from dimse.sending.feed import POLL_INTERVAL, Feed, Item, without_memory
 from dimse.sending.proposal import Proposal
 from dimse.sending.retry import Retry
 from dimse.services import Association
@@ -227,7 +226,7 @@ class Job:
             self._failures = -1
         if item.held:
             # Outcomes that are kept must not keep what was sent.
-            outcome = replace(outcome, source=emptied(item.file))
+            outcome = without_memory(outcome, item.file)
         self._feed.settle(item, outcome)
         return outcome
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Protocol, TypeAlias, g
 
 from dimse import uids
 from dimse.errors import FileError
-from dimse.instances import MAPPED, PATHS, InstanceFile, Path
+from dimse.instances import MAPPED, PATHS, InstanceFile, Path, is_path
 from dimse.instances.received import ReceivedInstance
 from dimse.message.status import Status
 from dimse.support.values import record
@@ -132,7 +132,7 @@ def source_of(given: Storable, number: int | None = None) -> Source:
     Raises:
         TypeError: The object is not one that can be stored.
     """
-    if isinstance(given, (InstanceFile, *PATHS)) and not (isinstance(given, bytes) and b"\0" in given):
+    if isinstance(given, InstanceFile) or is_path(given):
         return FileSource(given)
     if isinstance(given, ReceivedInstance):
         return ReceivedSource(given)

@@ -35,7 +35,7 @@ from dimse.media import part10
 from dimse.services.handlers import EchoRequest, Handlers, StoreRequest
 from dimse.serving.server import Server
 from dimse.settings import IMPLEMENTATION_CLASS_UID, Limits
-from dimse.support.signatures import InFull
+from dimse.settings.keywords import InFull
 from dimse.support.values import field, value
 from dimse.testing.query_retrieve import QueryRetrieveSCP as QueryRetrieveSCP
 

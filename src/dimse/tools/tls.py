@@ -141,7 +141,7 @@ def _settle_remote(parser: Parser, options: argparse.Namespace) -> None:
     _verify_files(parser, options.tls, server=False)
     if options.tls_info:
         logging.getLogger("dimse.tls").setLevel(logging.INFO)
-    if not options.tls.verify:
+    if not options.tls.verify and not options.tls.pins:
         log_setup.warn(INSECURE_REMOTE)
 
 

@@ -150,9 +150,8 @@ def sop_classes(*names: SOPClassName) -> tuple[str, ...]:
         ValueError: A name is neither.
     """
     found: dict[str, None] = {}
-    modalities: dict[str, tuple[str, ...]] = _attributes()["MODALITIES"]
     for name in names:
-        found.update(dict.fromkeys(modalities[name] if name in modalities else (find(name),)))
+        found.update(dict.fromkeys(_modalities().get(name) or (find(name),)))
     return tuple(found)
 
 
@@ -178,6 +177,7 @@ def _is_image(keyword: str) -> bool:
     return "Image" in keyword or keyword in _IMAGES
 
 
+@cache
 def _modalities() -> dict[str, tuple[str, ...]]:
     """Return the storage SOP classes by modality."""
     from dimse.uids.modalities import TABLE
@@ -196,7 +196,6 @@ def _attributes() -> dict[str, Any]:
     attributes["IMAGE_SOP_CLASSES"] = frozenset(
         uid for uid, kind, keyword, _, name in rows if _is_storage(kind, name) and _is_image(keyword)
     )
-    attributes["MODALITIES"] = _modalities()
     syntaxes = [(uid, keyword) for uid, kind, keyword, _, _ in rows if kind == "Transfer Syntax"]
     attributes["TRANSFER_SYNTAXES"] = tuple(uid for uid, _ in syntaxes)
     attributes["STORABLE_TRANSFER_SYNTAXES"] = tuple(uid for uid, key in syntaxes if not key.startswith(_NOT_STORABLE))
@@ -209,13 +208,15 @@ if not TYPE_CHECKING:
     def __getattr__(attribute: str) -> Any:
         """Return the UID whose keyword is `attribute`, or one of the collections above."""
         # The import system asks every module for `__path__`, which must not load the table.
+        if attribute == "MODALITIES":
+            return _modalities()
         if attribute.startswith("_") or attribute not in _attributes():
             raise AttributeError(f"module {__name__!r} has no attribute {attribute!r}")
         return _attributes()[attribute]
 
     def __dir__() -> list[str]:
         """Return the keywords of the Standard and the names of this module."""
-        return sorted({*globals(), *_attributes()})
+        return sorted({*globals(), *_attributes(), "MODALITIES"})
 
 
 @value
