@@ -20,11 +20,9 @@ from dimse import services, uids
 from dimse.errors import DimseError, FileError, NoPresentationContext, NotSent, RefusedContexts
 from dimse.instances.received import ReceivedInstance
 from dimse.logs.notices import notice
-from dimse.message.command import SOP_CLASS_NOT_SUPPORTED
-from dimse.message.status import Status
+from dimse.message.status import CANNOT_UNDERSTAND, OUT_OF_RESOURCES, SOP_CLASS_NOT_SUPPORTED, Status
 from dimse.sending.associations import options_in_full
 from dimse.services.sources import FALL_BACK, Storable, source_of
-from dimse.services.storage import CANNOT_UNDERSTAND, OUT_OF_RESOURCES
 from dimse.settings import MOST_CONTEXTS, ProposedContext, arguments, proposed
 from dimse.settings.keywords import InFull
 from dimse.support.closing import Closing
