@@ -275,7 +275,7 @@ class Finder:
                 notice("group 0002", "", "%s", one_line(line))
             else:
                 self._warn(line)
-        uid, place = instance.sop_instance_uid, _place(instance)
+        uid, place = instance.sop_instance_uid, instance.path if instance.container is None else _place(instance)
         first = self._first.setdefault(uid, place)
         if first is not place:
             others = self._further.setdefault(uid, [])
@@ -336,9 +336,8 @@ def _is_hidden(member: str) -> bool:
 
 
 def _place(instance: InstanceFile) -> Place:
-    """Return the place of a file; of one in memory its name, so that its bytes are not kept."""
-    if instance.container is None:
-        return instance.path
+    """Return the place of an instance in a container: of one in memory a name, so that its bytes are not kept."""
+    assert instance.container is not None
     if not _is_in_memory(instance):
         return instance.container
     from dimse.instances.memory import Emptied
