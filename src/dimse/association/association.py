@@ -67,7 +67,6 @@ from dimse.upper_layer.provider import UpperLayer
 
 if TYPE_CHECKING:
     from dimse.association.observing import Observing
-    from dimse.association.receiver import Watching
 
 __all__ = ["LOGGER", "MESSAGES", "Arrived", "BaseAssociation", "Dispatcher", "Refusal"]
 
@@ -126,8 +125,7 @@ class BaseAssociation(AgreedAssociation):
         self.about = self.pump.about
         self.call, self.begin_call = transport.call, transport.begin_call
         self.calls_in_threads = transport.calls_in_threads
-        self._dump: Watching | None = self.pump.dump
-        self._inbox.dump = self._dump
+        self._inbox.dump = self._dump = self.pump.dump
         self._answering = Answering(self._inbox, self.pump)
         self._dispatcher: Dispatcher | None = None
         self.dispatch_to(dispatcher)
@@ -149,10 +147,10 @@ class BaseAssociation(AgreedAssociation):
     # --- one operation at a time, and the end ---
 
     def operation(self, *, nested: bool = False, serves: bool = False) -> Operation:
-        """Return the context manager that an operation runs in: an exception that leaves it aborts the association.
+        """Return the context manager that an operation runs in; see `Operation`.
 
-        A nested one is part of the answer to a request of the peer, which is being answered within another operation. On an event
-        loop the others wait for their turn, first come, first served, unless one `serves` the peer.
+        A nested one is part of the answer to a request of the peer, which is being answered within another operation. One that
+        `serves` the peer lets no other wait behind it.
 
         Raises:
             LocalProtocolError: At entry: another operation is under way, or there is none that this one could be nested in.
@@ -183,8 +181,7 @@ class BaseAssociation(AgreedAssociation):
             self.pump.close()
             return
         async with self.operation():
-            # On an event loop it may have ended while this waited for its turn.
-            if self.pump.open:
+            if self.pump.open:  # it may have ended meanwhile
                 await self.pump.release()
 
     # --- requests of ours ---
