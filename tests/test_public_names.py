@@ -313,6 +313,10 @@ def test_a_wrong_argument_of_an_operation_raises_at_the_call() -> None:
                 association.store_many([], **wrong)
             with pytest.raises(ValueError, match=r"priority is|transcode is"):
                 association.store("image.dcm", **wrong)
+        with pytest.raises(ValueError, match="priority is 0 to 2, not 7"):
+            association.find({}, priority=7)
+        with pytest.raises(ValueError, match="priority is 0 to 2, not 7"):
+            association.move({}, "ME", priority=7)
         with pytest.raises(TypeError):
             association.store_many(5)  # type: ignore[arg-type]
         assert association.open

@@ -14,7 +14,7 @@ from dimse.testing import StorageSCP
 from tests.drivers import LOOPBACK, serving
 from tests.tools import running
 
-REQUESTORS = ["echoscu", "storescu", "findscu", "getscu", "movescu"]
+REQUESTORS = ["echoscu", "storescu", "findscu", "getscu", "movescu", "retrieve"]
 
 
 @pytest.fixture
@@ -65,7 +65,8 @@ def test_an_option_wins_over_the_remote(file: Path) -> None:
 def test_every_requestor_takes_it(tool: str, file: Path, tmp_path: Path) -> None:
     write(file, 1)
     what = [running.Instance().write(tmp_path / "image.dcm")] if tool == "storescu" else []
-    keys = [] if tool in ("echoscu", "storescu") else ["-S", "-k", "StudyInstanceUID=1.2"]
+    keys = [] if tool in ("echoscu", "storescu", "retrieve") else ["-S", "-k", "StudyInstanceUID=1.2"]
+    keys = ["--patient-id", "4711"] if tool == "retrieve" else keys
     more = ["-aem", "ME"] if tool == "movescu" else []
     done = running.tool(tool, "--remote", "pacs", *keys, *more, *what, cwd=tmp_path)
     assert (done.returncode, f"Peer: {LOOPBACK}:1, called ARCHIVE" in done.stderr) == (1, True), done.stderr

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, Self, Unpack, cast
 
 from dimse.errors import DimseError, NotSent
 from dimse.instances import PATHS, InstanceFile
-from dimse.message.command import LOW, MEDIUM
+from dimse.message.command import LOW
 from dimse.sending.associations import Associations, options_in_full
 from dimse.sending.feed import POLL_INTERVAL, Counts, Feed
 from dimse.sending.finding import LOGGER, Finder
@@ -121,7 +121,7 @@ class Sending(Closing):
     ) -> None:
         if jobs < 1 or repeat < 1:
             raise ValueError(f"there is at least one job, and each file is sent at least once: {jobs} and {repeat}")
-        arguments.whole_number("priority", priority, MEDIUM, LOW)
+        arguments.priority(priority)
         if journal is not None and repeat > 1:
             raise ValueError("a journal has one entry for each instance: it does not go with repeat")
         options = cast("dict[str, Any]", association)

@@ -9,7 +9,7 @@ from dimse import uids
 from dimse.association.association import MESSAGES, Arrived, BaseAssociation, Refusal
 from dimse.association.sinks import DiscardSink, Sink, SpooledSink
 from dimse.errors import DimseError, FileError
-from dimse.message.command import LOW, MEDIUM, CStoreRQ, CStoreRSP, Response
+from dimse.message.command import LOW, CStoreRQ, CStoreRSP, Response
 from dimse.message.status import (
     CANNOT_UNDERSTAND,
     DATA_SET_DOES_NOT_MATCH,
@@ -85,7 +85,7 @@ async def store(
         AssociationError: The association ended.
         RemoteProtocolError: The peer sent something that is not a valid response; the association was aborted.
     """
-    arguments.whole_number("priority", priority, MEDIUM, LOW)
+    arguments.priority(priority)
     check_transcode(transcode)
     opened = source_of(source)
     outgoing = None if association.calls_in_threads else opened.open_for(association, transcode)

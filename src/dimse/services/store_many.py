@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from dimse.association.association import BaseAssociation
 from dimse.errors import AssociationAborted, DimseError, FileError, InvalidResponse
-from dimse.message.command import LOW, MEDIUM, CStoreRQ, Response, encode
+from dimse.message.command import LOW, CStoreRQ, Response, encode
 from dimse.message.status import Status
 from dimse.services.outcome import Outcome
 from dimse.services.preparing import AHEAD, Preparing
@@ -63,7 +63,7 @@ def store_many(
         FileError: A file was cut short while it was sent, which ended the association.
         TypeError, ValueError: At the call: `sources` is no iterable and no source, or `priority` or `transcode` is wrong.
     """
-    arguments.whole_number("priority", priority, MEDIUM, LOW)
+    arguments.priority(priority)
     check_transcode(transcode)
     prepared = Preparing(association, sources, transcode)
     return _store_many(association, prepared, priority, ahead, alone, nested)

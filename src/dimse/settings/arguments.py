@@ -34,6 +34,16 @@ def whole_number(name: str, value: object, least: int, most: int | None = None) 
         raise ValueError(f"{name} is {least} {'or more' if most is None else f'to {most}'}, not {value}")
 
 
+def priority(value: object) -> None:
+    """Check an argument `priority` (PS3.7 E.1-1): 0 medium, 1 high, 2 low.
+
+    Raises:
+        TypeError: It is not a whole number.
+        ValueError: It is another number.
+    """
+    whole_number("priority", value, 0, 2)
+
+
 def many(name: str, values: Iterable[T], example: str) -> tuple[T, ...]:
     """Return the items of an argument that takes a list.
 
