@@ -102,6 +102,7 @@ __all__ = [
     "OperationTimeout",
     "Outcome",
     "Peer",
+    "Port",
     "PresentationContext",
     "Progress",
     "ProposedContext",
@@ -151,6 +152,7 @@ if TYPE_CHECKING:
     from dimse.services.retrieve_scp import MoveTo, RetrieveRequest
     from dimse.services.storage import contexts_for
     from dimse.services.storage_commitment import Commitment
+    from dimse.serving.ports import Port
     from dimse.serving.server import Server
     from dimse.settings.observer import AssociationEvent, ConnectionEvent, MessageEvent, Observer
     from dimse.settings.remote import Remote
@@ -182,6 +184,7 @@ _LATER = {
     "Remote": "dimse.settings.remote",
     "SecurityEvent": "dimse.logs.security_events",
     "Outcome": "dimse.services.outcome",
+    "Port": "dimse.serving.ports",
     "Server": "dimse.serving.server",
     "StoreRequest": "dimse.services.handlers",
     "TLS": "dimse.settings.tls",

@@ -56,6 +56,7 @@ class Parser(argparse.ArgumentParser):
             allow_abbrev=False,
         )
         self.tool = tool
+        self.examples = examples
         self.before_parsing: Callable[[list[str]], None] | None = None
         self.add_argument("--version", action="version", version=f"{tool}.py v{dimse.__version__}")
         self.add_argument(
@@ -64,6 +65,13 @@ class Parser(argparse.ArgumentParser):
             action=_PrintCompletion,
             default=argparse.SUPPRESS,
             help="print a script that completes this command's line in a shell, and exit",
+        )
+        self.add_argument(
+            "--man",
+            action=_ShowManual,
+            nargs=0,
+            default=argparse.SUPPRESS,
+            help="show the man page; in a pipe, print its source",
         )
 
     def read(self, arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -74,8 +82,8 @@ class Parser(argparse.ArgumentParser):
             if self.before_parsing is not None:
                 self.before_parsing(expanded)
             return self.parse_intermixed_args(expanded)
-        except _CompletionAsked as asked:
-            print(self._completion(asked.shell))
+        except _OutputAsked as asked:
+            asked.write(self)
             self.exit()
 
     def actions(self) -> list[argparse.Action]:
@@ -190,14 +198,25 @@ def _width() -> int:
     return (width or 80) - 2
 
 
-class _CompletionAsked(Exception):
-    """A request for a completion script, raised to leave the parser, which changes its own arguments while it works."""
+class _OutputAsked(Exception):
+    """A request for output instead of work, raised to leave the parser, which changes its own arguments while it works."""
 
-    def __init__(self, shell: str) -> None:
-        super().__init__(shell)
-        self.shell = shell
+    def __init__(self, write: Callable[[Parser], None]) -> None:
+        super().__init__()
+        self.write = write
 
 
 class _PrintCompletion(argparse.Action):
     def __call__(self, parser: object, namespace: object, values: object, option_string: str | None = None) -> NoReturn:
-        raise _CompletionAsked(str(values))
+        raise _OutputAsked(lambda asked: print(asked._completion(str(values))))
+
+
+class _ShowManual(argparse.Action):
+    def __call__(self, parser: object, namespace: object, values: object, option_string: str | None = None) -> NoReturn:
+        raise _OutputAsked(_show_manual)
+
+
+def _show_manual(parser: Parser) -> None:
+    from dimse.tools import manual
+
+    manual.show(parser.tool, parser, parser.examples)
