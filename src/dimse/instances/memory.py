@@ -6,6 +6,7 @@ import io
 import os
 import stat
 import sys
+from collections.abc import Collection
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias, TypeGuard, cast
 
@@ -57,7 +58,7 @@ class FileInMemory:
         self.held = len(self._content)
         self._transfer_syntax_uid = transfer_syntax_uid
 
-    def check(self, *, raw_transfer_syntax_uid: str | None = None) -> InstanceFile:
+    def check(self, *, raw_transfer_syntax_uid: str | None = None, tags: Collection[int] = ()) -> InstanceFile:
         """Look at the file; see `InstanceFile.check`."""
         if not self._content:
             raise NotDicom(self.path, "empty file")
@@ -69,6 +70,7 @@ class FileInMemory:
             0,
             raw_transfer_syntax_uid=self._transfer_syntax_uid or raw_transfer_syntax_uid,
             container=self,
+            tags=tags,
         )
 
     def open(self, offset: int) -> BinaryIO:
@@ -98,7 +100,7 @@ class Emptied:
     def __init__(self, path: str) -> None:
         self.path = path
 
-    def check(self, *, raw_transfer_syntax_uid: str | None = None) -> InstanceFile:
+    def check(self, *, raw_transfer_syntax_uid: str | None = None, tags: Collection[int] = ()) -> InstanceFile:
         """Raise `FileError`."""
         raise FileError(self.path, EMPTIED)
 
@@ -161,7 +163,7 @@ def name_of(given: InMemory, number: int | None) -> str:
     return what if number is None else f"{what} {number}"
 
 
-def check(given: InMemory, name: str, *, lasting: bool = False) -> InstanceFile:
+def check(given: InMemory, name: str, *, lasting: bool = False, tags: Collection[int] = ()) -> InstanceFile:
     """Check an instance in memory, as `InstanceFile.check` checks a file.
 
     Args:
@@ -169,19 +171,20 @@ def check(given: InMemory, name: str, *, lasting: bool = False) -> InstanceFile:
             its start if it can be moved there, and stays open. If it is a file on the disk, it is sent as the file of its name.
         name: A name for it, which errors begin with.
         lasting: True to copy bytes that the caller may change. A data set is always copied, because it is encoded.
+        tags: See `InstanceFile.check`.
 
     Raises:
         FileError: It cannot be sent, for a reason that a file has too, or pydicom cannot encode it.
     """
     if is_data_set(given):
         content, transfer_syntax_uid = encode(given, name)
-        return FileInMemory(content, name, transfer_syntax_uid).check()
+        return FileInMemory(content, name, transfer_syntax_uid).check(tags=tags)
     if is_content(given):
-        return FileInMemory(_lasting(given) if lasting else given, name).check()
+        return FileInMemory(_lasting(given) if lasting else given, name).check(tags=tags)
     content_or_path = _read(cast("BinaryIO", given), name)
     if isinstance(content_or_path, str):
-        return InstanceFile.check(content_or_path)
-    return FileInMemory(content_or_path, name).check()
+        return InstanceFile.check(content_or_path, tags=tags)
+    return FileInMemory(content_or_path, name).check(tags=tags)
 
 
 def stated_syntax(data_set: Dataset) -> str:
