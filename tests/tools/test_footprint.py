@@ -124,15 +124,15 @@ NETWORK = "dimse.association dimse.blocking dimse.data_set dimse.association.pum
 FOOTPRINTS = {
     "echoscu": (129, f"dimse.uids.table {TRACEBACK} {SENDING} {RECEIVING}"),
     "storescu": (
-        149,
+        150,
         f"queue dimse.sending.journal dimse.sending.options dimse.sending.zipped {TRACEBACK} {RECEIVING}",
     ),
     "findscu": (170, f"{TRACEBACK} {SENDING} {RECEIVING} dimse.data_set.json"),
     "getscu": (182, f"{TRACEBACK} dimse.sending"),
     "movescu": (203, f"{TRACEBACK} dimse.sending"),
     "retrieve": (219, f"{TRACEBACK} dimse.sending.journal dimse.journals"),
-    "echoscp": (162, f"hashlib dimse.archive {TRACEBACK} {SENDING}"),
-    "storescp": (178, f"dimse.archive.events dimse.logs.line_file {TRACEBACK} {SENDING}"),
+    "echoscp": (163, f"hashlib dimse.archive {TRACEBACK} {SENDING}"),
+    "storescp": (179, f"dimse.archive.events dimse.logs.line_file {TRACEBACK} {SENDING}"),
     "summary --version": (80, f"dimse.uids.table {SENDING} {RECEIVING} {NETWORK}"),
     "passwd --version": (80, f"dimse.uids.table {SENDING} {RECEIVING} {NETWORK}"),
     "certificate --version": (80, f"cryptography dimse.uids.table {SENDING} {RECEIVING} {NETWORK}"),

@@ -26,6 +26,7 @@ NEEDED = {
     "echoscp": "-aet -v -d --tls -ba --allow-calling --allow-from",
     "storescp": "-aet -v -d --tls -ba --allow-calling --allow-from -od --exec --exec-study",
     "passwd": "--delete",
+    "summary": "--json",
     "certificate": "--host",
 }
 

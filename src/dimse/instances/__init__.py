@@ -11,7 +11,7 @@ import mmap
 import os
 import stat
 from collections.abc import Collection, Mapping
-from typing import BinaryIO, Protocol, TypeAlias
+from typing import BinaryIO, Protocol, TypeAlias, TypeGuard
 
 from dimse import uids
 from dimse.data_set import walk
@@ -34,6 +34,11 @@ PATHS = (str, bytes, os.PathLike)
 """The types of one path."""
 
 
+def is_path(given: object) -> TypeGuard[Path]:
+    """Return True for a path. `bytes` with a zero byte are the content of a file: every Part 10 file has one, and no path."""
+    return isinstance(given, PATHS) and not (isinstance(given, bytes) and b"\0" in given)
+
+
 class NotDicom(FileError):
     """The file does not begin as a DICOM file. In a folder it is skipped, unless its name or the user claims that it is one."""
 
@@ -43,7 +48,13 @@ class IsDicomdir(FileError):
 
 
 class Container(Protocol):
-    """A container of a file that is not itself in the file system: a member of an archive."""
+    """A container of a file that is not itself in the file system: a member of an archive, or a file in memory.
+
+    Attributes:
+        held: Bytes of memory that it holds for as long as it lives; 0 for a file or archive on the disk.
+    """
+
+    held: int
 
     @property
     def path(self) -> str:

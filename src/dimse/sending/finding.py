@@ -9,10 +9,11 @@ import threading
 from codecs import BOM_UTF8
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING, BinaryIO, TypeAlias
+from types import GeneratorType
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias, cast
 
 from dimse.errors import FileError, InaccessiblePath
-from dimse.instances import LEFT_OUT, PATHS, Container, InstanceFile, IsDicomdir, NotDicom, Path
+from dimse.instances import LEFT_OUT, Container, InstanceFile, IsDicomdir, NotDicom, Path, is_path
 from dimse.logs.notices import notice
 from dimse.sending.file_sets import FileSet
 from dimse.sending.known import KnownFiles
@@ -23,11 +24,13 @@ from dimse.support.values import record
 
 if TYPE_CHECKING:
     # It loads much, and few users send archives.
+    from dimse.instances import memory
     from dimse.sending.zipped import Archives
 
 LOGGER = logging.getLogger("dimse.sending")
 
 Found: TypeAlias = InstanceFile | Outcome
+Sendable: TypeAlias = "Path | InstanceFile | memory.InMemory"
 # The place of a file: its path, or the member of an archive.
 Place: TypeAlias = str | Container
 
@@ -48,15 +51,15 @@ class Tally:
 class Finder:
     """A search for files to send, which goes on as it is iterated over. It can be iterated over once.
 
-    It yields an `InstanceFile` for each file to send. For a named path that cannot be sent it yields an `Outcome` with an
-    `InaccessiblePath` or another `FileError`. It yields None when the next path is not there yet.
+    It yields an `InstanceFile` for each file or instance in memory to send. For a named path that cannot be sent it yields an
+    `Outcome` with an `InaccessiblePath` or another `FileError`. It yields None when the next path is not there yet.
 
     Folders on real media hold other files too. A file is skipped if it neither begins as a DICOM file nor is named `.dcm`, or
     if its name begins with a dot. One line at the end counts the skipped files.
 
     Args:
         paths: Files; folders, which are read in sorted order; DICOMDIRs, for the files that they list; ZIP archives, for their
-            members. In a folder the last two are skipped. It may be a single path.
+            members. In a folder the last two are skipped. Instances in memory may stand among them. It may be a single one.
         recurse: True to read folders all the way down, False to read them one level deep.
         raw_transfer_syntax_uid: The transfer syntax of files that do not name theirs, which are read as data sets.
         skip_invalid: True to skip named files whose content cannot be sent.
@@ -72,7 +75,7 @@ class Finder:
 
     def __init__(
         self,
-        paths: Path | Iterable[Path | None],
+        paths: Sendable | Iterable[Sendable | None],
         *,
         recurse: bool,
         raw_transfer_syntax_uid: str | None = None,
@@ -91,7 +94,7 @@ class Finder:
         # By SOP instance UID, the files behind the first one, which have other bytes.
         self._further: dict[str, list[Place]] = {}
         self._archives: Archives | None = None
-        self._found = self._find(iter((paths,) if isinstance(paths, PATHS) else paths))
+        self._found = self._find(iter(_each(paths)))
 
     def __iter__(self) -> Iterator[Found | None]:
         return self._found
@@ -108,21 +111,49 @@ class Finder:
     def is_copy(self, file: InstanceFile) -> bool:
         """Return True if another file with the SOP instance UID of this one, and another data set, was found before it."""
         others = self._further.get(file.sop_instance_uid)
-        return others is not None and (file.path if file.container is None else file.container) in others
+        return others is not None and (file.path if file.container is None else _place(file)) in others
 
-    def _find(self, paths: Iterator[Path | None]) -> Generator[Found | None, None, None]:
-        found_any = False
-        for path in paths:
-            if path is None:
+    def _find(self, paths: Iterator[Sendable | None]) -> Generator[Found | None, None, None]:
+        found_any, number = False, 0
+        for given in paths:
+            if given is None:
                 yield None
                 continue
-            for found in self._asked_for(os.fsdecode(path)):
+            number += 1
+            places = self._asked_for(os.fsdecode(given)) if is_path(given) else self._given(given, number)
+            for found in places:
                 if found is not None:
                     found_any = True
                     yield found
         self.skipped.tell(self._logger, found_any=found_any)
 
-    # Each of these yields the results for one path, with None for skipped files.
+    # Each of these yields the results for one path or instance, with None for skipped files.
+
+    def _given(self, given: Any, number: int) -> Iterator[Found | None]:
+        """Yield an instance that is in memory, or a file that was checked.
+
+        Raises:
+            TypeError: It is neither.
+        """
+        if isinstance(given, InstanceFile):
+            yield self._wanted(given)
+            return
+        # Few users send what is in memory.
+        from dimse.instances import memory
+
+        if not memory.is_instance(given):
+            raise TypeError(
+                "what is sent is a path, the bytes of a Part 10 file, an open binary file or a pydicom data set, not"
+                f" {given!r}"
+            )
+        in_memory = cast("memory.InMemory", given)
+        name = memory.name_of(in_memory, number)
+        try:
+            instance = memory.check(in_memory, name, lasting=True, tags=self._tags)
+        except FileError as error:
+            yield self._refuse(error)
+        else:
+            yield self._wanted(instance)
 
     def _asked_for(self, path: str) -> Iterator[Found | None]:
         """Yield the files of a named path."""
@@ -300,7 +331,7 @@ class Finder:
                 notice("group 0002", "", "%s", one_line(line))
             else:
                 self._warn(line)
-        uid, place = instance.sop_instance_uid, instance.path if instance.container is None else instance.container
+        uid, place = instance.sop_instance_uid, instance.path if instance.container is None else _place(instance)
         first = self._known.first_with(uid, place)
         if first is not place:
             others = self._further.setdefault(uid, [])
@@ -309,9 +340,12 @@ class Finder:
                     self._warn(f"Sent once: {instance.path} is the same instance as {_name(other)}")
                     self.skipped.pass_over(instance.path, f"the same instance as {_name(other)}")
                     return None
-            self._warn(
-                f"Both are sent: {instance.path} has the SOP instance UID of {_name(first)}, and another data set"
-            )
+            # Data sets in memory are not kept to be compared.
+            from dimse.instances.memory import Emptied
+
+            is_compared = not _is_in_memory(instance) and not isinstance(first, Emptied)
+            other_data_set = ", and another data set" if is_compared else ""
+            self._warn(f"Both are sent: {instance.path} has the SOP instance UID of {_name(first)}{other_data_set}")
             others.append(place)
         return instance
 
@@ -357,6 +391,33 @@ def _is_hidden(member: str) -> bool:
     """Return True if the name of a member of an archive, or of a folder that it is in, begins with a dot."""
     parts = member.replace("\\", "/").split("/")
     return any(part.startswith(".") and part not in (os.curdir, os.pardir) for part in parts)
+
+
+def _place(instance: InstanceFile) -> Place:
+    """Return the place of an instance in a container: of one in memory a name, so that its bytes are not kept."""
+    assert instance.container is not None
+    if not _is_in_memory(instance):
+        return instance.container
+    from dimse.instances.memory import Emptied
+
+    return Emptied(instance.path)
+
+
+def _is_in_memory(instance: InstanceFile) -> bool:
+    return instance.container is not None and instance.container.held > 0
+
+
+def _each(paths: Sendable | Iterable[Sendable | None]) -> Iterable[Sendable | None]:
+    """Return what was given, in a tuple if it is a single path or instance."""
+    if isinstance(paths, (list, tuple, GeneratorType)):
+        return paths
+    if isinstance(paths, InstanceFile) or is_path(paths):
+        return (paths,)
+    from dimse.instances.memory import is_instance
+
+    many: Any = (paths,) if is_instance(paths) else paths
+    each: Iterable[Sendable | None] = many
+    return each
 
 
 def _name(place: Place) -> str:

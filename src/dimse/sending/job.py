@@ -11,7 +11,7 @@ from dimse.instances import InstanceFile
 from dimse.meanings import Stage, is_passing, is_passing_status
 from dimse.message.command import LOW
 from dimse.sending.associations import Associations
-from dimse.sending.feed import POLL_INTERVAL, Feed, Item, Ledger
+from dimse.sending.feed import POLL_INTERVAL, Feed, Item, without_memory
 from dimse.sending.proposal import Proposal
 from dimse.sending.retry import Retry
 from dimse.services import Association
@@ -72,7 +72,6 @@ class Job:
         feed: The queue of instances.
         associations: The source of associations.
         manner: The manner of sending.
-        ledger: The record of attempts.
 
     Attributes:
         association: The current association, if there is one.
@@ -81,11 +80,11 @@ class Job:
         retries: The number of times that an instance or an association was tried again.
     """
 
-    def __init__(self, feed: Feed, associations: Associations, manner: Manner, ledger: Ledger | None = None) -> None:
+    def __init__(self, feed: Feed, associations: Associations, manner: Manner) -> None:
         self.association: Association | None = None
         self.associated = False
         self.sent_bytes = self.retries = 0
-        self._feed, self._associations, self._manner, self._ledger = feed, associations, manner, ledger
+        self._feed, self._associations, self._manner = feed, associations, manner
         # By the identity of the file.
         self._under_way: dict[int, Item] = {}
         self._to_repeat: list[Item] = []
@@ -198,8 +197,8 @@ class Job:
         while not self._to_repeat and (item := self._feed.take(self, proposal)) is not None:
             item.attempts += 1
             self._under_way[id(item.file)] = item
-            if self._ledger is not None:
-                self._ledger.sending(item.file, item.attempts)
+            if self._feed.ledger is not None and not item.held:
+                self._feed.ledger.sending(item.file, item.attempts)
             if self._manner.announce is not None:
                 self._manner.announce(item.file)
             yield item.file
@@ -230,6 +229,9 @@ class Job:
             self._given_up += 1
             # If the association ends with it, that was its last attempt, and does not count against the others.
             self._failures = -1
+        if item.held:
+            # Outcomes that are kept must not keep what was sent.
+            outcome = without_memory(outcome, item.file)
         self._feed.settle(item, outcome)
         return outcome
 

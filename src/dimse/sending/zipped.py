@@ -177,9 +177,12 @@ class Member:
 
     Attributes:
         path: The path of the archive, a colon, and the name of the member.
+        held: 0: its archive is on the disk.
     """
 
     __slots__ = ("_archive", "_archives", "_info")
+
+    held = 0
 
     def __init__(self, archives: Archives, archive: Archive, info: zipfile.ZipInfo) -> None:
         self._archives, self._archive, self._info = archives, archive, info

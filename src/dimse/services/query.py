@@ -29,6 +29,7 @@ from dimse.services.features import accepted_features
 from dimse.services.handling import as_status, ask
 from dimse.services.information_models import LEVEL, InformationModel, find_model, infer_level, model_of
 from dimse.services.responses import Responses
+from dimse.settings import arguments
 from dimse.support.values import field, record, value
 from dimse.tags import SPECIFIC_CHARACTER_SET
 from dimse.uids import transfer_syntax
@@ -172,6 +173,7 @@ def find(
         AssociationError: The association ended.
         RemoteProtocolError: The peer sent something that is not a valid response; the association was aborted.
     """
+    arguments.priority(priority)
     found = find_model(model, "find")
     identifier = with_level(found, keys, level)
     context = association.context_for(found.find)

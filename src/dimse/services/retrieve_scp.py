@@ -27,7 +27,7 @@ from dimse.message.status import (
 )
 from dimse.services.handling import as_status, ask, send_status
 from dimse.services.information_models import FAILED_SOP_INSTANCE_UID_LIST, LEVEL, model_of
-from dimse.services.sources import FALL_BACK, Source, Storable, Transcode, each_of, source_of
+from dimse.services.sources import FALL_BACK, Source, Storable, Transcode, numbered, source_of
 from dimse.services.storage import send, status_of
 from dimse.settings import MOST_CONTEXTS, ProposedContext, Requestor, Timeouts
 from dimse.support.text import one_line
@@ -194,7 +194,7 @@ async def _sources(association: BaseAssociation, arrived: Arrived, instances: An
 
 
 def _collect(instances: Iterable[Storable]) -> list[Source]:
-    return [source_of(one) for one in each_of(instances)]
+    return [source_of(one, number) for number, one in numbered(instances)]
 
 
 async def _collect_async(instances: AsyncIterator[Storable]) -> list[Source]:

@@ -13,14 +13,15 @@ from dimse.message.command import LOW, CStoreRQ, Response, encode
 from dimse.message.status import Status
 from dimse.services.outcome import Outcome
 from dimse.services.preparing import AHEAD, Preparing
-from dimse.services.sources import Outgoing, Storable, Transcode, each_of
+from dimse.services.sources import Outgoing, Storable, Transcode, check_transcode
 from dimse.services.storage import request_for, send, status_of
+from dimse.settings import arguments
 
 MOST_OUTSTANDING = 64
 """C-STORE requests of ours at one time, however many the peer allows."""
 
 
-async def store_many(
+def store_many(
     association: BaseAssociation,
     sources: Storable | Iterable[Storable],
     *,
@@ -45,8 +46,9 @@ async def store_many(
     work on one request after another.
 
     Args:
-        sources: One as for `store`, or several. The next source is asked for when a request has gone out. On an event loop some
-            files of a list or tuple are made ready ahead of their turn.
+        sources: One as for `store`, or several. The next source is asked for when a request has gone out, so a generator holds few
+            of them. On an event loop some files of a list or tuple are made ready ahead of their turn. A data set is encoded when
+            it is asked for, so it may be changed once the next one is, and not before.
         priority, transcode: See `store`.
         ahead: Send an instance of `AHEAD` bytes or less before the outcome of the one before it is yielded. So the peer need not
             wait for the caller. The association is then taken until the last outcome, as with a window.
@@ -61,8 +63,24 @@ async def store_many(
     Raises:
         AssociationError, OperationTimeout, RemoteProtocolError: The association ended; sources without an outcome were not sent.
         FileError: A file was cut short while it was sent, which ended the association.
+        TypeError, ValueError: At the call: `sources` is no iterable and no source, or `priority` or `transcode` is wrong.
     """
-    prepared = Preparing(association, each_of(sources), transcode)
+    arguments.priority(priority)
+    check_transcode(transcode)
+    prepared = Preparing(association, sources, transcode)
+    return _store_many(association, prepared, priority, ahead, alone, named, nested)
+
+
+async def _store_many(
+    association: BaseAssociation,
+    prepared: Preparing,
+    priority: int,
+    ahead: bool,
+    alone: Callable[[Storable], bool] | None,
+    named: bool,
+    nested: bool,
+) -> AsyncIterator[Outcome]:
+    """Send SOP instances that are made ready one after another; see `store_many`."""
     window = Window(association, priority, ahead, alone, named=named)
     following = await prepared.next()
     while following is not None:

@@ -32,6 +32,10 @@ class Parser(argparse.ArgumentParser):
         positionals: The positional arguments as usage shows them. argparse would list all options there too, before each error.
         prefixes: The characters that options begin with.
         program: The words by which a user calls the tool; by default its name, which is a command of its own.
+
+    Attributes:
+        tool: The name of the tool.
+        before_parsing: Called with the arguments, `@FILE` expanded, before they are parsed; None for no call.
     """
 
     def __init__(
@@ -59,6 +63,7 @@ class Parser(argparse.ArgumentParser):
             add_help=False,
         )
         self.tool, self.examples, self.columns = tool, examples, columns
+        self.before_parsing: Callable[[list[str]], None] | None = None
         self.add_argument(
             "-h",
             action=_PrintShortHelp,
@@ -88,10 +93,23 @@ class Parser(argparse.ArgumentParser):
         """Return the parsed arguments; a usage error is a line on stderr and exit status 2, as in argparse."""
         given = sys.argv[1:] if arguments is None else list(arguments)
         try:
-            return self.parse_intermixed_args(self._expanded(given))
+            expanded = self._expanded(given)
+            if self.before_parsing is not None:
+                self.before_parsing(expanded)
+            return self.parse_intermixed_args(expanded)
         except _OutputAsked as asked:
             asked.write(self)
             self.exit()
+
+    def actions(self) -> list[argparse.Action]:
+        """Return what the parser knows: its options and positional arguments."""
+        return list(self._actions)
+
+    def remove_arguments(self, *names: str) -> None:
+        """Remove positional arguments."""
+        for action in self.actions():
+            if not action.option_strings and action.dest in names:
+                self._positionals._remove_action(action)
 
     def _expanded(self, given: Sequence[str]) -> list[str]:
         """Return the arguments with `@FILE` replaced by the lines of the file.

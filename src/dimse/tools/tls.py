@@ -37,6 +37,9 @@ NAMES = {
 INSECURE = (
     "--tls-insecure: the peer's certificate is not verified, so a machine in between can read and change what is sent"
 )
+INSECURE_REMOTE = (
+    "verify = false: the peer's certificate is not verified, so a machine in between can read and change what is sent"
+)
 ANY_CLIENT = "--tls-no-client-cert: every client that reaches this port may connect, without a certificate"
 EVERY_CA = "no --tls-ca: clients may have their certificate from any CA that this system trusts"
 
@@ -104,8 +107,8 @@ def settle(parser: Parser, options: argparse.Namespace) -> TLS | None:
     """
     if not (options.tls or any(secured for _, secured in getattr(options, "also_port", ()))):
         _refuse_unused(parser, options)
-        options.tls = None
-        return None
+        options.tls = settled = _settle_remote(parser, options)
+        return settled
     server = "tls_no_client_cert" in options
     insecure = not server and options.tls_insecure
     if insecure and (options.tls_ca or options.tls_crl or options.tls_pin or options.tls_server_name):
@@ -136,9 +139,23 @@ def settle(parser: Parser, options: argparse.Namespace) -> TLS | None:
     return tls
 
 
+def _settle_remote(parser: Parser, options: argparse.Namespace) -> TLS | None:
+    """Return the TLS of a named remote, checked; None without one."""
+    tls: TLS | None = getattr(options, "remote_tls", None)
+    if tls is None:
+        return None
+    _verify_files(parser, tls, server=False)
+    if options.tls_info:
+        logging.getLogger("dimse.tls").setLevel(logging.INFO)
+    if not tls.verify and not tls.pins:
+        log_setup.warn(INSECURE_REMOTE)
+    return tls
+
+
 def _refuse_unused(parser: Parser, options: argparse.Namespace) -> None:
     for name, value in vars(options).items():
-        if name.startswith("tls_") and value != parser.get_default(name):
+        is_for_remote = name == "tls_info" and getattr(options, "remote_tls", None) is not None
+        if name.startswith("tls_") and value != parser.get_default(name) and not is_for_remote:
             parser.error(f"--{name.replace('_', '-')} is for --tls")
 
 
