@@ -1,18 +1,26 @@
-"""Things that a section of the documentation takes for granted: files, and an archive named pacs.example.org."""
+"""Things that a section of the documentation takes for granted: files, certificates, and archives named pacs.example.org.
+
+Each is a context manager that takes the folder of the session and its ports: the local port for each port of the page. It may change
+the ports.
+"""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from pathlib import Path
 
 import pydicom.data
+import trustme
 from pydicom import dcmread
 
 import dimse
-from dimse.testing import QueryRetrieveSCP
+from dimse.testing import LOOPBACK, QueryRetrieveSCP, StorageSCP
+from tests.interop import peers
+
+Ports = dict[int, int]
 
 SAMPLES = Path(pydicom.data.__path__[0]) / "test_files"
 DISK = SAMPLES / "dicomdirtests"
@@ -25,9 +33,9 @@ class Archive(QueryRetrieveSCP):
         stored: The SOP Instance UIDs that were sent to it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, destinations: dict[str, tuple[str, int]]) -> None:
         self.stored: list[str] = []
-        super().__init__(disk(), ae_title="ARCHIVE", accept_unknown=True)
+        super().__init__(disk(), destinations=destinations, ae_title="ARCHIVE", accept_unknown=True)
 
     def handlers(self) -> dimse.Handlers:
         """Return the handlers of the server, with one for C-STORE."""
@@ -44,35 +52,61 @@ def disk() -> tuple[pydicom.Dataset, ...]:
     return tuple(dcmread(path) for path in sorted(DISK.rglob("*")) if path.is_file() and path.name.isdigit())
 
 
-def study(folder: Path) -> AbstractContextManager[None]:
+@contextmanager
+def study(folder: Path, _: Ports) -> Iterator[None]:
     """Make the folder `study` with four CT images."""
     shutil.copytree(DISK / "77654033" / "CT2", folder / "study")
-    return nullcontext()
-
-
-def two_files(folder: Path) -> AbstractContextManager[None]:
-    """Make the files `image.dcm`, `one.dcm` and `two.dcm`."""
-    for name, sample in (("image", "CT_small"), ("one", "CT_small"), ("two", "MR_small")):
-        shutil.copy(SAMPLES / f"{sample}.dcm", folder / f"{name}.dcm")
-    return nullcontext()
-
-
-def compressed(folder: Path) -> AbstractContextManager[None]:
-    """Make the file `compressed.dcm`, in JPEG 2000 Lossless."""
-    shutil.copy(SAMPLES / "MR_small_jp2klossless.dcm", folder / "compressed.dcm")
-    return nullcontext()
+    yield
 
 
 @contextmanager
-def pacs(_: Path) -> Iterator[int]:
-    """Run the archive pacs.example.org, and yield its port."""
-    with Archive() as archive:
-        yield archive.port
+def files(folder: Path, _: Ports) -> Iterator[None]:
+    """Make the files `image.dcm`, `one.dcm` and `two.dcm`."""
+    for name, sample in (("image", "CT_small"), ("one", "CT_small"), ("two", "MR_small")):
+        shutil.copy(SAMPLES / f"{sample}.dcm", folder / f"{name}.dcm")
+    yield
 
 
-GIVEN: dict[str, Callable[[Path], AbstractContextManager[int | None]]] = {
-    "study": study,
-    "files": two_files,
-    "compressed": compressed,
-    "pacs": pacs,
+@contextmanager
+def compressed(folder: Path, _: Ports) -> Iterator[None]:
+    """Make the file `compressed.dcm`, in JPEG 2000 Lossless."""
+    shutil.copy(SAMPLES / "MR_small_jp2klossless.dcm", folder / "compressed.dcm")
+    yield
+
+
+@contextmanager
+def pacs(_: Path, ports: Ports) -> Iterator[None]:
+    """Run the archive pacs.example.org, which knows the AE title ME at port 11113."""
+    with Archive({"ME": (LOOPBACK, ports[11113])}) as archive:
+        ports[104] = archive.port
+        yield
+
+
+@contextmanager
+def committing(folder: Path, ports: Ports) -> Iterator[None]:
+    """Run an archive that commits to keep what it has stored."""
+    with peers.pynetdicom_commitment_scp(folder / ".committing") as archive:
+        ports[104] = archive.ports[0]
+        yield
+
+
+@contextmanager
+def certificates(folder: Path, ports: Ports) -> Iterator[None]:
+    """Make certificates for a client and run an archive that speaks TLS and asks for one."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(folder / "hospital.pem")
+    for name, certificate in (("me", authority.issue_cert("me")), ("archive", authority.issue_cert(LOOPBACK))):
+        certificate.private_key_pem.write_to_path(folder / f"{name}.key")
+        (folder / f"{name}.key").chmod(0o600)
+        (folder / f"{name}.pem").write_bytes(b"".join(part.bytes() for part in certificate.cert_chain_pems))
+    tls = dimse.TLS(
+        certificate=folder / "archive.pem", key=folder / "archive.key", ca=folder / "hospital.pem"
+    )
+    with StorageSCP(tls=tls) as archive:
+        ports[2762] = archive.port
+        yield
+
+
+GIVEN: dict[str, Callable[[Path, Ports], AbstractContextManager[None]]] = {
+    given.__name__: given for given in (study, files, compressed, pacs, committing, certificates)
 }

@@ -3,10 +3,10 @@
 A page of `docs/tutorials`, and `docs/start.md`, is one session. On the other pages each section (`##`) is a session of its own. A
 session begins in an empty folder. What its text takes for granted stands in a comment, which readers do not see:
 
-    <!-- given: study, pacs -->      things that the section takes for granted; `given.py` has them
+    <!-- given: study, pacs -->      things that the session takes for granted; `given.py` has them
+    <!-- needs: dcmtk -->            the session is skipped where this is not installed
     <!-- terminal: receiver -->      the next block is in another terminal, where a program may run on
     <!-- ready: 11112 -->            its program is ready when it listens on this port
-    <!-- needs: dcmtk -->            the next block, or the session, is skipped where this is not installed
     <!-- python: pynetdicom -->      the next block runs in the Python that has this package
     <!-- first: dcmtk -->            on the path of the next block, the programs of DCMTK come first
     <!-- output -->                  the next block shows the output of the block of Python before it
@@ -131,7 +131,7 @@ def items(page: Path) -> Iterator[str | dict[str, str] | Block]:
             notes, number = {}, end
         elif comment := COMMENT.match(line):
             read = notes_of(comment[1])
-            yield {key: read.pop(key) for key in ("given", "needs") if key in read and read.keys() <= {"given", "needs"}}
+            yield {key: read.pop(key) for key in ("given", "needs") if key in read}
             notes = notes | read
         elif line.startswith("## "):
             yield line.removeprefix("## ")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -33,9 +34,13 @@ PAUSE = 0.02  # between two looks at a program that runs on
 QUIET = 1.5  # seconds in which a program that runs on has said all, while a page is amended
 MARK = "\x1e"
 
+ELSEWHERE = {
+    ("howto.md", "import pandas"): "pandas is not installed for the tests",
+    ("howto.md", "# /etc/cron.d/dicom: every five minutes, a mail if the archive does not answer"): "it is for cron",
+}
 SYSTEMD = "it needs root and a running systemd; the unit itself is tested in tests/tools"
 # Each block that the tests do not run, by its page and its first line, and the reason.
-NOT_RUN: dict[tuple[str, str], str] = {
+NOT_RUN: dict[tuple[str, str], str] = ELSEWHERE | {
     ("receiver-as-a-service.md", "$ sudo python3 -m venv /opt/dimse && sudo /opt/dimse/bin/pip install ."): SYSTEMD,
     ("receiver-as-a-service.md", "$ sudo systemctl restart storescp"): SYSTEMD,
     ("receiver-as-a-service.md", "$ podman build -t storescp -f deploy/Containerfile ."): "it needs podman and a registry",
@@ -116,17 +121,13 @@ class Reader:
         with ExitStack() as stack:
             stack.callback(self._close)
             for name in self.session.given:
-                port = stack.enter_context(GIVEN[name](self.home))
-                if port is not None:
-                    self.places.ports[104] = port
+                stack.enter_context(GIVEN[name](self.home, self.places.ports))
             for block in self.session.blocks:
                 self._do(block)
 
     def _do(self, block: Block) -> None:
         if (block.page.name, block.head) in NOT_RUN:
             return
-        if "needs" in block.notes:
-            require(block.notes["needs"])
         if block.title:
             path = self.home / block.title
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -275,6 +276,8 @@ def require(names: str) -> None:
             peers.dcmtk("storescp")
         elif name.strip() == "pynetdicom":
             peers.pynetdicom()
+        elif name.strip() and shutil.which(name.strip()) is None:
+            peers.missing(f"{name} is not installed")
 
 
 @contextmanager
