@@ -1,6 +1,7 @@
 """What is printed in a `console` block: the commands behind `$`, the output of each, and what may differ from run to run.
 
-These differ, and are compared as if they did not: times and rates, dates, ports that the system chose, and versions of programs.
+These differ, and are compared as if they did not: times and rates, dates, ports that the system chose, versions of programs, and
+the width of columns.
 A line `...` stands for any number of lines, and `...` within a line for any text.
 """
 
@@ -19,6 +20,7 @@ VARYING = (
     (re.compile(r"(?<=\d):[3-6]\d{4}\b"), ":PORT"),
     (re.compile(r"\b(DIMSE|OFFIS_DCMTK|PYNETDICOM)_[\d_]+\b"), r"\1"),
     (re.compile(r" +$", re.MULTILINE), ""),
+    (re.compile(r"(?<=\S) {2,}"), "  "),
 )
 
 

@@ -222,7 +222,8 @@ class Reader:
 
     def _begin(self, first: str) -> list[str]:
         """Return the lines that a script begins with; `first` is "dcmtk" where its programs come first on the path."""
-        lines = [f". {shlex.quote(str(self.state))}"]
+        # Every variable is exported, so that the state has all of them.
+        lines = [f". {shlex.quote(str(self.state))}", "set -a"]
         if first:
             lines.append(f"PATH={shlex.quote(str(Path(peers.dcmtk('storescp')).parent))}:$PATH")
         return lines
