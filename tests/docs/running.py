@@ -173,7 +173,10 @@ class Reader:
             terminal.process.wait(SECONDS)
         elif entry.command:
             script = self.folder / f"{terminal.output.stem}.sh"
-            lines = [*self._begin(block.notes.get("first", "")), self.places.to_local(entry.command), ""]
+            command = self.places.to_local(entry.command)
+            if block.notes.get("python") == "pynetdicom":
+                command = command.replace("python ", f"{shlex.quote(peers.pynetdicom())} ", 1)
+            lines = [*self._begin(block.notes.get("first", "")), command, ""]
             script.write_text("\n".join(lines))
             terminal.seen = 0
             with terminal.output.open("wb") as output:
