@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 from tests.docs.commands import Entry, block_of
-from tests.docs.pages import SECTIONS, Block, sessions_of
+from tests.docs.pages import PAGES, Block, sessions_of
 from tests.docs.running import Reader
 
 
@@ -23,7 +23,7 @@ def main() -> None:
         if (text := block_of(found)) != block.text:
             amended.append((block, text))
 
-    for session in sessions_of(page, whole=page not in SECTIONS):
+    for session in sessions_of(page, whole=page not in PAGES):
         if sys.argv[2:] and sys.argv[2] not in session.name:
             continue
         with tempfile.TemporaryDirectory() as folder:

@@ -22,6 +22,22 @@ from tests.interop import peers
 
 Ports = dict[int, int]
 
+MY_PROGRAM = '''
+import dimse
+from pydicom import Dataset
+from pydicom.dataset import FileMetaDataset
+
+
+def my_program(host, port):
+    with dimse.associate(host, port, contexts=["CTImageStorage"]) as association:
+        for uid in ("1.2.3", "1.2.4"):
+            image = Dataset()
+            image.SOPClassUID, image.SOPInstanceUID = dimse.uids.CTImageStorage, uid
+            image.file_meta = FileMetaDataset()
+            image.file_meta.TransferSyntaxUID = dimse.uids.ExplicitVRLittleEndian
+            association.store(image)
+'''
+
 SAMPLES = Path(pydicom.data.__path__[0]) / "test_files"
 DISK = SAMPLES / "dicomdirtests"
 
@@ -75,9 +91,34 @@ def compressed(folder: Path, _: Ports) -> Iterator[None]:
 
 
 @contextmanager
+def whole_disk(folder: Path, _: Ports) -> Iterator[None]:
+    """Make the folder `disk`, which has a DICOMDIR, and the archive `study.zip`."""
+    shutil.copytree(DISK, folder / "disk", ignore=shutil.ignore_patterns("DICOMDIR-*", "TINY*", "README*"))
+    shutil.make_archive(str(folder / "study"), "zip", DISK / "77654033" / "CT2")
+    yield
+
+
+@contextmanager
+def programs(folder: Path, _: Ports) -> Iterator[None]:
+    """Make the programs `import` and `notify`, for instances that were received."""
+    for name in ("import", "notify"):
+        (folder / name).write_text("#!/bin/sh\n")
+        (folder / name).chmod(0o755)
+    yield
+
+
+@contextmanager
+def my_program(folder: Path, _: Ports) -> Iterator[None]:
+    """Make the program that the example of a test tests."""
+    (folder / "my_program.py").write_text(MY_PROGRAM)
+    yield
+
+
+@contextmanager
 def pacs(_: Path, ports: Ports) -> Iterator[None]:
-    """Run the archive pacs.example.org, which knows the AE title ME at port 11113."""
+    """Run the archive pacs.example.org, which knows ME at port 11113, and WORKSTATION, which is itself."""
     with Archive({"ME": (LOOPBACK, ports[11113])}) as archive:
+        archive.destinations["WORKSTATION"] = (LOOPBACK, archive.port)
         ports[104] = archive.port
         yield
 
@@ -95,7 +136,9 @@ def certificates(folder: Path, ports: Ports) -> Iterator[None]:
     """Make certificates for a client and run an archive that speaks TLS and asks for one."""
     authority = trustme.CA()
     authority.cert_pem.write_to_path(folder / "hospital.pem")
-    for name, certificate in (("me", authority.issue_cert("me")), ("archive", authority.issue_cert(LOOPBACK))):
+    authority.cert_pem.write_to_path(folder / "clients.pem")
+    for name, host in (("me", "me"), ("archive", LOOPBACK), ("server", LOOPBACK)):
+        certificate = authority.issue_cert(host)
         certificate.private_key_pem.write_to_path(folder / f"{name}.key")
         (folder / f"{name}.key").chmod(0o600)
         (folder / f"{name}.pem").write_bytes(b"".join(part.bytes() for part in certificate.cert_chain_pems))
@@ -108,5 +151,7 @@ def certificates(folder: Path, ports: Ports) -> Iterator[None]:
 
 
 GIVEN: dict[str, Callable[[Path, Ports], AbstractContextManager[None]]] = {
-    given.__name__: given for given in (study, files, compressed, pacs, committing, certificates)
+    "disk": whole_disk,
+    **{given.__name__: given for given in (study, files, compressed, programs, my_program)},
+    **{given.__name__: given for given in (pacs, committing, certificates)},
 }

@@ -1,18 +1,20 @@
 """The pages of the documentation as examples: their fenced blocks, in sessions that run from top to bottom.
 
-A page of `docs/tutorials`, and `docs/start.md`, is one session. On the other pages each section (`##`) is a session of its own. A
-session begins in an empty folder. What its text takes for granted stands in a comment, which readers do not see:
+A page of `docs/tutorials`, and `docs/start.md`, is one session. On `PAGES` each section (`##`) is a session of its own. A session
+begins in an empty folder. What its text takes for granted stands in a comment, which readers do not see:
 
     <!-- given: study, pacs -->      things that the session takes for granted; `given.py` has them
     <!-- needs: dcmtk -->            the session is skipped where this is not installed
     <!-- terminal: receiver -->      the next block is in another terminal, where a program may run on
     <!-- ready: 11112 -->            its program is ready when it listens on this port
+    <!-- imports: dimse -->          the next block goes on from one that has imported this
     <!-- python: pynetdicom -->      the next block runs in the Python that has this package
     <!-- first: dcmtk -->            on the path of the next block, the programs of DCMTK come first
     <!-- output -->                  the next block shows the output of the block of Python before it
 
 Several are separated by `;`. A block with a title (```` ```python title="router.py" ````) is written to that file. Other blocks run:
-`console` in bash, `python` as a script.
+`console` in bash, with the output compared; `sh` in bash, one command after the other, where tools that listen are ended once they do;
+`python` as a script, which is ended if it is a server.
 """
 
 from __future__ import annotations
@@ -26,7 +28,11 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 SESSIONS = [DOCS / "start.md", *sorted((DOCS / "tutorials").glob("*.md"))]
-SECTIONS = [DOCS / "howto.md", DOCS / "coming-from-dcmtk.md", DOCS / "coming-from-pynetdicom.md"]
+PAGES = [
+    ROOT / "README.md",
+    *(DOCS / f"{name}.md" for name in ("howto", "coming-from-dcmtk", "coming-from-pynetdicom")),
+    *(DOCS / f"{name}.md" for name in ("sending", "receiving", "querying", "security")),
+]
 
 FENCE = re.compile(r"^( *)(`{3,})([\w-]*)(.*)$")
 COMMENT = re.compile(r"^ *<!-- (.*) -->$")
@@ -88,7 +94,7 @@ def sessions() -> Iterator[Session]:
     """Yield the sessions of all pages that have any."""
     for page in SESSIONS:
         yield from sessions_of(page, whole=True)
-    for page in SECTIONS:
+    for page in PAGES:
         yield from sessions_of(page, whole=False)
 
 

@@ -22,7 +22,7 @@ from pathlib import Path
 import pytest
 
 from tests.docs.commands import INTERRUPT, Entry, agrees, entries
-from tests.docs.given import GIVEN
+from tests.docs.given import GIVEN, SAMPLES
 from tests.docs.pages import Block, Session
 from tests.interop import peers
 
@@ -35,6 +35,10 @@ QUIET = 1.5  # seconds in which a program that runs on has said all, while a pag
 MARK = "\x1e"
 
 ELSEWHERE = {
+    ("README.md", "make demo"): "it makes a virtual environment; a test of this folder runs scripts/demo.py",
+    ("README.md", "make test"): "it runs this test",
+    ("README.md", "pip install .                 # from a checkout"): "`make` installs in the same way, before the tests run",
+    ("README.md", "E: Association Rejected"): "docs/tutorials/debug-a-connection.md has the command, which runs",
     ("howto.md", "import pandas"): "pandas is not installed for the tests",
     ("howto.md", "# /etc/cron.d/dicom: every five minutes, a mail if the archive does not answer"): "it is for cron",
 }
@@ -137,6 +141,9 @@ class Reader:
             self._compare(block, [Entry("", block.text.split("\n"))], [self.said])
         elif block.language == "console":
             self._type(block)
+        elif block.language == "sh":
+            for command in commands(block.text):
+                self._run(block, command)
         elif block.language == "python":
             self._run_python(block)
         else:
@@ -146,11 +153,37 @@ class Reader:
 
     def _run_python(self, block: Block) -> None:
         path = self.home / "example.py"
-        path.write_text(self.places.to_local(block.text) + "\n")
+        path.write_text(self.places.to_local(source(block)) + "\n")
         python = peers.pynetdicom() if block.notes.get("python") == "pynetdicom" else sys.executable
-        done = self._bash(f"{shlex.quote(python)} example.py")
-        assert done[-1][1] == 0, f"{block.where}: {done[-1][0]}"
-        self.said = done[-1][0]
+        command = f"{shlex.quote(python)} example.py"
+        if "ready" in block.notes:
+            with self._serving(block, command, int(block.notes["ready"])) as port:
+                if "store" in block.text:
+                    sent = self._bash(f"storescu 127.0.0.1 {port} {shlex.quote(str(SAMPLES / 'CT_small.dcm'))}")
+                    assert sent[0] == ("", 0), f"{block.where}: {sent[0][0]}"
+            return
+        ((self.said, status),) = self._bash(command)
+        assert status == 0, f"{block.where}: {self.said}"
+
+    def _run(self, block: Block, command: str) -> None:
+        """Run a command whose output is not printed; one that listens is ended once it does."""
+        words = shlex.split(command, comments=True)
+        ports = [int(word) for word in words if word in map(str, PORTS)]
+        if words[0].endswith("scp") and ports:
+            with self._serving(block, command, ports[0]):
+                return
+        ((said, status),) = self._bash(command)
+        assert status == 0, f"{block.where}: {command}: {status}\n{said}"
+
+    @contextmanager
+    def _serving(self, block: Block, command: str, port: int) -> Iterator[int]:
+        """Run a program that listens; it ends with Ctrl-C."""
+        terminal = self._terminal("server")
+        self._start(terminal, block, command)
+        self._until(lambda: self._listens(port))
+        assert self._listens(port), f"{block.where}: {command}\n{self._new(terminal)}"
+        yield port
+        self._interrupt(terminal)
 
     def _type(self, block: Block) -> None:
         found = entries(block.text)
@@ -162,28 +195,15 @@ class Reader:
                 assert status == 0 or following == "echo $?", f"{block.where}: {entry.command}: {status}\n{output}"
             self._compare(block, found, [output for output, _ in done])
             return
-        terminal = self.terminals.setdefault(name, Terminal(self.folder / f"{name}.log"))
+        terminal = self._terminal(name)
         self._compare(block, found, [self._type_into(terminal, block, entry) for entry in found])
 
     def _type_into(self, terminal: Terminal, block: Block, entry: Entry) -> str:
         """Type something in another terminal, and return what it prints, once that agrees or the time is over."""
         if entry.command == INTERRUPT:
-            assert terminal.process is not None
-            os.killpg(terminal.process.pid, signal.SIGINT)
-            terminal.process.wait(SECONDS)
+            self._interrupt(terminal)
         elif entry.command:
-            script = self.folder / f"{terminal.output.stem}.sh"
-            command = self.places.to_local(entry.command)
-            if block.notes.get("python") == "pynetdicom":
-                command = command.replace("python ", f"{shlex.quote(peers.pynetdicom())} ", 1)
-            lines = [*self._begin(block.notes.get("first", "")), command, ""]
-            script.write_text("\n".join(lines))
-            terminal.seen = 0
-            with terminal.output.open("wb") as output:
-                terminal.process = subprocess.Popen(
-                    ["bash", script], stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-                    env=self.environment, start_new_session=True, preexec_fn=interruptible,
-                )  # fmt: skip
+            self._start(terminal, block, entry.command)
         if entry.command not in ("", INTERRUPT) and "ready" in block.notes:
             self._until(lambda: self._listens(int(block.notes["ready"])))
         printed = "\n".join(entry.output)
@@ -205,6 +225,29 @@ class Reader:
         for entry, output in zip(found, said, strict=True):
             printed = "\n".join(entry.output)
             assert agrees(printed, output), f"{block.where}: {entry.command}\n-- printed:\n{printed}\n-- said:\n{output}"
+
+    # --- programs that run on ---
+
+    def _terminal(self, name: str) -> Terminal:
+        return self.terminals.setdefault(name, Terminal(self.folder / f"{name}.log"))
+
+    def _start(self, terminal: Terminal, block: Block, command: str) -> None:
+        command = self.places.to_local(command)
+        if block.notes.get("python") == "pynetdicom":
+            command = command.replace("python ", f"{shlex.quote(peers.pynetdicom())} ", 1)
+        script = terminal.output.with_suffix(".sh")
+        script.write_text("\n".join([*self._begin(block.notes.get("first", "")), command, ""]))
+        terminal.seen = 0
+        with terminal.output.open("wb") as output:
+            terminal.process = subprocess.Popen(
+                ["bash", script], stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+                env=self.environment, start_new_session=True, preexec_fn=interruptible,
+            )  # fmt: skip
+
+    def _interrupt(self, terminal: Terminal) -> None:
+        assert terminal.process is not None
+        os.killpg(terminal.process.pid, signal.SIGINT)
+        terminal.process.wait(SECONDS)
 
     # --- the shell ---
 
@@ -266,6 +309,17 @@ class Reader:
                 with suppress(ProcessLookupError):
                     os.killpg(terminal.process.pid, signal.SIGKILL)
                 terminal.process.wait(SECONDS)
+
+
+def commands(text: str) -> list[str]:
+    """Return the commands of a block of `sh`."""
+    return [line for line in text.replace("\\\n", " ").split("\n") if line.strip() and not line.startswith("#")]
+
+
+def source(block: Block) -> str:
+    """Return a program, complete with what an earlier block of its section has imported."""
+    imports = block.notes.get("imports")
+    return f"import {imports}\n\n{block.text}" if imports else block.text
 
 
 def interruptible() -> None:
