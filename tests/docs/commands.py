@@ -1,7 +1,6 @@
-"""What is printed in a `console` block: the commands behind `$`, the output of each, and what may differ from run to run.
+"""The text of a `console` block: the commands behind `$`, the output of each, and how far that may differ from run to run.
 
-These differ, and are compared as if they did not: times and rates, dates, ports that the system chose, versions of programs, and
-the width of columns.
+Some things may differ: times and rates, dates, fingerprints, ports that the system chose, versions of programs, and the width of columns.
 A line `...` stands for any number of lines, and `...` within a line for any text.
 """
 
@@ -15,6 +14,8 @@ INTERRUPT = "^C"
 # What differs, and what is compared in its place. The order matters.
 VARYING = (
     (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[\d.,:+Z]*"), "DATE"),
+    (re.compile(r"\b20[2-9]\d-\d\d-\d\d\b"), "DATE"),
+    (re.compile(r"\bSHA-256 [0-9a-f]{64}\b"), "SHA-256"),
     (re.compile(r"\b\d[\d.,]* ?(?:ms|s|min|seconds?)\b"), "TIME"),
     (re.compile(r"\b\d[\d.,]* [kMG]?i?B/s\b"), "RATE"),
     (re.compile(r"(?<=\d):[3-6]\d{4}\b"), ":PORT"),

@@ -1,7 +1,6 @@
 """Things that a section of the documentation takes for granted: files, certificates, and archives named pacs.example.org.
 
-Each is a context manager that takes the folder of the session and its ports: the local port for each port of the page. It may change
-the ports.
+Each is a context manager. It takes the folder of the session, and the local port for each port of the page, which it may change.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from tests.interop import peers
 
 Ports = dict[int, int]
 
-MY_PROGRAM = '''
+MY_PROGRAM = """
 import dimse
 from pydicom import Dataset
 from pydicom.dataset import FileMetaDataset
@@ -36,7 +35,7 @@ def my_program(host, port):
             image.file_meta = FileMetaDataset()
             image.file_meta.TransferSyntaxUID = dimse.uids.ExplicitVRLittleEndian
             association.store(image)
-'''
+"""
 
 SAMPLES = Path(pydicom.data.__path__[0]) / "test_files"
 DISK = SAMPLES / "dicomdirtests"
@@ -142,9 +141,7 @@ def certificates(folder: Path, ports: Ports) -> Iterator[None]:
         certificate.private_key_pem.write_to_path(folder / f"{name}.key")
         (folder / f"{name}.key").chmod(0o600)
         (folder / f"{name}.pem").write_bytes(b"".join(part.bytes() for part in certificate.cert_chain_pems))
-    tls = dimse.TLS(
-        certificate=folder / "archive.pem", key=folder / "archive.key", ca=folder / "hospital.pem"
-    )
+    tls = dimse.TLS(certificate=folder / "archive.pem", key=folder / "archive.key", ca=folder / "hospital.pem")
     with StorageSCP(tls=tls) as archive:
         ports[2762] = archive.port
         yield

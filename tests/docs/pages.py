@@ -12,9 +12,11 @@ begins in an empty folder. What its text takes for granted stands in a comment, 
     <!-- first: dcmtk -->            on the path of the next block, the programs of DCMTK come first
     <!-- output -->                  the next block shows the output of the block of Python before it
 
-Several are separated by `;`. A block with a title (```` ```python title="router.py" ````) is written to that file. Other blocks run:
-`console` in bash, with the output compared; `sh` in bash, one command after the other, where tools that listen are ended once they do;
-`python` as a script, which is ended if it is a server.
+Several are separated by `;`. A block with a title (```` ```python title="router.py" ````) is written to a file. Others run:
+
+- `console` in bash, and the output is compared;
+- `sh` in bash, one command after the other; tools that listen are ended as soon as they do;
+- `python` as a script, which is ended if it is a server.
 """
 
 from __future__ import annotations
@@ -72,7 +74,7 @@ class Block:
 
 @dataclass
 class Session:
-    """Blocks that run one after the other in one folder.
+    """A series of blocks that run one after the other in one folder.
 
     Attributes:
         name: The page, and the section if it is not the whole page.

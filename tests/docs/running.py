@@ -23,33 +23,25 @@ import pytest
 
 from tests.docs.commands import INTERRUPT, Entry, agrees, entries
 from tests.docs.given import GIVEN, SAMPLES
+from tests.docs.not_run import NOT_RUN
 from tests.docs.pages import Block, Session
 from tests.interop import peers
 
 LOCAL = "127.0.0.1"
 PORTS = (104, 2762, 8042, 11112, 11113, 11114, 11115)
 TOOLS = ("dimse", "echoscu", "storescu", "findscu", "getscu", "movescu", "echoscp", "storescp")
-SECONDS = 30.0  # no command of a page runs longer
-PAUSE = 0.02  # between two looks at a program that runs on
-QUIET = 1.5  # seconds in which a program that runs on has said all, while a page is amended
+# Ctrl-C counts, even where whoever started the tests has it ignored.
+BASH = [
+    sys.executable, "-c",
+    "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execvp('bash', ['bash', *sys.argv[1:]])",
+]  # fmt: skip
+# No command of a page runs longer.
+SECONDS = 30.0
+# The seconds between two looks at a program that runs on.
+PAUSE = 0.02
+# The seconds after which such a program has printed everything, while a page is amended.
+QUIET = 1.5
 MARK = "\x1e"
-
-ELSEWHERE = {
-    ("README.md", "make demo"): "it makes a virtual environment; a test of this folder runs scripts/demo.py",
-    ("README.md", "make test"): "it runs this test",
-    ("README.md", "pip install .                 # from a checkout"): "`make` installs in the same way, before the tests run",
-    ("README.md", "E: Association Rejected"): "docs/tutorials/debug-a-connection.md has the command, which runs",
-    ("howto.md", "import pandas"): "pandas is not installed for the tests",
-    ("howto.md", "# /etc/cron.d/dicom: every five minutes, a mail if the archive does not answer"): "it is for cron",
-}
-SYSTEMD = "it needs root and a running systemd; the unit itself is tested in tests/tools"
-# Each block that the tests do not run, by its page and its first line, and the reason.
-NOT_RUN: dict[tuple[str, str], str] = ELSEWHERE | {
-    ("receiver-as-a-service.md", "$ sudo python3 -m venv /opt/dimse && sudo /opt/dimse/bin/pip install ."): SYSTEMD,
-    ("receiver-as-a-service.md", "$ sudo systemctl restart storescp"): SYSTEMD,
-    ("receiver-as-a-service.md", "$ podman build -t storescp -f deploy/Containerfile ."): "it needs podman and a registry",
-    ("start.md", "$ python3 -m venv dimse-env"): "`make` installs in the same way, before the tests run",
-}
 
 
 class Places:
@@ -224,7 +216,9 @@ class Reader:
             return
         for entry, output in zip(found, said, strict=True):
             printed = "\n".join(entry.output)
-            assert agrees(printed, output), f"{block.where}: {entry.command}\n-- printed:\n{printed}\n-- said:\n{output}"
+            assert agrees(printed, output), (
+                f"{block.where}: {entry.command}\n-- printed:\n{printed}\n-- said:\n{output}"
+            )
 
     # --- programs that run on ---
 
@@ -240,8 +234,8 @@ class Reader:
         terminal.seen = 0
         with terminal.output.open("wb") as output:
             terminal.process = subprocess.Popen(
-                ["bash", script], stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-                env=self.environment, start_new_session=True, preexec_fn=interruptible,
+                [*BASH, script], stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+                env=self.environment, start_new_session=True,
             )  # fmt: skip
 
     def _interrupt(self, terminal: Terminal) -> None:
@@ -256,12 +250,17 @@ class Reader:
         lines = self._begin(first)
         for command in commands:
             lines += [self.places.to_local(command), f"{{ s=$?; printf '{MARK}%d{MARK}' $s; (exit $s); }}"]
-        lines += [f"PATH={shlex.quote(self.environment['PATH'])}", f"{{ echo cd \"$(printf %q \"$PWD\")\"; declare -px; }} > {shlex.quote(str(self.state))}", ""]
+        keep = 'echo cd "$(printf %q "$PWD")"; declare -px'
+        lines += [
+            f"PATH={shlex.quote(self.environment['PATH'])}",
+            f"{{ {keep}; }} > {shlex.quote(str(self.state))}",
+            "",
+        ]
         script = self.folder / "script"
         script.write_text("\n".join(lines))
         done = subprocess.run(
-            ["bash", script], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            env=self.environment, timeout=SECONDS, check=False, preexec_fn=interruptible,
+            [*BASH, script], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            env=self.environment, timeout=SECONDS, check=False,
         )  # fmt: skip
         parts = self._printed(done.stdout).split(MARK)
         return [(parts[number], int(parts[number + 1])) for number in range(0, len(parts) - 1, 2)]
@@ -320,11 +319,6 @@ def source(block: Block) -> str:
     """Return a program, complete with what an earlier block of its section has imported."""
     imports = block.notes.get("imports")
     return f"import {imports}\n\n{block.text}" if imports else block.text
-
-
-def interruptible() -> None:
-    """Let Ctrl-C count, even where whoever started the tests has it ignored."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def require(names: str) -> None:

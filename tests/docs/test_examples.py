@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 
 from dimse.testing import StorageSCP
+from tests.docs.not_run import NOT_RUN
 from tests.docs.pages import ROOT, Block, Session, items, sessions
-from tests.docs.running import NOT_RUN, reading, source
+from tests.docs.running import reading, source
 from tests.interop.peers import free_port
 from tests.tools import running
 
@@ -57,7 +58,9 @@ def test_an_override_fits_the_unit(block: Block, tmp_path: Path) -> None:
         # systemd looks for the program too, so each is one that is there.
         (tmp_path / "storescp.service").write_text(unit.replace("/opt/dimse/bin/storescp", "/bin/sh"))
         (tmp_path / "storescp.service.d").mkdir()
-        (tmp_path / "storescp.service.d" / block.title).write_text(block.text.replace("/opt/dimse/bin/storescp", "/bin/sh"))
+        (tmp_path / "storescp.service.d" / block.title).write_text(
+            block.text.replace("/opt/dimse/bin/storescp", "/bin/sh")
+        )
         done = running.run("systemd-analyze", "verify", str(tmp_path / "storescp.service"))
         assert done.stderr == ""
 

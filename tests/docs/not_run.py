@@ -1,0 +1,30 @@
+"""The blocks of the documentation that the tests do not run: by page and first line, with the reason."""
+
+from __future__ import annotations
+
+INSTALLED = "`make` installs in the same way, before the tests run"
+SYSTEMD = "it needs root and a running systemd; the unit itself is tested in tests/tools"
+
+README = {
+    "make demo": "it makes a virtual environment; a test of this folder runs scripts/demo.py",
+    "make test": "it runs this test",
+    "pip install .                 # from a checkout": INSTALLED,
+    "E: Association Rejected": "docs/tutorials/debug-a-connection.md has the command, which runs",
+}
+RECIPES = {
+    "import pandas": "pandas is not installed for the tests",
+    "# /etc/cron.d/dicom: every five minutes, a mail if the archive does not answer": "it is for cron",
+}
+SERVICE = {
+    "$ sudo python3 -m venv /opt/dimse && sudo /opt/dimse/bin/pip install .": SYSTEMD,
+    "$ sudo systemctl restart storescp": SYSTEMD,
+    "$ podman build -t storescp -f deploy/Containerfile .": "it needs podman and a registry",
+}
+PAGES = {
+    "README.md": README,
+    "howto.md": RECIPES,
+    "receiver-as-a-service.md": SERVICE,
+    "start.md": {"$ python3 -m venv dimse-env": INSTALLED},
+}
+
+NOT_RUN = {(page, head): reason for page, blocks in PAGES.items() for head, reason in blocks.items()}
