@@ -1,7 +1,7 @@
 """The text of a `console` block: the commands behind `$`, the output of each, and how far that may differ from run to run.
 
-Some things may differ: times and rates, dates, fingerprints, ports that the system chose, versions of programs, and the width of columns.
-A line `...` stands for any number of lines, and `...` within a line for any text.
+Some things may differ: times and rates, dates, fingerprints, versions of programs, ports that the system chose, and the width of
+columns. A line `...` stands for any number of lines, and `...` within a line for any text.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ VARYING = (
     (re.compile(r"\b\d[\d.,]* [kMG]?i?B/s\b"), "RATE"),
     (re.compile(r"(?<=\d):[3-6]\d{4}\b"), ":PORT"),
     (re.compile(r"\b(DIMSE|OFFIS_DCMTK|PYNETDICOM)_[\d_]+\b"), r"\1"),
+    (re.compile(r"\bv\d+\.\d+\.\d+\b"), "VERSION"),
     (re.compile(r" +$", re.MULTILINE), ""),
     (re.compile(r"(?<=\S) {2,}"), "  "),
 )
