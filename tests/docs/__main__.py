@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.docs.commands import Entry, block_of
 from tests.docs.pages import PAGES, Block, sessions_of
-from tests.docs.running import Reader
+from tests.docs.running import read
 
 
 def main() -> None:
@@ -27,7 +27,7 @@ def main() -> None:
         if sys.argv[2:] and sys.argv[2] not in session.name:
             continue
         with tempfile.TemporaryDirectory() as folder:
-            Reader(session, Path(folder), amend).read()
+            read(session, Path(folder), amend)
     lines = page.read_text().split("\n")
     for block, text in reversed(amended):
         fence = lines[block.line - 2]

@@ -141,7 +141,7 @@ def certificates(folder: Path, ports: Ports) -> Iterator[None]:
         certificate.private_key_pem.write_to_path(folder / f"{name}.key")
         (folder / f"{name}.key").chmod(0o600)
         (folder / f"{name}.pem").write_bytes(b"".join(part.bytes() for part in certificate.cert_chain_pems))
-    tls = dimse.TLS(certificate=folder / "archive.pem", key=folder / "archive.key", ca=folder / "hospital.pem")
+    tls = dimse.TLS(certificate=f"{folder}/archive.pem", key=f"{folder}/archive.key", ca=f"{folder}/hospital.pem")
     with StorageSCP(tls=tls) as archive:
         ports[2762] = archive.port
         yield

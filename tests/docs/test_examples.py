@@ -17,7 +17,7 @@ import pytest
 from dimse.testing import StorageSCP
 from tests.docs.not_run import NOT_RUN
 from tests.docs.pages import ROOT, Block, Session, items, sessions
-from tests.docs.running import reading, source
+from tests.docs.running import read, source
 from tests.interop.peers import free_port
 from tests.tools import running
 
@@ -31,8 +31,7 @@ NOT_TYPED = ("import pandas", "from pynetdicom", "from my_program", "from backup
 @pytest.mark.sample("start", "README: *", "howto: Send from memory")
 @pytest.mark.parametrize("session", ALL, ids=str)
 def test_a_page_runs_as_it_is_printed(session: Session, tmp_path: Path) -> None:
-    with reading(session, tmp_path) as reader:
-        reader.read()
+    read(session, tmp_path)
 
 
 def test_a_block_that_does_not_run_exists() -> None:
@@ -73,7 +72,7 @@ def test_each_program_is_typed(tmp_path: Path) -> None:
         if block.language == "python" and not any(words in block.text for words in NOT_TYPED):
             paths.append(tmp_path / f"{block.page.stem.replace('-', '_')}_{block.line}.py")
             paths[-1].write_text(source(block) + "\n")
-    command = [sys.executable, "-m", "mypy", "--strict", "--config-file=", *paths]
+    command = [sys.executable, "-m", "mypy", "--strict", "--config-file=", *map(str, paths)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
 

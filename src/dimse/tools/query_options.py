@@ -189,7 +189,7 @@ def _verify_unique_key(operation: Operation, identifier: Identifier) -> None:
     Raises:
         UnusableKeys: The unique key of the level is given and has no value.
     """
-    tag = UNIQUE_KEYS.get(identifier.text(LEVEL).strip())
+    tag = UNIQUE_KEYS.get(identifier.text(LEVEL).strip(), 0)
     if operation != "find" and tag in identifier.attributes and not identifier.text(tag).strip(" \0"):
         from dimse import tags
 
