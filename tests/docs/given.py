@@ -6,7 +6,7 @@ Each is a context manager. It takes the folder of the session, and the local por
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from pathlib import Path
@@ -20,6 +20,7 @@ from dimse.testing import LOOPBACK, QueryRetrieveSCP, StorageSCP
 from tests.interop import peers
 
 Ports = dict[int, int]
+STUDIES = ("1.2.840.1", "1.2.840.2")
 
 MY_PROGRAM = """
 import dimse
@@ -48,9 +49,9 @@ class Archive(QueryRetrieveSCP):
         stored: The SOP Instance UIDs that were sent to it.
     """
 
-    def __init__(self, destinations: dict[str, tuple[str, int]]) -> None:
+    def __init__(self, destinations: dict[str, tuple[str, int]], data_sets: Sequence[pydicom.Dataset] = ()) -> None:
         self.stored: list[str] = []
-        super().__init__(disk(), destinations=destinations, ae_title="ARCHIVE", accept_unknown=True)
+        super().__init__(data_sets or disk(), destinations=destinations, ae_title="ARCHIVE", accept_unknown=True)
 
     def handlers(self) -> dimse.Handlers:
         """Return the handlers of the server, with one for C-STORE."""
@@ -123,6 +124,19 @@ def pacs(_: Path, ports: Ports) -> Iterator[None]:
 
 
 @contextmanager
+def two_studies(folder: Path, ports: Ports) -> Iterator[None]:
+    """Run the archive with two studies, and make a list of them."""
+    paths = sorted((DISK / "77654033").glob("C*/*"))
+    data_sets = [dcmread(path) for path in paths]
+    for data_set in data_sets:
+        data_set.StudyInstanceUID = STUDIES[data_set.Modality == "CR"]
+    (folder / "list.txt").write_text("\n".join(STUDIES))
+    with Archive({"ME": (LOOPBACK, ports[11113])}, data_sets) as archive:
+        ports[104] = archive.port
+        yield
+
+
+@contextmanager
 def committing(folder: Path, ports: Ports) -> Iterator[None]:
     """Run an archive that commits to keep what it has stored."""
     with peers.pynetdicom_commitment_scp(folder / ".committing") as archive:
@@ -150,5 +164,5 @@ def certificates(folder: Path, ports: Ports) -> Iterator[None]:
 GIVEN: dict[str, Callable[[Path, Ports], AbstractContextManager[None]]] = {
     "disk": whole_disk,
     **{given.__name__: given for given in (study, files, compressed, programs, my_program)},
-    **{given.__name__: given for given in (pacs, committing, certificates)},
+    **{given.__name__: given for given in (pacs, two_studies, committing, certificates)},
 }

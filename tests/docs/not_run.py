@@ -24,6 +24,7 @@ PAGES = {
     "README.md": README,
     "howto.md": RECIPES,
     "receiver-as-a-service.md": SERVICE,
+    "retrieving.md": {"1.2.840.1  complete  412 of 412  C-GET": "the archive of the tests has no gaps"},
     "start.md": {"$ python3 -m venv dimse-env": INSTALLED},
 }
 
