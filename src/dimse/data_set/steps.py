@@ -27,7 +27,7 @@ MAXIMUM_NESTING = 64
 
 _LONGEST_HEADER = 12
 # Longer values are not read. Whether a value is a valid UID or text is not tested here.
-_LONGEST_VALUE = 1_024
+LONGEST_VALUE = 1_024
 UNKNOWN_END = 1 << 62
 
 PIXEL_DATA = 0x7FE00010
@@ -56,14 +56,14 @@ Encoding = NamedTuple(
 )
 """The structs that read the headers of elements."""
 
-_IMPLICIT_LITTLE = Encoding(True, Struct("<HH2sH"), Struct("<HHL"), Struct("<L"))
-_EXPLICIT_LITTLE = _IMPLICIT_LITTLE._replace(implicit_vr=False)
+IMPLICIT_LITTLE = Encoding(True, Struct("<HH2sH"), Struct("<HHL"), Struct("<L"))
+EXPLICIT_LITTLE = IMPLICIT_LITTLE._replace(implicit_vr=False)
 _EXPLICIT_BIG = Encoding(False, Struct(">HH2sH"), Struct(">HHL"), Struct(">L"))
 
 # The keys are: elements have no VR; they are in Little Endian.
 _ENCODINGS = {
-    (True, True): (_IMPLICIT_LITTLE, IMPLICIT_VR_LITTLE_ENDIAN),
-    (False, True): (_EXPLICIT_LITTLE, EXPLICIT_VR_LITTLE_ENDIAN),
+    (True, True): (IMPLICIT_LITTLE, IMPLICIT_VR_LITTLE_ENDIAN),
+    (False, True): (EXPLICIT_LITTLE, EXPLICIT_VR_LITTLE_ENDIAN),
     (False, False): (_EXPLICIT_BIG, TransferSyntax(uids.ExplicitVRBigEndian, little_endian=False)),
 }
 # The group number with which data sets begin, in either byte order. The Standard has no group 0800H.
@@ -295,7 +295,7 @@ class Steps:
         if tag == PIXEL_DATA:
             self.native = 0 < length < UNDEFINED_LENGTH
             return
-        if length > _LONGEST_VALUE:
+        if length > LONGEST_VALUE:
             if self._within or tag in UIDS:
                 raise MalformedDataSet(f"{tag_name(tag)} at offset {position:,} is too long: {length:,} bytes")
             return
@@ -311,7 +311,7 @@ class Steps:
         limit = frame.limit if undefined else value + length
         if limit > frame.limit:
             raise _cut_short(position, tag_name(tag), length, frame.limit - value)
-        encoding = _IMPLICIT_LITTLE if vr == b"UN" else frame.encoding  # PS3.5 6.2.2
+        encoding = IMPLICIT_LITTLE if vr == b"UN" else frame.encoding  # PS3.5 6.2.2
         if undefined and (vr in (b"OB", b"OW") or tag == PIXEL_DATA):
             self.encapsulated = self.encapsulated or frame.depth == 0
             self._frames.append(Frame(Steps._fragments, limit, True, frame.encoding, tag, frame.depth, False))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -181,9 +180,8 @@ def retrieve(parser: Parser, options: argparse.Namespace, logger: logging.Logger
             run.status = running.NO_ASSOCIATION
         run.conclude(time.monotonic() - started, is_interrupted=interruption.has_come())
         outcome.append(run.status)
-    if interruption.has_come():
-        return running.INTERRUPTED if interruption.number == signal.SIGINT else running.TERMINATED
-    return running.NO_ASSOCIATION if running.NO_ASSOCIATION in outcome else max(outcome)
+    ended = running.NO_ASSOCIATION if running.NO_ASSOCIATION in outcome else max(outcome)
+    return interruption.status or ended
 
 
 class _Run:

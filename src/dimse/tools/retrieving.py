@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import signal
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -321,10 +320,8 @@ class Retriever:
 
 def status_of(retriever: Retriever, outcome: list[int]) -> int:
     """Return the exit status of a run from those of its parts; it may have been interrupted."""
-    interruption = retriever.interruption
-    if not interruption.has_come():
-        return running.NO_ASSOCIATION if running.NO_ASSOCIATION in outcome else max(outcome)
-    return running.INTERRUPTED if interruption.number == signal.SIGINT else running.TERMINATED
+    ended = running.NO_ASSOCIATION if running.NO_ASSOCIATION in outcome else max(outcome)
+    return retriever.interruption.status or ended
 
 
 @contextmanager
