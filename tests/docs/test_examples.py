@@ -16,7 +16,7 @@ import pytest
 
 from dimse.testing import StorageSCP
 from tests.docs.not_run import NOT_RUN
-from tests.docs.pages import ROOT, Block, Session, items, sessions
+from tests.docs.pages import PAGES, ROOT, SESSIONS, Block, Session, items, sessions
 from tests.docs.running import read, source
 from tests.interop.peers import free_port
 from tests.tools import running
@@ -42,6 +42,16 @@ def test_each_block_is_found() -> None:
     for page in {block.page for block in BLOCKS}:
         found = sum(isinstance(item, Block) for item in items(page))
         assert found == len(re.findall(r"^ *```\w", page.read_text(), re.MULTILINE)), page
+
+
+@pytest.mark.parametrize("page", [*SESSIONS, *PAGES], ids=lambda page: page.stem)
+def test_no_block_is_indented_only(page: Path) -> None:
+    """A block without a fence has no language, and would not run."""
+    lines = page.read_text().split("\n")
+    found = [number + 2 for number, line in enumerate(lines[:-1]) if not line and lines[number + 1].startswith("    ")]
+    fenced = [block for session in ALL for block in session.blocks if block.page == page]
+    inside = {block.line + offset for block in fenced for offset in range(len(block.text.split("\n")))}
+    assert set(found) - inside == set()
 
 
 @pytest.mark.parametrize(
