@@ -93,6 +93,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "RETRIEVE",
         arguments=[positional("studies", "*", validated(_study), "Study Instance UIDs")],
         output=retrieve_options.OUTPUT,
+        # Instances come on this association, and peers send most of them faster in large PDUs.
+        most_received=settings.ACCEPTOR_MAXIMUM_LENGTH,
     )
     add_group(parser, "studies", *STUDIES)
     query_options.add_options(parser, "find")
@@ -266,7 +268,8 @@ class _Run:
     def take(self, result: StudyResult) -> None:
         """Print what became of a study, and note what that means for the exit status."""
         self._states[result.state] += 1
-        self.counts.studies.add(str(sum(self._states.values())))
+        # A million UIDs are not kept, only their number.
+        self.counts.studies = range(sum(self._states.values()))
         sys.stdout.write(_line(result, self._options.format) + "\n")
         sys.stdout.flush()
         if result.is_complete:
