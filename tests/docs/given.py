@@ -43,15 +43,15 @@ DISK = SAMPLES / "dicomdirtests"
 
 
 class Archive(QueryRetrieveSCP):
-    """An archive that holds the studies of pydicom's disk, and accepts whatever is sent to it.
+    """An archive that accepts whatever is sent to it.
 
     Attributes:
         stored: The SOP Instance UIDs that were sent to it.
     """
 
-    def __init__(self, destinations: dict[str, tuple[str, int]], data_sets: Sequence[pydicom.Dataset] = ()) -> None:
+    def __init__(self, data_sets: Sequence[pydicom.Dataset], destinations: dict[str, tuple[str, int]]) -> None:
         self.stored: list[str] = []
-        super().__init__(data_sets or disk(), destinations=destinations, ae_title="ARCHIVE", accept_unknown=True)
+        super().__init__(data_sets, destinations=destinations, ae_title="ARCHIVE", accept_unknown=True)
 
     def handlers(self) -> dimse.Handlers:
         """Return the handlers of the server, with one for C-STORE."""
@@ -116,8 +116,15 @@ def my_program(folder: Path, _: Ports) -> Iterator[None]:
 
 @contextmanager
 def pacs(_: Path, ports: Ports) -> Iterator[None]:
+    """Run the archive pacs.example.org with the studies of pydicom's disk."""
+    with archive_of(disk(), ports):
+        yield
+
+
+@contextmanager
+def archive_of(data_sets: Sequence[pydicom.Dataset], ports: Ports) -> Iterator[None]:
     """Run the archive pacs.example.org, which knows ME at port 11113, and WORKSTATION, which is itself."""
-    with Archive({"ME": (LOOPBACK, ports[11113])}) as archive:
+    with Archive(data_sets, {"ME": (LOOPBACK, ports[11113])}) as archive:
         archive.destinations["WORKSTATION"] = (LOOPBACK, archive.port)
         ports[104] = archive.port
         yield
@@ -125,14 +132,14 @@ def pacs(_: Path, ports: Ports) -> Iterator[None]:
 
 @contextmanager
 def two_studies(folder: Path, ports: Ports) -> Iterator[None]:
-    """Run the archive with two studies, and make a list of them."""
+    """Run the archive with two studies, and make lists of them."""
     paths = sorted((DISK / "77654033").glob("C*/*"))
     data_sets = [dcmread(path) for path in paths]
     for data_set in data_sets:
         data_set.StudyInstanceUID = STUDIES[data_set.Modality == "CR"]
     (folder / "list.txt").write_text("\n".join(STUDIES))
-    with Archive({"ME": (LOOPBACK, ports[11113])}, data_sets) as archive:
-        ports[104] = archive.port
+    (folder / "list.csv").write_text("\n".join(["StudyInstanceUID", *STUDIES]))
+    with archive_of(data_sets, ports):
         yield
 
 
