@@ -89,6 +89,7 @@ PURE_STANDARD_MODULES = frozenset(
 # What only these may import when they are themselves imported (a lazy import inside a function is another matter).
 AT_MODULE_LEVEL = {
     "pydicom": ("data_set.elements", "data_set.decompress"),
+    "cryptography": ("tools.authority",),
     "numpy": (),
     "rich": (),
     "shtab": (),
@@ -100,7 +101,7 @@ AT_MODULE_LEVEL = {
 ONLY_BY = {
     "socket": ("audit", "transport", "serving", "tools.processes", "tools.ready", "tools.workers"),
     "ssl": ("audit", "settings.tls", "transport"),
-    "select": ("transport",),
+    "select": ("transport", "tools.server_log"),
     "selectors": ("transport", "serving"),
     "dimse.transport": (
         "transport",

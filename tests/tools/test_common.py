@@ -112,7 +112,8 @@ def test_an_unknown_tool_is_wrong_usage() -> None:
     process = running.tool("echoscp2")
     assert (process.returncode, process.stdout) == (2, "")
     assert process.stderr.splitlines() == [
-        "dimse: there is no tool 'echoscp2'; there are echoscu, storescu, findscu, getscu, movescu, echoscp, storescp, passwd"
+        "dimse: there is no tool 'echoscp2'; there are echoscu, storescu, findscu, getscu, movescu, retrieve, echoscp, storescp, "
+        "passwd, certificate"
     ]
 
 
@@ -265,6 +266,14 @@ def test_a_name_among_the_paths_that_begins_with_an_at_sign_is_a_path(tmp_path: 
             process = running.tool("storescu", *arguments, cwd=tmp_path)
             assert (process.returncode, process.stdout) == (0, "")
     assert len(receiver.stored) == 2
+
+
+def test_a_file_of_arguments_may_come_from_windows(tool: str, what: list[Path], tmp_path: Path) -> None:
+    arguments = tmp_path / "arguments"
+    # U+2028 ends a line for `str.splitlines`, but not in a file.
+    arguments.write_bytes("\ufeff-aet\r\nME\r\n-aec\r\nTHEM\r\n--user\r\na\u2028b\r\n".encode())
+    (request,) = running.asked(tool, f"@{arguments}", "PEER", *what)
+    assert (request.calling, request.called) == ("ME".ljust(16), "THEM".ljust(16))
 
 
 def test_a_file_of_arguments_is_not_expanded_again(tool: str, what: list[Path], tmp_path: Path) -> None:

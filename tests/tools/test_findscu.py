@@ -86,8 +86,9 @@ def test_options_become_keys_and_a_level(
 
 def test_keys_are_read_from_files(scp: QueryRetrieveSCP, tmp_path: Path) -> None:
     names = tmp_path / "names.json"
+    # An editor on Windows puts a byte order mark before the text.
     names.write_text(
-        json.dumps([{"00100010": {"vr": "PN", "Value": [{"Alphabetic": name}]}} for name in ("DOE*", "M*")])
+        "\ufeff" + json.dumps([{"00100010": {"vr": "PN", "Value": [{"Alphabetic": name}]}} for name in ("DOE*", "M*")])
     )
     bare = tmp_path / "bare.dcm"
     bare.write_bytes(bytes.fromhex("10001000") + b"PN\4\0ROE*")

@@ -131,8 +131,9 @@ FOOTPRINTS = {
     "movescu": (203, f"{TRACEBACK} dimse.sending"),
     "retrieve": (217, f"{TRACEBACK} dimse.sending.journal dimse.journals"),
     "echoscp": (161, f"hashlib dimse.archive {TRACEBACK} {SENDING}"),
-    "storescp": (176, f"dimse.archive.events dimse.logs.line_file {TRACEBACK} {SENDING}"),
+    "storescp": (177, f"dimse.archive.events dimse.logs.line_file {TRACEBACK} {SENDING}"),
     "passwd --version": (80, f"dimse.uids.table {SENDING} {RECEIVING} {NETWORK}"),
+    "certificate --version": (80, f"cryptography dimse.uids.table {SENDING} {RECEIVING} {NETWORK}"),
     "echoscu --help": (80, f"dimse.uids.table {SENDING} {RECEIVING} {NETWORK}"),
     "--help": (23, f"argparse logging re socket typing dimse.errors {SENDING} {RECEIVING} {NETWORK}"),
 }

@@ -17,9 +17,9 @@ from dimse.data_set.encoding import (
     SHORT_FORM,
     UNDEFINED_LENGTH,
     is_vr,
-    tag_name,
 )
 from dimse.data_set.source import UIDS, WINDOW, CutShort, Inflated, MalformedDataSet, NestedTooDeep, Plain
+from dimse.support.text import tag_name
 from dimse.uids import TransferSyntax
 
 MAXIMUM_NESTING = 64
@@ -37,7 +37,8 @@ _ITEM_TAG = b"\xfe\xff\x00\xe0"  # in Little Endian
 _FILE_META = 0x0002  # group of the File Meta Information
 # Group 0000 is that of the command set.
 NOT_IN_DATA_SETS = frozenset((0x0000, _FILE_META))
-_LEAST_FILL = 8  # equal bytes, FFH or 00H
+# Equal bytes, FFH or 00H. A sparse file of any size may have a hole behind its data set, and one second is enough to read it.
+_LEAST_FILL, _MOST_FILL = 8, 1 << 30
 
 # Some programs write "??" for a VR that they do not know.
 _SHORT_FORM = SHORT_FORM | {b"??"}
@@ -196,15 +197,21 @@ class Steps:
         return fill in (b"\xff", b"\0") and self._end_of(fill, position, limit) is not None
 
     def _end_of(self, fill: bytes, position: int, limit: int) -> int | None:
-        """Return the end of the bytes, which is `limit` if that is known, if all from `position` on are `fill`; otherwise None."""
-        while position < limit:
+        """Return the end of the bytes, which is `limit` if that is known, if all from `position` on are `fill`; otherwise None.
+
+        More than `_MOST_FILL` bytes count as other ones, and are not read if `limit` is known.
+        """
+        most = position + _MOST_FILL
+        if most < limit != UNKNOWN_END:
+            return None
+        while position < min(limit, most):
             window = self._bytes(position, min(WINDOW, limit - position))
             if window.count(fill) < len(window):
                 return None
             position += len(window)
             if not window:
                 return position if limit == UNKNOWN_END else None
-        return position
+        return position if position <= most else None
 
     def _elements(self, frame: Frame, position: int) -> int:
         """Walk the elements of the data set or of an Item."""

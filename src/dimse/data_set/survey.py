@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from contextlib import suppress
 
-from dimse.data_set.encoding import LONG_FORM, SHORT_FORM, UNDEFINED_LENGTH, tag_name
+from dimse.data_set.encoding import LONG_FORM, SHORT_FORM, UNDEFINED_LENGTH
 from dimse.data_set.source import WINDOW, CutShort, MalformedDataSet, Plain, Read
 from dimse.data_set.steps import (
     DELIMITERS,
@@ -22,6 +22,7 @@ from dimse.data_set.steps import (
     Steps,
 )
 from dimse.data_set.walk import first_inflated
+from dimse.support.text import tag_name
 from dimse.support.values import value
 from dimse.uids import TransferSyntax
 

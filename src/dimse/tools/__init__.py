@@ -13,4 +13,5 @@ TOOLS = {
     "echoscp": "answer C-ECHO",
     "storescp": "receive DICOM files sent with C-STORE",
     "passwd": "manage the password file of echoscp and storescp",
+    "certificate": "make a CA and certificates for TLS",
 }

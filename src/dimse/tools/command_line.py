@@ -98,10 +98,14 @@ class Parser(argparse.ArgumentParser):
     def _lines(self, path: str) -> list[str]:
         try:
             with open(path, encoding=sys.getfilesystemencoding(), errors="surrogateescape") as file:
-                return file.read().splitlines()
+                text = file.read()
         except (OSError, ValueError) as error:
             why = error.strerror if isinstance(error, OSError) else str(error)
             self.error(f"cannot read arguments from {path!r}: {why}")
+        # Python has read CRLF as LF. Editors on Windows may also put a byte order mark before the text.
+        lines = text.removeprefix("\ufeff").split("\n")
+        # Each line ends with a line feed, but perhaps the last one.
+        return lines if lines[-1] else lines[:-1]
 
     def _is_option(self, argument: str) -> bool:
         """Return whether an argument is an option.
@@ -147,6 +151,8 @@ class Parser(argparse.ArgumentParser):
             if (what := COMPLETED_AS.get(str(action.metavar or action.dest))) is not None:
                 # shtab looks for it there.
                 vars(action)["complete"] = what
+        # shtab makes names of functions from it, which cannot have a space as `dimse certificate` has.
+        self.prog = self.tool
         script: str = shtab.complete(self, shell)
         # In its script for bash, shtab knows only options that begin with "-".
         return script.replace('"$completing_word" == -*', f'"$completing_word" == [{self.prefix_chars}]*')

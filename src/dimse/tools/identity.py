@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from codecs import BOM_UTF8
 from typing import NoReturn
 
 import dimse
@@ -113,7 +114,7 @@ def _token(parser: Parser, options: argparse.Namespace) -> dimse.UserIdentity | 
         path: str | None = getattr(options, name)
         if path is not None:
             content = _read(parser, path)
-            content = content.strip() if is_text else content
+            content = content.removeprefix(BOM_UTF8).strip() if is_text else content
             if not content:
                 parser.error(f"{one_line(path)}: there is no {what} in it")
             return dimse.UserIdentity(identity_type, content, positive_response_requested=options.positive_response)

@@ -69,9 +69,9 @@ def _load_configuration(path: str) -> None:
     import logging.config
 
     if not path.endswith((".json", ".toml")):
-        logging.config.fileConfig(path, disable_existing_loggers=False)
+        logging.config.fileConfig(path, disable_existing_loggers=False, encoding="utf-8-sig")
         return
-    with open(path, "rb") as file:
+    with open(path, encoding="utf-8-sig") as file:
         if path.endswith(".json"):
             import json
 
@@ -79,7 +79,7 @@ def _load_configuration(path: str) -> None:
         else:
             import tomllib
 
-            configuration = tomllib.load(file)
+            configuration = tomllib.loads(file.read())
     logging.config.dictConfig({"version": 1, "disable_existing_loggers": False, **configuration})
 
 
