@@ -1,6 +1,6 @@
 """Things that a section of the documentation takes for granted: files, certificates, and archives named pacs.example.org.
 
-Each is a context manager. It takes the folder of the session, and the local port for each port of the page, which it may change.
+Each is a context manager. It takes the folder of the session, and its places, to which it may add a port of the archive.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from pydicom import dcmread
 
 import dimse
 from dimse.testing import LOOPBACK, QueryRetrieveSCP, StorageSCP
+from tests.docs.shell import Places
 from tests.interop import peers
 
-Ports = dict[int, int]
 STUDIES = ("1.2.840.1", "1.2.840.2")
 
 MY_PROGRAM = """
@@ -69,14 +69,14 @@ def disk() -> tuple[pydicom.Dataset, ...]:
 
 
 @contextmanager
-def study(folder: Path, _: Ports) -> Iterator[None]:
+def study(folder: Path, _: Places) -> Iterator[None]:
     """Make the folder `study` with four CT images."""
     shutil.copytree(DISK / "77654033" / "CT2", folder / "study")
     yield
 
 
 @contextmanager
-def files(folder: Path, _: Ports) -> Iterator[None]:
+def files(folder: Path, _: Places) -> Iterator[None]:
     """Make the files `image.dcm`, `one.dcm` and `two.dcm`."""
     for name, sample in (("image", "CT_small"), ("one", "CT_small"), ("two", "MR_small")):
         shutil.copy(SAMPLES / f"{sample}.dcm", folder / f"{name}.dcm")
@@ -84,14 +84,14 @@ def files(folder: Path, _: Ports) -> Iterator[None]:
 
 
 @contextmanager
-def compressed(folder: Path, _: Ports) -> Iterator[None]:
+def compressed(folder: Path, _: Places) -> Iterator[None]:
     """Make the file `compressed.dcm`, in JPEG 2000 Lossless."""
     shutil.copy(SAMPLES / "MR_small_jp2klossless.dcm", folder / "compressed.dcm")
     yield
 
 
 @contextmanager
-def whole_disk(folder: Path, _: Ports) -> Iterator[None]:
+def whole_disk(folder: Path, _: Places) -> Iterator[None]:
     """Make the folder `disk`, which has a DICOMDIR, and the archive `study.zip`."""
     shutil.copytree(DISK, folder / "disk", ignore=shutil.ignore_patterns("DICOMDIR-*", "TINY*", "README*"))
     shutil.make_archive(str(folder / "study"), "zip", DISK / "77654033" / "CT2")
@@ -99,7 +99,7 @@ def whole_disk(folder: Path, _: Ports) -> Iterator[None]:
 
 
 @contextmanager
-def programs(folder: Path, _: Ports) -> Iterator[None]:
+def programs(folder: Path, _: Places) -> Iterator[None]:
     """Make the programs `import` and `notify`, for instances that were received."""
     for name in ("import", "notify"):
         (folder / name).write_text("#!/bin/sh\n")
@@ -108,30 +108,30 @@ def programs(folder: Path, _: Ports) -> Iterator[None]:
 
 
 @contextmanager
-def my_program(folder: Path, _: Ports) -> Iterator[None]:
+def my_program(folder: Path, _: Places) -> Iterator[None]:
     """Make the program that the example of a test tests."""
     (folder / "my_program.py").write_text(MY_PROGRAM)
     yield
 
 
 @contextmanager
-def pacs(_: Path, ports: Ports) -> Iterator[None]:
+def pacs(_: Path, places: Places) -> Iterator[None]:
     """Run the archive pacs.example.org with the studies of pydicom's disk."""
-    with archive_of(disk(), ports):
+    with archive_of(disk(), places):
         yield
 
 
 @contextmanager
-def archive_of(data_sets: Sequence[pydicom.Dataset], ports: Ports) -> Iterator[None]:
+def archive_of(data_sets: Sequence[pydicom.Dataset], places: Places) -> Iterator[None]:
     """Run the archive pacs.example.org, which knows ME at port 11113, and WORKSTATION, which is itself."""
-    with Archive(data_sets, {"ME": (LOOPBACK, ports[11113])}) as archive:
+    with Archive(data_sets, {"ME": (LOOPBACK, places.ports[11113])}) as archive:
         archive.destinations["WORKSTATION"] = (LOOPBACK, archive.port)
-        ports[104] = archive.port
+        places.remote[104] = archive.port
         yield
 
 
 @contextmanager
-def two_studies(folder: Path, ports: Ports) -> Iterator[None]:
+def two_studies(folder: Path, places: Places) -> Iterator[None]:
     """Run the archive with two studies, and make lists of them."""
     paths = sorted((DISK / "77654033").glob("C*/*"))
     data_sets = [dcmread(path) for path in paths]
@@ -139,21 +139,21 @@ def two_studies(folder: Path, ports: Ports) -> Iterator[None]:
         data_set.StudyInstanceUID = STUDIES[data_set.Modality == "CR"]
     (folder / "list.txt").write_text("\n".join(STUDIES))
     (folder / "list.csv").write_text("\n".join(["StudyInstanceUID", *STUDIES]))
-    with archive_of(data_sets, ports):
+    with archive_of(data_sets, places):
         yield
 
 
 @contextmanager
-def committing(folder: Path, ports: Ports) -> Iterator[None]:
+def committing(folder: Path, places: Places) -> Iterator[None]:
     """Run an archive that commits to keep what it has stored."""
     with peers.pynetdicom_commitment_scp(folder / ".committing") as archive:
-        ports[104] = archive.ports[0]
+        places.remote[104] = archive.ports[0]
         yield
 
 
 @contextmanager
-def certificates(folder: Path, ports: Ports) -> Iterator[None]:
-    """Make certificates for a client and run an archive that speaks TLS and asks for one."""
+def certificates(folder: Path, _: Places) -> Iterator[None]:
+    """Make certificates for a client and for servers."""
     authority = trustme.CA()
     authority.cert_pem.write_to_path(folder / "hospital.pem")
     authority.cert_pem.write_to_path(folder / "clients.pem")
@@ -161,15 +161,24 @@ def certificates(folder: Path, ports: Ports) -> Iterator[None]:
         certificate = authority.issue_cert(host)
         certificate.private_key_pem.write_to_path(folder / f"{name}.key")
         (folder / f"{name}.key").chmod(0o600)
-        (folder / f"{name}.pem").write_bytes(b"".join(part.bytes() for part in certificate.cert_chain_pems))
+        # A server may have its key in the file of its certificate.
+        parts = [*certificate.cert_chain_pems, *([certificate.private_key_pem] if name == "server" else [])]
+        (folder / f"{name}.pem").write_bytes(b"".join(part.bytes() for part in parts))
+        (folder / f"{name}.pem").chmod(0o600)
+    yield
+
+
+@contextmanager
+def tls_pacs(folder: Path, places: Places) -> Iterator[None]:
+    """Run an archive that speaks TLS and asks for a certificate."""
     tls = dimse.TLS(certificate=f"{folder}/archive.pem", key=f"{folder}/archive.key", ca=f"{folder}/hospital.pem")
     with StorageSCP(tls=tls) as archive:
-        ports[2762] = archive.port
+        places.remote[2762] = archive.port
         yield
 
 
-GIVEN: dict[str, Callable[[Path, Ports], AbstractContextManager[None]]] = {
+GIVEN: dict[str, Callable[[Path, Places], AbstractContextManager[None]]] = {
     "disk": whole_disk,
     **{given.__name__: given for given in (study, files, compressed, programs, my_program)},
-    **{given.__name__: given for given in (pacs, two_studies, committing, certificates)},
+    **{given.__name__: given for given in (pacs, two_studies, committing, certificates, tls_pacs)},
 }

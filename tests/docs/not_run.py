@@ -24,6 +24,9 @@ PAGES = {
     "README.md": README,
     "howto.md": RECIPES,
     "receiver-as-a-service.md": SERVICE,
+    "receiving.md": {
+        "2026-03-01T14:02:11.387+01:00 I: 10.1.0.7:41502: accepted CT1 -> ARCHIVE": "it is a line of a log"
+    },
     "retrieving.md": {"1.2.840.1  complete  412 of 412  C-GET": "the archive of the tests has no gaps"},
     "start.md": {"$ python3 -m venv dimse-env": INSTALLED},
 }

@@ -42,7 +42,7 @@ def read(session: Session, folder: Path, amend: Amend | None = None) -> None:
     with ExitStack() as stack:
         stack.callback(shell.close)
         for name in session.given:
-            stack.enter_context(GIVEN[name](shell.home, places.ports))
+            stack.enter_context(GIVEN[name](shell.home, places))
         reader = Reader(shell, amend)
         for block in session.blocks:
             if (block.page.name, block.head) not in NOT_RUN:
@@ -99,6 +99,7 @@ class Reader:
     def _serving(self, block: Block, command: str, port: int) -> Iterator[int]:
         """Run a program that listens; it ends with Ctrl-C."""
         terminal = self._shell.terminal("server")
+        assert not self._shell.listens(port), f"{block.where}: something listens on port {port} already"
         self._shell.start(terminal, command)
         until(lambda: self._shell.listens(port))
         assert self._shell.listens(port), f"{block.where}: {command}\n{self._shell.printed_in(terminal)}"

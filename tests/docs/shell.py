@@ -21,7 +21,7 @@ from pathlib import Path
 from tests.interop import peers
 
 LOCAL = "127.0.0.1"
-PORTS = (104, 2762, 8042, 11112, 11113, 11114, 11115)
+PORTS = (104, 2762, 8042, 9100, 11112, 11113, 11114, 11115)
 TOOLS = ("dimse", "echoscu", "storescu", "findscu", "getscu", "movescu", "echoscp", "storescp")
 # Ctrl-C counts, even where whoever started the tests has it ignored.
 BASH = [
@@ -36,6 +36,10 @@ PAUSE = 0.02
 MARK = "\x1e"
 
 
+# A host of the pages, and the port behind it.
+REMOTE = re.compile(r"([\w-]+(?:\.[\w-]+)*\.example\.org)(\W{1,4})(\d+)")
+
+
 class Places:
     """The hosts and ports of a session, and the local ones that stand in for them.
 
@@ -44,25 +48,31 @@ class Places:
 
     Attributes:
         ports: The local port for each port of the pages.
+        remote: The local port for a port of another host, where that is another one.
     """
 
     def __init__(self, text: str) -> None:
         self.ports = {port: peers.free_port() for port in PORTS}
-        self._remote = set(re.findall(r"([\w-]+(?:\.[\w-]+)*\.example\.org)\W{1,4}(\d+)", text))
+        self.remote: dict[int, int] = {}
+        self._remote = {(host, int(port)) for host, _, port in REMOTE.findall(text)}
 
     def to_local(self, text: str) -> str:
         """Return a text with local hosts and free ports."""
+        text = REMOTE.sub(lambda found: f"{LOCAL}{found[2]}{self._remote_port(int(found[3]))}", text)
         text = re.sub(r"\b[\w-]+\.example\.org\b", LOCAL, text)
         return re.sub(r"(?<![\w.-])\d+(?![\w-]|\.\d)", lambda found: str(self.ports.get(int(found[0]), found[0])), text)
 
     def to_printed(self, text: str) -> str:
         """Return a text with the hosts and ports of the page."""
         for host, port in self._remote:
-            local = self.ports[int(port)]
+            local = self._remote_port(port)
             text = text.replace(f"{LOCAL}:{local}", f"{host}:{port}").replace(f"{LOCAL} {local}", f"{host} {port}")
         for port, local in self.ports.items():
             text = re.sub(rf"\b{local}\b", str(port), text)
         return text
+
+    def _remote_port(self, port: int) -> int:
+        return self.remote.get(port) or self.ports[port]
 
 
 @dataclass
