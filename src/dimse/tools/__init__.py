@@ -12,6 +12,7 @@ TOOLS = {
     "retrieve": "retrieve many studies with C-GET or C-MOVE",
     "echoscp": "answer C-ECHO",
     "storescp": "receive DICOM files sent with C-STORE",
+    "summary": "count files by study and modality",
     "passwd": "manage the password file of echoscp and storescp",
     "certificate": "make a CA and certificates for TLS",
 }
