@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -74,6 +75,16 @@ def test_an_unknown_shell_is_wrong_usage() -> None:
 
 def test_the_help_says_for_which_shells() -> None:
     assert "--print-completion {bash,zsh,tcsh}" in running.tool("echoscu", "--help").stdout
+
+
+@WITH_BASH
+def test_a_tool_without_a_command_of_its_own_is_completed_behind_dimse(folder: Path) -> None:
+    """The command `passwd` is the system's, and keeps its completion."""
+    script = completion("passwd", "bash")
+    assert re.findall("^complete .*", script, re.MULTILINE) == ["complete -o bashdefault -F _shtab_dimse dimse"]
+    assert completed(script, folder, "dimse", "pass") == {"passwd"}
+    assert completed(script, folder, "dimse", "passwd", "--del") == {"--delete"}
+    assert completed(script, folder, "dimse", "passwd", "im") == {"image.dcm"}
 
 
 OFFERED = [

@@ -55,10 +55,10 @@ __all__ = [
 FRONT = 16_384
 """Bytes at the front of a data set in which elements of groups 0000 and 0002 are tolerated, if its UIDs follow them."""
 
-_SERIES_INSTANCE_UID = 0x0020000E
+_STUDY_INSTANCE_UID, _SERIES_INSTANCE_UID = 0x0020000D, 0x0020000E
 _ROWS = 0x00280010
 _BEFORE_PIXEL_DATA = 0x7FDF  # group
-_OUTLINED = UIDS | {_SERIES_INSTANCE_UID}
+_OUTLINED = UIDS | {_STUDY_INSTANCE_UID, _SERIES_INSTANCE_UID}
 _OUTLINED_IN_COMPRESSED = _OUTLINED | {PIXEL_DATA}
 
 
@@ -93,6 +93,7 @@ class Outline:
         series_instance_uid: (0020,000E); None if it is missing or empty.
         faults: The faults of its encoding; None if there are none.
         values: By tag, the values that were read if the caller has named tags: text without padding, as Latin-1. Otherwise None.
+        study_instance_uid: (0020,000D); None if it is missing or empty.
     """
 
     sop_class_uid: str | None
@@ -102,6 +103,7 @@ class Outline:
     series_instance_uid: str | None = None
     faults: EncodingFaults | None = None
     values: Mapping[int, str] | None = None
+    study_instance_uid: str | None = None
 
 
 def walk(
@@ -166,6 +168,7 @@ def walk(
         get(_SERIES_INSTANCE_UID) or None,
         faults,
         steps.values if tags else None,
+        get(_STUDY_INSTANCE_UID) or None,
     )
 
 

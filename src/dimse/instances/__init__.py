@@ -82,6 +82,7 @@ class InstanceFile:
             deflated, or has other elements with a VR. It has to be re-encoded in its own transfer syntax.
         elements: Tag and value of each element that `check` was asked for, as far as the data set has them. The values are text
             without padding, as Latin-1 whatever their character set.
+        study_instance_uid: (0020,000D) of the data set; empty if it has none.
     """
 
     path: str
@@ -99,6 +100,7 @@ class InstanceFile:
     front: bytes = b""
     mislabelled: bool = False
     elements: tuple[tuple[int, str], ...] = field(default=(), repr=False)
+    study_instance_uid: str = ""
 
     @classmethod
     def check(
@@ -182,6 +184,7 @@ class InstanceFile:
             outline.series_instance_uid or "",
             container,
             elements=_elements(outline.values or {}, tags) if tags else (),
+            study_instance_uid=outline.study_instance_uid or "",
         )
         uids_agree = meta.media_storage_sop_class_uid in (
             sop_class_uid,

@@ -87,6 +87,8 @@ class Sending(Closing):
     Attributes:
         counts: The progress; may be read from any thread.
         skipped: The files and folders passed over so far.
+        met: The files that the search has come to so far, whether they are sent or not.
+        is_copy: Returns True for a file if another one with its SOP instance UID was found before it.
 
     Raises:
         TypeError, ValueError: An argument is wrong, or the arguments do not go together.
@@ -151,10 +153,11 @@ class Sending(Closing):
                     Journal(os.fspath(journal), host=host, port=port, called_ae_title=called)
                 )
             self._resources = resources.pop_all()
-        self.skipped = finder.skipped
+        self.skipped, self.met = finder.skipped, finder.met
+        self.is_copy = finder.is_copy
         self._feed = Feed(finder, syntaxes, ledger=ledger, repeat=repeat, keep_series=jobs > 1 and not any_order)
         retry = retry if isinstance(retry, Retry) else Retry(retry)
-        manner = Manner(priority, transcode, retry, abort, announce)
+        manner = Manner(priority, transcode, retry, abort, announce, named=jobs > 1)
         self._jobs = [Job(self._feed, associations, manner, ledger) for _ in range(jobs)]
         self._threads: list[threading.Thread] = []
         # Outcomes from jobs after they were stopped.
@@ -174,6 +177,16 @@ class Sending(Closing):
         under_way = [job.association for job in self._jobs]
         ended = sum(job.sent_bytes for job in self._jobs)
         return ended + sum(association.sent_bytes for association in under_way if association is not None)
+
+    @property
+    def associations(self) -> int:
+        """The number of associations at this time; may be read from any thread."""
+        return sum(job.association is not None for job in self._jobs)
+
+    @property
+    def retries(self) -> int:
+        """The number of times that an instance or an association was tried again; may be read from any thread."""
+        return sum(job.retries for job in self._jobs)
 
     @property
     def associated(self) -> bool:

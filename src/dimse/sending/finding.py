@@ -15,9 +15,11 @@ from dimse.errors import FileError, InaccessiblePath
 from dimse.instances import LEFT_OUT, PATHS, Container, InstanceFile, IsDicomdir, NotDicom, Path
 from dimse.logs.notices import notice
 from dimse.sending.file_sets import FileSet
+from dimse.sending.known import KnownFiles
 from dimse.sending.skipped import Skipped
 from dimse.services.outcome import Outcome
 from dimse.support.text import one_line
+from dimse.support.values import record
 
 if TYPE_CHECKING:
     # It loads much, and few users send archives.
@@ -28,6 +30,19 @@ LOGGER = logging.getLogger("dimse.sending")
 Found: TypeAlias = InstanceFile | Outcome
 # The place of a file: its path, or the member of an archive.
 Place: TypeAlias = str | Container
+
+
+@record
+class Tally:
+    """A number of files.
+
+    Attributes:
+        files: The number.
+        size: Their bytes.
+    """
+
+    files: int = 0
+    size: int = 0
 
 
 class Finder:
@@ -52,6 +67,7 @@ class Finder:
 
     Attributes:
         skipped: The files and folders passed over so far.
+        met: The files that the search has come to in folders and by their names, whether they are sent or not.
     """
 
     def __init__(
@@ -66,14 +82,13 @@ class Finder:
         tags: Collection[int] = (),
         tell_skipped: Callable[[str, str], object] | None = None,
     ) -> None:
-        self.skipped = Skipped(recurse_hint, tell_each=tell_skipped)
+        self.skipped, self.met = Skipped(recurse_hint, tell_each=tell_skipped), Tally()
         self._tags = tags
         self._recurse, self._skip_invalid, self._logger = recurse, skip_invalid, logger
         self._raw_transfer_syntax_uid = raw_transfer_syntax_uid
-        # Files and folders by device and inode, so that there is no loop, and no file twice.
-        self._seen: set[int] = set()
-        # The first file with each SOP instance UID, and the others, which have other bytes.
-        self._first: dict[str, Place] = {}
+        # So that there is no loop, and no file twice.
+        self._known = KnownFiles()
+        # By SOP instance UID, the files behind the first one, which have other bytes.
         self._further: dict[str, list[Place]] = {}
         self._archives: Archives | None = None
         self._found = self._find(iter((paths,) if isinstance(paths, PATHS) else paths))
@@ -88,6 +103,12 @@ class Finder:
             self._found.close()
         if self._archives is not None:
             self._archives.close()
+        self._known.close()
+
+    def is_copy(self, file: InstanceFile) -> bool:
+        """Return True if another file with the SOP instance UID of this one, and another data set, was found before it."""
+        others = self._further.get(file.sop_instance_uid)
+        return others is not None and (file.path if file.container is None else file.container) in others
 
     def _find(self, paths: Iterator[Path | None]) -> Generator[Found | None, None, None]:
         found_any = False
@@ -108,11 +129,15 @@ class Finder:
         try:
             status = os.stat(path)
         except (OSError, ValueError) as error:
+            self.met.files += 1
             yield self._member(path, _inaccessible(path, error))
             return
         if stat.S_ISDIR(status.st_mode):
             yield from self._walk(path, _identity(status))
-        elif self._is_new(_identity(status), path):
+            return
+        self.met.files += 1
+        self.met.size += status.st_size
+        if self._is_new(_identity(status), path):
             try:
                 yield self._wanted(self._check(path))
             except IsDicomdir:
@@ -170,10 +195,10 @@ class Finder:
 
     def _walk(self, folder: str, identity: int) -> Iterator[Found | None]:
         """Yield the files of a folder in sorted order, and with `recurse` those of each folder in it at the place of its name."""
-        asked_for, folders, content = folder, [(folder, identity)], 0
+        asked_for, folders, content, met = folder, [(folder, identity)], 0, self.met
         while folders:
             folder, identity = folders.pop()
-            if not self._is_new(identity):
+            if not self._known.is_new(identity):
                 content += 1
                 continue
             try:
@@ -189,12 +214,16 @@ class Finder:
                 try:
                     status = os.stat(path)
                 except OSError as error:
+                    met.files += 1
                     yield self._refuse(_inaccessible(path, error))
                     continue
                 identity = _identity(status)
                 if stat.S_ISDIR(status.st_mode):
                     below.append((path, identity))
-                elif self._is_new(identity, path):
+                    continue
+                met.files += 1
+                met.size += status.st_size
+                if self._is_new(identity, path):
                     yield self._met(path)
             if self._recurse:
                 folders += reversed(below)
@@ -241,14 +270,12 @@ class Finder:
             return InstanceFile.check(place, raw_transfer_syntax_uid=self._raw_transfer_syntax_uid, tags=self._tags)
         return place.check(raw_transfer_syntax_uid=self._raw_transfer_syntax_uid, tags=self._tags)
 
-    def _is_new(self, identity: int, path: str = "") -> bool:
-        """Return True if a file or folder is met for the first time; the path of a file tells what is passed over otherwise."""
-        if identity in self._seen:
-            if path:
-                self.skipped.pass_over(path, "the same file was found before")
-            return False
-        self._seen.add(identity)
-        return True
+    def _is_new(self, identity: int, path: str) -> bool:
+        """Return True if a file is met for the first time; a path that is passed over otherwise is told."""
+        if self._known.is_new(identity):
+            return True
+        self.skipped.pass_over(path, "the same file was found before")
+        return False
 
     def _refuse(self, error: FileError) -> Outcome | None:
         """Return the outcome of a named path that cannot be sent, or None if it is skipped."""
@@ -274,7 +301,7 @@ class Finder:
             else:
                 self._warn(line)
         uid, place = instance.sop_instance_uid, instance.path if instance.container is None else instance.container
-        first = self._first.setdefault(uid, place)
+        first = self._known.first_with(uid, place)
         if first is not place:
             others = self._further.setdefault(uid, [])
             for other in (first, *others):

@@ -54,6 +54,7 @@ class Manner:
         retry: The number of retries and the waits between them.
         abort: True to end an association by A-ABORT instead of a release.
         announce: Called with each file whose request is about to be sent, in the thread of the job.
+        named: True to name the file in each line of the log about a request, because other jobs log too.
     """
 
     priority: int = LOW
@@ -61,6 +62,7 @@ class Manner:
     retry: Retry = Retry()
     abort: bool = False
     announce: Callable[[InstanceFile], object] | None = None
+    named: bool = False
 
 
 class Job:
@@ -76,12 +78,13 @@ class Job:
         association: The current association, if there is one.
         associated: True once an association was established.
         sent_bytes: Bytes sent on associations that have ended.
+        retries: The number of times that an instance or an association was tried again.
     """
 
     def __init__(self, feed: Feed, associations: Associations, manner: Manner, ledger: Ledger | None = None) -> None:
         self.association: Association | None = None
         self.associated = False
-        self.sent_bytes = 0
+        self.sent_bytes = self.retries = 0
         self._feed, self._associations, self._manner, self._ledger = feed, associations, manner, ledger
         # By the identity of the file.
         self._under_way: dict[int, Item] = {}
@@ -148,6 +151,7 @@ class Job:
             transcode=self._manner.transcode,
             ahead=True,
             alone=self._is_sent_again,
+            named=self._manner.named,
         )
         try:
             async for outcome in outcomes:
@@ -220,6 +224,7 @@ class Job:
         elif self._manner.retry.times:
             if item.attempts <= self._manner.retry.times and not self._feed.stopped:
                 item.last = outcome
+                self.retries += 1
                 self._to_repeat.append(item)
                 return None
             self._given_up += 1
@@ -252,6 +257,7 @@ class Job:
         if self._failures > most or self._given_up >= MOST_GIVEN_UP or self._feed.stopped:
             self._ended = True
             return AssociationFault(stage, error)
+        self.retries += stage == "request"
         pause = retry.pause(self._failures, os.urandom(1)[0] / 255) if retry.times else 0.0
         return AssociationFault(stage, error, pause)
 

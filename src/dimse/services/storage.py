@@ -108,7 +108,12 @@ def request_for(association: BaseAssociation, outgoing: Outgoing, priority: int)
 
 
 async def send(
-    association: BaseAssociation, outgoing: Outgoing, request: CStoreRQ, command_set: bytes | None = None
+    association: BaseAssociation,
+    outgoing: Outgoing,
+    request: CStoreRQ,
+    command_set: bytes | None = None,
+    *,
+    named: bool = False,
 ) -> None:
     """Send a C-STORE-RQ with its data set, which is released: to unmap a large file takes a while, and the peer works now.
 
@@ -117,6 +122,7 @@ async def send(
         outgoing: The data set.
         request: Its request.
         command_set: The request encoded, if that was done before.
+        named: True to name the instance in each line of the log.
 
     Raises:
         FileError: The file has become shorter meanwhile; the association was aborted.
@@ -124,8 +130,9 @@ async def send(
     """
     if MESSAGES.isEnabledFor(logging.INFO):
         modality = _MODALITIES.get(request.affected_sop_class_uid, "")
-        MESSAGES.info("Sending file: %s", one_line(outgoing.source.name))
-        MESSAGES.info("Sending Store Request: MsgID %d%s", request.message_id, modality)
+        name = one_line(outgoing.source.name)
+        MESSAGES.info("Sending file: %s", name)
+        MESSAGES.info("Sending Store Request: MsgID %d%s%s", request.message_id, modality, f", {name}" if named else "")
     try:
         await association.send_request(outgoing.context, request, outgoing.data_set, command_set)
     except DimseError:
@@ -137,13 +144,16 @@ async def send(
     outgoing.data_set = None
 
 
-def status_of(response: Response) -> Status:
-    """Return the status of a C-STORE-RSP."""
+def status_of(response: Response, outgoing: Outgoing | None = None) -> Status:
+    """Return the status of a C-STORE-RSP; the line of the log names the instance that was sent, if it is given."""
     # The association lets no other response through.
     assert isinstance(response, CStoreRSP)
     status = Status(response.status, service="storage", comment=response.error_comment or "")
     if MESSAGES.isEnabledFor(logging.INFO):
-        MESSAGES.info("Received Store Response (Status: 0x%04X - %s)", status, status.category)
+        name = ""
+        if outgoing is not None:
+            name = f": MsgID {response.message_id_being_responded_to}, {one_line(outgoing.source.name)}"
+        MESSAGES.info("Received Store Response (Status: 0x%04X - %s)%s", status, status.category, name)
     return status
 
 

@@ -29,6 +29,7 @@ async def store_many(
     ahead: bool = False,
     alone: Callable[[Storable], bool] | None = None,
     nested: bool = False,
+    named: bool = False,
 ) -> AsyncIterator[Outcome]:
     """Send SOP instances one after another; while the peer works on one, the next is opened and checked.
 
@@ -52,6 +53,7 @@ async def store_many(
         alone: A function that is called with each source whose turn it is, where there is a window. It returns True if the source
             is to be the only one outstanding, so that it is known which instance an association dies of.
         nested: True for a service that sends within the answer to a request of the peer, as an SCP of C-GET does.
+        named: True to name the instance and the message ID in each line of the log, as is done where there is a window.
 
     Yields:
         One outcome for each source; in order, unless there is a window.
@@ -61,7 +63,7 @@ async def store_many(
         FileError: A file was cut short while it was sent, which ended the association.
     """
     prepared = Preparing(association, each_of(sources), transcode)
-    window = Window(association, priority, ahead, alone)
+    window = Window(association, priority, ahead, alone, named=named)
     following = await prepared.next()
     while following is not None:
         try:
@@ -112,6 +114,7 @@ class Window:
         priority: The priority of the requests.
         ahead: See `store_many`.
         alone: See `store_many`.
+        named: See `store_many`.
     """
 
     def __init__(
@@ -120,8 +123,11 @@ class Window:
         priority: int,
         ahead: bool,
         alone: Callable[[Storable], bool] | None,
+        *,
+        named: bool = False,
     ) -> None:
         self.size = min(association.negotiated.invoked or MOST_OUTSTANDING, MOST_OUTSTANDING)
+        self._is_named = named or self.size > 1
         # No other request is made before the last outcome.
         self._is_taken = ahead or self.size > 1
         self.under_way: dict[int, tuple[Outgoing, float]] = {}
@@ -159,7 +165,7 @@ class Window:
             request, command_set = request_for(self._association, outgoing, self._priority), None
         self._is_closed = self._alone is not None and self._alone(outgoing.source.given)
         self.under_way[request.message_id] = outgoing, time.monotonic()
-        await send(self._association, outgoing, request, command_set)
+        await send(self._association, outgoing, request, command_set, named=self._is_named)
 
     async def wait(self) -> None:
         """Wait until another request is answered."""
@@ -182,7 +188,8 @@ class Window:
         if sent is None:
             raise InvalidResponse("C-STORE", "it is the second response to one request")
         outgoing, begun = sent
-        self.known.append((outgoing, status_of(response), begun, time.monotonic()))
+        status = status_of(response, outgoing if self._is_named else None)
+        self.known.append((outgoing, status, begun, time.monotonic()))
 
     def tell(self) -> Outcome:
         """Return the next outcome that is known."""

@@ -12,7 +12,7 @@ from dimse.archive import FileStore
 from dimse.archive.file_store import MOST_DUPLICATES, Durability, OnDuplicate
 from dimse.archive.layout import DEFAULT, FIELDS, Layout
 from dimse.association.sinks import DiscardSink
-from dimse.tools.options import choice, flag, number, option, validated
+from dimse.tools.options import choice, common, flag, number, option, validated
 
 if TYPE_CHECKING:
     from dimse.archive.stored import Stored
@@ -25,7 +25,7 @@ def _mode(text: str) -> int:
 
 
 FILES = (
-    option("-od --output-directory D", str, ".", "folder for the files (the current folder)"),
+    common(option("-od --output-directory D", str, ".", "folder for the files (the current folder)")),
     flag("--ignore", "accept everything that comes, and keep nothing"),
     option(
         "--layout T",

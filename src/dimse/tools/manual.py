@@ -119,7 +119,7 @@ def display(source: str) -> bool:
 
 def purposes() -> Mapping[str, str]:
     """Return the purpose of each tool by its name."""
-    return TOOLS
+    return {tool: purpose for tool, (purpose, _) in TOOLS.items()}
 
 
 def groups(parser: argparse.ArgumentParser) -> Iterator[tuple[str, list[Entry]]]:

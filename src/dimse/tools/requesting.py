@@ -17,6 +17,7 @@ from dimse.tools.options import (
     add_output,
     add_rows,
     ae_title,
+    common,
     constant,
     flag,
     maximum_length,
@@ -85,8 +86,8 @@ def add_options(
         parser,
         "association",
         # The third spelling of a title is DCMTK's.
-        option("-aet --calling-aet --aetitle A", ae_title, calling_ae_title, "our AE title (%(default)s)"),
-        option("-aec --called-aet --call A", ae_title, "ANY-SCP", "the peer's AE title (%(default)s)"),
+        common(option("-aet --calling-aet --aetitle A", ae_title, calling_ae_title, "our AE title (%(default)s)")),
+        common(option("-aec --called-aet --call A", ae_title, "ANY-SCP", "the peer's AE title (%(default)s)")),
         *waits("connect", "acse", "dimse", "network"),
         maximum_length(most_received),
         option(

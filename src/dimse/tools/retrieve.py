@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 import logging
-import sys
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ from dimse import errors, settings, uids
 from dimse.tools import file_options, query_options, requesting, retrieve_options, running, wording
 from dimse.tools.command_line import Parser
 from dimse.tools.movescu import DESTINATION
-from dimse.tools.options import add_group, choice, number, option, positional, repeatable, seconds, validated
+from dimse.tools.options import add_group, choice, common, number, option, positional, repeatable, seconds, validated
 
 if TYPE_CHECKING:
     from dimse.archive.stored import Stored
@@ -27,10 +27,12 @@ if TYPE_CHECKING:
 MOST_NAMED = 3
 
 STUDIES = (
-    repeatable(
-        "--from F",
-        str,
-        "a list of studies: a Study Instance UID on each line, or the CSV or JSON lines of findscu; - is stdin",
+    common(
+        repeatable(
+            "--from F",
+            str,
+            "a list of studies: a Study Instance UID on each line, or the CSV or JSON lines of findscu; - is stdin",
+        )
     ),
     choice("--method", ("auto", "get", "move"), "auto", "C-GET, C-MOVE, or whichever works, C-GET first (%(default)s)"),
     choice(
@@ -42,7 +44,9 @@ STUDIES = (
 )
 
 TRANSFER = (
-    option("--jobs N", number(1, 64), 1, "studies at one time, each over an association of its own (%(default)s)"),
+    common(
+        option("--jobs N", number(1, 64), 1, "studies at one time (%(default)s); each has an association of its own")
+    ),
     option(
         "--retry N",
         number(0, 1000),
@@ -56,7 +60,9 @@ TRANSFER = (
         1.0,
         "seconds before the first retry (%(default)s); each further wait is four times as long, up to a minute",
     ),
-    option("--journal F", str, None, "record in F what was retrieved; the next run fetches only what is missing"),
+    common(
+        option("--journal F", str, None, "record in F what was retrieved; the next run fetches only what is missing")
+    ),
     choice("--format", ("text", "jsonl"), "text", "what is printed of each study (%(default)s)"),
 )
 
@@ -73,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         (
             ("dimse retrieve pacs.example.org 104 1.2.3 1.2.4 -od studies", "two studies"),
             (
-                "dimse retrieve --from list.txt --jobs 4 --retry 3 --journal got.db pacs.example.org 104 -od studies",
+                "dimse retrieve --from list.txt --jobs 4 --journal got.db pacs.example.org 104",
                 "the studies of a list; the same command again goes on where it ended",
             ),
             (
@@ -86,6 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             ),
         ),
         positionals="addr port [study ...]",
+        program="dimse retrieve",
         prefixes="-+",
     )
     requesting.add_options(
@@ -134,7 +141,6 @@ def retrieve(parser: Parser, options: argparse.Namespace, logger: logging.Logger
     """Retrieve what the options ask for, and return the exit status."""
     from dimse.retrieving import BulkRetrieval, Destination, Retry
     from dimse.tools.interruption import Interruption
-    from dimse.tools.progress import Bar
     from dimse.tools.retrieving import reporting
 
     outcome: list[int] = []
@@ -171,7 +177,7 @@ def retrieve(parser: Parser, options: argparse.Namespace, logger: logging.Logger
         interruption = Interruption(retrieval.abort)
         run.retrieval = retrieval
         try:
-            with retrieval, interruption.handled(), Bar(run, enabled=not options.no_progress):
+            with retrieval, interruption.handled(), run.bar:
                 for result in retrieval.results():
                     run.take(result)
         except (errors.JournalError, query_options.UnusableKeys) as error:
@@ -192,16 +198,19 @@ class _Run:
     Attributes:
         status: The exit status so far.
         counts: The counts, which the progress bar shows.
+        bar: The progress bar.
         report: The report that the user asked for.
         retrieval: The retrieval; None before it has begun.
     """
 
     def __init__(self, options: argparse.Namespace, logger: logging.Logger) -> None:
+        from dimse.tools.progress import Bar
         from dimse.tools.retrieving import Totals
 
         self._options, self._logger = options, logger
         self.status = running.SUCCESS
         self.counts = Totals()
+        self.bar = Bar(lambda: nullcontext(self), enabled=not options.no_progress)
         self.report: Report | None = None
         self.retrieval: BulkRetrieval | None = None
         self._states = {"complete": 0, "already": 0, "partial": 0, "failed": 0}
@@ -269,8 +278,7 @@ class _Run:
         self._states[result.state] += 1
         # A million UIDs are not kept, only their number.
         self.counts.studies = range(sum(self._states.values()))
-        sys.stdout.write(_line(result, self._options.format) + "\n")
-        sys.stdout.flush()
+        self.bar.print(_line(result, self._options.format))
         if result.is_complete:
             return
         uid, logger = result.study_instance_uid, self._logger
@@ -304,6 +312,7 @@ class _Run:
             words += f"; {states['already']} were here already"
         if complete == total:
             logger.info("%s", words)
+            self.bar.conclude(words)
             return
         if self._options.journal is not None:
             words += "; the same command again fetches what is missing"

@@ -18,13 +18,69 @@ from dimse.tools.command_line import Parser
 from dimse.tools.interruption import Interruption
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from dimse.sending import Counts
     from dimse.tools.audit import Sent
     from dimse.tools.commitment import Kept
+    from dimse.tools.progress import Bar, Run
     from dimse.tools.report import Report
     from dimse.tools.totals import Totals
 
 # Files that are named when they were not sent because there was no association.
 MOST_UNSENT = 3
+# Studies whose UIDs are kept to count them.
+MOST_STUDIES = 10_000
+
+
+class Sum:
+    """The sum of a run: what was stored, and the line about it at the end.
+
+    Args:
+        repeat: The number of times that each file is sent.
+
+    Attributes:
+        stored: Number of requests that were answered with success or a warning.
+        size: Bytes of their data sets.
+    """
+
+    def __init__(self, repeat: int) -> None:
+        self.stored = self.size = 0
+        self._repeat, self._copies = repeat, 0
+        self._studies: set[str] = set()
+
+    def add(self, outcome: dimse.Outcome, *, is_copy: bool) -> None:
+        """Add an instance that was stored; `is_copy` says that another file has its SOP instance UID."""
+        self.stored += 1
+        self.size += outcome.size
+        self._copies += is_copy
+        study = outcome.source.study_instance_uid
+        if study and len(self._studies) < MOST_STUDIES:
+            self._studies.add(study)
+
+    def line(self, counts: Counts, seconds: float) -> str:
+        """Return the line about the run."""
+        megabytes = self.size / 1e6
+        rate = megabytes / seconds if seconds else 0.0
+        parts = [
+            f"Stored {self.stored} of {counts.found} files",
+            self._instances(),
+            f"{megabytes:.1f} MB in {seconds:.2f} s ({rate:.1f} MB/s)",
+            f"{counts.failed} failed",
+        ]
+        if counts.already:
+            parts.append(f"{counts.already} acknowledged earlier")
+        return ", ".join(parts)
+
+    def _instances(self) -> str:
+        # Every file was sent as often as the others, or once less where the run was interrupted.
+        number = -(-self.stored // self._repeat) - -(-self._copies // self._repeat)
+        instances = "1 instance" if number == 1 else f"{number} instances"
+        studies = len(self._studies)
+        if not studies:
+            return instances
+        more = "+" if studies == MOST_STUDIES else ""
+        return f"{instances} of 1 study" if studies == 1 else f"{instances} of {studies}{more} studies"
 
 
 class Sender:
@@ -36,15 +92,14 @@ class Sender:
         logger: The logger of the tool.
 
     Attributes:
-        stored: Number of requests that were answered with success or a warning.
-        stored_bytes: Size of their files.
+        sum: The sum of what was stored.
         fell_short: Whether there was a failure of exit status 3.
         refused: Whether an association was not established.
     """
 
     def __init__(self, parser: Parser, options: argparse.Namespace, logger: logging.Logger) -> None:
         self.parser, self.options, self.logger = parser, options, logger
-        self.stored = self.stored_bytes = 0
+        self.sum = Sum(options.repeat)
         self.fell_short = self.refused = False
         self._sending: Sending | None = None
         self._report: Report | None = None
@@ -61,6 +116,7 @@ class Sender:
         self._explained: BaseException | None = None
         # The instances that the peer says it has stored.
         self._kept: list[Kept] = []
+        self._bar: Bar | None = None
 
     def run(self, paths: Iterable[str | None]) -> int:
         """Send the files, and return the exit status."""
@@ -126,12 +182,13 @@ class Sender:
         takers += [each.take for each in (self._sent, self._totals) if each is not None]
         if self._report is not None:
             takers.append(self._report.add)
+        self._bar = Bar(partial(_watched, sending, self.options), enabled=not self.options.no_progress)
 
         def take(outcome: dimse.Outcome) -> None:
             for each in takers:
                 each(outcome)
 
-        with self._interruption.breakable(), Bar(sending, enabled=not self.options.no_progress):
+        with self._interruption.breakable(), self._bar:
             for event in sending.events():
                 if isinstance(event, AssociationFault):
                     self._log_fault(event)
@@ -204,8 +261,8 @@ class Sender:
             self._kept.append(Kept(outcome.sop_class_uid, outcome.sop_instance_uid, outcome.path))
         if outcome.state == "already":
             return
-        self.stored += 1
-        self.stored_bytes += outcome.size
+        assert self._sending is not None
+        self.sum.add(outcome, is_copy=self._sending.is_copy(outcome.source))
         if status.is_warning:
             self.logger.warning("Stored with a warning: %s: %s: %s", one_line(outcome.path), status, status.meaning)
 
@@ -264,7 +321,7 @@ class Sender:
     def _log_unsent(self, sending: Sending) -> None:
         """Name some of the files that were not sent, among them the last one."""
         if self._interruption.has_come():
-            self.logger.error("Interrupted: %d stored, the rest was not sent or is unknown", self.stored)
+            self.logger.error("Interrupted: %d stored, the rest was not sent or is unknown", self.sum.stored)
             return
         # Without any association, the refusals say enough.
         if not self._unsent_count or not sending.associated:
@@ -286,12 +343,18 @@ class Sender:
             self.fell_short = True
             self.logger.log(level, "No suitable DICOM files found")
             return
-        rate = self.stored_bytes / 1e6 / seconds if seconds else 0.0
-        earlier = f", {counts.already} acknowledged earlier" if counts.already else ""
-        self.logger.info(
-            "Stored %d of %d files, %.1f MB in %.2f s (%.1f MB/s), %d failed%s",
-            self.stored, counts.found, self.stored_bytes / 1e6, seconds, rate, counts.failed, earlier,
-        )  # fmt: skip
+        line = self.sum.line(counts, seconds) + self._how_to_go_on()
+        self.logger.info("%s", line)
+        if self._bar is not None:
+            self._bar.conclude(line)
+
+    def _how_to_go_on(self) -> str:
+        """Return the words about how to send what is left; an empty text if nothing is."""
+        if not (self.fell_short or self.refused or self._interruption.has_come()):
+            return ""
+        if self.options.journal is not None:
+            return "; the same command again sends what is left"
+        return "; with --journal F, the same command again would send only what is left" if self.sum.stored else ""
 
     def _describe(self, resources: ExitStack) -> None:
         """Open the report and the table that the user wants."""
@@ -332,3 +395,10 @@ class Sender:
         if self.refused and not self._is_associated:
             return running.NO_ASSOCIATION
         return running.SHORTFALL if self.fell_short else running.SUCCESS
+
+
+def _watched(sending: Sending, options: argparse.Namespace) -> AbstractContextManager[Run]:
+    """Return the progress of a sending for the bar, whose module is loaded only where a bar is shown."""
+    from dimse.tools.sending_progress import watched
+
+    return watched(sending, options)

@@ -13,6 +13,7 @@ from dimse.tools.options import (
     REPEAT,
     add_group,
     choice,
+    common,
     flag,
     number,
     option,
@@ -27,7 +28,7 @@ PATHS = "files, folders (read one level deep), DICOMDIRs, ZIP archives; - for a 
 
 OUTPUT = (
     flag("--no-progress", "no progress bar on the terminal"),
-    option("--report F", report_path, None, "the outcome of each file, as .json, .jsonl or .csv"),
+    common(option("--report F", report_path, None, "the outcome of each file, as .json, .jsonl or .csv")),
     flag("--summary", "at the end print a table by study and modality"),
     audit.OPTION,
 )
@@ -40,7 +41,7 @@ SYNTAXES = (
 )
 
 FILES = (
-    flag("-r +r --recurse", "read folders all the way down"),
+    common(flag("-r +r --recurse", "read folders all the way down")),
     # DCMTK's option to read folders, which are read in any case.
     (["+sd"], {"action": "store_true", "dest": "_", "help": argparse.SUPPRESS}),
     option(
@@ -50,7 +51,7 @@ FILES = (
         "the transfer syntax of files that do not name theirs (UID or keyword)",
     ),
     flag("--skip-invalid", "skip files that cannot be sent, with a warning for each"),
-    flag("--dry-run", "show what would be proposed and sent, and do not connect"),
+    common(flag("--dry-run", "show what would be proposed and sent, without connecting")),
     choice(
         "--transcode",
         ("never", "lossless", "always"),
@@ -62,7 +63,7 @@ FILES = (
 )
 
 SENDING = (
-    option("--jobs N", number(1, 256), 1, "associations at one time (%(default)s)"),
+    common(option("--jobs N", number(1, 256), 1, "associations at one time (%(default)s)")),
     flag("--any-order", "with --jobs, spread the instances of a series over associations too"),
     option(
         "--async-ops N",
@@ -70,11 +71,13 @@ SENDING = (
         1,
         "propose that N requests may wait for their response at one time (%(default)s: propose nothing); 0 is unlimited",
     ),
-    option(
-        "--retry N",
-        number(0, 1000),
-        0,
-        "try again N times when the connection fails or the peer is out of resources (%(default)s)",
+    common(
+        option(
+            "--retry N",
+            number(0, 1000),
+            0,
+            "try again N times when the connection fails or the peer is out of resources (%(default)s)",
+        )
     ),
     option(
         "--retry-wait S",
@@ -82,7 +85,9 @@ SENDING = (
         1.0,
         "seconds before the first retry (%(default)s); each further wait is four times as long, up to a minute",
     ),
-    option("--journal F", str, None, "record in F what the peer has acknowledged, and skip that on the next run"),
+    common(
+        option("--journal F", str, None, "record in F what the peer has acknowledged, and skip that on the next run")
+    ),
     flag("--status", "print what is in the journal, and exit; with -v every file"),
     option("--export F", report_path, None, "write what is in the journal to F, as .json, .jsonl or .csv, and exit"),
     option(
@@ -144,12 +149,12 @@ def make_parser(arguments: Sequence[str]) -> Parser:
         (
             ("storescu 127.0.0.1 11112 image.dcm", "silent, exit status 0: it is stored"),
             (
-                "storescu -v -r -aec ARCHIVE pacs.example.org 104 study/",
-                "send every file below study, and log each outcome",
-            ),
-            (
                 "storescu -r --jobs 4 --retry 3 --journal sent.db pacs.example.org 104 disk/",
                 "send the files that are not acknowledged yet, at each run",
+            ),
+            (
+                "storescu -v -r -aec ARCHIVE pacs.example.org 104 study/",
+                "send every file below study, and log each outcome",
             ),
         ),
         positionals="addr port path ...",

@@ -11,7 +11,7 @@ import dimse
 from dimse.support.text import one_line
 from dimse.tools import log_setup
 from dimse.tools.command_line import Parser
-from dimse.tools.options import add_group, choice, flag, option, repeatable, validated
+from dimse.tools.options import add_group, choice, common, flag, option, repeatable, validated
 
 if TYPE_CHECKING:
     from dimse.settings.tls import TLS
@@ -48,7 +48,7 @@ def _pin(text: str) -> str:
 
 
 CERTIFICATES = (
-    flag("--tls", "speak TLS 1.2 or 1.3 (PS3.15 B.12); its registered port is 2762"),
+    common(flag("--tls", "speak TLS 1.2 or 1.3 (PS3.15 B.12); its registered port is 2762")),
     option("--tls-cert F", str, "", "our certificate, and the intermediate ones up to its CA (PEM)"),
     option(
         "--tls-key F",
