@@ -67,6 +67,14 @@ def test_a_destination_that_cannot_be_reached_is_explained(scp: QueryRetrieveSCP
     assert said[-1].startswith("The peer cannot send to the destination ELSEWHERE: its configuration must hold")
 
 
+@pytest.mark.parametrize("key", [("--study-uid", ""), ("-k", "StudyInstanceUID=")])
+def test_an_empty_unique_key_does_not_ask_for_everything(scp: QueryRetrieveSCP, key: tuple[str, str]) -> None:
+    done = tool("movescu", "-S", "127.0.0.1", scp.port, *key, "-aem", "WORKSTATION")
+    assert done.returncode == 1
+    assert lines(done, "E") == ["StudyInstanceUID has no value, which some peers take for everything that they have"]
+    assert scp.retrievals == []
+
+
 def test_a_port_that_is_taken_is_told_before_the_peer_is_asked(scp: QueryRetrieveSCP, tmp_path: Path) -> None:
     with StorageSCP() as other:
         done = tool(

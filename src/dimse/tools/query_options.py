@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from dimse.data_set.source import MalformedDataSet
-from dimse.services.information_models import LEVEL, InformationModel, Operation, find_model
+from dimse.services.information_models import LEVEL, UNIQUE_KEYS, InformationModel, Operation, find_model
 from dimse.support.text import one_line
 from dimse.tools import wording
 from dimse.tools.command_line import Parser
@@ -178,10 +178,26 @@ def identifiers(options: argparse.Namespace, logger: logging.Logger) -> list[Ide
             )
         except ValueError as error:
             raise UnusableKeys(one_line(str(error))) from error
+        _verify_unique_key(options.operation, identifier)
         if model.levels and not options.level and not options.no_infer and LEVEL not in tree:
             logger.info("Query/Retrieve Level: %s, as the keys suggest", identifier.text(LEVEL))
         found.append(identifier)
     return found
+
+
+def _verify_unique_key(operation: Operation, identifier: Identifier) -> None:
+    """Refuse a retrieval whose unique key is given and empty: some peers would send everything that they have.
+
+    It is what remains of `--study-uid "$uid"` where the variable is not set.
+
+    Raises:
+        UnusableKeys: The unique key of the level is given and has no value.
+    """
+    tag = UNIQUE_KEYS.get(identifier.text(LEVEL).strip(), 0)
+    if operation != "find" and tag in identifier.attributes and not identifier.text(tag).strip(" \0"):
+        from dimse import tags
+
+        raise UnusableKeys(f"{tags.keyword(tag)} has no value, which some peers take for everything that they have")
 
 
 def _human(options: argparse.Namespace) -> Iterator[str]:

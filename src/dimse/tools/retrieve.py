@@ -127,6 +127,9 @@ def _study(text: str) -> str:
 def _settle(parser: Parser, options: argparse.Namespace) -> None:
     if not (options.studies or getattr(options, "from") or query_options.has_keys(options)):
         parser.error("name studies, or give a list (--from) or keys")
+    # This is what remains of `--study-uid "$uid"` where the variable is not set.
+    if "" in (options.key_PatientID, options.key_StudyInstanceUID):
+        parser.error("--patient-id and --study-uid need a value: without one every study matches")
     if options.model is None:
         options.model = "study"
     options.lists_to = options.store_port is not None or options.method == "move"
