@@ -11,5 +11,6 @@ TOOLS = {
     "movescu": "have instances sent to an AE with C-MOVE",
     "echoscp": "answer C-ECHO",
     "storescp": "receive DICOM files sent with C-STORE",
+    "explain": "explain a line that a tool has printed, or its code",
     "passwd": "manage the password file of echoscp and storescp",
 }

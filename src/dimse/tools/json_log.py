@@ -13,7 +13,8 @@ from dimse.support.text import host_and_port
 class Formatter(logging.Formatter):
     """A formatter that makes a record a JSON object, in ASCII and on one line.
 
-    Its members are `time` (UTC, ISO 8601), `level`, `logger`, `message` and `process`. While an association is under way there
+    Its members are `time` (UTC, ISO 8601), `level`, `logger`, `message` and `process`. A warning or an error
+    also has `code`, which `dimse explain` explains, unless its text comes from another program. While an association is under way there
     are also `association` (its number in the process), `peer`, `calling_ae_title`, `called_ae_title`, and `milliseconds` since
     it began. An exception is in `exception`, with its stack.
     """
@@ -29,6 +30,13 @@ class Formatter(logging.Formatter):
             "message": record.getMessage(),
             "process": record.process,
         }
+        if record.levelno >= logging.WARNING:
+            # Not at the top: most runs have no such line.
+            from dimse.tools.explanations import explanation_of
+
+            explanation = explanation_of(record.getMessage())
+            if explanation is not None:
+                entries["code"] = explanation.name
         about = ABOUT.get()
         if about is not None:
             entries |= {

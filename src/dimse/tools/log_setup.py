@@ -29,12 +29,47 @@ def start_logging(parser: Parser, options: argparse.Namespace) -> logging.Logger
         package = logging.getLogger("dimse")
         package.addHandler(handler)
         package.setLevel(_level(options))
+        if options.log_format == "text" and (package.isEnabledFor(logging.INFO) or sys.stderr.isatty()):
+            package.addHandler(_ErrorLines())
     if options.log_phi:
         show_private()
     start_notices(quiet=options.quiet)
     logger.debug("%s.py v%s", parser.tool, dimse.__version__)
     logger.debug("")
     return logger
+
+
+class _ErrorLines(logging.Handler):
+    """A handler that keeps the first error lines, whose explanations are named when the tool ends.
+
+    Attributes:
+        lines: The lines, without their level.
+    """
+
+    MOST = 20
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep the text of a record."""
+        if len(self.lines) < self.MOST:
+            self.lines.append(record.getMessage())
+
+
+def log_codes() -> None:
+    """Log the codes of the explanations of the error lines, if they are read by a person."""
+    package = logging.getLogger("dimse")
+    kept = [handler for handler in package.handlers if isinstance(handler, _ErrorLines)]
+    lines = [line for handler in kept for line in handler.lines]
+    if not lines:
+        return
+    from dimse.tools.explanations import codes_of
+
+    if codes := codes_of(lines):
+        names = ", ".join(f"DIMSE-{code}" for code in codes)
+        package.error("See %s (dimse explain %s)", names, " ".join(codes))
 
 
 def _level(options: argparse.Namespace) -> int:

@@ -1,0 +1,366 @@
+"""The messages in the source: the templates of lines at E: and W:, of usage errors, and of errors that such lines hold.
+
+`python -m tests.tools.messages` prints each with its place and the code of its explanation.
+"""
+
+from __future__ import annotations
+
+import ast
+import itertools
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+HOLE = "{}"
+SOURCE = Path(__file__).parents[2] / "src/dimse"
+
+# Errors of a program that calls the library wrongly. No tool makes these errors, so no line has their text.
+OF_PROGRAMS = frozenset(
+    {
+        "AttributeError",
+        "FrozenInstanceError",
+        "KeyError",
+        "LocalProtocolError",
+        "MalformedJSON",
+        "NotImplementedError",
+        "RuntimeError",
+        "StopAsyncIteration",
+        "TypeError",
+    }
+)
+# Modules without a line in a log: helpers for tests of programs, generated tables, and the texts of the explanations.
+LEFT_OUT = ("testing", "tags", "uids/table.py", "tools/explanations", "data_set/json.py", "support")
+
+# The position of the text among the arguments of an error, where it is not the first.
+TEXT_AT = {
+    "FileError": 1,
+    "InaccessiblePath": 1,
+    "IsDicomdir": 1,
+    "NotDicom": 1,
+    "InvalidResponse": 1,
+    "TLSConfigurationError": 1,
+    "UnfitKey": 1,
+    "CommandFailed": 1,
+    "AssociationTimeout": 1,
+    "OperationTimeout": 1,
+    "StatusError": 1,
+    "OSError": 1,
+    "BlockingIOError": 1,
+    "FileNotFoundError": 1,
+    "BrokenPipeError": 1,
+    "TimeoutError": 1,
+    "gaierror": 1,
+    "SSLError": 1,
+    "SSLEOFError": 1,
+    "UnicodeEncodeError": 4,
+}
+BUILT_IN = frozenset({"ArgumentTypeError", "BadZipFile", "ValueError", "gaierror", "SSLError", "SSLEOFError", *TEXT_AT})
+# Functions that take a text for a line or for an error, with the position of that text among the arguments.
+HELPERS = {
+    "_cut_short": 1,
+    "_invalid": 1,
+    "_misplaced": 0,
+    "_not_allowed": 0,
+    "_notice": 0,
+    "_remote": 2,
+    "_broken": 0,
+    "_warn": 0,
+    "say_failed": 0,
+}
+# Functions and tables in which each text is a line, a part of one, or the text of an error.
+TEXTS_IN = {
+    "association/inbox.py": ("_misplaced",),
+    "data_set/keys.py": ("doubts",),
+    "instances/__init__.py": ("_corrected", "_outline", "LEFT_OUT"),
+    "sending/skipped.py": ("_lines",),
+    "serving/admission.py": ("_why",),
+    "serving/places.py": ("why_none",),
+    "serving/visitor_reports.py": ("protocol_fault",),
+    "settings/tls.py": ("_why_not_loaded",),
+    "tools/commitment.py": ("_ask", "_give_up", "_judge", "_listen"),
+    "tools/retrieving.py": ("_faults",),
+    "tools/storescu.py": ("verify_together",),
+    "tools/wording.py": ("explain_status", "explain_unusable"),
+    "transport/base.py": ("timed_out",),
+    "transport/tls_faults.py": ("REASONS", "VERIFICATION", "UNREAD", "WITHOUT_DATA", "of", "foreign"),
+    "upper_layer/provider.py": ("_fault",),
+}
+# Parts of the texts of `TEXTS_IN`.
+FRAGMENTS = (
+    "SOP Class UID",
+    "SOP Instance UID",
+    "not DICOM",
+    "the peer",
+    "Bad DICOM file",
+    "Cannot access path",
+    ": does it speak TLS on this port?",
+)
+MOST_ALTERNATIVES = 40
+
+
+@dataclass(frozen=True, order=True)
+class Message:
+    """A message in the source.
+
+    Attributes:
+        template: The text; `{}` stands for what is filled in.
+        place: File and line.
+        kind: "error" or "warning" for a line, "usage" for a usage error, "cause" for the text of an error.
+    """
+
+    template: str
+    place: str
+    kind: str
+
+
+def letters(template: str) -> str:
+    """Return the letters that are fixed in a template."""
+    return re.sub(r"\W", "", template.replace(HOLE, ""))
+
+
+class Module:
+    """A module of the package, as a syntax tree with the strings that names in it stand for."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.name = path, str(path.relative_to(SOURCE))
+        self.tree = ast.parse(path.read_text())
+        self.parents = {child: node for node in ast.walk(self.tree) for child in ast.iter_child_nodes(node)}
+        self.functions = {
+            node.name: node for node in ast.walk(self.tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        }
+
+    @cached_property
+    def constants(self) -> dict[str, ast.expr]:
+        """The values of the names that are assigned at the top of the module."""
+        return dict(_assigned(self.tree.body))
+
+    def function_of(self, node: ast.AST) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
+        """Return the function that a node stands in."""
+        while (up := self.parents.get(node)) is not None:
+            node = up
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                return node
+        return None
+
+    def class_of(self, node: ast.AST) -> ast.ClassDef | None:
+        """Return the class that a node stands in."""
+        while (up := self.parents.get(node)) is not None:
+            node = up
+            if isinstance(node, ast.ClassDef):
+                return node
+        return None
+
+
+def _assigned(body: Sequence[ast.AST]) -> Iterator[tuple[str, ast.expr]]:
+    """Yield each name with a value that is assigned to it."""
+    for node in body:
+        if isinstance(node, ast.Assign):
+            for target in node.targets:
+                if isinstance(target, ast.Name):
+                    yield target.id, node.value
+                elif isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple):
+                    for one, value in zip(target.elts, node.value.elts, strict=False):
+                        if isinstance(one, ast.Name):
+                            yield one.id, value
+        elif isinstance(node, ast.AnnAssign | ast.NamedExpr) and isinstance(node.target, ast.Name) and node.value:
+            yield node.target.id, node.value
+
+
+class Texts:
+    """The texts that an expression may have, as templates.
+
+    Args:
+        module: The module that the expression stands in.
+        constants: The constants of all modules.
+    """
+
+    def __init__(self, module: Module, constants: dict[str, ast.expr]) -> None:
+        self._module, self._constants = module, constants
+
+    def of(self, node: ast.AST | None, depth: int = 0) -> list[str]:
+        """Return the templates of an expression; a hole for what is not known."""
+        if depth > 8 or node is None:
+            return [HOLE]
+        return list(dict.fromkeys(self._of(node, depth + 1)))[:MOST_ALTERNATIVES]
+
+    def _of(self, node: ast.AST, depth: int) -> list[str]:
+        match node:
+            case ast.Constant(value=str(text)):
+                return [text]
+            case ast.JoinedStr(values=parts):
+                return self._joined([self._part(part, depth) for part in parts])
+            case ast.BinOp(left=left, op=ast.Add(), right=right):
+                return self._joined([self.of(left, depth), self.of(right, depth)])
+            case ast.IfExp(body=body, orelse=other):
+                return self.of(body, depth) + self.of(other, depth)
+            case ast.BoolOp(values=values):
+                return [text for value in values for text in self.of(value, depth)]
+            case ast.List(elts=elements) | ast.Tuple(elts=elements):
+                return [text for element in elements for text in self.of(element, depth)]
+            case ast.Starred(value=value) | ast.NamedExpr(value=value):
+                return self.of(value, depth)
+            case ast.Name(id=name):
+                return self._named(node, name, depth)
+            case ast.Attribute(attr=name) if name.isupper() and name in self._constants:
+                return self.of(self._constants[name], depth)
+            case ast.Call():
+                return self._called(node, depth)
+        return [HOLE]
+
+    def _part(self, part: ast.expr, depth: int) -> list[str]:
+        return self.of(part.value if isinstance(part, ast.FormattedValue) else part, depth)
+
+    @staticmethod
+    def _joined(parts: list[list[str]]) -> list[str]:
+        return ["".join(each) for each in itertools.islice(itertools.product(*parts), MOST_ALTERNATIVES)]
+
+    def _named(self, node: ast.AST, name: str, depth: int) -> list[str]:
+        function = self._module.function_of(node)
+        if function is not None:
+            values = [value for one, value in _assigned(list(ast.walk(function))) if one == name]
+            if values:
+                return [text for value in values for text in self.of(value, depth)]
+            if name in {argument.arg for argument in (*function.args.args, *function.args.kwonlyargs)}:
+                return [HOLE]
+        value = self._module.constants.get(name) or self._constants.get(name)
+        return self.of(value, depth) if value is not None else [HOLE]
+
+    def _called(self, node: ast.Call, depth: int) -> list[str]:
+        match node.func:
+            case ast.Name(id="one_line" | "str") | ast.Attribute(attr="one_line") if node.args:
+                return self.of(node.args[0], depth)
+            case ast.Attribute(attr="lower" | "format" | "rstrip" | "strip", value=value):
+                return self.of(value, depth)
+            case ast.Name(id=name) | ast.Attribute(attr=name) if name in self._module.functions:
+                returned = [
+                    each.value for each in ast.walk(self._module.functions[name]) if isinstance(each, ast.Return)
+                ]
+                return [text for value in returned for text in self.of(value, depth)] or [HOLE]
+        return [HOLE]
+
+    def formatted(self, message: ast.expr, arguments: Sequence[ast.expr]) -> list[str]:
+        """Return the templates of a log call: the message with its arguments in place of `%s`."""
+        found: list[str] = []
+        for text in self.of(message):
+            parts = re.split(r"%[-+ #0]*\d*(?:\.\d+)?[sdrfgxX]", text)
+            given: Sequence[ast.expr | None] = arguments
+            if any(isinstance(argument, ast.Starred) for argument in arguments):
+                given = []
+            given = [*given, *[None] * (len(parts) - 1 - len(given))]
+            filled = [[parts[0]]]
+            for argument, rest in zip(given, parts[1:], strict=False):
+                filled += [self.of(argument), [rest]]
+            found += self._joined(filled)
+        return found
+
+
+def _sites(module: Module, texts: Texts, errors: frozenset[str]) -> Iterator[tuple[str, list[str], ast.AST]]:
+    """Yield the kind, the templates and the node of each message of a module."""
+    for node in ast.walk(module.tree):
+        if not isinstance(node, ast.Call):
+            if isinstance(node, ast.List) and module.name in ("meanings.py", "tools/wording.py"):
+                yield "error", texts.of(node), node
+            continue
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        owner = ast.unparse(node.func.value) if isinstance(node.func, ast.Attribute) else ""
+        arguments = node.args
+        if name in ("error", "warning", "critical", "exception") and "logger" in owner.lower():
+            kind = "warning" if name == "warning" else "error"
+            yield kind, texts.formatted(arguments[0], arguments[1:]), node
+        elif name == "log" and "logger" in owner.lower():
+            yield "error", texts.formatted(arguments[1], arguments[2:]), node
+        elif name == "notice":
+            at = 0 if owner == "publication" else 2
+            if owner != "self":
+                yield "warning", texts.formatted(arguments[at], arguments[at + 1 :]), node
+        elif name == "warn" and "log_setup" in owner:
+            yield "warning", texts.of(arguments[0]), node
+        elif name == "log_failure" or (name == "_fail" and module.name == "tools/sender.py"):
+            yield "error", texts.of(arguments[-1 if name == "_fail" else 1]), node
+        elif name == "error" and ("parser" in owner or owner == "self"):
+            yield "usage", texts.of(arguments[0]), node
+        elif name == "write" and "stderr" in owner or name == "print" and "stderr" in ast.unparse(node):
+            yield "error", texts.of(arguments[0]), node
+        elif name in HELPERS and len(arguments) > HELPERS[name]:
+            at = HELPERS[name]
+            yield "cause", texts.formatted(arguments[at], ()), node
+        elif name in errors or (name == "__init__" and _is_error(module, node, errors)):
+            at = TEXT_AT.get(name, 0)
+            given = [argument for argument in arguments if not isinstance(argument, ast.Starred)]
+            if len(given) > at or (given and name in ("OSError", "TimeoutError", "BrokenPipeError")):
+                yield "cause", texts.of(given[at] if len(given) > at else given[0]), node
+
+
+def _listed(module: Module, texts: Texts) -> Iterator[tuple[str, list[str], ast.AST]]:
+    """Yield each text of the functions and tables of `TEXTS_IN`."""
+    for name in TEXTS_IN.get(module.name, ()):
+        around: ast.AST = module.functions[name] if name in module.functions else module.constants[name]
+        inner = {id(part) for node in ast.walk(around) if isinstance(node, ast.JoinedStr) for part in ast.walk(node)}
+        for node in ast.walk(around):
+            if isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Constant) and id(node) not in inner):
+                if isinstance(node, ast.JoinedStr) or (isinstance(node.value, str) and " " in node.value):
+                    if not isinstance(module.parents.get(node), ast.Expr) and not _is_of_lower_level(module, node):
+                        yield "cause", [re.sub(r"{\w+}", HOLE, text) for text in texts.of(node)], node
+
+
+def _is_of_lower_level(module: Module, node: ast.AST) -> bool:
+    call = module.parents.get(node)
+    return isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr in ("info", "debug")
+
+
+def _is_error(module: Module, node: ast.AST, errors: frozenset[str]) -> bool:
+    around = module.class_of(node)
+    return around is not None and around.name in errors and around.name not in OF_PROGRAMS
+
+
+def _error_classes(modules: Sequence[Module]) -> frozenset[str]:
+    """Return the names of the package's exceptions, and of those built in whose text a line may have."""
+    bases = {
+        node.name: {ast.unparse(base).rpartition(".")[2] for base in node.bases}
+        for module in modules
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.ClassDef)
+    }
+    found = {"Exception", *BUILT_IN}
+    while more := {name for name, of in bases.items() if of & found} - found:
+        found |= more
+    return frozenset(found - OF_PROGRAMS)
+
+
+def modules() -> list[Module]:
+    """Return the modules of the package that may have messages."""
+    return [
+        Module(path) for path in sorted(SOURCE.rglob("*.py")) if not str(path.relative_to(SOURCE)).startswith(LEFT_OUT)
+    ]
+
+
+def messages() -> tuple[list[Message], list[str]]:
+    """Return the messages of the package, and the places whose text is only what is filled in."""
+    found: set[Message] = set()
+    bare: list[str] = []
+    all_modules = modules()
+    errors = _error_classes(all_modules)
+    constants = {name: value for module in all_modules for name, value in module.constants.items() if name.isupper()}
+    for module in all_modules:
+        texts = Texts(module, constants)
+        for kind, templates, node in (*_sites(module, texts, errors), *_listed(module, texts)):
+            place = f"{module.name}:{getattr(node, 'lineno', 0)}"
+            fixed = [
+                " ".join(template.split())
+                for template in templates
+                if len(letters(template)) > 3 and template.strip() not in FRAGMENTS
+            ]
+            found.update(Message(template, place, kind) for template in fixed)
+            if not fixed:
+                bare.append(f"{place}: {ast.unparse(node)}")
+    return sorted(found), bare
+
+
+if __name__ == "__main__":
+    all_messages, all_bare = messages()
+    for message in all_messages:
+        print(message.kind, message.place, message.template, sep="|")
+    print("----")
+    print(*all_bare, sep="\n")
