@@ -12,8 +12,8 @@ PAGE = Path(__file__).parent.parent / "docs" / "troubleshooting.md"
 HEAD = """\
 # Troubleshooting by message
 
-This page explains every line that the tools print at `E:` (error) and `W:` (warning), and every usage error of ours. It is generated from
-the table that `dimse explain` prints, which needs no network:
+This page explains every line that the tools print at `E:` (error) and `W:` (warning), and every usage error of ours. It is
+generated from the table that `dimse explain` prints, which needs no network:
 
 ```console
 $ dimse explain E002
@@ -37,8 +37,8 @@ On a terminal, or with `-v`, a tool that failed ends with a line such as `E: See
 
 ### What to do with exit status 1
 
-Nothing reached the peer. The last `E:` line names address, port and AE titles; the lines above it have the reason. Mend that, and run the
-same command again.
+Nothing reached the peer. The last `E:` line names address, port and AE titles; the lines above it have the reason. Mend that,
+and run the same command again.
 
 ### What to do with exit status 3
 

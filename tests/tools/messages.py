@@ -13,6 +13,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from dimse.tools.explanations import ENTRIES, explanation_of
+from dimse.tools.explanations.entry import fit
+
 HOLE = "{}"
 SOURCE = Path(__file__).parents[2] / "src/dimse"
 
@@ -97,6 +100,9 @@ FRAGMENTS = (
     "Cannot access path",
     ": does it speak TLS on this port?",
 )
+# Modules in which each list holds lines.
+LISTS_OF_LINES = ("meanings.py", "tools/wording.py")
+LEAST_LETTERS = 3
 MOST_ALTERNATIVES = 40
 
 
@@ -113,11 +119,6 @@ class Message:
     template: str
     place: str
     kind: str
-
-
-def letters(template: str) -> str:
-    """Return the letters that are fixed in a template."""
-    return re.sub(r"\W", "", template.replace(HOLE, ""))
 
 
 class Module:
@@ -186,28 +187,27 @@ class Texts:
         return list(dict.fromkeys(self._of(node, depth + 1)))[:MOST_ALTERNATIVES]
 
     def _of(self, node: ast.AST, depth: int) -> list[str]:
+        found = [HOLE]
         match node:
             case ast.Constant(value=str(text)):
-                return [text]
+                found = [text]
             case ast.JoinedStr(values=parts):
-                return self._joined([self._part(part, depth) for part in parts])
+                found = self._joined([self._part(part, depth) for part in parts])
             case ast.BinOp(left=left, op=ast.Add(), right=right):
-                return self._joined([self.of(left, depth), self.of(right, depth)])
+                found = self._joined([self.of(left, depth), self.of(right, depth)])
             case ast.IfExp(body=body, orelse=other):
-                return self.of(body, depth) + self.of(other, depth)
-            case ast.BoolOp(values=values):
-                return [text for value in values for text in self.of(value, depth)]
-            case ast.List(elts=elements) | ast.Tuple(elts=elements):
-                return [text for element in elements for text in self.of(element, depth)]
+                found = self.of(body, depth) + self.of(other, depth)
+            case ast.BoolOp(values=several) | ast.List(elts=several) | ast.Tuple(elts=several):
+                found = [text for value in several for text in self.of(value, depth)]
             case ast.Starred(value=value) | ast.NamedExpr(value=value):
-                return self.of(value, depth)
+                found = self.of(value, depth)
             case ast.Name(id=name):
-                return self._named(node, name, depth)
+                found = self._named(node, name, depth)
             case ast.Attribute(attr=name) if name.isupper() and name in self._constants:
-                return self.of(self._constants[name], depth)
+                found = self.of(self._constants[name], depth)
             case ast.Call():
-                return self._called(node, depth)
-        return [HOLE]
+                found = self._called(node, depth)
+        return found
 
     def _part(self, part: ast.expr, depth: int) -> list[str]:
         return self.of(part.value if isinstance(part, ast.FormattedValue) else part, depth)
@@ -256,63 +256,104 @@ class Texts:
         return found
 
 
-def _sites(module: Module, texts: Texts, errors: frozenset[str]) -> Iterator[tuple[str, list[str], ast.AST]]:
-    """Yield the kind, the templates and the node of each message of a module."""
-    for node in ast.walk(module.tree):
-        if not isinstance(node, ast.Call):
-            if isinstance(node, ast.List) and module.name in ("meanings.py", "tools/wording.py"):
-                yield "error", texts.of(node), node
-            continue
+class Sites(ast.NodeVisitor):
+    """A visitor that collects the messages of one module.
+
+    Args:
+        module: The module.
+        texts: The texts of its expressions.
+        errors: The names of the exceptions whose text a line may have.
+
+    Attributes:
+        found: For each message its kind, its templates and its node.
+    """
+
+    def __init__(self, module: Module, texts: Texts, errors: frozenset[str]) -> None:
+        self.found: list[tuple[str, list[str], ast.AST]] = []
+        self._module, self._texts, self._errors = module, texts, errors
+
+    def visit_List(self, node: ast.List) -> None:
+        if self._module.name in LISTS_OF_LINES:
+            self._add("error", self._texts.of(node), node)
+        self.generic_visit(node)
+
+    def visit_Call(self, node: ast.Call) -> None:
         name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
         owner = ast.unparse(node.func.value) if isinstance(node.func, ast.Attribute) else ""
-        arguments = node.args
-        if name in ("error", "warning", "critical", "exception") and "logger" in owner.lower():
-            kind = "warning" if name == "warning" else "error"
-            yield kind, texts.formatted(arguments[0], arguments[1:]), node
-        elif name == "log" and "logger" in owner.lower():
-            yield "error", texts.formatted(arguments[1], arguments[2:]), node
-        elif name == "notice":
-            at = 0 if owner == "publication" else 2
-            if owner != "self":
-                yield "warning", texts.formatted(arguments[at], arguments[at + 1 :]), node
-        elif name == "warn" and "log_setup" in owner:
-            yield "warning", texts.of(arguments[0]), node
-        elif name == "log_failure" or (name == "_fail" and module.name == "tools/sender.py"):
-            yield "error", texts.of(arguments[-1 if name == "_fail" else 1]), node
-        elif name == "error" and ("parser" in owner or owner == "self"):
-            yield "usage", texts.of(arguments[0]), node
-        elif name == "write" and "stderr" in owner or name == "print" and "stderr" in ast.unparse(node):
-            yield "error", texts.of(arguments[0]), node
-        elif name in HELPERS and len(arguments) > HELPERS[name]:
-            at = HELPERS[name]
-            yield "cause", texts.formatted(arguments[at], ()), node
-        elif name in errors or (name == "__init__" and _is_error(module, node, errors)):
-            at = TEXT_AT.get(name, 0)
-            given = [argument for argument in arguments if not isinstance(argument, ast.Starred)]
-            if len(given) > at or (given and name in ("OSError", "TimeoutError", "BrokenPipeError")):
-                yield "cause", texts.of(given[at] if len(given) > at else given[0]), node
+        found = self._log_call(name, owner) or self._line_call(name, owner, node) or self._error_call(name, node)
+        if found is not None:
+            kind, at, formats = found
+            if len(node.args) > at:
+                given = node.args[at + 1 :] if formats else ()
+                self._add(kind, self._texts.formatted(node.args[at], given), node)
+        self.generic_visit(node)
+
+    def _add(self, kind: str, templates: list[str], node: ast.AST) -> None:
+        self.found.append((kind, templates, node))
+
+    @staticmethod
+    def _log_call(name: str, owner: str) -> tuple[str, int, bool] | None:
+        """Return the kind, the position of the text and whether arguments follow, for a call of a logger."""
+        if name == "log" and "logger" in owner.lower():
+            return "error", 1, True
+        if owner and name in ("warning", "critical", "exception") or (name == "error" and not _is_parser(owner)):
+            return "warning" if name == "warning" else "error", 0, True
+        return None
+
+    def _line_call(self, name: str, owner: str, node: ast.Call) -> tuple[str, int, bool] | None:
+        """Return the same for a call that makes a line in another way."""
+        found = None
+        match name:
+            case "notice" if owner != "self":
+                found = "warning", 0 if owner == "publication" else 2, True
+            case "warn" if "log_setup" in owner:
+                found = "warning", 0, False
+            case "log_failure":
+                found = "error", 1, False
+            case "_fail" if self._module.name == "tools/sender.py":
+                found = "error", 0, False
+            case "error" if _is_parser(owner):
+                found = "usage", 0, False
+            case "exit" if _is_parser(owner):
+                found = "usage", 1, False
+            case "write" | "print" if "stderr" in ast.unparse(node):
+                found = "error", 0, False
+            case _ if name in HELPERS:
+                found = "cause", HELPERS[name], False
+        return found
+
+    def _error_call(self, name: str, node: ast.Call) -> tuple[str, int, bool] | None:
+        """Return the same for a call that makes an error."""
+        around = self._module.class_of(node)
+        is_base = name == "__init__" and around is not None and around.name in self._errors
+        if name not in self._errors and not is_base:
+            return None
+        at = TEXT_AT.get(name, 0)
+        return "cause", 0 if len(node.args) == 1 else at, False
+
+    def sweep(self, name: str) -> None:
+        """Collect every text of a function or table of `TEXTS_IN`."""
+        around: ast.AST = self._module.functions.get(name) or self._module.constants[name]
+        whole = [node for node in ast.walk(around) if isinstance(node, ast.JoinedStr)]
+        parts = {id(part) for node in whole for part in ast.walk(node)}
+        whole_texts = [
+            node
+            for node in ast.walk(around)
+            if isinstance(node, ast.Constant) and id(node) not in parts and " " in str(node.value)
+        ]
+        for node in (*whole, *whole_texts):
+            if not self._is_aside(node):
+                self._add("cause", [re.sub(r"{\w+}", HOLE, text) for text in self._texts.of(node)], node)
+
+    def _is_aside(self, node: ast.AST) -> bool:
+        """Return whether a text is a docstring, or a line of a lower level."""
+        call = self._module.parents.get(node)
+        name = call.func.attr if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) else ""
+        return isinstance(call, ast.Expr) or name in ("info", "debug")
 
 
-def _listed(module: Module, texts: Texts) -> Iterator[tuple[str, list[str], ast.AST]]:
-    """Yield each text of the functions and tables of `TEXTS_IN`."""
-    for name in TEXTS_IN.get(module.name, ()):
-        around: ast.AST = module.functions[name] if name in module.functions else module.constants[name]
-        inner = {id(part) for node in ast.walk(around) if isinstance(node, ast.JoinedStr) for part in ast.walk(node)}
-        for node in ast.walk(around):
-            if isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Constant) and id(node) not in inner):
-                if isinstance(node, ast.JoinedStr) or (isinstance(node.value, str) and " " in node.value):
-                    if not isinstance(module.parents.get(node), ast.Expr) and not _is_of_lower_level(module, node):
-                        yield "cause", [re.sub(r"{\w+}", HOLE, text) for text in texts.of(node)], node
-
-
-def _is_of_lower_level(module: Module, node: ast.AST) -> bool:
-    call = module.parents.get(node)
-    return isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr in ("info", "debug")
-
-
-def _is_error(module: Module, node: ast.AST, errors: frozenset[str]) -> bool:
-    around = module.class_of(node)
-    return around is not None and around.name in errors and around.name not in OF_PROGRAMS
+def _is_parser(owner: str) -> bool:
+    return owner in ("parser", "self.parser", "self")
 
 
 def _error_classes(modules: Sequence[Module]) -> frozenset[str]:
@@ -339,28 +380,47 @@ def modules() -> list[Module]:
 def messages() -> tuple[list[Message], list[str]]:
     """Return the messages of the package, and the places whose text is only what is filled in."""
     found: set[Message] = set()
-    bare: list[str] = []
+    bare: set[str] = set()
     all_modules = modules()
     errors = _error_classes(all_modules)
     constants = {name: value for module in all_modules for name, value in module.constants.items() if name.isupper()}
     for module in all_modules:
-        texts = Texts(module, constants)
-        for kind, templates, node in (*_sites(module, texts, errors), *_listed(module, texts)):
+        sites = Sites(module, Texts(module, constants), errors)
+        sites.visit(module.tree)
+        for name in TEXTS_IN.get(module.name, ()):
+            sites.sweep(name)
+        for kind, templates, node in sites.found:
             place = f"{module.name}:{getattr(node, 'lineno', 0)}"
-            fixed = [
-                " ".join(template.split())
-                for template in templates
-                if len(letters(template)) > 3 and template.strip() not in FRAGMENTS
-            ]
+            fixed = [template for text in templates if is_telling(template := " ".join(text.split()))]
             found.update(Message(template, place, kind) for template in fixed)
             if not fixed:
-                bare.append(f"{place}: {ast.unparse(node)}")
-    return sorted(found), bare
+                bare.add(f"{place}: {ast.unparse(node)}")
+    return sorted(found), sorted(bare)
+
+
+def is_telling(template: str) -> bool:
+    """Return whether a template has enough fixed letters to be recognised by, and is a whole text."""
+    fixed = re.sub(r"\W", "", template.replace(HOLE, ""))
+    return len(fixed) > LEAST_LETTERS and template not in FRAGMENTS
+
+
+def code_of(message: Message) -> str:
+    """Return the code of the explanation of a message; empty if it has none."""
+    entry = explanation_of(message.template)
+    if entry is not None:
+        return entry.code
+    # A text may be explained in the lines that it is a part of.
+    return next(
+        (
+            entry.code
+            for entry in ENTRIES.values()
+            for template in entry.templates
+            if fit(message.template, template) > LEAST_LETTERS
+        ),
+        "",
+    )
 
 
 if __name__ == "__main__":
-    all_messages, all_bare = messages()
-    for message in all_messages:
-        print(message.kind, message.place, message.template, sep="|")
-    print("----")
-    print(*all_bare, sep="\n")
+    for message in messages()[0]:
+        print(f"{code_of(message) or '-':5} {message.kind:8} {message.place:40} {message.template}")

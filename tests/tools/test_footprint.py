@@ -109,8 +109,8 @@ NOT_NEEDED = """
     asyncio concurrent csv dataclasses datetime email http inspect json multiprocessing numpy PIL pydicom random rich secrets shlex
     shtab shutil sqlite3 ssl subprocess tempfile tomllib urllib uuid xml zipfile
     dimse.aio dimse.audit dimse.transport.certificate dimse.data_set.decompress dimse.data_set.elements dimse.data_set.transcode
-    dimse.association.dump dimse.testing dimse.settings.tls dimse.tools.commitment dimse.tools.json_log dimse.tools.overview
-    dimse.tools.report dimse.tools.tables dimse.transport.looped dimse.transport.tls
+    dimse.association.dump dimse.testing dimse.settings.tls dimse.tools.commitment dimse.tools.explanations dimse.tools.json_log
+    dimse.tools.overview dimse.tools.report dimse.tools.tables dimse.transport.looped dimse.transport.tls
 """
 SENDING = "queue dimse.sending dimse.tools.progress dimse.tools.sender"
 RECEIVING = "hashlib ipaddress dimse.archive dimse.serving.server dimse.tools.listening dimse.serving.waiting_room"
@@ -131,6 +131,7 @@ FOOTPRINTS = {
     "movescu": (203, f"{TRACEBACK} dimse.sending"),
     "echoscp": (161, f"hashlib dimse.archive {TRACEBACK} {SENDING}"),
     "storescp": (176, f"dimse.archive.events dimse.logs.line_file {TRACEBACK} {SENDING}"),
+    "explain --version": (80, f"dimse.uids.table {SENDING} {RECEIVING} {NETWORK}"),
     "passwd --version": (80, f"dimse.uids.table {SENDING} {RECEIVING} {NETWORK}"),
     "echoscu --help": (80, f"dimse.uids.table {SENDING} {RECEIVING} {NETWORK}"),
     "--help": (23, f"argparse logging re socket typing dimse.errors {SENDING} {RECEIVING} {NETWORK}"),

@@ -13,10 +13,10 @@ from dimse.support.text import host_and_port
 class Formatter(logging.Formatter):
     """A formatter that makes a record a JSON object, in ASCII and on one line.
 
-    Its members are `time` (UTC, ISO 8601), `level`, `logger`, `message` and `process`. A warning or an error
-    also has `code`, which `dimse explain` explains, unless its text comes from another program. While an association is under way there
+    Its members are `time` (UTC, ISO 8601), `level`, `logger`, `message` and `process`. While an association is under way there
     are also `association` (its number in the process), `peer`, `calling_ae_title`, `called_ae_title`, and `milliseconds` since
-    it began. An exception is in `exception`, with its stack.
+    it began. An exception is in `exception`, with its stack. A warning or an error has `code`, for `dimse explain`, if its text
+    has an explanation.
     """
 
     def format(self, record: logging.LogRecord) -> str:

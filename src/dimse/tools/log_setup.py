@@ -60,8 +60,8 @@ class _ErrorLines(logging.Handler):
 
 def log_codes() -> None:
     """Log the codes of the explanations of the error lines, if they are read by a person."""
-    package = logging.getLogger("dimse")
-    kept = [handler for handler in package.handlers if isinstance(handler, _ErrorLines)]
+    logger = logging.getLogger("dimse")
+    kept = [handler for handler in logger.handlers if isinstance(handler, _ErrorLines)]
     lines = [line for handler in kept for line in handler.lines]
     if not lines:
         return
@@ -69,7 +69,7 @@ def log_codes() -> None:
 
     if codes := codes_of(lines):
         names = ", ".join(f"DIMSE-{code}" for code in codes)
-        package.error("See %s (dimse explain %s)", names, " ".join(codes))
+        logger.error("See %s (dimse explain %s)", names, " ".join(codes))
 
 
 def _level(options: argparse.Namespace) -> int:

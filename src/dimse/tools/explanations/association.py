@@ -13,8 +13,8 @@ SUBJECT = Subject(
             "Result: {result}, Source: {source}",
             "Association Rejected: {result}, {source}, {reason}",
             cause="""The peer speaks DICOM and does not want this association. The line that begins with `Reason:` says why.""",
-            cure="""Look up the reason with `dimse explain`. `Rejected Transient` may succeed later: `storescu --retry 3` tries again.
-            `Rejected Permanent` needs a change of the configuration, here or at the peer.""",
+            cure="""Look up the reason with `dimse explain`. `Rejected Transient` may succeed later: `storescu --retry 3` tries
+            again. `Rejected Permanent` needs a change of the configuration, here or at the peer.""",
             is_general=True,
         ),
         entry(
@@ -53,8 +53,8 @@ SUBJECT = Subject(
             "the association was aborted by the {source}",
             cause="""The peer, or its network layer, ended the association with an A-ABORT. Everything that it has acknowledged
             before remains valid. A request without a response has an unknown outcome.""",
-            cure="""Read the log of the peer for the time of the abort. Run the command again; `storescu --journal F` skips what is
-            acknowledged. If it happens with one file only, send it alone with `-d` and look at the last message.""",
+            cure="""Read the log of the peer for the time of the abort. Run the command again; `storescu --journal F` skips what
+            is acknowledged. If it happens with one file only, send it alone with `-d` and look at the last message.""",
         ),
         entry(
             "E026",
@@ -62,8 +62,8 @@ SUBJECT = Subject(
             cause="""The peer accepts none of the SOP classes and transfer syntaxes that were proposed. The next lines list each
             of them with the answer of the peer.""",
             cure="""`Abstract Syntax Not Supported` means that the peer does not store or answer this kind of object: enable the
-            SOP class at the peer. `Transfer Syntaxes Not Supported` means that it wants another encoding: leave out `-xe`, `-xi`,
-            `-pts` and `-cx`.""",
+            SOP class at the peer. `Transfer Syntaxes Not Supported` means that it wants another encoding: leave out `-xe`,
+            `-xi`, `-pts` and `-cx`.""",
         ),
         entry(
             "E027",
@@ -85,14 +85,14 @@ SUBJECT = Subject(
             "ACSE timeout reached while waiting for response to association request",
             cause="""The peer took the connection and did not answer the association request in time, which is 30 seconds unless
             `--acse-timeout` says otherwise.""",
-            cure="""The peer may be overloaded, or another kind of service may listen on this port. Check with `echoscu -v`. Give
-            a slow peer more time with `--acse-timeout`.""",
+            cure="""The peer may be overloaded, or another kind of service may listen on this port. Check with `echoscu -v`.
+            Give a slow peer more time with `--acse-timeout`.""",
         ),
         entry(
             "E030",
             "ACSE timeout reached while waiting for response to release request",
-            cause="""Everything was done, and the peer did not confirm the end of the association. All responses that came before
-            count.""",
+            cause="""Everything was done, and the peer did not confirm the end of the association. All responses that came
+            before count.""",
             cure="""Nothing is lost. If it happens each time, report it to the vendor of the peer, or shorten the wait with
             `--acse-timeout`.""",
         ),
@@ -101,10 +101,10 @@ SUBJECT = Subject(
             "DIMSE timeout reached while waiting for message response",
             "DIMSE timeout reached while waiting for the final response after a C-CANCEL",
             "not complete after {seconds} s",
-            cause="""A request was sent completely and no response came in time, which is 30 seconds unless `--dimse-timeout` says
-            otherwise. It is unknown whether the peer has carried it out.""",
-            cure="""A peer that stores or searches slowly needs more time: `--dimse-timeout 300`. Then run the command again: with
-            `--journal`, storescu sends only what is not acknowledged.""",
+            cause="""A request was sent completely and no response came in time, which is 30 seconds unless `--dimse-timeout`
+            says otherwise. It is unknown whether the peer has carried it out.""",
+            cure="""A peer that stores or searches slowly needs more time: `--dimse-timeout 300`. Then run the command again:
+            with `--journal`, storescu sends only what is not acknowledged.""",
         ),
         entry(
             "E032",

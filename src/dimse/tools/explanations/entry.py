@@ -57,7 +57,8 @@ def entry(code: str, *templates: str, cause: str, cure: str, is_general: bool = 
 def fit(template: str, line: str) -> int:
     """Return the number of fixed characters of a template if it fits a line or a part of it, otherwise 0.
 
-    Upper and lower case are the same, since some lines have the words of the operating system in lower case. The fixed parts must stand in the line in their order, and the first one must not begin inside a word.
+    Upper and lower case are the same, since some lines have the words of the operating system in lower case. The fixed parts must
+    stand in the line in their order, and the first one must not begin inside a word.
     """
     first, *rest = _fixed_parts(template)
     line = line.lower()

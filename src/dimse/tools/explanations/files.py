@@ -20,10 +20,10 @@ SUBJECT = Subject(
         entry(
             "E101",
             "Bad DICOM file: {path}: {reason}",
-            cause="""A file that was named on the command line, or ends in `.dcm`, cannot be sent. The reason stands behind the path.
-            Nothing of this file was sent, and the other files were.""",
-            cure="""Look up the reason with `dimse explain`. `--skip-invalid` makes such files a warning, so that the exit status is 0 if
-            all others are stored.""",
+            cause="""A file that was named on the command line, or ends in `.dcm`, cannot be sent. The reason stands behind the
+            path. Nothing of this file was sent, and the other files were.""",
+            cure="""Look up the reason with `dimse explain`. `--skip-invalid` makes such files a warning, so that the exit
+            status is 0 if all others are stored.""",
             is_general=True,
         ),
         entry(
@@ -71,10 +71,11 @@ SUBJECT = Subject(
             "elements of group 0002 lead it, and do not end within {number} bytes",
             "a data set in {syntax} cannot be re-encoded",
             "its transfer syntax is not known",
-            cause="""The data set is damaged, or its transfer syntax is another one than its File Meta Information says. The line
-            names the element and the place where reading had to stop.""",
-            cure="""Get a new copy of the file. If all files of one source have this fault, report it to the vendor of that source.
-            A file with a wrong transfer syntax can be sent with `--raw-ts` after its File Meta Information is removed.""",
+            cause="""The data set is damaged, or its transfer syntax is another one than its File Meta Information says. The
+            line names the element and the place where reading had to stop.""",
+            cure="""Get a new copy of the file. If all files of one source have this fault, report it to the vendor of that
+            source. A file with a wrong transfer syntax can be sent with `--raw-ts` after its File Meta Information is
+            removed.""",
         ),
         entry(
             "E105",
@@ -82,8 +83,8 @@ SUBJECT = Subject(
             "more elements than can be surveyed in {number} s",
             "the data set has {number} bytes, more than {number}",
             "the data set has more than {number} {what}",
-            cause="""The data set exceeds a limit that protects against input made to exhaust memory or time. No ordinary instance
-            comes near these limits.""",
+            cause="""The data set exceeds a limit that protects against input made to exhaust memory or time. No ordinary
+            instance comes near these limits.""",
             cure="""Look at the file with another program. If it is genuine, please report it.""",
         ),
         entry(
@@ -107,8 +108,8 @@ SUBJECT = Subject(
             "changed while being read",
             "{reason}: what the peer has stored may be damaged",
             cause="""Another program changed the file while it was sent. What the peer has stored may be a mixture of both.""",
-            cure="""Wait until the other program has finished, and send the file again. Have programs write under another name and
-            rename the file at the end.""",
+            cure="""Wait until the other program has finished, and send the file again. Have programs write under another name
+            and rename the file at the end.""",
         ),
         entry(
             "E109",
@@ -124,10 +125,10 @@ SUBJECT = Subject(
             'it lists "{name}", which is not a File ID',
             "no such file or directory, and {path} lists it",
             "it lists {path}, which leads out of its folder",
-            cause="""A DICOMDIR, the directory of a disk, is damaged, or lists files that do not exist or that it must not list. What
-            it lists correctly was sent.""",
-            cure="""If files are missing, the disk may have been copied in part. To send every file that is there, name the folder
-            with `-r` and not the DICOMDIR.""",
+            cause="""A DICOMDIR, the directory of a disk, is damaged, or lists files that do not exist or that it must not list.
+            What it lists correctly was sent.""",
+            cure="""If files are missing, the disk may have been copied in part. To send every file that is there, name the
+            folder with `-r` and not the DICOMDIR.""",
         ),
         entry(
             "E111",
@@ -173,9 +174,10 @@ SUBJECT = Subject(
             "Pixel Data may be lossy compressed ({syntax}): decompressed only where that is asked for (transcode: always)",
             "the peer does not accept {syntax}, and what it compressed with loss is decompressed only where that is asked for",
             "its data set would have to be re-encoded, which is not asked for",
-            cause="""The peer does not accept the transfer syntax of this file. Decompressing it was not asked for, since a lossy
-            image that looks like an original could mislead a reader.""",
-            cure="""Enable the transfer syntax at the peer, or use `--transcode always`. Lossy Image Compression stays set then.""",
+            cause="""The peer does not accept the transfer syntax of this file. Decompressing it was not asked for, since a
+            lossy image that looks like an original could mislead a reader.""",
+            cure="""Enable the transfer syntax at the peer, or use `--transcode always`. Lossy Image Compression stays set
+            then.""",
         ),
         entry(
             "W100",
@@ -237,8 +239,8 @@ SUBJECT = Subject(
             "the data set is in {syntax}, and its transfer syntax is said to be {syntax}",
             "no Transfer Syntax UID: the data set is in {syntax}",
             "some elements of the data set have a VR and others have none: it is re-encoded",
-            cause="""The file names a wrong transfer syntax, or none. The right one was found from the elements, and the data set is
-            sent in it, or re-encoded.""",
+            cause="""The file names a wrong transfer syntax, or none. The right one was found from the elements, and the data
+            set is sent in it, or re-encoded.""",
             cure="""Nothing has to be done for sending. The program that wrote the file should be mended.""",
         ),
         entry(

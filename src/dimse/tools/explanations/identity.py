@@ -53,8 +53,8 @@ SUBJECT = Subject(
             "{path}, line {number}: this user has an earlier line",
             "{place}: it is not user:scrypt$N,r,p$salt$hash",
             cause="""A line of the file of `--password-file` cannot be used. The line names file, line number and fault.""",
-            cure="""Make and change this file only with `dimse passwd FILE USER`. It is read again on SIGHUP; if it has a fault then,
-            the old passwords stay in force.""",
+            cure="""Make and change this file only with `dimse passwd FILE USER`. It is read again on SIGHUP; if it has a fault
+            then, the old passwords stay in force.""",
         ),
         entry(
             "E086",
@@ -86,8 +86,8 @@ SUBJECT = Subject(
             "the user identity was not accepted",
             "the request has no user identity",
             cause="""A caller was rejected: its user name or password is wrong, or it gave none.""",
-            cure="""Set user and password at the caller. `dimse passwd FILE USER` gives a user a new password; send SIGHUP to the
-            listener afterwards.""",
+            cure="""Set user and password at the caller. `dimse passwd FILE USER` gives a user a new password; send SIGHUP to
+            the listener afterwards.""",
         ),
         entry(
             "W080",

@@ -18,8 +18,8 @@ SUBJECT = Subject(
             "{reason}, unknown what it printed",
             "command {program}: {reason}",
             "it cannot be run: {reason}",
-            cause="""A program of `--exec` or `--exec-study` failed: it ended with another exit status than 0, was killed, or could
-            not be started. The instances are stored in any case.""",
+            cause="""A program of `--exec` or `--exec-study` failed: it ended with another exit status than 0, was killed, or
+            could not be started. The instances are stored in any case.""",
             cure="""Run the program by hand with the same `DIMSE_...` variables. What it prints is not logged, since it may hold
             patient data; let it write a log of its own.""",
         ),
@@ -35,7 +35,7 @@ SUBJECT = Subject(
             "E232",
             "{failure}; given up, because the program is ending",
             "it was not run, because the program is ending",
-            cause="""storescp ended before the program for this study or instance could run to its end.""",
+            cause="""The listener ended before the program for this study or instance could run to its end.""",
             cure="""For `--exec-study`, the next start runs it again. For `--exec`, run the program by hand for the files in the
             line.""",
         ),
@@ -61,24 +61,24 @@ SUBJECT = Subject(
             "the program {program} is not executable: chmod +x makes it so",
             "a deadline of {number} seconds",
             "workers {number}, waiting {number} or study_timeout {number} is too small",
-            cause="""The command of `--exec` or `--exec-study` cannot be used as it is written. It runs without a shell, so that no
-            text of a peer can become a command.""",
-            cure="""Give the path of a program that is executable, and its arguments in quotes. For a shell, write a script and name
-            that.""",
+            cause="""The command of `--exec` or `--exec-study` cannot be used as it is written. It runs without a shell, so that
+            no text of a peer can become a command.""",
+            cure="""Give the path of a program that is executable, and its arguments in quotes. For a shell, write a script and
+            name that.""",
         ),
         entry(
             "E290",
             "the handler of {request} failed: {error}",
             "the handler of {request} called sys.exit({number}): the association ends",
-            cause="""A function of your program that answers a request raised an error. The peer got the status 0110H, processing
-            failure.""",
+            cause="""A function of your program that answers a request raised an error. The peer got the status 0110H,
+            processing failure.""",
             cure="""Mend the function; `-d` logs its traceback. It should return a status for what it cannot do.""",
         ),
         entry(
             "E291",
             "the handler of {request} returned {value} instead of a status",
-            cause="""A handler must return a status as a number, such as 0 for success. None, True and False are refused, because a
-            forgotten `return` must not become a success.""",
+            cause="""A handler must return a status as a number, such as 0 for success. None, True and False are refused,
+            because a forgotten `return` must not become a success.""",
             cure="""Let the function return `0` or a `dimse.Status`.""",
         ),
         entry(
@@ -113,15 +113,15 @@ SUBJECT = Subject(
         entry(
             "E304",
             "the output cannot be written: {reason}",
-            cause="""Standard output is a file on a full disk, or a device that takes no data. A part of the output is missing, and
-            the exit status is 120.""",
+            cause="""Standard output is a file on a full disk, or a device that takes no data. A part of the output is missing,
+            and the exit status is 120.""",
             cure="""Free space, or write the output elsewhere, and run the command again.""",
         ),
         entry(
             "E305",
             "See {codes} (dimse explain {codes})",
-            cause="""This line ends the output of a tool that failed, on a terminal or with `-v`. It names the explanations of the
-            lines above it.""",
+            cause="""This line ends the output of a tool that failed, on a terminal or with `-v`. It names the explanations of
+            the lines above it.""",
             cure="""Type the command in the parentheses. Any line of the tools can be given too: `dimse explain "LINE"`.""",
         ),
         entry(
@@ -130,8 +130,8 @@ SUBJECT = Subject(
             "disk quota exceeded",
             "file too large",
             cause="""The disk is full, or the user has reached a quota or a limit for the size of files.""",
-            cure="""`df -h PATH` shows the space, `df -i PATH` the number of files that are left. Free space, and run the command
-            again. What was acknowledged is complete.""",
+            cure="""`df -h PATH` shows the space, `df -i PATH` the number of files that are left. Free space, and run the
+            command again. What was acknowledged is complete.""",
         ),
         entry(
             "E311",
@@ -140,8 +140,8 @@ SUBJECT = Subject(
             "read-only file system",
             cause="""The user that runs the tool may not read or write the file or folder in the line, or its disk is mounted
             read-only. For a port below 1024 the user lacks the privilege to listen.""",
-            cure="""Look at owner and mode with `ls -ld`, and at the mount with `findmnt -T PATH`. Give the permission to that user;
-            do not run the tool as root for it.""",
+            cure="""Look at owner and mode with `ls -ld`, and at the mount with `findmnt -T PATH`. Give the permission to that
+            user; do not run the tool as root for it.""",
         ),
         entry(
             "E312",
@@ -171,8 +171,8 @@ SUBJECT = Subject(
             "stale file handle",
             "transport endpoint is not connected",
             cause="""The disk or the network share with the file has failed.""",
-            cure="""Look at the messages of the kernel with `dmesg`, and at the state of the disk or share. Run the command again
-            when it is mended.""",
+            cure="""Look at the messages of the kernel with `dmesg`, and at the state of the disk or share. Run the command
+            again when it is mended.""",
         ),
         entry(
             "W230",
@@ -185,8 +185,8 @@ SUBJECT = Subject(
             "W231",
             "events are dropped: too many wait, or the program is ending",
             "events dropped: {number}",
-            cause="""More instances came than the programs of `--exec` can follow. For the number in the line, no program was run. All
-            instances are stored.""",
+            cause="""More instances came than the programs of `--exec` can follow. For the number in the line, no program was
+            run. All instances are stored.""",
             cure="""Make the program faster, or use `--exec-study`, which runs once a study and drops nothing.""",
         ),
         entry(

@@ -23,8 +23,8 @@ SUBJECT = Subject(
             "the block of {element} is that of another private creator, {creator}",
             "a private creator stands between [ and ]",
             cause="""A key of `-k` cannot be understood. Nothing was sent.""",
-            cure="""Write a key as `PatientID=123`, `0010,0020=123`, or only `StudyDate=` for what should be returned. An attribute in
-            a sequence is `ScheduledProcedureStepSequence[0].Modality=CT`. Quote keys with `*` or blanks.""",
+            cure="""Write a key as `PatientID=123`, `0010,0020=123`, or only `StudyDate=` for what should be returned. An
+            attribute in a sequence is `ScheduledProcedureStepSequence[0].Modality=CT`. Quote keys with `*` or blanks.""",
         ),
         entry(
             "E251",
@@ -38,8 +38,8 @@ SUBJECT = Subject(
             "{value} is not a whole number",
             "{value} is not a character set of PS3.3 C.12.1.1.2",
             cause="""The value of a key does not fit the value representation (VR) of its attribute. Nothing was sent.""",
-            cure="""Write the value as its VR has it: dates as 20240131, times as 134500. For names outside ASCII, give
-            `-k SpecificCharacterSet=ISO_IR 192` if the peer knows UTF-8.""",
+            cure="""Write the value as its VR has it: dates as 20240131, times as 134500. For names outside ASCII, give `-k
+            SpecificCharacterSet=ISO_IR 192` if the peer knows UTF-8.""",
         ),
         entry(
             "E252",
@@ -79,14 +79,14 @@ SUBJECT = Subject(
             "E256",
             "Nothing matched",
             cause="""The peer answered that nothing matches the keys. This counts as a failure because of `--fail-empty`.""",
-            cure="""Ask with fewer keys. Many peers compare names exactly: try `PatientName=DOE*`. Some show each AE title only a part
-            of their data.""",
+            cure="""Ask with fewer keys. Many peers compare names exactly: try `PatientName=DOE*`. Some show each AE title only
+            a part of their data.""",
         ),
         entry(
             "E257",
             "The query would mean something else: it is not sent",
-            cause="""A feature that the keys need (extended negotiation, PS3.4 C.5) was not accepted by the peer. Without it the peer
-            would search for something else.""",
+            cause="""A feature that the keys need (extended negotiation, PS3.4 C.5) was not accepted by the peer. Without it the
+            peer would search for something else.""",
             cure="""Leave out the option for that feature, or write the keys so that they need none.""",
         ),
         entry(
@@ -95,14 +95,14 @@ SUBJECT = Subject(
             "The query cannot be split: {reason}",
             "The peer cuts short what it has of {part}",
             cause="""The peer limits the number of matches, so that the result is not complete.""",
-            cure="""Ask with narrower keys, such as one day (`StudyDate`) or one modality. `--split auto` asks day by day where the
-            keys allow it.""",
+            cure="""Ask with narrower keys, such as one day (`StudyDate`) or one modality. `--split auto` asks day by day where
+            the keys allow it.""",
         ),
         entry(
             "E259",
             "Studies without a {attribute} cannot be reached (--empty-values)",
-            cause="""A query in parts asks for ranges of dates. Studies without a date are in no range, and the peer was not asked
-            for empty values.""",
+            cause="""A query in parts asks for ranges of dates. Studies without a date are in no range, and the peer was not
+            asked for empty values.""",
             cure="""Add `--empty-values` if the peer supports it, or accept that such studies are missing.""",
         ),
         entry(
@@ -111,8 +111,9 @@ SUBJECT = Subject(
             "Offending elements: {elements}",
             cause="""The peer ended the query or retrieval with a failure status. The line has its number, its meaning and the
             comment of the peer.""",
-            cure="""`A7xx` means that the peer is out of resources: ask for less. `A9xx` or `Cxxx` means that it does not understand
-            the keys: leave out unusual ones, above all the offending elements. `A801` concerns the destination of a move.""",
+            cure="""`A7xx` means that the peer is out of resources: ask for less. `A9xx` or `Cxxx` means that it does not
+            understand the keys: leave out unusual ones, above all the offending elements. `A801` concerns the destination of a
+            move.""",
         ),
         entry(
             "E261",
@@ -132,7 +133,8 @@ SUBJECT = Subject(
             "is one of more than {number} keys",
             "question marks in more than {number} characters",
             "more than {number} runs of asterisks",
-            cause="""A key of a query is beyond what is matched here (PS3.4 C.2.2.2), or beyond a limit that protects a server.""",
+            cause="""A key of a query is beyond what is matched here (PS3.4 C.2.2.2), or beyond a limit that protects a
+            server.""",
             cure="""Write the key with fewer values or wildcards.""",
         ),
         entry(
@@ -148,10 +150,10 @@ SUBJECT = Subject(
             "Not sent: {number} more",
             "The peer has left {number} instances out",
             "The peer does not say how many sub-operations have failed",
-            cause="""The peer itself reports that it could not send some instances. Often it has them in a transfer syntax or SOP
-            class that was not proposed, or its files are missing.""",
-            cure="""For getscu, propose the SOP classes with `--sop-class`, and read the log of the peer for the UIDs in the next
-            lines. Then run the command again.""",
+            cause="""The peer itself reports that it could not send some instances. Often it has them in a transfer syntax or
+            SOP class that was not proposed, or its files are missing.""",
+            cure="""For getscu, propose the SOP classes with `--sop-class`, and read the log of the peer for the UIDs in the
+            next lines. Then run the command again.""",
         ),
         entry(
             "E272",
@@ -163,16 +165,16 @@ SUBJECT = Subject(
             "E273",
             "{number} instances are missing, of which the peer says that it sent them",
             "{number} of the instances that came were not asked for",
-            cause="""What the peer says that it sent, and what arrived, differ. For movescu the instances may have gone to another
-            machine, since the peer looks up the destination by its AE title.""",
+            cause="""What the peer says that it sent, and what arrived, differ. For movescu the instances may have gone to
+            another machine, since the peer looks up the destination by its AE title.""",
             cure="""Check the host and port that the peer has for the AE title of `-aem`. Give slow peers more time with
             `--settle`.""",
         ),
         entry(
             "E274",
             "The peer cannot send to the destination {title}: its configuration must hold this AE title, {address}",
-            cause="""In a C-MOVE the peer opens an association to the destination, which it looks up by its AE title. It does not
-            know that title, or cannot reach the address that it has for it.""",
+            cause="""In a C-MOVE the peer opens an association to the destination, which it looks up by its AE title. It does
+            not know that title, or cannot reach the address that it has for it.""",
             cure="""Register the AE title with the address and port of the destination at the peer. getscu needs no such
             configuration.""",
         ),
@@ -196,14 +198,14 @@ SUBJECT = Subject(
             "{attribute} has a value that VR {VR} does not allow",
             cause="""The peer supports the query only in part, so that it may return more than was asked for. Matches that
             contradict the keys are left out here.""",
-            cure="""Read the conformance statement of the peer for the keys that it matches. Nothing has to be done if the result is
-            right.""",
+            cure="""Read the conformance statement of the peer for the keys that it matches. Nothing has to be done if the
+            result is right.""",
         ),
         entry(
             "W251",
             "The peer cut the result short: the query is sent in parts",
-            cause="""The peer limits the number of matches. The query is sent again for shorter ranges of dates, until each part is
-            complete.""",
+            cause="""The peer limits the number of matches. The query is sent again for shorter ranges of dates, until each part
+            is complete.""",
             cure="""Nothing has to be done. Narrower keys make it faster.""",
         ),
         entry(

@@ -21,8 +21,8 @@ SUBJECT = Subject(
         entry(
             "E181",
             "no space left on the disk except its reserve",
-            cause="""The disk is nearly full. The rest is kept back so that files under way can be finished and the machine keeps
-            working.""",
+            cause="""The disk is nearly full. The rest is kept back so that files under way can be finished and the machine
+            keeps working.""",
             cure="""Free space, or choose another folder with `-od`. Senders that retry continue by themselves.""",
         ),
         entry(
@@ -40,8 +40,8 @@ SUBJECT = Subject(
         entry(
             "E184",
             "not on the same file system",
-            cause="""The hidden folder for arriving files is on another disk than the folder itself. A file could not get its final
-            name in one step.""",
+            cause="""The hidden folder for arriving files is on another disk than the folder itself. A file could not get its
+            final name in one step.""",
             cure="""Remove the mount or link at the path in the line, so that it is an ordinary folder.""",
         ),
         entry(
@@ -56,15 +56,15 @@ SUBJECT = Subject(
             "refused {UID}: {reason}",
             cause="""An instance was not stored, and its sender got a failure status with the reason in the line. Its data set
             is damaged or cut short, or it exists already with another data set.""",
-            cure="""Look up the reason with `dimse explain`. Have the sender repeat the transfer, and mend the source if it fails again.
-            `--accept-cut-short` and `--on-duplicate` change what is refused.""",
+            cure="""Look up the reason with `dimse explain`. Have the sender repeat the transfer, and mend the source if it
+            fails again. `--accept-cut-short` and `--on-duplicate` change what is refused.""",
         ),
         entry(
             "E187",
             "kept {path}, but not acknowledged: {reason}",
             "cannot note that its study waits: {reason}",
-            cause="""The file is in the folder, and what should happen after it could not be recorded. So the sender got a failure
-            and will send it again, which makes no second copy.""",
+            cause="""The file is in the folder, and what should happen after it could not be recorded. So the sender got a
+            failure and will send it again, which makes no second copy.""",
             cure="""Look for the reason: usually the disk is full, or the folder of waiting studies cannot be written.""",
         ),
         entry(
@@ -102,8 +102,8 @@ SUBJECT = Subject(
             "W181",
             "DICOM file already exists with another data set: {path}, kept as {path}",
             "DICOM file already exists with another data set: {path} ({policy})",
-            cause="""An instance came with a SOP Instance UID that is stored already, and with other bytes. `--on-duplicate` decides:
-            both are kept, the new one is refused, or it replaces the old one.""",
+            cause="""An instance came with a SOP Instance UID that is stored already, and with other bytes. `--on-duplicate`
+            decides: both are kept, the new one is refused, or it replaces the old one.""",
             cure="""Compare both. A program that changes images must give them new SOP Instance UIDs. Sending again with another
             transfer syntax also changes the bytes.""",
         ),
@@ -130,15 +130,15 @@ SUBJECT = Subject(
         entry(
             "W185",
             "The folder {folder} was replaced: new instances are kept in the new one",
-            cause="""At the path of the folder there is another one than at the start: it was renamed, or a disk was mounted over
-            it.""",
+            cause="""At the path of the folder there is another one than at the start: it was renamed, or a disk was mounted
+            over it.""",
             cure="""Nothing has to be done if it was meant so. Otherwise look for the earlier instances in the old folder.""",
         ),
         entry(
             "W186",
             "{UID}: {number} bytes of elements of group 0002 led its data set and were dropped",
-            cause="""The sender put File Meta Information into the data set, where PS3.10 forbids it. It was dropped, and the rest was
-            stored.""",
+            cause="""The sender put File Meta Information into the data set, where PS3.10 forbids it. It was dropped, and the
+            rest was stored.""",
             cure="""Report it to the vendor of the sender.""",
         ),
     ),

@@ -37,7 +37,8 @@ SUBJECT = Subject(
             "E133",
             "Store failed: {path}: 0x0111",
             cause="""The peer has an instance with this SOP Instance UID and does not want another one (0111H).""",
-            cure="""If it is the same image, nothing has to be done. If the image was changed, it needs a new SOP Instance UID.""",
+            cure="""If it is the same image, nothing has to be done. If the image was changed, it needs a new SOP Instance
+            UID.""",
         ),
         entry(
             "E134",
@@ -58,7 +59,8 @@ SUBJECT = Subject(
             "Store failed: {path}",
             "Store failed: {path}: {reason}",
             cause="""This file was not stored. The reason stands behind the path or in the line above.""",
-            cure="""Look up the reason with `dimse explain`. The exit status is 3, and a report (`--report F.csv`) lists every file.""",
+            cure="""Look up the reason with `dimse explain`. The exit status is 3, and a report (`--report F.csv`) lists every
+            file.""",
             is_general=True,
         ),
         entry(
@@ -99,8 +101,8 @@ SUBJECT = Subject(
             "Storage commitment failed: {reason}",
             cause="""The files are stored, and the peer could not be asked to commit itself to keeping them. The reason stands
             behind the colon.""",
-            cure="""Look up the reason with `dimse explain`. Many peers do storage commitment at another port or AE title, or not at
-            all.""",
+            cure="""Look up the reason with `dimse explain`. Many peers do storage commitment at another port or AE title, or
+            not at all.""",
         ),
         entry(
             "E151",
@@ -197,8 +199,8 @@ SUBJECT = Subject(
         entry(
             "W133",
             "{peer}: {UID} was not forwarded: {reason}",
-            cause="""A `Forwarder` could not send an instance to its destination. The sender got a failure status, so that it can
-            send the instance again.""",
+            cause="""A `Forwarder` could not send an instance to its destination. The sender got a failure status, so that it
+            can send the instance again.""",
             cure="""Look up the reason with `dimse explain`, and check the destination with echoscu.""",
         ),
         entry(

@@ -12,8 +12,8 @@ SUBJECT = Subject(
             "cannot listen on {address}: {reason}",
             cause="""The port cannot be opened. Another program listens on it, or the address is not one of this machine. A port
             below 1024 needs privileges.""",
-            cure="""`ss -ltnp` shows what listens on the port. For port 104 use `AmbientCapabilities=CAP_NET_BIND_SERVICE` in the
-            unit of systemd, or a port from 1024 on.""",
+            cure="""`ss -ltnp` shows what listens on the port. For port 104 use `AmbientCapabilities=CAP_NET_BIND_SERVICE` in
+            the unit of systemd, or a port from 1024 on.""",
             is_general=True,
         ),
         entry(
@@ -55,21 +55,22 @@ SUBJECT = Subject(
         entry(
             "E215",
             "the event loop of the server has been blocked for {seconds} s",
-            cause="""A function of your program ran for a long time where it must not wait, so that no association could go on.""",
+            cause="""A function of your program ran for a long time where it must not wait, so that no association could go
+            on.""",
             cure="""Let handlers that compute or wait run as plain functions, which run in threads, or await in them.""",
         ),
         entry(
             "E216",
             "a worker has ended ({status}): shutting the others down",
-            cause="""One of the processes of `--workers` ended by itself. The tool ends, so that a service manager starts it again
-            as a whole. A negative number is the signal that killed the process.""",
+            cause="""One of the processes of `--workers` ended by itself. The tool ends, so that a service manager starts it
+            again as a whole. A negative number is the signal that killed the process.""",
             cure="""For -9, look for the kernel's out-of-memory killer with `dmesg`. Otherwise look at the lines above.""",
         ),
         entry(
             "E217",
             "no answer from {what}: the watchdog of the service manager is not notified",
-            cause="""A listener or worker did not react in time. The service manager is not told that all is well, so that it can
-            start the service again.""",
+            cause="""A listener or worker did not react in time. The service manager is not told that all is well, so that it
+            can start the service again.""",
             cure="""Look at the lines above for what blocks it: often a disk that hangs.""",
         ),
         entry(
@@ -98,14 +99,15 @@ SUBJECT = Subject(
             reason.""",
             cure="""If the caller should be admitted, set its titles right, or add it with `--allow-calling`. `--require-called`
             rejects callers that use another title than ours.""",
+            is_general=True,
         ),
         entry(
             "W211",
             "there are as many associations as there may be at one time ({number})",
             "its address has as many associations as one address may have ({number})",
             cause="""A caller was rejected because the limit of associations is reached, altogether or for its address.""",
-            cure="""Raise `--max-associations` or `--max-per-address` if that many are expected. Otherwise look for a caller that
-            opens associations and does not end them: `--idle-timeout` limits that.""",
+            cure="""Raise `--max-associations` or `--max-per-address` if that many are expected. Otherwise look for a caller
+            that opens associations and does not end them: `--idle-timeout` limits that.""",
         ),
         entry(
             "W212",
@@ -139,18 +141,18 @@ SUBJECT = Subject(
         entry(
             "W216",
             "cannot accept a connection: {reason}",
-            cause="""The operating system gives no new connection, usually because the process has too many open files. It is tried
-            again until it succeeds.""",
+            cause="""The operating system gives no new connection, usually because the process has too many open files. It is
+            tried again until it succeeds.""",
             cure="""Raise the limit of open files (`ulimit -n`, `LimitNOFILE=` of systemd), or lower `--max-associations`.""",
         ),
         entry(
             "W217",
             "blocked for {seconds} s in {place}: other associations go on",
             "goes on after {seconds} s",
-            cause="""One association kept its thread busy for long, at the place in the line: usually a slow disk, or a handler of
-            your program.""",
-            cure="""If the place is a system call on a file, check the disk. If it is your function, make it faster or run its work
-            elsewhere.""",
+            cause="""One association kept its thread busy for long, at the place in the line: usually a slow disk, or a handler
+            of your program.""",
+            cure="""If the place is a system call on a file, check the disk. If it is your function, make it faster or run its
+            work elsewhere.""",
         ),
         entry(
             "W218",
@@ -161,14 +163,15 @@ SUBJECT = Subject(
         entry(
             "W219",
             "cannot notify the service manager: {reason}",
-            cause="""The socket of `NOTIFY_SOCKET` could not be reached, so that systemd does not learn that the tool is ready.""",
+            cause="""The socket of `NOTIFY_SOCKET` could not be reached, so that systemd does not learn that the tool is
+            ready.""",
             cure="""Check `NotifyAccess=` of the unit, and that the socket is visible in a container.""",
         ),
         entry(
             "W220",
             "{line} (and {number} more {what} since)",
-            cause="""Lines of one kind about one peer appear once a minute. The number counts those that were held back. They are
-            logged with `-v`.""",
+            cause="""Lines of one kind about one peer appear once a minute. The number counts those that were held back. They
+            are logged with `-v`.""",
             cure="""Look up the text in front of the parenthesis with `dimse explain`.""",
         ),
     ),

@@ -23,8 +23,8 @@ SUBJECT = Subject(
             "the peer speaks DICOM without TLS: both sides have to speak TLS, or none",
             "the peer does not speak TLS{detail}",
             cause="""This side speaks TLS and the other one does not.""",
-            cure="""Use the peer's port for TLS, which is often 2762, or leave `--tls` out. On a listener, the caller must be set to
-            TLS.""",
+            cure="""Use the peer's port for TLS, which is often 2762, or leave `--tls` out. On a listener, the caller must be
+            set to TLS.""",
         ),
         entry(
             "E052",
@@ -47,8 +47,8 @@ SUBJECT = Subject(
             "E054",
             "is self-signed and not trusted: make sure that it is the peer's, then trust it ({option}) or pin it ({option})",
             cause="""The peer shows a certificate that it has signed itself, and this machine has no reason to trust it.""",
-            cure="""Compare its SHA-256, which `--tls-info` prints, with the one that the administrator of the peer tells you. Then
-            use `--tls-pin SHA256`, or save the certificate as a PEM file and name it with `--tls-ca`.""",
+            cure="""Compare its SHA-256, which `--tls-info` prints, with the one that the administrator of the peer tells you.
+            Then use `--tls-pin SHA256`, or save the certificate as a PEM file and name it with `--tls-ca`.""",
         ),
         entry(
             "E055",
@@ -68,18 +68,20 @@ SUBJECT = Subject(
             "E057",
             "has been revoked by its CA",
             "cannot be looked up{reason}",
-            cause="""The certificate of the peer is in the list of revoked certificates (`--tls-crl`), or that list cannot be used
-            for it.""",
-            cure="""A revoked certificate must be replaced at the peer. For a list that has expired or belongs to another CA, fetch
-            the present list of each CA in the chain.""",
+            cause="""The certificate of the peer is in the list of revoked certificates (`--tls-crl`), or that list cannot be
+            used for it.""",
+            cure="""A revoked certificate must be replaced at the peer. For a list that has expired or belongs to another CA,
+            fetch the present list of each CA in the chain.""",
         ),
         entry(
             "E058",
             "has a key that is too short: RSA needs 2048 bits",
             "is signed by a CA whose key is too short: RSA needs 2048 bits",
             "is signed with a weak algorithm, SHA-1 or MD5",
-            cause="""The certificate of the peer, or one above it, has a key or signature that is considered broken (BCP 195).""",
-            cure="""The peer needs a new certificate with RSA of 2048 bits or more, or an elliptic curve, signed with SHA-256.""",
+            cause="""The certificate of the peer, or one above it, has a key or signature that is considered broken (BCP
+            195).""",
+            cure="""The peer needs a new certificate with RSA of 2048 bits or more, or an elliptic curve, signed with
+            SHA-256.""",
         ),
         entry(
             "E059",
@@ -93,10 +95,10 @@ SUBJECT = Subject(
         entry(
             "E060",
             "the peer's certificate is not the one that is pinned: {what}",
-            cause="""`--tls-pin` names the SHA-256 of another certificate than the one that the peer shows. Either the peer has a new
-            certificate, or another machine answers in its place.""",
-            cure="""Ask the administrator of the peer for the SHA-256 of the new certificate. Change the pin only if it is the one
-            in the line.""",
+            cause="""`--tls-pin` names the SHA-256 of another certificate than the one that the peer shows. Either the peer has
+            a new certificate, or another machine answers in its place.""",
+            cure="""Ask the administrator of the peer for the SHA-256 of the new certificate. Change the pin only if it is the
+            one in the line.""",
         ),
         entry(
             "E061",
@@ -123,8 +125,8 @@ SUBJECT = Subject(
             "the peer allows no version of TLS that we do, 1.2 and 1.3",
             "the peer allows none of our cipher suites, or wants a certificate of ours ({option})",
             "the peer finds our cipher suites too weak",
-            cause="""Both sides have no version or cipher suite of TLS in common. This side follows BCP 195: TLS 1.2 with forward
-            secrecy, or TLS 1.3.""",
+            cause="""Both sides have no version or cipher suite of TLS in common. This side follows BCP 195: TLS 1.2 with
+            forward secrecy, or TLS 1.3.""",
             cure="""Update the peer, or enable TLS 1.2 with ECDHE and AES-GCM there. If the peer follows the older profile of
             PS3.15 B.13, use `--tls-profile modified`.""",
         ),
@@ -156,23 +158,23 @@ SUBJECT = Subject(
             "a {what} in it is damaged",
             "cannot be used with {file}: damaged, or the password is wrong",
             cause="""A file that a TLS option names cannot be used, so nothing was connected. The line names the file.""",
-            cure="""Look up the reason with `dimse explain`. A PEM file holds lines such as `-----BEGIN CERTIFICATE-----`; convert others
-            with `openssl x509 -inform DER -in F -out F.pem`.""",
+            cure="""Look up the reason with `dimse explain`. A PEM file holds lines such as `-----BEGIN CERTIFICATE-----`;
+            convert others with `openssl x509 -inform DER -in F -out F.pem`.""",
         ),
         entry(
             "E068",
             "this private key does not belong to the certificate in {file}",
             "a private key is of no use without its certificate ({option})",
             cause="""Certificate and private key are not a pair, or one of them is missing.""",
-            cure="""Name the key that the certificate was requested with. `openssl x509 -pubkey -noout -in CERT` and `openssl pkey
-            -pubout -in KEY` print the same for a pair.""",
+            cure="""Name the key that the certificate was requested with. `openssl x509 -pubkey -noout -in CERT` and `openssl
+            pkey -pubout -in KEY` print the same for a pair.""",
         ),
         entry(
             "E069",
             "the private key is encrypted, and its password is not given ({option})",
             cause="""The private key is protected by a password.""",
-            cure="""Put the password into the environment variable `DIMSE_TLS_PASSWORD`, or decrypt the key with `openssl pkey` and
-            protect the file with mode 600.""",
+            cure="""Put the password into the environment variable `DIMSE_TLS_PASSWORD`, or decrypt the key with `openssl pkey`
+            and protect the file with mode 600.""",
         ),
         entry(
             "E070",
@@ -201,8 +203,8 @@ SUBJECT = Subject(
             "a revocation list is of no use where chains are not verified: trust a CA ({option})",
             "--tls-insecure verifies nothing: it does not go with --tls-ca, -crl, -pin or -server-name",
             cause="""Two TLS options contradict each other.""",
-            cure="""Leave out `--tls-no-client-cert` where clients are pinned. Give `--tls-ca` together with `--tls-crl`. Leave out
-            `--tls-insecure`, which is for tests only.""",
+            cure="""Leave out `--tls-no-client-cert` where clients are pinned. Give `--tls-ca` together with `--tls-crl`. Leave
+            out `--tls-insecure`, which is for tests only.""",
         ),
         entry(
             "E074",
@@ -229,12 +231,14 @@ SUBJECT = Subject(
             "W051",
             "--tls-no-client-cert: every client that reaches this port may connect, without a certificate",
             cause="""The listener speaks TLS and does not ask callers for a certificate.""",
-            cure="""Restrict the callers with `--allow-from`, `--allow-calling` or `--password-file`, or require certificates.""",
+            cure="""Restrict the callers with `--allow-from`, `--allow-calling` or `--password-file`, or require
+            certificates.""",
         ),
         entry(
             "W052",
             "no --tls-ca: clients may have their certificate from any CA that this system trusts",
-            cause="""Without `--tls-ca` the CAs of the operating system count. Every person can get a certificate from one of those.""",
+            cause="""Without `--tls-ca` the CAs of the operating system count. Every person can get a certificate from one of
+            those.""",
             cure="""Name the CA that signs the certificates of your callers with `--tls-ca`, or pin them with `--tls-pin`.""",
         ),
     ),

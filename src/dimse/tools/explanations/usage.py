@@ -12,13 +12,17 @@ SUBJECT = Subject(
             "unknown option {option}: did you mean {option}?",
             "unknown option {option}: see --help",
             "there is no tool {tool}; there are {tools}",
-            cause="""The option or tool does not exist.""",
-            cure="""Use the one that the line suggests, or look at `--help`. A path that begins with a hyphen stands behind `--`.""",
+            "there is no code {code}; near it are {codes}",
+            "no line of the tools looks like {line}: see dimse explain --list",
+            cause="""There is no such option, tool, code or line.""",
+            cure="""Use the one that the line suggests, or look at `--help`. A path that begins with a hyphen stands behind
+            `--`.""",
         ),
         entry(
             "E321",
             "cannot read arguments from {path}: {reason}",
-            cause="""`@FILE` in front of the first argument stands for the arguments in that file, and the file cannot be read.""",
+            cause="""`@FILE` in front of the first argument stands for the arguments in that file, and the file cannot be
+            read.""",
             cure="""Correct the name. A path that begins with `@` can be written as `./@name`.""",
         ),
         entry(
@@ -57,8 +61,8 @@ SUBJECT = Subject(
             "a UID has at most {number} characters, not {number}: {value}",
             "{value} is not a transfer syntax of PS3.6, by UID or keyword",
             cause="""A SOP class or transfer syntax is given that does not exist in PS3.6.""",
-            cure="""Give its UID or its keyword, such as `CTImageStorage` or `JPEG2000Lossless`. The line suggests a similar one if
-            there is one.""",
+            cure="""Give its UID or its keyword, such as `CTImageStorage` or `JPEG2000Lossless`. The line suggests a similar one
+            if there is one.""",
         ),
         entry(
             "E325",
