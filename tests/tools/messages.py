@@ -296,7 +296,7 @@ class Sites(ast.NodeVisitor):
         """Return the kind, the position of the text and whether arguments follow, for a call of a logger."""
         if name == "log" and "logger" in owner.lower():
             return "error", 1, True
-        if owner and name in ("warning", "critical", "exception") or (name == "error" and not _is_parser(owner)):
+        if (owner and name in ("warning", "critical", "exception")) or (name == "error" and not _is_parser(owner)):
             return "warning" if name == "warning" else "error", 0, True
         return None
 

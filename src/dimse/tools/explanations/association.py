@@ -181,6 +181,7 @@ SUBJECT = Subject(
             "{number} bytes are due and {number} are there",
             "{number} bytes too many",
             "its ID is 0",
+            "{field} of {number} characters, not {number} to {number}",
             "unexpected message fragment: {fault}",
             "more than {number} empty PDVs one after the other",
             "a command on context {id} where a data set is due on {id}",
