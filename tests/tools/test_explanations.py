@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from dimse.tools import json_log
+from dimse.tools import TOOLS, json_log
 from dimse.tools.explanations import ENTRIES, SUBJECTS, codes_of, explanation_of, explanations_of, normalized
 from dimse.tools.explanations.entry import fit
 from scripts import make_troubleshooting
@@ -114,6 +114,15 @@ def test_an_explanation_has_cause_and_cure_in_few_sentences(code: str) -> None:
         assert text[0].isupper() or text[0] == "`"
         assert text[-1] == "."
     assert 2 <= len(re.findall(r"[.:;](?: |$)", f"{entry.cause} {entry.cure}")) <= 10
+
+
+def test_the_options_that_explanations_name_exist() -> None:
+    helps = "".join(running.tool(tool, "--help").stdout for tool in TOOLS)
+    known = set(re.findall(r"(?<![\w-])--?[a-zA-Z][\w-]*", helps))
+    spans = [span for entry in ENTRIES.values() for span in re.findall("`([^`]*)`", f"{entry.cause} {entry.cure}")]
+    ours = [span for span in spans if span.removeprefix("dimse ").startswith(("-", *TOOLS))]
+    assert len(ours) > 50
+    assert {option for span in ours for option in re.findall(r"(?<![\w-])--?[a-zA-Z][\w-]*", span)} - known == set()
 
 
 @pytest.mark.parametrize("line", FIXED)

@@ -197,7 +197,7 @@ SUBJECT = Subject(
         ),
         entry(
             "E039",
-            "refused a message: {fault}",
+            "refused a message from {peer}: {fault}",
             "invalid command set: {fault}",
             "unknown command field 0x{number}",
             "a data set where none is due",

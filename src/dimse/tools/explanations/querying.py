@@ -46,7 +46,7 @@ SUBJECT = Subject(
             "a range of dates has a first or a last day",
             "{range}: the range ends before it begins",
             "{value} is not a date such as 2024-01-31, a range of dates, or today",
-            cause="""The value of `--date` is not a date or a range of dates.""",
+            cause="""The value of `--study-date` or a similar option is not a date or a range of dates.""",
             cure="""Write `2024-01-31`, `2024-01-01..2024-01-31` or `today`; the help of the tool has more examples.""",
         ),
         entry(
@@ -183,7 +183,7 @@ SUBJECT = Subject(
             "{name} SCP: {instance} was not sent: {reason}",
             "Move SCP: Unable to associate with destination AE: {reason}",
             "no instance of them can be read",
-            "refused a {message}: {reason}",
+            "refused a {message} from {peer}: {reason}",
             "{number} SOP classes need more than {number} presentation contexts",
             cause="""As a server, this program could not send an instance that a peer had asked for, or could not reach the
             destination.""",

@@ -29,7 +29,7 @@ SUBJECT = Subject(
             "E182",
             "the data set is larger than {number} bytes",
             cause="""An instance is larger than the limit of this receiver, and was refused.""",
-            cure="""Raise `Limits(data_set=...)` if objects of this size are expected.""",
+            cure="""Raise `FileStore(largest=...)` if objects of this size are expected.""",
         ),
         entry(
             "E183",
@@ -53,7 +53,7 @@ SUBJECT = Subject(
         ),
         entry(
             "E186",
-            "refused {UID}: {reason}",
+            "refused {UID} from {sender}: {reason}",
             cause="""An instance was not stored, and its sender got a failure status with the reason in the line. Its data set
             is damaged or cut short, or it exists already with another data set.""",
             cure="""Look up the reason with `dimse explain`. Have the sender repeat the transfer, and mend the source if it
@@ -116,7 +116,7 @@ SUBJECT = Subject(
         ),
         entry(
             "W183",
-            "{UID} is kept though it is {fault}",
+            "{UID} from {sender} is kept though it is {fault}",
             cause="""The data set ends inside an element, and was kept because `--accept-cut-short` allows it. The sender got a
             warning status.""",
             cure="""Look at the file: a part of it is missing. Have it sent again.""",
@@ -136,7 +136,7 @@ SUBJECT = Subject(
         ),
         entry(
             "W186",
-            "{UID}: {number} bytes of elements of group 0002 led its data set and were dropped",
+            "{UID} from {sender}: {number} bytes of elements of group 0002 led its data set and were dropped",
             cause="""The sender put File Meta Information into the data set, where PS3.10 forbids it. It was dropped, and the
             rest was stored.""",
             cure="""Report it to the vendor of the sender.""",

@@ -130,7 +130,7 @@ SUBJECT = Subject(
         ),
         entry(
             "E154",
-            "refused a storage commitment report: {reason}",
+            "refused a storage commitment report from {peer}: {reason}",
             "longer than {number} bytes",
             "it has no Transaction UID",
             "it inflates to more than {number} bytes",
