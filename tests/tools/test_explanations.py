@@ -132,6 +132,21 @@ def test_a_line_finds_its_explanation(line: str) -> None:
     assert found.code == FIXED[line]
 
 
+@pytest.mark.parametrize(
+    ("template", "line", "score"),
+    [
+        ("no data set", "C-STORE: no data set", 11),
+        ("no data set", "No data set", 11),
+        ("{name} was not sent: {why}", "1.2.3 was not sent: why", 15),
+        ("no data set", "piano data set", 0),
+        ("{a} is {b}, not {c}", "it, not x, is y", 0),
+        ("is a folder", "this is a folder", 11),
+    ],
+)
+def test_a_template_fits_where_its_fixed_parts_stand_in_order(template: str, line: str, score: int) -> None:
+    assert fit(template, line) == score
+
+
 def test_the_codes_of_a_run_are_those_that_say_most() -> None:
     lines = ["Association Rejected", "Reason: Calling AE title not recognised", "Peer: a:1, called B, calling C"]
     assert codes_of(lines) == ["E022"]

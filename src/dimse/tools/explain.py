@@ -67,7 +67,8 @@ def _answer(parser: Parser, options: argparse.Namespace) -> Iterator[str]:
         for number, code in enumerate(codes):
             if code not in ENTRIES:
                 parser.exit(running.USAGE, f"explain: there is no code {code}; near it are {', '.join(near(code))}\n")
-            yield from ["", ""][: number and 2]
+            if number:
+                yield ""
             yield from _explained(ENTRIES[code])
         return
     given = " ".join(options.words)
