@@ -103,6 +103,8 @@ FRAGMENTS = (
 # Modules in which each list holds lines.
 LISTS_OF_LINES = ("meanings.py", "tools/wording.py")
 LEAST_LETTERS = 3
+# The part of the fixed characters of a text that an explanation must have, unless it has the beginning.
+LEAST_PART = 0.3
 MOST_ALTERNATIVES = 40
 
 
@@ -404,10 +406,18 @@ def is_telling(template: str) -> bool:
     return len(fixed) > LEAST_LETTERS and template not in FRAGMENTS
 
 
+def is_about(template: str, text: str) -> bool:
+    """Return whether a template is about a text, and does not fit it by accident."""
+    score, begin = fit(template, text), template.partition("{")[0]
+    return score > 0 and (
+        score > len(text.replace(HOLE, "")) * LEAST_PART or (len(begin) > 7 and text.startswith(begin))
+    )
+
+
 def code_of(message: Message) -> str:
     """Return the code of the explanation of a message; empty if it has none."""
     entry = explanation_of(message.template)
-    if entry is not None:
+    if entry is not None and any(is_about(template, message.template) for template in entry.templates):
         return entry.code
     # A text may be explained in the lines that it is a part of.
     return next(
