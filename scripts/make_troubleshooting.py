@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from dimse.tools.explanations import SUBJECTS, Entry, Subject
+from dimse.tools.explanations import SUBJECTS
+from dimse.tools.explanations.entry import Entry, Subject
 
 PAGE = Path(__file__).parent.parent / "docs" / "troubleshooting.md"
 

@@ -64,7 +64,8 @@ def test_a_destination_that_cannot_be_reached_is_explained(scp: QueryRetrieveSCP
     assert done.returncode == 3
     said = lines(done, "E")
     assert said[0].startswith("0xA702: " if reached else "0xA801: ")
-    assert said[-1].startswith("The peer cannot send to the destination ELSEWHERE: its configuration must hold")
+    assert said[-1] == "See DIMSE-E260, DIMSE-E274 (dimse explain E260 E274)"
+    assert said[-2].startswith("The peer cannot send to the destination ELSEWHERE: its configuration must hold")
 
 
 def test_a_port_that_is_taken_is_told_before_the_peer_is_asked(scp: QueryRetrieveSCP, tmp_path: Path) -> None:

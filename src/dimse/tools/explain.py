@@ -10,10 +10,9 @@ from dimse.support.text import one_line
 from dimse.tools import running
 from dimse.tools.command_line import Parser
 from dimse.tools.options import add_rows, flag, positional
-from dimse.tools.tables import printing
 
 if TYPE_CHECKING:
-    from dimse.tools.explanations import Entry
+    from dimse.tools.explanations.entry import Entry
 
 # Lines of one explanation that are printed.
 MOST_TEMPLATES = 8
@@ -43,8 +42,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     options = parser.read(arguments)
     answer = list(_answer(parser, options))
-    with printing():
+    try:
         print(*answer, sep="\n")
+    except BrokenPipeError:
+        pass  # its reader is gone
+    except OSError as error:
+        raise SystemExit(running.UNWRITTEN) from error
     return running.SUCCESS
 
 
