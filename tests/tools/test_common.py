@@ -112,7 +112,8 @@ def test_an_unknown_tool_is_wrong_usage() -> None:
     process = running.tool("echoscp2")
     assert (process.returncode, process.stdout) == (2, "")
     assert process.stderr.splitlines() == [
-        "dimse: there is no tool 'echoscp2'; there are echoscu, storescu, findscu, getscu, movescu, echoscp, storescp, explain, passwd"
+        "dimse: there is no tool 'echoscp2'; there are "
+        "echoscu, storescu, findscu, getscu, movescu, echoscp, storescp, explain, passwd"
     ]
 
 
