@@ -22,6 +22,8 @@ from bench.works import WORKS
 ECHOES, SLOW_ECHOES = 2000, 200
 ASSOCIATIONS, SLOW_ASSOCIATIONS = 500, 50
 SIMULTANEOUS = (1, 10, 100)
+# All 100 associations come from one address, which may have 90 by default.
+FROM_ONE_ADDRESS = ("--max-per-address", "0")
 LOAD = {"ct": 800, "small": 4000}  # objects over all associations
 
 Value = tuple[float, float | None]
@@ -63,8 +65,8 @@ ECHO_SCPS: Mapping[str, Command] = {
 }
 
 STORAGE_SCPS: Mapping[str, Command] = {
-    OURS: lambda port, folder: [ours("storescp"), str(port), "-od", folder],
-    WORKERS: lambda port, folder: [ours("storescp"), "--workers", "2", str(port), "-od", folder],
+    OURS: lambda port, folder: [ours("storescp"), *FROM_ONE_ADDRESS, str(port), "-od", folder],
+    WORKERS: lambda port, folder: [ours("storescp"), *FROM_ONE_ADDRESS, "--workers", "2", str(port), "-od", folder],
     FORKING: lambda port, folder: [
         *(dcmtk("storescp"), *BEST.dcmtk, "--fork", "+xa", "-od", folder),
         str(port),

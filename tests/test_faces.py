@@ -49,7 +49,7 @@ def test_what_the_package_has_is_loaded_when_it_is_first_asked_for() -> None:
 
 
 def test_the_package_shows_its_public_names_and_modules_and_nothing_else() -> None:
-    modules = {"aio", "archive", "errors", "sending", "testing", "uids"}
+    modules = {"aio", "archive", "errors", "retrieving", "sending", "testing", "uids"}
     assert {name for name in dir(dimse) if not name.startswith("__")} == {*dimse.__all__, *modules} - {"__version__"}
     for name in modules:
         assert getattr(dimse, name) is sys.modules[f"dimse.{name}"]

@@ -22,7 +22,7 @@ LAYERS = (
     ("support", "version"),
     ("errors", "logs", "tags", "uids"),
     ("meanings",),
-    ("audit", "settings"),
+    ("audit", "journals", "settings"),
     ("data_set", "upper_layer"),
     ("matching", "media", "message"),
     ("instances", "transport"),
@@ -31,6 +31,7 @@ LAYERS = (
     ("archive",),
     ("serving",),
     ("sending",),
+    ("retrieving",),
     ("aio", "blocking"),  # the faces
     ("testing",),
     ("dimse",),
@@ -104,13 +105,14 @@ ONLY_BY = {
     "dimse.transport": (
         "transport",
         "sending",
+        "retrieving",
         "serving",
         "blocking",
         "aio",
         "testing",
         "association",
     ),
-    "dimse.transport.threaded": ("transport", "sending", "serving", "blocking", "testing"),
+    "dimse.transport.threaded": ("transport", "sending", "retrieving", "serving", "blocking", "testing"),
     "dimse.transport.looped": ("transport", "serving", "aio", "testing"),
 }
 

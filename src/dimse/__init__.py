@@ -16,16 +16,17 @@ if TYPE_CHECKING:
     from dimse import aio as aio
     from dimse import archive as archive
     from dimse import errors as errors
+    from dimse import retrieving as retrieving
     from dimse import sending as sending
     from dimse import testing as testing
     from dimse import uids as uids
     from dimse.blocking import *  # noqa: F403
     from dimse.blocking import __all__ as __all__
 
-PUBLIC_MODULES = ("aio", "archive", "errors", "sending", "testing", "uids")
+PUBLIC_MODULES = ("aio", "archive", "errors", "retrieving", "sending", "testing", "uids")
 
 # The lower-case names of `dimse.blocking`. Any other lower-case name is a submodule of this package.
-_SMALL = ("__all__", "associate", "contexts_for", "contexts_for_get", "send")
+_SMALL = ("__all__", "associate", "contexts_for", "contexts_for_get", "retrieve", "send")
 
 
 def __getattr__(name: str) -> object:

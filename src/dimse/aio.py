@@ -7,16 +7,18 @@ async with aio.associate("127.0.0.1", 11112, contexts=[dimse.Verification]) as a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Generator
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial, wraps
 from types import TracebackType
-from typing import Any, Concatenate, ParamSpec, Self
+from typing import Any, Concatenate, ParamSpec, Protocol, Self, TypeVar
 
 from dimse import services
 from dimse.association.establishing import Open
 from dimse.errors import ServerFailed
+from dimse.retrieving import BulkRetrieval
+from dimse.retrieving import retrieve as results_of
 from dimse.sending import Sending
 from dimse.sending import send as outcomes_of
 from dimse.services import Association
@@ -30,7 +32,7 @@ from dimse.settings import Acceptor, Requestor
 from dimse.transport import READ
 from dimse.transport.looped import AsyncioTransport, accept, connect
 
-__all__ = ["Acceptor", "Association", "Requestor", "Server", "ServerFailed", "associate", "send"]
+__all__ = ["Acceptor", "Association", "Requestor", "Server", "ServerFailed", "associate", "retrieve", "send"]
 
 
 P = ParamSpec("P")
@@ -72,30 +74,59 @@ def _on_the_loop(
 associate = _on_the_loop(services.associate)
 
 
-def _beside_the_loop(make: Callable[P, Sending]) -> Callable[P, AsyncIterator[Outcome]]:
-    @wraps(outcomes_of)
-    async def send(*args: P.args, **kwargs: P.kwargs) -> AsyncIterator[Outcome]:
-        # The sending reads files and writes a journal. It runs in a thread, so that the loop never waits for a disk.
-        thread = ThreadPoolExecutor(1, "dimse-send")
+T = TypeVar("T")
+
+
+class _Work(Protocol):
+    """The interface of work that blocks, and that any thread can end."""
+
+    def abort(self) -> bool:
+        """Abort what is under way."""
+
+    def close(self) -> None:
+        """Close files and connections."""
+
+
+W = TypeVar("W", bound=_Work)
+
+
+def _beside_the_loop(
+    make: Callable[P, W], items_of: Callable[[W], Iterator[T]], shown: Callable[..., object]
+) -> Callable[P, AsyncIterator[T]]:
+    """Make a function that does work in a thread, and yields its items on the running event loop.
+
+    Args:
+        make: Makes the work. It reads files and writes a journal, so the loop never waits for a disk.
+        items_of: Returns the items of the work.
+        shown: The blocking function of the same name.
+    """
+
+    @wraps(shown)
+    async def iterating(*args: P.args, **kwargs: P.kwargs) -> AsyncIterator[T]:
+        thread = ThreadPoolExecutor(1, "dimse-work")
         run = partial(asyncio.get_running_loop().run_in_executor, thread)
         try:
-            sending = await run(partial(make, *args, **kwargs))
-            events = sending.events()
+            work = await run(partial(make, *args, **kwargs))
+            items = items_of(work)
             try:
-                while (event := await asyncio.shield(run(next, events, None))) is not None:
-                    if isinstance(event, Outcome):
-                        yield event
+                while (item := await asyncio.shield(run(next, items, None))) is not None:
+                    yield item
             finally:
-                sending.abort()
+                work.abort()
                 # The thread runs this after its current task.
-                await asyncio.shield(run(sending.close))
+                await asyncio.shield(run(work.close))
         finally:
             thread.shutdown(wait=False)
 
-    return send
+    return iterating
 
 
-send = _beside_the_loop(Sending)
+def _outcomes(sending: Sending) -> Iterator[Outcome]:
+    return (event for event in sending.events() if isinstance(event, Outcome))
+
+
+send = _beside_the_loop(Sending, _outcomes, outcomes_of)
+retrieve = _beside_the_loop(BulkRetrieval, BulkRetrieval.results, results_of)
 
 
 class Server(Reception):

@@ -125,10 +125,12 @@ __all__ = [
     "associate",
     "contexts_for",
     "contexts_for_get",
+    "retrieve",
     "send",
 ]
 
 if TYPE_CHECKING:
+    from dimse.retrieving import retrieve
     from dimse.sending import send
     from dimse.sending.forwarder import Forwarder
     from dimse.services.features import Features
@@ -169,6 +171,7 @@ _LATER = {
     "TLS": "dimse.settings.tls",
     "TLSSession": "dimse.transport.tls",
     "contexts_for": "dimse.services.storage",
+    "retrieve": "dimse.retrieving",
     "send": "dimse.sending",
 }
 

@@ -11,7 +11,7 @@ import pytest
 from dimse import uids
 from tests.files import part10_files, read_part10
 from tests.interop import peers
-from tests.tools.retrieved import STUDY, UIDS, kept, write_images
+from tests.tools.retrieved import STUDY, UIDS, ct, kept, write_images
 from tests.tools.running import lines, tool
 
 PYDICOM = Path(pydicom.__file__).parent / "data" / "test_files"
@@ -116,3 +116,27 @@ def test_what_is_compressed_comes_as_it_is_stored(
     (got,) = part10_files(tmp_path / "in")
     assert got.transfer_syntax == stored.file_meta.TransferSyntaxUID
     assert got.transfer_syntax not in (uids.ExplicitVRLittleEndian, uids.ImplicitVRLittleEndian)
+
+
+@on_each_archive
+@pytest.mark.parametrize("method", ["auto", "move"])
+def test_many_studies_are_complete(request: pytest.FixtureRequest, archive: str, method: str, tmp_path: Path) -> None:
+    port = peers.free_port()
+    studies = [f"{STUDY}.{number}" for number in range(5)]
+    uids_of = {study: [f"{study}.1.{number}" for number in (1, 2, 3)] for study in studies}
+    files = [
+        ct(uid, study).write(tmp_path / "source" / f"{uid}.dcm") for study, found in uids_of.items() for uid in found
+    ]
+    scp = archive_with(request, archive, files, ME=port)
+    arguments = [
+        "-aec", title_of(archive), "127.0.0.1", scp.port, "--method", method, "--jobs", 2, "--journal",
+        tmp_path / "journal.db", *(["--store-aet", "ME", "--store-port", port] if method == "move" else []),
+        "-od", tmp_path / "in", *studies,
+    ]  # fmt: skip
+    done = tool("retrieve", *arguments)
+    assert done.returncode == 0, done.stderr
+    way = "C-MOVE" if method == "move" else "C-GET"
+    assert sorted(done.stdout.splitlines()) == [f"{study}  complete  3 of 3  {way}" for study in studies]
+    assert len(kept(tmp_path / "in")) == 15
+    again = tool("retrieve", *arguments)
+    assert (again.returncode, again.stdout.count("  already  3 of 3")) == (0, 5)

@@ -45,9 +45,9 @@ def command(name: str, *arguments: object) -> list[str]:
 
 def run(*words: str, **options: Any) -> subprocess.CompletedProcess[str]:
     """Run a command to its end; `options` are those of `subprocess.run`."""
-    return subprocess.run(
-        words, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=SECONDS, check=False, **options
-    )
+    if "input" not in options:
+        options["stdin"] = subprocess.DEVNULL
+    return subprocess.run(words, capture_output=True, text=True, timeout=SECONDS, check=False, **options)
 
 
 def tool(name: str, *arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:

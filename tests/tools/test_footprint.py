@@ -129,6 +129,7 @@ FOOTPRINTS = {
     "findscu": (170, f"{TRACEBACK} {SENDING} {RECEIVING} dimse.data_set.json"),
     "getscu": (182, f"{TRACEBACK} dimse.sending"),
     "movescu": (203, f"{TRACEBACK} dimse.sending"),
+    "retrieve": (217, f"{TRACEBACK} dimse.sending.journal dimse.journals"),
     "echoscp": (161, f"hashlib dimse.archive {TRACEBACK} {SENDING}"),
     "storescp": (176, f"dimse.archive.events dimse.logs.line_file {TRACEBACK} {SENDING}"),
     "explain --version": (80, f"dimse.uids.table {SENDING} {RECEIVING} {NETWORK}"),
@@ -206,6 +207,7 @@ def footprints(tmp_path_factory: pytest.TempPathFactory) -> Footprints:
     known = {"STORESCP": ("127.0.0.1", 1)}
     with QueryRetrieveSCP([{"StudyInstanceUID": "1.2.3"}], destinations=known) as archive:
         found.run("findscu", "127.0.0.1", archive.port, "-k", "StudyInstanceUID=", "--format", "uid")
+        found.run("retrieve", "127.0.0.1", archive.port, "-q", "--patient-id", "X", "-od", folder / "in")
         for name, more in (("getscu", ("--sop-class", "CTImageStorage")), ("movescu", ("--store-port", "0"))):
             keys = ("-q", "-S", "--study-uid", "1.2", "-od", folder / name)
             found.run(name, "127.0.0.1", archive.port, *keys, *more)

@@ -9,6 +9,7 @@ TOOLS = {
     "findscu": "query with C-FIND",
     "getscu": "retrieve instances with C-GET",
     "movescu": "have instances sent to an AE with C-MOVE",
+    "retrieve": "retrieve many studies with C-GET or C-MOVE",
     "echoscp": "answer C-ECHO",
     "storescp": "receive DICOM files sent with C-STORE",
     "explain": "explain a line that a tool has printed, or its code",

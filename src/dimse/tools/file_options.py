@@ -71,7 +71,22 @@ def storing(options: argparse.Namespace, stored: Callable[[Stored], None] | None
     if options.ignore:
         yield dimse.Handlers(store_begin=lambda request: DiscardSink(), store=lambda request: 0x0000)
         return
-    with FileStore(
+    with store(options, stored) as kept:
+        yield kept.handlers()
+
+
+def store(options: argparse.Namespace, stored: Callable[[Stored], None] | None) -> FileStore:
+    """Return the store that the options ask for.
+
+    Args:
+        options: The parsed options.
+        stored: Called with each instance that was stored; None calls nothing.
+
+    Raises:
+        OSError: The folder cannot be used.
+        ValueError: The layout or the permissions cannot be.
+    """
+    return FileStore(
         options.output_directory,
         layout=options.layout,
         durability=options.durability,
@@ -80,5 +95,4 @@ def storing(options: argparse.Namespace, stored: Callable[[Stored], None] | None
         accept_cut_short=options.accept_cut_short,
         mode=options.mode,
         stored=stored,
-    ) as store:
-        yield store.handlers()
+    )

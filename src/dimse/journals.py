@@ -1,0 +1,175 @@
+"""A journal: an SQLite database of one user, which records what is done so that a later run does the rest.
+
+The system has a commit before `change` returns, so a killed process loses nothing. Only one commit a second, and the last one,
+waits for the disk (write-ahead log, `synchronous=NORMAL`, and `FULL` for those). A power cut may revert the last second.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from dimse.errors import JournalError
+from dimse.support.closing import Closing
+from dimse.support.text import one_line
+from dimse.support.values import value
+
+# Seconds to wait for another process that writes.
+_WAIT = 30.0
+# Seconds between two commits that wait for the disk.
+_SYNC_EVERY = 1.0
+
+_HEADER = """
+SELECT application_id, user_version, (SELECT count(*) FROM sqlite_master) FROM pragma_application_id, pragma_user_version
+"""
+
+
+@value
+class Schema:
+    """The kind of a journal.
+
+    Attributes:
+        owner: The program that keeps it, for messages: "a sender".
+        application_id: The number in the header of the database that tells the kind.
+        version: The version of the tables.
+        tables: The statements that make the tables.
+    """
+
+    owner: str
+    application_id: int
+    version: int
+    tables: tuple[str, ...]
+
+
+class Journal(Closing):
+    """A journal of one kind. Threads may share it, and processes its file.
+
+    Args:
+        path: The database; if it does not exist it is created for the user alone (0600).
+        schema: The kind of the journal.
+
+    Attributes:
+        path: The absolute path.
+
+    Raises:
+        JournalError: The database cannot be opened, is another one, or is of a later version. Every method raises it too if
+            the journal cannot be read or written.
+    """
+
+    def __init__(self, path: str, schema: Schema) -> None:
+        self.path = os.path.realpath(path)
+        self._lock = threading.Lock()
+        self._synced = 0.0
+        with _failures(path):
+            _make_file(self.path)
+            # With isolation level None, transactions begin and end only as written here.
+            self._connection = sqlite3.connect(
+                os.fsencode(self.path), timeout=_WAIT, isolation_level=None, check_same_thread=False
+            )
+        try:
+            with _failures(path):
+                self._open(schema)
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def _open(self, schema: Schema) -> None:
+        is_new = _verify(self._connection, self.path, schema)
+        self._connection.execute("PRAGMA journal_mode = WAL")
+        self._connection.execute("PRAGMA synchronous = NORMAL")
+        with self._transaction():
+            # Another process may have made the tables meanwhile.
+            if is_new and _verify(self._connection, self.path, schema):
+                for table in schema.tables:
+                    self._connection.execute(table)
+                self._connection.execute(f"PRAGMA application_id = {schema.application_id}")
+                self._connection.execute(f"PRAGMA user_version = {schema.version}")
+
+    def rows(self, query: str, parameters: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
+        """Return the rows that a query finds."""
+        with _failures(self.path), self._lock:
+            return self._connection.execute(query, parameters).fetchall()
+
+    def change(self, *changes: tuple[str, tuple[object, ...]]) -> None:
+        """Make changes, each a statement and its parameters, in one transaction. They survive the process when this returns."""
+        with _failures(self.path), self._lock, self._transaction():
+            for statement, parameters in changes:
+                self._connection.execute(statement, parameters)
+
+    def close(self) -> None:
+        """Sync the database, and close it; idempotent.
+
+        Raises:
+            JournalError: The changes cannot be synced; the journal is closed all the same.
+        """
+        with self._lock:
+            try:
+                # A closed connection raises ProgrammingError.
+                with _failures(self.path), suppress(sqlite3.ProgrammingError):
+                    self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+            finally:
+                self._connection.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """Commit the changes of the body, or none of them."""
+        now = time.monotonic()
+        sync = now - self._synced >= _SYNC_EVERY
+        if sync:
+            self._connection.execute("PRAGMA synchronous = FULL")
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._connection.execute("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            raise
+        if sync:
+            self._synced = now
+            self._connection.execute("PRAGMA synchronous = NORMAL")
+
+
+@contextmanager
+def _failures(path: str) -> Iterator[None]:
+    """Raise errors of the database and of the system in the body as a `JournalError` that names the journal."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        reason = "is a folder" if os.path.isdir(path) else str(error)
+        raise JournalError(f"the journal {one_line(path)} cannot be used: {one_line(reason)}") from error
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise JournalError(f"the journal {one_line(path)} cannot be used: {reason.lower()}") from error
+
+
+def _make_file(path: str) -> None:
+    """Create an empty file, which SQLite takes for a new database.
+
+    An existing file is not opened, because closing it would end its locks.
+    """
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+
+
+def _verify(connection: sqlite3.Connection, path: str, schema: Schema) -> bool:
+    """Return True if a database is empty, and may become a journal; False if it is a journal of this kind.
+
+    Raises:
+        JournalError: The database is another one, or is of a later version.
+    """
+    application_id, version, tables = connection.execute(_HEADER).fetchone()
+    if (application_id, version, tables) == (0, 0, 0):
+        return True
+    if application_id != schema.application_id:
+        raise JournalError(f"{one_line(path)} is not a journal of {schema.owner}: name another file")
+    if version != schema.version:
+        raise JournalError(
+            f"the journal {one_line(path)} has version {version}, and only {schema.version} is supported"
+        )
+    return False

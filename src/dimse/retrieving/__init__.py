@@ -1,0 +1,291 @@
+"""Retrieval of many studies: over several associations, with retries and a journal, and with a result for every study.
+
+    with BulkRetrieval(["1.2.3", "1.2.4"], ("pacs.example.org", 104), "incoming", jobs=4, journal="retrieved.db") as retrieval:
+        for result in retrieval.results(): ...
+
+A `Job` retrieves one study at a time, in a thread of its own. It lists the instances of the study, retrieves them by C-GET or
+C-MOVE, and compares what came with the list. `retrieve` yields the results alone.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
+from functools import partial
+from queue import Empty, Queue
+from typing import TYPE_CHECKING, ParamSpec, Unpack, get_args
+
+from dimse.archive.file_store import FileStore
+from dimse.archive.stored import Stored
+from dimse.errors import AssociationRejected, ConnectError, DimseError, TLSError
+from dimse.retrieving.arrivals import Arrivals
+from dimse.retrieving.destination import Destination, DestinationServer
+from dimse.retrieving.job import POLL_INTERVAL, Expect, Job, Manner, Method, StudyResult
+from dimse.sending.retry import Retry
+from dimse.services.information_models import find_model
+from dimse.settings import Requestor, Timeouts, arguments
+from dimse.settings.keywords import gather
+from dimse.support.closing import Closing
+from dimse.support.text import one_line
+from dimse.transport.threaded import run
+
+if TYPE_CHECKING:
+    from dimse.retrieving.journal import RetrievalJournal
+    from dimse.sending.options import AssociationOptions
+
+P = ParamSpec("P")
+
+__all__ = ["BulkRetrieval", "Destination", "Expect", "Method", "Retry", "StudyResult", "retrieve"]
+
+MOST_FAILED = 5
+"""Studies in a row for which no association was established, after which the peer is given up."""
+MOST_RESULTS = 100
+"""Results that wait to be taken; when there are as many the jobs wait too."""
+LEAVING = 5.0
+"""Seconds that the jobs have to end after an abort."""
+
+Keeping = Callable[[Callable[[Stored], None]], FileStore]
+"""A function that makes the store of a retrieval. The store calls what it is given with each instance that it keeps."""
+
+
+class BulkRetrieval(Closing):
+    """A retrieval of many studies from one peer. It is a context manager: leaving the block aborts what is under way.
+
+    Args:
+        studies: Study Instance UIDs; iterated over on demand, so a million of them need no memory.
+        peer: Host and port.
+        folder: The folder for the instances, as of `dimse.archive.FileStore`; or a function that makes the store.
+        jobs: The number of studies that are retrieved at a time, each over an association of its own.
+        retry: The number of further attempts for a study if the connection fails, the peer is out of resources, or instances are
+            missing; or a `Retry`.
+        journal: A file that records what was retrieved. A later run skips studies that are complete, and takes up the others at
+            the first instance that is missing.
+        method: "get", "move", or "auto" for whichever works, C-GET first.
+        expect: "find" lists the instances of each study first, and compares. "count" believes the counts of the peer.
+        model: The information model.
+        destination: The storage SCP in this process that C-MOVEs name; without one only C-GET is used.
+        timeout: Seconds in which no byte comes; None is the DIMSE timeout, 0 is unlimited.
+        total_timeout: Seconds that one request may take, with all its responses; 0 is unlimited.
+        settle: Seconds for which an instance of a C-MOVE may come after the last one.
+        stored: Called with each instance that was stored, in the thread that stores it.
+        begun: Called with the UID of each study that is about to be retrieved, in the thread of its job.
+        association: Arguments of `dimse.associate`.
+
+    Attributes:
+        arrivals: The counts of what was stored; may be read from any thread.
+        failure: The error for which the peer was given up; None if it was not.
+
+    Raises:
+        TypeError, ValueError: An argument is wrong, or the arguments do not go together.
+        JournalError: The journal cannot be used.
+        OSError: The folder cannot be used, or the destination cannot listen.
+    """
+
+    def __init__(
+        self,
+        studies: Iterable[str],
+        peer: tuple[str, int],
+        folder: str | os.PathLike[str] | Keeping,
+        *,
+        jobs: int = 1,
+        retry: int | Retry = 0,
+        journal: str | os.PathLike[str] | None = None,
+        method: Method = "auto",
+        expect: Expect = "find",
+        model: str = "study",
+        destination: Destination | None = None,
+        timeout: float | None = None,
+        total_timeout: float = 0,
+        settle: float = 10.0,
+        stored: Callable[[Stored], None] | None = None,
+        begun: Callable[[str], object] = lambda study: None,
+        **association: Unpack[AssociationOptions],
+    ) -> None:
+        if jobs < 1:
+            raise ValueError(f"there is at least one job, not {jobs}")
+        for name, given, choices in (("method", method, get_args(Method)), ("expect", expect, get_args(Expect))):
+            if given not in choices:
+                raise ValueError(f"{name} is one of {', '.join(choices)}, not {given!r}")
+        if method == "move" and destination is None:
+            raise ValueError("method 'move' needs a destination")
+        host, port = arguments.host_and_port("peer", peer)
+        found = find_model(model, "find")
+        called = gather("requestor", Requestor, {**association, "contexts": (found.find,)}).called_ae_title
+        self._studies = iter([studies] if isinstance(studies, str) else studies)
+        self._begun = begun
+        self._lock = threading.Lock()
+        self._stopped = False
+        self._failed = 0
+        self.failure: DimseError | None = None
+        self._threads: list[threading.Thread] = []
+        with ExitStack() as resources:
+            self._journal: RetrievalJournal | None = None
+            if journal is not None:
+                from dimse.retrieving.journal import RetrievalJournal
+
+                self._journal = resources.enter_context(
+                    RetrievalJournal(os.fspath(journal), host=host, port=port, called_ae_title=called)
+                )
+            self.arrivals = Arrivals(self._journal, stored)
+            make = folder if callable(folder) else partial(_store, folder)
+            store = resources.enter_context(make(self.arrivals.take))
+            server: DestinationServer | None = None
+            if destination is not None and method != "get":
+                timeouts = association.get("timeouts", Timeouts())
+                server = resources.enter_context(DestinationServer(destination, store.handlers(), timeouts))
+            self._resources = resources.pop_all()
+        self._port = server.port if server is not None else None
+        manner = Manner(
+            found, method, expect, retry if isinstance(retry, Retry) else Retry(retry), timeout, total_timeout, settle,
+            destination.ae_title if destination is not None else "",
+        )  # fmt: skip
+        self._jobs = [
+            Job((host, port), association, manner, store, self.arrivals, server, lambda: self._stopped)
+            for _ in range(jobs)
+        ]
+
+    @property
+    def destination_port(self) -> int | None:
+        """The port of the destination of C-MOVEs; None without one."""
+        return self._port
+
+    @property
+    def associated(self) -> bool:
+        """True if any association was established."""
+        return any(job.associated for job in self._jobs)
+
+    def results(self) -> Iterator[StudyResult]:
+        """Retrieve the studies, and yield what became of each as it becomes known.
+
+        Raises:
+            JournalError: The journal cannot be written; what was under way was aborted.
+        """
+        happened: Queue[StudyResult | BaseException | None] = Queue(MOST_RESULTS)
+        self._threads = [
+            threading.Thread(target=self._work, args=(job, happened), name="dimse-retrieve", daemon=True)
+            for job in self._jobs
+        ]
+        running = 0
+        try:
+            for thread in self._threads:
+                thread.start()
+                running += 1
+            while running:
+                try:
+                    event = happened.get(timeout=POLL_INTERVAL)
+                except Empty:
+                    continue
+                if event is None:
+                    running -= 1
+                elif isinstance(event, BaseException):
+                    raise event
+                else:
+                    yield event
+        finally:
+            if running:
+                self.abort()
+
+    def abort(self) -> bool:
+        """Stop retrieving, and abort the associations under way; from any thread and a signal handler.
+
+        Returns:
+            True if an association was aborted.
+        """
+        self._stopped = True
+        return sum(job.abort() for job in self._jobs) > 0
+
+    def close(self) -> None:
+        """Abort what is under way, and close the journal and the store."""
+        self.abort()
+        for thread in self._threads:
+            if thread.ident is not None:
+                thread.join(LEAVING)
+        self._resources.close()
+
+    # --- in the threads of the jobs ---
+
+    def _work(self, job: Job, happened: Queue[StudyResult | BaseException | None]) -> None:
+        try:
+            while (study := self._next()) is not None:
+                self._tell(happened, self._retrieve(job, study))
+            run(job.release())
+        # The thread that iterates over the results raises it again.
+        except BaseException as error:
+            self._tell(happened, error)
+        finally:
+            self._tell(happened, None)
+
+    def _tell(
+        self,
+        happened: Queue[StudyResult | BaseException | None],
+        event: StudyResult | BaseException | None,
+    ) -> None:
+        """Pass an event on; once the retrieval was stopped it is dropped if it is not taken."""
+        while True:
+            try:
+                happened.put(event, timeout=POLL_INTERVAL)
+                return
+            except Exception:
+                if self._stopped:
+                    return
+
+    def _next(self) -> str | None:
+        with self._lock:
+            return None if self._stopped else next(self._studies, None)
+
+    def _retrieve(self, job: Job, study: str) -> StudyResult:
+        journal = self._journal
+        held: set[str] = set()
+        if journal is not None:
+            if (count := journal.completed(study)) is not None:
+                return StudyResult(study, "already", expected=count, stored=count)
+            held = journal.held(study)
+            journal.begin(study)
+        self._begun(study)
+        result = run(job.retrieve(study, held))
+        if journal is not None:
+            words = "" if result.error is None else one_line(str(result.error))
+            journal.end(study, result.state, result.method, result.expected, result.stored, result.attempts, words)
+        self._judge(result)
+        return result
+
+    def _judge(self, result: StudyResult) -> None:
+        """Give the peer up after some studies in a row for which there was no association."""
+        with self._lock:
+            is_out = isinstance(result.error, ConnectError | AssociationRejected | TLSError) and not result.attempts
+            self._failed = self._failed + 1 if is_out else 0
+            if self._failed >= MOST_FAILED and not self._stopped:
+                self.failure = result.error
+                self._stopped = True
+
+
+def _store(folder: str | os.PathLike[str], stored: Callable[[Stored], None]) -> FileStore:
+    return FileStore(folder, stored=stored)
+
+
+def _only_results(make: Callable[P, BulkRetrieval]) -> Callable[P, Iterator[StudyResult]]:
+    def retrieve(*args: P.args, **kwargs: P.kwargs) -> Iterator[StudyResult]:
+        """Retrieve studies, and yield what became of each. The arguments are those of `dimse.retrieving.BulkRetrieval`.
+
+        A study whose instances are not all here is never called complete. Leaving the loop early aborts what is under way.
+
+        Raises:
+            TypeError, ValueError: The arguments do not go together.
+            JournalError: The journal cannot be used.
+            OSError: The folder cannot be used, or the destination cannot listen.
+        """
+        return _results(make(*args, **kwargs))
+
+    # The signature to show.
+    retrieve.__wrapped__ = make  # type: ignore[attr-defined]
+    return retrieve
+
+
+def _results(retrieval: BulkRetrieval) -> Iterator[StudyResult]:
+    with retrieval:
+        yield from retrieval.results()
+
+
+retrieve = _only_results(BulkRetrieval)

@@ -1,0 +1,384 @@
+"""A job of a bulk retrieval: it retrieves one study after the other, over associations of its own."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Literal
+
+from dimse import services
+from dimse.errors import AssociationAborted, DimseError, NotSent, StatusError
+from dimse.meanings import is_passing, is_passing_status
+from dimse.retrieving import listing
+from dimse.retrieving.arrivals import Arrivals, Arriving
+from dimse.retrieving.listing import Listed
+from dimse.sending.retry import Retry
+from dimse.services.get_receiver import Store
+from dimse.services.information_models import InformationModel
+from dimse.services.retrieve import Retrieved, Retrieving
+from dimse.services.retrieve_contexts import UNCOMPRESSED, contexts_for_get
+from dimse.settings import MOST_CONTEXTS, ProposedContext, Role
+from dimse.support.values import value
+from dimse.transport.threaded import connect
+
+if TYPE_CHECKING:
+    from dimse.retrieving.destination import DestinationServer
+    from dimse.sending.options import AssociationOptions
+
+Method = Literal["auto", "get", "move"]
+Expect = Literal["find", "count"]
+State = Literal["complete", "partial", "failed", "already"]
+
+# Statuses after which the other method may do better (PS3.4 Tables C.4-2 and C.4-3). The peer cannot count or send the matches, or
+# does not support the SOP class; for a C-MOVE it may not know the destination.
+NOT_BY_GET = (0xA701, 0xA702, 0x0122)
+NOT_BY_MOVE = (*NOT_BY_GET, 0xA801)
+# Seconds between two looks whether the retrieval was stopped.
+POLL_INTERVAL = 0.1
+
+
+@value
+class StudyResult:
+    """The result of a study.
+
+    Attributes:
+        study_instance_uid: The study.
+        state: "complete": all its instances are here. "already": they were, says the journal. "partial": some are missing, or it
+            is not known that none is. "failed": none is here.
+        method: "get" or "move", by which it came last; empty if none was tried.
+        expected: The number of instances that the peer lists; None if it does not list them.
+        stored: The number of instances that are here, those of earlier runs included.
+        missing: The SOP Instance UIDs that the peer lists and that are not here, in order.
+        attempts: The number of times that instances were asked for.
+        size: The bytes of the data sets that came in this run.
+        seconds: The time that it took, in seconds.
+        error: The reason why it is not complete; None if it is.
+    """
+
+    study_instance_uid: str
+    state: State
+    method: str = ""
+    expected: int | None = None
+    stored: int = 0
+    missing: tuple[str, ...] = ()
+    attempts: int = 0
+    size: int = 0
+    seconds: float = 0.0
+    error: DimseError | None = None
+
+    @property
+    def is_complete(self) -> bool:
+        """True if all instances of the study are here."""
+        return self.state in ("complete", "already")
+
+
+@value
+class Manner:
+    """The manner in which the jobs of a bulk retrieval retrieve.
+
+    Attributes:
+        model: The information model.
+        method: By C-GET, by C-MOVE, or whichever works.
+        expect: "find" lists the instances of a study first, and compares. "count" believes the peer's counts.
+        retry: The number of further attempts for a study, and the waits between them.
+        timeout: Seconds in which no byte comes; None is the DIMSE timeout, 0 is unlimited.
+        total_timeout: Seconds that one request may take, with all its responses; 0 is unlimited.
+        settle: Seconds for which an instance of a C-MOVE may come after the last one.
+        destination: The AE title of the destination of a C-MOVE; empty without one.
+    """
+
+    model: InformationModel
+    method: Method = "auto"
+    expect: Expect = "find"
+    retry: Retry = Retry()
+    timeout: float | None = None
+    total_timeout: float = 0
+    settle: float = 10.0
+    destination: str = ""
+
+
+class Job:
+    """A job of a bulk retrieval.
+
+    Args:
+        peer: Host and port.
+        options: Arguments of `dimse.associate`.
+        manner: The manner of the retrieval.
+        store: Keeps what a C-GET brings.
+        arrivals: Tells what has come.
+        server: The destination of a C-MOVE; None without one.
+        stopped: Returns True once the retrieval is to end.
+
+    Attributes:
+        association: The current association, if there is one.
+        associated: True once an association was established.
+    """
+
+    def __init__(
+        self,
+        peer: tuple[str, int],
+        options: AssociationOptions,
+        manner: Manner,
+        store: Store,
+        arrivals: Arrivals,
+        server: DestinationServer | None,
+        stopped: Callable[[], bool],
+    ) -> None:
+        self.association: services.Association | None = None
+        self.associated = False
+        self._peer, self._options, self._manner = peer, options, manner
+        self._store, self._arrivals, self._server, self._stopped = store, arrivals, server, stopped
+        # The method that has worked, once one has.
+        self._method = manner.method
+
+    def abort(self) -> bool:
+        """Abort the association under way; return False if there is none. Any thread and a signal handler may call it."""
+        association = self.association
+        if association is None or not association.open:
+            return False
+        association.abort()
+        return True
+
+    async def retrieve(self, study: str, held: set[str]) -> StudyResult:
+        """Retrieve a study, of which some instances may be here already; nothing is raised for what the peer does."""
+        started = time.monotonic()
+        with self._arrivals.of(study, held) as arriving:
+            attempt = _Attempt(self, study, arriving, self._manner)
+            await attempt.repeat()
+            return attempt.result(time.monotonic() - started)
+
+    async def release(self) -> None:
+        """Release the association, if there is one; a failure of that loses nothing."""
+        association, self.association = self.association, None
+        if association is not None:
+            try:
+                await association.release()
+            except DimseError:
+                association.abort()
+
+    # --- for an attempt ---
+
+    async def association_for(self, sop_classes: Iterable[str] = ()) -> services.Association:
+        """Return an association on which instances of these classes can come, the current one if it can be used.
+
+        Raises:
+            DimseError: It was not established.
+        """
+        wanted = set(sop_classes) if self._method != "move" else set()
+        association = self.association
+        if association is not None and association.open:
+            accepted = {context.abstract_syntax for context in association.contexts if context.accepted}
+            proposed = {context.abstract_syntax for context in association.contexts}
+            if all(uid in accepted or (uid in proposed and not sop_classes) for uid in wanted):
+                return association
+            await self.release()
+        contexts, roles = self._contexts(wanted)
+        options: AssociationOptions = {**self._options, "roles": roles}
+        self.association = association = await services.associate(connect, *self._peer, contexts=contexts, **options)
+        self.associated = True
+        # The retrieval may have been stopped during the request.
+        if self._stopped():
+            association.abort()
+        if self._server is not None:
+            self._server.allow([association.peer.address[0]])
+        return association
+
+    def _contexts(self, sop_classes: Iterable[str]) -> tuple[list[ProposedContext], tuple[Role, ...]]:
+        model, method = self._manner.model, self._method
+        contexts = [ProposedContext(uid, UNCOMPRESSED) for uid in (model.find, model.move) if uid]
+        if method == "move" or not model.get:
+            return contexts, ()
+        try:
+            storage, roles = contexts_for_get(model.name, sorted(sop_classes))
+        except ValueError:
+            storage, roles = contexts_for_get(model.name)
+        storage = storage[: MOST_CONTEXTS - len(contexts)]
+        proposed = {context.abstract_syntax for context in storage}
+        return [*contexts, *storage], tuple(role for role in roles if role.sop_class_uid in proposed)
+
+    def method_on(self, association: services.Association) -> Literal["get", "move"]:
+        """Return the method to retrieve with.
+
+        Raises:
+            NotSent: The peer accepts none.
+        """
+        model = self._manner.model
+        accepted = {context.abstract_syntax for context in association.contexts if context.accepted}
+        if self._method != "move" and model.get in accepted and len(accepted - {model.find, model.get, model.move}):
+            return "get"
+        if self._method != "get" and model.move in accepted and self._server is not None:
+            return "move"
+        raise NotSent(
+            f"the peer accepts no {'C-MOVE' if self._method == 'move' else 'C-GET'} of the model {model.name}"
+        )
+
+    def failed_with(self, status: int, method: str) -> bool:
+        """Return True if the other method is tried, and used from here on, after a status with which nothing came."""
+        is_of = status in (NOT_BY_MOVE if method == "move" else NOT_BY_GET) or 0xC000 <= status <= 0xC0FF
+        if not is_of or self._manner.method != "auto" or self._server is None or self._method != "auto":
+            return False
+        self._method = "get" if method == "move" else "move"
+        return True
+
+    def begin(self, method: str, association: services.Association, keys: dict[str, str | list[str]]) -> Retrieving:
+        """Return a retrieval that is about to begin."""
+        manner = self._manner
+        model, timeout, total = manner.model.name, manner.timeout, manner.total_timeout
+        if method == "get":
+            return association.get(keys, model=model, store=self._store, timeout=timeout, total_timeout=total)
+        return association.move(keys, manner.destination, model=model, timeout=timeout, total_timeout=total)
+
+    def settle(self, arriving: Arriving, is_done: Callable[[], bool]) -> None:
+        """Wait for instances of a C-MOVE that may still come."""
+        self._arrivals.wait(arriving, lambda: is_done() or self._stopped(), self._manner.settle)
+
+    def pause(self, failures: int) -> None:
+        """Wait before the next attempt."""
+        end = time.monotonic() + self._manner.retry.pause(failures, os.urandom(1)[0] / 255)
+        while not self._stopped() and (left := end - time.monotonic()) > 0:
+            time.sleep(min(left, POLL_INTERVAL))
+
+    @property
+    def stopped(self) -> bool:
+        """True once the retrieval is to end."""
+        return self._stopped()
+
+
+class _Attempt:
+    """The attempts to have one study here."""
+
+    def __init__(self, job: Job, study: str, arriving: Arriving, manner: Manner) -> None:
+        self._job, self._study, self._arriving, self._manner = job, study, arriving, manner
+        self._expected: dict[str, Listed] | None = None
+        self._error: DimseError | None = None
+        self._attempts = 0
+        self._method = ""
+        self._is_complete = self._was_listed_again = False
+
+    async def repeat(self) -> None:
+        """Retrieve, and again what is missing, until all is here or the retries are used up."""
+        failures = 0
+        while not self._job.stopped:
+            self._error = None
+            try:
+                await self._once()
+            except DimseError as error:
+                self._error = error
+            if self._is_complete or not self._is_passing() or failures >= self._manner.retry.times:
+                return
+            failures += 1
+            if isinstance(self._error, DimseError) and not isinstance(self._error, StatusError):
+                await self._job.release()
+            self._job.pause(failures)
+
+    def result(self, seconds: float) -> StudyResult:
+        """Return what became of the study."""
+        missing, error = tuple(sorted(self._missing())), self._error
+        stored = len(self._arriving.uids)
+        if self._is_complete:
+            error = None
+        elif error is None:
+            error = NotSent("the retrieval was stopped" if self._job.stopped else self._reason())
+        state: State = "complete" if self._is_complete else "partial" if stored else "failed"
+        expected = None if self._expected is None else len(self._expected)
+        return StudyResult(
+            self._study,
+            state,
+            self._method,
+            expected,
+            stored,
+            missing,
+            self._attempts,
+            self._arriving.size,
+            seconds,
+            error,
+        )
+
+    def _reason(self) -> str:
+        if self._expected is not None and not self._expected:
+            return "the peer lists no instance of it"
+        missing = len(self._missing())
+        return f"{missing} of its instances did not come" if missing else "it is not known that all its instances came"
+
+    def _missing(self) -> set[str]:
+        return set(self._expected or ()) - self._arriving.uids
+
+    def _is_passing(self) -> bool:
+        """Return True if another attempt may do better."""
+        error = self._error
+        if isinstance(error, StatusError):
+            return is_passing_status(error.status)
+        return is_passing(error) if error is not None else bool(self._missing())
+
+    async def _once(self) -> None:
+        """List what is to come if that is not known, and ask for what is missing."""
+        job, arriving = self._job, self._arriving
+        if self._manner.expect == "find" and self._expected is None:
+            await self._list()
+        expected = self._expected
+        if expected is not None:
+            if not expected:
+                return
+            if not self._missing():
+                self._is_complete = True
+                return
+        classes = {expected[uid].sop_class_uid for uid in self._missing()} if expected else ()
+        association = await job.association_for(filter(None, classes))
+        self._method = method = job.method_on(association)
+        self._attempts += 1
+        before, complete = len(arriving.uids), True
+        for keys in listing.identifiers(self._study, expected, self._missing()):
+            end = await self._retrieve(method, association, keys)
+            complete = complete and end.is_complete
+            status = end.status
+            if end.error is not None:
+                self._error = end.error
+            elif status is not None and status.is_failure:
+                self._error = StatusError(status, f"{status}: {status.meaning}")
+            if status is not None and len(arriving.uids) == before and job.failed_with(status, method):
+                await self._once()
+                return
+            if end.status is None:
+                break
+        await self._compare(complete)
+
+    async def _compare(self, complete: bool) -> None:
+        """Note whether all is here. More instances than were listed mean that the study was still growing: it is listed again."""
+        expected = self._expected
+        if expected is None:
+            self._is_complete = complete
+            return
+        if self._arriving.uids - expected.keys() and not self._was_listed_again:
+            self._was_listed_again = True
+            await self._list()
+        self._is_complete = not self._missing()
+
+    async def _list(self) -> None:
+        association = await self._job.association_for()
+        expected = await listing.instances_of(
+            association, self._study, self._manner.model.name, lambda: self._job.stopped
+        )
+        self._expected, self._arriving.expected = expected, expected.__contains__
+
+    async def _retrieve(
+        self, method: str, association: services.Association, keys: dict[str, str | list[str]]
+    ) -> Retrieved:
+        """Retrieve what an identifier matches, and return the end of that."""
+        end: Retrieved | None = None
+        try:
+            async for progress in self._job.begin(method, association, keys):
+                if isinstance(progress, Retrieved):
+                    end = progress
+        except DimseError as error:
+            self._error = error
+        if end is None:
+            return Retrieved(None, error=self._error or AssociationAborted())
+        if method == "move":
+            promised = (end.completed or 0) + (end.warning or 0)
+            expected = self._expected
+            self._job.settle(
+                self._arriving,
+                lambda: not self._missing() if expected is not None else len(self._arriving.uids) >= promised,
+            )
+        return end

@@ -1,0 +1,331 @@
+"""dimse retrieve: retrieve many studies, with retries and a journal, and say of each whether all of it is here."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import signal
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from functools import partial
+from itertools import chain
+from typing import TYPE_CHECKING
+
+import dimse
+from dimse import errors, settings, uids
+from dimse.tools import file_options, query_options, requesting, retrieve_options, running, wording
+from dimse.tools.command_line import Parser
+from dimse.tools.movescu import DESTINATION
+from dimse.tools.options import add_group, choice, number, option, positional, repeatable, seconds, validated
+
+if TYPE_CHECKING:
+    from dimse.archive.stored import Stored
+    from dimse.retrieving import BulkRetrieval, StudyResult
+    from dimse.tools.report import Report
+
+# Missing instances of a study that are named one by one.
+MOST_NAMED = 3
+
+STUDIES = (
+    repeatable(
+        "--from F",
+        str,
+        "a list of studies: a Study Instance UID on each line, or the CSV or JSON lines of findscu; - is stdin",
+    ),
+    choice("--method", ("auto", "get", "move"), "auto", "C-GET, C-MOVE, or whichever works, C-GET first (%(default)s)"),
+    choice(
+        "--expect",
+        ("find", "count"),
+        "find",
+        "find: list the instances of each study first, and compare; count: believe the peer's counts (%(default)s)",
+    ),
+)
+
+TRANSFER = (
+    option("--jobs N", number(1, 64), 1, "studies at one time, each over an association of its own (%(default)s)"),
+    option(
+        "--retry N",
+        number(0, 1000),
+        0,
+        "try a study again N times when the connection fails, the peer is out of resources, or instances are missing"
+        " (%(default)s)",
+    ),
+    option(
+        "--retry-wait S",
+        seconds,
+        1.0,
+        "seconds before the first retry (%(default)s); each further wait is four times as long, up to a minute",
+    ),
+    option("--journal F", str, None, "record in F what was retrieved; the next run fetches only what is missing"),
+    choice("--format", ("text", "jsonl"), "text", "what is printed of each study (%(default)s)"),
+)
+
+# The rows of movescu about its own storage SCP, without the switch: here a port asks for it.
+LISTENING = tuple(row for row in DESTINATION if not {"--store", "-aem", "--move-aet"} & set(row[0]))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the tool, and return its exit status."""
+    parser = Parser(
+        "retrieve",
+        "Retrieve many studies with C-GET or C-MOVE. Each is compared with what the peer lists, and is called complete only if all"
+        " of it is here.",
+        (
+            ("dimse retrieve pacs.example.org 104 1.2.3 1.2.4 -od studies", "two studies"),
+            (
+                "dimse retrieve --from list.txt --jobs 4 --retry 3 --journal got.db pacs.example.org 104 -od studies",
+                "the studies of a list; the same command again goes on where it ended",
+            ),
+            (
+                "dimse retrieve pacs.example.org 104 --modality CT --study-date yesterday",
+                "yesterday's studies with CT images",
+            ),
+            (
+                "dimse retrieve --method move --store-aet ME pacs.example.org 104 1.2.3",
+                "with C-MOVE; the peer knows ME by our address and port 11113",
+            ),
+        ),
+        positionals="addr port [study ...]",
+        prefixes="-+",
+    )
+    requesting.add_options(
+        parser,
+        "RETRIEVE",
+        arguments=[positional("studies", "*", validated(_study), "Study Instance UIDs")],
+        output=retrieve_options.OUTPUT,
+    )
+    add_group(parser, "studies", *STUDIES)
+    query_options.add_options(parser, "find")
+    add_group(parser, "transfer", *TRANSFER)
+    add_group(parser, "destination of C-MOVE", *LISTENING)
+    add_group(
+        parser,
+        "retrieval",
+        *(row for row in retrieve_options.RETRIEVAL if "--cancel" not in row[0]),
+    )
+    add_group(parser, "files", *(row for row in file_options.FILES if "--ignore" not in row[0]))
+    parser.set_defaults(files=[], ignore=False)
+    options, logger = requesting.read(parser, arguments, partial(_settle, parser))
+    return running.run(lambda: retrieve(parser, options, logger), logger)
+
+
+def _study(text: str) -> str:
+    if not uids.is_uid(text):
+        raise ValueError(f"{text!r} is not a UID")
+    return text
+
+
+def _settle(parser: Parser, options: argparse.Namespace) -> None:
+    if not (options.studies or getattr(options, "from") or query_options.has_keys(options)):
+        parser.error("name studies, or give a list (--from) or keys")
+    if options.model is None:
+        options.model = "study"
+    options.lists_to = options.store_port is not None or options.method == "move"
+    if options.store_port is None:
+        options.store_port = 11113
+
+
+def retrieve(parser: Parser, options: argparse.Namespace, logger: logging.Logger) -> int:
+    """Retrieve what the options ask for, and return the exit status."""
+    from dimse.retrieving import BulkRetrieval, Destination, Retry
+    from dimse.tools.interruption import Interruption
+    from dimse.tools.progress import Bar
+    from dimse.tools.retrieving import reporting
+
+    outcome: list[int] = []
+    run = _Run(options, logger)
+    started = time.monotonic()
+    with reporting(parser, options, logger, outcome) as report:
+        run.report = report
+        try:
+            destination = None
+            if options.lists_to:
+                address = options.store_address, options.store_port
+                destination = Destination(options.store_aet, address, tuple(map(str, options.store_from)))
+            retrieval = BulkRetrieval(
+                run.studies(),
+                (options.addr, options.port),
+                lambda stored: file_options.store(options, stored),
+                jobs=options.jobs,
+                retry=Retry(options.retry, options.retry_wait),
+                journal=options.journal,
+                method=options.method,
+                expect=options.expect,
+                model=options.model,
+                destination=destination,
+                timeout=retrieve_options.timeout(options),
+                total_timeout=options.retrieve_timeout_total,
+                settle=options.settle,
+                stored=run.stored,
+                begun=run.begun,
+                **requesting.association_options(options),
+            )
+        except (OSError, ValueError, errors.JournalError) as error:
+            wording.log_failure(logger, [f"Cannot retrieve: {wording.reason_with_path(error)}"], error)
+            return running.NO_ASSOCIATION
+        interruption = Interruption(retrieval.abort)
+        run.retrieval = retrieval
+        try:
+            with retrieval, interruption.handled(), Bar(run, enabled=not options.no_progress):
+                for result in retrieval.results():
+                    run.take(result)
+        except (errors.JournalError, query_options.UnusableKeys) as error:
+            wording.log_failure(logger, [str(error)], error)
+            run.status = max(run.status, running.SHORTFALL)
+        except dimse.DimseError as error:
+            wording.log_failure(logger, wording.explain_request(error, options), error)
+            run.status = running.NO_ASSOCIATION
+        run.conclude(time.monotonic() - started, is_interrupted=interruption.has_come())
+        outcome.append(run.status)
+    if interruption.has_come():
+        return running.INTERRUPTED if interruption.number == signal.SIGINT else running.TERMINATED
+    return running.NO_ASSOCIATION if running.NO_ASSOCIATION in outcome else max(outcome)
+
+
+class _Run:
+    """A run of the tool, with the studies that it retrieves and their results.
+
+    Attributes:
+        status: The exit status so far.
+        counts: The counts, which the progress bar shows.
+        report: The report that the user asked for.
+        retrieval: The retrieval; None before it has begun.
+    """
+
+    def __init__(self, options: argparse.Namespace, logger: logging.Logger) -> None:
+        from dimse.tools.retrieving import Totals
+
+        self._options, self._logger = options, logger
+        self.status = running.SUCCESS
+        self.counts = Totals()
+        self.report: Report | None = None
+        self.retrieval: BulkRetrieval | None = None
+        self._states = {"complete": 0, "already": 0, "partial": 0, "failed": 0}
+        self._fault: dimse.DimseError | None = None
+
+    @property
+    def sent_bytes(self) -> int:
+        """The bytes that came, for the progress bar."""
+        return self.counts.done_bytes
+
+    # --- the studies ---
+
+    def studies(self) -> Iterator[str]:
+        """Yield the studies that the user named, those of the lists, and those that match the keys."""
+        options = self._options
+        yield from options.studies
+        if lists := getattr(options, "from"):
+            from dimse.tools import study_list
+
+            yield from chain.from_iterable(map(study_list.studies, lists))
+        if query_options.has_keys(options):
+            yield from self._found()
+
+    def _found(self) -> Iterator[str]:
+        """Yield the studies that match the keys, each once."""
+        options, logger = self._options, self._logger
+        options.level = options.level or "STUDY"
+        model = query_options.model_of(options)
+        syntaxes = requesting.chosen_syntaxes(options) or settings.DEFAULT_TRANSFER_SYNTAXES
+        found: dict[str, None] = {}
+        getattr(options, "return").append("StudyInstanceUID")
+        identifiers = query_options.identifiers(options, logger)
+        with requesting.associate(options, [(model.find, syntaxes)]) as association:
+            for identifier in identifiers:
+                for match in association.find(identifier, model=model.name, level="", charset=options.charset):
+                    found[match.identifier.text("StudyInstanceUID").strip(" \0")] = None
+        logger.info("%d studies match", len(found))
+        if not found and options.fail_empty:
+            logger.error("Nothing matched")
+            self.status = running.SHORTFALL
+        # The association of the query is not kept while the studies are retrieved.
+        yield from filter(None, found)
+
+    # --- what becomes of them ---
+
+    def begun(self, study: str) -> None:
+        """Log that a study is about to be retrieved."""
+        self._logger.info("Retrieving study %s", study)
+
+    def stored(self, stored: Stored) -> None:
+        """Count an instance that was stored."""
+        self.counts.done += 1
+        self.counts.done_bytes += stored.size
+        self.counts.found = max(self.counts.found, self.counts.done)
+        if self.report is not None:
+            status = dimse.Status(0x0000, service="storage")
+            self.report.add(
+                dimse.Outcome(
+                    stored.path, status, None, stored.sop_instance_uid, stored.sop_class_uid,
+                    stored.transfer_syntax_uid, None, stored.size, 0.0, 1,
+                )
+            )  # fmt: skip
+
+    def take(self, result: StudyResult) -> None:
+        """Print what became of a study, and note what that means for the exit status."""
+        self._states[result.state] += 1
+        self.counts.studies.add(str(sum(self._states.values())))
+        sys.stdout.write(_line(result, self._options.format) + "\n")
+        sys.stdout.flush()
+        if result.is_complete:
+            return
+        uid, logger = result.study_instance_uid, self._logger
+        self._fault = result.error
+        self.status = max(self.status, running.SHORTFALL)
+        logger.error("%s is %s: %s", uid, "incomplete" if result.state == "partial" else "not here", result.error)
+        for missing in result.missing[:MOST_NAMED]:
+            logger.error("Missing: %s", missing)
+        if len(result.missing) > MOST_NAMED:
+            logger.error("Missing: %d more", len(result.missing) - MOST_NAMED)
+        if self.report is not None:
+            for missing in result.missing:
+                self.report.add(dimse.Outcome("", None, errors.NotSent("it did not come"), missing))
+
+    def conclude(self, taken: float, *, is_interrupted: bool) -> None:
+        """Log the sum of the run."""
+        states, logger = self._states, self._logger
+        retrieval = self.retrieval
+        assert retrieval is not None
+        if self._fault is not None and not retrieval.associated and not is_interrupted:
+            wording.log_failure(logger, wording.explain_request(self._fault, self._options), self._fault)
+            self.status = running.NO_ASSOCIATION
+        if retrieval.failure is not None:
+            logger.error("The peer is given up: no association for several studies in a row")
+        if retrieval.arrivals.strays:
+            logger.warning("%d instances came that belong to no study that was asked for", retrieval.arrivals.strays)
+        complete = states["complete"] + states["already"]
+        total = sum(states.values())
+        words = f"{complete} of {total} studies are complete, {self.counts.done_bytes / 1e6:.1f} MB in {taken:.1f} s"
+        if states["already"]:
+            words += f"; {states['already']} were here already"
+        if complete == total:
+            logger.info("%s", words)
+            return
+        if self._options.journal is not None:
+            words += "; the same command again fetches what is missing"
+        logger.error("%s", words)
+
+
+def _line(result: StudyResult, form: str) -> str:
+    """Return what is printed of a study."""
+    if form == "text":
+        expected = "?" if result.expected is None else result.expected
+        method = {"get": "C-GET", "move": "C-MOVE"}.get(result.method, "")
+        return f"{result.study_instance_uid}  {result.state}  {result.stored} of {expected}  {method}".rstrip()
+    import json
+
+    return json.dumps(
+        {
+            "study_instance_uid": result.study_instance_uid,
+            "state": result.state,
+            "method": result.method or None,
+            "expected": result.expected,
+            "stored": result.stored,
+            "missing": list(result.missing),
+            "attempts": result.attempts,
+            "bytes": result.size,
+            "seconds": round(result.seconds, 3),
+            "error": None if result.error is None else str(result.error),
+        }
+    )

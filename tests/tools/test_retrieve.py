@@ -1,0 +1,193 @@
+"""dimse retrieve against an SCP in this process: what it prints, keeps and records, and its exit status."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dimse.testing import QueryRetrieveSCP
+from tests.interop.peers import free_port
+from tests.tools.retrieved import ct, kept
+from tests.tools.running import start, tool
+
+STUDIES = [f"1.2.{number}" for number in (1, 2, 3)]
+IMAGES = 4
+
+
+def write_archive(folder: Path) -> list[Path]:
+    folder.mkdir()
+    uids = [(study, f"{study}.1.{number}") for study in STUDIES for number in range(1, IMAGES + 1)]
+    return [ct(uid, study).write(folder / f"{uid}.dcm") for study, uid in uids]
+
+
+@pytest.fixture
+def scp(tmp_path: Path) -> Iterator[QueryRetrieveSCP]:
+    with QueryRetrieveSCP(write_archive(tmp_path / "archive")) as scp:
+        yield scp
+
+
+def lines(done: Any, level: str) -> list[str]:
+    assert "Traceback" not in done.stderr
+    return [line[3:] for line in done.stderr.splitlines() if line.startswith(f"{level}: ")]
+
+
+def errors(done: Any) -> list[str]:
+    """Return the `E:` lines, but the last one, which is the sum of the run."""
+    found = lines(done, "E")
+    return found[:-1] if " studies are complete, " in found[-1] else found
+
+
+def retrieve(scp: QueryRetrieveSCP, folder: Path, *arguments: Any, **options: Any) -> Any:
+    return tool("retrieve", "127.0.0.1", scp.port, *arguments, "-od", folder / "in", **options)
+
+
+def test_each_study_has_a_line(scp: QueryRetrieveSCP, tmp_path: Path) -> None:
+    done = retrieve(scp, tmp_path, *STUDIES)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [f"{study}  complete  4 of 4  C-GET" for study in STUDIES]
+    assert len(kept(tmp_path / "in")) == 12
+    assert done.stderr == ""
+
+
+def test_json_lines_are_for_programs(scp: QueryRetrieveSCP, tmp_path: Path) -> None:
+    done = retrieve(scp, tmp_path, STUDIES[0], "9.9", "--format", "jsonl")
+    assert done.returncode == 3
+    complete, failed = map(json.loads, done.stdout.splitlines())
+    assert (complete["state"], complete["stored"], complete["method"], complete["missing"]) == (
+        "complete",
+        4,
+        "get",
+        [],
+    )
+    assert (failed["state"], failed["method"], failed["error"]) == ("failed", None, "the peer lists no instance of it")
+    assert errors(done) == ["9.9 is not here: the peer lists no instance of it"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1.2.1\n1.2.3\n",
+        "\ufeff1.2.1\r\n\r\n# the last one\r\n1.2.3",
+        "PatientID,StudyInstanceUID\nP1,1.2.1\nP1,1.2.3\n",
+        '{"StudyInstanceUID": "1.2.1"}\n{"0020000D": {"vr": "UI", "Value": ["1.2.3"]}}\n',
+    ],
+    ids=["plain", "windows", "csv", "json"],
+)
+@pytest.mark.parametrize("is_stdin", [False, True])
+def test_the_studies_of_a_list_are_retrieved(scp: QueryRetrieveSCP, text: str, is_stdin: bool, tmp_path: Path) -> None:
+    listed = tmp_path / "list"
+    listed.write_text(text, newline="")
+    done = retrieve(scp, tmp_path, "--from", "-" if is_stdin else listed, **({"input": text} if is_stdin else {}))
+    assert done.returncode == 0, done.stderr
+    assert [line.split()[0] for line in done.stdout.splitlines()] == ["1.2.1", "1.2.3"]
+
+
+def test_what_findscu_writes_is_a_list(scp: QueryRetrieveSCP, tmp_path: Path) -> None:
+    found = tool("findscu", "-S", "127.0.0.1", scp.port, "-r", "@study", "--format", "csv", "-L", "study")
+    assert found.returncode == 0, found.stderr
+    done = retrieve(scp, tmp_path, "--from", "-", input=found.stdout)
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == 3
+
+
+def test_a_line_that_is_no_uid_is_named(scp: QueryRetrieveSCP, tmp_path: Path) -> None:
+    listed = tmp_path / "list"
+    listed.write_text("1.2.1\nbroken\n1.2.3\n")
+    done = retrieve(scp, tmp_path, "--from", listed)
+    assert done.returncode == 3
+    assert errors(done) == [f"{listed}, line 2: broken is not a UID"]
+    # What was before it is retrieved.
+    assert len(kept(tmp_path / "in")) == 4
+
+
+def test_a_list_that_does_not_exist_is_named(scp: QueryRetrieveSCP, tmp_path: Path) -> None:
+    done = retrieve(scp, tmp_path, "--from", tmp_path / "nothing")
+    assert done.returncode == 3
+    assert errors(done) == [f"Cannot read the list {tmp_path / 'nothing'}: No such file or directory"]
+
+
+def test_what_the_keys_match_is_retrieved(scp: QueryRetrieveSCP, tmp_path: Path) -> None:
+    done = retrieve(scp, tmp_path, "--patient-id", "P1")
+    assert done.returncode == 0, done.stderr
+    assert len(kept(tmp_path / "in")) == 12
+
+
+def test_keys_that_match_nothing(scp: QueryRetrieveSCP, tmp_path: Path) -> None:
+    assert retrieve(scp, tmp_path, "--patient-id", "P2").returncode == 0
+    done = retrieve(scp, tmp_path, "--patient-id", "P2", "--fail-empty")
+    assert (done.returncode, errors(done)) == (3, ["Nothing matched"])
+
+
+def test_c_move_comes_to_the_tool_itself(scp: QueryRetrieveSCP, tmp_path: Path) -> None:
+    port = free_port()
+    scp.destinations["ME"] = ("127.0.0.1", port)
+    done = retrieve(scp, tmp_path, *STUDIES, "--method", "move", "--store-aet", "ME", "--store-port", port, "--jobs", 2)
+    assert done.returncode == 0, done.stderr
+    assert sorted(done.stdout.splitlines()) == [f"{study}  complete  4 of 4  C-MOVE" for study in STUDIES]
+
+
+def test_a_destination_that_the_peer_does_not_know_is_told(scp: QueryRetrieveSCP, tmp_path: Path) -> None:
+    done = retrieve(scp, tmp_path, STUDIES[0], "--method", "move", "--store-port", free_port())
+    assert done.returncode == 3
+    assert any("0xA801" in line for line in errors(done))
+
+
+def test_a_report_names_what_came_and_what_is_missing(tmp_path: Path) -> None:
+    class LeavesOut(QueryRetrieveSCP):
+        def get(self, request: Any) -> Any:
+            return super().get(request)[1:]  # type: ignore[index]
+
+    report = tmp_path / "report.json"
+    with LeavesOut(write_archive(tmp_path / "archive")) as scp:
+        done = retrieve(scp, tmp_path, STUDIES[0], "--report", report)
+    assert done.returncode == 3
+    assert done.stdout == "1.2.1  partial  3 of 4  C-GET\n"
+    assert errors(done) == ["1.2.1 is incomplete: 1 of its instances did not come", "Missing: 1.2.1.1.1"]
+    rows = json.loads(report.read_text())["files"]
+    assert [(row["sop_instance_uid"], row["outcome"]) for row in rows][-1] == ("1.2.1.1.1", "unsent")
+    assert len(rows) == 4
+
+
+def test_an_unreachable_peer(tmp_path: Path) -> None:
+    done = tool("retrieve", "127.0.0.1", free_port(), "1.2.3", "-od", tmp_path / "in")
+    assert done.returncode == 1
+    assert "Association request failed: unable to connect to remote" in errors(done)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "name studies, or give a list (--from) or keys"),
+        (["1.2.3", "--method", "push"], "invalid choice"),
+        (["1.2.3", "--jobs", "0"], "0 is not"),
+    ],
+)
+def test_wrong_usage(arguments: list[str], words: str, tmp_path: Path) -> None:
+    done = tool("retrieve", "127.0.0.1", 104, *arguments, "-od", tmp_path / "in")
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert not (tmp_path / "in").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+def test_a_run_that_was_ended_is_taken_up(scp: QueryRetrieveSCP, number: int, tmp_path: Path) -> None:
+    journal = tmp_path / "journal.db"
+    arguments = ["127.0.0.1", scp.port, *STUDIES, "--journal", journal, "-od", tmp_path / "in"]
+    with start("retrieve", *arguments) as process:
+        assert process.stdout is not None
+        # The first study is complete.
+        assert process.stdout.readline()
+        os.kill(process.pid, number)
+        process.communicate(timeout=20)
+    assert process.returncode == {signal.SIGKILL: -9, signal.SIGINT: 130, signal.SIGTERM: 143}[signal.Signals(number)]
+    done = retrieve(scp, tmp_path, *STUDIES, "--journal", journal)
+    assert done.returncode == 0, done.stderr
+    assert "already" in done.stdout.splitlines()[0]
+    assert len(kept(tmp_path / "in")) == 12
+    assert "were here already" in "".join(lines(retrieve(scp, tmp_path, "-v", *STUDIES, "--journal", journal), "I"))
