@@ -63,6 +63,7 @@ SUBJECT = Subject(
         entry(
             "E254",
             "-f and/or -k must be specified",
+            "name studies, or give a list (--from) or keys",
             cause="""A query without any key would ask for everything.""",
             cure="""Give at least one key, such as `-k StudyDate=20240131`, or an option such as `--patient-id`.""",
         ),
@@ -190,6 +191,68 @@ SUBJECT = Subject(
             cure="""Look up the reason with `dimse explain`. Check the destination of a move with echoscu from this machine.""",
         ),
         entry(
+            "E276",
+            "{study} is incomplete: {reason}",
+            "{study} is not here: {reason}",
+            "Missing: {UID}",
+            "Missing: {number} more",
+            "it did not come",
+            "{number} of {number} studies are complete, {number} MB in {seconds} s",
+            cause="""A study is not here as a whole. The reason stands behind the colon, and the next lines name the instances
+            that are missing.""",
+            cure="""Look up the reason with `dimse explain`. Run the same command again: with `--journal F` it fetches only what
+            is missing.""",
+            is_general=True,
+        ),
+        entry(
+            "E277",
+            "{number} of its instances did not come",
+            "it is not known that all its instances came",
+            "the retrieval was stopped",
+            cause="""The retrieval of a study ended, and what came is not all that the peer lists, or the peer gave no count to
+            compare with.""",
+            cure="""Run the same command again, with `--retry 3` for short failures. If the same instances are missing each
+            time, read the log of the peer: it may lack their files.""",
+        ),
+        entry(
+            "E278",
+            "the peer lists no instance of it",
+            cause="""The peer was asked for the instances of the study and named none. It does not have the study, or does not
+            show it to our AE title.""",
+            cure="""Check the Study Instance UID with `findscu -S ADDR PORT --study-uid UID`.""",
+        ),
+        entry(
+            "E279",
+            "the peer accepts no C-GET of the model {model}",
+            "the peer accepts no C-MOVE of the model {model}",
+            cause="""The peer does not offer this way to retrieve. Many archives do C-MOVE only.""",
+            cure="""Use `dimse retrieve --method move` with `--store-aet`, after the peer knows that AE title by our address and
+            port. Or enable C-GET at the peer.""",
+        ),
+        entry(
+            "E280",
+            "The peer is given up: no association for several studies in a row",
+            cause="""The peer accepted no association for several studies one after the other, so that the rest was not
+            tried.""",
+            cure="""Look at the lines above for the reason. Run the same command again when the peer is back, with
+            `--journal`.""",
+        ),
+        entry(
+            "E281",
+            "Cannot retrieve: {reason}",
+            "method 'move' needs a destination",
+            cause="""Nothing was retrieved, because the folder, the journal or the port for C-MOVE cannot be used.""",
+            cure="""Look up the reason with `dimse explain`.""",
+            is_general=True,
+        ),
+        entry(
+            "E282",
+            "Cannot read the list {path}: {reason}",
+            "{path}, line {number}: {value} is not a UID",
+            cause="""The list of studies (`--from`) cannot be read, or a line of it has no Study Instance UID.""",
+            cure="""Write one UID a line, or use the CSV or JSON lines of findscu with the column `StudyInstanceUID`.""",
+        ),
+        entry(
             "W250",
             "the peer did not accept the feature {feature}",
             "the peer does not support every optional key",
@@ -234,6 +297,13 @@ SUBJECT = Subject(
             "the peer sends instances though it has not accepted that we are SCP: they are taken",
             cause="""The peer does not follow PS3.4 C.4 in a detail that does no harm.""",
             cure="""Nothing has to be done.""",
+        ),
+        entry(
+            "W256",
+            "{number} instances came that belong to no study that was asked for",
+            cause="""Instances of other studies arrived at the port for C-MOVE. They were stored.""",
+            cure="""Look at them before they are used. Other machines may send to this port too: `--store-from` says which
+            may.""",
         ),
     ),
 )

@@ -38,6 +38,7 @@ SUBJECT = Subject(
             "retries and waits are not negative: {values}",
             "at least 1 check of a user identity runs at one time, not {number}",
             "the associations of one address are 0 (no limit) or more, not {number}",
+            "there is at least one job, not {number}",
             "there is at least one job, and each file is sent at least once: {number} and {number}",
             "a forwarder has at least one association, idle for 0 seconds or more: {number}, {number}",
             "an association has 1 to {number} presentation contexts, not {number}",
