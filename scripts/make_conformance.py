@@ -25,7 +25,9 @@ def page(text: str) -> str:
 
 def table(listed: Iterable[str]) -> str:
     """Return a table with a row for each UID and its name."""
-    rows = (f"| {uids.name(uid)} | {uid} |\n" for uid in listed)
+    # Some retired UIDs have the name of their successor.
+    known = uids.dictionary()
+    rows = (f"| {known[uid].name}{' (Retired)' if known[uid].retired else ''} | {uid} |\n" for uid in listed)
     return f"\n| name | UID |\n|---|---|\n{''.join(rows)}\n"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import struct
+import time
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -459,6 +460,16 @@ def test_a_gigabyte_of_them_is_passed_quickly(write: Write, tmp_path: Path) -> N
     path = write(file_of(image()))
     os.truncate(path, 1 << 30)
     assert InstanceFile.check(path).data_set() == image()
+
+
+def test_a_hole_of_any_size_is_refused_at_once(write: Write) -> None:
+    path = write(file_of(image()))
+    size = os.stat(path).st_size
+    os.truncate(path, 1 << 38)
+    begun = time.monotonic()
+    with pytest.raises(FileError, match=f"cut short: no element at offset {size:,}, and 274,"):
+        InstanceFile.check(path)
+    assert time.monotonic() - begun < 5
 
 
 def test_what_follows_them_is_refused(write: Write) -> None:

@@ -89,7 +89,9 @@ PURE_STANDARD_MODULES = frozenset(
 # What only these may import when they are themselves imported (a lazy import inside a function is another matter).
 AT_MODULE_LEVEL = {
     "pydicom": ("data_set.elements", "data_set.decompress"),
+    "cryptography": ("tools.authority",),
     "numpy": (),
+    "prometheus_client": (),
     "rich": (),
     "shtab": (),
     "asyncio": ("aio", "transport.looped"),
@@ -98,9 +100,9 @@ AT_MODULE_LEVEL = {
 
 # What only these may import at all. To the association a transport is an interface: the faces choose the driver.
 ONLY_BY = {
-    "socket": ("audit", "transport", "serving", "tools.processes", "tools.ready", "tools.workers"),
+    "socket": ("audit", "transport", "serving", "tools.metrics", "tools.processes", "tools.ready", "tools.workers"),
     "ssl": ("audit", "settings.tls", "transport"),
-    "select": ("transport",),
+    "select": ("transport", "tools.server_log"),
     "selectors": ("transport", "serving"),
     "dimse.transport": (
         "transport",

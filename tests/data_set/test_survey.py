@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -226,3 +227,52 @@ def test_no_bytes_make_it_fail(data: bytes, syntax: TransferSyntax, at_hand: int
     found = surveyed(data, syntax, at_hand)
     assert found.cut_short.isprintable()
     assert surveyed(data, syntax) == found
+
+
+# --- the short way for data sets without faults ---
+
+
+def by_the_walk(data: bytes, syntax: TransferSyntax) -> Survey:
+    """Survey a data set of which nothing is at hand, which only the walk can do."""
+    return surveyed(data, syntax)
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.tuples(
+                st.just("plain"), st.integers(0, 40), st.sampled_from(["LO", "UI", "OB", "SQ", "UN", "??", "ZZ"])
+            ),
+            st.tuples(st.just("uid"), st.integers(0, 1), st.sampled_from(["1.2.3 ", "1.2.840.10008.5.1.4.1.1.2\0"])),
+            st.tuples(st.just("bytes"), st.binary(max_size=14), st.just("")),
+        ),
+        max_size=8,
+    ),
+    st.sampled_from([EXPLICIT, IMPLICIT]),
+    st.integers(0, 3),
+)
+def test_both_ways_find_the_same(pieces: list[tuple[str, Any, str]], syntax: TransferSyntax, lost: int) -> None:
+    data = b""
+    for kind, what, more in pieces:
+        match kind:
+            case "plain":
+                data += element(0x00080060 + 0x10000 * what, more.encode(), b"x" * (what & ~1), syntax)
+            case "uid":
+                data += element((SOP_CLASS_UID, SOP_INSTANCE_UID)[what], b"UI", more.encode(), syntax)
+            case _:
+                data += what
+    data = data[: len(data) - lost]
+    assert surveyed(data, syntax, at_hand=len(data)) == by_the_walk(data, syntax)
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
+def test_both_ways_find_the_same_in_real_files(path: Path) -> None:
+    data = path.read_bytes()
+    meta = part10.parse(data)
+    syntax = uids.transfer_syntax(meta.transfer_syntax_uid or "") if meta is not None else None
+    # Among them are files without File Meta Information, which no peer sends so.
+    if meta is None or syntax is None:
+        return
+    data_set = data[meta.data_set_offset :]
+    for end in (len(data_set), len(data_set) - 1, len(data_set) // 2):
+        assert surveyed(data_set[:end], syntax, at_hand=end) == by_the_walk(data_set[:end], syntax)

@@ -376,6 +376,14 @@ def test_a_deflated_data_set_is_the_explicit_one_deflated() -> None:
     assert "inflated" in refusal(b"\xff" * 20, DEFLATED, EXPLICIT)
 
 
+def test_a_deflated_data_set_that_would_fill_the_memory_is_refused() -> None:
+    compressor = zlib.compressobj(9, wbits=-zlib.MAX_WBITS)
+    zeros = bytes(1 << 20)
+    bomb = b"".join(compressor.compress(zeros) for _ in range(300)) + compressor.flush()
+    assert len(bomb) < 400_000
+    assert refusal(bomb, DEFLATED, EXPLICIT) == "it inflates to more than 268,435,456 bytes"
+
+
 # --- What is refused --------------------------------------------------------------------------------------------------
 
 NESTED = explicit(0x00081140, "SQ", b"", length=0xFFFFFFFF) + implicit(0xFFFEE000, b"", length=0xFFFFFFFF)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import pickle
+from pathlib import Path
 
 import pytest
 
 from dimse.errors import StatusError
+from dimse.message import status as statuses
 from dimse.message.status import SERVICES, Status
 
 # Code, service, category, how its meaning begins.
@@ -135,3 +138,17 @@ def test_a_status_has_16_bits(code: int) -> None:
 def test_a_service_must_be_known() -> None:
     with pytest.raises(ValueError, match="'print' is not one of general, verification"):
         Status(0, service="print")
+
+
+def test_a_code_of_a_failure_has_its_name_in_one_place() -> None:
+    source = Path(statuses.__file__).parents[1]
+    named = {name for name, code in vars(statuses).items() if name.isupper() and isinstance(code, int)}
+    assert {"PROCESSING_FAILURE", "SOP_CLASS_NOT_SUPPORTED", "OUT_OF_RESOURCES"} <= named
+    again = [
+        f"{path.name}: {node.id}"
+        for path in source.rglob("*.py")
+        if path != Path(statuses.__file__)
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.id in named
+    ]
+    assert again == []

@@ -462,8 +462,10 @@ def test_a_dicomdir_is_told_from_bare_data_sets() -> None:
         (b"a\0", ["a"]),
         (b"caf\xe9\n", ["caf\udce9"]),
         (b"x" * 200_000 + b"\ny\n", ["x" * 200_000, "y"]),
+        (b"\xef\xbb\xbfa\r\nb c\r\n\r\nd\r", ["a", "b c", "d"]),
+        (b"\xef\xbb\xbfa\r\0b\r\0", ["\ufeffa\r", "b\r"]),
     ],
-    ids=["none", "lines", "ended by NUL", "one", "no text", "long"],
+    ids=["none", "lines", "ended by NUL", "one", "no text", "long", "of Windows", "with NULs"],
 )
 def test_a_list_of_paths(listed: bytes, paths: list[str]) -> None:
     assert list(listed_paths(io.BytesIO(listed))) == paths

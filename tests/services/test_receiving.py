@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import pairwise
@@ -98,6 +99,22 @@ def test_wherever_the_data_set_is_cut_into_fragments(syntax: TransferSyntax) -> 
             with sent_to(server, syntax.uid, *(sent[start:end] for start, end in pairwise(places))) as answer:
                 assert answer == "C-STORE-RSP 0000H"
     assert taken == [head(syntax)] * len(cuts)
+
+
+def test_a_deflated_data_set_that_would_fill_the_memory_is_not_decoded(caplog: pytest.LogCaptureFixture) -> None:
+    compressor = zlib.compressobj(9, wbits=-zlib.MAX_WBITS)
+    zeros = bytes(1 << 20)
+    bomb = b"".join(compressor.compress(zeros) for _ in range(300)) + compressor.flush()
+
+    def decode(request: dimse.StoreRequest) -> int:
+        request.dataset()
+        return 0
+
+    deflated = uids.DeflatedExplicitVRLittleEndian
+    pieces = [bomb[start : start + 100_000] for start in range(0, len(bomb), 100_000)]
+    with serving(dimse.Handlers(store=decode)) as server, sent_to(server, deflated, *pieces) as answer:
+        assert answer == "C-STORE-RSP 0110H"
+    assert "it inflates to more than 268,435,456 bytes" in caplog.text
 
 
 def test_a_handler_and_its_sink_never_see_them(tmp_path: Path) -> None:

@@ -109,6 +109,7 @@ def test_a_private_key_that_others_may_read_is_refused(certificates: Certificate
         ({"ca": "{none}"}, "none", "No such file or directory"),
         ({"ca": "{empty}"}, "empty", "there is no certificate in it in PEM form"),
         ({"ca": "{bad_ca}"}, "bad_ca", "a certificate in it is damaged"),
+        ({"ca": "{marked}"}, "marked", "it begins with a byte order mark, which OpenSSL does not read"),
         ({"ca": "{ca}", "crl": "{ca}"}, "ca", r"there is no revocation list \(CRL\) in it in PEM form"),
         ({"crl": "{ca}", "verify": False}, "ca", "a revocation list is of no use where chains are not verified"),
     ],
@@ -125,6 +126,7 @@ def test_a_file_that_cannot_be_used_is_named(
         "weak": _weak(certificates),
         "bad_key": _file(tmp_path / "bad.key", "-----BEGIN PRIVATE KEY-----\nQUJD\n-----END PRIVATE KEY-----\n"),
         "bad_ca": _file(tmp_path / "bad.pem", "-----BEGIN CERTIFICATE-----\nQUJD\n-----END CERTIFICATE-----\n"),
+        "marked": _file(tmp_path / "marked.pem", "\ufeff" + Path(certificates.ca).read_text()),
         "encrypted": certificates.encrypted_key(certificates.server),
         "ca": certificates.ca,
     }

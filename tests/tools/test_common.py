@@ -266,6 +266,14 @@ def test_a_name_among_the_paths_that_begins_with_an_at_sign_is_a_path(tmp_path: 
     assert len(receiver.stored) == 2
 
 
+def test_a_file_of_arguments_may_come_from_windows(tool: str, what: list[Path], tmp_path: Path) -> None:
+    arguments = tmp_path / "arguments"
+    # U+2028 ends a line for `str.splitlines`, but not in a file.
+    arguments.write_bytes("\ufeff-aet\r\nME\r\n-aec\r\nTHEM\r\n--user\r\na\u2028b\r\n".encode())
+    (request,) = running.asked(tool, f"@{arguments}", "PEER", *what)
+    assert (request.calling, request.called) == ("ME".ljust(16), "THEM".ljust(16))
+
+
 def test_a_file_of_arguments_is_not_expanded_again(tool: str, what: list[Path], tmp_path: Path) -> None:
     arguments = tmp_path / "arguments"
     arguments.write_text(f"@{arguments}\n")

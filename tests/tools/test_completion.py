@@ -50,8 +50,8 @@ def folder(tmp_path: Path) -> Path:
 def test_every_tool_prints_a_script_with_its_long_options(tool: str, shell: str) -> None:
     script = completion(tool, shell)
     choices = "critical error warning warn info debug"  # of --log-level
-    without_network = {"passwd": ("delete",), "explain": ("list",)}
-    theirs = without_network.get(tool, ("verbose", "log-level", "acse-timeout", choices))
+    own = {"passwd": ("delete",), "explain": ("list",), "certificate": ("days", "host", "force")}
+    theirs = own.get(tool, ("verbose", "log-level", "acse-timeout", choices))
     for option in ("print-completion", *theirs):
         assert option in script
 

@@ -154,3 +154,16 @@ def test_arguments_from_a_file(tmp_path: Path) -> None:
     with listening("echoscp", f"@{tmp_path / 'options'}") as listener:
         assert "D: Their Max PDU Receive Size:  65536" in listener.run("echoscu", "-d").stderr.splitlines()
         assert "I: Accepting Association" in listener.end()
+
+
+def test_a_log_that_nothing_reads_does_not_stop_it() -> None:
+    with listening("echoscp", "-d") as listener:
+        # Their lines are more than a pipe holds.
+        for _ in range(100):
+            assert listener.echo().is_success
+        listener.until("Association Released")
+        assert listener.echo().is_success
+        said = listener.end()
+    warnings = [line for line in said if line.startswith("W: ")]
+    assert re.fullmatch(r"W: [\d,]+ lines of this log were dropped, because nothing read them", warnings[0])
+    assert listener.process.returncode == 0

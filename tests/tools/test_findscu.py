@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
+import signal
 from collections.abc import Iterator
 from datetime import date
+from itertools import count
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
@@ -14,6 +16,7 @@ from typing import Any
 import pytest
 from pydicom import dcmread
 
+import dimse
 from dimse import uids
 from dimse.media import part10
 from dimse.message.status import Status
@@ -83,8 +86,9 @@ def test_options_become_keys_and_a_level(
 
 def test_keys_are_read_from_files(scp: QueryRetrieveSCP, tmp_path: Path) -> None:
     names = tmp_path / "names.json"
+    # An editor on Windows puts a byte order mark before the text.
     names.write_text(
-        json.dumps([{"00100010": {"vr": "PN", "Value": [{"Alphabetic": name}]}} for name in ("DOE*", "M*")])
+        "\ufeff" + json.dumps([{"00100010": {"vr": "PN", "Value": [{"Alphabetic": name}]}} for name in ("DOE*", "M*")])
     )
     bare = tmp_path / "bare.dcm"
     bare.write_bytes(bytes.fromhex("10001000") + b"PN\4\0ROE*")
@@ -376,3 +380,30 @@ def test_the_exit_status_is_honest_whatever_the_peer_does(name: str) -> None:
     assert "Traceback" not in done.stderr
     assert "\x1b" not in done.stderr
     assert any(line.startswith("E: ") for line in done.stderr.splitlines()) == (done.returncode != 0)
+
+
+class Endless(QueryRetrieveSCP):
+    """An SCP that sends matches until the query is cancelled."""
+
+    def find(self, request: dimse.FindRequest) -> Iterator[Any]:
+        self.requests.append(request)
+        for number in count(1):
+            yield {"StudyInstanceUID": f"1.2.{number}"}
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_cancels_the_query(number: signal.Signals) -> None:
+    with (
+        Endless() as scp,
+        running.start("findscu", "-S", "127.0.0.1", scp.port, "-r", "@study", "--format", "jsonl") as process,
+    ):
+        assert process.stdout is not None and process.stderr is not None
+        first = process.stdout.readline()
+        process.send_signal(number)
+        rest, said = process.stdout.read(), process.stderr.read()
+        process.wait(30)
+    assert process.returncode == {signal.SIGINT: 130, signal.SIGTERM: 143}[number]
+    assert scp.requests[0].cancelled
+    # What came before is printed whole.
+    assert all(json.loads(line) for line in (first + rest).splitlines())
+    assert "E: " not in said

@@ -109,8 +109,9 @@ NOT_NEEDED = """
     asyncio concurrent csv dataclasses datetime email http inspect json multiprocessing numpy PIL pydicom random rich secrets shlex
     shtab shutil sqlite3 ssl subprocess tempfile tomllib urllib uuid xml zipfile
     dimse.aio dimse.audit dimse.transport.certificate dimse.data_set.decompress dimse.data_set.elements dimse.data_set.transcode
-    dimse.association.dump dimse.testing dimse.settings.tls dimse.tools.commitment dimse.tools.explanations dimse.tools.json_log
-    dimse.tools.overview dimse.tools.report dimse.tools.tables dimse.transport.looped dimse.transport.tls
+    dimse.association.dump dimse.testing dimse.settings.tls dimse.tools.commitment dimse.tools.json_log dimse.tools.log_file
+    dimse.tools.explanations dimse.tools.manual dimse.tools.metrics dimse.tools.overview prometheus_client
+    dimse.tools.report dimse.tools.tables dimse.transport.looped dimse.transport.tls
 """
 SENDING = "queue dimse.sending dimse.tools.progress dimse.tools.sender"
 RECEIVING = "hashlib ipaddress dimse.archive dimse.serving.server dimse.tools.listening dimse.serving.waiting_room"
@@ -129,11 +130,12 @@ FOOTPRINTS = {
     "findscu": (170, f"{TRACEBACK} {SENDING} {RECEIVING} dimse.data_set.json"),
     "getscu": (182, f"{TRACEBACK} dimse.sending"),
     "movescu": (203, f"{TRACEBACK} dimse.sending"),
-    "retrieve": (217, f"{TRACEBACK} dimse.sending.journal dimse.journals"),
-    "echoscp": (161, f"hashlib dimse.archive {TRACEBACK} {SENDING}"),
-    "storescp": (176, f"dimse.archive.events dimse.logs.line_file {TRACEBACK} {SENDING}"),
+    "retrieve": (218, f"{TRACEBACK} dimse.sending.journal dimse.journals"),
+    "echoscp": (162, f"hashlib dimse.archive {TRACEBACK} {SENDING}"),
+    "storescp": (178, f"dimse.archive.events dimse.logs.line_file {TRACEBACK} {SENDING}"),
     "explain --version": (80, f"dimse.uids.table {SENDING} {RECEIVING} {NETWORK}"),
     "passwd --version": (80, f"dimse.uids.table {SENDING} {RECEIVING} {NETWORK}"),
+    "certificate --version": (80, f"cryptography dimse.uids.table {SENDING} {RECEIVING} {NETWORK}"),
     "echoscu --help": (80, f"dimse.uids.table {SENDING} {RECEIVING} {NETWORK}"),
     "--help": (23, f"argparse logging re socket typing dimse.errors {SENDING} {RECEIVING} {NETWORK}"),
 }

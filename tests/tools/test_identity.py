@@ -73,7 +73,7 @@ def test_the_user_identity_that_is_sent(
     options: list[str], environment: str | None, expected: tuple[int, bytes, bytes], respond: bool, tmp_path: Path
 ) -> None:
     token = tmp_path / "token"
-    token.write_bytes(b"a.b\0c\n")
+    token.write_bytes(b"\xef\xbb\xbfa.b\0c\r\n" if "--jwt" in options else b"a.b\0c\n")
     words = [str(token) if word == "FILE" else word for word in options]
     asked = Asked()
     with serving(identify=asked) as port:
@@ -279,6 +279,18 @@ def test_a_password_is_given_changed_and_taken_away(tmp_path: Path) -> None:
     assert passwd("--delete", users, "alice").returncode == 0
     assert not verify(users, "alice", "second") and verify(users, "bob", SECRET)
     assert os.listdir(tmp_path) == ["users"]
+
+
+def test_a_password_file_may_be_edited_on_windows(tmp_path: Path) -> None:
+    users = password_file(tmp_path, alice="a")
+    users.write_bytes(b"\xef\xbb\xbf" + users.read_bytes().replace(b"\n", b"\r\n"))
+    assert verify(users, "alice", "a")
+
+
+def test_a_password_may_come_from_a_file_of_windows(tmp_path: Path) -> None:
+    users = tmp_path / "users"
+    assert passwd(users, "alice", password=f"\ufeff{SECRET}\r\n").returncode == 0
+    assert verify(users, "alice", SECRET)
 
 
 def test_two_users_with_one_password_do_not_have_one_hash() -> None:

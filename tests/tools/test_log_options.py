@@ -120,6 +120,50 @@ def test_a_logging_configuration_says_itself_what_the_log_looks_like(tmp_path: P
     assert "does not go with --log-format" in process.stderr.splitlines()[-1]
 
 
+@pytest.mark.parametrize("name", ["log.ini", "log.json", "log.toml"])
+def test_a_logging_configuration_may_be_edited_on_windows(tmp_path: Path, name: str) -> None:
+    text = {
+        "log.ini": """[loggers]
+keys=root
+[handlers]
+keys=err
+[formatters]
+keys=lines
+[logger_root]
+level=INFO
+handlers=err
+[handler_err]
+class=StreamHandler
+formatter=lines
+args=(sys.stderr,)
+[formatter_lines]
+format=said: %(message)s
+""",
+        "log.json": json.dumps(
+            {
+                "formatters": {"lines": {"format": "said: %(message)s"}},
+                "handlers": {"err": {"class": "logging.StreamHandler", "formatter": "lines"}},
+                "root": {"handlers": ["err"], "level": "INFO"},
+            },
+            indent=1,
+        ),
+        "log.toml": """[formatters.lines]
+format = "said: %(message)s"
+[handlers.err]
+class = "logging.StreamHandler"
+formatter = "lines"
+[root]
+handlers = ["err"]
+level = "INFO"
+""",
+    }[name]
+    configuration = tmp_path / name
+    configuration.write_bytes(b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode())
+    with serving() as port:
+        process = running.tool("echoscu", LOOPBACK, port, "-lc", configuration)
+    assert (process.returncode, process.stderr.splitlines()[0]) == (0, "said: Requesting Association")
+
+
 # --- the audit trail ---
 
 

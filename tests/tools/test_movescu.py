@@ -79,7 +79,22 @@ def test_a_port_that_is_taken_is_told_before_the_peer_is_asked(scp: QueryRetriev
     assert not scp.retrievals
 
 
-def test_a_report_needs_instances_that_come_here() -> None:
-    done = tool("movescu", "127.0.0.1", "1", "-k", "PatientID=1", "--report", "report.csv")
+@pytest.mark.parametrize(
+    "option",
+    [
+        ("--report", "report.csv"),
+        ("-od", "in"),
+        ("--layout", "{SOPInstanceUID}.dcm"),
+        ("--mode", "640"),
+        ("--ignore",),
+        ("--store-aet", "ME"),
+        ("--store-from", "10.0.0.0/8"),
+    ],
+    ids=" ".join,
+)
+def test_options_about_instances_that_come_here_need_store(option: tuple[str, ...]) -> None:
+    done = tool("movescu", "127.0.0.1", "1", "-k", "PatientID=1", *option)
     assert done.returncode == 2
-    assert "--report goes with --store" in done.stderr
+    assert done.stderr.splitlines()[-1] == (
+        f"movescu: error: {option[0]} goes with --store: without it no instance comes here"
+    )

@@ -30,9 +30,14 @@ from dimse.data_set.survey import Survey
 from dimse.instances.received import ReceivedInstance
 from dimse.logs import Private
 from dimse.logs.notices import notice
-from dimse.message.status import Status
+from dimse.message.status import (
+    CANNOT_UNDERSTAND,
+    DATA_SET_DOES_NOT_MATCH,
+    DUPLICATE_SOP_INSTANCE,
+    OUT_OF_RESOURCES,
+    Status,
+)
 from dimse.services.handlers import Handlers
-from dimse.services.storage import CANNOT_UNDERSTAND, DATA_SET_DOES_NOT_MATCH, OUT_OF_RESOURCES
 from dimse.support.closing import Closing
 from dimse.support.pace import Pace, Paced, brief
 from dimse.support.text import one_line
@@ -47,7 +52,6 @@ LARGEST = 32 * 1024**3
 MOST_DUPLICATES = 1_000
 """The default number of copies of a name that a store keeps beside the first instance."""
 
-DUPLICATE_SOP_INSTANCE = 0x0111  # PS3.7 C.5.7
 # PS3.4 Table B.2-1: the data set does not match its SOP class.
 KEPT_CUT_SHORT = 0xB007
 

@@ -80,6 +80,9 @@ class Layout:
         self.identifying = not fields.isdisjoint(IDENTIFYING)
         self.tags = frozenset(ELEMENTS[field] for field in fields if field in ELEMENTS)
 
+    def __str__(self) -> str:
+        return self.template
+
     def path(self, instance: ReceivedInstance, elements: Mapping[int, str]) -> tuple[str, ...]:
         """Return the components of the path for an instance: folders, then the name of its file.
 

@@ -10,6 +10,7 @@ from dimse.association.inbox import Arrived, Inbox
 from dimse.association.pump import LOGGER, Pump
 from dimse.errors import InvalidCommand, RemoteProtocolError
 from dimse.message import command
+from dimse.message.status import RESOURCE_LIMITATION, UNRECOGNIZED_OPERATION
 from dimse.support.text import host_and_port
 
 # Requests of the peer that are answered one within the other. Each of them costs some frames of Python's stack.
@@ -60,7 +61,7 @@ class Answering:
             elif inbox.answer is not None and inbox.depth <= MOST_NESTED:
                 await inbox.answer(inbox.owner, arrived)
             elif isinstance(arrived.message, command.Request):
-                status = command.UNRECOGNIZED_OPERATION if inbox.answer is None else command.RESOURCE_LIMITATION
+                status = UNRECOGNIZED_OPERATION if inbox.answer is None else RESOURCE_LIMITATION
                 response = command.respond(arrived.message, status)
                 if self._pump.dump:
                     self._pump.dump.message(response, arrived.context.context_id, outgoing=True)

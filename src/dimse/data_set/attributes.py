@@ -18,9 +18,9 @@ Attribute = NamedTuple("Attribute", [("vr", str), ("values", tuple[Any, ...])])
 
 Attributes: TypeAlias = "Mapping[int, Attribute]"
 
-TEXT = frozenset("AE AS CS DA DS DT IS LO LT PN SH ST TM UC UI UR UT".split())  # noqa: SIM905
+TEXT = frozenset("AE AS CS DA DS DT IS LO LT PN SH ST TM UC UI UR UT".split())
 NUMBERS = {"FD": "d", "FL": "f", "SL": "l", "SS": "h", "SV": "q", "UL": "L", "US": "H", "UV": "Q"}
-BYTES = frozenset("OB OD OF OL OV OW UN".split())  # noqa: SIM905
+BYTES = frozenset("OB OD OF OL OV OW UN".split())
 KNOWN = TEXT | frozenset(NUMBERS) | BYTES | {"AT", "SQ"}
 SINGLE = frozenset(("LT", "ST", "UR", "UT"))
 """Text VRs whose value is one, whatever backslashes are in it (PS3.5 6.4)."""

@@ -26,7 +26,7 @@ from dimse.data_set.elements import (
     text_of,
     unsigned_short,
 )
-from dimse.data_set.encoding import tag_name
+from dimse.support.text import tag_name
 
 _JPEG = frozenset((uids.JPEGBaseline8Bit, uids.JPEGExtended12Bit, uids.JPEGLossless, uids.JPEGLosslessSV1))
 _JPEG_LS = frozenset((uids.JPEGLSLossless, uids.JPEGLSNearLossless))

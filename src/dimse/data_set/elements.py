@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import struct
-import zlib
 from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,11 +22,12 @@ from dimse.data_set.encoding import (
     SHORT_FORM,
     UNDEFINED_LENGTH,
     deflate,
+    inflate,
     is_vr,
     pieces,
-    tag_name,
 )
 from dimse.data_set.walk import MAXIMUM_NESTING
+from dimse.support.text import tag_name
 from dimse.uids import TransferSyntax
 
 BITS_ALLOCATED, PIXEL_REPRESENTATION, PIXEL_DATA = 0x00280100, 0x00280103, 0x7FE00010
@@ -40,7 +40,7 @@ _ITEM, _ITEM_DELIMITATION, _SEQUENCE_DELIMITATION = 0xFFFEE000, 0xFFFEE00D, 0xFF
 _WORD = dict.fromkeys(("AT", "OW", "SS", "US"), 2)
 _WORD |= dict.fromkeys(("FL", "OF", "OL", "SL", "UL"), 4)
 _WORD |= dict.fromkeys(("FD", "OD", "OV", "SV", "UV"), 8)
-_SPACE_PADDED = frozenset(("AE AS CS DA DS DT IS LO LT PN SH ST TM UC UR UT").split())  # noqa: SIM905
+_SPACE_PADDED = frozenset(("AE AS CS DA DS DT IS LO LT PN SH ST TM UC UR UT").split())
 _KNOWN = SHORT_FORM | LONG_FORM
 
 # Elements of a data set that determine how others are read, also within its items.
@@ -97,22 +97,14 @@ def read(data: memoryview, syntax: TransferSyntax) -> DataSet:
     """Return the elements of a data set.
 
     Raises:
-        Unfit: The data set is incomplete, or contradicts itself.
+        Unfit: The data set is incomplete, contradicts itself, or inflates to more than `MOST_INFLATED` bytes.
     """
     if syntax.deflated:
-        data = _inflate(data)
+        try:
+            data = memoryview(inflate(data))
+        except ValueError as error:
+            raise Unfit(str(error)) from error
     return _Reader(data).data_set(syntax, len(data))
-
-
-def _inflate(deflated: memoryview) -> memoryview:
-    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
-    try:
-        data = inflater.decompress(deflated)
-    except zlib.error as error:
-        raise Unfit(f"the deflated data set cannot be inflated: {error}") from error
-    if not inflater.eof:
-        raise Unfit("the deflated data set is cut short")
-    return memoryview(data)
 
 
 class _Reader:

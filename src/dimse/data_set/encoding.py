@@ -19,16 +19,13 @@ EXPLICIT_VR_LITTLE_ENDIAN = TransferSyntax(uids.ExplicitVRLittleEndian)
 
 # The bytes of a large value that are processed at once. Meanwhile Python runs no other thread and no event loop.
 PIECE = 1024 * 1024
+MOST_INFLATED = 256 * 1024 * 1024
+"""The most bytes that a deflated data set may have in memory. Without a limit, one of 1 MB could take 1 GB."""
 
 
 def is_vr(letters: bytes) -> bool:
     """Return True if these bytes look like a VR, known or unknown. Otherwise they are the length of an element without a VR."""
     return letters.isalpha() and letters.isupper()
-
-
-def tag_name(tag: int) -> str:
-    """Return a tag in the Standard's notation: "(0008,0018)"."""
-    return f"({tag >> 16:04X},{tag & 0xFFFF:04X})"
 
 
 def pieces(value: bytes | memoryview) -> Iterator[bytes | memoryview]:
@@ -39,6 +36,24 @@ def pieces(value: bytes | memoryview) -> Iterator[bytes | memoryview]:
     view = memoryview(value)
     for start in range(0, len(view), PIECE):
         yield view[start : start + PIECE]
+
+
+def inflate(deflated: bytes | memoryview, most: int = MOST_INFLATED) -> bytes:
+    """Return the data set in a deflated one (PS3.5 A.5).
+
+    Raises:
+        ValueError: It is damaged or cut short, or inflates to more than `most` bytes; the message says which.
+    """
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    try:
+        data = inflater.decompress(deflated, most + 1)
+    except zlib.error as error:
+        raise ValueError(f"the deflated data set cannot be inflated: {error}") from error
+    if len(data) > most:
+        raise ValueError(f"it inflates to more than {most:,} bytes")
+    if not inflater.eof:
+        raise ValueError("the deflated data set is cut short")
+    return data
 
 
 def deflate(buffers: Iterable[bytes | memoryview]) -> bytes:

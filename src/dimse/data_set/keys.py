@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from dimse import tags
 from dimse.data_set.attributes import BYTES, KNOWN, NUMBERS, SINGLE, TEXT, Attribute, Attributes, choose_vr
+from dimse.support.text import tag_name
 
 MOST_EMPTY_ITEMS = 64
 """Items that a key may skip in a sequence."""
@@ -109,7 +110,7 @@ def _component(text: str) -> tuple[Component, str]:
             item = int(number)
     tag = find_tag(name)
     if creator is not None and (not tags.is_private(tag) or tag & 0xFFFF < 0x1000):
-        raise ValueError(f"{tags.name_tag(tag)} is not a private element that may have a creator")
+        raise ValueError(f"{tag_name(tag)} is not a private element that may have a creator")
     return Component(tag, vr or default_vr(tag), creator, item), rest
 
 
@@ -179,7 +180,7 @@ def add_creator(attributes: Tree, tag: int, creator: str) -> None:
     block = tag & 0xFFFF0000 | (tag & 0xFFFF) >> 8
     held = attributes.setdefault(block, Attribute("LO", (creator,))).values
     if held != (creator,):
-        raise ValueError(f"the block of {tags.name_tag(tag)} is that of another private creator, {held[0]!r}")
+        raise ValueError(f"the block of {tag_name(tag)} is that of another private creator, {held[0]!r}")
 
 
 def parse_value(vr: str, text: str) -> tuple[Any, ...]:

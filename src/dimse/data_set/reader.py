@@ -14,6 +14,7 @@ from typing import TypeAlias
 from dimse import tags
 from dimse.data_set.encoding import LONG_FORM, SHORT_FORM, UNDEFINED_LENGTH, is_vr
 from dimse.data_set.source import CutShort, MalformedDataSet, NestedTooDeep
+from dimse.support.text import tag_name
 from dimse.support.values import value
 from dimse.uids import TransferSyntax
 
@@ -138,7 +139,7 @@ class _Reader:
                     break
                 continue
             if tag >> 16 == 0xFFFE:
-                raise MalformedDataSet(f"{tags.name_tag(tag)} stands where a data element should", self.position)
+                raise MalformedDataSet(f"{tag_name(tag)} stands where a data element should", self.position)
             element = self._element(tag, vr, length, implicit, end, depth)
             if tag & 0xFFFF:
                 elements[tag] = element

@@ -17,9 +17,9 @@ from dimse.data_set.encoding import (
     SHORT_FORM,
     UNDEFINED_LENGTH,
     is_vr,
-    tag_name,
 )
 from dimse.data_set.source import UIDS, WINDOW, CutShort, Inflated, MalformedDataSet, NestedTooDeep, Plain
+from dimse.support.text import tag_name
 from dimse.uids import TransferSyntax
 
 MAXIMUM_NESTING = 64
@@ -27,7 +27,7 @@ MAXIMUM_NESTING = 64
 
 _LONGEST_HEADER = 12
 # Longer values are not read. Whether a value is a valid UID or text is not tested here.
-_LONGEST_VALUE = 1_024
+LONGEST_VALUE = 1_024
 UNKNOWN_END = 1 << 62
 
 PIXEL_DATA = 0x7FE00010
@@ -37,7 +37,8 @@ _ITEM_TAG = b"\xfe\xff\x00\xe0"  # in Little Endian
 _FILE_META = 0x0002  # group of the File Meta Information
 # Group 0000 is that of the command set.
 NOT_IN_DATA_SETS = frozenset((0x0000, _FILE_META))
-_LEAST_FILL = 8  # equal bytes, FFH or 00H
+# Equal bytes, FFH or 00H. A sparse file of any size may have a hole behind its data set, and one second is enough to read it.
+_LEAST_FILL, _MOST_FILL = 8, 1 << 30
 
 # Some programs write "??" for a VR that they do not know.
 _SHORT_FORM = SHORT_FORM | {b"??"}
@@ -56,14 +57,14 @@ Encoding = NamedTuple(
 )
 """The structs that read the headers of elements."""
 
-_IMPLICIT_LITTLE = Encoding(True, Struct("<HH2sH"), Struct("<HHL"), Struct("<L"))
-_EXPLICIT_LITTLE = _IMPLICIT_LITTLE._replace(implicit_vr=False)
+IMPLICIT_LITTLE = Encoding(True, Struct("<HH2sH"), Struct("<HHL"), Struct("<L"))
+EXPLICIT_LITTLE = IMPLICIT_LITTLE._replace(implicit_vr=False)
 _EXPLICIT_BIG = Encoding(False, Struct(">HH2sH"), Struct(">HHL"), Struct(">L"))
 
 # The keys are: elements have no VR; they are in Little Endian.
 _ENCODINGS = {
-    (True, True): (_IMPLICIT_LITTLE, IMPLICIT_VR_LITTLE_ENDIAN),
-    (False, True): (_EXPLICIT_LITTLE, EXPLICIT_VR_LITTLE_ENDIAN),
+    (True, True): (IMPLICIT_LITTLE, IMPLICIT_VR_LITTLE_ENDIAN),
+    (False, True): (EXPLICIT_LITTLE, EXPLICIT_VR_LITTLE_ENDIAN),
     (False, False): (_EXPLICIT_BIG, TransferSyntax(uids.ExplicitVRBigEndian, little_endian=False)),
 }
 # The group number with which data sets begin, in either byte order. The Standard has no group 0800H.
@@ -196,15 +197,21 @@ class Steps:
         return fill in (b"\xff", b"\0") and self._end_of(fill, position, limit) is not None
 
     def _end_of(self, fill: bytes, position: int, limit: int) -> int | None:
-        """Return the end of the bytes, which is `limit` if that is known, if all from `position` on are `fill`; otherwise None."""
-        while position < limit:
+        """Return the end of the bytes, which is `limit` if that is known, if all from `position` on are `fill`; otherwise None.
+
+        More than `_MOST_FILL` bytes count as other ones, and are not read if `limit` is known.
+        """
+        most = position + _MOST_FILL
+        if most < limit != UNKNOWN_END:
+            return None
+        while position < min(limit, most):
             window = self._bytes(position, min(WINDOW, limit - position))
             if window.count(fill) < len(window):
                 return None
             position += len(window)
             if not window:
                 return position if limit == UNKNOWN_END else None
-        return position
+        return position if position <= most else None
 
     def _elements(self, frame: Frame, position: int) -> int:
         """Walk the elements of the data set or of an Item."""
@@ -295,7 +302,7 @@ class Steps:
         if tag == PIXEL_DATA:
             self.native = 0 < length < UNDEFINED_LENGTH
             return
-        if length > _LONGEST_VALUE:
+        if length > LONGEST_VALUE:
             if self._within or tag in UIDS:
                 raise MalformedDataSet(f"{tag_name(tag)} at offset {position:,} is too long: {length:,} bytes")
             return
@@ -311,7 +318,7 @@ class Steps:
         limit = frame.limit if undefined else value + length
         if limit > frame.limit:
             raise _cut_short(position, tag_name(tag), length, frame.limit - value)
-        encoding = _IMPLICIT_LITTLE if vr == b"UN" else frame.encoding  # PS3.5 6.2.2
+        encoding = IMPLICIT_LITTLE if vr == b"UN" else frame.encoding  # PS3.5 6.2.2
         if undefined and (vr in (b"OB", b"OW") or tag == PIXEL_DATA):
             self.encapsulated = self.encapsulated or frame.depth == 0
             self._frames.append(Frame(Steps._fragments, limit, True, frame.encoding, tag, frame.depth, False))

@@ -9,10 +9,20 @@ from __future__ import annotations
 from collections.abc import Collection
 from contextlib import suppress
 
-from dimse.data_set.encoding import SHORT_FORM, tag_name
+from dimse.data_set.encoding import LONG_FORM, SHORT_FORM, UNDEFINED_LENGTH
 from dimse.data_set.source import WINDOW, CutShort, MalformedDataSet, Plain, Read
-from dimse.data_set.steps import DELIMITERS, NOT_IN_DATA_SETS, Frame, Steps
+from dimse.data_set.steps import (
+    DELIMITERS,
+    EXPLICIT_LITTLE,
+    LITTLE,
+    LONGEST_VALUE,
+    NOT_IN_DATA_SETS,
+    PIXEL_DATA,
+    Frame,
+    Steps,
+)
 from dimse.data_set.walk import first_inflated
+from dimse.support.text import tag_name
 from dimse.support.values import value
 from dimse.uids import TransferSyntax
 
@@ -52,6 +62,9 @@ def survey(
         tags: The tags of the values, as for `dimse.data_set.walk.peek`.
         head: The bytes from offset 0 on that are in memory.
     """
+    plain = _values(head, end, transfer_syntax, tags)
+    if plain is not None:
+        return Survey(plain)
     if transfer_syntax.deflated:
         inflated = first_inflated(read, end)
         steps = _Survey(Plain(lambda offset, size: b"", len(inflated), inflated), transfer_syntax, tags)
@@ -66,6 +79,45 @@ def survey(
     except MalformedDataSet as error:
         steps.warnings["rest"] = f"{error}; the rest is not looked at"
     return Survey(steps.values, cut_short, tuple(steps.warnings.values()))
+
+
+def _values(
+    head: bytes | memoryview, end: int, transfer_syntax: TransferSyntax, tags: Collection[int]
+) -> dict[int, str] | None:
+    """Return the values of a data set without faults, all of whose headers are in memory; None for any other one.
+
+    Nearly all data sets are so: elements of defined length in Little Endian, up to the end. A walk takes twice the time.
+    """
+    if transfer_syntax.deflated or not transfer_syntax.little_endian or head[:2] != LITTLE:
+        return None
+    implicit_vr, vr = transfer_syntax.implicit_vr, bytes(head[4:6])
+    if implicit_vr and (vr in SHORT_FORM or vr in LONG_FORM):
+        return None
+    implicit, explicit = EXPLICIT_LITTLE.implicit.unpack_from, EXPLICIT_LITTLE.explicit.unpack_from
+    numbers = {tag & 0xFFFF for tag in tags}
+    values: dict[int, str] = {}
+    index, last = 0, len(head) - 8
+    while index <= last:
+        if implicit_vr:
+            group, element, length = implicit(head, index)
+            value = index + 8
+        else:
+            group, element, vr, length = explicit(head, index)
+            value = index + 8
+            if vr not in SHORT_FORM:
+                if length or vr not in LONG_FORM or index > last - 4:
+                    return None
+                (length,) = EXPLICIT_LITTLE.length.unpack_from(head, value)
+                value += 4
+        after = value + length
+        if length == UNDEFINED_LENGTH or after > end or not 0x0002 < group < DELIMITERS:
+            return None
+        if element in numbers and (tag := group << 16 | element) in tags:
+            if length > LONGEST_VALUE or after > len(head) or tag == PIXEL_DATA:
+                return None
+            values.setdefault(tag, str(head[value:after], "latin-1").strip("\0 "))
+        index = after
+    return values if index == end else None
 
 
 class _Survey(Steps):

@@ -105,8 +105,8 @@ class Outline:
 def walk(read: Read, start: int, end: int, transfer_syntax: TransferSyntax | None, head: bytes = b"") -> Outline:
     """Step over every element of a data set, from `start` to `end`.
 
-    Zero bytes after the last element are padding, however many: they cannot be elements, and some files are padded to whole blocks.
-    But if an image has Rows (0028,0010) and no pixel data, they stand in the place of its pixel data.
+    Zero bytes after the last element, up to 1 GiB of them, are padding: they cannot be elements. Some files are padded to whole
+    blocks. But if an image has Rows (0028,0010) and no pixel data, they stand in the place of its pixel data.
 
     A deflated data set is inflated completely, in bounded steps, if its UIDs are in the first `UIDS_WITHIN` bytes. A data set that
     is not deflated, although its transfer syntax is, is recognised by its first element.

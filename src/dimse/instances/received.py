@@ -14,6 +14,7 @@ from dimse.settings import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from dimse.support.sinks import ReadableSink, Sink
 from dimse.support.text import one_line
 from dimse.support.values import field, record
+from dimse.uids import transfer_syntax
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -82,9 +83,19 @@ class ReceivedInstance:
         return io.BufferedReader(_Joined(memoryview(self.file_meta()), self.view()))
 
     def dataset(self) -> Dataset:
-        """Return the data set, decoded by pydicom."""
+        """Return the data set, decoded by pydicom.
+
+        Raises:
+            ValueError: It is deflated and damaged, or inflates to more than 256 MiB.
+        """
         from pydicom import dcmread
 
+        from dimse.data_set.encoding import inflate
+
+        syntax = transfer_syntax(self.transfer_syntax_uid)
+        if syntax is not None and syntax.deflated:
+            # pydicom inflates without a limit.
+            inflate(self.view())
         return dcmread(self.open())
 
     def move_to(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:

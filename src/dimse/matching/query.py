@@ -31,7 +31,7 @@ EMPTY_VALUE = '""'
 _NOT_MATCHED = frozenset((0x00080005, 0x00080052, 0x00080053))
 
 # VRs of which a key may have several values: any of them matches, or all of them if that was negotiated.
-_SEVERAL_VALUES = frozenset("AE AS AT CS IS LO PN SH UC UI".split())  # noqa: SIM905
+_SEVERAL_VALUES = frozenset("AE AS AT CS IS LO PN SH UC UI".split())
 
 # A date and its time: Study, Series, Acquisition, Content, Performed and Scheduled Procedure Step.
 _PAIRS = (

@@ -6,9 +6,9 @@ import unicodedata
 
 from dimse.matching.wildcards import Predicate, has_wildcards, pattern
 
-WILDCARD_VRS = frozenset("AE CS LO LT PN SH ST UC UR UT".split())  # noqa: SIM905
+WILDCARD_VRS = frozenset("AE CS LO LT PN SH ST UC UR UT".split())
 """VRs whose keys may have wild cards."""
-CASELESS_VRS = frozenset("LO LT SH ST UC UT".split())  # noqa: SIM905
+CASELESS_VRS = frozenset("LO LT SH ST UC UT".split())
 """VRs that are compared without regard to case, names aside."""
 EXACT_TAGS = frozenset((0x00100020, 0x00100021, 0x00080050, 0x00200010))
 """Patient ID, Issuer of Patient ID, Accession Number and Study ID: identifiers, whose case counts."""

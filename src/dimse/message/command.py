@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Self, dataclass_transform
 
 from dimse.errors import InvalidCommand
 from dimse.message.elements import WRITERS, Writer, command_set, read
+from dimse.message.status import MISTYPED_ARGUMENT, UNRECOGNIZED_OPERATION
 from dimse.support.values import Value
 
 # Priority (0000,0700)
@@ -25,11 +26,6 @@ RESPONSE = 0x8000  # a bit of Command Field (0000,0100)
 
 # The data set of a message, as its declaration has it.
 ALWAYS, NEVER, MAY = True, False, None
-
-SOP_CLASS_NOT_SUPPORTED = 0x0122
-UNRECOGNIZED_OPERATION = 0x0211
-MISTYPED_ARGUMENT = 0x0212
-RESOURCE_LIMITATION = 0x0213
 
 
 # --- the messages, declared ------------------------------------------------------------------------------------------

@@ -11,6 +11,24 @@ from dimse.errors import StatusError
 SUCCESS, WARNING, FAILURE, CANCEL, PENDING = "Success", "Warning", "Failure", "Cancel", "Pending"
 UNKNOWN = "Unknown"
 
+# Codes of failures (PS3.7 Annex C).
+PROCESSING_FAILURE = 0x0110
+DUPLICATE_SOP_INSTANCE = 0x0111
+NO_SUCH_SOP_INSTANCE = 0x0112
+NO_SUCH_EVENT_TYPE = 0x0113
+INVALID_ARGUMENT_VALUE = 0x0115
+SOP_CLASS_NOT_SUPPORTED = 0x0122
+UNRECOGNIZED_OPERATION = 0x0211
+MISTYPED_ARGUMENT = 0x0212
+RESOURCE_LIMITATION = 0x0213
+# PS3.4 Tables B.2-1, C.4-1, C.4-2 and C.4-3. One code has another name in each service.
+OUT_OF_RESOURCES = 0xA700
+UNABLE_TO_PERFORM_SUB_OPERATIONS = 0xA702
+MOVE_DESTINATION_UNKNOWN = 0xA801
+DATA_SET_DOES_NOT_MATCH = IDENTIFIER_DOES_NOT_MATCH = 0xA900
+CANNOT_UNDERSTAND = 0xC000
+UNABLE_TO_PROCESS = 0xC001
+
 # Codes as the Standard prints them ("x" is any digit), category, meaning. The first row that fits a code counts.
 Table = tuple[tuple[str, str, str], ...]
 

@@ -6,6 +6,7 @@ import logging
 import os
 import stat
 import threading
+from codecs import BOM_UTF8
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias
@@ -319,7 +320,8 @@ def listed_paths(stream: BinaryIO) -> Iterator[str]:
     """Yield the paths of a list, and read the list only as far as needed.
 
     Lines end with a line feed, or with a NUL if the first block of the list has one. Empty lines are left out. Bytes that are
-    not text become surrogates (`os.fsdecode`).
+    not text become surrogates (`os.fsdecode`). A byte order mark before a line and a carriage return behind it are dropped, but
+    not in a list with NULs.
     """
     # `read1` does not wait until a pipe has filled the block.
     read = getattr(stream, "read1", stream.read)
@@ -330,9 +332,17 @@ def listed_paths(stream: BinaryIO) -> Iterator[str]:
             separator = next((one for one in (b"\0", b"\n") if one in rest), b"")
         if separator:
             *paths, rest = rest.split(separator)
-            yield from (os.fsdecode(path) for path in paths if path)
-    if rest:
-        yield os.fsdecode(rest)
+            yield from _decoded(paths, separator)
+    yield from _decoded([rest], separator)
+
+
+def _decoded(lines: Iterable[bytes], separator: bytes) -> Iterator[str]:
+    """Yield the paths in the lines of a list."""
+    for line in lines:
+        # Editors on Windows write both.
+        path = line if separator == b"\0" else line.removeprefix(BOM_UTF8).removesuffix(b"\r")
+        if path:
+            yield os.fsdecode(path)
 
 
 # Bytes of a list that are read at once.

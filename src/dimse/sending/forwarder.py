@@ -19,9 +19,7 @@ from typing import TYPE_CHECKING, NoReturn, Unpack
 from dimse import services, uids
 from dimse.errors import DimseError, NoPresentationContext, NotSent, RefusedContexts
 from dimse.logs.notices import notice
-from dimse.message.command import SOP_CLASS_NOT_SUPPORTED
-from dimse.message.status import Status
-from dimse.services.storage import OUT_OF_RESOURCES
+from dimse.message.status import OUT_OF_RESOURCES, SOP_CLASS_NOT_SUPPORTED, Status
 from dimse.services.store_request import StoreRequest
 from dimse.settings import MOST_CONTEXTS, ProposedContext, arguments, proposed
 from dimse.support.closing import Closing

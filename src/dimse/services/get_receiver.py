@@ -7,9 +7,9 @@ from typing import Any, Protocol, cast
 
 from dimse.association.association import LOGGER, Arrived, BaseAssociation, Dispatcher, Refusal
 from dimse.association.sinks import DiscardSink, Sink
-from dimse.message.command import UNRECOGNIZED_OPERATION, CStoreRQ, Request
-from dimse.message.status import Status
-from dimse.services.handling import SOP_CLASS_NOT_SUPPORTED, send_status
+from dimse.message.command import CStoreRQ, Request
+from dimse.message.status import SOP_CLASS_NOT_SUPPORTED, UNRECOGNIZED_OPERATION, Status
+from dimse.services.handling import send_status
 from dimse.services.storage import StoreBeginHandler, StoreHandler, begin_store, decide_store
 from dimse.services.store_request import StoreRequest
 from dimse.support.pace import brief

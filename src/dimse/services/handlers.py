@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from dimse.association.association import Arrived, BaseAssociation
 from dimse.association.sinks import DiscardSink, Sink
 from dimse.errors import InvalidCommand
-from dimse.message.command import UNRECOGNIZED_OPERATION, Message, Request, respond
+from dimse.message.command import Message, Request, respond
+from dimse.message.status import UNRECOGNIZED_OPERATION
 from dimse.services.query_retrieve import FIND, GET, MOVE
 from dimse.services.service import Service
 from dimse.services.storage import STORAGE, StoreBeginHandler, StoreHandler

@@ -8,13 +8,10 @@ from typing import Any, TypeVar
 
 from dimse.association.association import LOGGER, Arrived, BaseAssociation, Refusal
 from dimse.message.command import Request, respond
-from dimse.message.status import Status
+from dimse.message.status import PROCESSING_FAILURE, Status
 from dimse.support.text import one_line
 
 R = TypeVar("R")
-
-PROCESSING_FAILURE = 0x0110  # PS3.7 C.5.19
-SOP_CLASS_NOT_SUPPORTED = 0x0122  # PS3.7 C.5.6
 
 
 async def ask(association: BaseAssociation, handler: Callable[[R], Any | Awaitable[Any]], request: R) -> Any | Refusal:

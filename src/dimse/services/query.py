@@ -15,10 +15,17 @@ from dimse.data_set.identifier import Identifier, Keys, encode, fitting_charset
 from dimse.data_set.reader import BeyondLimits
 from dimse.data_set.source import MalformedDataSet, NestedTooDeep
 from dimse.errors import InvalidResponse
-from dimse.message.command import MEDIUM, MISTYPED_ARGUMENT, CFindRQ, respond
-from dimse.message.status import Status
+from dimse.message.command import MEDIUM, CFindRQ, respond
+from dimse.message.status import (
+    IDENTIFIER_DOES_NOT_MATCH,
+    MISTYPED_ARGUMENT,
+    OUT_OF_RESOURCES,
+    SOP_CLASS_NOT_SUPPORTED,
+    UNABLE_TO_PROCESS,
+    Status,
+)
 from dimse.services.features import accepted_features
-from dimse.services.handling import SOP_CLASS_NOT_SUPPORTED, as_status, ask
+from dimse.services.handling import as_status, ask
 from dimse.services.information_models import LEVEL, InformationModel, find_model, infer_level, model_of
 from dimse.services.responses import Responses
 from dimse.support.values import field, record, value
@@ -34,7 +41,6 @@ MOST_RESPONSES = 1_000_000
 
 # PS3.4 Table C.4-1
 SUCCESS, CANCELLED, MATCH, MATCH_WITHOUT_OPTIONAL_KEYS = 0x0000, 0xFE00, 0xFF00, 0xFF01
-OUT_OF_RESOURCES, IDENTIFIER_DOES_NOT_MATCH, UNABLE_TO_PROCESS = 0xA700, 0xA900, 0xC001
 
 
 # --- SCU ---

@@ -17,11 +17,18 @@ from dimse.data_set.walk import MalformedDataSet
 from dimse.errors import DimseError, FileError, NoPresentationContext
 from dimse.instances import InstanceFile
 from dimse.message.command import CGetRQ, CMoveRQ, CStoreRQ, Request, respond
-from dimse.message.status import Status
-from dimse.services.handling import SOP_CLASS_NOT_SUPPORTED, as_status, ask, send_status
+from dimse.message.status import (
+    CANNOT_UNDERSTAND,
+    DATA_SET_DOES_NOT_MATCH,
+    OUT_OF_RESOURCES,
+    SOP_CLASS_NOT_SUPPORTED,
+    UNABLE_TO_PERFORM_SUB_OPERATIONS,
+    Status,
+)
+from dimse.services.handling import as_status, ask, send_status
 from dimse.services.information_models import FAILED_SOP_INSTANCE_UID_LIST, LEVEL, model_of
 from dimse.services.sources import FALL_BACK, Source, Storable, Transcode, each_of, source_of
-from dimse.services.storage import CANNOT_UNDERSTAND, DATA_SET_DOES_NOT_MATCH, OUT_OF_RESOURCES, send, status_of
+from dimse.services.storage import send, status_of
 from dimse.settings import MOST_CONTEXTS, ProposedContext, Requestor, Timeouts
 from dimse.support.text import host_and_port, one_line
 from dimse.support.values import field, record, value
@@ -33,10 +40,8 @@ if TYPE_CHECKING:
     from dimse.settings.tls import TLS
 
 # PS3.4 Tables C.4-2 and C.4-3
-UNABLE_TO_PERFORM_SUB_OPERATIONS = 0xA702
 WITH_FAILURES_OR_WARNINGS = 0xB000
 CANCELLED, PENDING = 0xFE00, 0xFF00
-MOVE_DESTINATION_UNKNOWN = 0xA801
 
 # The value of an element has 65,534 bytes in Explicit VR: so many UIDs of 64 characters, with their separators.
 MOST_FAILED_UIDS = 1_000

@@ -12,18 +12,20 @@ from dimse.association.sinks import DiscardSink, Sink, SpooledSink
 from dimse.errors import DimseError, FileError
 from dimse.instances import InstanceFile, Path
 from dimse.message.command import LOW, CStoreRQ, CStoreRSP, Response
-from dimse.message.status import Status
-from dimse.services.handling import PROCESSING_FAILURE, as_status, ask, ask_status, send_status
+from dimse.message.status import (
+    CANNOT_UNDERSTAND,
+    DATA_SET_DOES_NOT_MATCH,
+    OUT_OF_RESOURCES,
+    PROCESSING_FAILURE,
+    Status,
+)
+from dimse.services.handling import as_status, ask, ask_status, send_status
 from dimse.services.receiving import LeadingGroupTwo, dropping_group_two
 from dimse.services.service import Service
 from dimse.services.sources import FALL_BACK, Outgoing, Storable, Transcode, each_of, source_of
 from dimse.services.store_request import StoreRequest
 from dimse.settings import ProposedContext
 from dimse.support.text import one_line
-
-OUT_OF_RESOURCES = 0xA700
-DATA_SET_DOES_NOT_MATCH = 0xA900
-CANNOT_UNDERSTAND = 0xC000
 
 
 def contexts_for(paths: Path | InstanceFile | Iterable[Path | InstanceFile]) -> tuple[ProposedContext, ...]:

@@ -6,19 +6,26 @@ The report comes on the association that asked, or on one that the peer makes to
 from __future__ import annotations
 
 import errno
-import zlib
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from dimse import uids
 from dimse.association.association import LOGGER, MESSAGES, Arrived, BaseAssociation, Dispatcher, Refusal
 from dimse.association.sinks import DiscardSink, Sink, SpooledSink
-from dimse.data_set.encoding import EXPLICIT_VR_LITTLE_ENDIAN
+from dimse.data_set.encoding import EXPLICIT_VR_LITTLE_ENDIAN, inflate
 from dimse.errors import AssociationReleased, OperationTimeout
 from dimse.logs import within
-from dimse.message.command import UNRECOGNIZED_OPERATION, NActionRQ, NEventReportRQ, Request
-from dimse.message.status import Status
-from dimse.services.handling import PROCESSING_FAILURE, ask_status, send_status
+from dimse.message.command import NActionRQ, NEventReportRQ, Request
+from dimse.message.status import (
+    INVALID_ARGUMENT_VALUE,
+    NO_SUCH_EVENT_TYPE,
+    NO_SUCH_SOP_INSTANCE,
+    PROCESSING_FAILURE,
+    RESOURCE_LIMITATION,
+    UNRECOGNIZED_OPERATION,
+    Status,
+)
+from dimse.services.handling import ask_status, send_status
 from dimse.services.service import Service
 from dimse.settings import Role
 from dimse.support.text import host_and_port, one_line
@@ -38,8 +45,6 @@ REFERENCED_SOP_SEQUENCE, FAILED_SOP_SEQUENCE = 0x00081199, 0x00081198
 REFERENCED_SOP_CLASS_UID, REFERENCED_SOP_INSTANCE_UID = 0x00081150, 0x00081155
 FAILURE_REASON = 0x00081197
 
-NO_SUCH_SOP_INSTANCE, NO_SUCH_EVENT_TYPE, INVALID_ARGUMENT_VALUE = 0x0112, 0x0113, 0x0115  # PS3.7 10.1.1.1.8
-RESOURCE_LIMITATION = 0x0213
 
 # In one transaction, so that the report on them stays below `MOST_BYTES`.
 MOST_INSTANCES = 10_000
@@ -297,7 +302,7 @@ def _decode_report(data: memoryview, transfer_syntax: str, peer: Peer) -> Commit
     syntax = uids.transfer_syntax(transfer_syntax) or EXPLICIT_VR_LITTLE_ENDIAN
     try:
         if syntax.deflated:
-            data, syntax = _inflate(data), EXPLICIT_VR_LITTLE_ENDIAN
+            data, syntax = memoryview(inflate(data, MOST_BYTES)), EXPLICIT_VR_LITTLE_ENDIAN
         if bytes(MOST_ZEROS) in bytes(data):
             raise Unfit(f"{MOST_ZEROS} zero bytes in a row are no part of it")
         report = read(data, syntax)
@@ -305,18 +310,9 @@ def _decode_report(data: memoryview, transfer_syntax: str, peer: Peer) -> Commit
             raise Unfit("it has no Transaction UID")
         failed = {uid: _failure_reason(item) for uid, item in _references(report, FAILED_SOP_SEQUENCE)}
         referenced = {uid for uid, _ in _references(report, REFERENCED_SOP_SEQUENCE)}
-    except (Unfit, zlib.error) as error:
+    except (Unfit, ValueError) as error:
         return Refusal(PROCESSING_FAILURE, str(error))
     return Commitment(transaction_uid, frozenset(referenced - failed.keys()), failed, peer)
-
-
-def _inflate(deflated: memoryview) -> memoryview:
-    from dimse.data_set.elements import Unfit
-
-    data = zlib.decompressobj(-zlib.MAX_WBITS).decompress(deflated, MOST_BYTES + 1)
-    if len(data) > MOST_BYTES:
-        raise Unfit(f"it inflates to more than {MOST_BYTES:,} bytes")
-    return memoryview(data)
 
 
 def _references(report: DataSet, sequence: int) -> Iterator[tuple[str, DataSet]]:

@@ -305,6 +305,9 @@ class Loop:
             awaited = served.go_on(event)
         except (StopIteration, HandlerCancelled):
             self._end(served)
+        except SystemExit:
+            # The call of the handler has logged it. A hook of the program would report it once more, with a traceback.
+            self._end(served)
         except Exception:
             raise
         except BaseException as error:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import stat
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Literal
 
@@ -278,6 +279,10 @@ def _read(path: str, mark: bytes, what: str) -> None:
             content = file.read()
     except OSError as error:
         raise TLSConfigurationError(path, error.strerror or str(error)) from error
+    if content.startswith(BOM_UTF8):
+        raise TLSConfigurationError(
+            path, "it begins with a byte order mark, which OpenSSL does not read: save it without"
+        )
     if mark not in content:
         raise TLSConfigurationError(path, f"there is no {what} in it in PEM form")
 

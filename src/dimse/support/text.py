@@ -12,6 +12,11 @@ def one_line(text: str, most: int = 1024) -> str:
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
 
 
+def tag_name(tag: int) -> str:
+    """Return a tag in the Standard's notation: "(0008,0018)"."""
+    return f"({tag >> 16:04X},{tag & 0xFFFF:04X})"
+
+
 def stack_of(error: BaseException) -> list[str]:
     """Return the stack of an exception, a line each, without its message, which may hold private data."""
     from traceback import extract_tb

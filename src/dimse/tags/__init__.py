@@ -9,6 +9,8 @@ from __future__ import annotations
 from functools import cache, lru_cache
 from typing import NamedTuple
 
+from dimse.support.text import tag_name
+
 Entry = NamedTuple(
     "Entry",
     [("tag", int), ("vr", str), ("vm", str), ("keyword", str), ("retired", bool)],
@@ -34,11 +36,6 @@ def is_private(tag: int) -> bool:
 def is_private_creator(tag: int) -> bool:
     """Return whether a tag is that of a Private Creator Data Element (PS3.5 7.8.1)."""
     return is_private(tag) and 0x10 <= tag & 0xFFFF <= 0xFF
-
-
-def name_tag(tag: int) -> str:
-    """Return a tag as the Standard writes it: "(0008,0018)"."""
-    return f"({tag >> 16:04X},{tag & 0xFFFF:04X})"
 
 
 @lru_cache(maxsize=1024)
@@ -71,7 +68,7 @@ def keyword(tag: int) -> str:
 
 def label(tag: int) -> str:
     """Return the keyword of a tag, or the tag as the Standard writes it where it has none."""
-    return entry(tag).keyword or name_tag(tag)
+    return entry(tag).keyword or tag_name(tag)
 
 
 def name(tag: int) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self, cast
 from dimse import matching, tags
 from dimse.data_set.attributes import Attribute, Attributes
 from dimse.data_set.identifier import Identifier
-from dimse.message.status import Status
+from dimse.message.status import IDENTIFIER_DOES_NOT_MATCH, MOVE_DESTINATION_UNKNOWN, Status
 from dimse.services.handlers import Handlers
 from dimse.services.information_models import LEVEL, UNIQUE_KEYS, levels_of_keys
 from dimse.services.query import FindRequest
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 RETRIEVE_AE_TITLE = 0x00080054
 MODALITY, MODALITIES_IN_STUDY, SOP_CLASS_UID, SOP_CLASSES_IN_STUDY = 0x00080060, 0x00080061, 0x00080016, 0x00080062
-IDENTIFIER_DOES_NOT_MATCH, MOVE_DESTINATION_UNKNOWN = 0xA900, 0xA801
 
 # Counts that a response may ask for: the level whose entities are counted, by tag.
 COUNTS = {

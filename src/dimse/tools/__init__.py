@@ -14,4 +14,5 @@ TOOLS = {
     "storescp": "receive DICOM files sent with C-STORE",
     "explain": "explain a line that a tool has printed, or its code",
     "passwd": "manage the password file of echoscp and storescp",
+    "certificate": "make a CA and certificates for TLS",
 }

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import dimse
-from dimse.tools import listening, log_setup
+from dimse.tools import listening, log_setup, server_log
 from dimse.tools.command_line import Parser
 from dimse.tools.processes import Serving
 
@@ -26,6 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     listening.add_options(parser, "ECHOSCP")
     options = parser.read(arguments)
     logger = log_setup.start_logging(parser, options)
+    server_log.drop_unread_lines()
     return listening.run(parser, options, logger, shared)
 
 

@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import dimse
-from dimse import uids
+from dimse import settings, uids
 from dimse.tools import file_options, query_options, requesting, retrieve_options, running, wording
 from dimse.tools.command_line import Parser
 from dimse.tools.options import (
@@ -79,6 +79,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "GETSCU",
         arguments=[positional("files", "*", str, "files with keys, as -f")],
         output=retrieve_options.OUTPUT,
+        # Instances come on this association, and peers send most of them faster in large PDUs.
+        most_received=settings.ACCEPTOR_MAXIMUM_LENGTH,
         syntaxes=SYNTAXES,
     )
     query_options.add_options(parser, "get")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from dimse import tags
-from dimse.support.text import one_line
+from dimse.support.text import one_line, tag_name
 
 if TYPE_CHECKING:
     from dimse.data_set.attributes import Attribute, Attributes
@@ -26,7 +26,7 @@ def lines(attributes: Attributes, depth: int = 0) -> Iterator[str]:
         attribute = attributes[tag]
         keyword = tags.keyword(tag)
         value, count = _shown(attribute), _multiplicity(attribute)
-        yield f"{indent}{tags.name_tag(tag)} {attribute.vr} {value:<40} # {count} {keyword}".rstrip()
+        yield f"{indent}{tag_name(tag)} {attribute.vr} {value:<40} # {count} {keyword}".rstrip()
         if attribute.vr == "SQ" and depth < DEEPEST:
             for number, item in enumerate(attribute.values, 1):
                 yield f"{indent}  (Sequence item #{number})"
@@ -57,7 +57,7 @@ def text(attribute: Attribute) -> str:
 
         return f"[{','.join(Identifier(item).json() for item in values)}]" if values else ""
     if vr == "AT":
-        return "\\".join(map(tags.name_tag, values))
+        return "\\".join(map(tag_name, values))
     if vr == "DA" or not values or not isinstance(values[0], str):
         return "\\".join(value.hex() if isinstance(value, bytes) else str(value) for value in values)
     return "\\".join(value.strip(" ") for value in values)

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
+from dimse.tools import running
+
 # Seconds that an abort has to take effect; after them another signal raises KeyboardInterrupt.
 ABORT_PATIENCE = 1.0
 
@@ -33,6 +35,13 @@ class Interruption:
     def has_come(self) -> bool:
         """Return True after a signal."""
         return self.number != 0
+
+    @property
+    def status(self) -> int:
+        """The exit status of a tool that a signal has ended; 0 if none has come."""
+        if not self.number:
+            return 0
+        return running.INTERRUPTED if self.number == signal.SIGINT else running.TERMINATED
 
     @contextmanager
     def handled(self) -> Iterator[None]:

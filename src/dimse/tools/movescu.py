@@ -13,6 +13,7 @@ import dimse
 from dimse import settings
 from dimse.tools import query_options, requesting, retrieve_options, running, wording
 from dimse.tools.command_line import Parser
+from dimse.tools.file_options import FILES
 from dimse.tools.options import (
     REPEAT,
     add_group,
@@ -35,6 +36,23 @@ if TYPE_CHECKING:
 STORE_PORT = 11113
 
 
+# Without --store no instance comes here, and these are of no use.
+RECEPTION = (
+    option("--store-aet A", ae_title, "STORESCP", "the AE title of --store (%(default)s)"),
+    option("--store-address A", str, "0.0.0.0", "the address of --store (%(default)s, all addresses)"),
+    repeatable(
+        "--store-from NET",
+        network,
+        "take instances from this network too, beside the peer's address and this machine",
+    ),
+    option(
+        "--settle S",
+        seconds,
+        10.0,
+        "with --store, wait for instances that are missing after the final response: seconds without any (%(default)s)",
+    ),
+)
+
 DESTINATION = (
     option(
         "-aem --move-aet A",
@@ -49,19 +67,7 @@ DESTINATION = (
         None,
         f"the port of --store, which it implies ({STORE_PORT}); 0 picks a free one",
     ),
-    option("--store-aet A", ae_title, "STORESCP", "the AE title of --store (%(default)s)"),
-    option("--store-address A", str, "0.0.0.0", "the address of --store (%(default)s, all addresses)"),
-    repeatable(
-        "--store-from NET",
-        network,
-        "take instances from this network too, beside the peer's address and this machine",
-    ),
-    option(
-        "--settle S",
-        seconds,
-        10.0,
-        "with --store, wait for instances that are missing after the final response: seconds without any (%(default)s)",
-    ),
+    *RECEPTION,
 )
 
 
@@ -101,8 +107,17 @@ def _settle(parser: Parser, options: argparse.Namespace) -> None:
         options.store_port = STORE_PORT
     if options.move_aet is None:
         options.move_aet = options.store_aet if options.store else "STORESCP"
-    if options.report is not None and not options.store:
-        parser.error("--report goes with --store: without it no instance comes here")
+    if not options.store:
+        _refuse_unused(parser, options)
+
+
+def _refuse_unused(parser: Parser, options: argparse.Namespace) -> None:
+    """Exit with a usage error for an option about instances that come here."""
+    for spellings, _ in (*RECEPTION, *FILES, *retrieve_options.OUTPUT):
+        field = spellings[-1].lstrip("-").replace("-", "_")
+        # A default may be a text from which argparse makes a value.
+        if field != "no_progress" and str(getattr(options, field)) != str(parser.get_default(field)):
+            parser.error(f"{spellings[0]} goes with --store: without it no instance comes here")
 
 
 def move(parser: Parser, options: argparse.Namespace, logger: logging.Logger) -> int:

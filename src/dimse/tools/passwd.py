@@ -64,7 +64,7 @@ def change(options: argparse.Namespace) -> None:
 def _new_password(user: str) -> bytes:
     """Ask for a password twice on a terminal, or return the first line of stdin."""
     if not sys.stdin.isatty():
-        password = sys.stdin.readline().rstrip("\r\n")
+        password = sys.stdin.readline().rstrip("\r\n").removeprefix("\ufeff")
     else:
         password = identity.ask(f"Password for {user}: ")
         if identity.ask("Again: ") != password:

@@ -11,6 +11,7 @@ from base64 import b64decode, b64encode
 from typing import Self
 
 from dimse.settings import USER_NAME_AND_PASSCODE, UserIdentity
+from dimse.support.disk import sync
 from dimse.support.values import value
 
 # scrypt's N, r and p: 16 MiB of memory, and some 0.2 s.
@@ -114,7 +115,8 @@ def read(path: str) -> dict[str, Hash]:
         OSError: The file cannot be read.
         ValueError: The file cannot be used, as for `Passwords`.
     """
-    with open(path, encoding="utf-8") as file:
+    # An editor on Windows may have put a byte order mark before the text.
+    with open(path, encoding="utf-8-sig") as file:
         if stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077:
             raise ValueError(f"{path}: others than its owner have access to it: chmod 600")
         hashes: dict[str, Hash] = {}
@@ -160,7 +162,7 @@ def write(path: str, hashes: dict[str, Hash]) -> None:
         with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
             file.writelines(f"{user}:{hashed}\n" for user, hashed in hashes.items())
             file.flush()
-            os.fsync(file.fileno())
+            sync(file.fileno())
         os.replace(temporary, path)
     except OSError:
         if os.path.exists(temporary):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
@@ -238,8 +239,9 @@ def _read(data: bytes) -> list[Attributes]:
     from dimse.media import part10
     from dimse.uids import transfer_syntax
 
-    if data.lstrip()[:1] in (b"{", b"["):
-        return json.read_all(data)
+    text = data.removeprefix(BOM_UTF8)
+    if text.lstrip()[:1] in (b"{", b"["):
+        return json.read_all(text)
     if part10.start_of(data) is None:
         return [attributes_of(data)]
     meta = part10.parse(data)

@@ -17,6 +17,7 @@ from dimse.support.text import one_line
 from dimse.tools import query_options, requesting, running, wording
 from dimse.tools.find_output import Files, JSONFile, Output, columns_of, log_identifier, unique_key_of
 from dimse.tools.found import Found
+from dimse.tools.interruption import Interruption
 
 if TYPE_CHECKING:
     from dimse.blocking import Matches
@@ -49,21 +50,30 @@ def query(options: argparse.Namespace, features: Features, logger: logging.Logge
         output.discard()
         wording.log_failure(logger, wording.explain_request(error, options), error)
         return running.NO_ASSOCIATION
+    querying = _Querying(association, options, model, output, logger)
+    interruption = querying.interruption
     try:
-        status = _Querying(association, options, model, output, logger).run(identifiers, features)
-        requesting.end(association, options, logger)
+        with interruption.handled():
+            status = querying.run(identifiers, features)
+            requesting.end(association, options, logger)
     except dimse.DimseError as error:
-        wording.log_failure(logger, wording.explain(error), error)
+        if not interruption.has_come():
+            wording.log_failure(logger, wording.explain(error), error)
         status = running.SHORTFALL
     except BaseException:
         association.abort()
         output.discard()
         raise
-    return max(status, output.end())
+    status = max(status, output.end())
+    return interruption.status or status
 
 
 class _Querying:
-    """The queries over one association."""
+    """The queries over one association.
+
+    Attributes:
+        interruption: The handling of SIGINT and SIGTERM: the first one cancels the query, the second one aborts the association.
+    """
 
     def __init__(
         self,
@@ -75,13 +85,22 @@ class _Querying:
     ) -> None:
         self._association, self._options, self._model = association, options, model
         self._output, self._logger = output, logger
+        self._wants_cancel = False
+        self.interruption = Interruption(self._interrupt)
+
+    def _interrupt(self) -> bool:
+        if self._wants_cancel:
+            self._association.abort()
+        self._wants_cancel = True
+        return True
 
     def run(self, identifiers: list[Identifier], features: Features) -> int:
         """Send each query as often as the user asked, and return the exit status."""
         status = running.SUCCESS
         for _ in range(self._options.repeat):
             for identifier in identifiers:
-                status = max(status, self._ask(identifier, features))
+                if not self._wants_cancel:
+                    status = max(status, self._ask(identifier, features))
         if self._options.fail_empty and not self._output.number:
             self._logger.error("Nothing matched")
             status = running.SHORTFALL
@@ -150,7 +169,7 @@ class _Querying:
                     if number == options.limit:
                         is_limited = True
                         break
-                    if number == options.cancel:
+                    if number == options.cancel or self._wants_cancel:
                         matches.cancel()
             except dimse.StatusError as error:
                 failure = error

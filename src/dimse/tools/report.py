@@ -15,6 +15,7 @@ from typing import IO, Any, get_args
 
 from dimse.services.outcome import Outcome, State
 from dimse.support.closing import Closing
+from dimse.support.disk import sync
 from dimse.support.text import one_line
 
 Row = dict[str, Any]
@@ -107,7 +108,7 @@ class Report(Closing):
             with open(temporary, "x", encoding="utf-8", newline="") as target:
                 self._write(target, self._collected(committed), summary)
                 target.flush()
-                os.fsync(target.fileno())
+                sync(target.fileno())
             os.replace(temporary, self._path)
         except BaseException:
             with suppress(FileNotFoundError):
@@ -115,7 +116,7 @@ class Report(Closing):
             raise
         folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            os.fsync(folder)
+            sync(folder)
         finally:
             os.close(folder)
 

@@ -61,6 +61,7 @@ def add_options(
     output: Iterable[Row] = (),
     syntaxes: Iterable[Row] = (),
     peer_needed: bool = True,
+    most_received: int = settings.REQUESTOR_MAXIMUM_LENGTH,
 ) -> None:
     """Add the options of a requestor.
 
@@ -71,6 +72,7 @@ def add_options(
         output: Options of the tool about output.
         syntaxes: Options of the tool that exclude the others about transfer syntaxes.
         peer_needed: False if the command line may do without a peer.
+        most_received: The default of the largest P-DATA PDU that we receive, in bytes.
     """
     count = None if peer_needed else "?"
     peer = (
@@ -86,7 +88,7 @@ def add_options(
         option("-aet --calling-aet --aetitle A", ae_title, calling_ae_title, "our AE title (%(default)s)"),
         option("-aec --called-aet --call A", ae_title, "ANY-SCP", "the peer's AE title (%(default)s)"),
         *waits("connect", "acse", "dimse", "network"),
-        maximum_length(settings.REQUESTOR_MAXIMUM_LENGTH),
+        maximum_length(most_received),
         option(
             "--max-send-pdu N",
             number(4096, 0xFFFFFFFF),

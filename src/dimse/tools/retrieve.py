@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -94,6 +93,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "RETRIEVE",
         arguments=[positional("studies", "*", validated(_study), "Study Instance UIDs")],
         output=retrieve_options.OUTPUT,
+        # Instances come on this association, and peers send most of them faster in large PDUs.
+        most_received=settings.ACCEPTOR_MAXIMUM_LENGTH,
     )
     add_group(parser, "studies", *STUDIES)
     query_options.add_options(parser, "find")
@@ -178,9 +179,8 @@ def retrieve(parser: Parser, options: argparse.Namespace, logger: logging.Logger
             run.status = running.NO_ASSOCIATION
         run.conclude(time.monotonic() - started, is_interrupted=interruption.has_come())
         outcome.append(run.status)
-    if interruption.has_come():
-        return running.INTERRUPTED if interruption.number == signal.SIGINT else running.TERMINATED
-    return running.NO_ASSOCIATION if running.NO_ASSOCIATION in outcome else max(outcome)
+    ended = running.NO_ASSOCIATION if running.NO_ASSOCIATION in outcome else max(outcome)
+    return interruption.status or ended
 
 
 class _Run:
@@ -265,7 +265,8 @@ class _Run:
     def take(self, result: StudyResult) -> None:
         """Print what became of a study, and note what that means for the exit status."""
         self._states[result.state] += 1
-        self.counts.studies.add(str(sum(self._states.values())))
+        # A million UIDs are not kept, only their number.
+        self.counts.studies = range(sum(self._states.values()))
         sys.stdout.write(_line(result, self._options.format) + "\n")
         sys.stdout.flush()
         if result.is_complete:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import argparse
 import logging
-import signal
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sized
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -50,7 +49,7 @@ class Totals:
         done_bytes: The bytes of their data sets.
         failed: The number of instances that the peer could not send, or that were not stored.
         searching: True until the peer has told the number.
-        studies: The UIDs of the studies that they are of.
+        studies: A collection with as many members as there are studies that they are of.
     """
 
     found: int = 0
@@ -58,7 +57,7 @@ class Totals:
     done_bytes: int = 0
     failed: int = 0
     searching: bool = True
-    studies: set[str] = field(default_factory=set)
+    studies: Sized = field(default_factory=set)
 
     @property
     def found_bytes(self) -> int:
@@ -78,6 +77,8 @@ class Arrivals:
         self.counts = Totals()
         self.foreign = 0
         self._uids: set[bytes] = set()
+        self._studies: set[str] = set()
+        self.counts.studies = self._studies
         self._logger, self._report = logger, report
         self._asked: dict[int, frozenset[str]] = {}
 
@@ -112,7 +113,7 @@ class Arrivals:
             SERIES_INSTANCE_UID: stored.series_instance_uid,
             SOP_INSTANCE_UID: stored.sop_instance_uid,
         }
-        counts.studies.add(stored.study_instance_uid)
+        self._studies.add(stored.study_instance_uid)
         wrong = [tag for tag, uids in self._asked.items() if found[tag].strip(" \0") not in uids and found[tag]]
         if wrong:
             self.foreign += 1
@@ -321,10 +322,8 @@ class Retriever:
 
 def status_of(retriever: Retriever, outcome: list[int]) -> int:
     """Return the exit status of a run from those of its parts; it may have been interrupted."""
-    interruption = retriever.interruption
-    if not interruption.has_come():
-        return running.NO_ASSOCIATION if running.NO_ASSOCIATION in outcome else max(outcome)
-    return running.INTERRUPTED if interruption.number == signal.SIGINT else running.TERMINATED
+    ended = running.NO_ASSOCIATION if running.NO_ASSOCIATION in outcome else max(outcome)
+    return retriever.interruption.status or ended
 
 
 @contextmanager

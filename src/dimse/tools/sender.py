@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import signal
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -311,7 +310,7 @@ class Sender:
 
     def _status(self) -> int:
         if self._interruption.has_come():
-            return running.INTERRUPTED if self._interruption.number == signal.SIGINT else running.TERMINATED
+            return self._interruption.status
         # With an association, others may have sent the files of one that was refused.
         if self.refused and not self._is_associated:
             return running.NO_ASSOCIATION

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import dimse
 from dimse import uids
 from dimse.archive.stored import Stored
-from dimse.tools import audit, file_options, listening, log_setup, running
+from dimse.tools import audit, file_options, listening, log_setup, running, server_log
 from dimse.tools.command_line import Parser
 from dimse.tools.options import add_group, flag, option, repeatable, seconds, validated
 from dimse.tools.processes import Serving
@@ -78,6 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from dimse.tools.pending import show_pending_studies
 
         return running.run(lambda: show_pending_studies(options, logger), logger)
+    server_log.drop_unread_lines()
     return listening.run(parser, options, logger, shared)
 
 

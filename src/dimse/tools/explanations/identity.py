@@ -17,6 +17,7 @@ SUBJECT = Subject(
         entry(
             "E081",
             "a password or token is not sent: without --tls a machine in between can read it; --allow-plain-password allows that",
+            "--password-file makes peers send their passwords, to the plain --also-port {port} too: a machine {hint}",
             "--password-file makes peers send their passwords: without --tls a machine in between can read it; {hint}",
             cause="""Without TLS, passwords and tokens cross the network in the clear.""",
             cure="""Use `--tls`. In a network that you trust, `--allow-plain-password` allows it.""",

@@ -125,6 +125,16 @@ SUBJECT = Subject(
             cure="""Type the command in the parentheses. Any line of the tools can be given too: `dimse explain "LINE"`.""",
         ),
         entry(
+            "E306",
+            "cannot rotate the log file {path}, which grows: {reason}",
+            "cannot write the log file {path}, and go on without it: {reason}",
+            "cannot write the log file {path}: {reason}",
+            cause="""The file of `--log-file` cannot be written or renamed. A listener goes on without it, and says so on
+            stderr.""",
+            cure="""Check the space on the disk. The user that runs the tool needs permissions for the file and its folder.
+            SIGHUP opens the file again.""",
+        ),
+        entry(
             "E310",
             "no space left on device",
             "disk quota exceeded",
@@ -201,6 +211,13 @@ SUBJECT = Subject(
             "removed the empty file of a waiting study: {name}",
             cause="""After a power failure, the record of a waiting study was empty. It held nothing that could be used.""",
             cure="""Compare the studies that came at that time with what your program has processed.""",
+        ),
+        entry(
+            "W234",
+            "{number} lines of this log were dropped, because nothing read them",
+            cause="""What reads stderr of this listener stood still, so that lines of the log were dropped. The listener itself
+            went on.""",
+            cure="""Look at the program that reads the log. `--log-file` writes to a file without it.""",
         ),
     ),
 )

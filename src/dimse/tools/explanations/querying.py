@@ -209,6 +209,7 @@ SUBJECT = Subject(
             "{number} of its instances did not come",
             "it is not known that all its instances came",
             "the retrieval was stopped",
+            "the peer lists {number} of its instances, and has sent {number}",
             cause="""The retrieval of a study ended, and what came is not all that the peer lists, or the peer gave no count to
             compare with.""",
             cure="""Run the same command again, with `--retry 3` for short failures. If the same instances are missing each

@@ -156,6 +156,7 @@ SUBJECT = Subject(
             "cannot use TLS: {reason}",
             "there is no {what} in it in PEM form",
             "a {what} in it is damaged",
+            "it begins with a byte order mark, which OpenSSL does not read: save it without",
             "cannot be used with {file}: damaged, or the password is wrong",
             cause="""A file that a TLS option names cannot be used, so nothing was connected. The line names the file.""",
             cure="""Look up the reason with `dimse explain`. A PEM file holds lines such as `-----BEGIN CERTIFICATE-----`;
@@ -221,6 +222,43 @@ SUBJECT = Subject(
             cure="""Add `--tls`, or leave the option out.""",
         ),
         entry(
+            "E076",
+            "{file}: {subject}: it has expired",
+            "{file}: {subject}: it is not valid before {time} UTC",
+            cause="""`dimse certificate show` read a certificate whose dates do not include the present time of this machine.""",
+            cure="""Check the clock. Issue another certificate with `dimse certificate issue --force`, and send SIGHUP to the
+            listener that uses it.""",
+        ),
+        entry(
+            "E077",
+            "{folder} has no ca.pem: make a CA with dimse certificate ca {folder}",
+            "{file}: it does not belong to {file}",
+            "{file}: it has expired: make another CA in another folder",
+            "{file}: it is encrypted with a password",
+            "{file}: it is neither an EC nor an RSA key",
+            "{file}: it is not the certificate of a CA",
+            cause="""The folder of the CA cannot be used to issue a certificate, for the reason in the line.""",
+            cure="""Name the folder that `dimse certificate ca` made, or make another CA in an empty folder. Each machine that
+            trusts the old CA must get the new `ca.pem`.""",
+        ),
+        entry(
+            "E078",
+            "issue needs FOLDER and NAME",
+            "{option} is not for {action}",
+            "a name has 1 to {number} printable characters: {name}",
+            "it is neither a host name nor an IP address: {name}",
+            "the files named ca are those of the CA",
+            "the name of a certificate is that of its files, and does not begin with . or -: {name}",
+            cause="""The arguments of `dimse certificate` do not fit the action. Nothing was written.""",
+            cure="""Look at the examples of `dimse certificate --help`. A host is a name or an address without a port.""",
+        ),
+        entry(
+            "E079",
+            "the package cryptography is missing: pip install 'dimse[certificates]'",
+            cause="""`dimse certificate` makes keys and certificates with the package cryptography, which is not installed.""",
+            cure="""Install it with `pip install 'dimse[certificates]'`, or make the certificates with openssl.""",
+        ),
+        entry(
             "W050",
             "--tls-insecure: the peer's certificate is not verified, so a machine in between can read and change what is sent",
             cause="""The connection is encrypted, and it is not known with whom.""",
@@ -240,6 +278,13 @@ SUBJECT = Subject(
             cause="""Without `--tls-ca` the CAs of the operating system count. Every person can get a certificate from one of
             those.""",
             cure="""Name the CA that signs the certificates of your callers with `--tls-ca`, or pin them with `--tls-pin`.""",
+        ),
+        entry(
+            "W053",
+            "{file}: {subject}: it ends in {days} days: issue another one (dimse certificate issue --force)",
+            "{CA} ends on {date}, and this certificate with it",
+            cause="""A certificate is about to expire. Connections by TLS fail from that day on.""",
+            cure="""Issue another one in time, and send SIGHUP to the listeners that use it.""",
         ),
     ),
 )
