@@ -28,8 +28,8 @@ def start_logging(parser: Parser, options: argparse.Namespace) -> logging.Logger
         for handler in _handlers(parser, options):
             package.addHandler(handler)
         package.setLevel(_level(options))
-        is_read = options.verbose or options.debug or sys.stderr.isatty()
-        if is_read and not options.quiet and options.log_format == "text":
+        shows_steps = options.verbose or options.debug or options.log_level in ("info", "debug")
+        if (shows_steps or sys.stderr.isatty()) and not options.quiet and options.log_format == "text":
             package.addHandler(_ErrorLines())
     if options.log_phi:
         show_private()
