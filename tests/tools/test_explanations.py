@@ -25,7 +25,8 @@ PASSED_ON = """
     archive/events/entry.py archive/file_store.py archive/folders.py association/answering.py association/establishing.py
     association/inbox.py association/receiver.py data_set/keys.py data_set/source.py data_set/steps.py data_set/transcode.py
     data_set/writer.py errors.py instances/__init__.py logs/notices.py matching/query.py meanings.py message/status.py
-    data_set/elements.py retrieving/arrivals.py retrieving/job.py tools/certificate.py tools/retrieve.py
+    data_set/elements.py retrieving/arrivals.py retrieving/job.py tools/certificate.py tools/journal_export.py
+    tools/retrieve.py tools/retry_failed.py tools/summarizing.py
     sending/file_sets.py sending/finding.py sending/job.py sending/skipped.py sending/zipped.py serving/admission.py
     serving/loop.py serving/reception.py serving/visitor_reports.py serving/watchdog.py
     settings/arguments.py settings/tls.py tools/command_line.py

@@ -111,7 +111,7 @@ NOT_NEEDED = """
     dimse.aio dimse.audit dimse.transport.certificate dimse.data_set.decompress dimse.data_set.elements dimse.data_set.transcode
     dimse.association.dump dimse.testing dimse.settings.tls dimse.tools.commitment dimse.tools.json_log dimse.tools.log_file
     dimse.tools.explanations dimse.tools.manual dimse.tools.metrics dimse.tools.overview prometheus_client
-    dimse.tools.report dimse.tools.tables dimse.transport.looped dimse.transport.tls
+    dimse.tools.report dimse.tools.report_formats dimse.tools.tables dimse.tools.totals dimse.transport.looped dimse.transport.tls
 """
 SENDING = "queue dimse.sending dimse.tools.progress dimse.tools.sender"
 RECEIVING = "hashlib ipaddress dimse.archive dimse.serving.server dimse.tools.listening dimse.serving.waiting_room"
@@ -134,6 +134,7 @@ FOOTPRINTS = {
     "echoscp": (162, f"hashlib dimse.archive {TRACEBACK} {SENDING}"),
     "storescp": (178, f"dimse.archive.events dimse.logs.line_file {TRACEBACK} {SENDING}"),
     "explain --version": (80, f"dimse.uids.table {SENDING} {RECEIVING} {NETWORK}"),
+    "summary --version": (80, f"dimse.uids.table {SENDING} {RECEIVING} {NETWORK}"),
     "passwd --version": (80, f"dimse.uids.table {SENDING} {RECEIVING} {NETWORK}"),
     "certificate --version": (80, f"cryptography dimse.uids.table {SENDING} {RECEIVING} {NETWORK}"),
     "echoscu --help": (80, f"dimse.uids.table {SENDING} {RECEIVING} {NETWORK}"),

@@ -43,7 +43,7 @@ def test_a_study_is_received_by_the_program_itself(scp: QueryRetrieveSCP, tmp_pa
     assert done.returncode == 0, done.stderr
     assert kept(tmp_path / "in") == [f"CT.{uid}" for uid in UIDS]
     assert any(line.startswith("Retrieved 3 of 3 instances of 1 studies") for line in lines(done, "I"))
-    assert (tmp_path / "report.csv").read_text().count("stored") >= 3
+    assert (tmp_path / "report.csv").read_text().count(f",{STUDY},") == 3
 
 
 def test_what_the_peer_sends_elsewhere_is_missing_here(scp: QueryRetrieveSCP, tmp_path: Path) -> None:

@@ -10,13 +10,14 @@ from __future__ import annotations
 import mmap
 import os
 import stat
+from collections.abc import Collection, Mapping
 from typing import BinaryIO, Protocol, TypeAlias
 
 from dimse import uids
 from dimse.data_set import walk
 from dimse.errors import FileError
 from dimse.media import part10
-from dimse.support.values import replace, value
+from dimse.support.values import field, replace, value
 from dimse.uids import TransferSyntax
 
 HEAD = 16_384
@@ -48,7 +49,7 @@ class Container(Protocol):
     def path(self) -> str:
         """The display name of the file."""
 
-    def check(self, *, raw_transfer_syntax_uid: str | None = None) -> InstanceFile:
+    def check(self, *, raw_transfer_syntax_uid: str | None = None, tags: Collection[int] = ()) -> InstanceFile:
         """Check the file, as `InstanceFile.check` does."""
 
     def open(self, offset: int) -> BinaryIO:
@@ -79,6 +80,8 @@ class InstanceFile:
         front: The first bytes of the data set, if elements of group 0002 behind them in the file are left out.
         mislabelled: True if no transfer syntax fits the data set. Elements of it have no VR, and it has compressed pixel data, is
             deflated, or has other elements with a VR. It has to be re-encoded in its own transfer syntax.
+        elements: Tag and value of each element that `check` was asked for, as far as the data set has them. The values are text
+            without padding, as Latin-1 whatever their character set.
     """
 
     path: str
@@ -95,15 +98,19 @@ class InstanceFile:
     container: Container | None = None
     front: bytes = b""
     mislabelled: bool = False
+    elements: tuple[tuple[int, str], ...] = field(default=(), repr=False)
 
     @classmethod
-    def check(cls, path: str, *, raw_transfer_syntax_uid: str | None = None) -> InstanceFile:
+    def check(
+        cls, path: str, *, raw_transfer_syntax_uid: str | None = None, tags: Collection[int] = ()
+    ) -> InstanceFile:
         """Check a file to send, and close it again.
 
         Args:
             path: The file; symbolic links are followed.
             raw_transfer_syntax_uid: The transfer syntax of files that do not name theirs, or are not in the DICOM file format
                 (PS3.10 section 7).
+            tags: Tags of elements of the data set whose values `elements` is to have. Values of more than 1,024 bytes are left out.
 
         Raises:
             NotDicom: The file is empty, or not a DICOM file.
@@ -121,6 +128,7 @@ class InstanceFile:
                     status.st_size,
                     status.st_mtime_ns,
                     raw_transfer_syntax_uid=raw_transfer_syntax_uid,
+                    tags=tags,
                 )
             finally:
                 os.close(descriptor)
@@ -138,18 +146,19 @@ class InstanceFile:
         *,
         raw_transfer_syntax_uid: str | None = None,
         container: Container | None = None,
+        tags: Collection[int] = (),
     ) -> InstanceFile:
         """Check a file that `read` reads. Exceptions of `read` pass through.
 
         Args:
             read: A function that returns bytes of the file, as for `dimse.data_set.walk.walk`.
             path, identity, size, mtime_ns, container: See the attributes.
-            raw_transfer_syntax_uid: See `check`.
+            raw_transfer_syntax_uid, tags: See `check`.
         """
         head = read(0, HEAD)
         meta = _file_meta(path, read, head, raw_transfer_syntax_uid)
         try:
-            outline = _outline(path, read, head, size, meta)
+            outline = _outline(path, read, head, size, meta, tags)
             sop_class_uid = _required(path, "SOP Class UID (0008,0016)", outline.sop_class_uid)
             # Proposed to a peer, it may make the peer abort, and other files share the association.
             if not uids.is_uid(sop_class_uid):
@@ -172,6 +181,7 @@ class InstanceFile:
             outline.warnings,
             outline.series_instance_uid or "",
             container,
+            elements=_elements(outline.values or {}, tags) if tags else (),
         )
         uids_agree = meta.media_storage_sop_class_uid in (
             sop_class_uid,
@@ -334,11 +344,13 @@ def _file_meta(path: str, read: walk.Read, head: bytes, raw_transfer_syntax_uid:
     return meta
 
 
-def _outline(path: str, read: walk.Read, head: bytes, size: int, meta: part10.FileMeta) -> walk.Outline:
+def _outline(
+    path: str, read: walk.Read, head: bytes, size: int, meta: part10.FileMeta, tags: Collection[int]
+) -> walk.Outline:
     """Walk over the data set of a file, as an uncompressed one if its transfer syntax is unknown."""
     syntax = uids.transfer_syntax(meta.transfer_syntax_uid) if meta.transfer_syntax_uid else _UNCOMPRESSED
     try:
-        outline = walk.walk(read, meta.data_set_offset, size, syntax, head)
+        outline = walk.walk(read, meta.data_set_offset, size, syntax, head, tags)
     except walk.MalformedDataSet as error:
         unsaid = "" if meta.transfer_syntax_uid else "no Transfer Syntax UID in its File Meta Information, and "
         raise FileError(path, f"{unsaid}{error}") from error
@@ -387,6 +399,10 @@ def _corrected(instance: InstanceFile, meta: part10.FileMeta, outline: walk.Outl
         size = len(front) + outline.end - end
         instance = replace(instance, data_set_offset=end, data_set_size=size, front=front)
     return replace(instance, warnings=warnings)
+
+
+def _elements(values: Mapping[int, str], tags: Collection[int]) -> tuple[tuple[int, str], ...]:
+    return tuple([(tag, values[tag]) for tag in tags if tag in values])
 
 
 def _required(path: str, what: str, uid: str | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Collection
 from typing import BinaryIO
 
 from dimse.instances import InstanceFile
@@ -20,7 +21,7 @@ class FileInMemory:
         self.path = path
         self._content = memoryview(content).cast("B").toreadonly()
 
-    def check(self, *, raw_transfer_syntax_uid: str | None = None) -> InstanceFile:
+    def check(self, *, raw_transfer_syntax_uid: str | None = None, tags: Collection[int] = ()) -> InstanceFile:
         """Look at the file; see `InstanceFile.check`."""
         return InstanceFile.examine(
             self.path,
@@ -30,6 +31,7 @@ class FileInMemory:
             0,
             raw_transfer_syntax_uid=raw_transfer_syntax_uid,
             container=self,
+            tags=tags,
         )
 
     def open(self, offset: int) -> BinaryIO:

@@ -111,7 +111,7 @@ class ReceivedInstance:
             FileExistsError: Another file has the name.
             OSError: The file cannot be written; `path` is as it was.
         """
-        from dimse.support.disk import sync
+        from dimse.support.disk import replace, sync, sync_folder
 
         final = os.fspath(path)
         temporary = f"{final}.{os.urandom(8).hex()}.part"
@@ -122,10 +122,10 @@ class ReceivedInstance:
                 file.flush()
                 sync(file.fileno())
             if overwrite:
-                os.replace(temporary, final)
+                replace(temporary, final)
             else:
                 _link(temporary, final)
-            _sync_folder(os.path.dirname(final) or ".")
+                sync_folder(os.path.dirname(final) or ".")
         finally:
             with suppress(FileNotFoundError):
                 os.unlink(temporary)
@@ -144,16 +144,6 @@ def _link(temporary: str, final: str) -> None:
 
         if not cmp(temporary, final, shallow=False):
             raise
-
-
-def _sync_folder(path: str) -> None:
-    from dimse.support.disk import sync
-
-    folder = os.open(path, os.O_RDONLY)
-    try:
-        sync(folder)
-    finally:
-        os.close(folder)
 
 
 @lru_cache(maxsize=64)

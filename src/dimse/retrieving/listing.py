@@ -28,7 +28,7 @@ class Listed:
 
 
 async def instances_of(
-    association: Association, study: str, model: str, stopped: Callable[[], bool]
+    association: Association, study: str, model: str, total_timeout: float, stopped: Callable[[], bool]
 ) -> dict[str, Listed]:
     """Return the instances of a study by SOP Instance UID, as C-FINDs of its series and of their instances tell.
 
@@ -36,6 +36,7 @@ async def instances_of(
         association: An association with the C-FIND of the model.
         study: The Study Instance UID.
         model: The name of the information model.
+        total_timeout: Seconds that each query may take; 0 is unlimited.
         stopped: Returns True if the listing is to end early.
 
     Raises:
@@ -44,10 +45,11 @@ async def instances_of(
     """
     found: dict[str, Listed] = {}
     asked = {"StudyInstanceUID": study, "SeriesInstanceUID": ""}
-    series = [_uid(match, "SeriesInstanceUID") async for match in association.find(asked, model=model, level="SERIES")]
+    matches = association.find(asked, model=model, level="SERIES", total_timeout=total_timeout)
+    series = [_uid(match, "SeriesInstanceUID") async for match in matches]
     for uid in filter(None, dict.fromkeys(series)):
         keys = {"StudyInstanceUID": study, "SeriesInstanceUID": uid, "SOPInstanceUID": "", "SOPClassUID": ""}
-        async for match in association.find(keys, model=model, level="IMAGE"):
+        async for match in association.find(keys, model=model, level="IMAGE", total_timeout=total_timeout):
             # A peer may leave out keys that it does not know, and then match other studies.
             if _uid(match, "SOPInstanceUID") and _uid(match, "StudyInstanceUID") in ("", study):
                 found[_uid(match, "SOPInstanceUID")] = Listed(uid, _uid(match, "SOPClassUID"))

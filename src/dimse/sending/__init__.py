@@ -13,7 +13,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import ExitStack
 from importlib import import_module
 from typing import TYPE_CHECKING, ParamSpec, Unpack, get_args
@@ -78,6 +78,8 @@ class Sending(Closing):
         repeat: The number of times that each file is sent; 1 with a journal.
         abort: True to end associations by A-ABORT instead of a release.
         announce: Called with each file whose request is about to be sent, in the thread of its job.
+        tags: Tags of elements whose values the `InstanceFile.elements` of each `Outcome.source` is to have.
+        tell_skipped: Called with the path and the reason of each file and folder that is passed over, in the thread of a job.
         logger: The logger for lines about skipped files.
         association: Arguments of `dimse.associate`. If `async_ops` proposes a window of asynchronous operations, a peer may end
             the association before it has answered a request. The following ones are then requested without the window.
@@ -110,6 +112,8 @@ class Sending(Closing):
         repeat: int = 1,
         abort: bool = False,
         announce: Callable[[InstanceFile], object] | None = None,
+        tags: Collection[int] = (),
+        tell_skipped: Callable[[str, str], object] | None = None,
         logger: logging.Logger = LOGGER,
         **association: Unpack[AssociationOptions],
     ) -> None:
@@ -134,6 +138,8 @@ class Sending(Closing):
                 raw_transfer_syntax_uid=raw_transfer_syntax_uid,
                 skip_invalid=skip_invalid,
                 logger=logger,
+                tags=tags,
+                tell_skipped=tell_skipped,
             )
             resources.callback(finder.close)
             ledger: Ledger | None = None

@@ -7,7 +7,7 @@ import os
 import stat
 import threading
 from codecs import BOM_UTF8
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
@@ -47,6 +47,8 @@ class Finder:
         skip_invalid: True to skip named files whose content cannot be sent.
         logger: The logger for lines about skipped files, and about faults of files that are sent.
         recurse_hint: The words by which a user asks for `recurse`, for the line about folders that are not read.
+        tags: Tags of elements whose values `InstanceFile.elements` is to have.
+        tell_skipped: Called with the path and the reason of each file and folder that is passed over.
 
     Attributes:
         skipped: The files and folders passed over so far.
@@ -61,8 +63,11 @@ class Finder:
         skip_invalid: bool = False,
         logger: logging.Logger = LOGGER,
         recurse_hint: str = "recurse=True",
+        tags: Collection[int] = (),
+        tell_skipped: Callable[[str, str], object] | None = None,
     ) -> None:
-        self.skipped = Skipped(recurse_hint)
+        self.skipped = Skipped(recurse_hint, tell_each=tell_skipped)
+        self._tags = tags
         self._recurse, self._skip_invalid, self._logger = recurse, skip_invalid, logger
         self._raw_transfer_syntax_uid = raw_transfer_syntax_uid
         # Files and folders by device and inode, so that there is no loop, and no file twice.
@@ -103,11 +108,11 @@ class Finder:
         try:
             status = os.stat(path)
         except (OSError, ValueError) as error:
-            yield self._refuse(_inaccessible(path, error))
+            yield self._member(path, _inaccessible(path, error))
             return
         if stat.S_ISDIR(status.st_mode):
             yield from self._walk(path, _identity(status))
-        elif self._is_new(_identity(status)):
+        elif self._is_new(_identity(status), path):
             try:
                 yield self._wanted(self._check(path))
             except IsDicomdir:
@@ -129,7 +134,7 @@ class Finder:
     def _listed(self, path: str) -> Found | None:
         """Return a file that a DICOMDIR lists, which counts as a named one."""
         try:
-            return self._wanted(self._check(path)) if self._is_new(_identity(os.stat(path))) else None
+            return self._wanted(self._check(path)) if self._is_new(_identity(os.stat(path)), path) else None
         except FileError as error:
             return self._refuse(error)
         except OSError as error:
@@ -144,10 +149,24 @@ class Finder:
             for member in self._archives.members(path):
                 if _is_hidden(member.name):
                     self.skipped.hidden += 1
+                    self.skipped.pass_over(member.path, _HIDDEN)
                 else:
                     yield self._met(member)
         except FileError as error:
             yield self._refuse(error)
+
+    def _member(self, path: str, missing: InaccessiblePath) -> Found | None:
+        """Return the member of an archive that a path names, or the outcome of a path that names nothing."""
+        if ":" not in path:
+            return self._refuse(missing)
+        from dimse.sending.zipped import Archives
+
+        self._archives = self._archives or Archives()
+        try:
+            member = self._archives.member(path)
+            return self._refuse(missing) if member is None else self._wanted(self._check(member))
+        except FileError as error:
+            return self._refuse(error)
 
     def _walk(self, folder: str, identity: int) -> Iterator[Found | None]:
         """Yield the files of a folder in sorted order, and with `recurse` those of each folder in it at the place of its name."""
@@ -175,13 +194,15 @@ class Finder:
                 identity = _identity(status)
                 if stat.S_ISDIR(status.st_mode):
                     below.append((path, identity))
-                elif self._is_new(identity):
+                elif self._is_new(identity, path):
                     yield self._met(path)
             if self._recurse:
                 folders += reversed(below)
                 content -= len(below)
             else:
                 self.skipped.unread += len(below)
+                for path, _ in below:
+                    self.skipped.pass_over(path, f"a subfolder, which is read with {self.skipped.recurse_hint}")
         if not content:
             self.skipped.empty.append(asked_for)
 
@@ -190,6 +211,9 @@ class Finder:
         names = os.listdir(folder)
         shown = [name for name in names if name[0] != "."]
         self.skipped.hidden += len(names) - len(shown)
+        if len(shown) < len(names) and self.skipped.tell_each is not None:
+            for name in sorted(set(names).difference(shown)):
+                self.skipped.pass_over(os.path.join(folder, name), _HIDDEN)
         return sorted(shown, reverse=True)
 
     def _met(self, place: Place) -> Found | None:
@@ -203,6 +227,7 @@ class Finder:
             if self._raw_transfer_syntax_uid is not None or _name(place).lower().endswith(_SUFFIX):
                 return self._refuse(error)
             self.skipped.not_dicom += 1
+            self.skipped.pass_over(error.path, error.reason)
             if isinstance(place, str) and _is_archive(place):
                 self._warn(f"Skipped: {place}: a ZIP archive: name it to send what it holds")
             else:
@@ -213,11 +238,14 @@ class Finder:
 
     def _check(self, place: Place) -> InstanceFile:
         if isinstance(place, str):
-            return InstanceFile.check(place, raw_transfer_syntax_uid=self._raw_transfer_syntax_uid)
-        return place.check(raw_transfer_syntax_uid=self._raw_transfer_syntax_uid)
+            return InstanceFile.check(place, raw_transfer_syntax_uid=self._raw_transfer_syntax_uid, tags=self._tags)
+        return place.check(raw_transfer_syntax_uid=self._raw_transfer_syntax_uid, tags=self._tags)
 
-    def _is_new(self, identity: int) -> bool:
+    def _is_new(self, identity: int, path: str = "") -> bool:
+        """Return True if a file or folder is met for the first time; the path of a file tells what is passed over otherwise."""
         if identity in self._seen:
+            if path:
+                self.skipped.pass_over(path, "the same file was found before")
             return False
         self._seen.add(identity)
         return True
@@ -231,6 +259,7 @@ class Finder:
         return Outcome(error.path, error=error)
 
     def _skip(self, error: FileError) -> None:
+        self.skipped.pass_over(error.path, error.reason)
         self._warn(f"Skipped: {error}")
 
     def _warn(self, line: str) -> None:
@@ -251,6 +280,7 @@ class Finder:
             for other in (first, *others):
                 if self._is_same(instance, other):
                     self._warn(f"Sent once: {instance.path} is the same instance as {_name(other)}")
+                    self.skipped.pass_over(instance.path, f"the same instance as {_name(other)}")
                     return None
             self._warn(
                 f"Both are sent: {instance.path} has the SOP instance UID of {_name(first)}, and another data set"
@@ -281,6 +311,7 @@ class Finder:
 
 # Bytes of two files that are compared at a time.
 _COMPARED = 1024 * 1024
+_HIDDEN = "its name begins with a dot"
 _SUFFIX = ".dcm"
 """The suffix, in any case, of files in a folder that are reported if they cannot be sent."""
 

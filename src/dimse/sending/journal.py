@@ -8,6 +8,10 @@ time, path). A row goes through these states:
 
     queued -> sending -> acked | refused | unknown
 
+A file is the same as an earlier one for the peer of the same host, port and title as the user writes them. `localhost` is another
+peer than 127.0.0.1, because only the user knows what a name stands for. If the journal has a file that is new to this peer as
+acknowledged by another one, a notice says so once.
+
 A row that a killed run left at `sending` is `unknown` to the next run: the file may have arrived, and is sent again. A row
 that is `acked` stays so.
 
@@ -32,9 +36,10 @@ from urllib.parse import quote
 from dimse.errors import JournalError
 from dimse.instances import InstanceFile
 from dimse.journals import why_not_opened
+from dimse.logs.notices import notice
 from dimse.message.status import Status
 from dimse.support.closing import Closing
-from dimse.support.text import one_line
+from dimse.support.text import host_and_port, one_line
 from dimse.support.values import value
 
 if TYPE_CHECKING:
@@ -55,6 +60,8 @@ _WAIT = 30.0
 _SYNC_EVERY = 1.0
 # Changes that wait for the next commit.
 _MOST_WAITING = 1000
+# Other peers, and files, that are looked for among the acknowledgements of other peers.
+_MOST_PEERS, _MOST_SOUGHT = 8, 1000
 
 # `attempts` counts those whose outcome is recorded; `trying` is the number of the attempt under way.
 _TABLE = """
@@ -93,6 +100,12 @@ SELECT path, state, status FROM file
 WHERE (host, port, called_ae_title, sop_instance_uid, transfer_syntax_uid, size, mtime_ns) = (?, ?, ?, ?, ?, ?, ?)
 """
 _MOVED = f"UPDATE OR REPLACE file SET path = ? WHERE {_KEY}"
+# The peer that follows a peer, in the order of the key.
+_NEXT_PEER = """
+SELECT host, port, called_ae_title FROM file WHERE (host, port, called_ae_title) > (?, ?, ?)
+ORDER BY host, port, called_ae_title LIMIT 1
+"""
+_ACKED_BY = f"{_ALIKE} AND state = 'acked' LIMIT 1"
 _HEADER = """
 SELECT application_id, user_version, (SELECT count(*) FROM sqlite_master) FROM pragma_application_id, pragma_user_version
 """
@@ -159,6 +172,9 @@ class Journal(Closing):
         self._lock = threading.Lock()
         self._waiting: list[_Change] = []
         self._synced = 0.0
+        # Peers that may have acknowledged the files of this run, and the number of files to look for.
+        self._others: list[tuple[str, int, str]] = []
+        self._sought = _MOST_SOUGHT
         with _failures(path):
             _make_file(self._path)
             # With isolation level None, transactions begin and end only as written here.
@@ -183,6 +199,11 @@ class Journal(Closing):
                 self._connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
                 self._connection.execute(f"PRAGMA user_version = {_VERSION}")
             self._connection.execute(_INTERRUPTED, self._peer)
+        peer: tuple[str, int, str] = ("", -1, "")
+        while len(self._others) < _MOST_PEERS and (row := self._connection.execute(_NEXT_PEER, peer).fetchone()):
+            peer = row
+            if peer != self._peer:
+                self._others.append(peer)
 
     def acknowledged(self, file: InstanceFile) -> Status | None:
         """Return the status with which the peer acknowledged a file in this run or an earlier one; None if it is to be sent.
@@ -209,7 +230,21 @@ class Journal(Closing):
         # The row shows that this is a different file, even when the others are gone.
         if alike:
             self._change(_QUEUE, (*key, time.time()))
+        elif self._others:
+            self._look_elsewhere(file)
         return None
+
+    def _look_elsewhere(self, file: InstanceFile) -> None:
+        """Give a notice if another peer has acknowledged a file that is new to this one: an address may be written in two ways."""
+        known = file.sop_instance_uid, file.transfer_syntax_uid, file.size, file.mtime_ns
+        with _failures(self._path), self._lock:
+            others = [peer for peer in self._others if self._connection.execute(_ACKED_BY, (*peer, *known)).fetchone()]
+        self._sought -= 1
+        if others:
+            told = f"{one_line(self._path)} holds these files as acknowledged by {_name(others[0])}"
+            notice("journal", "", "%s", f"{told}: they are sent to {_name(self._peer)} all the same")
+        if others or not self._sought:
+            self._others = []
 
     def queue(self, file: InstanceFile) -> None:
         """Record that a file was found; a row of an earlier run stays."""
@@ -325,6 +360,11 @@ def _failures(path: str) -> Iterator[None]:
     except OSError as error:
         reason = error.strerror or str(error)
         raise JournalError(f"the journal {one_line(path)} cannot be used: {reason.lower()}") from error
+
+
+def _name(peer: tuple[str, int, str]) -> str:
+    host, port, called_ae_title = peer
+    return one_line(f"{host_and_port(host, port)}, called {called_ae_title}")
 
 
 def _make_file(path: str) -> None:

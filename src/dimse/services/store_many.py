@@ -94,8 +94,8 @@ async def store_many(
             yield window.tell()
 
 
-# A data set that was answered, the status, and the seconds that the peer took.
-_Answered = tuple[Outgoing, Status, float]
+# A data set that was answered, the status, the time when its request began to go out, and that of the answer.
+_Answered = tuple[Outgoing, Status, float, float]
 
 
 class Window:
@@ -131,6 +131,8 @@ class Window:
         self._is_closed = False
         self._foreseen: tuple[Outgoing, CStoreRQ, bytes] | None = None
         self._association, self._priority = association, priority
+        # Seconds from 1970 to the start of the clock that times the requests.
+        self._clock_began = time.time() - time.monotonic()
 
     def has_room_for(self, following: Outgoing | Outcome) -> bool:
         """Return whether a request may go out before another one is answered."""
@@ -180,20 +182,21 @@ class Window:
         if sent is None:
             raise InvalidResponse("C-STORE", "it is the second response to one request")
         outgoing, begun = sent
-        self.known.append((outgoing, status_of(response), time.monotonic() - begun))
+        self.known.append((outgoing, status_of(response), begun, time.monotonic()))
 
     def tell(self) -> Outcome:
         """Return the next outcome that is known."""
         known = self.known.popleft()
         if isinstance(known, Outcome):
             return known
-        outgoing, status, seconds = known
+        outgoing, status, begun, ended = known
+        seconds, started = ended - begun, self._clock_began + begun
         if outgoing.file is not None:
             try:
                 outgoing.verify_stored(status)
             except FileError as error:
-                return _outcome(outgoing, None, error, seconds)
-        return _outcome(outgoing, status, None, seconds)
+                return _outcome(outgoing, None, error, started, seconds)
+        return _outcome(outgoing, status, None, started, seconds)
 
     def lost(self, error: DimseError) -> Iterator[Outcome]:
         """Yield the outcomes of all that is under way, when the association has ended; some may have been answered before."""
@@ -202,7 +205,7 @@ class Window:
                 pass
         while self.known:
             yield self.tell()
-        for message_id, (outgoing, _) in self.under_way.items():
+        for message_id, (outgoing, begun) in self.under_way.items():
             if not self._association.is_outstanding(message_id):
                 # The association had ended before a byte of the request went out.
                 continue
@@ -210,12 +213,14 @@ class Window:
                 # The file of another request is at fault.
                 aborted = AssociationAborted()
                 aborted.__cause__ = error
-                yield _outcome(outgoing, None, aborted)
+                yield _outcome(outgoing, None, aborted, self._clock_began + begun)
             else:
-                yield _outcome(outgoing, None, error)
+                yield _outcome(outgoing, None, error, self._clock_began + begun)
 
 
-def _outcome(outgoing: Outgoing, status: Status | None, error: DimseError | None, seconds: float = 0.0) -> Outcome:
+def _outcome(
+    outgoing: Outgoing, status: Status | None, error: DimseError | None, started: float, seconds: float = 0.0
+) -> Outcome:
     """Return the outcome of a data set that was sent."""
     source = outgoing.source
     return Outcome(
@@ -230,4 +235,5 @@ def _outcome(outgoing: Outgoing, status: Status | None, error: DimseError | None
         seconds,
         1,
         source.given,
+        started,
     )

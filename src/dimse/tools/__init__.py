@@ -13,6 +13,7 @@ TOOLS = {
     "echoscp": "answer C-ECHO",
     "storescp": "receive DICOM files sent with C-STORE",
     "explain": "explain a line that a tool has printed, or its code",
+    "summary": "count files by study and modality",
     "passwd": "manage the password file of echoscp and storescp",
     "certificate": "make a CA and certificates for TLS",
 }

@@ -11,6 +11,7 @@ from functools import partial
 from typing import NoReturn
 
 import dimse
+from dimse.support.text import one_line
 
 # The kind of file that a shell offers for a value, by the placeholder of the value.
 COMPLETED_AS = {"F": "file", "D": "directory", "path": "file"}
@@ -109,7 +110,7 @@ class Parser(argparse.ArgumentParser):
                 text = file.read()
         except (OSError, ValueError) as error:
             why = error.strerror if isinstance(error, OSError) else str(error)
-            self.error(f"cannot read arguments from {path!r}: {why}")
+            self.error(f"cannot read arguments from {one_line(path)}: {why}")
         # Python has read CRLF as LF. Editors on Windows may also put a byte order mark before the text.
         lines = text.removeprefix("\ufeff").split("\n")
         # Each line ends with a line feed, but perhaps the last one.

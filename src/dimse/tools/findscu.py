@@ -21,6 +21,7 @@ from dimse.tools.options import (
     number,
     option,
     positional,
+    seconds,
     validated,
 )
 
@@ -80,6 +81,7 @@ BEHAVIOUR: tuple[Row, ...] = (
         1_000_000,
         "the most matches of one query; a peer that sends more is aborted (%(default)s)",
     ),
+    option("--find-timeout-total S", seconds, 0.0, "the whole of a query: seconds (%(default)s), 0 is unlimited"),
     option(
         "--assume-charset C",
         str,

@@ -115,7 +115,10 @@ def get(parser: Parser, options: argparse.Namespace, logger: logging.Logger) -> 
         arrivals = Arrivals(logger, report)
         retriever = Retriever(options, logger, "Get", arrivals, is_storing=True)
         try:
-            with retriever.interruption.handled(), file_options.storing(options, arrivals.stored) as handlers:
+            with (
+                retriever.interruption.handled(),
+                file_options.storing(options, arrivals.stored, arrivals.tags) as handlers,
+            ):
 
                 def ask(association: dimse.Association) -> Ask:
                     def begin(identifier: Identifier) -> dimse.blocking.Retrieval:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
 from dimse import settings, uids
+from dimse.support.text import one_line
 from dimse.support.values import fields
 from dimse.tools.command_line import Parser
 
@@ -117,7 +118,7 @@ def _report_path(path: str) -> str:
         ValueError: The suffix is another one.
     """
     if os.path.splitext(path)[1].lower() not in (".json", ".jsonl", ".csv"):
-        raise ValueError(f"a report ends with .json, .jsonl or .csv, and {path!r} does not")
+        raise ValueError(f"a report ends with .json, .jsonl or .csv, and {one_line(path)} does not")
     return path
 
 

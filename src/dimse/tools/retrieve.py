@@ -147,7 +147,7 @@ def retrieve(parser: Parser, options: argparse.Namespace, logger: logging.Logger
             retrieval = BulkRetrieval(
                 run.studies(),
                 (options.addr, options.port),
-                lambda stored: file_options.store(options, stored),
+                lambda stored: file_options.store(options, stored, () if report is None else report.tags),
                 jobs=options.jobs,
                 retry=Retry(options.retry, options.retry_wait),
                 journal=options.journal,
@@ -255,12 +255,11 @@ class _Run:
         self.counts.found = max(self.counts.found, self.counts.done)
         if self.report is not None:
             status = dimse.Status(0x0000, service="storage")
-            self.report.add(
-                dimse.Outcome(
-                    stored.path, status, None, stored.sop_instance_uid, stored.sop_class_uid,
-                    stored.transfer_syntax_uid, None, stored.size, 0.0, 1,
-                )
+            outcome = dimse.Outcome(
+                stored.path, status, None, stored.sop_instance_uid, stored.sop_class_uid,
+                stored.transfer_syntax_uid, None, stored.size, 0.0, 1,
             )  # fmt: skip
+            self.report.add(outcome, stored.elements)
 
     def take(self, result: StudyResult) -> None:
         """Print what became of a study, and note what that means for the exit status."""

@@ -83,6 +83,11 @@ class Arrivals:
         self._asked: dict[int, frozenset[str]] = {}
 
     @property
+    def tags(self) -> tuple[int, ...]:
+        """The tags of the elements that the report wants of each instance."""
+        return () if self._report is None else self._report.tags
+
+    @property
     def count(self) -> int:
         """The number of different instances of the retrieval under way."""
         return len(self._uids)
@@ -122,12 +127,11 @@ class Arrivals:
                 self._logger.warning("%s was not asked for: its %s is another", uid, tags.keyword(wrong[0]))
         if self._report is not None:
             status = dimse.Status(0x0000, service="storage")
-            self._report.add(
-                dimse.Outcome(
-                    stored.path, status, None, stored.sop_instance_uid, stored.sop_class_uid,
-                    stored.transfer_syntax_uid, None, stored.size, 0.0, 1,
-                )
+            outcome = dimse.Outcome(
+                stored.path, status, None, stored.sop_instance_uid, stored.sop_class_uid,
+                stored.transfer_syntax_uid, None, stored.size, 0.0, 1,
             )  # fmt: skip
+            self._report.add(outcome, stored.elements)
 
     def failed(self, uid: str) -> None:
         """Take an instance that the peer lists as failed."""
@@ -334,20 +338,18 @@ def reporting(
     if options.report is None:
         yield None
         return
-    from dimse.tools.report import Report
+    from dimse.tools.report import open_report
 
     started = time.monotonic()
-    try:
-        report = Report(options.report)
-    except OSError as error:
-        parser.error(f"cannot write the report {options.report}: {wording.reason(error)}")
-    with report:
-        yield report
+    with open_report(parser, options) as report:
         try:
-            report.finish(complete=outcome == [running.SUCCESS], seconds=time.monotonic() - started)
-        except OSError as error:
-            wording.log_failure(logger, [f"The report was not written: {wording.reason_with_path(error)}"])
-            outcome.append(running.SHORTFALL)
+            yield report
+        finally:
+            try:
+                report.finish(complete=outcome == [running.SUCCESS], seconds=time.monotonic() - started)
+            except OSError as error:
+                wording.log_failure(logger, [f"The report was not written: {wording.reason_with_path(error)}"])
+                outcome.append(running.SHORTFALL)
 
 
 def identifiers_of(options: argparse.Namespace, logger: logging.Logger) -> list[Identifier] | None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from dimse.tools.audit import Sent
     from dimse.tools.commitment import Kept
     from dimse.tools.report import Report
+    from dimse.tools.totals import Totals
 
 # Files that are named when they were not sent because there was no association.
 MOST_UNSENT = 3
@@ -46,6 +47,8 @@ class Sender:
         self.stored = self.stored_bytes = 0
         self.fell_short = self.refused = False
         self._sending: Sending | None = None
+        self._report: Report | None = None
+        self._totals: Totals | None = None
         self._interruption = Interruption(lambda: self._sending is not None and self._sending.abort())
         # For the audit trail.
         self._sent: Sent | None = None
@@ -64,19 +67,19 @@ class Sender:
         with self._interruption.handled(), self._audited():
             try:
                 with ExitStack() as resources:
-                    report = self._open_report(resources)
+                    self._describe(resources)
                     self._sending = resources.enter_context(self._make_sending(paths))
-                    self._work(self._sending, report)
+                    self._work(self._sending)
             except dimse.DimseError as error:
                 self._fail([one_line(str(error))])
             except KeyboardInterrupt:
                 self.logger.error("Interrupted")
         return self._status()
 
-    def _work(self, sending: Sending, report: Report | None) -> None:
+    def _work(self, sending: Sending) -> None:
         complete, started = False, time.monotonic()
         try:
-            self._send(sending, report)
+            self._send(sending)
             complete = not self._interruption.has_come() and not sending.counts.searching
         finally:
             seconds = time.monotonic() - started
@@ -84,8 +87,10 @@ class Sender:
             self._log_unsent(sending)
             self._log_sum(sending, seconds)
             committed = self._verify()
-            if report is not None:
-                self._finish(report, committed, complete, seconds, sending.skipped.not_dicom)
+            if self._report is not None:
+                self._finish(self._report, committed, complete, seconds)
+            if self._totals is not None:
+                self._totals.print()
 
     def _make_sending(self, paths: Iterable[str | None]) -> Sending:
         options = self.options
@@ -108,19 +113,23 @@ class Sender:
             repeat=options.repeat,
             abort=options.abort,
             announce=self._sent.begin if self._sent else None,
+            tags=self._report.tags if self._report else self._totals.tags if self._totals else (),
+            tell_skipped=self._skip if self._report or self._totals else None,
             logger=self.logger,
             **association,
         )
 
-    def _send(self, sending: Sending, report: Report | None) -> None:
+    def _send(self, sending: Sending) -> None:
         from dimse.tools.progress import Bar
 
+        takers = [self._take]
+        takers += [each.take for each in (self._sent, self._totals) if each is not None]
+        if self._report is not None:
+            takers.append(self._report.add)
+
         def take(outcome: dimse.Outcome) -> None:
-            self._take(outcome)
-            if self._sent is not None:
-                self._sent.take(outcome)
-            if report is not None:
-                report.add(outcome)
+            for each in takers:
+                each(outcome)
 
         with self._interruption.breakable(), Bar(sending, enabled=not self.options.no_progress):
             for event in sending.events():
@@ -180,6 +189,13 @@ class Sender:
                 if not self._interruption.has_come():
                     unknown = f"Store failed: {path}: it is unknown whether the peer has it"
                     self._fail([*self._explain(error), unknown])
+
+    def _skip(self, path: str, reason: str) -> None:
+        """Note a file that is passed over; called in the thread of a job."""
+        if self._report is not None:
+            self._report.skip(path, reason)
+        if self._totals is not None:
+            self._totals.skipped += 1
 
     def _take_stored(self, outcome: dimse.Outcome, status: dimse.Status) -> None:
         if self.options.verify:
@@ -277,19 +293,20 @@ class Sender:
             self.stored, counts.found, self.stored_bytes / 1e6, seconds, rate, counts.failed, earlier,
         )  # fmt: skip
 
-    def _open_report(self, resources: ExitStack) -> Report | None:
-        if self.options.report is None:
-            return None
-        from dimse.tools.report import Report
+    def _describe(self, resources: ExitStack) -> None:
+        """Open the report and the table that the user wants."""
+        if self.options.report is not None:
+            from dimse.tools.report import open_report
 
-        try:
-            return resources.enter_context(Report(self.options.report))
-        except OSError as error:
-            self.parser.error(f"cannot write the report {self.options.report}: {wording.reason(error)}")
+            self._report = resources.enter_context(open_report(self.parser, self.options))
+        if self.options.summary:
+            from dimse.tools.totals import Totals
 
-    def _finish(self, report: Report, committed: dict[str, bool], complete: bool, seconds: float, skipped: int) -> None:
+            self._totals = Totals(has_outcomes=True)
+
+    def _finish(self, report: Report, committed: dict[str, bool], complete: bool, seconds: float) -> None:
         try:
-            report.finish(committed=committed, complete=complete, seconds=seconds, skipped=skipped)
+            report.finish(committed=committed, complete=complete, seconds=seconds)
         except OSError as error:
             path = one_line(self.options.report)
             self._fail([f"The report was not written: {path}: {wording.reason(error).lower()}"])

@@ -28,6 +28,7 @@ PATHS = "files, folders (read one level deep), DICOMDIRs, ZIP archives; - for a 
 OUTPUT = (
     flag("--no-progress", "no progress bar on the terminal"),
     option("--report F", report_path, None, "the outcome of each file, as .json, .jsonl or .csv"),
+    flag("--summary", "at the end print a table by study and modality"),
     audit.OPTION,
 )
 
@@ -83,6 +84,13 @@ SENDING = (
     ),
     option("--journal F", str, None, "record in F what the peer has acknowledged, and skip that on the next run"),
     flag("--status", "print what is in the journal, and exit; with -v every file"),
+    option("--export F", report_path, None, "write what is in the journal to F, as .json, .jsonl or .csv, and exit"),
+    option(
+        "--retry-failed F",
+        str,
+        None,
+        "in place of paths: send the files that the journal or report F has as failed; a journal is also used as --journal",
+    ),
 )
 
 COMMITMENT = (
@@ -108,6 +116,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from dimse.tools.overview import show_journal
 
         return running.run(lambda: show_journal(options, logger), logger)
+    if options.export is not None:
+        from dimse.tools.journal_export import export
+
+        return running.run(lambda: export(options, logger), logger)
     if options.dry_run:
         from dimse.tools.overview import show_what_would_be_sent
 
@@ -117,11 +129,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from dimse.tools.sender import Sender
 
     running.finish_loading()
+    if options.retry_failed is not None:
+        from dimse.tools.retry_failed import send_again
+
+        return send_again(options, logger, Sender(parser, options, logger).run)
     return Sender(parser, options, logger).run(paths(options))
 
 
 def make_parser(arguments: Sequence[str]) -> Parser:
-    """Return the parser; with `--status` among the arguments, peer and files may be left out."""
+    """Return the parser; with `--status` or `--export` among the arguments, peer and files may be left out."""
     parser = Parser(
         "storescu",
         "Send DICOM files: each in its own transfer syntax where the peer accepts it, with its status reported.",
@@ -139,11 +155,13 @@ def make_parser(arguments: Sequence[str]) -> Parser:
         positionals="addr port path ...",
         prefixes="-+",
     )
-    about_journal = "--status" in arguments
+    given = {argument.partition("=")[0] for argument in arguments}
+    about_journal = not given.isdisjoint(("--status", "--export"))
+    needs_paths = not about_journal and "--retry-failed" not in given
     requesting.add_options(
         parser,
         "STORESCU",
-        arguments=[positional("path", "*" if about_journal else "+", str, PATHS)],
+        arguments=[positional("path", "+" if needs_paths else "*", str, PATHS)],
         output=OUTPUT,
         syntaxes=SYNTAXES,
         peer_needed=not about_journal,
@@ -176,6 +194,14 @@ def verify_together(parser: Parser, options: argparse.Namespace) -> None:
             "--repeat does not go with --journal: a journal has one entry for each instance",
         ),
         (options.status and not options.journal, "--status needs --journal: it prints what is in it"),
+        (options.export and not options.journal, "--export needs --journal: it writes what is in it"),
+        (options.retry_failed and options.path, "--retry-failed stands in place of paths"),
+        (options.retry_failed and options.dry_run, "--retry-failed does not go with --dry-run"),
+        (options.retry_failed and options.repeat > 1, "--repeat does not go with --retry-failed"),
+        (
+            options.summary and options.dry_run,
+            "--summary does not go with --dry-run: dimse summary counts without sending",
+        ),
         ("-" in options.path and sys.stdin is None, "- stands for a list of paths on stdin, which is closed"),
         (listens and not options.verify, "--commit-port is for --verify"),
         (

@@ -139,6 +139,13 @@ SUBJECT = Subject(
             cure="""Write the key with fewer values or wildcards.""",
         ),
         entry(
+            "E263",
+            "the query took more than {seconds} s",
+            cause="""The peer sent matches or pauses for so long that the time for the whole query ran out. What came until then
+            was printed.""",
+            cure="""Ask with narrower keys, or give more time; the help of the tool names the option.""",
+        ),
+        entry(
             "E270",
             "No final response came: {number} instances were stored, and it is not known what is missing",
             cause="""The association ended in the middle of a retrieval. The lines above say how.""",

@@ -176,6 +176,29 @@ SUBJECT = Subject(
             cure="""Let the name end with `.json`, `.jsonl` or `.csv`.""",
         ),
         entry(
+            "E165",
+            "{path} is neither a journal nor a report",
+            "{path} is not a report: {reason}",
+            "a row of it has more cells than the heading",
+            "a row of it has no file and no outcome",
+            cause="""The file of `--retry-failed`, or of `dimse summary`, is not one that the tools have written, or was
+            changed.""",
+            cure="""Name a journal, or a report as `.json`, `.jsonl` or `.csv`. A report that was cut short has the name
+            `F.part` and can be used.""",
+        ),
+        entry(
+            "E166",
+            "The journal was not exported: {path}: {reason}",
+            cause="""The file of `--export` could not be written. The journal is unchanged.""",
+            cure="""Check the folder, its permissions and the space on the disk, and run the command again.""",
+        ),
+        entry(
+            "E167",
+            "another process is writing it",
+            cause="""Another run writes the same report at this moment.""",
+            cure="""Wait for its end, or name another file with `--report`.""",
+        ),
+        entry(
             "W130",
             "Stored with a warning: {path}: {status}: {meaning}",
             cause="""The peer has stored the instance and remarks something (B0xxH), for example that it changed an element. It
@@ -202,6 +225,13 @@ SUBJECT = Subject(
             cause="""A `Forwarder` could not send an instance to its destination. The sender got a failure status, so that it
             can send the instance again.""",
             cure="""Look up the reason with `dimse explain`, and check the destination with echoscu.""",
+        ),
+        entry(
+            "W134",
+            "{journal} holds these files as acknowledged by {peer}, called {title}: they are sent to {peer}",
+            cause="""The journal counts what was acknowledged by an address, a port and an AE title. These files were
+            acknowledged under other ones, for example `localhost` in place of the address, so that they are sent again.""",
+            cure="""Use the same address and AE title as before if it is the same peer. Otherwise nothing has to be done.""",
         ),
         entry(
             "W150",
