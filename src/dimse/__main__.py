@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
 _INTERRUPTED = 130
+_EXPLAINED = (1, 3)  # no association, a shortfall
 _UNWRITTEN = 120  # as Python's for lost output
 
 
@@ -51,6 +52,8 @@ def run(tool: str, arguments: Sequence[str] | None = None) -> int:
         from importlib import import_module
 
         status: int = import_module(f"dimse.tools.{tool}").main(arguments)
+        if status in _EXPLAINED:
+            import_module("dimse.tools.log_setup").log_codes()
     except KeyboardInterrupt:
         return _INTERRUPTED
     return status

@@ -51,7 +51,12 @@ def folder(tmp_path: Path) -> Path:
 def test_every_tool_prints_a_script_with_its_long_options(tool: str, shell: str) -> None:
     script = completion(tool, shell)
     choices = "critical error warning warn info debug"  # of --log-level
-    own = {"passwd": ("delete",), "certificate": ("days", "host", "force"), "summary": ("json", choices)}
+    own = {
+        "explain": ("list",),
+        "passwd": ("delete",),
+        "certificate": ("days", "host", "force"),
+        "summary": ("json", choices),
+    }
     theirs = own.get(tool, ("verbose", "log-level", "acse-timeout", choices))
     for option in ("print-completion", *theirs):
         assert option in script

@@ -62,7 +62,7 @@ def test_what_the_keys_match_is_retrieved(
 def test_nothing_found_is_a_failure_where_that_is_asked_for(scp: QueryRetrieveSCP, tmp_path: Path) -> None:
     options = ["-S", "127.0.0.1", scp.port, "--study-uid", "1.2.3.4", "-od", tmp_path]
     done = tool("getscu", *options, "--fail-empty")
-    assert (done.returncode, lines(done, "E")) == (3, ["Nothing matched"])
+    assert (done.returncode, lines(done, "E")) == (3, ["Nothing matched", "See DIMSE-E256 (dimse explain E256)"])
 
 
 def test_quiet_is_silent(scp: QueryRetrieveSCP, tmp_path: Path) -> None:

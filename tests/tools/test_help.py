@@ -27,6 +27,7 @@ NEEDED = {
     "storescp": "-aet -v -d --tls -ba --allow-calling --allow-from -od --exec --exec-study",
     "passwd": "--delete",
     "summary": "--json",
+    "explain": "--list",
     "certificate": "--host",
 }
 

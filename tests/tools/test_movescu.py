@@ -64,7 +64,8 @@ def test_a_destination_that_cannot_be_reached_is_explained(scp: QueryRetrieveSCP
     assert done.returncode == 3
     said = lines(done, "E")
     assert said[0].startswith("0xA702: " if reached else "0xA801: ")
-    assert said[-1].startswith("The peer cannot send to the destination ELSEWHERE: its configuration must hold")
+    assert said[-1].startswith("See DIMSE-E260, ") and "DIMSE-E274" in said[-1]
+    assert said[-2].startswith("The peer cannot send to the destination ELSEWHERE: its configuration must hold")
 
 
 @pytest.mark.parametrize("key", [("--study-uid", ""), ("-k", "StudyInstanceUID=")])

@@ -12,6 +12,7 @@ from dimse.errors import DimseError
 from dimse.media import part10
 from dimse.settings import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from dimse.support.sinks import ReadableSink, Sink
+from dimse.support.text import one_line
 from dimse.support.values import field, record
 from dimse.uids import transfer_syntax
 
@@ -46,6 +47,12 @@ class ReceivedInstance:
     def size(self) -> int:
         """The bytes of the data set."""
         return self._readable.size
+
+    @property
+    def sender(self) -> str:
+        """The sender as a line of a log names it: AE title and host, escaped to one line."""
+        parts = one_line(self.calling_ae_title, 16), one_line(self.peer_address[0], 64)
+        return " at ".join(filter(None, parts)) or "an unknown sender"
 
     @property
     def path(self) -> str | None:

@@ -21,6 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             ("dimse summary sent.csv", "the studies in a report of storescu: what was stored, and what failed"),
         ),
         positionals="path ...",
+        program="dimse summary",
     )
     add_rows(parser, [positional("path", "+", str, PATHS)])
     add_output(parser, [flag("--json", "print one JSON object")])
