@@ -124,7 +124,7 @@ NETWORK = "dimse.association dimse.blocking dimse.data_set dimse.association.pum
 FOOTPRINTS = {
     "echoscu": (129, f"dimse.uids.table {TRACEBACK} {SENDING} {RECEIVING}"),
     "storescu": (
-        150,
+        151,
         f"queue dimse.sending.journal dimse.sending.options dimse.sending.zipped {TRACEBACK} {RECEIVING}",
     ),
     "findscu": (170, f"{TRACEBACK} {SENDING} {RECEIVING} dimse.data_set.json"),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from dimse.support.text import one_line
 from dimse.tools import running
 from dimse.tools.command_line import Parser
-from dimse.tools.options import add_rows, flag, positional
+from dimse.tools.options import add_rows, common, flag, positional
 
 if TYPE_CHECKING:
     from dimse.tools.explanations.entry import Entry
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser,
         (
             positional("words", "*", str, "codes such as E002, or a line as it was printed"),
-            flag("--list", "list every line with its code"),
+            common(flag("--list", "list every line with its code")),
         ),
     )
     options = parser.read(arguments)

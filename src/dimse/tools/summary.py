@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from dimse.tools import log_setup, running
 from dimse.tools.command_line import Parser
-from dimse.tools.options import add_output, add_rows, flag, positional
+from dimse.tools.options import add_output, add_rows, common, flag, positional
 
 PATHS = "files, folders (read all the way down) and reports (.json, .jsonl, .csv, and the .part of each)"
 
@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         program="dimse summary",
     )
     add_rows(parser, [positional("path", "+", str, PATHS)])
-    add_output(parser, [flag("--json", "print one JSON object")])
+    add_output(parser, [common(flag("--json", "print one JSON object"))])
     options = parser.read(arguments)
     logger = log_setup.start_logging(parser, options)
     from dimse.tools.summarizing import summarize

@@ -92,7 +92,6 @@ SUBJECT = Subject(
             "no {UID} in its data set",
             "the {UID} in its data set is of {number} characters, and at most 64 are allowed",
             "the SOP Class UID (0008,0016) in its data set is not a UID: {value}",
-            "it has no SOP Class UID or no SOP Instance UID",
             cause="""Without a valid SOP Class UID and SOP Instance UID in its data set, an instance cannot be identified and
             sent. The File Meta Information does not count for that.""",
             cure="""Have the program that made the file write (0008,0016) and (0008,0018) into the data set.""",
@@ -178,6 +177,14 @@ SUBJECT = Subject(
             lossy image that looks like an original could mislead a reader.""",
             cure="""Enable the transfer syntax at the peer, or use `--transcode always`. Lossy Image Compression stays set
             then.""",
+        ),
+        entry(
+            "E115",
+            "its bytes were in memory, and were dropped when its outcome was known",
+            "reading it gives {kind}, not bytes",
+            cause="""An instance was given to the library in memory. Its bytes are dropped once its outcome is known, so that memory
+            does not grow; an open file has to be binary.""",
+            cure="""Keep the data set yourself if you need it again, and open files with mode "rb".""",
         ),
         entry(
             "W100",

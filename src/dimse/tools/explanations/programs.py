@@ -219,5 +219,12 @@ SUBJECT = Subject(
             went on.""",
             cure="""Look at the program that reads the log. `--log-file` writes to a file without it.""",
         ),
+        entry(
+            "E236",
+            "an observer failed: {kind}: {words}",
+            cause="""A function of the program that observes associations has raised an exception. The association is not
+            affected.""",
+            cure="""Mend the function. With `-d` the log has its traceback.""",
+        ),
     ),
 )

@@ -286,5 +286,12 @@ SUBJECT = Subject(
             cause="""A certificate is about to expire. Connections by TLS fail from that day on.""",
             cure="""Issue another one in time, and send SIGHUP to the listeners that use it.""",
         ),
+        entry(
+            "W054",
+            "verify = false: the peer's certificate is not verified, so a machine in between can read and change what is sent",
+            cause="""The entry of this remote turns the verification of its certificate off. The connection is encrypted, and it is
+            not known with whom.""",
+            cure="""Use this for tests only. Otherwise name the CA of the peer in the entry.""",
+        ),
     ),
 )

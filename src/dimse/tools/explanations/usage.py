@@ -107,5 +107,60 @@ SUBJECT = Subject(
             cause="""Metrics are counted by the package prometheus-client, which is not installed.""",
             cure="""Install it with `pip install 'dimse[metrics]'`, or leave `--metrics` out.""",
         ),
+        entry(
+            "E329",
+            "--patient-id and --study-uid need a value: without one every study matches",
+            "{keyword} has no value, which some peers take for everything that they have",
+            cause="""A key that names what to retrieve was given without a value, for instance from an empty variable of a
+            script. Some peers would send their whole archive.""",
+            cure="""Give the key a value. To see everything that a peer has, query with findscu.""",
+        ),
+        entry(
+            "E330",
+            "--remote: {fault}",
+            cause="""The named remote cannot be used. The line says why.""",
+            cure="""Mend the entry in the file of remotes: `remotes.toml` in the folder `dimse` of your configuration, or the file
+            that DIMSE_CONFIG names.""",
+            is_general=True,
+        ),
+        entry(
+            "E331",
+            "not TOML: {fault}",
+            "{reason} (DIMSE_CONFIG may name another file)",
+            cause="""The file of remotes does not exist, cannot be read, or is not TOML.""",
+            cure="""Write a table for each remote: `[pacs]` with `host`, `port` and what else it needs. DIMSE_CONFIG may name
+            another file.""",
+        ),
+        entry(
+            "E332",
+            "no remote is named {name}: it has none",
+            "no remote is named {name}: it has {names}",
+            cause="""The file of remotes has no table of that name.""",
+            cure="""Use one of the names in the line, or add a table to the file.""",
+        ),
+        entry(
+            "E333",
+            "it has passwords, and other users may read or change it: chmod 600 {path}",
+            cause="""The file of remotes has passwords or tokens, and its permissions let other users read or change it.""",
+            cure="""Run the command in the line.""",
+        ),
+        entry(
+            "E334",
+            "identity has one of user, jwt, saml and kerberos",
+            "identity.password is for identity.user",
+            "identity.positive_response is true or false, not {value}",
+            "{key} is a table, not {value}",
+            "{key} is a text that is not empty",
+            "{prefix}{key} is not known: did you mean {other}?",
+            "{prefix}{key} is not known: it has {names}",
+            cause="""A key in the file of remotes is misspelt, or has a value of the wrong kind.""",
+            cure="""Mend the key that the line names.""",
+        ),
+        entry(
+            "E335",
+            "{name} is {least} or more, not {value}",
+            cause="""A number is too small.""",
+            cure="""Choose a number in the range that the line names.""",
+        ),
     ),
 )
