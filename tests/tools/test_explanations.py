@@ -210,10 +210,15 @@ def test_explain_takes_several_codes() -> None:
     ]
 
 
+def test_explain_takes_the_last_line_of_a_tool() -> None:
+    done = running.tool("explain", "E: See DIMSE-E001, DIMSE-E002 (dimse explain E001 E002)")
+    assert re.findall(r"^DIMSE-\w+$", done.stdout, re.MULTILINE) == ["DIMSE-E001", "DIMSE-E002"]
+
+
 def test_explain_names_codes_that_are_near_an_unknown_one() -> None:
     done = running.tool("explain", "E012")
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "explain: there is no code E012; near it are E009, E010, E011\n"
+    assert done.stderr == "dimse explain: there is no code E012; near it are E009, E010, E011\n"
 
 
 def test_explain_refuses_a_line_of_another_program() -> None:

@@ -58,7 +58,7 @@ def _answer(parser: Parser, options: argparse.Namespace) -> Iterator[str]:
     Raises:
         SystemExit: A code or a line is not known (exit status 2).
     """
-    from dimse.tools.explanations import ENTRIES, explanations_of, near, normalized
+    from dimse.tools.explanations import ENTRIES, explanations_of, named_in, near, normalized
 
     if options.list:
         yield from _all_lines()
@@ -66,19 +66,21 @@ def _answer(parser: Parser, options: argparse.Namespace) -> Iterator[str]:
     if not options.words:
         yield from _overview()
         return
-    codes = [normalized(word) for word in options.words]
+    given = " ".join(options.words)
+    codes = named_in(given) or [normalized(word) for word in options.words]
     if all(codes):
         for number, code in enumerate(codes):
             if code not in ENTRIES:
-                parser.exit(running.USAGE, f"explain: there is no code {code}; near it are {', '.join(near(code))}\n")
+                parser.exit(
+                    running.USAGE, f"dimse explain: there is no code {code}; near it are {', '.join(near(code))}\n"
+                )
             if number:
                 yield ""
             yield from _explained(ENTRIES[code])
         return
-    given = " ".join(options.words)
     found = explanations_of(given)
     if not found:
-        words = f"explain: no line of the tools looks like {one_line(given)!r}: see dimse explain --list\n"
+        words = f"dimse explain: no line of the tools looks like {one_line(given)!r}: see dimse explain --list\n"
         parser.exit(running.USAGE, words)
     yield from _explained(found[0])
     if others := [entry.code for entry in found[1 : 1 + MOST_OTHERS]]:

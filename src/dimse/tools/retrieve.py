@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import dimse
 from dimse import errors, settings, uids
+from dimse.support.text import counted
 from dimse.tools import file_options, query_options, requesting, retrieve_options, running, wording
 from dimse.tools.command_line import Parser
 from dimse.tools.movescu import DESTINATION
@@ -247,7 +248,7 @@ class _Run:
             for identifier in identifiers:
                 for match in association.find(identifier, model=model.name, level="", charset=options.charset):
                     found[match.identifier.text("StudyInstanceUID").strip(" \0")] = None
-        logger.info("%d studies match", len(found))
+        logger.info("Found %s", counted(len(found), "study", "studies"))
         if not found and options.fail_empty:
             logger.error("Nothing matched")
             self.status = running.SHORTFALL
@@ -304,12 +305,13 @@ class _Run:
         if retrieval.failure is not None:
             logger.error("The peer is given up: no association for several studies in a row")
         if retrieval.arrivals.strays:
-            logger.warning("%d instances came that belong to no study that was asked for", retrieval.arrivals.strays)
+            logger.warning("%s came of no study that was asked for", counted(retrieval.arrivals.strays, "instance"))
         complete = states["complete"] + states["already"]
         total = sum(states.values())
-        words = f"{complete} of {total} studies are complete, {self.counts.done_bytes / 1e6:.1f} MB in {taken:.1f} s"
+        studies = counted(total, "study", "studies")
+        words = f"{complete} of {studies} complete, {self.counts.done_bytes / 1e6:.1f} MB in {taken:.1f} s"
         if states["already"]:
-            words += f"; {states['already']} were here already"
+            words += f"; {states['already']} already here"
         if complete == total:
             logger.info("%s", words)
             self.bar.conclude(words)
