@@ -72,7 +72,10 @@ def test_a_destination_that_cannot_be_reached_is_explained(scp: QueryRetrieveSCP
 def test_an_empty_unique_key_does_not_ask_for_everything(scp: QueryRetrieveSCP, key: tuple[str, str]) -> None:
     done = tool("movescu", "-S", "127.0.0.1", scp.port, *key, "-aem", "WORKSTATION")
     assert done.returncode == 1
-    assert lines(done, "E") == ["StudyInstanceUID has no value, which some peers take for everything that they have"]
+    assert lines(done, "E") == [
+        "StudyInstanceUID has no value, which some peers take for everything that they have",
+        "See DIMSE-E329 (dimse explain E329)",
+    ]
     assert scp.retrievals == []
 
 

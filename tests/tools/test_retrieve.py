@@ -12,6 +12,9 @@ from typing import Any
 
 import pytest
 
+from dimse import tags
+from dimse.data_set.identifier import Identifier
+from dimse.services.query import FindRequest
 from dimse.testing import QueryRetrieveSCP
 from tests.interop.peers import free_port
 from tests.tools.retrieved import ct, kept
@@ -116,6 +119,22 @@ def test_a_list_that_does_not_exist_is_named(scp: QueryRetrieveSCP, tmp_path: Pa
 def test_what_the_keys_match_is_retrieved(scp: QueryRetrieveSCP, tmp_path: Path) -> None:
     done = retrieve(scp, tmp_path, "--patient-id", "P1")
     assert done.returncode == 0, done.stderr
+    assert len(kept(tmp_path / "in")) == 12
+
+
+class Forgetful(QueryRetrieveSCP):
+    """A peer that does not know Modalities in Study."""
+
+    def find(self, request: FindRequest) -> Iterator[Identifier | int]:
+        keys = request.identifier.attributes
+        request.identifier = Identifier({tag: key for tag, key in keys.items() if tag != tags.find("ModalitiesInStudy")})
+        yield from super().find(request)
+
+
+def test_a_key_that_the_peer_ignores_is_named(tmp_path: Path) -> None:
+    with Forgetful(write_archive(tmp_path / "archive")) as peer:
+        done = retrieve(peer, tmp_path, "--modality", "MR")
+    assert lines(done, "W") == ["The peer ignores the key ModalitiesInStudy: what is retrieved may not match it"]
     assert len(kept(tmp_path / "in")) == 12
 
 

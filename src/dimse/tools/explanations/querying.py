@@ -261,6 +261,14 @@ SUBJECT = Subject(
             cure="""Write one UID a line, or use the CSV or JSON lines of findscu with the column `StudyInstanceUID`.""",
         ),
         entry(
+            "W257",
+            "The peer ignores the key {attribute}: what is retrieved may not match it",
+            cause="""A key with a value was to select studies, and no answer of the peer has a value for it. Such a peer takes no
+            notice of the key, and returns studies that do not match it.""",
+            cure="""Look at what `findscu` prints with the same keys. Select the studies by other keys, or give their Study
+            Instance UIDs in a list (`--from`).""",
+        ),
+        entry(
             "W250",
             "the peer did not accept the feature {feature}",
             "the peer does not support every optional key",
