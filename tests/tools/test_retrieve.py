@@ -127,7 +127,9 @@ class Forgetful(QueryRetrieveSCP):
 
     def find(self, request: FindRequest) -> Iterator[Identifier | int]:
         keys = request.identifier.attributes
-        request.identifier = Identifier({tag: key for tag, key in keys.items() if tag != tags.find("ModalitiesInStudy")})
+        request.identifier = Identifier(
+            {tag: key for tag, key in keys.items() if tag != tags.find("ModalitiesInStudy")}
+        )
         yield from super().find(request)
 
 
