@@ -25,6 +25,7 @@ from dimse.message.status import (
     UNABLE_TO_PERFORM_SUB_OPERATIONS,
     Status,
 )
+from dimse.services.features import Features, accepted_features
 from dimse.services.handling import as_status, ask, send_status
 from dimse.services.information_models import FAILED_SOP_INSTANCE_UID_LIST, LEVEL, model_of
 from dimse.services.sources import FALL_BACK, Source, Storable, Transcode, each_of, source_of
@@ -60,6 +61,7 @@ class RetrieveRequest:
         message_id: The message ID.
         priority: 0 medium, 1 high, 2 low.
         called_ae_title: The AE title that the peer called.
+        features: The features that were agreed when the association was established.
     """
 
     identifier: Identifier
@@ -70,6 +72,7 @@ class RetrieveRequest:
     message_id: int
     priority: int
     called_ae_title: str
+    features: Features
     _arrived: Arrived = field(repr=False)
 
     @property
@@ -176,9 +179,11 @@ def _read(association: BaseAssociation, arrived: Arrived) -> RetrieveRequest | R
         return Refusal(CANNOT_UNDERSTAND, f"the identifier cannot be read: {error}")
     if model.levels and level not in model.levels:
         return Refusal(DATA_SET_DOES_NOT_MATCH, f"the information model has no level {level[:16]!r}")
+    negotiated = association.negotiated
     return RetrieveRequest(
         keys, model.name, level, getattr(message, "move_destination", ""), association.peer, message.message_id,
-        message.priority, association.negotiated.called_ae_title, arrived,
+        message.priority, negotiated.called_ae_title,
+        accepted_features(negotiated, model, "move" if isinstance(message, CMoveRQ) else "get"), arrived,
     )  # fmt: skip
 
 
