@@ -82,12 +82,12 @@ class InformationModel:
         return self.features if operation == "find" else self.retrieve_features
 
     def check_level(self, level: str) -> str:
-        """Return a level as the Standard writes it; "instance" is IMAGE.
+        """Return a level as the Standard writes it. Case and padding do not count, and "instance" is IMAGE.
 
         Raises:
             ValueError: The model does not have the level.
         """
-        written = level.strip().upper()
+        written = level.strip(" \0\t\r\n").upper()
         written = "IMAGE" if written == "INSTANCE" else written
         if written not in self.levels:
             some = ", ".join(self.levels) or "none"
