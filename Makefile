@@ -12,7 +12,7 @@ PURE_ROOMS := upper_layer message media matching
 FUZZ_TARGETS := pdu_stream command_set file_meta
 SECONDS      := 60
 
-.PHONY: help demo test campaign check coverage fuzz bench bench-calls bench-report clean
+.PHONY: help demo test campaign check coverage docs docs-serve man fuzz bench bench-calls bench-report clean
 
 help:
 	@echo "make demo      start storescp, verify it with echoscu, send DICOM files, show what arrived"
@@ -20,6 +20,8 @@ help:
 	@echo "make campaign  run the tests that take minutes"
 	@echo "make check     check formatting, lint and types"
 	@echo "make coverage  test that every branch of $(PURE_ROOMS) is covered by its own tests"
+	@echo "make docs      build the documentation site in .site/, and check its links (docs-serve shows it)"
+	@echo "make man       write the man pages into .man/ (man -M .man storescu)"
 	@echo "make fuzz      fuzz $(FUZZ_TARGETS), each for $(SECONDS) s (fuzz/README.md)"
 	@echo "make bench     measure dimse, DCMTK and pynetdicom in a quarter of an hour (bench/README.md)"
 	@echo "make bench-calls  count the function calls that an object takes"
@@ -45,6 +47,19 @@ coverage: $(VENV)/.development
 		DIMSE_SEQUENCES=200 $(BIN)/python -m pytest -q tests/$$room --cov=src/dimse/$$room --cov-branch --cov-fail-under=100 || exit 1; \
 	done
 
+# The variable silences the theme's advice to use another generator (docs/decisions).
+docs docs-serve: export NO_MKDOCS_2_WARNING = 1
+
+docs: $(VENV)/.docs
+	$(BIN)/mkdocs build --strict
+	$(BIN)/python -m scripts.check_site .site
+
+docs-serve: $(VENV)/.docs
+	$(BIN)/mkdocs serve $(ARGS)
+
+man: $(VENV)/.package
+	$(BIN)/python -m scripts.make_man .man/man1
+
 fuzz: $(VENV)/.fuzz
 	@for target in $(FUZZ_TARGETS); do \
 		echo "== $$target"; \
@@ -64,7 +79,7 @@ bench-report: $(VENV)/.bench
 	$(BIN)/python -m bench.report .bench/results.json
 
 clean:
-	rm -rf $(VENV) .venv-peers .demo .fuzz .bench /dev/shm/dimse-bench-$$(id -u) .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache dist
+	rm -rf $(VENV) .venv-peers .demo .fuzz .bench .site .man /dev/shm/dimse-bench-$$(id -u) .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache dist
 	find src tests scripts fuzz bench -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.package: pyproject.toml
@@ -74,6 +89,10 @@ $(VENV)/.package: pyproject.toml
 
 $(VENV)/.development: $(VENV)/.package
 	$(PIP) --editable '.[dev]'
+	@touch $@
+
+$(VENV)/.docs: $(VENV)/.package
+	$(PIP) --editable '.[docs]'
 	@touch $@
 
 $(VENV)/.fuzz: $(VENV)/.package

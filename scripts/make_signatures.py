@@ -58,19 +58,19 @@ def fields_of(name: str) -> list[Field]:
     """Return the fields of a class of `dimse.settings`."""
     source = SETTINGS.read_text(encoding="utf-8")
     found = next(node for node in ast.parse(source).body if isinstance(node, ast.ClassDef) and node.name == name)
-    documented = _documented(ast.get_docstring(found) or "")
+    entries = documented(ast.get_docstring(found) or "")
 
     def text(node: ast.expr | None) -> str:
         return "" if node is None else ast.get_source_segment(source, node) or ""
 
     return [
-        Field(node.target.id, text(node.annotation), text(node.value), documented[node.target.id])
+        Field(node.target.id, text(node.annotation), text(node.value), entries[node.target.id])
         for node in found.body
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
     ]
 
 
-def _documented(docstring: str) -> dict[str, str]:
+def documented(docstring: str) -> dict[str, str]:
     """Return the entries under Attributes by name."""
     section = docstring.partition("Attributes:\n")[2].partition("\n\n")[0]
     entries = re.split(r"\n(?=    \w)", section)

@@ -91,6 +91,7 @@ AT_MODULE_LEVEL = {
     "pydicom": ("data_set.elements", "data_set.decompress"),
     "cryptography": ("tools.authority",),
     "numpy": (),
+    "prometheus_client": (),
     "rich": (),
     "shtab": (),
     "asyncio": ("aio", "transport.looped"),
@@ -99,7 +100,7 @@ AT_MODULE_LEVEL = {
 
 # What only these may import at all. To the association a transport is an interface: the faces choose the driver.
 ONLY_BY = {
-    "socket": ("audit", "transport", "serving", "tools.processes", "tools.ready", "tools.workers"),
+    "socket": ("audit", "transport", "serving", "tools.metrics", "tools.processes", "tools.ready", "tools.workers"),
     "ssl": ("audit", "settings.tls", "transport"),
     "select": ("transport", "tools.server_log"),
     "selectors": ("transport", "serving"),

@@ -140,7 +140,7 @@ def _instance(uid: str) -> Dataset:
 @pytest.mark.parametrize("command", PLAIN)
 def test_an_example_of_a_command(command: str, here: Path, peer: StorageSCP) -> None:
     words = shlex.split(command, comments=True)
-    local = {"104": str(peer.port), PEER: LOOPBACK, "/archive": str(here / "study")}
+    local = {"104": str(peer.port), PEER: LOOPBACK, "/archive": str(here / "study"), "9100": "0"}
     words = [local.get(word, word) for word in words]
     tool, *arguments = words
     if tool.endswith("scp"):

@@ -391,8 +391,9 @@ def test_responses_that_are_not_read_are_not_collected(face: Face) -> None:
     """Read nothing more from a peer that does not read, until the network timeout."""
     with running_server(face, timeouts=Timeouts(network=0.5)) as server, ExitStack() as stack:
         # What the system buffers for a peer takes so long to fill as all of it is answered: little.
-        assert server._listener is not None
-        server._listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        (port,) = server._ports
+        assert port.listener is not None
+        port.listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
         scus = [stack.enter_context(HostileSCU(server.address[1])) for _ in range(10)]
         for scu in scus:
             scu.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)

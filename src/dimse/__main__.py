@@ -23,6 +23,12 @@ _UNWRITTEN = 120  # as Python's for lost output
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a tool by its name, or list the tools without one. Return the exit status."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    if given[:1] == ["--man"]:
+        from dimse.tools import manual
+
+        if manual.display(manual.overview()):
+            return 0
+        given = []
     if not given or given[0] in ("-h", "--help"):
         print("usage: dimse TOOL [options] ...\n\nDICOM networking. The tools:\n")
         for tool, purpose in TOOLS.items():

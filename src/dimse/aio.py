@@ -26,6 +26,7 @@ from dimse.services.outcome import Outcome
 from dimse.serving.executor import WorkerExecutor
 from dimse.serving.listening import ACCEPTED_AT_ONCE, is_broken
 from dimse.serving.loop import MOST_FAILED_ROUNDS, PAUSE_AFTER_FAILURE, THREADS_LEAVING, say_failed
+from dimse.serving.ports import ListeningPort
 from dimse.serving.reception import Reception
 from dimse.serving.visitors import Visitor
 from dimse.settings import Acceptor, Requestor
@@ -159,9 +160,9 @@ class Server(Reception):
         self._room = self._waiting_room(self._watch, self._unwatch, self._run_in_task, self._keep_time)
         self._accept_failures = self._time_failures = 0
         self.failed = None
-        listener = self.listen()
+        self.listen()
         try:
-            self._loop.add_reader(listener, self._accept)
+            self._begin_to_accept()
         except BaseException:
             self._stop_accepting()
             raise
@@ -219,30 +220,38 @@ class Server(Reception):
 
     def _stop_accepting(self) -> None:
         """Stop accepting, and close the half-open connections. This is idempotent and raises nothing."""
-        listener, self._listener = self._listener, None
-        if listener is None:
+        if not self._ports.are_open:
             return
         with suppress(Exception):
-            self._loop.remove_reader(listener)
-        with suppress(Exception):
-            listener.close()
+            self._forget_listeners()
+        self._ports.close()
         self._room.clear()
         if self._timer is not None:
             self._timer.cancel()
 
     # --- callbacks of the event loop ---
 
-    def _accept(self) -> None:
+    def _begin_to_accept(self) -> None:
+        for port in self._ports:
+            if port.listener is not None:
+                self._loop.add_reader(port.listener, self._accept, port)
+
+    def _forget_listeners(self) -> None:
+        for port in self._ports:
+            if port.listener is not None:
+                self._loop.remove_reader(port.listener)
+
+    def _accept(self, port: ListeningPort) -> None:
         """Accept new connections. After a failure, try again a moment later."""
         try:
-            if self._listener is None:
+            if port.listener is None:
                 return
             for _ in range(ACCEPTED_AT_ONCE):
-                transport = accept(self._listener, self._executor)
+                transport = accept(port.listener, self._executor)
                 if transport is None:
                     break
                 self._note_accepting(None)
-                self._room.enter(transport)
+                self._room.enter(transport, port.security)
             self._accept_failures = 0
         except Exception as error:
             self._pause(error)
@@ -255,8 +264,8 @@ class Server(Reception):
                 self._accept_failures = self._counted(self._accept_failures, error)
             else:
                 self._note_accepting(error)
-            if self._listener is not None:
-                self._loop.remove_reader(self._listener)
+            if self._ports.are_open:
+                self._forget_listeners()
                 self._loop.call_later(PAUSE_AFTER_FAILURE, self._accept_again)
         except Exception as last:
             self._fail(last)
@@ -274,8 +283,7 @@ class Server(Reception):
 
     def _accept_again(self) -> None:
         try:
-            if self._listener is not None:
-                self._loop.add_reader(self._listener, self._accept)
+            self._begin_to_accept()
         except Exception as error:
             self._fail(error)
 

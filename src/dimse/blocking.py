@@ -98,6 +98,7 @@ __all__ = [
     "OperationTimeout",
     "Outcome",
     "Peer",
+    "Port",
     "PresentationContext",
     "Progress",
     "ProposedContext",
@@ -143,6 +144,7 @@ if TYPE_CHECKING:
     from dimse.services.retrieve_scp import MoveTo, RetrieveRequest
     from dimse.services.storage import contexts_for
     from dimse.services.storage_commitment import Commitment
+    from dimse.serving.ports import Port
     from dimse.serving.server import Server
     from dimse.settings.tls import TLS
     from dimse.transport.tls import TLSSession
@@ -166,6 +168,7 @@ _LATER = {
     "Handlers": "dimse.services.handlers",
     "Match": "dimse.services.query",
     "Outcome": "dimse.services.outcome",
+    "Port": "dimse.serving.ports",
     "Server": "dimse.serving.server",
     "StoreRequest": "dimse.services.handlers",
     "TLS": "dimse.settings.tls",

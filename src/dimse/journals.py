@@ -16,6 +16,7 @@ from typing import Any
 
 from dimse.errors import JournalError
 from dimse.support.closing import Closing
+from dimse.support.disk import why_not_writable
 from dimse.support.text import one_line
 from dimse.support.values import value
 
@@ -141,11 +142,23 @@ def _failures(path: str) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        reason = "is a folder" if os.path.isdir(path) else str(error)
+        reason = "is a folder" if os.path.isdir(path) else why_not_opened(path, error) or str(error)
         raise JournalError(f"the journal {one_line(path)} cannot be used: {one_line(reason)}") from error
     except OSError as error:
         reason = error.strerror or str(error)
         raise JournalError(f"the journal {one_line(path)} cannot be used: {reason.lower()}") from error
+
+
+def why_not_opened(path: str, error: sqlite3.Error) -> str:
+    """Return why the system lets a database be neither opened nor changed, which SQLite does not say; empty if it does."""
+    # An error of Python's module has no code.
+    if getattr(error, "sqlite_errorcode", 0) & 0xFF not in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN):
+        return ""
+    folder = os.path.dirname(os.path.realpath(path))
+    for place, prefix in ((path, ""), (folder, "its folder: ")):
+        if os.path.exists(place) and (code := why_not_writable(place)):
+            return prefix + os.strerror(code).lower()
+    return ""
 
 
 def _make_file(path: str) -> None:

@@ -1,4 +1,4 @@
-"""getscu and movescu against every behaviour of the evil SCP: an honest exit status, in time, and nothing outside the folder."""
+"""getscu, movescu and retrieve against every behaviour of the evil SCP: an honest exit status, and nothing outside the folder."""
 
 from __future__ import annotations
 
@@ -49,5 +49,35 @@ def test_a_misbehaving_peer_ends_in_an_honest_exit_status(name: str, operation: 
         assert (done.returncode == 0) is (name in HARMLESS[operation]), done.stderr
     assert done.returncode in (0, 1, 3)
     assert [entry.name for entry in tmp_path.iterdir()] in (["in"], [])
+    if done.returncode:
+        assert any(line.startswith("E: ") for line in done.stderr.splitlines())
+
+
+# With the counts of the peer alone, a bulk retrieval can know no more than getscu and movescu.
+BULK = [
+    pytest.param(name, operation, marks=() if number % 10 == 0 else pytest.mark.campaign, id=f"{name}-{operation}")
+    for number, (name, operation) in enumerate(
+        [*CASES, *((name, "find") for name in BEHAVIOURS if "find" in BEHAVIOURS[name].operations)]
+    )
+]
+
+
+@pytest.mark.parametrize(("name", "operation"), BULK)
+def test_a_study_of_a_misbehaving_peer_is_complete_only_if_it_is(name: str, operation: str, tmp_path: Path) -> None:
+    options = ["-td", SECONDS, "-tn", SECONDS, "-ta", SECONDS, "--retrieve-timeout-total", "2"]
+    options += ["--expect", "find" if operation == "find" else "count"]
+    with serve(name, operation, seconds=12) as scp:
+        if operation == "move":
+            scp.destination = free_port()
+            options += ["--method", "move", "--store-port", str(scp.destination), "--settle", SECONDS]
+        done = tool("retrieve", "127.0.0.1", scp.port, STUDY, "-od", tmp_path / "in", *options)
+    assert "Traceback" not in done.stderr
+    assert done.returncode in (0, 1, 3)
+    assert ("  complete  " in done.stdout) is (done.returncode == 0)
+    if operation == "find":
+        # This peer answers C-FIND only.
+        assert done.returncode
+    elif name not in EITHER:
+        assert (done.returncode == 0) is (name in HARMLESS[operation]), done.stderr
     if done.returncode:
         assert any(line.startswith("E: ") for line in done.stderr.splitlines())

@@ -35,11 +35,13 @@ class Listener:
         process: Its process; with its workers and commands it is a process group.
         where: `HOST:PORT`, as it said in its ready file.
         said: The lines that it has printed on stderr and that were read.
+        also: `HOST:PORT` of each of its other ports.
     """
 
     process: subprocess.Popen[str]
     where: str
     said: list[str] = field(default_factory=list)
+    also: list[str] = field(default_factory=list)
 
     @property
     def host(self) -> str:
@@ -125,7 +127,8 @@ def listening(
             where = ready.readline().strip()
             if not where:
                 pytest.fail(f"{name} did not listen: {process.stderr.read()}")
-            yield Listener(process, where)
+            also = [ready.readline().strip() for _ in range(arguments.count("--also-port"))]
+            yield Listener(process, where, also=also)
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)

@@ -149,6 +149,10 @@ OPTIONS: dict[str, Given] = {
     "log_level": given("-ll", "info"),
     "log_config": given("-lc", "{folder}/log.json"),
     "log_format": given("--log-format", "json", "-v"),
+    "log_time": given("--log-time", "-v"),
+    "log_file": given("--log-file", "{folder}/log", "-v"),
+    "log_rotate": given("--log-file", "{folder}/log", "-v", "--log-rotate", "1K"),
+    "log_keep": given("--log-file", "{folder}/log", "-v", "--log-rotate", "1K", "--log-keep", "1"),
     "log_phi": given("--log-phi"),
     "audit": given("--audit", "{folder}/audit"),
     "bind_address": given("-ba", "127.0.0.1"),
@@ -156,6 +160,8 @@ OPTIONS: dict[str, Given] = {
     "ready_file": given(),
     "drain": given("--drain", "0"),
     "workers": given("--workers", "2"),
+    "also_port": given("--also-port", "0"),
+    "metrics": given("--metrics", "0"),
     "ae_title": given("-aet", "OURS"),
     "require_called": given("--require-called", "-aet", "OURS", called_ae_title="OURS"),
     "allow_calling": given("--allow-calling", "FRIEND", calling_ae_title="FRIEND"),
@@ -267,7 +273,8 @@ def test_whatever_connects_to_a_tool_c_echo_is_answered(
             security = dimse.TLS(certificate=named["client"], key=named["client_key"], ca=named["ca"])
         arguments = [argument.format(**named) for argument in what.arguments]
         with listening(name, "-ta", SHORT, *arguments) as listener:
-            suffer(listener.port, security, **client)
+            for where in (listener.where, *listener.also):
+                suffer(int(where.rpartition(":")[2]), security, **client)
             listener.end()
 
 
@@ -295,6 +302,7 @@ ARGUMENTS: dict[str, tuple[Any, Mapping[str, Any]]] = {
     "allow_anonymous": (True, {}),
     "observe": (lambda event: 1 / 0, {}),
     "tls": (None, {"tls": True}),
+    "also_ports": ([0], {}),
 }
 
 

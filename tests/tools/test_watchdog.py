@@ -174,13 +174,13 @@ dimse()
 
 # A thread of the server hangs as soon as a connection comes.
 THREADS = {
-    "accepting": "listening.Listening._take_some = lambda self: threading.Event().wait()",
+    "accepting": "listening.Listening._take_some = lambda self, *_: threading.Event().wait()",
     "the loop": "loop.Loop._take = lambda self, *_: threading.Event().wait()",
 }
 
 # A thread of the server fails again and again as soon as a connection comes.
 FAILURES = {
-    "accepting": "listening.Listening._take_some = lambda self: [].pop()",
+    "accepting": "listening.Listening._take_some = lambda self, *_: [].pop()",
     "the loop": "loop.Loop._take = lambda self, *_: [].pop()",
 }
 

@@ -12,7 +12,7 @@ from threading import Lock
 from weakref import WeakSet
 
 from dimse.logs.notices import notice
-from dimse.support.disk import sync
+from dimse.support.disk import sync, why_not_writable
 from dimse.support.pace import Pace
 
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
@@ -75,13 +75,28 @@ def open_incoming(root: int, path: str) -> int:
     Raises:
         OSError: The folder cannot be created or opened, is a symbolic link, or is on another file system than the store's.
     """
-    with suppress(FileExistsError):
+    try:
         os.mkdir(INCOMING, 0o700, dir_fd=root)
+    except FileExistsError:
+        pass
+    except OSError as error:
+        # The relative name would not say which folder it is.
+        raise OSError(error.errno, error.strerror, path) from error
     incoming = os.open(INCOMING, FOLDER | os.O_NOFOLLOW, dir_fd=root)
     if os.fstat(incoming).st_dev != os.fstat(root).st_dev:
         close(incoming)
         raise OSError(errno.EXDEV, "not on the same file system", os.path.join(path, INCOMING))
     return incoming
+
+
+def verify_writable(folder: str) -> None:
+    """Verify that files may be created in a folder. It may be read-only though it has the folder for arriving instances already.
+
+    Raises:
+        OSError: They may not.
+    """
+    if code := why_not_writable(folder):
+        raise OSError(code, os.strerror(code), folder)
 
 
 # --- naming a file without replacing another ---
@@ -231,7 +246,9 @@ class Folders:
             OSError: Another store uses the folder, or it cannot be written to.
         """
         lock(self.root, self.path)
+        verify_writable(self.path)
         self.incoming = open_incoming(self.root, self.path)
+        verify_writable(os.path.join(self.path, INCOMING))
 
     def clear_incoming(self) -> None:
         """Remove files that were arriving, and were never acknowledged.

@@ -32,7 +32,7 @@ class LineFile:
             OSError: The line was not written, or not completely.
         """
         with self._lock:
-            if self._file < 0 or self._has_moved():
+            if self._file < 0 or self._is_finished(len(line)):
                 self._close()
                 self._file, self._torn = self._open(), False
             whole = b"\n" + line if self._torn else line
@@ -54,9 +54,14 @@ class LineFile:
     def _open(self) -> int:
         return os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY, 0o600)
 
-    def _has_moved(self) -> bool:
+    def _is_finished(self, more: int) -> bool:
+        """Return True if the next line, of `more` bytes, belongs into another file than the one that is open."""
+        return self._has_moved(os.fstat(self._file))
+
+    def _has_moved(self, here: os.stat_result) -> bool:
+        """Return True if the path names another file than the one with this status, or none."""
         try:
             there = os.stat(self.path)
         except FileNotFoundError:
             return True
-        return not os.path.samestat(there, os.fstat(self._file))
+        return not os.path.samestat(there, here)

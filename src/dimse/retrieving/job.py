@@ -240,6 +240,11 @@ class Job:
             time.sleep(min(left, POLL_INTERVAL))
 
     @property
+    def strays(self) -> int:
+        """The number of instances that came and are of no study that is being retrieved."""
+        return self._arrivals.strays
+
+    @property
     def stopped(self) -> bool:
         """True once the retrieval is to end."""
         return self._stopped()
@@ -250,6 +255,8 @@ class _Attempt:
 
     def __init__(self, job: Job, study: str, arriving: Arriving, manner: Manner) -> None:
         self._job, self._study, self._arriving, self._manner = job, study, arriving, manner
+        # A peer may have deleted what came in an earlier run.
+        self._held = frozenset(arriving.uids)
         self._expected: dict[str, Listed] | None = None
         self._error: DimseError | None = None
         self._attempts = 0
@@ -298,8 +305,13 @@ class _Attempt:
     def _reason(self) -> str:
         if self._expected is not None and not self._expected:
             return "the peer lists no instance of it"
-        missing = len(self._missing())
-        return f"{missing} of its instances did not come" if missing else "it is not known that all its instances came"
+        if missing := len(self._missing()):
+            return f"{missing} of its instances did not come"
+        if self._unlisted():
+            return (
+                f"the peer lists {len(self._expected or ())} of its instances, and has sent {len(self._arriving.uids)}"
+            )
+        return "it is not known that all its instances came"
 
     def _missing(self) -> set[str]:
         return set(self._expected or ()) - self._arriving.uids
@@ -321,16 +333,17 @@ class _Attempt:
             if not expected:
                 return
             if not self._missing():
-                self._is_complete = True
+                self._is_complete = not self._unlisted()
                 return
         classes = {expected[uid].sop_class_uid for uid in self._missing()} if expected else ()
         association = await job.association_for(filter(None, classes))
         self._method = method = job.method_on(association)
         self._attempts += 1
-        before, complete = len(arriving.uids), True
+        before, strays, complete = len(arriving.uids), job.strays, True
         for keys in listing.identifiers(self._study, expected, self._missing()):
             end = await self._retrieve(method, association, keys)
-            complete = complete and end.is_complete
+            promised = (end.completed or 0) + (end.warning or 0)
+            complete = complete and end.is_complete and not end.failed_uids and len(arriving.uids) >= promised
             status = end.status
             if end.error is not None:
                 self._error = end.error
@@ -341,18 +354,21 @@ class _Attempt:
                 return
             if end.status is None:
                 break
-        await self._compare(complete)
+        await self._compare(complete and job.strays == strays)
 
     async def _compare(self, complete: bool) -> None:
         """Note whether all is here. More instances than were listed mean that the study was still growing: it is listed again."""
-        expected = self._expected
-        if expected is None:
-            self._is_complete = complete
+        if self._expected is None:
+            self._is_complete = complete and bool(self._arriving.uids)
             return
-        if self._arriving.uids - expected.keys() and not self._was_listed_again:
+        if self._unlisted() and not self._was_listed_again:
             self._was_listed_again = True
             await self._list()
-        self._is_complete = not self._missing()
+        self._is_complete = not self._missing() and not self._unlisted()
+
+    def _unlisted(self) -> bool:
+        """Return True if instances of the study have come that the peer does not list."""
+        return self._expected is not None and not (self._arriving.uids - self._held) <= self._expected.keys()
 
     async def _list(self) -> None:
         association = await self._job.association_for()

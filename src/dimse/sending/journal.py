@@ -31,6 +31,7 @@ from urllib.parse import quote
 
 from dimse.errors import JournalError
 from dimse.instances import InstanceFile
+from dimse.journals import why_not_opened
 from dimse.message.status import Status
 from dimse.support.closing import Closing
 from dimse.support.text import one_line
@@ -110,7 +111,9 @@ class Entry:
     """A row of a journal.
 
     Attributes:
-        host, port, called_ae_title: The peer, the host in lower case.
+        host: The host of the peer as it was named, in lower case.
+        port: The port of the peer.
+        called_ae_title: The AE title of the peer.
         sop_instance_uid: The SOP instance UID of the file.
         transfer_syntax_uid: The transfer syntax of the file.
         size: Bytes of the file.
@@ -317,7 +320,7 @@ def _failures(path: str) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        reason = "is a folder" if os.path.isdir(path) else str(error)
+        reason = "is a folder" if os.path.isdir(path) else why_not_opened(path, error) or str(error)
         raise JournalError(f"the journal {one_line(path)} cannot be used: {one_line(reason)}") from error
     except OSError as error:
         reason = error.strerror or str(error)

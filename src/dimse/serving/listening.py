@@ -17,6 +17,7 @@ from functools import partial
 from typing import Any
 
 from dimse.serving.loop import MOST_FAILED_ROUNDS, PAUSE_AFTER_FAILURE, Loop, say_failed
+from dimse.serving.ports import ListeningPort, Ports
 from dimse.serving.transport import ServedTransport
 from dimse.serving.visitors import Visitor
 from dimse.serving.waiting_room import WaitingRoom
@@ -37,29 +38,29 @@ def is_broken(error: Exception) -> bool:
 
 
 class Listening:
-    """A listener and the waiting room of its connections, on an event loop.
+    """The listening sockets of a server and the waiting room of their connections, on an event loop.
 
     Args:
-        listener: The listening socket; closed at the end.
+        ports: The ports, which are open; closed at the end.
         loop: The event loop.
         furnish: Makes the waiting room. Its arguments are functions that watch a visitor, unwatch it, run a coroutine of it beside
             the room, and have `WaitingRoom.expire` called.
         note_accepting: Called with None when a connection was accepted, and with the error where none can be at the moment.
 
     Attributes:
-        is_over: Set once no connection is accepted any more: the listener is closed, and the waiting room is empty.
+        is_over: Set once no connection is accepted any more: the ports are closed, and the waiting room is empty.
     """
 
     def __init__(
         self,
-        listener: Listener,
+        ports: Ports,
         loop: Loop,
         *,
         furnish: Callable[..., WaitingRoom],
         note_accepting: Callable[[Exception | None], None],
     ) -> None:
-        self._listener, self._loop = listener, loop
-        self._descriptor = listener.fileno()
+        self._ports, self._loop = ports, loop
+        self._descriptors = {port: port.listener.fileno() for port in ports if port.listener is not None}
         self._note_accepting = note_accepting
         self.is_over = threading.Event()
         self._failures = 0
@@ -70,7 +71,8 @@ class Listening:
 
     def begin(self) -> None:
         """Begin to accept connections."""
-        self._loop.waiting.call(self._descriptor, READ, self._accept)
+        for port, descriptor in self._descriptors.items():
+            self._loop.waiting.call(descriptor, READ, partial(self._accept, port))
 
     def stop(self) -> None:
         """Stop accepting connections, and close the half-open ones; `is_over` is set afterwards. From any thread."""
@@ -84,14 +86,17 @@ class Listening:
             self._room.clear()
         with suppress(Exception):
             self._loop.alarm(None, self._keep_time)
-            self._loop.forget(self._descriptor)
-        with suppress(Exception):
-            self._listener.close()
+            self._forget_all()
+        self._ports.close()
         self.is_over.set()
+
+    def _forget_all(self) -> None:
+        for descriptor in self._descriptors.values():
+            self._loop.forget(descriptor)
 
     # --- in the thread of the loop ---
 
-    def _accept(self) -> None:
+    def _accept(self, port: ListeningPort) -> None:
         """Take new connections in; where that fails it is tried again a moment later.
 
         Raises:
@@ -100,24 +105,24 @@ class Listening:
         if self.is_over.is_set():
             return
         try:
-            if self._listener.fileno() < 0:
+            if port.listener is None or port.listener.fileno() < 0:
                 raise OSError(errno.EBADF, "the listening socket was closed")
-            self._take_some()
+            self._take_some(port, port.listener)
             self._failures = 0
         except Exception as error:
             self._pause(error)
         self._keep_time()
 
-    def _take_some(self) -> None:
+    def _take_some(self, port: ListeningPort, listener: Listener) -> None:
         for _ in range(ACCEPTED_AT_ONCE):
             try:
-                connection, _ = self._listener.accept()
+                connection, _ = listener.accept()
             except (BlockingIOError, InterruptedError, ConnectionError):
                 return
             self._note_accepting(None)
-            self._take_in(connection)
+            self._take_in(connection, port)
 
-    def _take_in(self, connection: socket.socket) -> None:
+    def _take_in(self, connection: socket.socket, port: ListeningPort) -> None:
         try:
             # A connection that has been reset already says so at its first read.
             with suppress(OSError):
@@ -127,7 +132,7 @@ class Listening:
             say_failed("a connection was closed, for the server failed", error)
             connection.close()
         else:
-            self._room.enter(transport)
+            self._room.enter(transport, port.security)
 
     def _pause(self, error: Exception) -> None:
         """Accept nothing for a moment."""
@@ -140,7 +145,7 @@ class Listening:
                 say_failed("a round of accepting connections failed", error)
         else:
             self._note_accepting(error)
-        self._loop.forget(self._descriptor)
+        self._forget_all()
         self._paused_until = time.monotonic() + PAUSE_AFTER_FAILURE
 
     def _keep_time(self) -> None:

@@ -10,10 +10,9 @@ accepts and serves connections cannot go on, the server fails: `Reception.failed
 from __future__ import annotations
 
 import logging
-import socket
 import threading
-from collections.abc import Callable, Coroutine, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Coroutine, Iterable
+from contextlib import suppress
 from functools import partial
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
@@ -38,6 +37,7 @@ from dimse.serving import admission
 from dimse.serving.identification import NOT_VERIFIED, NotIdentified, identify
 from dimse.serving.loop import say_failed
 from dimse.serving.places import Places
+from dimse.serving.ports import Port, Ports
 from dimse.serving.visitors import Visitor
 from dimse.serving.waiting_room import WaitingRoom
 from dimse.settings import (
@@ -53,26 +53,11 @@ from dimse.settings import (
 )
 from dimse.settings.keywords import gathering
 from dimse.support.text import host_and_port, one_line
-from dimse.transport.base import Listener
 
 if TYPE_CHECKING:
     import ssl
 
-    from dimse.settings.tls import TLS, Security
-
-
-BACKLOG = 1024
-
-
-@contextmanager
-def saying_where(host: str, port: int) -> Iterator[socket.AddressFamily]:
-    """Bind a socket of the family that is given to an address: an `OSError` that this raises says which address."""
-    try:
-        yield socket.AF_INET6 if ":" in host else socket.AF_INET
-    except OSError as error:
-        # `socket.create_server` adds to the system's words what it was doing.
-        words = (error.strerror or str(error)).partition(" (while")[0]
-        raise OSError(error.errno, f"cannot listen on {host_and_port(host, port)}: {words}") from error
+    from dimse.settings.tls import TLS
 
 
 class Reception:
@@ -111,6 +96,7 @@ class Reception:
         observe: A function that is called with each `SecurityEvent`, in the thread or on the event loop where it happens. It is to
             return soon.
         tls: A `dimse.TLS`, or any context of `ssl`; None for plain connections.
+        also_ports: More ports to listen on, each a number or a `dimse.Port`. All limits hold for all ports together.
 
     Attributes:
         failed: The reason why the server can serve no longer, chained to its cause; None while all is well. A failed server listens
@@ -150,6 +136,7 @@ class Reception:
         share_port: bool = False,
         observe: Observe = ignore,
         tls: TLS | ssl.SSLContext | None = None,
+        also_ports: Iterable[int | Port] = (),
     ) -> None:
         # Whatever dispatches messages will do.
         if handlers is not None and not hasattr(handlers, "answer"):
@@ -166,13 +153,12 @@ class Reception:
             ip_network(network) for network in arguments.many("networks", networks, 'networks=["10.1.0.0/16"]')
         )
         self._observer = observe
-        self._tls = tls
-        self._security = self._secured()
         self.failed: ServerFailed | None = None
         self.when_failed: Callable[[], object] = lambda: None
-        self._wanted_address = arguments.host_and_port("address", address, least=0)
-        self._share_port = share_port
-        self._listener: Listener | None = None
+        host, number = arguments.host_and_port("address", address, least=0)
+        more = arguments.many("also_ports", also_ports, "also_ports=[2762]")
+        ports = Port(number, tls), *(port if isinstance(port, Port) else Port(port) for port in more)
+        self._ports = Ports(host, ports, shared=share_port)
         self._lock = threading.Lock()
         # False while the system has no descriptors left.
         self._accepting = True
@@ -188,31 +174,32 @@ class Reception:
         Raises:
             RuntimeError: The server does not listen.
         """
-        if self._listener is None or self._listener.fileno() < 0:
-            raise RuntimeError("the server does not listen")
-        host, port = self._listener.getsockname()[:2]
-        return str(host), int(port)
+        return self.addresses[0]
+
+    @property
+    def addresses(self) -> tuple[tuple[str, int], ...]:
+        """The host and port of each port that is listened on, the one of `address` first.
+
+        Raises:
+            RuntimeError: The server does not listen.
+        """
+        return self._ports.addresses
 
     @property
     def associations(self) -> int:
         """The number of associations at the moment."""
         return self._places.taken
 
-    def listen(self) -> Listener:
+    def listen(self) -> Ports:
         """Bind and listen.
 
         Raises:
             OSError: The address cannot be bound; its message names it.
         """
-        if self._listener is not None:
-            return self._listener
-        with saying_where(*self._wanted_address) as family:
-            self._listener = socket.create_server(
-                self._wanted_address, family=family, backlog=BACKLOG, reuse_port=self._share_port
-            )
-        self._listener.setblocking(False)
-        self._ending = None
-        return self._listener
+        if not self._ports.are_open:
+            self._ports.open()
+            self._ending = None
+        return self._ports
 
     def _waiting_room(
         self,
@@ -246,7 +233,6 @@ class Reception:
             timeouts=self.timeouts,
             limits=self.limits,
             networks=self._networks,
-            security=lambda: self._security,
             observe=self._observe,
         )
         return room
@@ -298,22 +284,15 @@ class Reception:
             # A user's own code; the connection is not to suffer.
             LOGGER.error("what observes the server failed: %s", one_line(f"{type(error).__name__}: {error}"))
 
-    def _secured(self) -> Security | None:
-        if self._tls is None:
-            return None
-        from dimse.settings.tls import of_a_server
-
-        return of_a_server(self._tls)
-
     def reload_tls(self) -> None:
-        """Read the files of a `dimse.TLS` again, for the connections that come from now on; those that stand are left alone.
+        """Read the files of each `dimse.TLS` again, for the connections that come from now on; those that stand are left alone.
 
         From any thread. A context of `ssl` is its owner's to change.
 
         Raises:
             TLSConfigurationError: They cannot be used; the server goes on with what it had.
         """
-        self._security = self._secured()
+        self._ports.reload_tls()
 
     async def _check(self, room: WaitingRoom, visitor: Visitor, rouse: Callable[[], None]) -> None:
         """Verify the user identity of a visitor, and tell the waiting room."""

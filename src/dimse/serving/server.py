@@ -39,18 +39,18 @@ class Server(Reception):
             OSError: The address cannot be bound, or the system has no descriptors.
             ServerFailed: The system has no thread for it.
         """
-        listener = self.listen()
+        ports = self.listen()
         self.failed = None
         self._stopped = threading.Event()
         try:
             loop = Loop(self._fail)
-            listening = Listening(listener, loop, furnish=self._waiting_room, note_accepting=self._note_accepting)
+            listening = Listening(ports, loop, furnish=self._waiting_room, note_accepting=self._note_accepting)
             self._running = loop, listening
             listening.begin()
             loop.start()
         except BaseException as error:
-            self._running = self._listener = None
-            listener.close()
+            self._running = None
+            ports.close()
             if isinstance(error, RuntimeError):
                 raise ServerFailed(f"the server cannot start: {error}") from error
             raise
@@ -103,7 +103,7 @@ class Server(Reception):
         loop.handlers.cancel()
         self._say_left_behind(loop.wait(THREADS_LEAVING))
         loop.close()
-        self._listener = None
+        self._ports.close()
         self._stopped.set()
 
     @property

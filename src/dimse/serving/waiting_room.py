@@ -57,7 +57,6 @@ class WaitingRoom:
         limits: `half_open` visitors at most, but half of the descriptors that the process may have, and `half_open_bytes` of
             their requests. Beyond that the oldest connection of the address that has most of them is closed.
         networks: The networks that visitors may come from; empty allows all.
-        security: Returns the security of a new connection; None for a plain one.
         observe: Called with a security event for each connection that is not admitted.
     """
 
@@ -73,7 +72,6 @@ class WaitingRoom:
         timeouts: Timeouts,
         limits: Limits,
         networks: Iterable[Network] = (),
-        security: Callable[[], Security | None] = lambda: None,
         observe: Observe = ignore,
     ) -> None:
         self._watch, self._unwatch, self._check, self._welcome = watch, unwatch, check, welcome
@@ -81,7 +79,7 @@ class WaitingRoom:
         self._timeouts = timeouts
         self._limits = limits
         self._networks = tuple(networks)
-        self._security, self._reports = security, VisitorReports(observe)
+        self._reports = VisitorReports(observe)
         self._buffer = memoryview(bytearray(_RECEIVED))
         # In the order of their deadlines, since each kind has one time-out.
         self._shaking_hands: dict[Visitor, None] = {}
@@ -101,21 +99,21 @@ class WaitingRoom:
     def __len__(self) -> int:
         return len(self._crowd)
 
-    def enter(self, transport: Transport) -> None:
-        """Take a new connection in, or turn it away; nothing is raised."""
+    def enter(self, transport: Transport, security: Security | None = None) -> None:
+        """Take a new connection in, or turn it away; nothing is raised. `security` is that of its port."""
         visitor: Visitor | None = None
         try:
             upper = UpperLayer(requestor=False, maximum_length=self._acceptor.maximum_length)
             upper.transport_opened()
             visitor = Visitor(transport, upper, _after(self._timeouts.acse))
-            self._take_in(visitor)
+            self._take_in(visitor, security)
         except Exception as error:
             _say_failed(visitor.peer if visitor else ("", 0), error)
             if visitor is not None:
                 self._close(visitor)
             _close_transport(transport)
 
-    def _take_in(self, visitor: Visitor) -> None:
+    def _take_in(self, visitor: Visitor, security: Security | None) -> None:
         host = visitor.peer[0]
         if not host:
             # Without an address of its other end the connection has been reset already.
@@ -130,7 +128,6 @@ class WaitingRoom:
         most = min(self._limits.half_open, most_descriptors() // 2)
         if self._crowd and len(self) >= most:
             self._give_way(self._crowd.one_of_most(), f"{most} connections")
-        security = self._security()
         if security is None:
             self._waiting[visitor] = None
         else:

@@ -1,7 +1,8 @@
-"""The wait for a disk."""
+"""The wait for a disk, and the reason why it cannot be written to."""
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 
@@ -15,3 +16,13 @@ def sync(descriptor: int) -> None:
         fcntl.fcntl(descriptor, _FULL_FSYNC)
     else:
         os.fsync(descriptor)
+
+
+def why_not_writable(path: str) -> int:
+    """Return the number of the error that a file or a folder cannot be written to with; 0 if it can.
+
+    The file is not opened.
+    """
+    if os.access(path, os.W_OK | (os.X_OK if os.path.isdir(path) else 0)):
+        return 0
+    return errno.EROFS if os.statvfs(path).f_flag & os.ST_RDONLY else errno.EACCES

@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import NoReturn
 
@@ -52,6 +52,7 @@ class Parser(argparse.ArgumentParser):
             allow_abbrev=False,
         )
         self.tool = tool
+        self.examples = examples
         self.add_argument("--version", action="version", version=f"{tool}.py v{dimse.__version__}")
         self.add_argument(
             "--print-completion",
@@ -60,14 +61,21 @@ class Parser(argparse.ArgumentParser):
             default=argparse.SUPPRESS,
             help="print a script that completes this command's line in a shell, and exit",
         )
+        self.add_argument(
+            "--man",
+            action=_ShowManual,
+            nargs=0,
+            default=argparse.SUPPRESS,
+            help="show the man page; in a pipe, print its source",
+        )
 
     def read(self, arguments: Sequence[str] | None) -> argparse.Namespace:
         """Return the parsed arguments; a usage error is a line on stderr and exit status 2, as in argparse."""
         given = sys.argv[1:] if arguments is None else list(arguments)
         try:
             return self.parse_intermixed_args(self._expanded(given))
-        except _CompletionAsked as asked:
-            print(self._completion(asked.shell))
+        except _OutputAsked as asked:
+            asked.write(self)
             self.exit()
 
     def _expanded(self, given: Sequence[str]) -> list[str]:
@@ -172,14 +180,25 @@ def _width() -> int:
     return (width or 80) - 2
 
 
-class _CompletionAsked(Exception):
-    """A request for a completion script, raised to leave the parser, which changes its own arguments while it works."""
+class _OutputAsked(Exception):
+    """A request for output instead of work, raised to leave the parser, which changes its own arguments while it works."""
 
-    def __init__(self, shell: str) -> None:
-        super().__init__(shell)
-        self.shell = shell
+    def __init__(self, write: Callable[[Parser], None]) -> None:
+        super().__init__()
+        self.write = write
 
 
 class _PrintCompletion(argparse.Action):
     def __call__(self, parser: object, namespace: object, values: object, option_string: str | None = None) -> NoReturn:
-        raise _CompletionAsked(str(values))
+        raise _OutputAsked(lambda asked: print(asked._completion(str(values))))
+
+
+class _ShowManual(argparse.Action):
+    def __call__(self, parser: object, namespace: object, values: object, option_string: str | None = None) -> NoReturn:
+        raise _OutputAsked(_show_manual)
+
+
+def _show_manual(parser: Parser) -> None:
+    from dimse.tools import manual
+
+    manual.show(parser.tool, parser, parser.examples)

@@ -131,7 +131,9 @@ def _read(parser: Parser, path: str) -> bytes:
 
 
 def settle_acceptor(parser: Parser, options: argparse.Namespace) -> None:
-    """Set `options.passwords` to the `Passwords` of the file that the options name, or None. `options.tls` must be settled.
+    """Set `options.passwords` to the `Passwords` of the file that the options name, or None.
+
+    `options.tls` and `options.also_ports` must be settled.
 
     Raises:
         SystemExit: The file cannot be used (exit status 2).
@@ -139,6 +141,12 @@ def settle_acceptor(parser: Parser, options: argparse.Namespace) -> None:
     options.passwords = None
     if options.password_file is None:
         return
+    plain = [port.port for port in options.also_ports if port.tls is None]
+    if plain and options.tls and not options.allow_plain_password:
+        why = "a machine in between can read them; --allow-plain-password allows that"
+        parser.error(
+            f"--password-file makes peers send their passwords, to the plain --also-port {plain[0]} too: {why}"
+        )
     if not (options.tls or options.allow_plain_password):
         parser.error(f"--password-file makes peers send their passwords: {PLAIN}")
     from dimse.tools.passwords import Passwords
@@ -149,7 +157,7 @@ def settle_acceptor(parser: Parser, options: argparse.Namespace) -> None:
         _refuse(parser, f"{options.password_file}: {error.strerror}")
     except ValueError as error:
         _refuse(parser, str(error))
-    if not options.tls:
+    if plain or not options.tls:
         log_setup.warn("--allow-plain-password: a machine in between can read the passwords of peers")
 
 

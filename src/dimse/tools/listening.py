@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import argparse
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from typing import TypeAlias
 
 import dimse
 from dimse import settings, uids
-from dimse.logs.security_events import ignore
+from dimse.logs.security_events import Observe, SecurityEvent, ignore
 from dimse.support.text import host_and_port
 from dimse.tools import audit, identity, log_setup, running, tls
 from dimse.tools.command_line import Parser
@@ -30,6 +30,7 @@ from dimse.tools.options import (
     repeatable,
     seconds,
     timeouts,
+    validated,
     waits,
 )
 from dimse.tools.processes import Serving, Shutdown, Watchdog, serve_until_shutdown
@@ -44,9 +45,34 @@ UNCOMPRESSED = (uids.ExplicitVRLittleEndian, uids.ExplicitVRBigEndian, uids.Impl
 
 LIMITS = settings.Limits()
 
+PORT = number(0, 65535)
+
+
+def _also_port(text: str) -> tuple[object, bool]:
+    """Return the number of a port, and True if TLS is spoken there: `PORT` or `PORT,tls`."""
+    digits, _, word = text.partition(",")
+    if word not in ("", "tls") or text.endswith(","):
+        raise ValueError(f"{text!r} is neither PORT nor PORT,tls")
+    return PORT(digits), word == "tls"
+
+
+def _metrics_address(text: str) -> tuple[str, int]:
+    """Return the host and port of `[HOST:]PORT`; an IPv6 address is in brackets.
+
+    Raises:
+        ValueError: The text is something else.
+    """
+    host, colon, digits = text.rpartition(":")
+    wrong = (":" in host) != (host.startswith("[") and host.endswith("]")) or (colon and not host)
+    if wrong or not (digits.isascii() and digits.isdecimal()) or int(digits) > 65535:
+        raise ValueError(f"{text!r} is not [HOST:]PORT")
+    return host.strip("[]") or "127.0.0.1", int(digits)
+
+
 LISTENING = (
     option("-ba --bind-address A", str, "0.0.0.0", "address to listen on (%(default)s, all addresses)"),
-    option("--ready-file F", str, None, "write HOST:PORT to this file once connections are accepted"),
+    repeatable("--also-port P", validated(_also_port), "listen on this port too, plain, or by TLS with P,tls"),
+    option("--ready-file F", str, None, "write HOST:PORT of each port to this file once connections are accepted"),
     option(
         "--drain S",
         seconds,
@@ -54,6 +80,12 @@ LISTENING = (
         "at the end (SIGTERM, Ctrl-C), go on answering messages under way for up to S seconds (%(default)s)",
     ),
     option("--workers N", number(1, 256), 1, "processes that share the port (%(default)s)"),
+    option(
+        "--metrics P",
+        validated(_metrics_address),
+        None,
+        "give metrics to Prometheus on [HOST:]PORT, by default on 127.0.0.1 (needs dimse[metrics])",
+    ),
 )
 
 ADMISSION = (
@@ -104,7 +136,7 @@ def add_options(parser: Parser, our_ae_title: str, *, port_needed: bool = True) 
         port_needed: False if the command line may do without a port.
     """
     count = None if port_needed else "?"
-    add_rows(parser, [positional("port", count, number(0, 65535), "port to listen on; 0 picks a free one")])
+    add_rows(parser, [positional("port", count, PORT, "port to listen on; 0 picks a free one")])
     add_output(parser, [audit.OPTION])
     add_group(parser, "listening", *LISTENING)
     add_group(
@@ -140,6 +172,10 @@ def make_server(
         more: Transfer syntaxes to accept as well, or the words of `dimse.uids` for private ones and for any.
         accept_unknown: Whether to accept private and unknown SOP classes.
     """
+    if options.measures is not None:
+        from dimse.tools.metrics import measured
+
+        handlers = measured(handlers, options.measures)
     return dimse.Server(
         (options.bind_address, options.port),
         handlers,
@@ -158,8 +194,22 @@ def make_server(
         share_port=options.workers > 1,
         identify=options.passwords.identify if options.passwords else None,
         tls=options.tls,
-        observe=options.trail.observe if options.trail else ignore,
+        observe=_observer(options),
+        also_ports=options.also_ports,
     )
+
+
+def _observer(options: argparse.Namespace) -> Observe:
+    """Return the function that takes the security events of the server."""
+    observers = [each.observe for each in (options.trail, options.measures) if each is not None]
+    if len(observers) < 2:
+        return observers[0] if observers else ignore
+
+    def observe(event: SecurityEvent) -> None:
+        for each in observers:
+            each(event)
+
+    return observe
 
 
 def _accepted(options: argparse.Namespace, known: tuple[str, ...]) -> tuple[str, ...]:
@@ -183,13 +233,19 @@ def run(parser: Parser, options: argparse.Namespace, logger: logging.Logger, sha
     Raises:
         SystemExit: The options do not go together, or a file that they name cannot be used (exit status 2).
     """
-    tls.settle(parser, options)
+    _verify_ports(parser, options)
+    options.port_tls = tls.settle(parser, options)
+    options.also_ports = [
+        dimse.Port(port, options.port_tls if secured else None) for port, secured in options.also_port
+    ]
     identity.settle_acceptor(parser, options)
     audit.settle(parser, options, options.ae_title, sends=False)
+    _settle_metrics(parser, options)
     running.finish_loading()
     why = ""
+    reloads = bool(options.port_tls or options.passwords or options.log_file)
     try:
-        with Shutdown(reloads=bool(options.tls or options.passwords)) as shutdown, shared(options) as serving:
+        with Shutdown(reloads=reloads) as shutdown, _endpoint(options), shared(options) as serving:
             why = _serve(options, logger, serving, shutdown)
     except (OSError, ValueError, dimse.DimseError) as error:
         why = reason_with_path(error)
@@ -202,6 +258,45 @@ def run(parser: Parser, options: argparse.Namespace, logger: logging.Logger, sha
     return running.NO_ASSOCIATION if why else running.SUCCESS
 
 
+def _verify_ports(parser: Parser, options: argparse.Namespace) -> None:
+    """Refuse a port that is named twice."""
+    named = [port for port in (options.port, *(number for number, _ in options.also_port)) if port]
+    if len(named) > len(set(named)):
+        parser.error("--also-port names a port that is listened on already")
+
+
+def _settle_metrics(parser: Parser, options: argparse.Namespace) -> None:
+    """Set `options.measures` to the `Measures` that `--metrics` asks for, or None.
+
+    Raises:
+        SystemExit: The package for it is not installed (exit status 2).
+    """
+    options.measures = None
+    if options.metrics is not None:
+        from dimse.tools import metrics
+
+        metrics.verify_installed(parser)
+        options.measures = metrics.Measures(options.allow_calling, options.workers)
+
+
+@contextmanager
+def _endpoint(options: argparse.Namespace) -> Iterator[None]:
+    """Listen for Prometheus while the body runs, if the user asked for that; `_announced` begins to answer.
+
+    Raises:
+        OSError: The address cannot be bound.
+    """
+    options.endpoint = None
+    if options.measures is None:
+        yield
+        return
+    from dimse.tools import metrics
+
+    folder = None if getattr(options, "ignore", True) else options.output_directory
+    with metrics.Endpoint(options.metrics, options.measures, folder) as options.endpoint:
+        yield
+
+
 def _serve(options: argparse.Namespace, logger: logging.Logger, serving: Serving, shutdown: Shutdown) -> str:
     """Serve until a signal or a failure; return the words of a failure, or an empty text."""
     watchdog = Watchdog(logger)
@@ -210,20 +305,28 @@ def _serve(options: argparse.Namespace, logger: logging.Logger, serving: Serving
         from dimse.tools.workers import supervise
 
         return supervise(options, logger, serving, shutdown, watchdog, announced)
-    with serving() as server, announced(server.address):
+    with serving() as server, announced(server.addresses):
         return serve_until_shutdown(options, logger, server, shutdown, watchdog)
 
 
 @contextmanager
-def _announced(options: argparse.Namespace, logger: logging.Logger, address: tuple[str, int]) -> Iterator[None]:
+def _announced(
+    options: argparse.Namespace, logger: logging.Logger, addresses: Sequence[tuple[str, int]]
+) -> Iterator[None]:
     """Announce that connections are accepted, as long as the body runs."""
-    with announce(address, options.ready_file):
+    address, *also = addresses
+    with announce(address, options.ready_file, also):
         if address[0] in ("0.0.0.0", "::") and not (options.allow_calling or options.allow_from):
             log_setup.warn(
                 "Listening on every address, and any AE may associate: -ba 127.0.0.1 keeps it to this machine,"
                 " --allow-from and --allow-calling to known peers",
             )
         logger.info("Listening on %s", host_and_port(*address))
+        for port, where in zip(options.also_ports, also, strict=True):
+            logger.info("Listening on %s too, %s", host_and_port(*where), "with TLS" if port.tls else "without TLS")
+        if options.endpoint is not None:
+            options.endpoint.start()
+            logger.info("Metrics are at %s", options.endpoint.url)
         if options.trail is not None:
             options.trail.started()
         yield

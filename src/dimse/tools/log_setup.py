@@ -24,40 +24,66 @@ def start_logging(parser: Parser, options: argparse.Namespace) -> logging.Logger
     if options.log_config:
         _configure(parser, options)
     else:
-        handler = logging.StreamHandler(sys.stderr)
-        handler.setFormatter(_formatter(options.log_format))
         package = logging.getLogger("dimse")
-        package.addHandler(handler)
+        for handler in _handlers(parser, options):
+            package.addHandler(handler)
         package.setLevel(_level(options))
     if options.log_phi:
         show_private()
-    start_notices(quiet=options.quiet)
+    start_notices(quiet=options.quiet and not options.log_file)
     logger.debug("%s.py v%s", parser.tool, dimse.__version__)
     logger.debug("")
     return logger
 
 
+def _handlers(parser: Parser, options: argparse.Namespace) -> list[logging.Handler]:
+    """Return the handlers of the log: stderr, and the log file if there is one."""
+    stderr = logging.StreamHandler(sys.stderr)
+    stderr.setFormatter(_formatter(options.log_format, timed=options.log_time))
+    if options.log_file is None:
+        if options.log_rotate is not None or options.log_keep != parser.get_default("log_keep"):
+            parser.error("--log-rotate and --log-keep are for --log-file")
+        return [stderr]
+    from dimse.tools.log_file import FileHandler
+
+    # With a log file, `--quiet` is about stderr alone.
+    stderr.setLevel(logging.CRITICAL + 1 if options.quiet else logging.WARNING)
+    try:
+        file = FileHandler(options.log_file, options.log_rotate, options.log_keep, stderr)
+    except OSError as error:
+        parser.error(f"cannot write the log file {one_line(options.log_file)}: {error.strerror}")
+    file.setFormatter(_formatter(options.log_format, timed=True))
+    return [stderr, file]
+
+
 def _level(options: argparse.Namespace) -> int:
     if options.log_level:
         return logging.getLevelNamesMapping()[options.log_level.upper()]
-    if options.quiet:
+    if options.quiet and not options.log_file:
         return logging.CRITICAL + 1
     if options.debug:
         return logging.DEBUG
     return logging.INFO if options.verbose else logging.ERROR
 
 
-def _formatter(log_format: str) -> logging.Formatter:
+def _formatter(log_format: str, *, timed: bool) -> logging.Formatter:
     if log_format == "json":
         from dimse.tools.json_log import Formatter
 
         return Formatter()
+    if timed:
+        from dimse.tools.log_file import TimedFormatter
+
+        return TimedFormatter()
     return logging.Formatter("%(levelname).1s: %(message)s")
 
 
 def _configure(parser: Parser, options: argparse.Namespace) -> None:
     if options.log_format != "text":
         parser.error("--log-config does not go with --log-format: the configuration says what the log looks like")
+    for name in ("log_file", "log_rotate", "log_keep", "log_time"):
+        if getattr(options, name) != parser.get_default(name):
+            parser.error(f"--log-config does not go with --{name.replace('_', '-')}: the configuration names the files")
     try:
         _load_configuration(options.log_config)
     # The logging package raises errors of any class for a configuration that is wrong.
@@ -81,6 +107,13 @@ def _load_configuration(path: str) -> None:
 
             configuration = tomllib.loads(file.read())
     logging.config.dictConfig({"version": 1, "disable_existing_loggers": False, **configuration})
+
+
+def reopen() -> None:
+    """Open the log file again, if there is one: a log rotation may have renamed it."""
+    for handler in logging.getLogger("dimse").handlers:
+        if (again := getattr(handler, "reopen", None)) is not None:
+            again()
 
 
 def start_notices(*, quiet: bool) -> None:

@@ -15,6 +15,9 @@ from dimse import settings, uids
 from dimse.support.values import fields
 from dimse.tools.command_line import Parser
 
+# The units of a size.
+UNITS = {"K": 2**10, "M": 2**20, "G": 2**30}
+
 Row: TypeAlias = "tuple[list[str], dict[str, Any]]"
 Type: TypeAlias = "Callable[[str], object]"
 
@@ -118,6 +121,21 @@ def _report_path(path: str) -> str:
     return path
 
 
+def _rotation(text: str) -> int:
+    """Return the size, in bytes, at which a log file is rotated; 0 for `daily`.
+
+    Raises:
+        ValueError: The text is neither a size of at least 1 KiB nor `daily`.
+    """
+    if text == "daily":
+        return 0
+    digits, unit = (text[:-1], text[-1]) if text[-1:] in UNITS else (text, "")
+    size = int(digits) * UNITS.get(unit, 1) if digits.isascii() and digits.isdecimal() else 0
+    if not 1024 <= size <= 2**50:
+        raise ValueError(f"{text!r} is neither a size of 1K or more, such as 10M, nor daily")
+    return size
+
+
 def _network(text: str) -> str:
     from ipaddress import ip_network
 
@@ -158,6 +176,12 @@ LOG = (
         "a Python logging configuration (INI, JSON or TOML); it can run code: use only files that you trust",
     ),
     choice("--log-format", ("text", "json"), "text", "json: one JSON object per line (%(default)s)"),
+    flag("--log-time", "begin each line on stderr with the time"),
+    option(
+        "--log-file F", str, None, "append the log to this file, with times; stderr has its warnings and errors only"
+    ),
+    option("--log-rotate R", validated(_rotation), None, "begin a new log file at this size, such as 10M, or daily"),
+    option("--log-keep N", number(1, 1000), 7, "rotated log files to keep, F.1 the newest (%(default)s)"),
     flag("--log-phi", "do not hide data that may identify patients"),
 )
 

@@ -15,7 +15,7 @@ from types import FrameType, TracebackType
 from typing import Protocol, Self, TypeAlias
 
 import dimse
-from dimse.tools import running
+from dimse.tools import log_setup, running
 from dimse.tools.ready import notify, watchdog_seconds
 from dimse.tools.wording import reason_with_path
 
@@ -33,7 +33,7 @@ class Shutdown:
     deliver a signal to any thread, but Python runs handlers in the main one. So signals wake `wait` through a socket.
 
     Args:
-        reloads: Whether SIGHUP makes the tool read its certificates and passwords again, instead of ending it.
+        reloads: True if SIGHUP is to make the tool read its files again, and open its log file again, instead of ending it.
 
     Attributes:
         begun: Whether the shutdown has begun.
@@ -203,9 +203,12 @@ def serve_until_shutdown(
 
 
 def _reload(options: argparse.Namespace, logger: logging.Logger, server: dimse.Server) -> None:
-    """Read certificates and passwords again; those that cannot be used stay as they were."""
+    """Open the log file again, and read certificates and passwords again; those that cannot be used stay as they were."""
+    if options.log_file:
+        log_setup.reopen()
+        logger.info("Log file opened again")
     reloads = {
-        "certificates": options.tls and server.reload_tls,
+        "certificates": options.port_tls and server.reload_tls,
         "passwords": options.passwords and options.passwords.reload,
     }
     for name, reload in reloads.items():

@@ -6,7 +6,7 @@ import logging
 import os
 import socket
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 
 from dimse.support.text import host_and_port
@@ -18,20 +18,23 @@ LOGGER = logging.getLogger("dimse.tools")
 
 
 @contextmanager
-def announce(address: tuple[str, int], ready_file: str | None = None) -> Iterator[None]:
+def announce(
+    address: tuple[str, int], ready_file: str | None = None, also: Iterable[tuple[str, int]] = ()
+) -> Iterator[None]:
     """Announce that a listener is ready when the body begins, and that it is stopping when the body ends.
 
     Args:
         address: The host and port of the listener.
         ready_file: A file that gets the line `HOST:PORT` (an IPv6 address in brackets). It appears complete, and is removed at the
             end. A path that exists and is not a regular file (a FIFO, `/dev/stdout`) is written to and stays.
+        also: Its other addresses; each is another line of the file.
 
     Raises:
         OSError: The file cannot be written.
     """
-    where = host_and_port(*address)
-    replaced = ready_file is not None and _write(ready_file, f"{where}\n".encode())
-    notify(f"READY=1\nSTATUS=Listening on {where}")
+    where = [host_and_port(*each) for each in (address, *also)]
+    replaced = ready_file is not None and _write(ready_file, "".join(f"{each}\n" for each in where).encode())
+    notify(f"READY=1\nSTATUS=Listening on {', '.join(where)}")
     try:
         yield
     finally:

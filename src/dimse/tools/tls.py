@@ -93,21 +93,24 @@ def add_options(parser: Parser, *, server: bool) -> None:
     add_group(parser, "TLS", *CERTIFICATES, *(OF_A_SERVER if server else OF_A_REQUESTOR), *PROFILE)
 
 
-def settle(parser: Parser, options: argparse.Namespace) -> None:
+def settle(parser: Parser, options: argparse.Namespace) -> TLS | None:
     """Replace `options.tls` with the `dimse.TLS` that the options ask for, or None.
+
+    Returns:
+        The `dimse.TLS`, also where only `--also-port` asks for it; None if nothing does.
 
     Raises:
         SystemExit: The options do not go together, or a file cannot be used (exit status 2).
     """
-    if not options.tls:
+    if not (options.tls or any(secured for _, secured in getattr(options, "also_port", ()))):
         _refuse_unused(parser, options)
         options.tls = None
-        return
+        return None
     server = "tls_no_client_cert" in options
     insecure = not server and options.tls_insecure
     if insecure and (options.tls_ca or options.tls_crl or options.tls_pin or options.tls_server_name):
         parser.error("--tls-insecure verifies nothing: it does not go with --tls-ca, -crl, -pin or -server-name")
-    options.tls = dimse.TLS(
+    tls = dimse.TLS(
         certificate=options.tls_cert,
         key=options.tls_key,
         ca=options.tls_ca,
@@ -120,7 +123,8 @@ def settle(parser: Parser, options: argparse.Namespace) -> None:
         password=(lambda: os.environ[PASSWORD]) if PASSWORD in os.environ else None,
         named=NAMES.__getitem__,
     )
-    _verify_files(parser, options.tls, server=server)
+    _verify_files(parser, tls, server=server)
+    options.tls = tls if options.tls else None
     if options.tls_info:
         logging.getLogger("dimse.tls").setLevel(logging.INFO)
     if insecure:
@@ -129,6 +133,7 @@ def settle(parser: Parser, options: argparse.Namespace) -> None:
         log_setup.warn(ANY_CLIENT)
     elif server and not options.tls_ca:
         log_setup.warn(EVERY_CA)
+    return tls
 
 
 def _refuse_unused(parser: Parser, options: argparse.Namespace) -> None:

@@ -8,17 +8,18 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack, suppress
 from typing import NoReturn, TypeAlias
 
 import dimse
+from dimse.support.values import replace
 from dimse.tools import log_setup, running
 from dimse.tools.processes import TICKS, Serving, Shutdown, Watchdog, serve_until_shutdown
 from dimse.tools.wording import log_failure, reason_with_path
 
-# Announces an address as long as it is entered.
-Announced: TypeAlias = "Callable[[tuple[str, int]], AbstractContextManager[None]]"
+# Announces the addresses of the ports as long as it is entered.
+Announced: TypeAlias = "Callable[[Sequence[tuple[str, int]]], AbstractContextManager[None]]"
 
 
 def supervise(
@@ -32,18 +33,18 @@ def supervise(
     """Run workers until a signal comes or one of them ends; return the words of a failure, or an empty text.
 
     Args:
-        options: The parsed options; `port` becomes the one that is bound.
+        options: The parsed options; their ports become those that are bound.
         logger: The logger of the tool.
         serving: The function that each worker runs.
         shutdown: The handling of signals.
         watchdog: The service manager's watchdog.
-        announced: Announces the address once every worker listens.
+        announced: Announces the addresses once every worker listens.
 
     Raises:
         OSError: The address cannot be bound.
     """
-    with _claim(options.bind_address, options.port) as claim:
-        host, options.port = claim.getsockname()[:2]
+    with ExitStack() as claims:
+        addresses = _claim_ports(options, claims)
         ready, tell = os.pipe()
         beats, beat = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
         # The supervisor holds the other end as long as it lives.
@@ -52,11 +53,13 @@ def supervise(
         signal.pthread_sigmask(signal.SIG_BLOCK, Shutdown.SIGNALS)
         # With a handler, the end of a worker wakes the supervisor.
         signal.signal(signal.SIGCHLD, lambda number, frame: None)
-        for _ in range(options.workers):
+        for number in range(options.workers):
             worker = os.fork()
             if not worker:
                 os.close(held)
                 shutdown.become_worker(supervisor)
+                if options.measures is not None:
+                    options.measures.worker = number
                 _work(options, logger, serving, shutdown, tell, WorkerHeartbeats(watchdog.seconds, beat))
             shutdown.workers.add(worker)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, Shutdown.SIGNALS)
@@ -66,10 +69,27 @@ def supervise(
             shutdown.end_workers()
         with open(ready, "rb") as each_is_ready:
             if len(each_is_ready.read(options.workers)) == options.workers:
-                with announced((host, options.port)):
+                with announced(addresses):
                     return _wait_for_workers(logger, shutdown, watchdog, beats)
         shutdown.end_workers()
         return _wait_for_workers(logger, shutdown, watchdog, beats)
+
+
+def _claim_ports(options: argparse.Namespace, claims: ExitStack) -> list[tuple[str, int]]:
+    """Claim every port for the workers, put the numbers that are bound into the options, and return the addresses.
+
+    Raises:
+        OSError: An address cannot be bound.
+    """
+    addresses: list[tuple[str, int]] = []
+    for number in (options.port, *(port.port for port in options.also_ports)):
+        claim = claims.enter_context(_claim(options.bind_address, number))
+        addresses.append(claim.getsockname()[:2])
+    options.port = addresses[0][1]
+    options.also_ports = [
+        replace(port, port=bound) for port, (_, bound) in zip(options.also_ports, addresses[1:], strict=True)
+    ]
+    return addresses
 
 
 def _claim(host: str, port: int) -> socket.socket:
@@ -78,7 +98,7 @@ def _claim(host: str, port: int) -> socket.socket:
     Raises:
         OSError: The address cannot be bound.
     """
-    from dimse.serving.reception import saying_where
+    from dimse.serving.ports import saying_where
 
     def bound(*options: int) -> socket.socket:
         with saying_where(host, port) as family:
@@ -163,6 +183,9 @@ def _wait_for_workers(logger: logging.Logger, shutdown: Shutdown, watchdog: Watc
     failed = ""
     heard = dict.fromkeys(shutdown.workers, time.monotonic())
     while shutdown.workers:
+        if shutdown.take_reload():
+            # The rest is for the workers, which get the signal too.
+            log_setup.reopen()
         worker, how = os.waitpid(-1, os.WNOHANG)
         if worker:
             shutdown.workers.discard(worker)
