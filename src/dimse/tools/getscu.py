@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING
 
 import dimse
 from dimse import settings, uids
-from dimse.tools import file_options, query_options, requesting, retrieve_options, running, wording
+from dimse.tools import (
+    audit,
+    file_options,
+    query_options,
+    requesting,
+    retrieve_events,
+    retrieve_options,
+    running,
+    wording,
+)
 from dimse.tools.command_line import Parser
 from dimse.tools.options import (
     REPEAT,
@@ -88,6 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     retrieve_options.add_options(parser)
     add_rows(parser, [REPEAT])
     options, logger = requesting.read(parser, arguments, partial(retrieve_options.settle, parser))
+    audit.settle(parser, options, options.calling_aet, sends=False)
     return running.run(lambda: get(parser, options, logger), logger)
 
 
@@ -111,11 +121,15 @@ def get(parser: Parser, options: argparse.Namespace, logger: logging.Logger) -> 
             parser.error(str(error))
         contexts, roles = dimse.contexts_for_get(model.name, transfer_syntaxes=syntaxes)
     outcome: list[int] = []
-    with reporting(parser, options, logger, outcome) as report:
-        arrivals = Arrivals(logger, report)
+    with (
+        reporting(parser, options, logger, outcome) as report,
+        retrieve_events.reacting(options, logger, outcome) as reactions,
+    ):
+        arrivals = Arrivals(logger, report, reactions)
         retriever = Retriever(options, logger, "Get", arrivals, is_storing=True)
         try:
-            with retriever.interruption.handled(), file_options.storing(options, arrivals.stored) as handlers:
+            with retriever.interruption.handled(), file_options.storing(options, arrivals.stored) as storing:
+                handlers = reactions.audited(storing)
 
                 def ask(association: dimse.Association) -> Ask:
                     def begin(identifier: Identifier) -> dimse.blocking.Retrieval:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import dimse
 from dimse import settings
-from dimse.tools import query_options, requesting, retrieve_options, running, wording
+from dimse.tools import audit, query_options, requesting, retrieve_events, retrieve_options, running, wording
 from dimse.tools.command_line import Parser
 from dimse.tools.file_options import FILES
 from dimse.tools.options import (
@@ -94,9 +94,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     query_options.add_options(parser, "move")
     add_group(parser, "destination", *DESTINATION)
-    retrieve_options.add_options(parser, "files, with --store")
+    retrieve_options.add_options(parser, "files, with --store", "events, with --store")
     add_rows(parser, [REPEAT])
     options, logger = requesting.read(parser, arguments, partial(_settle, parser))
+    audit.settle(parser, options, options.store_aet, sends=False)
     return running.run(lambda: move(parser, options, logger), logger)
 
 
@@ -113,7 +114,7 @@ def _settle(parser: Parser, options: argparse.Namespace) -> None:
 
 def _refuse_unused(parser: Parser, options: argparse.Namespace) -> None:
     """Exit with a usage error for an option about instances that come here."""
-    for spellings, _ in (*RECEPTION, *FILES, *retrieve_options.OUTPUT):
+    for spellings, _ in (*RECEPTION, *FILES, *retrieve_events.ROWS, *retrieve_options.OUTPUT):
         field = spellings[-1].lstrip("-").replace("-", "_")
         # A default may be a text from which argparse makes a value.
         if field != "no_progress" and str(getattr(options, field)) != str(parser.get_default(field)):
@@ -128,8 +129,11 @@ def move(parser: Parser, options: argparse.Namespace, logger: logging.Logger) ->
     if identifiers is None:
         return running.NO_ASSOCIATION
     outcome: list[int] = []
-    with reporting(parser, options, logger, outcome) as report:
-        arrivals = Arrivals(logger, report)
+    with (
+        reporting(parser, options, logger, outcome) as report,
+        retrieve_events.reacting(options, logger, outcome) as reactions,
+    ):
+        arrivals = Arrivals(logger, report, reactions)
         receiver = _receiver(options, logger, arrivals)
         await_rest: Callable[[int], None] = receiver.await_rest if receiver else lambda promised: None
         retriever = Retriever(

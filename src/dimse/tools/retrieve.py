@@ -13,7 +13,16 @@ from typing import TYPE_CHECKING
 
 import dimse
 from dimse import errors, settings, uids
-from dimse.tools import file_options, query_options, requesting, retrieve_options, running, wording
+from dimse.tools import (
+    audit,
+    file_options,
+    query_options,
+    requesting,
+    retrieve_events,
+    retrieve_options,
+    running,
+    wording,
+)
 from dimse.tools.command_line import Parser
 from dimse.tools.movescu import DESTINATION
 from dimse.tools.options import add_group, choice, number, option, positional, repeatable, seconds, validated
@@ -106,8 +115,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         *(row for row in retrieve_options.RETRIEVAL if "--cancel" not in row[0]),
     )
     add_group(parser, "files", *(row for row in file_options.FILES if "--ignore" not in row[0]))
+    add_group(parser, "events", *retrieve_events.ROWS)
     parser.set_defaults(files=[], ignore=False)
     options, logger = requesting.read(parser, arguments, partial(_settle, parser))
+    audit.settle(parser, options, options.calling_aet, sends=False)
     return running.run(lambda: retrieve(parser, options, logger), logger)
 
 
@@ -137,8 +148,11 @@ def retrieve(parser: Parser, options: argparse.Namespace, logger: logging.Logger
     outcome: list[int] = []
     run = _Run(options, logger)
     started = time.monotonic()
-    with reporting(parser, options, logger, outcome) as report:
-        run.report = report
+    with (
+        reporting(parser, options, logger, outcome) as report,
+        retrieve_events.reacting(options, logger, outcome) as reactions,
+    ):
+        run.report, run.reactions = report, reactions
         try:
             destination = None
             if options.lists_to:
@@ -191,6 +205,7 @@ class _Run:
         counts: The counts, which the progress bar shows.
         report: The report that the user asked for.
         retrieval: The retrieval; None before it has begun.
+        reactions: What else happens with what is stored.
     """
 
     def __init__(self, options: argparse.Namespace, logger: logging.Logger) -> None:
@@ -201,6 +216,7 @@ class _Run:
         self.counts = Totals()
         self.report: Report | None = None
         self.retrieval: BulkRetrieval | None = None
+        self.reactions = retrieve_events.Reactions()
         self._states = {"complete": 0, "already": 0, "partial": 0, "failed": 0}
         self._fault: dimse.DimseError | None = None
 
@@ -261,6 +277,7 @@ class _Run:
                     stored.transfer_syntax_uid, None, stored.size, 0.0, 1,
                 )
             )  # fmt: skip
+        self.reactions.stored(stored)
 
     def take(self, result: StudyResult) -> None:
         """Print what became of a study, and note what that means for the exit status."""
@@ -269,6 +286,8 @@ class _Run:
         self.counts.studies = range(sum(self._states.values()))
         sys.stdout.write(_line(result, self._options.format) + "\n")
         sys.stdout.flush()
+        if result.state != "already":
+            self.reactions.end_study(result.study_instance_uid, result.stored, complete=result.is_complete)
         if result.is_complete:
             return
         uid, logger = result.study_instance_uid, self._logger

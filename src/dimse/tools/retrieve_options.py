@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from dimse import settings
-from dimse.tools import query_options
+from dimse.tools import query_options, retrieve_events
 from dimse.tools.command_line import Parser
 from dimse.tools.file_options import FILES
 from dimse.tools.options import add_group, flag, number, option, report_path, seconds
@@ -34,10 +34,11 @@ RETRIEVAL = (
 )
 
 
-def add_options(parser: Parser, files: str = "files") -> None:
-    """Add the options about the retrieval and the files; `files` is the title of the latter in the help."""
+def add_options(parser: Parser, files: str = "files", events: str = "events") -> None:
+    """Add the options about the retrieval, the files and the events; the titles of the latter two in the help may be given."""
     add_group(parser, "retrieval", *RETRIEVAL)
     add_group(parser, files, *FILES)
+    add_group(parser, events, *retrieve_events.ROWS)
 
 
 def settle(parser: Parser, options: argparse.Namespace) -> None:
@@ -46,6 +47,7 @@ def settle(parser: Parser, options: argparse.Namespace) -> None:
         parser.error("-f and/or -k must be specified")
     if options.ignore and options.report is not None:
         parser.error("--report does not go with --ignore: nothing is kept that could be reported")
+    retrieve_events.settle(parser, options)
     if not (options.quiet or options.verbose or options.debug or options.log_level):
         shows_bar = sys.stderr.isatty() and not options.no_progress
         options.log_level = "warning" if shows_bar else "info"

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from dimse.blocking import Retrieval
     from dimse.tools.command_line import Parser
     from dimse.tools.report import Report
+    from dimse.tools.retrieve_events import Reactions
 
 STUDY_INSTANCE_UID, SERIES_INSTANCE_UID, SOP_INSTANCE_UID = (
     UNIQUE_KEYS[level] for level in ("STUDY", "SERIES", "IMAGE")
@@ -68,12 +69,19 @@ class Totals:
 class Arrivals:
     """The instances that were stored here, held against what was asked for.
 
+    Args:
+        logger: The logger of the tool.
+        report: The report that the user asked for.
+        reactions: What else happens with an instance.
+
     Attributes:
         counts: The counts of the run.
         foreign: The number of instances of the retrieval under way that were not asked for.
+        reactions: As given.
     """
 
-    def __init__(self, logger: logging.Logger, report: Report | None) -> None:
+    def __init__(self, logger: logging.Logger, report: Report | None, reactions: Reactions) -> None:
+        self.reactions = reactions
         self.counts = Totals()
         self.foreign = 0
         self._uids: set[bytes] = set()
@@ -128,6 +136,7 @@ class Arrivals:
                     stored.transfer_syntax_uid, None, stored.size, 0.0, 1,
                 )
             )  # fmt: skip
+        self.reactions.stored(stored)
 
     def failed(self, uid: str) -> None:
         """Take an instance that the peer lists as failed."""
@@ -234,7 +243,9 @@ class Retriever:
         finally:
             retrieval.close()
         assert end is not None
-        return self._conclude(end, is_cancelled)
+        status = self._conclude(end, is_cancelled)
+        self._arrivals.reactions.end(complete=status == running.SUCCESS and not is_cancelled)
+        return status
 
     def _log_counts(self, progress: Progress) -> None:
         counts = (progress.remaining, progress.completed, progress.failed, progress.warning)
