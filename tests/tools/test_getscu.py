@@ -90,8 +90,8 @@ def test_an_instance_that_the_peer_cannot_send_is_told_and_the_exit_status_is_3(
     assert said[0].startswith("0xB000: ")
     assert "1 of 3 instances were not sent by the peer" in said
     rows = [json.loads(line) for line in report.read_text().splitlines()]
-    assert [row["outcome"] for row in rows] == ["stored", "stored"]
-    assert {row["sop_instance_uid"] for row in rows} == {UIDS[0], UIDS[2]}
+    assert [row["outcome"] for row in rows] == ["stored", "stored", "unsent"]
+    assert [row["sop_instance_uid"] for row in rows] == [UIDS[0], UIDS[2], UIDS[1]]
 
 
 def test_what_cannot_be_written_here_is_an_exit_status_of_3(scp: QueryRetrieveSCP, tmp_path: Path) -> None:

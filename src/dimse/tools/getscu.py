@@ -35,6 +35,8 @@ from dimse.tools.options import (
 
 if TYPE_CHECKING:
     from dimse.data_set.identifier import Identifier
+    from dimse.services.retrieve import Retrieved
+    from dimse.tools.retrieving import Ask
 
 PROPOSED = (
     choice(
@@ -103,7 +105,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def get(parser: Parser, options: argparse.Namespace, logger: logging.Logger) -> int:
     """Retrieve what the options ask for, and return the exit status."""
-    from dimse.tools.retrieving import Arrivals, Ask, Retriever, identifiers_of, reporting, status_of
+    from dimse.tools.retrieving import Arrivals, Retriever, identifiers_of, reporting, status_of
 
     identifiers = identifiers_of(options, logger)
     if identifiers is None:
@@ -131,26 +133,37 @@ def get(parser: Parser, options: argparse.Namespace, logger: logging.Logger) -> 
             with retriever.interruption.handled(), file_options.storing(options, arrivals.stored) as storing:
                 handlers = reactions.audited(storing)
 
-                def ask(association: dimse.Association) -> Ask:
-                    def begin(identifier: Identifier) -> dimse.blocking.Retrieval:
-                        return association.get(
-                            identifier,
-                            model=model.name,
-                            level="",
-                            priority=requesting.PRIORITIES[options.priority],
-                            charset=options.charset,
-                            timeout=retrieve_options.timeout(options),
-                            total_timeout=options.retrieve_timeout_total,
-                        )
+                def again(identifier: Identifier, end: Retrieved) -> Retrieved:
+                    # It loads much, and most retrievals do without.
+                    from dimse.tools.second_pass import SecondPass
 
-                    return begin
+                    second = SecondPass(options, model, arrivals, logger, partial(_asking, options), handlers)
+                    return second(retriever, identifier, end)
 
+                retriever.again = again
                 associate = partial(requesting.associate, options, contexts, handlers, roles=roles)
-                outcome.append(retriever.run(associate, identifiers, ask))
+                outcome.append(retriever.run(associate, identifiers, partial(_asking, options)))
         except (OSError, ValueError) as error:
             wording.log_failure(logger, [f"Cannot store in {options.output_directory}: {wording.reason(error)}"], error)
             outcome.append(running.NO_ASSOCIATION)
     return status_of(retriever, outcome)
+
+
+def _asking(options: argparse.Namespace, association: dimse.Association) -> Ask:
+    """Return the function that begins a retrieval over an association."""
+
+    def begin(identifier: Identifier) -> dimse.blocking.Retrieval:
+        return association.get(
+            identifier,
+            model=query_options.model_of(options).name,
+            level="",
+            priority=requesting.PRIORITIES[options.priority],
+            charset=options.charset,
+            timeout=retrieve_options.timeout(options),
+            total_timeout=options.retrieve_timeout_total,
+        )
+
+    return begin
 
 
 def _ask_for_classes(options: argparse.Namespace, identifiers: list[Identifier], logger: logging.Logger) -> list[str]:

@@ -38,6 +38,8 @@ MOST_NAMED = 3
 
 Ask = Callable[[Identifier], "Retrieval"]
 """A function that begins the retrieval of what an identifier matches."""
+Again = Callable[[Identifier, Retrieved], Retrieved]
+"""A function that asks once more for what did not come; see `dimse.tools.second_pass`."""
 
 
 @record
@@ -89,6 +91,10 @@ class Arrivals:
         self.counts.studies = self._studies
         self._logger, self._report = logger, report
         self._asked: dict[int, frozenset[str]] = {}
+
+    def has(self, uid: str) -> bool:
+        """Return whether an instance of the retrieval under way has come."""
+        return uid.encode() in self._uids
 
     @property
     def count(self) -> int:
@@ -156,6 +162,7 @@ class Retriever:
         await_rest: Waits for instances that may still come after the final response; it is given their number.
 
     Attributes:
+        again: Asks once more for what did not come, and returns the end of both passes; None does not.
         association: The association; None before there is one.
         destination_is_unknown: True if the peer could not send to the destination of a C-MOVE.
         interruption: The handling of SIGINT and SIGTERM.
@@ -171,12 +178,18 @@ class Retriever:
         is_storing: bool,
         await_rest: Callable[[int], None] = lambda promised: None,
     ) -> None:
+        self.again: Again | None = None
         self._options, self._logger, self._name, self._arrivals = options, logger, name, arrivals
         self._is_storing, self._await_rest = is_storing, await_rest
         self.association: dimse.Association | None = None
         self.destination_is_unknown = False
         self._wants_cancel = False
         self.interruption = Interruption(self._interrupt)
+
+    @property
+    def stopped(self) -> bool:
+        """True once the user has interrupted the program."""
+        return self._wants_cancel
 
     def _interrupt(self) -> bool:
         """Have the retrieval cancelled at the first signal, and abort the association at the second."""
@@ -221,9 +234,19 @@ class Retriever:
 
     def _retrieve(self, identifier: Identifier, ask: Ask) -> int:
         """Retrieve what an identifier matches, and return the exit status that it deserves."""
+        self._arrivals.begin(identifier)
+        end, is_cancelled = self.take(identifier, ask)
+        may_go_on = not (is_cancelled or self.stopped or self._options.ignore)
+        if self.again is not None and may_go_on and _may_come_later(end):
+            end = self.again(identifier, end)
+        status = self._conclude(end, is_cancelled)
+        self._arrivals.reactions.end(complete=status == running.SUCCESS and not is_cancelled)
+        return status
+
+    def take(self, identifier: Identifier, ask: Ask) -> tuple[Retrieved, bool]:
+        """Send one request, and return its end, and whether it was cancelled."""
         logger, number = self._logger, 0
         log_identifier(logger, "Request", identifier)
-        self._arrivals.begin(identifier)
         retrieval = ask(identifier)
         end: Retrieved | None = None
         is_cancelled = False
@@ -243,9 +266,10 @@ class Retriever:
         finally:
             retrieval.close()
         assert end is not None
-        status = self._conclude(end, is_cancelled)
-        self._arrivals.reactions.end(complete=status == running.SUCCESS and not is_cancelled)
-        return status
+        if end.status is not None:
+            logger.info("%s SCP Result: 0x%04X (%s)", self._name, end.status, end.status.category)
+            self._log_counts(end)
+        return end, is_cancelled
 
     def _log_counts(self, progress: Progress) -> None:
         counts = (progress.remaining, progress.completed, progress.failed, progress.warning)
@@ -270,8 +294,6 @@ class Retriever:
                 wording.log_failure(logger, wording.explain(end.error), end.error)
                 logger.error("%s", f"No final response came: {self._so_far(end)}")
             return running.SHORTFALL
-        logger.info("%s SCP Result: 0x%04X (%s)", self._name, status, status.category)
-        self._log_counts(end)
         if is_cancelled and (status.is_cancel or status.is_success):
             return running.SUCCESS
         self._count(end)
@@ -329,6 +351,12 @@ class Retriever:
             "Retrieved %d of %d instances of %d studies, %.1f MB in %.1f s",
             totals.done, total, len(totals.studies), totals.done_bytes / 1e6, seconds,
         )  # fmt: skip
+
+
+def _may_come_later(end: Retrieved) -> bool:
+    """Return whether instances did not come that may come if they are asked for once more; those refused here do not."""
+    failed = max(end.failed or 0, len(end.failed_uids))
+    return end.status is not None and (bool(end.missing) or failed > end.refused)
 
 
 def status_of(retriever: Retriever, outcome: list[int]) -> int:
