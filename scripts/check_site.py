@@ -19,8 +19,8 @@ FETCHED = {"src", "srcset", "poster", "data"}
 ONLY_NAMED = {"canonical", "next", "prev", "author", "license"}
 CSS_URL = re.compile(r"""url\(\s*["']?([^"')]+)|@import\s+["']([^"']+)""")
 COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
-# An address in a script is suspicious, except where it is the name of a language, or in the text of a message.
-ADDRESS = re.compile(r"""https?://(?!www\.w3\.org/|clipboardjs\.com|github\.com/|bit\.ly/)[^"'`\s)]+""")
+# An address in a script is suspicious, except where it is the name of a language, or in a message, or this machine.
+ADDRESS = re.compile(r"""https?://(?!www\.w3\.org/|clipboardjs\.com|github\.com/|bit\.ly/|127\.0\.0\.1\b)[^"'`\s)]+""")
 
 
 class Page(HTMLParser):

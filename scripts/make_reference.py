@@ -274,7 +274,7 @@ def journal_page() -> str:
         .replace("unknown\n\nA row", "unknown\n```\n\nA row"),
         "## The columns\n\nThe columns of the key tell which acknowledgement counts for which file.\n\n"
         + table(("column", "key", "content"), rows),
-        f"## The table\n\n```sql\n{journal._TABLE.strip()}\n```",
+        f"## The table\n\n```sql\n{journal.SCHEMA.tables[0].strip()}\n```",
     )
 
 

@@ -36,6 +36,8 @@ class Place(NamedTuple):
 PLACES = (
     Place("services/__init__.py", "Requestor", "async def associate(", "parameter"),
     Place("services/__init__.py", "Requestor", "Connect to a peer and request an association", "documented"),
+    Place("services/associating.py", "Requestor", "host: str,", "parameter"),
+    Place("services/associating.py", "Requestor", "host: Remote,", "parameter"),
     Place("sending/options.py", "Requestor", "class AssociationOptions", "annotated", ("contexts",)),
     Place("serving/reception.py", "Acceptor", "class Reception", "documented"),
     Place("serving/reception.py", "Acceptor", "def __init__(\n        self,\n        address", "parameter"),

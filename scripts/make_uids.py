@@ -12,6 +12,8 @@ from pathlib import Path
 
 from pydicom._uid_dict import UID_dictionary
 
+from dimse.uids.modalities import TABLE
+
 MODULE = Path(__file__).parent.parent / "src" / "dimse" / "uids" / "table.py"
 
 STUB = MODULE.with_name("keywords.pyi")
@@ -55,6 +57,8 @@ STUB_HEAD = '''# ruff: noqa: N816  (some keywords of the Standard begin with a s
 Written by scripts/make_uids.py, not by hand.
 """
 
+from typing import Literal, TypeAlias
+
 '''
 
 # The keywords that `uids` itself assigns.
@@ -62,9 +66,14 @@ ASSIGNED = re.findall(r"(?m)^(\w+) = \"1\.2\.", MODULE.with_name("__init__.py").
 
 
 def stub() -> str:
-    """Return the text of the stub: a line for each keyword that `uids` does not assign itself."""
-    keywords = (row.split("|")[2] for row in table().split("\n"))
-    return STUB_HEAD + "".join(f"{keyword}: str\n" for keyword in keywords if keyword and keyword not in ASSIGNED)
+    """Return the text of the stub: a line for each keyword that `uids` does not assign itself, and the names of SOP classes."""
+    rows = [row.split("|") for row in table().split("\n")]
+    keywords = "".join(f"{row[2]}: str\n" for row in rows if row[2] and row[2] not in ASSIGNED)
+    names = [line.split()[0] for line in TABLE.split("\n")] + [
+        row[2] for row in rows if row[1] == "SOP Class" and row[2]
+    ]
+    lines = "".join(f'    "{name}",\n' for name in names)
+    return f"{STUB_HEAD}{keywords}\nSOPClassName: TypeAlias = Literal[\n{lines}]\n"
 
 
 def main() -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
 _INTERRUPTED = 130
+_EXPLAINED = (1, 3)  # no association, a shortfall
 _UNWRITTEN = 120  # as Python's for lost output
 
 
@@ -30,10 +31,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 0
         given = []
     if not given or given[0] in ("-h", "--help"):
-        print("usage: dimse TOOL [options] ...\n\nDICOM networking. The tools:\n")
-        for tool, purpose in TOOLS.items():
-            print(f"  {tool:10} {purpose}")
-        print("\n`dimse TOOL --help` explains each.")
+        print("usage: dimse TOOL [options] ...\n\nDICOM networking. The tools, each with a command to begin with:\n")
+        for tool, (purpose, common) in TOOLS.items():
+            print(f"  {tool:12} {purpose}\n      dimse {tool} {common}")
+        print("\n`dimse TOOL -h` shows the common options, `dimse TOOL --help` all of them.")
         return 0
     if given[0] == "--version":
         print(f"dimse v{__version__}")
@@ -51,6 +52,8 @@ def run(tool: str, arguments: Sequence[str] | None = None) -> int:
         from importlib import import_module
 
         status: int = import_module(f"dimse.tools.{tool}").main(arguments)
+        if status in _EXPLAINED:
+            import_module("dimse.tools.log_setup").log_codes()
     except KeyboardInterrupt:
         return _INTERRUPTED
     return status

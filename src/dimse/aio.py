@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial, wraps
 from types import TracebackType
-from typing import Any, Concatenate, ParamSpec, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, Self, TypeVar, cast
 
 from dimse import services
 from dimse.association.establishing import Open
@@ -30,10 +30,26 @@ from dimse.serving.ports import ListeningPort
 from dimse.serving.reception import Reception
 from dimse.serving.visitors import Visitor
 from dimse.settings import Acceptor, Requestor
+from dimse.settings.observer import Observer
+from dimse.settings.remote import Remote
 from dimse.transport import READ
 from dimse.transport.looped import AsyncioTransport, accept, connect
 
-__all__ = ["Acceptor", "Association", "Requestor", "Server", "ServerFailed", "associate", "retrieve", "send"]
+if TYPE_CHECKING:
+    from dimse.services.associating import Associate
+
+__all__ = [
+    "Acceptor",
+    "Association",
+    "Observer",
+    "Remote",
+    "Requestor",
+    "Server",
+    "ServerFailed",
+    "associate",
+    "retrieve",
+    "send",
+]
 
 
 P = ParamSpec("P")
@@ -72,7 +88,8 @@ def _on_the_loop(
     return associate
 
 
-associate = _on_the_loop(services.associate)
+# A type checker is shown its two forms.
+associate = cast("Associate[_Associating]", _on_the_loop(services.associate))
 
 
 T = TypeVar("T")
@@ -92,7 +109,11 @@ W = TypeVar("W", bound=_Work)
 
 
 def _beside_the_loop(
-    make: Callable[P, W], items_of: Callable[[W], Iterator[T]], shown: Callable[..., object]
+    make: Callable[P, W],
+    items_of: Callable[[W], Iterator[T]],
+    shown: Callable[..., object],
+    *,
+    opens_files: bool,
 ) -> Callable[P, AsyncIterator[T]]:
     """Make a function that does work in a thread, and yields its items on the running event loop.
 
@@ -100,34 +121,44 @@ def _beside_the_loop(
         make: Makes the work. It reads files and writes a journal, so the loop never waits for a disk.
         items_of: Returns the items of the work.
         shown: The blocking function of the same name.
+        opens_files: True if `make` does so itself. Else it is called at once, so that a wrong argument raises at the call.
     """
 
     @wraps(shown)
-    async def iterating(*args: P.args, **kwargs: P.kwargs) -> AsyncIterator[T]:
-        thread = ThreadPoolExecutor(1, "dimse-work")
-        run = partial(asyncio.get_running_loop().run_in_executor, thread)
-        try:
-            work = await run(partial(make, *args, **kwargs))
-            items = items_of(work)
-            try:
-                while (item := await asyncio.shield(run(next, items, None))) is not None:
-                    yield item
-            finally:
-                work.abort()
-                # The thread runs this after its current task.
-                await asyncio.shield(run(work.close))
-        finally:
-            thread.shutdown(wait=False)
+    def iterating(*args: P.args, **kwargs: P.kwargs) -> AsyncIterator[T]:
+        made = partial(make, *args, **kwargs)
+        if not opens_files:
+            work = made()
+            return _items(lambda: work, items_of)
+        return _items(made, items_of)
 
     return iterating
+
+
+async def _items(made: Callable[[], W], items_of: Callable[[W], Iterator[T]]) -> AsyncIterator[T]:
+    """Yield the items of work that a thread does."""
+    thread = ThreadPoolExecutor(1, "dimse-work")
+    run = partial(asyncio.get_running_loop().run_in_executor, thread)
+    try:
+        work = await run(made)
+        items = items_of(work)
+        try:
+            while (item := await asyncio.shield(run(next, items, None))) is not None:
+                yield item
+        finally:
+            work.abort()
+            # The thread runs this after its current task.
+            await asyncio.shield(run(work.close))
+    finally:
+        thread.shutdown(wait=False)
 
 
 def _outcomes(sending: Sending) -> Iterator[Outcome]:
     return (event for event in sending.events() if isinstance(event, Outcome))
 
 
-send = _beside_the_loop(Sending, _outcomes, outcomes_of)
-retrieve = _beside_the_loop(BulkRetrieval, BulkRetrieval.results, results_of)
+send = _beside_the_loop(Sending, _outcomes, outcomes_of, opens_files=False)
+retrieve = _beside_the_loop(BulkRetrieval, BulkRetrieval.results, results_of, opens_files=True)
 
 
 class Server(Reception):

@@ -68,12 +68,14 @@ __all__ = [
     "Association",
     "AssociationAborted",
     "AssociationError",
+    "AssociationEvent",
     "AssociationRejected",
     "AssociationReleased",
     "AssociationTimeout",
     "Commitment",
     "CommonExtendedNegotiation",
     "ConnectError",
+    "ConnectionEvent",
     "ConnectionLost",
     "DimseError",
     "EchoRequest",
@@ -90,11 +92,13 @@ __all__ = [
     "Limits",
     "LocalProtocolError",
     "Match",
+    "MessageEvent",
     "MoveTo",
     "NegotiationError",
     "NoPresentationContext",
     "NotDicomPeer",
     "NotSent",
+    "Observer",
     "OperationTimeout",
     "Outcome",
     "Peer",
@@ -105,11 +109,13 @@ __all__ = [
     "ProtocolError",
     "ProviderAborted",
     "RefusedContexts",
+    "Remote",
     "RemoteProtocolError",
     "Requestor",
     "RetrieveRequest",
     "Retrieved",
     "Role",
+    "SecurityEvent",
     "Server",
     "ServerFailed",
     "Status",
@@ -131,9 +137,11 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from dimse.logs.security_events import SecurityEvent
     from dimse.retrieving import retrieve
     from dimse.sending import send
     from dimse.sending.forwarder import Forwarder
+    from dimse.services.associating import Associate
     from dimse.services.features import Features
     from dimse.services.handlers import EchoRequest, Handlers, StoreRequest
     from dimse.services.outcome import Outcome
@@ -146,6 +154,8 @@ if TYPE_CHECKING:
     from dimse.services.storage_commitment import Commitment
     from dimse.serving.ports import Port
     from dimse.serving.server import Server
+    from dimse.settings.observer import AssociationEvent, ConnectionEvent, MessageEvent, Observer
+    from dimse.settings.remote import Remote
     from dimse.settings.tls import TLS
     from dimse.transport.tls import TLSSession
 
@@ -167,6 +177,12 @@ _LATER = {
     "Forwarder": "dimse.sending.forwarder",
     "Handlers": "dimse.services.handlers",
     "Match": "dimse.services.query",
+    "AssociationEvent": "dimse.settings.observer",
+    "ConnectionEvent": "dimse.settings.observer",
+    "MessageEvent": "dimse.settings.observer",
+    "Observer": "dimse.settings.observer",
+    "Remote": "dimse.settings.remote",
+    "SecurityEvent": "dimse.logs.security_events",
     "Outcome": "dimse.services.outcome",
     "Port": "dimse.serving.ports",
     "Server": "dimse.serving.server",
@@ -358,6 +374,9 @@ class Association:
     serve = _blocking(lambda: services.Association.serve)
     release = _blocking(lambda: services.Association.release)
 
+    def __repr__(self) -> str:
+        return f"<dimse.Association {self._association.description}>"
+
     def abort(self) -> None:
         """Abort the association (PS3.8 7.3). Any thread may call this, and more than once."""
         self._association.abort()
@@ -417,4 +436,5 @@ def _in_this_thread(
     return _documented(associate, make, partial(make, connect))
 
 
-associate = _in_this_thread(services.associate)
+# A type checker is shown its two forms.
+associate = cast("Associate[Association]", _in_this_thread(services.associate))

@@ -71,6 +71,7 @@ class ConnectError(AssociationError):
 
     @property
     def errno(self) -> int | None:
+        """The operating system's error number; None if there is none."""
         cause = self.__cause__
         return cause.errno if isinstance(cause, OSError) else None
 
@@ -115,14 +116,17 @@ class AssociationRejected(AssociationError):
 
     @property
     def result_text(self) -> str:
+        """The result in the Standard's words."""
         return REJECTION_RESULTS.get(self.result, f"(unknown result {self.result})")
 
     @property
     def source_text(self) -> str:
+        """The source in the Standard's words."""
         return REJECTION_SOURCES.get(self.source, f"(unknown source {self.source})")
 
     @property
     def reason_text(self) -> str:
+        """The reason in the Standard's words."""
         return REJECTION_REASONS.get(self.source, {}).get(self.reason, f"(unknown reason {self.reason})")
 
 

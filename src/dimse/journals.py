@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
+from urllib.parse import quote
 
 from dimse.errors import JournalError
 from dimse.support.closing import Closing
@@ -24,10 +25,16 @@ from dimse.support.values import value
 _WAIT = 30.0
 # Seconds between two commits that wait for the disk.
 _SYNC_EVERY = 1.0
+# Changes that wait for the next commit.
+_MOST_WAITING = 1000
 
 _HEADER = """
 SELECT application_id, user_version, (SELECT count(*) FROM sqlite_master) FROM pragma_application_id, pragma_user_version
 """
+
+
+Change = tuple[str, tuple[object, ...]]
+"""A statement and its parameters."""
 
 
 @value
@@ -65,6 +72,7 @@ class Journal(Closing):
     def __init__(self, path: str, schema: Schema) -> None:
         self.path = os.path.realpath(path)
         self._lock = threading.Lock()
+        self._waiting: list[Change] = []
         self._synced = 0.0
         with _failures(path):
             _make_file(self.path)
@@ -96,20 +104,29 @@ class Journal(Closing):
         with _failures(self.path), self._lock:
             return self._connection.execute(query, parameters).fetchall()
 
-    def change(self, *changes: tuple[str, tuple[object, ...]]) -> None:
-        """Make changes, each a statement and its parameters, in one transaction. They survive the process when this returns."""
+    def change(self, *changes: Change) -> None:
+        """Make changes, and those that wait, in one transaction. They survive the process when this returns."""
         with _failures(self.path), self._lock, self._transaction():
             for statement, parameters in changes:
                 self._connection.execute(statement, parameters)
 
+    def change_later(self, statement: str, parameters: tuple[object, ...]) -> None:
+        """Make a change with the next transaction. One that is left open would make other processes wait."""
+        self._waiting.append((statement, parameters))
+        if len(self._waiting) >= _MOST_WAITING:
+            self.change()
+
     def close(self) -> None:
-        """Sync the database, and close it; idempotent.
+        """Write the changes that wait, sync the database, and close it; idempotent.
 
         Raises:
-            JournalError: The changes cannot be synced; the journal is closed all the same.
+            JournalError: The changes cannot be written or synced; the journal is closed all the same.
         """
         with self._lock:
             try:
+                if self._waiting:
+                    with _failures(self.path), self._transaction():
+                        pass
                 # A closed connection raises ProgrammingError.
                 with _failures(self.path), suppress(sqlite3.ProgrammingError):
                     self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
@@ -118,22 +135,53 @@ class Journal(Closing):
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        """Commit the changes of the body, or none of them."""
+        """Commit the changes that wait and those of the body, or none of them."""
         now = time.monotonic()
         sync = now - self._synced >= _SYNC_EVERY
         if sync:
             self._connection.execute("PRAGMA synchronous = FULL")
         self._connection.execute("BEGIN IMMEDIATE")
         try:
+            # Other threads may add more meanwhile.
+            waiting = len(self._waiting)
+            for statement, parameters in self._waiting[:waiting]:
+                self._connection.execute(statement, parameters)
             yield
             self._connection.execute("COMMIT")
         except BaseException:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             raise
+        del self._waiting[:waiting]
         if sync:
             self._synced = now
             self._connection.execute("PRAGMA synchronous = NORMAL")
+
+
+def read(path: str, schema: Schema, query: str) -> Iterator[dict[str, Any]]:
+    """Yield the rows that a query finds in a journal, by column. Another process may be using it.
+
+    Args:
+        path: The journal, which is neither created nor changed.
+        schema: The kind of the journal.
+        query: The query.
+
+    Raises:
+        JournalError: The journal does not exist, cannot be read, or is another database. It is raised at the first row.
+    """
+    path = os.path.realpath(path)
+    if not os.path.exists(path):
+        raise JournalError(f"there is no journal {one_line(path)}")
+    # Without a write-ahead log there is no writer, and a normal connection would create a log.
+    mode = "mode=ro" if os.path.exists(f"{path}-wal") else "immutable=1"
+    with _failures(path):
+        connection = sqlite3.connect(f"file:{quote(os.fsencode(path))}?{mode}", uri=True, timeout=_WAIT)
+        connection.row_factory = sqlite3.Row
+        try:
+            if not _verify(connection, path, schema):
+                yield from map(dict, connection.execute(query))
+        finally:
+            connection.close()
 
 
 @contextmanager

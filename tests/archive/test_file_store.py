@@ -366,7 +366,7 @@ def test_a_data_set_that_ends_inside_an_element_is_refused(
     status = take(store, store_request(), sent)
     assert (status, status.comment) == (CANNOT_UNDERSTAND, comment)
     assert names(folder) == []
-    assert caplog.messages == [f"refused 1.2.3: {comment}"]
+    assert caplog.messages == [f"refused 1.2.3 from MODALITY at 192.0.2.1: {comment}"]
 
 
 def test_a_data_set_that_is_cut_short_can_be_kept_with_a_warning(folder: Path) -> None:

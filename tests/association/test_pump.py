@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -27,6 +26,8 @@ from tests.association.peers import (
 )
 from tests.drivers import (
     ASYNCIO,
+    BLOCKING,
+    SERVED,
     Driver,
     Instance,
     on_each_driver,
@@ -261,8 +262,9 @@ def test_abort_from_another_task_wakes_a_waiting_task() -> None:
 # --- one operation at a time ---
 
 
-@on_each_driver
-async def test_a_second_operation_is_refused_and_the_first_goes_on(driver: Driver) -> None:
+@pytest.mark.parametrize("driver", [BLOCKING, SERVED], ids=lambda driver: driver.name)
+def test_a_second_operation_is_refused_and_the_first_goes_on(driver: Driver) -> None:
+    """On an event loop it waits instead: `tests/services/test_turns.py`."""
     made: list[Association] = []
     refused: list[BaseException] = []
 
@@ -278,32 +280,13 @@ async def test_a_second_operation_is_refused_and_the_first_goes_on(driver: Drive
 
     peer = FaultyPeer(asks_for_another_meanwhile)
     with peer as port:
-        async with await driver.associate(port) as association:
-            made.append(association)
-            assert await association.echo() == 0
-            assert await association.echo() == 0
+
+        async def scenario() -> None:
+            async with await driver.associate(port) as association:
+                made.append(association)
+                assert await association.echo() == 0
+                assert await association.echo() == 0
+
+        driver.run(scenario())
     assert len(refused) == 3
     assert peer.connections[0].pdu_types == [A_ASSOCIATE_RQ, P_DATA_TF, P_DATA_TF, A_RELEASE_RQ]
-
-
-def test_of_two_tasks_the_second_is_refused() -> None:
-    refused = threading.Event()
-
-    def answers_later(connection: Connection) -> None:
-        connection.accept()
-        message = connection.read_message()
-        refused.wait()
-        connection.respond(message)
-        connection.serve()
-
-    async def scenario(port: int) -> None:
-        async with await ASYNCIO.associate(port) as association:
-            first = asyncio.create_task(association.echo())
-            await asyncio.sleep(0)  # its turn
-            with pytest.raises(LocalProtocolError, match="another operation is under way"):
-                await association.echo()
-            refused.set()
-            assert await first == 0
-
-    with FaultyPeer(answers_later) as port:
-        asyncio.run(scenario(port))

@@ -83,13 +83,13 @@ class Recording:
         contexts = [*dimse.contexts_for(paths), dimse.ProposedContext(dimse.Verification)]
         options = {"contexts": contexts, "timeouts": ours.TIMEOUTS, "maximum_length": maximum_length}
         if face == "threads":
-            with dimse.associate("127.0.0.1", port, **options) as association:  # type: ignore[arg-type]  # as declared
+            with dimse.associate("127.0.0.1", port, **options) as association:  # type: ignore[call-overload]  # as declared
                 association.echo().check()
                 assert list(association.store_many(paths))
             return
 
         async def send() -> None:
-            async with aio.associate("127.0.0.1", port, **options) as association:  # type: ignore[arg-type]  # as declared
+            async with aio.associate("127.0.0.1", port, **options) as association:  # type: ignore[call-overload]  # as declared
                 (await association.echo()).check()
                 assert [outcome async for outcome in association.store_many(paths)]
 

@@ -53,6 +53,9 @@ def test_a_misbehaving_peer_ends_in_an_honest_exit_status(name: str, operation: 
         assert any(line.startswith("E: ") for line in done.stderr.splitlines())
 
 
+# Behaviours of a C-FIND which the list of a study does not suffer from.
+HONEST_LISTS = {"pdus_of_8_bytes", "extended_negotiation_of_noise", "features_not_asked", "match_with_broken_utf_8"}
+
 # With the counts of the peer alone, a bulk retrieval can know no more than getscu and movescu.
 BULK = [
     pytest.param(name, operation, marks=() if number % 10 == 0 else pytest.mark.campaign, id=f"{name}-{operation}")
@@ -75,8 +78,8 @@ def test_a_study_of_a_misbehaving_peer_is_complete_only_if_it_is(name: str, oper
     assert done.returncode in (0, 1, 3)
     assert ("  complete  " in done.stdout) is (done.returncode == 0)
     if operation == "find":
-        # This peer answers C-FIND only.
-        assert done.returncode
+        # It lists one instance of the three that it sends, so nothing that it says is complete is.
+        assert "  complete  " not in done.stdout or name in HONEST_LISTS
     elif name not in EITHER:
         assert (done.returncode == 0) is (name in HARMLESS[operation]), done.stderr
     if done.returncode:

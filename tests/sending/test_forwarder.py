@@ -182,7 +182,7 @@ def test_a_forwarder_that_is_closed_leaves_the_next_peer_alone() -> None:
 @pytest.mark.parametrize("options", [{"associations": 0}, {"idle": -1}])
 def test_an_argument_that_makes_no_sense_is_refused(options: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="at least one association"):
-        dimse.Forwarder(LOOPBACK, 104, **options)  # type: ignore[arg-type]
+        dimse.Forwarder(LOOPBACK, 104, **options)  # type: ignore[call-overload]
 
 
 @pytest.mark.parametrize(

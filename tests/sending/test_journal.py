@@ -86,6 +86,39 @@ def test_an_acknowledgement_is_one_peers(path: Path, tmp_path: Path, peer: tuple
         assert (another.acknowledged(file) is not None) == (peer == PEERS[0])
 
 
+HERE = ("pacs", 104, "ANY-SCP")
+
+
+@pytest.mark.parametrize("peer", [("localhost", 104, "ANY-SCP"), ("pacs", 11112, "ANY-SCP"), ("pacs", 104, "OTHER")])
+def test_one_notice_says_that_another_peer_has_acknowledged_the_files(
+    path: Path, tmp_path: Path, peer: tuple[str, int, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    files = [a_file(tmp_path / f"{number}.dcm", uid=f"1.2.{number}") for number in range(3)]
+    with journal(path, *peer) as earlier:
+        for file in files:
+            send(earlier, file)
+    with journal(path, *HERE) as later:
+        assert [later.acknowledged(file) for file in files] == [None, None, None]
+    host, port, title = peer
+    held = f"{path} holds these files as acknowledged by {host}:{port}, called {title}"
+    assert caplog.messages == [f"{held}: they are sent to pacs:104, called ANY-SCP all the same"]
+
+
+def test_no_notice_is_given_of_other_files_or_of_what_another_peer_has_refused(
+    path: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    one, two, three = (a_file(tmp_path / f"{number}.dcm", uid=f"1.2.{number}") for number in range(3))
+    with journal(path, "other") as earlier:
+        send(earlier, one, answered(0xA700))
+        send(earlier, two)
+    with journal(path, *HERE) as later:
+        assert later.acknowledged(one) is None
+        send(later, two)
+        assert later.acknowledged(two) == 0
+        assert later.acknowledged(three) is None
+    assert caplog.messages == []
+
+
 def test_an_acknowledged_row_never_changes(path: Path, tmp_path: Path) -> None:
     file = a_file(tmp_path / "1.dcm")
     with journal(path) as first:

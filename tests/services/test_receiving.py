@@ -23,6 +23,7 @@ from tests.hostile_scu import LAST, STORE, HostileSCU, associate_rq, context, p_
 
 CT = uids.CTImageStorage
 UID = "1.2.34"
+SENDER = "HOSTILE at 127.0.0.1"
 PRIVATE = "1.2.840.113619.5.2"
 COMMAND = 1
 
@@ -78,7 +79,7 @@ def test_they_are_dropped_before_the_file_and_nothing_else_is(
     assert (meta.TransferSyntaxUID, meta.MediaStorageSOPInstanceUID) == (syntax.uid, UID)
     told = [record for record in caplog.records if record.name == "dimse.notices"]
     assert [record.getMessage() for record in told] == [
-        f"{UID}: {len(stray(syntax))} bytes of elements of group 0002 led its data set and were dropped"
+        f"{UID} from {SENDER}: {len(stray(syntax))} bytes of elements of group 0002 led its data set and were dropped"
     ] * 2
     assert getattr(told[0], "notice", None) == ("127.0.0.1", "group 0002")
 
@@ -178,7 +179,7 @@ def test_what_has_nothing_else_is_refused(
             assert answer == "C-STORE-RSP C000H"
     assert names(tmp_path / "in") == []
     assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == [
-        f"refused {UID}: {why}"
+        f"refused {UID} from {SENDER}: {why}"
     ]
 
 

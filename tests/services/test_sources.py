@@ -13,7 +13,7 @@ from dimse.association.sinks import SpooledSink
 from dimse.errors import FileError, NoPresentationContext
 from dimse.instances import InstanceFile
 from dimse.instances.received import ReceivedInstance
-from dimse.services.sources import each_of, source_of
+from dimse.services.sources import numbered, source_of
 from tests.drivers import Driver, Instance, Received, make_instance, on_each_driver, serving
 
 CONTEXTS = [dimse.ProposedContext(uids.CTImageStorage, (uids.ExplicitVRLittleEndian,))]
@@ -87,7 +87,7 @@ async def test_bytes_that_are_not_a_file_are_refused_by_a_name(driver: Driver, t
 
 def test_one_source_needs_no_list(tmp_path: Path) -> None:
     for source in sources(make_instance(tmp_path)).values():
-        assert tuple(each_of(source)) == (source,)
+        assert tuple(numbered(source)) == ((None, source),)
 
 
 @pytest.mark.parametrize("given", [None, 5, object()])

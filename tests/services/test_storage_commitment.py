@@ -586,7 +586,7 @@ async def test_an_invalid_report_is_a_status_and_a_line_in_the_log(
                 assert await send(association, event_type, data_set, **changes) == status
             assert await association.echo() == 0x0000
     [line] = errors(caplog)
-    assert line.startswith("refused a storage commitment report: ") and words in line
+    assert line.startswith("refused a storage commitment report from 127.0.0.1:") and words in line
     assert taken == []
 
 

@@ -64,7 +64,7 @@ def test_inspect_shows_the_arguments_and_the_result_of_each_operation() -> None:
 @pytest.mark.parametrize("send", [dimse.send, aio.send])
 def test_inspect_shows_the_arguments_of_a_sending(send: Any) -> None:
     parameters = inspect.signature(send).parameters
-    assert {"paths", "peer", "jobs", "retry", "journal", "association"} <= set(parameters)
+    assert {"paths", "peer", "jobs", "retry", "journal", "called_ae_title", "timeouts", "tls"} <= set(parameters)
     assert parameters["jobs"].default == 1
 
 

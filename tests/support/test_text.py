@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dimse.support.text import one_line
+from dimse.support.text import one_line, path_of, path_text
 
 
 @pytest.mark.parametrize(
@@ -18,7 +20,8 @@ from dimse.support.text import one_line
         ("\x1b[31mred", "\\x1b[31mred"),
         ("NUL\0 and DEL\x7f", "NUL\\x00 and DEL\\x7f"),
         ("\u202eright to left", "\\u202eright to left"),
-        ("name\udcff.dcm", "name\\udcff.dcm"),
+        ("name\udcff.dcm", "name\\xff.dcm"),
+        ("\ud800", "\\ud800"),
         ("\u2028", "\\u2028"),
     ],
 )
@@ -37,3 +40,25 @@ def test_it_is_always_one_printable_line(text: str) -> None:
     shown = one_line(text)
     assert shown.isprintable()
     shown.encode("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        (b"caf\xc3\xa9.dcm", "caf\u00e9.dcm"),
+        (b"a\\x41.dcm", r"a\x41.dcm"),
+        (b"M\xfcller.dcm", r"M\xfcller.dcm"),
+        (b"M\xfc\\xfc\\\\.dcm", r"M\xfc\\xfc\\\\.dcm"),
+    ],
+)
+def test_bytes_of_a_path_that_are_not_text_are_escaped(path: bytes, text: str) -> None:
+    assert path_text(os.fsdecode(path)) == text
+    assert one_line(os.fsdecode(path)) == text
+
+
+@given(st.binary().filter(lambda path: not os.fsdecode(path).isprintable()))
+def test_an_escaped_path_can_be_told_from_every_other(path: bytes) -> None:
+    name = os.fsdecode(path)
+    text = path_text(name)
+    text.encode("utf-8")
+    assert text == name or path_of(text) == name

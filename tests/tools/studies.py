@@ -29,8 +29,10 @@ def files_in(folder: Path) -> list[str]:
 
 
 def rows(report: Path) -> list[dict[str, Any]]:
-    """Return the files in a report of JSON lines."""
-    return [json.loads(line) for line in report.read_text().splitlines()]
+    """Return the rows of a complete report of JSON lines, without the summary at its end."""
+    *found, last = [json.loads(line) for line in report.read_text().splitlines()]
+    assert last.keys() == {"summary"}
+    return found
 
 
 def outcomes(report: Path) -> Counter[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import pty
+import re
 import select
 import signal
 import struct
@@ -18,7 +19,7 @@ from typing import Self
 
 SECONDS = 50.0  # no program is waited for longer
 SOURCE = Path(__file__).parents[2] / "src"
-ERASE = "\r\x1b[2K"
+ERASE = "\r\x1b[J"
 
 
 class Terminal:
@@ -75,6 +76,10 @@ class Terminal:
         assert self._process.stdout is not None
         return self._process.stdout.readline().rstrip("\n")
 
+    def resize(self, columns: int) -> None:
+        """Change the width of the terminal."""
+        fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+
     def interrupt(self) -> None:
         """Send Ctrl-C."""
         self._process.send_signal(signal.SIGINT)
@@ -108,9 +113,56 @@ class Terminal:
         """The lines that are left to see, the one that the cursor is in last."""
         lines = [""]
         for line in self.output.split("\r\n"):
-            lines[-1] = line.rpartition(ERASE)[2]
+            lines[-1] = line.rpartition(ERASE)[2].rstrip("\r")
             lines.append("")
         return lines[:-1]
+
+
+class Screen:
+    """The screen of a terminal, as far as a bar and lines of a log use one.
+
+    Args:
+        columns: Its width.
+        reflows: True if it wraps its lines anew when it is resized, as most do; False if it cuts them, as xterm does.
+    """
+
+    def __init__(self, columns: int, *, reflows: bool = True) -> None:
+        self._columns, self._reflows = columns, reflows
+        # Each line may take several rows.
+        self._lines = [""]
+        self._line = self._column = 0
+
+    def feed(self, output: str) -> None:
+        """Show what a program writes to the terminal, after the terminal's driver has made CR LF of each LF."""
+        for control, letter in re.findall(r"\x1b\[[0-9;]*([A-Za-z])|(.)", output, re.DOTALL):
+            if control == "J":
+                self._lines[self._line] = self._lines[self._line][: self._column]
+                del self._lines[self._line + 1 :]
+            elif control:
+                assert control == "m", "the screen knows colours, and how to erase to its end"
+            elif letter == "\r":
+                self._column -= self._column % self._columns
+            elif letter == "\n":
+                self._line += 1
+                self._lines[self._line :] = self._lines[self._line :] or [""]
+            else:
+                line = self._lines[self._line].ljust(self._column)
+                self._lines[self._line] = line[: self._column] + letter + line[self._column + 1 :]
+                self._column += 1
+
+    def resize(self, columns: int) -> None:
+        """Change the width."""
+        self._columns = columns
+        if not self._reflows:
+            self._lines = [line[:columns] for line in self._lines]
+            self._column = min(self._column, columns - 1)
+
+    @property
+    def rows(self) -> list[str]:
+        """The rows that are not empty."""
+        size = self._columns
+        rows = [line[start : start + size] for line in self._lines for start in range(0, len(line), size)]
+        return [row.rstrip() for row in rows]
 
 
 def _without_opinion() -> dict[str, str]:

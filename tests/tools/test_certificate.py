@@ -269,7 +269,7 @@ def test_without_cryptography_a_line_says_what_to_install(tmp_path: Path) -> Non
 
 
 def test_the_help_has_examples() -> None:
-    assert "  dimse certificate issue tls archive --host pacs.example.org  " in certificate("-h").stdout
+    assert "  dimse certificate issue tls archive --host pacs.example.org  " in certificate("--help").stdout
 
 
 # --- end to end ---

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -50,7 +51,12 @@ def folder(tmp_path: Path) -> Path:
 def test_every_tool_prints_a_script_with_its_long_options(tool: str, shell: str) -> None:
     script = completion(tool, shell)
     choices = "critical error warning warn info debug"  # of --log-level
-    own = {"passwd": ("delete",), "certificate": ("days", "host", "force")}
+    own = {
+        "explain": ("list",),
+        "passwd": ("delete",),
+        "certificate": ("days", "host", "force"),
+        "summary": ("json", choices),
+    }
     theirs = own.get(tool, ("verbose", "log-level", "acse-timeout", choices))
     for option in ("print-completion", *theirs):
         assert option in script
@@ -74,6 +80,16 @@ def test_an_unknown_shell_is_wrong_usage() -> None:
 
 def test_the_help_says_for_which_shells() -> None:
     assert "--print-completion {bash,zsh,tcsh}" in running.tool("echoscu", "--help").stdout
+
+
+@WITH_BASH
+def test_a_tool_without_a_command_of_its_own_is_completed_behind_dimse(folder: Path) -> None:
+    """The command `passwd` is the system's, and keeps its completion."""
+    script = completion("passwd", "bash")
+    assert re.findall("^complete .*", script, re.MULTILINE) == ["complete -o bashdefault -F _shtab_dimse dimse"]
+    assert completed(script, folder, "dimse", "pass") == {"passwd"}
+    assert completed(script, folder, "dimse", "passwd", "--del") == {"--delete"}
+    assert completed(script, folder, "dimse", "passwd", "im") == {"image.dcm"}
 
 
 OFFERED = [

@@ -407,3 +407,12 @@ def test_a_signal_cancels_the_query(number: signal.Signals) -> None:
     # What came before is printed whole.
     assert all(json.loads(line) for line in (first + rest).splitlines())
     assert "E: " not in said
+
+
+def test_a_query_may_be_limited_in_time() -> None:
+    with Endless() as scp:
+        done = running.tool(
+            "findscu", "-S", "127.0.0.1", scp.port, "-r", "@study", "--count", "--find-timeout-total", "0.5"
+        )
+    assert done.returncode == 3
+    assert "the query took more than 0.5 s" in done.stderr

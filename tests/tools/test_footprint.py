@@ -110,8 +110,8 @@ NOT_NEEDED = """
     shtab shutil sqlite3 ssl subprocess tempfile tomllib urllib uuid xml zipfile
     dimse.aio dimse.audit dimse.transport.certificate dimse.data_set.decompress dimse.data_set.elements dimse.data_set.transcode
     dimse.association.dump dimse.testing dimse.settings.tls dimse.tools.commitment dimse.tools.json_log dimse.tools.log_file
-    dimse.tools.manual dimse.tools.metrics dimse.tools.overview prometheus_client
-    dimse.tools.report dimse.tools.tables dimse.transport.looped dimse.transport.tls
+    dimse.tools.explanations dimse.tools.manual dimse.tools.metrics dimse.tools.overview prometheus_client
+    dimse.tools.report dimse.tools.report_formats dimse.tools.tables dimse.tools.totals dimse.transport.looped dimse.transport.tls
 """
 SENDING = "queue dimse.sending dimse.tools.progress dimse.tools.sender"
 RECEIVING = "hashlib ipaddress dimse.archive dimse.serving.server dimse.tools.listening dimse.serving.waiting_room"
@@ -124,15 +124,17 @@ NETWORK = "dimse.association dimse.blocking dimse.data_set dimse.association.pum
 FOOTPRINTS = {
     "echoscu": (129, f"dimse.uids.table {TRACEBACK} {SENDING} {RECEIVING}"),
     "storescu": (
-        149,
+        151,
         f"queue dimse.sending.journal dimse.sending.options dimse.sending.zipped {TRACEBACK} {RECEIVING}",
     ),
     "findscu": (170, f"{TRACEBACK} {SENDING} {RECEIVING} dimse.data_set.json"),
     "getscu": (182, f"{TRACEBACK} dimse.sending"),
     "movescu": (203, f"{TRACEBACK} dimse.sending"),
-    "retrieve": (220, f"{TRACEBACK} dimse.sending.journal dimse.journals"),
-    "echoscp": (162, f"hashlib dimse.archive {TRACEBACK} {SENDING}"),
-    "storescp": (178, f"dimse.archive.events dimse.logs.line_file {TRACEBACK} {SENDING}"),
+    "retrieve": (223, f"{TRACEBACK} dimse.sending.journal dimse.journals"),
+    "echoscp": (163, f"hashlib dimse.archive {TRACEBACK} {SENDING}"),
+    "storescp": (179, f"dimse.archive.events dimse.logs.line_file {TRACEBACK} {SENDING}"),
+    "explain --version": (80, f"dimse.uids.table {SENDING} {RECEIVING} {NETWORK}"),
+    "summary --version": (80, f"dimse.uids.table {SENDING} {RECEIVING} {NETWORK}"),
     "passwd --version": (80, f"dimse.uids.table {SENDING} {RECEIVING} {NETWORK}"),
     "certificate --version": (80, f"cryptography dimse.uids.table {SENDING} {RECEIVING} {NETWORK}"),
     "echoscu --help": (80, f"dimse.uids.table {SENDING} {RECEIVING} {NETWORK}"),

@@ -62,7 +62,7 @@ def test_what_the_keys_match_is_retrieved(
 def test_nothing_found_is_a_failure_where_that_is_asked_for(scp: QueryRetrieveSCP, tmp_path: Path) -> None:
     options = ["-S", "127.0.0.1", scp.port, "--study-uid", "1.2.3.4", "-od", tmp_path]
     done = tool("getscu", *options, "--fail-empty")
-    assert (done.returncode, lines(done, "E")) == (3, ["Nothing matched"])
+    assert (done.returncode, lines(done, "E")) == (3, ["Nothing matched", "See DIMSE-E256 (dimse explain E256)"])
 
 
 def test_quiet_is_silent(scp: QueryRetrieveSCP, tmp_path: Path) -> None:
@@ -89,9 +89,12 @@ def test_an_instance_that_the_peer_cannot_send_is_told_and_the_exit_status_is_3(
     said = lines(done, "E")
     assert said[0].startswith("0xB000: ")
     assert "1 of 3 instances were not sent by the peer" in said
-    rows = [json.loads(line) for line in report.read_text().splitlines()]
+    *rows, _summary = [json.loads(line) for line in report.read_text().splitlines()]
     assert [row["outcome"] for row in rows] == ["stored", "stored", "unsent"]
     assert [row["sop_instance_uid"] for row in rows] == [UIDS[0], UIDS[2], UIDS[1]]
+    stored = {(row["study_instance_uid"], row["modality"], row["patient_id"]) for row in rows[:2]}
+    assert stored == {(STUDY, "CT", None)}
+    assert {row["peer"] for row in rows} == {f"127.0.0.1:{scp.port}"}
 
 
 def test_what_cannot_be_written_here_is_an_exit_status_of_3(scp: QueryRetrieveSCP, tmp_path: Path) -> None:

@@ -140,7 +140,7 @@ TLS = ("--tls", "--tls-cert", "{server}", "--tls-key", "{server_key}", "--tls-ca
 ME = dimse.UserIdentity(2, b"me", b"secret")
 
 # The options that print something and end, and those of TLS that go with another one alone, whose values are there.
-NOT_FOR_A_SERVER = {"help", "version", "print_completion", "port", "pending_studies"}
+NOT_FOR_A_SERVER = {"man", "help", "version", "print_completion", "port", "pending_studies"}
 
 OPTIONS: dict[str, Given] = {
     "quiet": given("-q"),

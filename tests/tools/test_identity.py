@@ -320,7 +320,7 @@ def test_a_password_that_cannot_be_given(
 def test_an_unknown_user_cannot_be_removed(tmp_path: Path) -> None:
     users = password_file(tmp_path, alice="a")
     done = passwd("--delete", users, "bob")
-    assert (done.returncode, done.stderr) == (1, f"passwd: {users} has no user bob\n")
+    assert (done.returncode, done.stderr) == (1, f"dimse passwd: {users} has no user bob\n")
 
 
 def test_an_unknown_user_costs_as_much_as_a_known_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

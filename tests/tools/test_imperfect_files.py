@@ -153,7 +153,7 @@ def test_the_report_has_each_file_that_is_not_sent_and_counts_the_skipped(tmp_pa
     assert receiver.uids == ["1.2.999"]
     if suffix == ".json":
         written = json.loads(report.read_text())
-        assert written["summary"]["skipped"] == 2
+        assert written["summary"]["skipped"] == 3
         assert written["summary"]["outcomes"]["invalid"] == 3
     else:
         assert report.read_text().count(",invalid,") == 3

@@ -370,8 +370,9 @@ def test_a_name_that_is_no_text(tmp_path: Path, environment: dict[str, str]) -> 
         process = receiver.storescu(tmp_path, os.fsdecode(name) + "2", "-v", env=os.environ | environment)
     assert process.returncode == 3
     assert receiver.uids == ["1.2.3"]
-    assert f"Sending file: {tmp_path}/caf\\udce9.dcm" in lines(process, "I")
-    assert lines(process, "E") == [f"Cannot access path: {tmp_path}/caf\\udce9.dcm2: no such file or directory"]
+    assert f"Sending file: {tmp_path}/caf\\xe9.dcm" in lines(process, "I")
+    missing = f"Cannot access path: {tmp_path}/caf\\xe9.dcm2: no such file or directory"
+    assert lines(process, "E") == [missing, "See DIMSE-E100 (dimse explain E100)"]
 
 
 # ---- files that change

@@ -43,7 +43,7 @@ def test_a_study_is_received_by_the_program_itself(scp: QueryRetrieveSCP, tmp_pa
     assert done.returncode == 0, done.stderr
     assert kept(tmp_path / "in") == [f"CT.{uid}" for uid in UIDS]
     assert any(line.startswith("Retrieved 3 of 3 instances of 1 studies") for line in lines(done, "I"))
-    assert (tmp_path / "report.csv").read_text().count("stored") >= 3
+    assert (tmp_path / "report.csv").read_text().count(f",{STUDY},") == 3
 
 
 def test_what_the_peer_sends_elsewhere_is_missing_here(scp: QueryRetrieveSCP, tmp_path: Path) -> None:
@@ -64,7 +64,16 @@ def test_a_destination_that_cannot_be_reached_is_explained(scp: QueryRetrieveSCP
     assert done.returncode == 3
     said = lines(done, "E")
     assert said[0].startswith("0xA702: " if reached else "0xA801: ")
-    assert said[-1].startswith("The peer cannot send to the destination ELSEWHERE: its configuration must hold")
+    assert said[-1].startswith("See DIMSE-E260, ") and "DIMSE-E274" in said[-1]
+    assert said[-2].startswith("The peer cannot send to the destination ELSEWHERE: its configuration must hold")
+
+
+@pytest.mark.parametrize("key", [("--study-uid", ""), ("-k", "StudyInstanceUID=")])
+def test_an_empty_unique_key_does_not_ask_for_everything(scp: QueryRetrieveSCP, key: tuple[str, str]) -> None:
+    done = tool("movescu", "-S", "127.0.0.1", scp.port, *key, "-aem", "WORKSTATION")
+    assert done.returncode == 1
+    assert lines(done, "E") == ["StudyInstanceUID has no value, which some peers take for everything that they have"]
+    assert scp.retrievals == []
 
 
 def test_a_port_that_is_taken_is_told_before_the_peer_is_asked(scp: QueryRetrieveSCP, tmp_path: Path) -> None:

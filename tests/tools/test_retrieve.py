@@ -164,6 +164,7 @@ def test_an_unreachable_peer(tmp_path: Path) -> None:
     ("arguments", "words"),
     [
         ([], "name studies, or give a list (--from) or keys"),
+        (["--study-uid", ""], "without one every study matches"),
         (["1.2.3", "--method", "push"], "invalid choice"),
         (["1.2.3", "--jobs", "0"], "0 is not"),
     ],

@@ -116,6 +116,16 @@ def test_why_no_job_has_an_association_is_said_once(folder: Path) -> None:
     ]
 
 
+def test_the_lines_of_each_job_name_the_file(folder: Path) -> None:
+    with Receiver() as receiver:
+        said = lines(receiver.storescu(folder, "--jobs", 4, "-v"), "I")
+    files = {line.removeprefix("Sending file: ") for line in said if line.startswith("Sending file: ")}
+    assert len(files) == 20
+    for words in ("Sending Store Request: MsgID ", "Received Store Response (Status: 0x0000 - Success): MsgID "):
+        about = [line for line in said if line.startswith(words)]
+        assert {line.rpartition(", ")[2] for line in about} == files
+
+
 # ---- requests that wait for their responses together
 
 
@@ -134,6 +144,14 @@ def test_async_ops_are_used_where_they_are_granted(folder: Path, tmp_path: Path)
         outstanding += line.startswith("I: Sending Store Request") - line.startswith("I: Received Store Response")
         most = max(most, outstanding)
     assert (outstanding, most) == (0, 8)
+    sent = dict(
+        re.findall(r"^I: Sending Store Request: MsgID (\d+)(?:, \(\w+\))?, (/.*)$", process.stderr, re.MULTILINE)
+    )
+    answered = re.findall(
+        r"^I: Received Store Response \(Status: 0x0000 - Success\): MsgID (\d+), (/.*)$", process.stderr, re.MULTILINE
+    )
+    assert len(sent) == 20
+    assert sent == dict(answered)
     assert len(list((tmp_path / "in").iterdir())) == 20
 
 
@@ -207,7 +225,7 @@ def test_a_second_run_with_the_journal_sends_nothing(folder: Path, tmp_path: Pat
         assert receiver.storescu(folder, "--journal", journal, "--jobs", 2).returncode == 0
     assert again.returncode == 0
     (said,) = lines(again, "I")
-    assert said.startswith("Stored 0 of 0 files, 0.0 MB in ")
+    assert said.startswith("Stored 0 of 0 files, 0 instances, 0.0 MB in ")
     assert said.endswith(" s (0.0 MB/s), 0 failed, 20 acknowledged earlier")
     assert receiver.associations == 2
     assert receiver.uids[20:] == ["1.2.7.7"]
@@ -241,6 +259,11 @@ def test_the_status_of_a_journal(folder: Path, tmp_path: Path) -> None:
         (["127.0.0.1", "104", "x", "--status"], "--status needs --journal"),
         (["127.0.0.1", "104", "x", "--journal", "j", "--repeat", "2"], "--repeat does not go with --journal"),
         (["127.0.0.1", "104", "x", "--report", "r.txt"], "a report ends with .json, .jsonl or .csv"),
+        (["127.0.0.1", "104", "x", "--retry-failed", "r.csv"], "--retry-failed stands in place of paths"),
+        (["127.0.0.1", "104", "--retry-failed", "r.csv", "--repeat", "2"], "--repeat does not go with --retry-failed"),
+        (["127.0.0.1", "104", "x", "--dry-run", "--summary"], "--summary does not go with --dry-run"),
+        (["--export", "r.csv"], "--export needs --journal"),
+        (["127.0.0.1", "104"], "the following arguments are required: path"),
         (["127.0.0.1", "104", "x", "--report", "/no/such/folder/r.csv"], "cannot write the report"),
         (["127.0.0.1", "104", "x", "--raw-ts", "1.2.3"], "'1.2.3' is not a transfer syntax"),
         (["127.0.0.1", "104", "x", "--raw-ts", "CTImageStorage"], "'CTImageStorage' is not a transfer syntax"),
@@ -462,7 +485,9 @@ def test_the_closing_line(folder: Path) -> None:
         process = receiver.storescu(folder, "-v")
     assert process.returncode == 3
     assert re.fullmatch(
-        r"Stored 19 of 20 files, 0\.0 MB in \d+\.\d\d s \(\d+\.\d MB/s\), 1 failed", lines(process, "I")[-1]
+        r"Stored 19 of 20 files, 19 instances, 0\.0 MB in \d+\.\d\d s \(\d+\.\d MB/s\), 1 failed"
+        "; with --journal F, the same command again would send only what is left",
+        lines(process, "I")[-1],
     )
 
 
@@ -487,6 +512,7 @@ def test_the_bar_is_on_a_terminal_where_the_lines_are_not_the_progress(
             piped = running.tool("storescu", "127.0.0.1", port, folder, *options)
             assert (piped.returncode, piped.stdout, piped.stderr) == (0, "", "")
     assert (ERASE in terminal.output) is seen
+    assert any(line.startswith("Stored 20 of 20 files, 20 instances, ") for line in terminal.screen) is seen
     assert terminal.screen[-1] == ""
 
 

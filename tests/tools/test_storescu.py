@@ -143,7 +143,9 @@ def test_what_verbose_says(tmp_path: Path, options: list[str], last: str) -> Non
         process = receiver.storescu(*paths, "-v", *options)
     assert process.returncode == 0
     *said, total = process.stderr.splitlines()
-    assert re.fullmatch(r"I: Stored 3 of 3 files, 0\.0 MB in \d+\.\d\d s \(\d+\.\d MB/s\), 0 failed", total)
+    assert re.fullmatch(
+        r"I: Stored 3 of 3 files, 3 instances, 0\.0 MB in \d+\.\d\d s \(\d+\.\d MB/s\), 0 failed", total
+    )
     assert said == [
         "I: Requesting Association",
         "I: Association Accepted",

@@ -185,3 +185,29 @@ def test_the_table_is_loaded_by_the_first_look_up_only() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "False 1.2.840.10008.1.2.5 True\n"
+
+
+def test_a_modality_stands_for_its_sop_classes() -> None:
+    assert uids.sop_classes("CT", "Verification", "MRImageStorage", "CT") == (
+        *uids.MODALITIES["CT"],
+        uids.Verification,
+        uids.MRImageStorage,
+    )
+    assert uids.MODALITIES["CT"][0] == uids.CTImageStorage
+    with pytest.raises(
+        ValueError, match=r"'CTImageStroage' is not a UID, nor a keyword of PS3.6; did you mean CTImageStorage\?"
+    ):
+        uids.sop_classes("CTImageStroage")  # type: ignore[arg-type]
+
+
+def test_every_sop_class_of_a_modality_is_stored_and_not_retired() -> None:
+    for modality, sop_classes in uids.MODALITIES.items():
+        assert sop_classes, modality
+        assert set(sop_classes) <= uids.STORAGE_SOP_CLASSES, modality
+        assert not any(uids.dictionary()[uid].retired for uid in sop_classes), modality
+
+
+def test_images_are_the_stored_objects_with_pixels() -> None:
+    assert uids.IMAGE_SOP_CLASSES < uids.STORAGE_SOP_CLASSES
+    assert {uids.CTImageStorage, uids.RTDoseStorage, uids.SegmentationStorage} < uids.IMAGE_SOP_CLASSES
+    assert not {uids.RTPlanStorage, uids.BasicTextSRStorage, uids.RawDataStorage} & uids.IMAGE_SOP_CLASSES

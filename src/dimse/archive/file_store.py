@@ -203,7 +203,8 @@ class FileStore(Closing):
             found = self._survey(instance, sink)
             refusal = self._refusal(instance, found)
             if refusal is not None:
-                LOGGER.error("refused %s: %s", one_line(instance.sop_instance_uid, 64), refusal.comment)
+                uid = one_line(instance.sop_instance_uid, 64)
+                LOGGER.error("refused %s from %s: %s", uid, instance.sender, refusal.comment)
                 return refusal
             elements = found.values if found else {}
             path = self._layout.path(instance, elements)
@@ -252,8 +253,8 @@ class FileStore(Closing):
         if fault:
             return _status(DATA_SET_DOES_NOT_MATCH, fault)
         if found.cut_short:
-            said = one_line(instance.sop_instance_uid, 64), found.cut_short
-            notice("cut short", instance.peer_address[0], "%s is kept though it is %s", *said)
+            said = one_line(instance.sop_instance_uid, 64), instance.sender, found.cut_short
+            notice("cut short", instance.peer_address[0], "%s from %s is kept though it is %s", *said)
         return None
 
     def _publish(self, publication: _Publication) -> tuple[Copy, bool] | Status:

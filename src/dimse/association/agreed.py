@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from dimse.association.contexts import AcceptedContexts, ActsAs
 from dimse.association.pump import Pump
+from dimse.errors import AssociationReleased
+from dimse.support.text import host_and_port, one_line
 from dimse.upper_layer.negotiation import Negotiated, Peer, PresentationContext
 
 if TYPE_CHECKING:
@@ -25,6 +27,35 @@ class AgreedAssociation:
     negotiated: Negotiated
     accepted_contexts: AcceptedContexts
     pump: Pump
+
+    def __repr__(self) -> str:
+        return f"<dimse.aio.Association {self.description}>"
+
+    @property
+    def description(self) -> str:
+        """The AE titles, the peer's address, the contexts and the state, in one line."""
+        about, pump, parts = self.pump.about, self.pump, list[str]()
+        if about is not None:
+            titles = f"{one_line(about.calling_ae_title)} to {one_line(about.called_ae_title)}"
+            parts.append(f"{titles} ({host_and_port(*about.peer)})")
+        # An association that is being requested has agreed on nothing.
+        if hasattr(self, "negotiated"):
+            contexts = self.negotiated.contexts
+            parts.append(f"{len(self.negotiated.accepted())} of {len(contexts)} contexts accepted")
+        if pump.transport.secured:
+            parts.append("TLS")
+        return ", ".join([*parts, self._state])
+
+    @property
+    def _state(self) -> str:
+        pump, ended = self.pump, self.pump.lifecycle.ended
+        if pump.open:
+            return "busy" if pump.busy else "open"
+        if pump.lifecycle.abort_wanted:
+            return "aborted"
+        if ended is None:
+            return "closed"
+        return "released" if isinstance(ended, AssociationReleased) else f"ended: {one_line(str(ended))}"
 
     @property
     def open(self) -> bool:

@@ -11,6 +11,7 @@ from dimse.association.pump import LOGGER, Pump
 from dimse.errors import InvalidCommand, RemoteProtocolError
 from dimse.message import command
 from dimse.message.status import RESOURCE_LIMITATION, UNRECOGNIZED_OPERATION
+from dimse.support.text import host_and_port
 
 # Requests of the peer that are answered one within the other. Each of them costs some frames of Python's stack.
 MOST_NESTED = 8
@@ -79,7 +80,11 @@ class Answering:
         if refusal is None:
             raise RemoteProtocolError(str(invalid), abort_source=0)
         # Once an association: no peer is to fill the log.
-        LOGGER.log(logging.DEBUG if self._refused else logging.ERROR, "refused a message: %s", invalid)
+        level, peer = (
+            logging.DEBUG if self._refused else logging.ERROR,
+            host_and_port(*self._pump.transport.peer_address),
+        )
+        LOGGER.log(level, "refused a message from %s: %s", peer, invalid)
         self._refused = True
         await self._send(arrived, refusal)
 

@@ -46,14 +46,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Callable, Container
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from dimse.association.agreed import AgreedAssociation
 from dimse.association.answering import Answering
 from dimse.association.contexts import AcceptedContexts
 from dimse.association.inbox import Arrived, Inbox, Refusal
+from dimse.association.operation import Operation
 from dimse.association.outstanding import PENDING, PENDING_BITS, Answer, Outstanding
-from dimse.association.pump import LOGGER, MESSAGES, Buffers, Operation, Pump
+from dimse.association.pump import LOGGER, MESSAGES, Buffers, Pump
 from dimse.association.sinks import DiscardSink, Sink
 from dimse.errors import AssociationAborted, AssociationReleased
 from dimse.message import command
@@ -63,6 +64,9 @@ from dimse.transport.base import Transport, deadline_after
 from dimse.upper_layer.negotiation import Negotiated, PresentationContext
 from dimse.upper_layer.pdata import Buffer
 from dimse.upper_layer.provider import UpperLayer
+
+if TYPE_CHECKING:
+    from dimse.association.observing import Observing
 
 __all__ = ["LOGGER", "MESSAGES", "Arrived", "BaseAssociation", "Dispatcher", "Refusal"]
 
@@ -135,17 +139,23 @@ class BaseAssociation(AgreedAssociation):
         self._inbox.contexts = negotiated.contexts
         self._send_length = self._answering.send_length = negotiated.send_length
 
+    def watch(self, observing: Observing) -> None:
+        """Have the events of the association told to an observer."""
+        self.pump.observing = observing
+        self.pump.dump = self.pump.receiver.dump = self._inbox.dump = self._dump = observing
+
     # --- one operation at a time, and the end ---
 
-    def operation(self, *, nested: bool = False) -> Operation:
-        """Return the context manager that an operation runs in: an exception that leaves it aborts the association.
+    def operation(self, *, nested: bool = False, serves: bool = False) -> Operation:
+        """Return the context manager that an operation runs in; see `Operation`.
 
-        A nested one is part of the answer to a request of the peer, which is being answered within another operation.
+        A nested one is part of the answer to a request of the peer, which is being answered within another operation. One that
+        `serves` the peer lets no other wait behind it.
 
         Raises:
             LocalProtocolError: At entry: another operation is under way, or there is none that this one could be nested in.
         """
-        return Operation(self.pump, self._inbox, self, nested)
+        return Operation(self.pump, self._inbox, self, nested, serves)
 
     def abort(self) -> None:
         """Abort the association (PS3.8 7.3) and close the connection; from any thread, and idempotent.
@@ -171,7 +181,8 @@ class BaseAssociation(AgreedAssociation):
             self.pump.close()
             return
         async with self.operation():
-            await self.pump.release()
+            if self.pump.open:  # it may have ended meanwhile
+                await self.pump.release()
 
     # --- requests of ours ---
 
@@ -405,7 +416,7 @@ class BaseAssociation(AgreedAssociation):
         """
         end = None if timeout is None else time.monotonic() + timeout
         pump, inbox = self.pump, self._inbox
-        async with self.operation():
+        async with self.operation(serves=True):
             while True:
                 if inbox.requests or inbox.held_back is not None:
                     await self._answering.answer_waiting()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from dimse.association.association import BaseAssociation, Dispatcher
 from dimse.association.pump import LOGGER, Buffers, Pump
-from dimse.errors import AssociationRejected, ConnectError, ConnectionLost
+from dimse.errors import AssociationRejected, ConnectError, ConnectionLost, DimseError
 from dimse.logs import About, within
 from dimse.settings import Acceptor, Requestor, Timeouts
 from dimse.transport.base import Transport, deadline_after
@@ -20,6 +20,7 @@ from dimse.upper_layer.provider import UpperLayer
 if TYPE_CHECKING:
     import ssl
 
+    from dimse.settings.observer import Observer
     from dimse.settings.tls import TLS, Security
 
 A = TypeVar("A", bound=BaseAssociation)
@@ -39,6 +40,7 @@ async def request(
     timeouts: Timeouts,
     dispatcher: Dispatcher | None = None,
     tls: TLS | ssl.SSLContext | None = None,
+    observe: Observer | None = None,
 ) -> A:
     """Connect to a peer and request an association.
 
@@ -50,6 +52,7 @@ async def request(
         timeouts: In seconds.
         dispatcher: The dispatcher for the peer's own requests; without one they are refused.
         tls: The configuration of TLS; None for a plain connection.
+        observe: The functions that are told of it; None for none.
 
     Raises:
         ConnectError: No transport connection could be made; a `TLSError` if that is for TLS.
@@ -66,30 +69,52 @@ async def request(
         from dimse.settings.tls import of_a_requestor
 
         security = of_a_requestor(tls)
-    with within(About(address, requestor.calling_ae_title, requestor.called_ae_title)):
+    about = About(address, requestor.calling_ae_title, requestor.called_ae_title)
+    with within(about):
         try:
-            return await _connect_and_request(made, open_transport, address, requestor, timeouts, dispatcher, security)
+            transport, seconds = await _connect(open_transport, address, timeouts, security)
+        except DimseError as error:
+            if observe is not None:
+                from dimse.association.observing import tell_failed
+
+                tell_failed(observe, about, (time.monotonic() - about.began), error)
+            if isinstance(error, ConnectError):
+                error.host, error.port = address
+            raise
+        try:
+            return await _request_over(transport, made, about, requestor, timeouts, dispatcher, observe, seconds)
         except ConnectError as error:
             error.host, error.port = address
             raise
 
 
-async def _connect_and_request(
-    made: type[A],
-    open_transport: Open,
-    address: tuple[str, int],
-    requestor: Requestor,
-    timeouts: Timeouts,
-    dispatcher: Dispatcher | None,
-    security: Security | None,
-) -> A:
+async def _connect(
+    open_transport: Open, address: tuple[str, int], timeouts: Timeouts, security: Security | None
+) -> tuple[Transport, float]:
+    """Open a connection, secured if there is a security; return it, and the seconds that it took."""
     LOGGER.info("Requesting Association")
     started = time.monotonic()
     transport = await open_transport(*address, timeouts.connect)
     if security is not None:
         await transport.secure(security, deadline_after(timeouts.connect), host=address[0])
+    return transport, time.monotonic() - started
+
+
+async def _request_over(
+    transport: Transport,
+    made: type[A],
+    about: About,
+    requestor: Requestor,
+    timeouts: Timeouts,
+    dispatcher: Dispatcher | None,
+    observe: Observer | None,
+    seconds: float,
+) -> A:
+    """Request an association over a connection, which took so many seconds."""
     upper = UpperLayer(requestor=True, maximum_length=requestor.maximum_length)
     association = made(transport, upper, timeouts, dispatcher, Buffers())
+    if observe is not None:
+        _watch(association, observe, about, seconds)
     connected = time.monotonic()
     proposal = negotiation.propose(requestor)
     try:
@@ -99,10 +124,19 @@ async def _connect_and_request(
         if (turned_away := transport.turned_away()) is not None:
             raise turned_away from error
         raise
-    association.connect_seconds = connected - started
+    association.connect_seconds = seconds
     association.negotiate_seconds = time.monotonic() - connected
     LOGGER.info("Association Accepted")
     return association
+
+
+def _watch(association: BaseAssociation, observe: Observer, about: About, seconds: float = 0.0) -> None:
+    """Have the events of an association told to an observer."""
+    from dimse.association.observing import Observing
+
+    pump = association.pump
+    secured = pump.transport.secured
+    association.watch(Observing(observe, about, pump.dump, secured=secured, seconds=seconds))
 
 
 async def _request(association: BaseAssociation, requestor: Requestor, proposal: pdu.AssociateRQ) -> None:
@@ -148,6 +182,7 @@ async def accept(
     dispatcher: Dispatcher,
     buffers: Buffers,
     identified: bytes | None = None,
+    observe: Observer | None = None,
 ) -> A | None:
     """Answer an A-ASSOCIATE-RQ that has arrived.
 
@@ -161,6 +196,7 @@ async def accept(
         dispatcher: The dispatcher for the peer's requests.
         buffers: Memory to receive into, shared by all associations of a server.
         identified: The answer to the request's user identity, which was verified; None if it was not looked at.
+        observe: The functions that are told of it; None for none.
 
     Returns:
         The association, or None if the request was rejected; then the connection is closed.
@@ -171,6 +207,8 @@ async def accept(
     """
     association = made(transport, upper_layer, timeouts, dispatcher, buffers)
     pump = association.pump
+    if observe is not None and pump.about is not None:
+        _watch(association, observe, pump.about)
     async with association.operation():
         if pump.dump:
             pump.dump.pdu(request, outgoing=False)

@@ -22,7 +22,7 @@ from dimse.upper_layer.negotiation import PresentationContext
 from dimse.upper_layer.pdata import Fragment
 
 if TYPE_CHECKING:
-    from dimse.association.dump import Dump
+    from dimse.association.receiver import Watching
 
 
 @value
@@ -64,7 +64,7 @@ class Inbox:
         begin: Returns the sink for the data set of a request of the peer; None refuses all requests.
         answer: Sends the responses to a request of the peer; None refuses all requests.
         owner: The association while an operation on it is under way, else None.
-        dump: Prints messages; None unless someone debugs.
+        dump: Is told of messages; None for nothing.
         requests: Requests of the peer that are complete and wait for their answer.
         answering: The request whose answer is under way, the innermost of several; None if there is none.
         depth: The number of requests whose answers are under way, one within the other.
@@ -77,7 +77,7 @@ class Inbox:
         self.begin: Callable[[Any, Arrived], Awaitable[Sink]] | None = None
         self.answer: Callable[[Any, Arrived], Awaitable[None]] | None = None
         self.owner: Any = None
-        self.dump: Dump | None = None
+        self.dump: Watching | None = None
         self.requests: deque[Arrived] = deque()
         self.answering: Arrived | None = None
         self.depth = 0

@@ -15,11 +15,20 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Awaitable, Callable
-from types import TracebackType
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import TYPE_CHECKING, Any
 
-from dimse.association.receiver import LOGGER, MESSAGES, MOST_HEARD, Above, Buffers, Lifecycle, Progress, Receiver
+from dimse.association.receiver import (
+    LOGGER,
+    MESSAGES,
+    MOST_HEARD,
+    Above,
+    Buffers,
+    Lifecycle,
+    Progress,
+    Receiver,
+    Watching,
+)
 from dimse.errors import (
     AssociationAborted,
     AssociationReleased,
@@ -38,8 +47,9 @@ from dimse.upper_layer.provider import UpperLayer
 
 if TYPE_CHECKING:
     from dimse.association.dump import Dump
+    from dimse.association.observing import Observing
 
-__all__ = ["LINGER", "LOGGER", "MESSAGES", "MOST_HEARD", "Above", "Buffers", "Operation", "Pump", "dump_if_debugging"]
+__all__ = ["LINGER", "LOGGER", "MESSAGES", "MOST_HEARD", "Above", "Buffers", "Pump", "dump_if_debugging"]
 
 # After an A-ABORT the peer is given this many seconds to close. To close over its unread bytes would reset the connection, and the
 # reset can overtake the A-ABORT.
@@ -64,11 +74,13 @@ class Pump:
         lifecycle: The state of the association.
         progress: The deadlines of what is arriving.
         receiver: The inward direction.
-        busy: True while an operation is under way.
+        busy: True while an operation is under way, or has been given the turn to begin.
+        serving: True while that operation is `serve`, behind which no other one waits.
         abandoned: Ends the operation under way, whose user has left it; None while it has a user.
         sent_bytes: Bytes sent so far; may be read from any thread.
         about: The subject of log lines about this association.
-        dump: Prints PDUs and messages; None unless someone debugs.
+        dump: Is told of PDUs and messages; None for nothing.
+        observing: Tells an observer of the end; None without one.
     """
 
     def __init__(
@@ -79,14 +91,25 @@ class Pump:
         self.timeouts = timeouts
         self.lifecycle = Lifecycle()
         self.progress = Progress(upper_layer, timeouts.network)
-        self.busy = False
+        self.busy = self.serving = False
+        self.observing: Observing | None = None
         self.abandoned: Callable[[], Awaitable[None]] | None = None
         self.sent_bytes = 0
         self.about = ABOUT.get()
-        self.dump = dump_if_debugging()
+        self.dump: Watching | None = dump_if_debugging()
         self.receiver = Receiver(transport, upper_layer, above, self.lifecycle, self.progress, buffers, self.dump)
         self._above = above
         self._buffers = buffers
+
+    def abandon(self, end: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Note that the user of the operation under way has left it; from any thread.
+
+        Args:
+            end: Ends the operation. It is called by the next operation, or soon if one waits already.
+        """
+        self.abandoned = end
+        if self.transport.turns is not None:
+            self.transport.turns.rouse(self.end_abandoned)
 
     async def end_abandoned(self) -> None:
         """End the operation whose user has left it; another one may follow then."""
@@ -230,6 +253,13 @@ class Pump:
         self._above.let_go()
         self.receiver.let_go()
         self.transport.close()
+        if self.observing is not None:
+            lifecycle, is_over = self.lifecycle, self.upper_layer.state in ("Sta1", "Sta13")
+            # After a release the connection alone is left to be aborted.
+            if is_over and (lifecycle.release_asked or lifecycle.release_confirmed):
+                self.observing.closed(None, False, self.sent_bytes)
+            else:
+                self.observing.closed(lifecycle.ended, lifecycle.abort_wanted, self.sent_bytes)
 
     # --- out ---
 
@@ -360,49 +390,6 @@ class Pump:
                 break
         if self.lifecycle.ended:
             raise self.lifecycle.ended
-
-
-class Operation:
-    """The context manager of one operation on an association: an exception that leaves it ends the association.
-
-    There is one at a time, but for nested ones: those belong to a request that is answered within another operation.
-
-    Args:
-        pump: The pump of the association.
-        above: The layer above it.
-        owner: The association, which the layer above knows for as long as the operation lasts.
-        nested: True for a nested operation.
-    """
-
-    def __init__(self, pump: Pump, above: Above, owner: object, nested: bool) -> None:
-        self._pump, self._above, self._owner, self._nested = pump, above, owner, nested
-
-    async def __aenter__(self) -> None:
-        pump = self._pump
-        if pump.busy and not self._nested and pump.abandoned is not None:
-            await pump.end_abandoned()
-        if pump.busy is not self._nested:
-            raise LocalProtocolError(
-                "no operation is under way that this one could be nested in"
-                if self._nested
-                else "another operation is under way on this association"
-            )
-        pump.busy = True
-        self._above.owner = self._owner
-        self._before = ABOUT.get()
-        ABOUT.set(pump.about)
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        try:
-            if error is not None:
-                await self._pump.give_up(error)
-        finally:
-            self._pump.busy = self._nested
-            if not self._nested:
-                self._above.owner = None
-            ABOUT.set(self._before)
 
 
 def _after(buffers: list[Buffer], sent: int) -> list[Buffer]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from dimse.errors import (
     AssociationAborted,
@@ -17,14 +17,12 @@ from dimse.errors import (
     RemoteProtocolError,
 )
 from dimse.message.assembly import CommandSet
+from dimse.message.command import Message
 from dimse.support.values import record
 from dimse.transport.base import Transport, deadline_after, is_a_breach, timed_out
 from dimse.upper_layer import pdu
 from dimse.upper_layer.pdata import Fragment
 from dimse.upper_layer.provider import Indication, ProviderAbort, UpperLayer
-
-if TYPE_CHECKING:
-    from dimse.association.dump import Dump
 
 LOGGER = logging.getLogger("dimse.association")
 MESSAGES = logging.getLogger("dimse.message")
@@ -81,6 +79,19 @@ class Above(Protocol):
     @property
     def awaiting(self) -> bool:
         """True if a response is awaited."""
+
+
+class Watching(Protocol):
+    """The interface of what is told of the PDUs and messages of an association: a `Dump`, or an `Observing`."""
+
+    def pdu(self, sent_or_received: pdu.PDU, *, outgoing: bool) -> None:
+        """Take a PDU that is not data."""
+
+    def command_set(self) -> None:
+        """Take note that a command set has been received, which may not be a message."""
+
+    def message(self, message: Message, context_id: int, *, outgoing: bool) -> None:
+        """Take a message that is about to be sent, or has been received whole."""
 
 
 class Buffers:
@@ -190,9 +201,10 @@ class Receiver:
         lifecycle: The state of the association.
         progress: The deadlines of what is arriving.
         buffers: Memory to receive into.
-        dump: Prints PDUs; None unless someone debugs.
+        dump: Is told of PDUs; None for nothing.
 
     Attributes:
+        dump: As given.
         when_accepted: Called with the peer's A-ASSOCIATE-AC, because a message may follow in the same bytes.
     """
 
@@ -204,7 +216,7 @@ class Receiver:
         lifecycle: Lifecycle,
         progress: Progress,
         buffers: Buffers,
-        dump: Dump | None,
+        dump: Watching | None,
     ) -> None:
         self.when_accepted: Callable[[pdu.AssociateAC], None] | None = None
         self._transport = transport
@@ -213,7 +225,7 @@ class Receiver:
         self._lifecycle = lifecycle
         self._progress = progress
         self._buffers = buffers
-        self._dump = dump
+        self.dump = dump
         # The first bytes of the peer, for an error.
         self._heard = b""
         # What arrived behind a message that is held back, and the receive buffer that it refers to.
@@ -265,8 +277,8 @@ class Receiver:
         owed = self._upper.data_to_send()
         if not self._lifecycle.torn:
             self._transport.send_now(owed)
-            if self._dump:
-                self._dump.pdu(pdu.decode(owed[0], owed[6:]), outgoing=True)
+            if self.dump:
+                self.dump.pdu(pdu.decode(owed[0], owed[6:]), outgoing=True)
 
     async def _take_in(self, indications: list[Indication]) -> None:
         """Hand on what has arrived, in order, up to a message that must wait; keep what is behind it."""
@@ -313,8 +325,8 @@ class Receiver:
         """Take an indication that is not data."""
         match indication:
             case pdu.AssociateRQ() | pdu.AssociateAC() | pdu.AssociateRJ():
-                if self._dump:
-                    self._dump.pdu(indication, outgoing=False)
+                if self.dump:
+                    self.dump.pdu(indication, outgoing=False)
                 self._lifecycle.answer = indication
                 if isinstance(indication, pdu.AssociateAC) and self.when_accepted is not None:
                     self.when_accepted(indication)
@@ -323,8 +335,8 @@ class Receiver:
             case pdu.ReleaseRP():
                 self._lifecycle.release_confirmed = True
             case pdu.Abort(source, reason):
-                if self._dump:
-                    self._dump.pdu(indication, outgoing=False)
+                if self.dump:
+                    self.dump.pdu(indication, outgoing=False)
                 self._lifecycle.end(
                     AssociationAborted(source, reason) if source == 0 else ProviderAborted(source, reason)
                 )

@@ -13,7 +13,7 @@ its end. That is a warning, unless it may not be a sequence at all.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 
 from dimse import uids
@@ -55,10 +55,10 @@ __all__ = [
 FRONT = 16_384
 """Bytes at the front of a data set in which elements of groups 0000 and 0002 are tolerated, if its UIDs follow them."""
 
-_SERIES_INSTANCE_UID = 0x0020000E
+_STUDY_INSTANCE_UID, _SERIES_INSTANCE_UID = 0x0020000D, 0x0020000E
 _ROWS = 0x00280010
 _BEFORE_PIXEL_DATA = 0x7FDF  # group
-_OUTLINED = UIDS | {_SERIES_INSTANCE_UID}
+_OUTLINED = UIDS | {_STUDY_INSTANCE_UID, _SERIES_INSTANCE_UID}
 _OUTLINED_IN_COMPRESSED = _OUTLINED | {PIXEL_DATA}
 
 
@@ -92,6 +92,8 @@ class Outline:
         warnings: Faults that are no reason to refuse it, one line each.
         series_instance_uid: (0020,000E); None if it is missing or empty.
         faults: The faults of its encoding; None if there are none.
+        values: By tag, the values that were read if the caller has named tags: text without padding, as Latin-1. Otherwise None.
+        study_instance_uid: (0020,000D); None if it is missing or empty.
     """
 
     sop_class_uid: str | None
@@ -100,9 +102,18 @@ class Outline:
     warnings: tuple[str, ...] = ()
     series_instance_uid: str | None = None
     faults: EncodingFaults | None = None
+    values: Mapping[int, str] | None = None
+    study_instance_uid: str | None = None
 
 
-def walk(read: Read, start: int, end: int, transfer_syntax: TransferSyntax | None, head: bytes = b"") -> Outline:
+def walk(
+    read: Read,
+    start: int,
+    end: int,
+    transfer_syntax: TransferSyntax | None,
+    head: bytes = b"",
+    tags: Collection[int] = (),
+) -> Outline:
     """Step over every element of a data set, from `start` to `end`.
 
     Zero bytes after the last element, up to 1 GiB of them, are padding: they cannot be elements. Some files are padded to whole
@@ -119,6 +130,7 @@ def walk(read: Read, start: int, end: int, transfer_syntax: TransferSyntax | Non
         transfer_syntax: None if it is private or unknown. The data set then counts as Little Endian, with VR if the first element
             has one.
         head: The bytes from offset 0 on that are in memory. They are not read again unless the data set is deflated.
+        tags: Tags of further elements of the data set itself whose values are wanted. Those of more than 1,024 bytes are left out.
 
     Raises:
         MalformedDataSet: It is truncated, or not a data set in any transfer syntax that may be mistaken for this one.
@@ -127,12 +139,14 @@ def walk(read: Read, start: int, end: int, transfer_syntax: TransferSyntax | Non
     is_deflated = deflated and not _begins_data_set(read(start, 8))
     if is_deflated:
         source = Inflated(read, start, end)
-        steps = Steps(source, transfer_syntax, _OUTLINED)
+        steps = Steps(source, transfer_syntax, _OUTLINED.union(tags) if tags else _OUTLINED)
         source.found = steps.values
         steps.run(0, UNKNOWN_END)
     else:
         compressed = transfer_syntax is not None and transfer_syntax.encapsulated
         wanted = _OUTLINED_IN_COMPRESSED if compressed else _OUTLINED
+        if tags:
+            wanted = wanted.union(tags)
         steps = Steps(Plain(read, end, head), None if deflated else transfer_syntax, wanted)
         steps.front = start + FRONT
         limit, end = end, steps.run(start, end)
@@ -153,6 +167,8 @@ def walk(read: Read, start: int, end: int, transfer_syntax: TransferSyntax | Non
         warnings,
         get(_SERIES_INSTANCE_UID) or None,
         faults,
+        steps.values if tags else None,
+        get(_STUDY_INSTANCE_UID) or None,
     )
 
 

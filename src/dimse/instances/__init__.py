@@ -10,13 +10,14 @@ from __future__ import annotations
 import mmap
 import os
 import stat
-from typing import BinaryIO, Protocol, TypeAlias
+from collections.abc import Collection, Mapping
+from typing import BinaryIO, Protocol, TypeAlias, TypeGuard
 
 from dimse import uids
 from dimse.data_set import walk
 from dimse.errors import FileError
 from dimse.media import part10
-from dimse.support.values import replace, value
+from dimse.support.values import field, replace, value
 from dimse.uids import TransferSyntax
 
 HEAD = 16_384
@@ -33,6 +34,11 @@ PATHS = (str, bytes, os.PathLike)
 """The types of one path."""
 
 
+def is_path(given: object) -> TypeGuard[Path]:
+    """Return True for a path. `bytes` with a zero byte are the content of a file: every Part 10 file has one, and no path."""
+    return isinstance(given, PATHS) and not (isinstance(given, bytes) and b"\0" in given)
+
+
 class NotDicom(FileError):
     """The file does not begin as a DICOM file. In a folder it is skipped, unless its name or the user claims that it is one."""
 
@@ -42,13 +48,19 @@ class IsDicomdir(FileError):
 
 
 class Container(Protocol):
-    """A container of a file that is not itself in the file system: a member of an archive."""
+    """A container of a file that is not itself in the file system: a member of an archive, or a file in memory.
+
+    Attributes:
+        held: Bytes of memory that it holds for as long as it lives; 0 for a file or archive on the disk.
+    """
+
+    held: int
 
     @property
     def path(self) -> str:
         """The display name of the file."""
 
-    def check(self, *, raw_transfer_syntax_uid: str | None = None) -> InstanceFile:
+    def check(self, *, raw_transfer_syntax_uid: str | None = None, tags: Collection[int] = ()) -> InstanceFile:
         """Check the file, as `InstanceFile.check` does."""
 
     def open(self, offset: int) -> BinaryIO:
@@ -79,6 +91,9 @@ class InstanceFile:
         front: The first bytes of the data set, if elements of group 0002 behind them in the file are left out.
         mislabelled: True if no transfer syntax fits the data set. Elements of it have no VR, and it has compressed pixel data, is
             deflated, or has other elements with a VR. It has to be re-encoded in its own transfer syntax.
+        elements: Tag and value of each element that `check` was asked for, as far as the data set has them. The values are text
+            without padding, as Latin-1 whatever their character set.
+        study_instance_uid: (0020,000D) of the data set; empty if it has none.
     """
 
     path: str
@@ -95,15 +110,20 @@ class InstanceFile:
     container: Container | None = None
     front: bytes = b""
     mislabelled: bool = False
+    elements: tuple[tuple[int, str], ...] = field(default=(), repr=False)
+    study_instance_uid: str = ""
 
     @classmethod
-    def check(cls, path: str, *, raw_transfer_syntax_uid: str | None = None) -> InstanceFile:
+    def check(
+        cls, path: str, *, raw_transfer_syntax_uid: str | None = None, tags: Collection[int] = ()
+    ) -> InstanceFile:
         """Check a file to send, and close it again.
 
         Args:
             path: The file; symbolic links are followed.
             raw_transfer_syntax_uid: The transfer syntax of files that do not name theirs, or are not in the DICOM file format
                 (PS3.10 section 7).
+            tags: Tags of elements of the data set whose values `elements` is to have. Values of more than 1,024 bytes are left out.
 
         Raises:
             NotDicom: The file is empty, or not a DICOM file.
@@ -121,6 +141,7 @@ class InstanceFile:
                     status.st_size,
                     status.st_mtime_ns,
                     raw_transfer_syntax_uid=raw_transfer_syntax_uid,
+                    tags=tags,
                 )
             finally:
                 os.close(descriptor)
@@ -138,18 +159,19 @@ class InstanceFile:
         *,
         raw_transfer_syntax_uid: str | None = None,
         container: Container | None = None,
+        tags: Collection[int] = (),
     ) -> InstanceFile:
         """Check a file that `read` reads. Exceptions of `read` pass through.
 
         Args:
             read: A function that returns bytes of the file, as for `dimse.data_set.walk.walk`.
             path, identity, size, mtime_ns, container: See the attributes.
-            raw_transfer_syntax_uid: See `check`.
+            raw_transfer_syntax_uid, tags: See `check`.
         """
         head = read(0, HEAD)
         meta = _file_meta(path, read, head, raw_transfer_syntax_uid)
         try:
-            outline = _outline(path, read, head, size, meta)
+            outline = _outline(path, read, head, size, meta, tags)
             sop_class_uid = _required(path, "SOP Class UID (0008,0016)", outline.sop_class_uid)
             # Proposed to a peer, it may make the peer abort, and other files share the association.
             if not uids.is_uid(sop_class_uid):
@@ -172,6 +194,8 @@ class InstanceFile:
             outline.warnings,
             outline.series_instance_uid or "",
             container,
+            elements=_elements(outline.values or {}, tags) if tags else (),
+            study_instance_uid=outline.study_instance_uid or "",
         )
         uids_agree = meta.media_storage_sop_class_uid in (
             sop_class_uid,
@@ -334,11 +358,13 @@ def _file_meta(path: str, read: walk.Read, head: bytes, raw_transfer_syntax_uid:
     return meta
 
 
-def _outline(path: str, read: walk.Read, head: bytes, size: int, meta: part10.FileMeta) -> walk.Outline:
+def _outline(
+    path: str, read: walk.Read, head: bytes, size: int, meta: part10.FileMeta, tags: Collection[int]
+) -> walk.Outline:
     """Walk over the data set of a file, as an uncompressed one if its transfer syntax is unknown."""
     syntax = uids.transfer_syntax(meta.transfer_syntax_uid) if meta.transfer_syntax_uid else _UNCOMPRESSED
     try:
-        outline = walk.walk(read, meta.data_set_offset, size, syntax, head)
+        outline = walk.walk(read, meta.data_set_offset, size, syntax, head, tags)
     except walk.MalformedDataSet as error:
         unsaid = "" if meta.transfer_syntax_uid else "no Transfer Syntax UID in its File Meta Information, and "
         raise FileError(path, f"{unsaid}{error}") from error
@@ -387,6 +413,10 @@ def _corrected(instance: InstanceFile, meta: part10.FileMeta, outline: walk.Outl
         size = len(front) + outline.end - end
         instance = replace(instance, data_set_offset=end, data_set_size=size, front=front)
     return replace(instance, warnings=warnings)
+
+
+def _elements(values: Mapping[int, str], tags: Collection[int]) -> tuple[tuple[int, str], ...]:
+    return tuple([(tag, values[tag]) for tag in tags if tag in values])
 
 
 def _required(path: str, what: str, uid: str | None) -> str:

@@ -12,6 +12,7 @@ from dimse.errors import DimseError
 from dimse.media import part10
 from dimse.settings import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from dimse.support.sinks import ReadableSink, Sink
+from dimse.support.text import one_line
 from dimse.support.values import field, record
 from dimse.uids import transfer_syntax
 
@@ -46,6 +47,12 @@ class ReceivedInstance:
     def size(self) -> int:
         """The bytes of the data set."""
         return self._readable.size
+
+    @property
+    def sender(self) -> str:
+        """The sender as a line of a log names it: AE title and host, escaped to one line."""
+        parts = one_line(self.calling_ae_title, 16), one_line(self.peer_address[0], 64)
+        return " at ".join(filter(None, parts)) or "an unknown sender"
 
     @property
     def path(self) -> str | None:
@@ -104,7 +111,7 @@ class ReceivedInstance:
             FileExistsError: Another file has the name.
             OSError: The file cannot be written; `path` is as it was.
         """
-        from dimse.support.disk import sync
+        from dimse.support.disk import replace, sync, sync_folder
 
         final = os.fspath(path)
         temporary = f"{final}.{os.urandom(8).hex()}.part"
@@ -115,10 +122,10 @@ class ReceivedInstance:
                 file.flush()
                 sync(file.fileno())
             if overwrite:
-                os.replace(temporary, final)
+                replace(temporary, final)
             else:
                 _link(temporary, final)
-            _sync_folder(os.path.dirname(final) or ".")
+                sync_folder(os.path.dirname(final) or ".")
         finally:
             with suppress(FileNotFoundError):
                 os.unlink(temporary)
@@ -137,16 +144,6 @@ def _link(temporary: str, final: str) -> None:
 
         if not cmp(temporary, final, shallow=False):
             raise
-
-
-def _sync_folder(path: str) -> None:
-    from dimse.support.disk import sync
-
-    folder = os.open(path, os.O_RDONLY)
-    try:
-        sync(folder)
-    finally:
-        os.close(folder)
 
 
 @lru_cache(maxsize=64)

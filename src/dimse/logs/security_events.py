@@ -33,7 +33,7 @@ class SecurityEvent:
     why: str = ""
 
 
-Observe = Callable[[SecurityEvent], None]
+Observe = Callable[[SecurityEvent], object]
 
 
 def ignore(event: SecurityEvent) -> None:

@@ -178,6 +178,7 @@ class Status(int):
 
     @property
     def is_success(self) -> bool:
+        """True if the status is success, 0000H."""
         return self == 0
 
     @property

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from functools import partial
 from queue import Empty, Queue
-from typing import TYPE_CHECKING, ParamSpec, Unpack, get_args
+from typing import TYPE_CHECKING, Any, ParamSpec, Unpack, cast, get_args
 
 from dimse.archive.file_store import FileStore
 from dimse.archive.stored import Stored
@@ -23,10 +23,11 @@ from dimse.errors import AssociationRejected, ConnectError, DimseError, TLSError
 from dimse.retrieving.arrivals import Arrivals
 from dimse.retrieving.destination import Destination, DestinationServer
 from dimse.retrieving.job import POLL_INTERVAL, Expect, Job, Manner, Method, StudyResult
+from dimse.sending.associations import options_in_full
 from dimse.sending.retry import Retry
 from dimse.services.information_models import find_model
 from dimse.settings import Requestor, Timeouts, arguments
-from dimse.settings.keywords import gather
+from dimse.settings.keywords import InFull, gather
 from dimse.support.closing import Closing
 from dimse.support.text import one_line
 from dimse.transport.threaded import run
@@ -34,6 +35,7 @@ from dimse.transport.threaded import run
 if TYPE_CHECKING:
     from dimse.retrieving.journal import RetrievalJournal
     from dimse.sending.options import AssociationOptions
+    from dimse.settings.remote import Remote
 
 P = ParamSpec("P")
 
@@ -55,7 +57,7 @@ class BulkRetrieval(Closing):
 
     Args:
         studies: Study Instance UIDs; iterated over on demand, so a million of them need no memory.
-        peer: Host and port.
+        peer: Host and port; or a `Remote`, which stands for them and the keywords of its fields.
         folder: The folder for the instances, as of `dimse.archive.FileStore`; or a function that makes the store.
         jobs: The number of studies that are retrieved at a time, each over an association of its own.
         retry: The number of further attempts for a study if the connection fails, the peer is out of resources, or instances are
@@ -83,10 +85,12 @@ class BulkRetrieval(Closing):
         OSError: The folder cannot be used, or the destination cannot listen.
     """
 
+    __signature__ = InFull(options_in_full)
+
     def __init__(
         self,
         studies: Iterable[str],
-        peer: tuple[str, int],
+        peer: tuple[str, int] | Remote,
         folder: str | os.PathLike[str] | Keeping,
         *,
         jobs: int = 1,
@@ -110,6 +114,11 @@ class BulkRetrieval(Closing):
                 raise ValueError(f"{name} is one of {', '.join(choices)}, not {given!r}")
         if method == "move" and destination is None:
             raise ValueError("method 'move' needs a destination")
+        if not isinstance(peer, tuple):
+            from dimse.settings.remote import address_and_options
+
+            peer, completed = address_and_options("peer", peer, None, cast("dict[str, Any]", association))
+            association = cast("AssociationOptions", completed)
         host, port = arguments.host_and_port("peer", peer)
         found = find_model(model, "find")
         called = gather("requestor", Requestor, {**association, "contexts": (found.find,)}).called_ae_title

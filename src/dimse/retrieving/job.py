@@ -372,9 +372,8 @@ class _Attempt:
 
     async def _list(self) -> None:
         association = await self._job.association_for()
-        expected = await listing.instances_of(
-            association, self._study, self._manner.model.name, lambda: self._job.stopped
-        )
+        model, total_timeout = self._manner.model.name, self._manner.total_timeout
+        expected = await listing.instances_of(association, self._study, model, total_timeout, lambda: self._job.stopped)
         self._expected, self._arriving.expected = expected, expected.__contains__
 
     async def _retrieve(

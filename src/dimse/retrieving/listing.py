@@ -37,7 +37,12 @@ class Listed:
 
 
 async def instances_of(
-    association: Association, study: str, model: str, stopped: Callable[[], bool], patient_id: str = ""
+    association: Association,
+    study: str,
+    model: str,
+    total_timeout: float,
+    stopped: Callable[[], bool],
+    patient_id: str = "",
 ) -> dict[str, Listed]:
     """Return the instances of a study by SOP Instance UID, as C-FINDs of its series and of their instances tell.
 
@@ -45,6 +50,7 @@ async def instances_of(
         association: An association with the C-FIND of the model.
         study: The Study Instance UID.
         model: The name of the information model.
+        total_timeout: Seconds that each query may take; 0 is unlimited.
         stopped: Returns True if the listing is to end early.
         patient_id: The Patient ID, which the model "patient" wants; empty names none.
 
@@ -54,11 +60,13 @@ async def instances_of(
     """
     found: dict[str, Listed] = {}
     upper = {"StudyInstanceUID": study} | ({"PatientID": patient_id} if patient_id else {})
-    asked = upper | {"SeriesInstanceUID": ""}
-    series = [_uid(match, "SeriesInstanceUID") async for match in association.find(asked, model=model, level="SERIES")]
+    matches = association.find(
+        upper | {"SeriesInstanceUID": ""}, model=model, level="SERIES", total_timeout=total_timeout
+    )
+    series = [_uid(match, "SeriesInstanceUID") async for match in matches]
     for uid in filter(None, dict.fromkeys(series)):
         keys = upper | {"SeriesInstanceUID": uid, "SOPInstanceUID": "", "SOPClassUID": ""}
-        async for match in association.find(keys, model=model, level="IMAGE"):
+        async for match in association.find(keys, model=model, level="IMAGE", total_timeout=total_timeout):
             # A peer may leave out keys that it does not know, and then match other studies.
             if _uid(match, "SOPInstanceUID") and _uid(match, "StudyInstanceUID") in ("", study):
                 found[_uid(match, "SOPInstanceUID")] = Listed(uid, _uid(match, "SOPClassUID"))
@@ -73,6 +81,7 @@ def instances_of_studies(
     model: InformationModel,
     studies: Collection[str],
     patient_id: str,
+    total_timeout: float,
     stopped: Callable[[], bool],
 ) -> dict[str, dict[str, Listed]]:
     """Return the instances of studies, as a peer lists them over an association of its own.
@@ -83,6 +92,7 @@ def instances_of_studies(
         model: The information model.
         studies: Study Instance UIDs; empty for all studies of the patient.
         patient_id: The Patient ID, which the model "patient" wants; empty names none.
+        total_timeout: Seconds that each query may take; 0 is unlimited.
         stopped: Returns True if the listing is to end early.
 
     Returns:
@@ -98,9 +108,12 @@ def instances_of_studies(
             wanted = list(studies)
             if not wanted and patient_id:
                 keys = {"PatientID": patient_id, "StudyInstanceUID": ""}
-                found = association.find(keys, model=model.name, level="STUDY")
+                found = association.find(keys, model=model.name, level="STUDY", total_timeout=total_timeout)
                 wanted = [_uid(match, "StudyInstanceUID") async for match in found]
-            return {study: await instances_of(association, study, model.name, stopped, patient_id) for study in wanted}
+            return {
+                study: await instances_of(association, study, model.name, total_timeout, stopped, patient_id)
+                for study in wanted
+            }
 
     return run(listed())
 

@@ -13,23 +13,24 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import ExitStack
 from importlib import import_module
-from typing import TYPE_CHECKING, ParamSpec, Unpack, get_args
+from typing import TYPE_CHECKING, Any, ParamSpec, Self, Unpack, cast
 
 from dimse.errors import DimseError, NotSent
-from dimse.instances import PATHS
+from dimse.instances import PATHS, InstanceFile
 from dimse.message.command import LOW
-from dimse.sending.associations import Associations
-from dimse.sending.feed import POLL_INTERVAL, Counts, Feed, Ledger
+from dimse.sending.associations import Associations, options_in_full
+from dimse.sending.feed import POLL_INTERVAL, Counts, Feed
 from dimse.sending.finding import LOGGER, Finder
 from dimse.sending.job import AssociationFault, Event, Job, Manner
 from dimse.sending.proposal import Syntaxes
 from dimse.sending.retry import Retry
 from dimse.services.outcome import Outcome
-from dimse.services.sources import Transcode
+from dimse.services.sources import Transcode, check_transcode
 from dimse.settings import arguments
+from dimse.settings.keywords import InFull
 from dimse.support.closing import Closing
 from dimse.transport.threaded import iterate
 
@@ -37,8 +38,9 @@ if TYPE_CHECKING:
     import logging
     from queue import Queue
 
-    from dimse.instances import InstanceFile, Path
+    from dimse.sending.finding import Sendable
     from dimse.sending.options import AssociationOptions
+    from dimse.settings.remote import Remote
 
 P = ParamSpec("P")
 
@@ -61,12 +63,15 @@ class Sending(Closing):
     """A transfer of files to a peer. It is a context manager: leaving the block aborts the requests under way.
 
     Args:
-        paths: Files, folders, DICOMDIRs and ZIP archives, or one of them; iterated over on demand. A None among them says that
-            the next path is not there yet.
-        peer: Host and port.
+        paths: Files, folders, DICOMDIRs and ZIP archives; pydicom data sets, bytes of Part 10 files and open binary files; or one
+            of them. They are iterated over as they are sent: at most 64 MiB of memory wait. What is in memory is encoded or copied
+            when it is taken, so it may be changed when the next one is asked for. A None among them says that the next one is
+            not there yet.
+        peer: Host and port; or a `Remote`, which stands for them and the keywords of its fields.
         jobs: Number of associations at one time.
         retry: The number of further attempts for an instance if its connection fails or the peer is out of resources; or a `Retry`.
-        journal: A file that records acknowledged instances, which are not sent again. See `dimse.sending.journal`.
+        journal: A file that records acknowledged files, which are not sent again. See `dimse.sending.journal`. Instances in memory
+            are sent each time, and are not recorded.
         any_order: True to let the instances of a series go over different associations, with several jobs.
         recurse: True to read folders all the way down, False to read them one level deep.
         recurse_hint: The words by which a user asks for `recurse`, for the line about folders that are not read.
@@ -78,6 +83,8 @@ class Sending(Closing):
         repeat: The number of times that each file is sent; 1 with a journal.
         abort: True to end associations by A-ABORT instead of a release.
         announce: Called with each file whose request is about to be sent, in the thread of its job.
+        tags: Tags of elements whose values the `InstanceFile.elements` of each `Outcome.source` is to have.
+        tell_skipped: Called with the path and the reason of each file and folder that is passed over, in the thread of a job.
         logger: The logger for lines about skipped files.
         association: Arguments of `dimse.associate`. If `async_ops` proposes a window of asynchronous operations, a peer may end
             the association before it has answered a request. The following ones are then requested without the window.
@@ -85,16 +92,19 @@ class Sending(Closing):
     Attributes:
         counts: The progress; may be read from any thread.
         skipped: The files and folders passed over so far.
+        met: The files that the search has come to so far, whether they are sent or not.
+        is_copy: Returns True for a file if another one with its SOP instance UID was found before it.
 
     Raises:
         TypeError, ValueError: An argument is wrong, or the arguments do not go together.
-        JournalError: The journal cannot be used.
     """
+
+    __signature__ = InFull(options_in_full)
 
     def __init__(
         self,
-        paths: Path | Iterable[Path | None],
-        peer: tuple[str, int],
+        paths: Sendable | Iterable[Sendable | None],
+        peer: tuple[str, int] | Remote,
         *,
         jobs: int = 1,
         retry: int | Retry = 0,
@@ -110,52 +120,70 @@ class Sending(Closing):
         repeat: int = 1,
         abort: bool = False,
         announce: Callable[[InstanceFile], object] | None = None,
+        tags: Collection[int] = (),
+        tell_skipped: Callable[[str, str], object] | None = None,
         logger: logging.Logger = LOGGER,
         **association: Unpack[AssociationOptions],
     ) -> None:
         if jobs < 1 or repeat < 1:
             raise ValueError(f"there is at least one job, and each file is sent at least once: {jobs} and {repeat}")
+        arguments.priority(priority)
         if journal is not None and repeat > 1:
             raise ValueError("a journal has one entry for each instance: it does not go with repeat")
+        options = cast("dict[str, Any]", association)
+        if not isinstance(peer, tuple):
+            from dimse.settings.remote import address_and_options
+
+            peer, options = address_and_options("peer", peer, None, options)
         host, port = arguments.host_and_port("peer", peer)
         # A wrong argument is reported before the search for files begins.
-        associations = Associations(host, port, association)
-        if transcode not in (choices := get_args(Transcode)):
-            raise ValueError(f"transcode is one of {', '.join(choices)}, not {transcode!r}")
+        associations = Associations(host, port, cast("AssociationOptions", options))
+        check_transcode(transcode)
         if raw_transfer_syntax_uid is not None:
             raw_transfer_syntax_uid = arguments.uid("raw_transfer_syntax_uid", raw_transfer_syntax_uid)
-        if not isinstance(paths, (*PATHS, Iterable)):
+        if not (isinstance(paths, (InstanceFile, *PATHS, Iterable)) or hasattr(paths, "read")):
             raise TypeError(f"paths takes a path or a list of paths, not {paths!r}")
-        with ExitStack() as resources:
-            finder = Finder(
-                paths,
-                recurse=recurse,
-                recurse_hint=recurse_hint,
-                raw_transfer_syntax_uid=raw_transfer_syntax_uid,
-                skip_invalid=skip_invalid,
-                logger=logger,
-            )
-            resources.callback(finder.close)
-            ledger: Ledger | None = None
-            if journal is not None:
-                from dimse.sending.journal import Journal
-
-                called = associations.called_ae_title
-                ledger = resources.enter_context(
-                    Journal(os.fspath(journal), host=host, port=port, called_ae_title=called)
-                )
-            self._resources = resources.pop_all()
-        self.skipped = finder.skipped
-        self._feed = Feed(finder, syntaxes, ledger=ledger, repeat=repeat, keep_series=jobs > 1 and not any_order)
+        arguments.instance_of("syntaxes", syntaxes, Syntaxes, "syntaxes=dimse.sending.Syntaxes(exact=True)")
         retry = retry if isinstance(retry, Retry) else Retry(retry)
-        manner = Manner(priority, transcode, retry, abort, announce)
-        self._jobs = [Job(self._feed, associations, manner, ledger) for _ in range(jobs)]
+        finder = Finder(
+            paths,
+            recurse=recurse,
+            recurse_hint=recurse_hint,
+            raw_transfer_syntax_uid=raw_transfer_syntax_uid,
+            skip_invalid=skip_invalid,
+            logger=logger,
+            tags=tags,
+            tell_skipped=tell_skipped,
+        )
+        self._resources = ExitStack()
+        self._resources.callback(finder.close)
+        # The journal: its path, and the peer that it is about. It is opened when the sending begins.
+        self._journal = None if journal is None else (os.fspath(journal), host, port, associations.called_ae_title)
+        self.skipped, self.met = finder.skipped, finder.met
+        self.is_copy = finder.is_copy
+        self._feed = Feed(finder, syntaxes, repeat=repeat, keep_series=jobs > 1 and not any_order)
+        manner = Manner(priority, transcode, retry, abort, announce, named=jobs > 1)
+        self._jobs = [Job(self._feed, associations, manner) for _ in range(jobs)]
         self._threads: list[threading.Thread] = []
         # Outcomes from jobs after they were stopped.
         self._late_outcomes: deque[Outcome] = deque()
         # The time until which jobs may take to stop.
         self._patient_until = 0.0
         self._fault: DimseError = NotSent("the sending was stopped")
+
+    def __enter__(self) -> Self:
+        """Open the journal.
+
+        Raises:
+            JournalError: The journal cannot be used.
+        """
+        if self._journal is not None and self._feed.ledger is None:
+            from dimse.sending.journal import Journal
+
+            path, host, port, called = self._journal
+            journal = Journal(path, host=host, port=port, called_ae_title=called)
+            self._feed.ledger = self._resources.enter_context(journal)
+        return self
 
     @property
     def counts(self) -> Counts:
@@ -170,6 +198,16 @@ class Sending(Closing):
         return ended + sum(association.sent_bytes for association in under_way if association is not None)
 
     @property
+    def associations(self) -> int:
+        """The number of associations at this time; may be read from any thread."""
+        return sum(job.association is not None for job in self._jobs)
+
+    @property
+    def retries(self) -> int:
+        """The number of times that an instance or an association was tried again; may be read from any thread."""
+        return sum(job.retries for job in self._jobs)
+
+    @property
     def associated(self) -> bool:
         """True if any association was established."""
         return any(job.associated for job in self._jobs)
@@ -178,8 +216,9 @@ class Sending(Closing):
         """Send the files, and yield the outcome of each file as it becomes known, and the faults of associations.
 
         Raises:
-            JournalError: The journal cannot be written; the requests under way were aborted.
+            JournalError: The journal cannot be used; or it cannot be written, and the requests under way were aborted.
         """
+        self.__enter__()
         events = iterate(self._jobs[0].run()) if len(self._jobs) == 1 else self._run_in_threads()
         for event in events:
             if isinstance(event, Outcome):
@@ -291,21 +330,25 @@ def _work(job: Job, happened: Queue[Event | BaseException | None]) -> None:
         happened.put(None)
 
 
+def _outcomes(sending: Sending) -> Iterator[Outcome]:
+    with sending:
+        for event in sending.events():
+            if isinstance(event, Outcome):
+                yield event
+
+
 def _only_outcomes(make: Callable[P, Sending]) -> Callable[P, Iterator[Outcome]]:
     def send(*args: P.args, **kwargs: P.kwargs) -> Iterator[Outcome]:
-        """Send files, and yield the outcome of each. The arguments are those of `dimse.sending.Sending`.
+        """Send files and instances in memory, and yield the outcome of each. The arguments are those of `dimse.sending.Sending`.
 
-        Nothing is sent before the iteration begins. A file that could not be sent without an association has an outcome too,
-        whose error is the reason. Leaving the loop early aborts the requests under way.
+        A wrong argument raises at the call. Nothing is opened or sent before the iteration begins. A file that could not be sent
+        without an association has an outcome too, whose error is the reason. Leaving the loop early aborts the requests under way.
 
         Raises:
-            ValueError: The arguments do not go together.
-            JournalError: The journal cannot be used.
+            TypeError, ValueError: An argument is wrong, or the arguments do not go together.
+            JournalError: At the first outcome: the journal cannot be used.
         """
-        with make(*args, **kwargs) as sending:
-            for event in sending.events():
-                if isinstance(event, Outcome):
-                    yield event
+        return _outcomes(make(*args, **kwargs))
 
     # The signature to show.
     send.__wrapped__ = make  # type: ignore[attr-defined]

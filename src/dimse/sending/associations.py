@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from dimse import services, uids
@@ -15,19 +15,34 @@ from dimse.errors import (
     TLSError,
 )
 from dimse.logs.notices import notice
-from dimse.settings import ProposedContext, Requestor
+from dimse.settings import ProposedContext, Requestor, Timeouts
 from dimse.settings.keywords import gather
 from dimse.support.text import host_and_port, one_line
-from dimse.support.values import replace
+from dimse.support.values import fields, replace
 from dimse.transport.threaded import connect
 
 if TYPE_CHECKING:
+    from inspect import Parameter
+
     from dimse.sending.options import AssociationOptions
     from dimse.services import Association
 
 # Result, source and reason of the rejections that a peer may send because it does not know an item (PS3.8 9.3.4). They are "no
 # reason given", by the user and by the provider, and an application context that is not supported.
 _UNEXPLAINED = ((1, 1, 1), (1, 2, 1), (1, 1, 2))
+
+
+def options_in_full() -> Iterator[Parameter]:
+    """Yield the parameters that `AssociationOptions` stands for."""
+    from inspect import Parameter
+
+    from dimse.sending.options import AssociationOptions
+
+    defaults = {name: field.default for name, field in fields(Requestor).items()} | {"timeouts": Timeouts()}
+    for name, annotation in AssociationOptions.__annotations__.items():
+        # A `TypedDict` wraps the text of an annotation.
+        text = getattr(annotation, "__forward_arg__", annotation)
+        yield Parameter(name, Parameter.KEYWORD_ONLY, default=defaults.get(name), annotation=text)
 
 
 class Associations:

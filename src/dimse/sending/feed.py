@@ -26,6 +26,8 @@ NAMED, NAMING = 500, 0.1
 """Files found, or seconds of search, after a sending is stopped, for the report of files that were not sent."""
 LOOK_AHEAD = 10_000
 """The most files that wait to be sent."""
+HELD_AHEAD = 64 * 1024 * 1024
+"""Bytes of instances in memory that wait to be sent, from which on none is asked for."""
 FIND_PATIENCE = 1.0
 """Seconds that an association waits for a file to be found; then it is released, and another one requested later."""
 POLL_INTERVAL = 0.1
@@ -80,12 +82,13 @@ class Item:
         series: The series, which stays on one association; empty if any order will do.
         attempts: The number of times that it was sent.
         last: The outcome of the last attempt, if it is to be sent again.
+        held: Bytes of memory that it holds; 0 for a file on the disk, and for a member of an archive.
     """
 
-    __slots__ = ("attempts", "file", "last", "number", "series")
+    __slots__ = ("attempts", "file", "held", "last", "number", "series")
 
-    def __init__(self, file: InstanceFile, number: int, series: str) -> None:
-        self.file, self.number, self.series = file, number, series
+    def __init__(self, file: InstanceFile, number: int, series: str, held: int = 0) -> None:
+        self.file, self.number, self.series, self.held = file, number, series, held
         self.attempts = 0
         self.last: Outcome | None = None
 
@@ -117,7 +120,8 @@ class Feed:
         self.counts = Counts()
         self.stopped = False
         self._found = iter(found)
-        self._syntaxes, self._ledger, self._repeat, self._keep_series = syntaxes, ledger, repeat, keep_series
+        self.ledger = ledger
+        self._syntaxes, self._repeat, self._keep_series = syntaxes, repeat, keep_series
         self._gathering, self._searching = Lock(), Lock()
         self._lock = RLock()
         self._changed = Condition(self._lock)
@@ -128,6 +132,8 @@ class Feed:
         # Number of instances of a series that wait or are under way.
         self._unsettled: dict[str, int] = {}
         self._count = self._number = 0
+        # Bytes of the instances in memory that wait.
+        self._held = 0
         self._known: dict[Need, None] = {}
         self._outcomes: deque[Outcome] = deque()
         # True if the finder had nothing at the last search.
@@ -173,12 +179,13 @@ class Feed:
             for item in sorted(items, key=_number, reverse=True):
                 self._alike(item).appendleft(item)
                 self._count += 1
+                self._held += item.held
             self._changed.notify_all()
 
     def settle(self, item: Item, outcome: Outcome) -> None:
         """Take the final outcome of an instance that a job has taken."""
-        if self._ledger is not None:
-            self._ledger.record(item.file, outcome)
+        if self.ledger is not None and not item.held:
+            self.ledger.record(item.file, outcome)
         with self._lock:
             self._close(item)
 
@@ -257,6 +264,7 @@ class Feed:
         items = by_series[item.series]
         del items[index]
         self._count -= 1
+        self._held -= item.held
         if not items:
             del by_series[item.series]
             if not by_series:
@@ -268,8 +276,10 @@ class Feed:
             self._remove(item, next(index for index, other in enumerate(self._alike(item)) if other is item))
             self._close(item)
         outcome = item.last or _unsent(item.file, error)
-        if self._ledger is not None:
-            self._ledger.record(item.file, outcome)
+        if item.held:
+            return without_memory(outcome, item.file)
+        if self.ledger is not None:
+            self.ledger.record(item.file, outcome)
         return outcome
 
     def _close(self, item: Item) -> None:
@@ -289,7 +299,7 @@ class Feed:
     @property
     def _may_find(self) -> bool:
         """True if more may be found, and there is room for it."""
-        return self.counts.searching and self._count < LOOK_AHEAD
+        return self.counts.searching and self._count < LOOK_AHEAD and self._held < HELD_AHEAD
 
     def _search_or_wait(self) -> None:
         if not self._search():
@@ -317,21 +327,24 @@ class Feed:
 
     def _enter(self, file: InstanceFile) -> None:
         """Put an instance into the queue, unless it was acknowledged in an earlier run."""
-        if self._ledger is not None:
-            status = self._ledger.acknowledged(file)
+        held = 0 if file.container is None else file.container.held
+        # The journal knows files: it cannot tell whether an instance in memory is the one that was acknowledged.
+        if self.ledger is not None and not held:
+            status = self.ledger.acknowledged(file)
             if status is not None:
                 self._outcomes.append(replace(_outcome(file), status=status))
                 return
-            self._ledger.queue(file)
+            self.ledger.queue(file)
         series = file.series_instance_uid if self._keep_series else ""
         with self._lock:
             self._known[need_of(file)] = None
             for time_ in range(self._repeat):
                 self._number += 1
-                item = Item(replace(file) if time_ else file, self._number, series)
+                item = Item(replace(file) if time_ else file, self._number, series, held=held)
                 self._alike(item).append(item)
             self._unsettled[series] = self._unsettled.get(series, 0) + self._repeat
             self._count += self._repeat
+            self._held += self._repeat * held
             self.counts.found += self._repeat
             self.counts.found_bytes += self._repeat * file.data_set_size
             self._changed.notify_all()
@@ -351,6 +364,13 @@ def _outcome(file: InstanceFile) -> Outcome:
         size=file.data_set_size,
         source=file,
     )
+
+
+def without_memory(outcome: Outcome, file: InstanceFile) -> Outcome:
+    """Return an outcome that does not keep the bytes of an instance in memory."""
+    from dimse.instances.memory import emptied
+
+    return replace(outcome, source=emptied(file))
 
 
 def _unsent(file: InstanceFile, error: DimseError) -> Outcome:

@@ -14,14 +14,17 @@ import time
 from collections import deque
 from collections.abc import Iterable
 from contextlib import suppress
-from typing import TYPE_CHECKING, NoReturn, Unpack
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, Unpack, cast, overload
 
 from dimse import services, uids
-from dimse.errors import DimseError, NoPresentationContext, NotSent, RefusedContexts
+from dimse.errors import DimseError, FileError, NoPresentationContext, NotSent, RefusedContexts
+from dimse.instances.received import ReceivedInstance
 from dimse.logs.notices import notice
-from dimse.message.status import OUT_OF_RESOURCES, SOP_CLASS_NOT_SUPPORTED, Status
-from dimse.services.store_request import StoreRequest
+from dimse.message.status import CANNOT_UNDERSTAND, OUT_OF_RESOURCES, SOP_CLASS_NOT_SUPPORTED, Status
+from dimse.sending.associations import options_in_full
+from dimse.services.sources import FALL_BACK, Storable, source_of
 from dimse.settings import MOST_CONTEXTS, ProposedContext, arguments, proposed
+from dimse.settings.keywords import InFull
 from dimse.support.closing import Closing
 from dimse.support.text import host_and_port, one_line
 from dimse.transport.threaded import connect, run
@@ -29,6 +32,7 @@ from dimse.transport.threaded import connect, run
 if TYPE_CHECKING:
     from dimse.sending.options import AssociationOptions
     from dimse.services import Association
+    from dimse.settings.remote import Remote
 
 
 class Forwarder(Closing):
@@ -39,8 +43,8 @@ class Forwarder(Closing):
     new association. An instance whose outcome is unknown is not sent again: its sender gets A700H, and decides.
 
     Args:
-        host: The next peer's name or address.
-        port: Its port.
+        host: The next peer's name or address; or a `Remote`, which stands for host, port and the options of its fields.
+        port: Its port; left out with a `Remote`.
         contexts: The presentation contexts to propose, as for `dimse.associate`. By default they are those of the instances that
             have come so far.
         associations: The most associations to the next peer at one time; further instances wait for one.
@@ -52,6 +56,9 @@ class Forwarder(Closing):
         TLSConfigurationError: `tls` cannot be used.
     """
 
+    __signature__ = InFull(options_in_full)
+
+    @overload
     def __init__(
         self,
         host: str,
@@ -61,9 +68,34 @@ class Forwarder(Closing):
         associations: int = 4,
         idle: float = 30.0,
         **options: Unpack[AssociationOptions],
+    ) -> None: ...
+
+    @overload
+    def __init__(
+        self,
+        host: Remote,
+        *,
+        contexts: Iterable[str | tuple[str, Iterable[str]] | ProposedContext] | None = None,
+        associations: int = 4,
+        idle: float = 30.0,
+        **options: Unpack[AssociationOptions],
+    ) -> None: ...
+
+    def __init__(
+        self,
+        host: str | Remote,
+        port: int | None = None,
+        contexts: Iterable[str | tuple[str, Iterable[str]] | ProposedContext] | None = None,
+        *,
+        associations: int = 4,
+        idle: float = 30.0,
+        **options: Unpack[AssociationOptions],
     ) -> None:
-        self._address = arguments.host_and_port("Forwarder", (host, port))
-        if associations < 1 or idle < 0:
+        from dimse.settings.remote import address_and_options
+
+        self._address, completed = address_and_options("Forwarder", host, port, cast("dict[str, Any]", options))
+        options = cast("AssociationOptions", completed)
+        if associations < 1 or not idle >= 0:
             raise ValueError(
                 f"a forwarder has at least one association, idle for 0 seconds or more: {associations}, {idle}"
             )
@@ -80,22 +112,31 @@ class Forwarder(Closing):
         self._releaser: threading.Thread | None = None
         self._closed = False
 
-    def store(self, request: StoreRequest) -> Status:
+    def store(self, request: Storable) -> Status:
         """Send an instance on; a handler for `dimse.Handlers(store=...)`.
+
+        Args:
+            request: The request that brought the instance, which is sent as it came. Or another instance as for
+                `dimse.Association.store`: a pydicom data set that a handler has made of it, for one.
 
         Returns:
             The next peer's status, unchanged. A700H if the instance could not be sent, or its outcome is unknown. 0122H if the
-            next peer does not accept the SOP class in this transfer syntax, or accepts nothing that was proposed.
+            next peer does not accept the SOP class in this transfer syntax, or accepts nothing that was proposed. C000H if a file
+            or data set cannot be sent, as for `FileError`.
         """
+        name, needs = "", Needs()
         with self._places:
             try:
-                return self._forward(request)
+                instance, name, needs = _prepared(request)
+                return self._forward(instance, needs)
+            except FileError as error:
+                return self._failed(name or error.path, CANNOT_UNDERSTAND, f"not forwarded: {error.reason}", error)
             except (NoPresentationContext, RefusedContexts) as error:
                 # The comment has 64 characters, so it names only the transfer syntax: the sender knows the SOP class.
-                syntax = uids.name(request.context.transfer_syntax)
-                return self._failed(request, SOP_CLASS_NOT_SUPPORTED, f"the next peer refuses it in {syntax}", error)
+                syntax = uids.name(needs[0].transfer_syntaxes[0])
+                return self._failed(name, SOP_CLASS_NOT_SUPPORTED, f"the next peer refuses it in {syntax}", error)
             except DimseError as error:
-                return self._failed(request, OUT_OF_RESOURCES, f"not forwarded: {one_line(str(error))}", error)
+                return self._failed(name, OUT_OF_RESOURCES, f"not forwarded: {one_line(str(error))}", error)
 
     def close(self) -> None:
         """Release the associations that are idle, and abort the others: their instances are answered with A700H."""
@@ -109,24 +150,24 @@ class Forwarder(Closing):
         for _, association in spare:
             _release(association)
 
-    def _forward(self, request: StoreRequest) -> Status:
+    def _forward(self, instance: Storable, needs: Needs) -> Status:
         """Send an instance over an association that is idle, or over a new one.
 
         Raises:
             NoPresentationContext: The next peer does not take it.
             DimseError: It could not be sent, or its outcome is unknown.
         """
-        needed = ProposedContext(request.sop_class_uid, (request.context.transfer_syntax,))
         if self._learns:
-            self._learn(needed)
+            for needed in needs:
+                self._learn(needed)
         while (association := self._take()) is not None:
-            if self._learns and not _has_proposed(association, needed):
+            if self._learns and not all(_has_proposed(association, needed) for needed in needs):
                 # The association is older than this context; a new one proposes it.
                 self._in_use.discard(association)
                 _release(association)
                 continue
             try:
-                return self._store(association, request)
+                return self._store(association, instance)
             except NoPresentationContext:
                 raise
             except DimseError:
@@ -134,11 +175,11 @@ class Forwarder(Closing):
                     raise
         if self._closed:
             raise NotSent("the forwarder is closed")
-        return self._store(self._open(), request)
+        return self._store(self._open(), instance)
 
-    def _store(self, association: Association, request: StoreRequest) -> Status:
+    def _store(self, association: Association, instance: Storable) -> Status:
         try:
-            return run(association.store(request))
+            return run(association.store(instance))
         finally:
             self._give_back(association)
 
@@ -161,10 +202,10 @@ class Forwarder(Closing):
             if len(self._contexts) > MOST_CONTEXTS:
                 del self._contexts[next(iter(self._contexts))]
 
-    def _failed(self, request: StoreRequest, status: int, comment: str, error: DimseError) -> Status:
+    def _failed(self, name: str, status: int, comment: str, error: DimseError) -> Status:
         notice(
             "not forwarded", self._address[0], "%s: %s was not forwarded: %s",
-            host_and_port(*self._address), one_line(request.sop_instance_uid), one_line(str(error)),
+            host_and_port(*self._address), one_line(name), one_line(str(error)),
         )  # fmt: skip
         return Status(status, service="storage", comment=comment)
 
@@ -201,6 +242,26 @@ class Forwarder(Closing):
                     return
                 _, association = self._spare.popleft()
             _release(association)
+
+
+Needs: TypeAlias = tuple[ProposedContext, ...]
+
+
+def _prepared(given: Storable) -> tuple[Storable, str, Needs]:
+    """Return an instance that is looked at and encoded, its name, and the presentation contexts that it needs.
+
+    Raises:
+        FileError: It cannot be sent.
+        TypeError: It is not an instance.
+    """
+    if isinstance(given, ReceivedInstance):
+        own = ProposedContext(given.sop_class_uid, (given.transfer_syntax_uid,))
+        return given, given.sop_instance_uid, (own,)
+    source = source_of(given)
+    file = source.check()
+    assert file is not None
+    own = ProposedContext(file.sop_class_uid, (file.transfer_syntax_uid,))
+    return file, source.name, (own, ProposedContext(file.sop_class_uid, FALL_BACK))
 
 
 class _Verified(Exception):

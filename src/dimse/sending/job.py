@@ -11,7 +11,7 @@ from dimse.instances import InstanceFile
 from dimse.meanings import Stage, is_passing, is_passing_status
 from dimse.message.command import LOW
 from dimse.sending.associations import Associations
-from dimse.sending.feed import POLL_INTERVAL, Feed, Item, Ledger
+from dimse.sending.feed import POLL_INTERVAL, Feed, Item, without_memory
 from dimse.sending.proposal import Proposal
 from dimse.sending.retry import Retry
 from dimse.services import Association
@@ -54,6 +54,7 @@ class Manner:
         retry: The number of retries and the waits between them.
         abort: True to end an association by A-ABORT instead of a release.
         announce: Called with each file whose request is about to be sent, in the thread of the job.
+        named: True to name the file in each line of the log about a request, because other jobs log too.
     """
 
     priority: int = LOW
@@ -61,6 +62,7 @@ class Manner:
     retry: Retry = Retry()
     abort: bool = False
     announce: Callable[[InstanceFile], object] | None = None
+    named: bool = False
 
 
 class Job:
@@ -70,19 +72,19 @@ class Job:
         feed: The queue of instances.
         associations: The source of associations.
         manner: The manner of sending.
-        ledger: The record of attempts.
 
     Attributes:
         association: The current association, if there is one.
         associated: True once an association was established.
         sent_bytes: Bytes sent on associations that have ended.
+        retries: The number of times that an instance or an association was tried again.
     """
 
-    def __init__(self, feed: Feed, associations: Associations, manner: Manner, ledger: Ledger | None = None) -> None:
+    def __init__(self, feed: Feed, associations: Associations, manner: Manner) -> None:
         self.association: Association | None = None
         self.associated = False
-        self.sent_bytes = 0
-        self._feed, self._associations, self._manner, self._ledger = feed, associations, manner, ledger
+        self.sent_bytes = self.retries = 0
+        self._feed, self._associations, self._manner = feed, associations, manner
         # By the identity of the file.
         self._under_way: dict[int, Item] = {}
         self._to_repeat: list[Item] = []
@@ -148,6 +150,7 @@ class Job:
             transcode=self._manner.transcode,
             ahead=True,
             alone=self._is_sent_again,
+            named=self._manner.named,
         )
         try:
             async for outcome in outcomes:
@@ -194,8 +197,8 @@ class Job:
         while not self._to_repeat and (item := self._feed.take(self, proposal)) is not None:
             item.attempts += 1
             self._under_way[id(item.file)] = item
-            if self._ledger is not None:
-                self._ledger.sending(item.file, item.attempts)
+            if self._feed.ledger is not None and not item.held:
+                self._feed.ledger.sending(item.file, item.attempts)
             if self._manner.announce is not None:
                 self._manner.announce(item.file)
             yield item.file
@@ -220,11 +223,15 @@ class Job:
         elif self._manner.retry.times:
             if item.attempts <= self._manner.retry.times and not self._feed.stopped:
                 item.last = outcome
+                self.retries += 1
                 self._to_repeat.append(item)
                 return None
             self._given_up += 1
             # If the association ends with it, that was its last attempt, and does not count against the others.
             self._failures = -1
+        if item.held:
+            # Outcomes that are kept must not keep what was sent.
+            outcome = without_memory(outcome, item.file)
         self._feed.settle(item, outcome)
         return outcome
 
@@ -252,6 +259,7 @@ class Job:
         if self._failures > most or self._given_up >= MOST_GIVEN_UP or self._feed.stopped:
             self._ended = True
             return AssociationFault(stage, error)
+        self.retries += stage == "request"
         pause = retry.pause(self._failures, os.urandom(1)[0] / 255) if retry.times else 0.0
         return AssociationFault(stage, error, pause)
 

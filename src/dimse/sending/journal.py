@@ -8,6 +8,10 @@ time, path). A row goes through these states:
 
     queued -> sending -> acked | refused | unknown
 
+A file is the same as an earlier one for the peer of the same host, port and title as the user writes them. `localhost` is another
+peer than 127.0.0.1, because only the user knows what a name stands for. If the journal has a file that is new to this peer as
+acknowledged by another one, a notice says so once.
+
 A row that a killed run left at `sending` is `unknown` to the next run: the file may have arrived, and is sent again. A row
 that is `acked` stays so.
 
@@ -21,20 +25,15 @@ from __future__ import annotations
 
 import filecmp
 import os
-import sqlite3
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
-from urllib.parse import quote
+from typing import TYPE_CHECKING, cast
 
-from dimse.errors import JournalError
+from dimse import journals
 from dimse.instances import InstanceFile
-from dimse.journals import why_not_opened
+from dimse.logs.notices import notice
 from dimse.message.status import Status
-from dimse.support.closing import Closing
-from dimse.support.text import one_line
+from dimse.support.text import host_and_port, one_line
 from dimse.support.values import value
 
 if TYPE_CHECKING:
@@ -45,36 +44,36 @@ QUEUED, SENDING, ACKED, REFUSED, UNKNOWN = "queued", "sending", "acked", "refuse
 # The state of a file by `Outcome.state`. With any other outcome the file may have arrived.
 _STATES = {"stored": ACKED, "warning": ACKED, "refused": REFUSED}
 
-# "DCMJ", in the header of the database.
-_APPLICATION_ID = 0x44434D4A
-# The version of the table.
-_VERSION = 1
-# Seconds to wait for another process that writes.
-_WAIT = 30.0
-# Seconds between two commits that wait for the disk.
-_SYNC_EVERY = 1.0
-# Changes that wait for the next commit.
-_MOST_WAITING = 1000
+# Other peers, and files, that are looked for among the acknowledgements of other peers.
+_MOST_PEERS, _MOST_SOUGHT = 8, 1000
 
 # `attempts` counts those whose outcome is recorded; `trying` is the number of the attempt under way.
-_TABLE = """
-CREATE TABLE file (
-    host TEXT NOT NULL,
-    port INTEGER NOT NULL,
-    called_ae_title TEXT NOT NULL,
-    sop_instance_uid TEXT NOT NULL,
-    transfer_syntax_uid TEXT NOT NULL,
-    size INTEGER NOT NULL,
-    mtime_ns INTEGER NOT NULL,
-    path BLOB NOT NULL,
-    state TEXT NOT NULL CHECK (state IN ('queued', 'sending', 'acked', 'refused', 'unknown')),
-    status INTEGER,
-    attempts INTEGER NOT NULL,
-    trying INTEGER NOT NULL,
-    changed REAL NOT NULL,
-    PRIMARY KEY (host, port, called_ae_title, sop_instance_uid, transfer_syntax_uid, size, mtime_ns, path)
-) WITHOUT ROWID
-"""
+SCHEMA = journals.Schema(
+    "a sender",
+    # "DCMJ", in the header of the database.
+    0x44434D4A,
+    1,
+    (
+        """
+        CREATE TABLE file (
+            host TEXT NOT NULL,
+            port INTEGER NOT NULL,
+            called_ae_title TEXT NOT NULL,
+            sop_instance_uid TEXT NOT NULL,
+            transfer_syntax_uid TEXT NOT NULL,
+            size INTEGER NOT NULL,
+            mtime_ns INTEGER NOT NULL,
+            path BLOB NOT NULL,
+            state TEXT NOT NULL CHECK (state IN ('queued', 'sending', 'acked', 'refused', 'unknown')),
+            status INTEGER,
+            attempts INTEGER NOT NULL,
+            trying INTEGER NOT NULL,
+            changed REAL NOT NULL,
+            PRIMARY KEY (host, port, called_ae_title, sop_instance_uid, transfer_syntax_uid, size, mtime_ns, path)
+        ) WITHOUT ROWID
+        """,
+    ),
+)
 _KEY = "(host, port, called_ae_title, sop_instance_uid, transfer_syntax_uid, size, mtime_ns, path) = (?, ?, ?, ?, ?, ?, ?, ?)"
 _QUEUE = "INSERT INTO file VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'queued', NULL, 0, 0, ?) ON CONFLICT DO NOTHING"
 _SENDING = f"UPDATE file SET state = 'sending', trying = ?, changed = ? WHERE {_KEY} AND state <> 'acked'"
@@ -93,17 +92,18 @@ SELECT path, state, status FROM file
 WHERE (host, port, called_ae_title, sop_instance_uid, transfer_syntax_uid, size, mtime_ns) = (?, ?, ?, ?, ?, ?, ?)
 """
 _MOVED = f"UPDATE OR REPLACE file SET path = ? WHERE {_KEY}"
-_HEADER = """
-SELECT application_id, user_version, (SELECT count(*) FROM sqlite_master) FROM pragma_application_id, pragma_user_version
+# The peer that follows a peer, in the order of the key.
+_NEXT_PEER = """
+SELECT host, port, called_ae_title FROM file WHERE (host, port, called_ae_title) > (?, ?, ?)
+ORDER BY host, port, called_ae_title LIMIT 1
 """
+_ACKED_BY = f"{_ALIKE} AND state = 'acked' LIMIT 1"
 _ENTRIES = """
 SELECT host, port, called_ae_title, sop_instance_uid, transfer_syntax_uid, size, mtime_ns, path,
 state, status, attempts + trying AS attempts, changed FROM file
 """
 
 _Key = tuple[str, int, str, str, str, int, int, bytes]
-# A statement and its parameters.
-_Change = tuple[str, tuple[object, ...]]
 
 
 @value
@@ -139,7 +139,7 @@ class Entry:
     changed: float
 
 
-class Journal(Closing):
+class Journal(journals.Journal):
     """The acknowledgements of one peer. Threads may share a journal, and processes its file.
 
     Args:
@@ -154,35 +154,24 @@ class Journal(Closing):
     """
 
     def __init__(self, path: str, *, host: str, port: int, called_ae_title: str) -> None:
-        self._path = os.path.realpath(path)
         self._peer = host.lower(), port, called_ae_title
-        self._lock = threading.Lock()
-        self._waiting: list[_Change] = []
-        self._synced = 0.0
-        with _failures(path):
-            _make_file(self._path)
-            # With isolation level None, transactions begin and end only as written here.
-            self._connection = sqlite3.connect(
-                os.fsencode(self._path), timeout=_WAIT, isolation_level=None, check_same_thread=False
-            )
+        # Peers that may have acknowledged the files of this run, and the number of files to look for.
+        self._others: list[tuple[str, int, str]] = []
+        self._sought = _MOST_SOUGHT
+        super().__init__(path, SCHEMA)
         try:
-            with _failures(path):
-                self._open()
+            self.change((_INTERRUPTED, self._peer))
+            self._find_other_peers()
         except BaseException:
-            self._connection.close()
+            self.close()
             raise
 
-    def _open(self) -> None:
-        is_new = _verify(self._connection, self._path)
-        self._connection.execute("PRAGMA journal_mode = WAL")
-        self._connection.execute("PRAGMA synchronous = NORMAL")
-        with self._transaction():
-            # Another process may have made the table meanwhile.
-            if is_new and _verify(self._connection, self._path):
-                self._connection.execute(_TABLE)
-                self._connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
-                self._connection.execute(f"PRAGMA user_version = {_VERSION}")
-            self._connection.execute(_INTERRUPTED, self._peer)
+    def _find_other_peers(self) -> None:
+        peer: tuple[str, int, str] = ("", -1, "")
+        while len(self._others) < _MOST_PEERS and (rows := self.rows(_NEXT_PEER, peer)):
+            peer = cast("tuple[str, int, str]", rows[0])
+            if peer != self._peer:
+                self._others.append(peer)
 
     def acknowledged(self, file: InstanceFile) -> Status | None:
         """Return the status with which the peer acknowledged a file in this run or an earlier one; None if it is to be sent.
@@ -192,9 +181,7 @@ class Journal(Closing):
         the new path.
         """
         *known, path = key = self._key(file)
-        with _failures(self._path), self._lock:
-            rows = self._connection.execute(_ALIKE, known).fetchall()
-        alike = {other: (state, status) for other, state, status in rows}
+        alike = {other: (state, status) for other, state, status in self.rows(_ALIKE, (*known,))}
         acked = {other: status for other, (state, status) in alike.items() if state == ACKED}
         if path in acked:
             return Status(acked[path], service="storage")
@@ -204,16 +191,29 @@ class Journal(Closing):
                 return Status(status, service="storage")
         # If one of several files that are gone was not acknowledged, this may be it.
         if gone and path not in alike and acked.keys() >= set(gone):
-            self._change(_MOVED, (path, *known, gone[0]))
+            self.change((_MOVED, (path, *known, gone[0])))
             return Status(acked[gone[0]], service="storage")
         # The row shows that this is a different file, even when the others are gone.
         if alike:
-            self._change(_QUEUE, (*key, time.time()))
+            self.change((_QUEUE, (*key, time.time())))
+        elif self._others:
+            self._look_elsewhere(file)
         return None
+
+    def _look_elsewhere(self, file: InstanceFile) -> None:
+        """Give a notice if another peer has acknowledged a file that is new to this one: an address may be written in two ways."""
+        known = file.sop_instance_uid, file.transfer_syntax_uid, file.size, file.mtime_ns
+        others = [peer for peer in self._others if self.rows(_ACKED_BY, (*peer, *known))]
+        self._sought -= 1
+        if others:
+            told = f"{one_line(self.path)} holds these files as acknowledged by {_name(others[0])}"
+            notice("journal", "", "%s", f"{told}: they are sent to {_name(self._peer)} all the same")
+        if others or not self._sought:
+            self._others = []
 
     def queue(self, file: InstanceFile) -> None:
         """Record that a file was found; a row of an earlier run stays."""
-        self._change_later(_QUEUE, (*self._key(file), time.time()))
+        self.change_later(_QUEUE, (*self._key(file), time.time()))
 
     def sending(self, file: InstanceFile, attempt: int) -> None:
         """Record that a queued file is about to be sent.
@@ -222,71 +222,19 @@ class Journal(Closing):
             file: The file.
             attempt: The number of the attempt in this run, from 1.
         """
-        self._change(_SENDING, (attempt, time.time(), *self._key(file)))
+        self.change((_SENDING, (attempt, time.time(), *self._key(file))))
 
     def record(self, file: InstanceFile, outcome: Outcome) -> None:
         """Record the outcome of a file. If it was sent, the record survives the process as soon as this returns."""
         if outcome.attempts:
             state, status = _STATES.get(outcome.state, UNKNOWN), None if outcome.status is None else int(outcome.status)
-            self._change(_SENT, (state, status, outcome.attempts, time.time(), *self._key(file)))
+            self.change((_SENT, (state, status, outcome.attempts, time.time(), *self._key(file))))
         elif outcome.state != "already":
-            self._change_later(_NOT_SENT, (time.time(), *self._key(file)))
-
-    def close(self) -> None:
-        """Write the changes that wait, sync the database, and close it; idempotent.
-
-        Raises:
-            JournalError: The changes cannot be written or synced; the journal is closed all the same.
-        """
-        with self._lock:
-            try:
-                if self._waiting:
-                    with _failures(self._path), self._transaction():
-                        pass
-                # A closed connection raises ProgrammingError.
-                with _failures(self._path), suppress(sqlite3.ProgrammingError):
-                    self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
-            finally:
-                self._connection.close()
+            self.change_later(_NOT_SENT, (time.time(), *self._key(file)))
 
     def _key(self, file: InstanceFile) -> _Key:
         path = os.fsencode(os.path.realpath(file.path))
         return *self._peer, file.sop_instance_uid, file.transfer_syntax_uid, file.size, file.mtime_ns, path
-
-    def _change(self, statement: str, parameters: tuple[object, ...]) -> None:
-        with _failures(self._path), self._lock, self._transaction():
-            self._connection.execute(statement, parameters)
-
-    def _change_later(self, statement: str, parameters: tuple[object, ...]) -> None:
-        """Apply a change with the next commit. An open transaction would make other processes wait."""
-        self._waiting.append((statement, parameters))
-        if len(self._waiting) >= _MOST_WAITING:
-            with _failures(self._path), self._lock, self._transaction():
-                pass
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        """Commit the changes that wait and those of the body, or none of them."""
-        now = time.monotonic()
-        sync = now - self._synced >= _SYNC_EVERY
-        if sync:
-            self._connection.execute("PRAGMA synchronous = FULL")
-        self._connection.execute("BEGIN IMMEDIATE")
-        try:
-            # Other threads may add more meanwhile.
-            waiting = len(self._waiting)
-            for statement, parameters in self._waiting[:waiting]:
-                self._connection.execute(statement, parameters)
-            yield
-            self._connection.execute("COMMIT")
-        except BaseException:
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
-            raise
-        del self._waiting[:waiting]
-        if sync:
-            self._synced = now
-            self._connection.execute("PRAGMA synchronous = NORMAL")
 
 
 def entries(path: str) -> Iterator[Entry]:
@@ -298,58 +246,13 @@ def entries(path: str) -> Iterator[Entry]:
     Raises:
         JournalError: The journal does not exist, cannot be read, or is not a journal. It is raised at the first row.
     """
-    path = os.path.realpath(path)
-    if not os.path.exists(path):
-        raise JournalError(f"there is no journal {one_line(path)}")
-    # Without a write-ahead log there is no writer, and a normal connection would create a log.
-    mode = "mode=ro" if os.path.exists(f"{path}-wal") else "immutable=1"
-    with _failures(path):
-        connection = sqlite3.connect(f"file:{quote(os.fsencode(path))}?{mode}", uri=True, timeout=_WAIT)
-        connection.row_factory = sqlite3.Row
-        try:
-            if not _verify(connection, path):
-                for row in connection.execute(_ENTRIES):
-                    yield Entry(**dict(row) | {"path": os.fsdecode(row["path"])})
-        finally:
-            connection.close()
+    for row in journals.read(path, SCHEMA, _ENTRIES):
+        yield Entry(**row | {"path": os.fsdecode(row["path"])})
 
 
-@contextmanager
-def _failures(path: str) -> Iterator[None]:
-    """Raise errors of the database and of the system in the body as a `JournalError` that names the journal."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        reason = "is a folder" if os.path.isdir(path) else why_not_opened(path, error) or str(error)
-        raise JournalError(f"the journal {one_line(path)} cannot be used: {one_line(reason)}") from error
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise JournalError(f"the journal {one_line(path)} cannot be used: {reason.lower()}") from error
-
-
-def _make_file(path: str) -> None:
-    """Create an empty file, which SQLite takes for a new database.
-
-    An existing file is not opened, because closing it would end its locks.
-    """
-    with suppress(FileExistsError):
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-
-
-def _verify(connection: sqlite3.Connection, path: str) -> bool:
-    """Return True if a database is empty, and may become a journal; False if it is a journal.
-
-    Raises:
-        JournalError: The database is not a journal, or is of a later version.
-    """
-    application_id, version, tables = connection.execute(_HEADER).fetchone()
-    if (application_id, version, tables) == (0, 0, 0):
-        return True
-    if application_id != _APPLICATION_ID:
-        raise JournalError(f"{one_line(path)} is not a journal of a sender: name another file")
-    if version != _VERSION:
-        raise JournalError(f"the journal {one_line(path)} has version {version}, and only {_VERSION} is supported")
-    return False
+def _name(peer: tuple[str, int, str]) -> str:
+    host, port, called_ae_title = peer
+    return one_line(f"{host_and_port(host, port)}, called {called_ae_title}")
 
 
 def _is_gone(path: str) -> bool:

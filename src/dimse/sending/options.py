@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from dimse.settings import CommonExtendedNegotiation, ExtendedNegotiation, Requestor, Role, Timeouts, UserIdentity
+    from dimse.settings.observer import Observer
     from dimse.settings.tls import TLS
 
 
@@ -27,3 +28,4 @@ class AssociationOptions(TypedDict, total=False):
     async_ops: int
     timeouts: Timeouts
     tls: TLS | ssl.SSLContext | None
+    observe: Observer | None

@@ -23,7 +23,12 @@ class Retry:
     longest: float = 60.0
 
     def __post_init__(self) -> None:
-        if self.times < 0 or self.wait < 0 or self.longest < 0:
+        for name, kind in (("times", int), ("wait", (int, float)), ("longest", (int, float))):
+            number: object = getattr(self, name)
+            if not isinstance(number, kind) or isinstance(number, bool):
+                raise TypeError(f"{name} of a retry is a number, not {number!r}")
+        # The comparisons are false for "not a number" too.
+        if not (self.times >= 0 and self.wait >= 0 and self.longest >= 0):
             raise ValueError(f"retries and waits are not negative: {self}")
 
     def pause(self, failures: int, chance: float) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 from dimse.logs.notices import notice
 from dimse.support.text import one_line
@@ -19,6 +20,7 @@ class Skipped:
         hidden: Files and folders whose names begin with a dot.
         unread: Folders that were not read because they are more than one level deep.
         empty: Named folders that hold only folders and hidden files.
+        tell_each: Called with the path and the reason of each, in the thread that searches; None if nothing is to be told.
     """
 
     recurse_hint: str
@@ -26,6 +28,12 @@ class Skipped:
     hidden: int = 0
     unread: int = 0
     empty: list[str] = field(default_factory=list)
+    tell_each: Callable[[str, str], object] | None = None
+
+    def pass_over(self, path: str, reason: str) -> None:
+        """Tell that a file or folder is passed over."""
+        if self.tell_each is not None:
+            self.tell_each(path, reason)
 
     @property
     def any(self) -> bool:

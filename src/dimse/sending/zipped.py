@@ -15,7 +15,7 @@ import threading
 import zipfile
 import zlib
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from struct import Struct
 from typing import IO, BinaryIO, cast
@@ -93,11 +93,26 @@ class Archives:
         with self._lock, _faults_of(path):
             opened = self._opened(path)
             archive = _as_it_is(path, opened)
-            _verify_apart(opened)
             infos = sorted(opened.infolist(), key=lambda info: info.filename)
         for info in infos:
             if not info.filename.endswith("/"):
                 yield Member(self, archive, info)
+
+    def member(self, path: str) -> Member | None:
+        """Return the member that a path names, "a.zip:x/1.dcm"; None if it names none.
+
+        Raises:
+            FileError: The archive cannot be read.
+        """
+        for at, character in enumerate(path):
+            if character == ":" and is_archive(path[:at]):
+                break
+        else:
+            return None
+        with self._lock, _faults_of(path[:at]):
+            opened = self._opened(path[:at])
+            info = opened.NameToInfo.get(path[at + 1 :])
+            return None if info is None else Member(self, _as_it_is(path[:at], opened), info)
 
     def read(self, archive: Archive, info: zipfile.ZipInfo) -> IO[bytes]:
         """Return a stream that inflates a member; zipfile compares it with the CRC at its end.
@@ -114,7 +129,13 @@ class Archives:
 
     def _opened(self, path: str) -> zipfile.ZipFile:
         if path not in self._open:
-            self._open[path] = zipfile.ZipFile(path)
+            opened = zipfile.ZipFile(path)
+            try:
+                _verify_apart(opened)
+            except BaseException:
+                opened.close()
+                raise
+            self._open[path] = opened
             if len(self._open) > _MOST_OPEN:
                 self._open.popitem(last=False)[1].close()
         self._open.move_to_end(path)
@@ -156,9 +177,12 @@ class Member:
 
     Attributes:
         path: The path of the archive, a colon, and the name of the member.
+        held: 0: its archive is on the disk.
     """
 
     __slots__ = ("_archive", "_archives", "_info")
+
+    held = 0
 
     def __init__(self, archives: Archives, archive: Archive, info: zipfile.ZipInfo) -> None:
         self._archives, self._archive, self._info = archives, archive, info
@@ -172,7 +196,7 @@ class Member:
         """The name in the archive, unchanged."""
         return self._info.filename
 
-    def check(self, *, raw_transfer_syntax_uid: str | None = None) -> InstanceFile:
+    def check(self, *, raw_transfer_syntax_uid: str | None = None, tags: Collection[int] = ()) -> InstanceFile:
         """Return the file to send; see `InstanceFile.check`."""
         archive, size = self._archive, self._info.file_size
         with self._reading() as stream:
@@ -189,6 +213,7 @@ class Member:
                 archive.mtime_ns,
                 raw_transfer_syntax_uid=raw_transfer_syntax_uid,
                 container=self,
+                tags=tags,
             )
             if window.drain() != size:
                 raise FileError(self.path, f"not the {size:,} bytes that the ZIP archive gives as its size")

@@ -23,7 +23,7 @@ from dimse.settings import (
     UserIdentity,
     arguments,
 )
-from dimse.settings.keywords import gathering
+from dimse.settings.keywords import gathering, taking_remote
 from dimse.support.later import Later
 from dimse.support.values import value
 
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     import ssl
 
     from dimse.services import query, retrieve, storage, storage_commitment, store_many
+    from dimse.settings.observer import Observer
+    from dimse.settings.remote import Remote
     from dimse.settings.tls import TLS
 
 
@@ -78,11 +80,12 @@ class Association(BaseAssociation):
             self.abort()
 
 
+@taking_remote
 @gathering("requestor", Requestor)
 async def associate(
     open_transport: Open,
-    host: str,
-    port: int,
+    host: str | Remote,
+    port: int | None = None,
     *,
     requestor: Requestor | None = None,
     contexts: Iterable[str | tuple[str, Iterable[str]] | ProposedContext] = (),
@@ -98,12 +101,14 @@ async def associate(
     timeouts: Timeouts = Timeouts(),  # noqa: B008  (frozen)
     tls: TLS | ssl.SSLContext | None = None,
     handlers: Dispatcher | None = None,
+    observe: Observer | None = None,
 ) -> Association:
     """Connect to a peer and request an association (PS3.8 7.1).
 
     Args:
-        host: The peer's name, IPv4 or IPv6 address.
-        port: Its port, 1 to 65535.
+        host: The peer's name, IPv4 or IPv6 address; or a `Remote`, which stands for host, port and the keywords of its fields. A
+            keyword that is given beside it wins.
+        port: Its port, 1 to 65535; left out with a `Remote`.
         requestor: The parameters of the association in one object, for programs that use them again. A keyword that is given beside
             it wins.
         contexts: The presentation contexts to propose, at most 128. Each is a SOP class (with the four uncompressed and deflated
@@ -121,6 +126,7 @@ async def associate(
         timeouts: The deadlines of the association, in seconds.
         tls: A `dimse.TLS`, or any context of `ssl`; None for a plain connection.
         handlers: The functions that answer the peer's own requests; without them these are refused.
+        observe: The functions that are told of the connection, of the association and of its messages; None for none.
 
     Returns:
         The association. Leaving its `with` block releases it, or aborts it if the block is left by an exception.
@@ -140,10 +146,11 @@ async def associate(
         OperationTimeout: The peer did not answer in time.
         RemoteProtocolError: The peer's answer is not DICOM, or does not fit the request.
     """
+    # `taking_remote` has taken a remote apart.
     address = arguments.host_and_port("associate", (host, port))
     # `gathering` has made it of the keywords.
     assert requestor is not None
-    return await Terms(requestor, timeouts, tls).request(open_transport, address, handlers)
+    return await Terms(requestor, timeouts, tls, observe).request(open_transport, address, handlers)
 
 
 @value
@@ -154,6 +161,7 @@ class Terms:
         requestor: The parameters of the association.
         timeouts: Its deadlines, in seconds.
         tls: A `dimse.TLS`, or any context of `ssl`; None for a plain connection.
+        observe: The functions that are told of it; None for none.
 
     Raises:
         TypeError: One of them is of the wrong type.
@@ -163,6 +171,7 @@ class Terms:
     requestor: Requestor
     timeouts: Timeouts = Timeouts()
     tls: TLS | ssl.SSLContext | None = None
+    observe: Observer | None = None
 
     def __post_init__(self) -> None:
         arguments.instance_of("timeouts", self.timeouts, Timeouts, "timeouts=dimse.Timeouts(acse=5)")
@@ -170,11 +179,15 @@ class Terms:
             from dimse.settings.tls import validate
 
             validate(self.tls)
+        if self.observe is not None:
+            from dimse.settings.observer import Observer
+
+            arguments.instance_of("observe", self.observe, Observer, "observe=dimse.Observer(message=print)")
 
     async def request(
         self, open_transport: Open, address: tuple[str, int], handlers: Dispatcher | None = None
     ) -> Association:
         """Connect to the peer at `address` and request an association; the errors are those of `associate`."""
         return await establishing.request(
-            Association, open_transport, address, self.requestor, self.timeouts, handlers, self.tls
+            Association, open_transport, address, self.requestor, self.timeouts, handlers, self.tls, self.observe
         )

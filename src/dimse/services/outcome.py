@@ -29,6 +29,7 @@ class Outcome:
         seconds: From the first byte of its request to the peer's answer; 0 without one.
         attempts: The number of times that it was sent; 0 is never.
         source: The object that the caller gave.
+        started: The time when its request began to go out, seconds since 1970; 0 if it was not sent.
     """
 
     path: str
@@ -42,6 +43,7 @@ class Outcome:
     seconds: float = 0.0
     attempts: int = 0
     source: Any = field(default=None, repr=False)
+    started: float = 0.0
 
     @property
     def state(self) -> State:

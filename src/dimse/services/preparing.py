@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Awaitable, Iterable, Sequence
+from typing import TypeAlias
 
 from dimse.association.association import BaseAssociation
 from dimse.errors import FileError, NoPresentationContext
 from dimse.instances import MAPPED
 from dimse.services.outcome import Outcome
-from dimse.services.sources import Outgoing, Storable, Transcode, source_of
+from dimse.services.sources import Outgoing, Storable, Transcode, numbered, source_of
 
 AHEAD = 65_536
 """Bytes of a data set that the system takes at once, so that nothing waits for it."""
@@ -19,6 +20,7 @@ MOST_AT_ONCE = 16
 HELD = 262_144
 
 Prepared = Outgoing | Outcome
+Numbered: TypeAlias = "tuple[int | None, Storable]"
 
 
 class Preparing:
@@ -28,19 +30,21 @@ class Preparing:
     or tuple are made ready together, and the next ones while these are sent.
     """
 
-    def __init__(self, association: BaseAssociation, sources: Iterable[Storable], transcode: Transcode) -> None:
+    def __init__(
+        self, association: BaseAssociation, sources: Storable | Iterable[Storable], transcode: Transcode
+    ) -> None:
         self._association, self._transcode = association, transcode
-        self._sources = iter(sources)
+        self._sources = iter(numbered(sources))
         self._at_once = MOST_AT_ONCE if isinstance(sources, (list, tuple)) else 1
-        self._given: deque[Storable] = deque()
+        self._given: deque[Numbered] = deque()
         self._ready: deque[Prepared] = deque()
         self._preparing: Awaitable[tuple[list[Prepared], Exception | None]] | None = None
 
     async def next(self) -> Prepared | None:
         """Return the next source made ready, or the outcome of one that cannot be sent; None at the end."""
         if not self._association.calls_in_threads:
-            for given in self._sources:
-                return _prepare_one(self._association, given, self._transcode)
+            for number, given in self._sources:
+                return _prepare_one(self._association, number, given, self._transcode)
             return None
         if not self._ready:
             await self._prepare()
@@ -84,16 +88,16 @@ def _held(outgoing: Outgoing) -> int:
 
 
 def _prepare_some(
-    association: BaseAssociation, sources: Sequence[Storable], transcode: Transcode
+    association: BaseAssociation, sources: Sequence[Numbered], transcode: Transcode
 ) -> tuple[list[Prepared], Exception | None]:
     """Make sources ready until they take `HELD` bytes of memory; return them, or the exception that the first one raised."""
     prepared: list[Prepared] = []
     held = 0
-    for given in sources:
+    for number, given in sources:
         try:
             if prepared and (held >= HELD or not source_of(given).is_lasting):
                 break
-            one = _prepare_one(association, given, transcode)
+            one = _prepare_one(association, number, given, transcode)
         except Exception as error:
             # It is raised when its turn comes.
             return prepared, None if prepared else error
@@ -102,8 +106,8 @@ def _prepare_some(
     return prepared, None
 
 
-def _prepare_one(association: BaseAssociation, given: Storable, transcode: Transcode) -> Prepared:
-    source = source_of(given)
+def _prepare_one(association: BaseAssociation, number: int | None, given: Storable, transcode: Transcode) -> Prepared:
+    source = source_of(given, number)
     try:
         return source.open_for(association, transcode)
     except (FileError, NoPresentationContext) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -14,7 +15,7 @@ from dimse.data_set.encoding import EXPLICIT_VR_LITTLE_ENDIAN
 from dimse.data_set.identifier import Identifier, Keys, encode, fitting_charset
 from dimse.data_set.reader import BeyondLimits
 from dimse.data_set.source import MalformedDataSet, NestedTooDeep
-from dimse.errors import InvalidResponse
+from dimse.errors import AssociationTimeout, InvalidResponse
 from dimse.message.command import MEDIUM, CFindRQ, respond
 from dimse.message.status import (
     IDENTIFIER_DOES_NOT_MATCH,
@@ -28,6 +29,7 @@ from dimse.services.features import Features, accepted_features
 from dimse.services.handling import as_status, ask
 from dimse.services.information_models import LEVEL, InformationModel, find_model, infer_level, model_of
 from dimse.services.responses import Responses
+from dimse.settings import arguments
 from dimse.support.values import field, record, value
 from dimse.tags import SPECIFIC_CHARACTER_SET
 from dimse.uids import transfer_syntax
@@ -80,6 +82,7 @@ class Finding(Responses[Match]):
         data: bytes,
         assume_charset: str | None,
         most: int,
+        total_timeout: float,
     ) -> None:
         super().__init__(association, association.context_for(model.find), request, data)
         self.status: Status | None = None
@@ -87,11 +90,14 @@ class Finding(Responses[Match]):
         self.features = accepted_features(association.negotiated, model)
         self._service, self._assume_charset, self._most = model.find_service, assume_charset, most
         self._number = 0
+        self._total_timeout, self._end = total_timeout, math.inf
         # Only transfer syntaxes of the Standard are proposed for a query.
         self._syntax = transfer_syntax(self.context.transfer_syntax) or EXPLICIT_VR_LITTLE_ENDIAN
 
     def log_request(self) -> None:
-        """Log that the request goes out."""
+        """Log that the request goes out. From here on the time counts."""
+        if self._total_timeout:
+            self._end = time.monotonic() + self._total_timeout
         MESSAGES.info("Sending Find Request: MsgID %d", self.request.message_id)
 
     def take(self, answer: Answer) -> Match | None:
@@ -102,6 +108,9 @@ class Finding(Responses[Match]):
             self.status, self.offending_elements = status, response.offending_element or ()
             return None
         self._number += 1
+        # A peer may send matches for ever, each of them in time.
+        if time.monotonic() > self._end:
+            raise AssociationTimeout("dimse", f"the query took more than {self._total_timeout:g} s")
         if self._number > self._most:
             raise InvalidResponse("C-FIND", f"it is one of more than {self._most:,}")
         if not isinstance(sink, MemorySink):
@@ -132,6 +141,7 @@ def find(
     charset: str | None = None,
     assume_charset: str | None = None,
     most: int = MOST_RESPONSES,
+    total_timeout: float = 0,
 ) -> Finding:
     """Query the peer (C-FIND, PS3.7 9.1.2), and return an iterator of the matches as they arrive.
 
@@ -147,6 +157,7 @@ def find(
         charset: The Specific Character Set of the request; by default that of the keys, or UTF-8 for text beyond ASCII.
         assume_charset: The Specific Character Set of responses that name none; by default UTF-8 if that is valid, else ISO 8859-1.
         most: Responses to take; a peer that sends more breaks the protocol.
+        total_timeout: Seconds that the whole query may take; 0 is unlimited.
 
     Returns:
         An iterator, which yields a `Match` for each pending response. Its `status` is that of the final response.
@@ -158,16 +169,17 @@ def find(
 
     The iterator raises:
         StatusError: The query failed. Its text has the status, the meaning and the peer's comment; the association stands.
-        OperationTimeout: No response came within the DIMSE timeout; the association was aborted.
+        OperationTimeout: No response came within the DIMSE timeout, or not all within `total_timeout`; the association was aborted.
         AssociationError: The association ended.
         RemoteProtocolError: The peer sent something that is not a valid response; the association was aborted.
     """
+    arguments.priority(priority)
     found = find_model(model, "find")
     identifier = with_level(found, keys, level)
     context = association.context_for(found.find)
     data = encode(identifier, transfer_syntax(context.transfer_syntax) or EXPLICIT_VR_LITTLE_ENDIAN, charset)
     request = CFindRQ(message_id=association.next_message_id(), affected_sop_class_uid=found.find, priority=priority)
-    return Finding(association, found, request, data, assume_charset, most)
+    return Finding(association, found, request, data, assume_charset, most, total_timeout)
 
 
 def with_level(model: InformationModel, keys: Keys, level: str | None = None) -> Identifier:

@@ -74,8 +74,9 @@ class LeadingGroupTwo:
         notice(
             "group 0002",
             self._request.peer.address[0],
-            "%s: %d bytes of elements of group 0002 led its data set and were dropped",
+            "%s from %s: %d bytes of elements of group 0002 led its data set and were dropped",
             one_line(self._request.sop_instance_uid, 64),
+            self._request.sender,
             size,
         )
 
@@ -84,7 +85,8 @@ class LeadingGroupTwo:
         if self._held:
             self._fault = "cut short: it ends before any element that is not of group 0002"
         if self._fault:
-            LOGGER.error("refused %s: %s", one_line(self._request.sop_instance_uid, 64), self._fault)
+            uid = one_line(self._request.sop_instance_uid, 64)
+            LOGGER.error("refused %s from %s: %s", uid, self._request.sender, self._fault)
         return self._fault
 
 

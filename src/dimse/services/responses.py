@@ -182,4 +182,4 @@ class Responses(Generic[T]):
     def __del__(self) -> None:
         # Nothing is sent from here, because Python may call this at any place.
         if self._is_under_way:
-            self.association.pump.abandoned = self.aclose
+            self.association.pump.abandon(self.aclose)

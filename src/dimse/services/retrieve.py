@@ -32,7 +32,7 @@ from dimse.services.information_models import FAILED_SOP_INSTANCE_UID_LIST, Oper
 from dimse.services.query import with_level
 from dimse.services.responses import Responses
 from dimse.services.store_request import StoreRequest
-from dimse.settings import validate_ae_title
+from dimse.settings import arguments, validate_ae_title
 from dimse.support.text import one_line
 from dimse.support.values import replace, value
 from dimse.upper_layer.negotiation import PresentationContext
@@ -400,6 +400,7 @@ def move(
         ValueError, TypeError, NoPresentationContext: See `get`. The iterator raises what that of `get` does.
     """
     title = validate_ae_title(destination)
+    arguments.priority(priority)
     asking = _prepare(association, "move", keys, model, level, charset)
     request = CMoveRQ(
         message_id=association.next_message_id(),
@@ -437,6 +438,7 @@ def _prepare(
 
 
 def _get_request(asking: _Asking, priority: int) -> CGetRQ:
+    arguments.priority(priority)
     return CGetRQ(
         message_id=asking.association.next_message_id(),
         affected_sop_class_uid=asking.context.abstract_syntax,

@@ -28,10 +28,10 @@ from dimse.message.status import (
 from dimse.services.features import Features, accepted_features
 from dimse.services.handling import as_status, ask, send_status
 from dimse.services.information_models import FAILED_SOP_INSTANCE_UID_LIST, LEVEL, InformationModel, model_of
-from dimse.services.sources import FALL_BACK, Source, Storable, Transcode, each_of, source_of
+from dimse.services.sources import FALL_BACK, Source, Storable, Transcode, numbered, source_of
 from dimse.services.storage import send, status_of
 from dimse.settings import MOST_CONTEXTS, ProposedContext, Requestor, Timeouts
-from dimse.support.text import one_line
+from dimse.support.text import host_and_port, one_line
 from dimse.support.values import field, record, value
 from dimse.upper_layer.negotiation import Peer, PresentationContext
 
@@ -154,7 +154,8 @@ async def _asked(
         return Refusal(SOP_CLASS_NOT_SUPPORTED, "nothing here answers it")
     request = _read(association, arrived)
     if isinstance(request, Refusal):
-        LOGGER.error("refused a %s: %s", getattr(arrived.message, "name", "request"), one_line(request.comment))
+        name, peer = getattr(arrived.message, "name", "request"), host_and_port(*association.peer.address)
+        LOGGER.error("refused a %s from %s: %s", name, peer, one_line(request.comment))
         return request
     arrived.request = request
     answer = await ask(association, handler, request)
@@ -199,7 +200,7 @@ async def _sources(association: BaseAssociation, arrived: Arrived, instances: An
 
 
 def _collect(instances: Iterable[Storable]) -> list[Source]:
-    return [source_of(one) for one in each_of(instances)]
+    return [source_of(one, number) for number, one in numbered(instances)]
 
 
 async def _collect_async(instances: AsyncIterator[Storable]) -> list[Source]:

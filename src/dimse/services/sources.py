@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Protocol, TypeAlias, get_args
 
 from dimse import uids
-from dimse.data_set.encoding import deflate
 from dimse.errors import FileError
-from dimse.instances import MAPPED, PATHS, InstanceFile, Path
+from dimse.instances import MAPPED, PATHS, InstanceFile, Path, is_path
 from dimse.instances.received import ReceivedInstance
 from dimse.message.status import Status
 from dimse.support.values import record
@@ -26,13 +25,8 @@ if TYPE_CHECKING:
 # Little Endian somewhere (PS3.5 10.1).
 FALL_BACK = (uids.ExplicitVRLittleEndian, uids.ImplicitVRLittleEndian)
 
-# The transfer syntaxes for a pydicom data set that states none; its numbers are Little Endian.
-_WRITABLE = (*FALL_BACK, uids.DeflatedExplicitVRLittleEndian)
-
-_IN_MEMORY = (memoryview, bytearray)
-
 Transcode = Literal["never", "lossless", "always"]
-Storable: TypeAlias = "Path | InstanceFile | ReceivedInstance | memoryview | bytearray | Dataset"
+Storable: TypeAlias = "Path | InstanceFile | ReceivedInstance | memoryview | bytearray | BinaryIO | Dataset"
 
 
 @record
@@ -102,6 +96,13 @@ class Source(Protocol):
     size: int
     is_lasting: bool
 
+    def check(self) -> InstanceFile | None:
+        """Learn the UIDs of the source; return its file, if it is one or is sent as one.
+
+        Raises:
+            FileError: It cannot be sent.
+        """
+
     def open_for(self, association: Accepting, transcode: Transcode) -> Outgoing:
         """Open and check the source, and choose its presentation context, before a byte is sent.
 
@@ -111,32 +112,49 @@ class Source(Protocol):
         """
 
 
-def source_of(given: Storable) -> Source:
+def check_transcode(transcode: object) -> None:
+    """Check an argument `transcode`.
+
+    Raises:
+        ValueError: It is not one of `Transcode`.
+    """
+    if transcode not in (choices := get_args(Transcode)):
+        raise ValueError(f"transcode is one of {', '.join(choices)}, not {transcode!r}")
+
+
+def source_of(given: Storable, number: int | None = None) -> Source:
     """Return the source for an object that a caller gave.
+
+    Args:
+        given: The object.
+        number: Its number among several, from 1, for the name of one that has none.
 
     Raises:
         TypeError: The object is not one that can be stored.
     """
-    if isinstance(given, (InstanceFile, *PATHS)):
+    if isinstance(given, InstanceFile) or is_path(given):
         return FileSource(given)
     if isinstance(given, ReceivedInstance):
         return ReceivedSource(given)
-    if isinstance(given, _IN_MEMORY):
-        return BytesSource(given)
-    if callable(getattr(given, "get", None)):
-        return DataSetSource(given)
+    from dimse.instances import memory
+
+    if memory.is_data_set(given):
+        return DataSetSource(given, number)
+    if memory.is_content(given) or memory.is_open_file(given):
+        return MemorySource(given, number)
     raise TypeError(
-        "what is stored is a path, an InstanceFile, a StoreRequest or another ReceivedInstance, a memoryview of a file or a"
-        f" pydicom data set, not {given!r}"
+        "what is stored is a path, an InstanceFile, a StoreRequest or another ReceivedInstance, the bytes of a Part 10 file, an"
+        f" open binary file or a pydicom data set, not {given!r}"
     )
 
 
-def each_of(given: Any) -> Iterable[Any]:
-    """Return the objects that were given, where one may be given without a list: a path is never taken for its characters."""
-    is_one = isinstance(given, (InstanceFile, *PATHS, ReceivedInstance, *_IN_MEMORY)) or hasattr(
-        given, "SOPInstanceUID"
-    )
-    return (given,) if is_one else given
+def numbered(given: Any) -> Iterable[tuple[int | None, Any]]:
+    """Return the objects that were given with their numbers; one may be given without a list, and has none."""
+    if isinstance(given, (InstanceFile, *PATHS, ReceivedInstance)):
+        return ((None, given),)
+    from dimse.instances.memory import is_instance
+
+    return ((None, given),) if is_instance(given) else enumerate(given, 1)
 
 
 class FileSource:
@@ -166,7 +184,7 @@ class FileSource:
         self.sop_class_uid, self.sop_instance_uid = file.sop_class_uid, file.sop_instance_uid
         self.transfer_syntax_uid = file.transfer_syntax_uid
 
-    def _check(self) -> InstanceFile:
+    def _examine(self) -> InstanceFile:
         """Look at the file.
 
         Raises:
@@ -174,11 +192,18 @@ class FileSource:
         """
         return InstanceFile.check(self.name)
 
+    def check(self) -> InstanceFile:
+        """Learn the UIDs of the file, and return it; see `Source.check`."""
+        if self._file is None:
+            self._take(self._examine())
+        assert self._file is not None
+        return self._file
+
     def open_for(self, association: Accepting, transcode: Transcode) -> Outgoing:
         """Open the file; see `Source.open_for`."""
         file = self._file
         if file is None:
-            file = self._check()
+            file = self._examine()
             self._take(file)
         context, converts = _choose(association, file, transcode)
         if not converts:
@@ -188,28 +213,58 @@ class FileSource:
         return Outgoing(self, context, converted, len(converted))
 
 
-class BytesSource(FileSource):
-    """A Part 10 file in memory.
+class MemorySource(FileSource):
+    """An instance in memory: the bytes of a Part 10 file, or an open file. It is sent as a file is.
 
     Args:
-        given: Its bytes. A copy of them is made where they have to be re-encoded, and else none.
+        given: The instance. Bytes are copied where they have to be re-encoded, and else not.
+        number: Its number among several; see `memory.name_of`.
     """
 
     __slots__ = ()
 
-    def __init__(self, given: memoryview | bytearray) -> None:
+    def __init__(self, given: Any, number: int | None = None) -> None:
+        from dimse.instances.memory import name_of
+
         self.given = given
         # The caller may write into the memory.
         self.is_lasting = False
         self._file = None
-        self.name = "file in memory"
+        self.name = name_of(given, number)
         self.sop_class_uid = self.sop_instance_uid = self.transfer_syntax_uid = ""
         self.size = 0
 
-    def _check(self) -> InstanceFile:
-        from dimse.instances.memory import FileInMemory
+    def _examine(self) -> InstanceFile:
+        from dimse.instances.memory import check
 
-        return FileInMemory(self.given, self.name).check()
+        return check(self.given, self.name)
+
+
+class DataSetSource(MemorySource):
+    """A pydicom data set: it is encoded by pydicom, and sent as a file with these bytes is.
+
+    One that states no transfer syntax is sent in an uncompressed one that the peer accepts, whatever `transcode` allows.
+
+    Args:
+        given: The data set.
+        number: Its number among several; see `memory.name_of`.
+    """
+
+    __slots__ = ()
+
+    def __init__(self, given: Dataset, number: int | None = None) -> None:
+        super().__init__(given, number)
+        self.sop_class_uid, self.sop_instance_uid = (
+            str(given.get(keyword) or "") for keyword in ("SOPClassUID", "SOPInstanceUID")
+        )
+
+    def open_for(self, association: Accepting, transcode: Transcode) -> Outgoing:
+        """Encode the data set; see `Source.open_for`."""
+        from dimse.instances.memory import stated_syntax
+
+        if transcode == "never" and not stated_syntax(self.given):
+            transcode = "lossless"
+        return super().open_for(association, transcode)
 
 
 class ReceivedSource:
@@ -227,41 +282,13 @@ class ReceivedSource:
         self.transfer_syntax_uid = given.transfer_syntax_uid
         self.size = given.size
 
+    def check(self) -> None:
+        """Do nothing: the sender has stated the UIDs."""
+
     def open_for(self, association: Accepting, transcode: Transcode) -> Outgoing:
         """Open the instance; see `Source.open_for`. Its transfer syntax is not changed, whatever `transcode` allows."""
         context = association.context_for(self.sop_class_uid, self.transfer_syntax_uid)
         return Outgoing(self, context, self.given.view(), self.size)
-
-
-class DataSetSource:
-    """A pydicom data set: it is encoded in its own transfer syntax if it states one, else in an uncompressed one.
-
-    Args:
-        given: The data set.
-    """
-
-    def __init__(self, given: Dataset) -> None:
-        self.given: Any = given
-        self.is_lasting = False
-        self.name = "data set"
-        self.sop_class_uid, self.sop_instance_uid = (
-            str(given.get(keyword, "")) for keyword in ("SOPClassUID", "SOPInstanceUID")
-        )
-        self.transfer_syntax_uid = str(getattr(getattr(given, "file_meta", None), "TransferSyntaxUID", ""))
-        self.size = 0
-
-    def open_for(self, association: Accepting, transcode: Transcode) -> Outgoing:
-        """Encode the data set; see `Source.open_for`. Its transfer syntax is not changed, whatever `transcode` allows."""
-        if not self.sop_class_uid or not self.sop_instance_uid:
-            raise FileError(self.name, "it has no SOP Class UID or no SOP Instance UID")
-        wanted = self.transfer_syntax_uid
-        if not wanted:
-            accepted = association.accepted(self.sop_class_uid)
-            wanted = next((uid for uid in _WRITABLE if uid in accepted), uids.ExplicitVRLittleEndian)
-        context = association.context_for(self.sop_class_uid, wanted)
-        encoded = _encoded(self.given, wanted)
-        self.transfer_syntax_uid, self.size = wanted, len(encoded)
-        return Outgoing(self, context, encoded, len(encoded))
 
 
 def _choose(association: Accepting, file: InstanceFile, transcode: Transcode) -> tuple[PresentationContext, bool]:
@@ -296,17 +323,3 @@ def _converted(file: InstanceFile, context: PresentationContext, *, lossy: bool)
 
     data_set = file.data_set(mapped=False)
     return transcode(data_set, file.transfer_syntax_uid, context.transfer_syntax, path=file.path, lossy=lossy)
-
-
-def _encoded(data_set: Dataset, transfer_syntax: str) -> bytes:
-    """Return a pydicom data set encoded in a transfer syntax."""
-    from pydicom.filebase import DicomBytesIO
-    from pydicom.filewriter import write_dataset
-
-    syntax = uids.transfer_syntax(transfer_syntax)
-    target = DicomBytesIO()
-    target.is_implicit_VR = bool(syntax and syntax.implicit_vr)
-    target.is_little_endian = bool(syntax is None or syntax.little_endian)
-    write_dataset(target, data_set)
-    encoded = target.getvalue()
-    return deflate((encoded,)) if syntax and syntax.deflated else encoded

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Awaitable, Callable, Iterable
 
 from dimse import uids
 from dimse.association.association import MESSAGES, Arrived, BaseAssociation, Refusal
 from dimse.association.sinks import DiscardSink, Sink, SpooledSink
 from dimse.errors import DimseError, FileError
-from dimse.instances import InstanceFile, Path
 from dimse.message.command import LOW, CStoreRQ, CStoreRSP, Response
 from dimse.message.status import (
     CANNOT_UNDERSTAND,
@@ -22,25 +20,31 @@ from dimse.message.status import (
 from dimse.services.handling import as_status, ask, ask_status, send_status
 from dimse.services.receiving import LeadingGroupTwo, dropping_group_two
 from dimse.services.service import Service
-from dimse.services.sources import FALL_BACK, Outgoing, Storable, Transcode, each_of, source_of
+from dimse.services.sources import FALL_BACK, Outgoing, Storable, Transcode, check_transcode, numbered, source_of
 from dimse.services.store_request import StoreRequest
-from dimse.settings import ProposedContext
+from dimse.settings import ProposedContext, arguments
 from dimse.support.text import one_line
 
 
-def contexts_for(paths: Path | InstanceFile | Iterable[Path | InstanceFile]) -> tuple[ProposedContext, ...]:
-    """Return the presentation contexts that these files need; one path stands for one file.
+def contexts_for(paths: Storable | Iterable[Storable]) -> tuple[ProposedContext, ...]:
+    """Return the presentation contexts that these instances need; one of them needs no list.
 
-    A SOP class has a context for each transfer syntax of its files. It has one more as the fall-back, with Explicit and Implicit VR
-    Little Endian. They may be more than the 128 that one association takes.
+    A SOP class has a context for each transfer syntax of its instances. It has one more as the fall-back, with Explicit and
+    Implicit VR Little Endian. They may be more than the 128 that one association takes.
+
+    Args:
+        paths: Instances as for `Association.store`. They are looked at one after another, and none is kept. A generator is used up
+            by it, so it has to be made again for the sending.
 
     Raises:
-        FileError: A file cannot be sent.
+        FileError: An instance cannot be sent. One in memory is named by its SOP Instance UID or by its number, "data set 3".
+        TypeError: An object is not an instance.
     """
     syntaxes: dict[str, dict[str, None]] = {}
-    for path in each_of(paths):
-        instance = path if isinstance(path, InstanceFile) else InstanceFile.check(os.fsdecode(path))
-        syntaxes.setdefault(instance.sop_class_uid, {})[instance.transfer_syntax_uid] = None
+    for number, given in numbered(paths):
+        source = source_of(given, number)
+        source.check()
+        syntaxes.setdefault(source.sop_class_uid, {})[source.transfer_syntax_uid] = None
     return tuple(
         ProposedContext(sop_class, proposed)
         for sop_class, own in syntaxes.items()
@@ -62,8 +66,9 @@ async def store(
     """Send one SOP instance (PS3.7 9.1.1).
 
     Args:
-        source: The path of a Part 10 file, an `InstanceFile`, a `memoryview` of a Part 10 file, or a pydicom data set. A
-            `StoreRequest` or another `ReceivedInstance` is sent on as it came.
+        source: The path of a Part 10 file; the bytes of one, or an open binary file; or a pydicom data set. Bytes without a zero
+            byte are a path. A `StoreRequest` or another `ReceivedInstance` is sent on as it came. Data sets and memory must not be
+            changed before this returns.
         priority: 0 medium, 1 high, 2 low.
         transcode: The conversions of a file whose transfer syntax the peer refuses. "never": it is not sent. "lossless": it is
             re-encoded or decompressed. "always": it is decompressed even if it was compressed with loss.
@@ -80,12 +85,14 @@ async def store(
         AssociationError: The association ended.
         RemoteProtocolError: The peer sent something that is not a valid response; the association was aborted.
     """
+    arguments.priority(priority)
+    check_transcode(transcode)
     opened = source_of(source)
-    if association.calls_in_threads:
-        outgoing = await association.begin_call(opened.open_for, association, transcode)
-    else:
-        outgoing = opened.open_for(association, transcode)
-    async with association.operation(nested=nested):
+    outgoing = None if association.calls_in_threads else opened.open_for(association, transcode)
+    async with association.operation(nested=nested) as operation:
+        if outgoing is None:
+            # Only now, so that stores which wait for their turn hold no data.
+            outgoing = await operation.prepare(association.begin_call(opened.open_for, association, transcode))
         request = request_for(association, outgoing, priority)
         await send(association, outgoing, request)
         status = status_of(await association.wait_response(request))
@@ -108,7 +115,12 @@ def request_for(association: BaseAssociation, outgoing: Outgoing, priority: int)
 
 
 async def send(
-    association: BaseAssociation, outgoing: Outgoing, request: CStoreRQ, command_set: bytes | None = None
+    association: BaseAssociation,
+    outgoing: Outgoing,
+    request: CStoreRQ,
+    command_set: bytes | None = None,
+    *,
+    named: bool = False,
 ) -> None:
     """Send a C-STORE-RQ with its data set, which is released: to unmap a large file takes a while, and the peer works now.
 
@@ -117,6 +129,7 @@ async def send(
         outgoing: The data set.
         request: Its request.
         command_set: The request encoded, if that was done before.
+        named: True to name the instance in each line of the log.
 
     Raises:
         FileError: The file has become shorter meanwhile; the association was aborted.
@@ -124,8 +137,9 @@ async def send(
     """
     if MESSAGES.isEnabledFor(logging.INFO):
         modality = _MODALITIES.get(request.affected_sop_class_uid, "")
-        MESSAGES.info("Sending file: %s", one_line(outgoing.source.name))
-        MESSAGES.info("Sending Store Request: MsgID %d%s", request.message_id, modality)
+        name = one_line(outgoing.source.name)
+        MESSAGES.info("Sending file: %s", name)
+        MESSAGES.info("Sending Store Request: MsgID %d%s%s", request.message_id, modality, f", {name}" if named else "")
     try:
         await association.send_request(outgoing.context, request, outgoing.data_set, command_set)
     except DimseError:
@@ -137,13 +151,16 @@ async def send(
     outgoing.data_set = None
 
 
-def status_of(response: Response) -> Status:
-    """Return the status of a C-STORE-RSP."""
+def status_of(response: Response, outgoing: Outgoing | None = None) -> Status:
+    """Return the status of a C-STORE-RSP; the line of the log names the instance that was sent, if it is given."""
     # The association lets no other response through.
     assert isinstance(response, CStoreRSP)
     status = Status(response.status, service="storage", comment=response.error_comment or "")
     if MESSAGES.isEnabledFor(logging.INFO):
-        MESSAGES.info("Received Store Response (Status: 0x%04X - %s)", status, status.category)
+        name = ""
+        if outgoing is not None:
+            name = f": MsgID {response.message_id_being_responded_to}, {one_line(outgoing.source.name)}"
+        MESSAGES.info("Received Store Response (Status: 0x%04X - %s)%s", status, status.category, name)
     return status
 
 

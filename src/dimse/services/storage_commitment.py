@@ -28,7 +28,7 @@ from dimse.message.status import (
 from dimse.services.handling import ask_status, send_status
 from dimse.services.service import Service
 from dimse.settings import Role
-from dimse.support.text import one_line
+from dimse.support.text import host_and_port, one_line
 from dimse.support.values import record, value
 from dimse.upper_layer.negotiation import Peer
 
@@ -264,7 +264,8 @@ async def answer_report(association: BaseAssociation, arrived: Arrived, handler:
     """Answer a report whose data set is complete."""
     found = await read_report(association, arrived)
     if isinstance(found, Refusal):
-        LOGGER.error("refused a storage commitment report: %s", one_line(found.comment))
+        peer = host_and_port(*association.peer.address)
+        LOGGER.error("refused a storage commitment report from %s: %s", peer, one_line(found.comment))
         answer = found
     elif handler is None:
         answer = Refusal(INVALID_ARGUMENT_VALUE, "no such transaction is known")

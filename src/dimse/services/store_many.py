@@ -13,14 +13,15 @@ from dimse.message.command import LOW, CStoreRQ, Response, encode
 from dimse.message.status import Status
 from dimse.services.outcome import Outcome
 from dimse.services.preparing import AHEAD, Preparing
-from dimse.services.sources import Outgoing, Storable, Transcode, each_of
+from dimse.services.sources import Outgoing, Storable, Transcode, check_transcode
 from dimse.services.storage import request_for, send, status_of
+from dimse.settings import arguments
 
 MOST_OUTSTANDING = 64
 """C-STORE requests of ours at one time, however many the peer allows."""
 
 
-async def store_many(
+def store_many(
     association: BaseAssociation,
     sources: Storable | Iterable[Storable],
     *,
@@ -29,6 +30,7 @@ async def store_many(
     ahead: bool = False,
     alone: Callable[[Storable], bool] | None = None,
     nested: bool = False,
+    named: bool = False,
 ) -> AsyncIterator[Outcome]:
     """Send SOP instances one after another; while the peer works on one, the next is opened and checked.
 
@@ -44,14 +46,16 @@ async def store_many(
     work on one request after another.
 
     Args:
-        sources: One as for `store`, or several. The next source is asked for when a request has gone out. On an event loop some
-            files of a list or tuple are made ready ahead of their turn.
+        sources: One as for `store`, or several. The next source is asked for when a request has gone out, so a generator holds few
+            of them. On an event loop some files of a list or tuple are made ready ahead of their turn. A data set is encoded when
+            it is asked for, so it may be changed once the next one is, and not before.
         priority, transcode: See `store`.
         ahead: Send an instance of `AHEAD` bytes or less before the outcome of the one before it is yielded. So the peer need not
             wait for the caller. The association is then taken until the last outcome, as with a window.
         alone: A function that is called with each source whose turn it is, where there is a window. It returns True if the source
             is to be the only one outstanding, so that it is known which instance an association dies of.
         nested: True for a service that sends within the answer to a request of the peer, as an SCP of C-GET does.
+        named: True to name the instance and the message ID in each line of the log, as is done where there is a window.
 
     Yields:
         One outcome for each source; in order, unless there is a window.
@@ -59,9 +63,25 @@ async def store_many(
     Raises:
         AssociationError, OperationTimeout, RemoteProtocolError: The association ended; sources without an outcome were not sent.
         FileError: A file was cut short while it was sent, which ended the association.
+        TypeError, ValueError: At the call: `sources` is no iterable and no source, or `priority` or `transcode` is wrong.
     """
-    prepared = Preparing(association, each_of(sources), transcode)
-    window = Window(association, priority, ahead, alone)
+    arguments.priority(priority)
+    check_transcode(transcode)
+    prepared = Preparing(association, sources, transcode)
+    return _store_many(association, prepared, priority, ahead, alone, named, nested)
+
+
+async def _store_many(
+    association: BaseAssociation,
+    prepared: Preparing,
+    priority: int,
+    ahead: bool,
+    alone: Callable[[Storable], bool] | None,
+    named: bool,
+    nested: bool,
+) -> AsyncIterator[Outcome]:
+    """Send SOP instances that are made ready one after another; see `store_many`."""
+    window = Window(association, priority, ahead, alone, named=named)
     following = await prepared.next()
     while following is not None:
         try:
@@ -94,8 +114,8 @@ async def store_many(
             yield window.tell()
 
 
-# A data set that was answered, the status, and the seconds that the peer took.
-_Answered = tuple[Outgoing, Status, float]
+# A data set that was answered, the status, the time when its request began to go out, and that of the answer.
+_Answered = tuple[Outgoing, Status, float, float]
 
 
 class Window:
@@ -112,6 +132,7 @@ class Window:
         priority: The priority of the requests.
         ahead: See `store_many`.
         alone: See `store_many`.
+        named: See `store_many`.
     """
 
     def __init__(
@@ -120,8 +141,11 @@ class Window:
         priority: int,
         ahead: bool,
         alone: Callable[[Storable], bool] | None,
+        *,
+        named: bool = False,
     ) -> None:
         self.size = min(association.negotiated.invoked or MOST_OUTSTANDING, MOST_OUTSTANDING)
+        self._is_named = named or self.size > 1
         # No other request is made before the last outcome.
         self._is_taken = ahead or self.size > 1
         self.under_way: dict[int, tuple[Outgoing, float]] = {}
@@ -131,6 +155,8 @@ class Window:
         self._is_closed = False
         self._foreseen: tuple[Outgoing, CStoreRQ, bytes] | None = None
         self._association, self._priority = association, priority
+        # Seconds from 1970 to the start of the clock that times the requests.
+        self._clock_began = time.time() - time.monotonic()
 
     def has_room_for(self, following: Outgoing | Outcome) -> bool:
         """Return whether a request may go out before another one is answered."""
@@ -157,7 +183,7 @@ class Window:
             request, command_set = request_for(self._association, outgoing, self._priority), None
         self._is_closed = self._alone is not None and self._alone(outgoing.source.given)
         self.under_way[request.message_id] = outgoing, time.monotonic()
-        await send(self._association, outgoing, request, command_set)
+        await send(self._association, outgoing, request, command_set, named=self._is_named)
 
     async def wait(self) -> None:
         """Wait until another request is answered."""
@@ -180,20 +206,22 @@ class Window:
         if sent is None:
             raise InvalidResponse("C-STORE", "it is the second response to one request")
         outgoing, begun = sent
-        self.known.append((outgoing, status_of(response), time.monotonic() - begun))
+        status = status_of(response, outgoing if self._is_named else None)
+        self.known.append((outgoing, status, begun, time.monotonic()))
 
     def tell(self) -> Outcome:
         """Return the next outcome that is known."""
         known = self.known.popleft()
         if isinstance(known, Outcome):
             return known
-        outgoing, status, seconds = known
+        outgoing, status, begun, ended = known
+        seconds, started = ended - begun, self._clock_began + begun
         if outgoing.file is not None:
             try:
                 outgoing.verify_stored(status)
             except FileError as error:
-                return _outcome(outgoing, None, error, seconds)
-        return _outcome(outgoing, status, None, seconds)
+                return _outcome(outgoing, None, error, started, seconds)
+        return _outcome(outgoing, status, None, started, seconds)
 
     def lost(self, error: DimseError) -> Iterator[Outcome]:
         """Yield the outcomes of all that is under way, when the association has ended; some may have been answered before."""
@@ -202,7 +230,7 @@ class Window:
                 pass
         while self.known:
             yield self.tell()
-        for message_id, (outgoing, _) in self.under_way.items():
+        for message_id, (outgoing, begun) in self.under_way.items():
             if not self._association.is_outstanding(message_id):
                 # The association had ended before a byte of the request went out.
                 continue
@@ -210,12 +238,14 @@ class Window:
                 # The file of another request is at fault.
                 aborted = AssociationAborted()
                 aborted.__cause__ = error
-                yield _outcome(outgoing, None, aborted)
+                yield _outcome(outgoing, None, aborted, self._clock_began + begun)
             else:
-                yield _outcome(outgoing, None, error)
+                yield _outcome(outgoing, None, error, self._clock_began + begun)
 
 
-def _outcome(outgoing: Outgoing, status: Status | None, error: DimseError | None, seconds: float = 0.0) -> Outcome:
+def _outcome(
+    outgoing: Outgoing, status: Status | None, error: DimseError | None, started: float, seconds: float = 0.0
+) -> Outcome:
     """Return the outcome of a data set that was sent."""
     source = outgoing.source
     return Outcome(
@@ -230,4 +260,5 @@ def _outcome(outgoing: Outgoing, status: Status | None, error: DimseError | None
         seconds,
         1,
         source.given,
+        started,
     )

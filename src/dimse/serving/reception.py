@@ -57,7 +57,21 @@ from dimse.support.text import host_and_port, one_line
 if TYPE_CHECKING:
     import ssl
 
+    from dimse.settings.observer import Observer
     from dimse.settings.tls import TLS
+
+
+def _observers(observe: Observe | Observer) -> tuple[Observe, Observer | None]:
+    """Return the function that takes the security events, and the observer of associations if there is one."""
+    if observe is ignore:
+        return ignore, None
+    from dimse.settings.observer import Observer
+
+    if isinstance(observe, Observer):
+        return observe.security or ignore, observe
+    if not callable(observe):
+        raise TypeError(f"observe is a dimse.Observer, or a function that takes a SecurityEvent, not {observe!r}")
+    return observe, None
 
 
 class Reception:
@@ -93,7 +107,8 @@ class Reception:
         limits: The limits on the resources that peers may use.
         networks: The networks that peers may connect from, in CIDR notation ("10.1.0.0/16"), if any are given.
         share_port: Let other processes listen on the same port; the system spreads the connections over all of them.
-        observe: A function that is called with each `SecurityEvent`, in the thread or on the event loop where it happens. It is to
+        observe: A `dimse.Observer`, whose functions are told of connections, associations and messages; or a function that is
+            called with each `SecurityEvent`. They are called in the thread or on the event loop where it happens, and are to
             return soon.
         tls: A `dimse.TLS`, or any context of `ssl`; None for plain connections.
         also_ports: More ports to listen on, each a number or a `dimse.Port`. All limits hold for all ports together.
@@ -134,7 +149,7 @@ class Reception:
         limits: Limits = Limits(),  # noqa: B008  (frozen)
         networks: Iterable[str] = (),
         share_port: bool = False,
-        observe: Observe = ignore,
+        observe: Observe | Observer = ignore,
         tls: TLS | ssl.SSLContext | None = None,
         also_ports: Iterable[int | Port] = (),
     ) -> None:
@@ -152,7 +167,7 @@ class Reception:
         self._networks = tuple(
             ip_network(network) for network in arguments.many("networks", networks, 'networks=["10.1.0.0/16"]')
         )
-        self._observer = observe
+        self._observer, self._watches = _observers(observe)
         self.failed: ServerFailed | None = None
         self.when_failed: Callable[[], object] = lambda: None
         host, number = arguments.host_and_port("address", address, least=0)
@@ -332,6 +347,7 @@ class Reception:
                 self.handlers,
                 self._buffers,
                 visitor.identified,
+                self._watches,
             )
             if association is not None:  # all was judged before
                 self._say_accepted(visitor, association)

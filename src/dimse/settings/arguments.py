@@ -21,6 +21,29 @@ def instance_of(name: str, value: object, kind: type, example: str) -> None:
         raise TypeError(f"{name} is a dimse.{kind.__name__}, not {value!r}: {example}")
 
 
+def whole_number(name: str, value: object, least: int, most: int | None = None) -> None:
+    """Check that an argument is a whole number in a range.
+
+    Raises:
+        TypeError: It is not a whole number.
+        ValueError: It is less than `least` or more than `most`.
+    """
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"{name} is a whole number, not {value!r}")
+    if value < least or (most is not None and value > most):
+        raise ValueError(f"{name} is {least} {'or more' if most is None else f'to {most}'}, not {value}")
+
+
+def priority(value: object) -> None:
+    """Check an argument `priority` (PS3.7 E.1-1): 0 medium, 1 high, 2 low.
+
+    Raises:
+        TypeError: It is not a whole number.
+        ValueError: It is another number.
+    """
+    whole_number("priority", value, 0, 2)
+
+
 def many(name: str, values: Iterable[T], example: str) -> tuple[T, ...]:
     """Return the items of an argument that takes a list.
 

@@ -1,4 +1,4 @@
-"""The wait for a disk, and the reason why it cannot be written to."""
+"""The wait for a disk, the renaming of a complete file, and the reason why a disk cannot be written to."""
 
 from __future__ import annotations
 
@@ -16,6 +16,25 @@ def sync(descriptor: int) -> None:
         fcntl.fcntl(descriptor, _FULL_FSYNC)
     else:
         os.fsync(descriptor)
+
+
+def replace(temporary: str, final: str) -> None:
+    """Give a complete and synced file its final name in the same folder, and wait until the disk has the name.
+
+    Raises:
+        OSError: It cannot be renamed, or the folder cannot be synced.
+    """
+    os.replace(temporary, final)
+    sync_folder(os.path.dirname(final) or ".")
+
+
+def sync_folder(path: str) -> None:
+    """Wait until the disk has the names in a folder."""
+    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        sync(folder)
+    finally:
+        os.close(folder)
 
 
 def why_not_writable(path: str) -> int:

@@ -4,12 +4,55 @@ from __future__ import annotations
 
 
 def one_line(text: str, most: int = 1024) -> str:
-    """Return `text` on one line of at most `most` characters; those that cannot be printed are escaped."""
+    """Return `text` on one line of at most `most` characters; those that cannot be printed are escaped.
+
+    Bytes of a file name that are not UTF-8 are escaped as by `path_text`.
+    """
     if len(text) > most:
         text = text[:most] + "..."
     if text.isprintable():
         return text
+    text = path_text(text)
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
+
+
+def is_utf8(path: str) -> bool:
+    """Return True if a path has no byte that is not UTF-8 (a surrogate of `os.fsdecode`)."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def path_text(path: str) -> str:
+    r"""Return a path as text. If it has bytes that are not UTF-8, those are `\xhh`, and each backslash of the path is two.
+
+    This is the one rule for such paths, in logs, tables and reports. `path_of` is the inverse.
+    """
+    return path if is_utf8(path) else "".join(map(_escaped, path))
+
+
+def _escaped(char: str) -> str:
+    if char == "\\":
+        return "\\\\"
+    # `os.fsdecode` gives these for bytes of 80H and more.
+    if "\udc80" <= char <= "\udcff":
+        return f"\\x{ord(char) - 0xDC00:02x}"
+    return char if is_utf8(char) else char.encode("unicode_escape").decode("ascii")
+
+
+def path_of(text: str) -> str:
+    """Return the path that `path_text` has escaped."""
+    first, *rest = text.split("\\")
+    path, left = first, iter(rest)
+    for part in left:
+        if part:
+            path += chr(0xDC00 + int(part[1:3], 16)) + part[3:]
+        else:
+            # Two backslashes are one of the path.
+            path += "\\" + next(left, "")
+    return path
 
 
 def tag_name(tag: int) -> str:

@@ -53,12 +53,38 @@ def field(*, default: Any = MISSING, default_factory: Factory = None, repr: bool
     return Field(default, default_factory, repr, kw_only)
 
 
+class _Signature:
+    """The signature of a record's constructor, for `inspect` and `help`; None for a constructor that a class writes itself."""
+
+    def __get__(self, instance: object, owner: type[Record]) -> Any:
+        constructor = owner.__init__
+        if constructor is not Record.__init__ and constructor.__code__.co_filename != "<string>":
+            return None
+        # Loaded only here: it takes as long as a C-ECHO.
+        from inspect import Parameter, Signature
+
+        annotations: dict[str, Any] = {}
+        for base in reversed(owner.__mro__):
+            annotations |= vars(base).get("__annotations__", {})
+        parameters = []
+        for name, declared in owner._fields.items():
+            kind = Parameter.KEYWORD_ONLY if declared.kw_only else Parameter.POSITIONAL_OR_KEYWORD
+            default = declared.default
+            if declared.default_factory is not None:
+                default = declared.default_factory()
+            elif default is MISSING:
+                default = Parameter.empty
+            parameters.append(Parameter(name, kind, default=default, annotation=annotations.get(name, Any)))
+        return Signature(sorted(parameters, key=lambda one: one.kind))
+
+
 class Record:
     """The methods of every record. Two records are equal if their classes and all their fields are."""
 
     __slots__ = ()
 
     __match_args__: ClassVar[tuple[str, ...]] = ()
+    __signature__: ClassVar[Any] = _Signature()
     _fields: ClassVar[Mapping[str, Field]] = {}
     # Empty until there is an instance.
     _slots: ClassVar[_Slots] = ()

@@ -21,9 +21,11 @@ fixture `storage_scp`: a `StorageSCP` that listens.
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from inspect import signature
 from itertools import count
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, get_args
@@ -33,6 +35,7 @@ from dimse.media import part10
 from dimse.services.handlers import EchoRequest, Handlers, StoreRequest
 from dimse.serving.server import Server
 from dimse.settings import IMPLEMENTATION_CLASS_UID, Limits
+from dimse.settings.keywords import InFull
 from dimse.support.values import field, value
 from dimse.testing.query_retrieve import QueryRetrieveSCP as QueryRetrieveSCP
 
@@ -82,6 +85,10 @@ class SentInstance:
 Statuses = int | Iterable[int] | Callable[[SentInstance], int]
 
 
+# The arguments of a server, but for those that an SCP here gives itself.
+_SERVER_OPTIONS = [one for name, one in signature(Server).parameters.items() if name not in ("address", "handlers")]
+
+
 class StorageSCP:
     """A storage SCP in this process, which keeps received instances in memory.
 
@@ -96,6 +103,8 @@ class StorageSCP:
         instances: The received instances in order, whatever their status.
         echoes: The number of C-ECHO requests.
     """
+
+    __signature__ = InFull(lambda: _SERVER_OPTIONS)
 
     def __init__(self, status: Statuses = 0x0000, **options: Any) -> None:
         self.instances: list[SentInstance] = []
@@ -244,7 +253,10 @@ def __getattr__(name: str) -> Any:
     """Return the fixture `storage_scp`, which loads pytest on first use."""
     if name != "storage_scp":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    import pytest
+    try:
+        import pytest
+    except ModuleNotFoundError as error:
+        raise AttributeError(f"the fixture {name!r} of {__name__!r} needs pytest, which is not installed") from error
 
     def storage_scp() -> Iterator[StorageSCP]:
         """Yield a storage SCP that listens on a free port of 127.0.0.1 during the test."""
@@ -255,5 +267,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    """Return the names of this module, with the fixture, for which pytest searches a plugin."""
-    return [*globals(), "storage_scp"]
+    """Return the names of this module; with pytest also the fixture, for which it searches a plugin."""
+    return [*globals(), "storage_scp"] if "pytest" in sys.modules else [*globals()]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from dimse.support.text import one_line
 from dimse.tools import running
 from dimse.tools.command_line import Parser
-from dimse.tools.options import add_group, add_rows, flag, number, option, positional, repeatable, validated
+from dimse.tools.options import add_group, add_rows, common, flag, number, option, positional, repeatable, validated
 from dimse.tools.wording import reason_with_path
 
 if TYPE_CHECKING:
@@ -41,8 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             ("dimse certificate show tls/archive.pem", "show for what it is valid, and until when"),
         ),
         positionals="ca|issue|show FOLDER|FILE [NAME]",
+        program="dimse certificate",
     )
-    parser.prog = "dimse certificate"
     add_rows(
         parser,
         (
@@ -72,10 +72,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "--days N", number(1, MOST), None, f"days of validity ({OF_AN_AUTHORITY} for a CA, else {OF_A_CERTIFICATE})"
         ),
         option("--name TEXT", validated(_validate_common_name), None, "the name of the CA (dimse CA of this machine)"),
-        repeatable(
-            "--host HOST",
-            validated(_validate_host),
-            "a host name or IP address that the certificate is for (localhost, 127.0.0.1, ::1 and this machine's name)",
+        common(
+            repeatable(
+                "--host HOST",
+                validated(_validate_host),
+                "a host name or IP address that the certificate is for (localhost, 127.0.0.1, ::1 and this machine's name)",
+            )
         ),
         flag("--force", "issue: replace an earlier certificate of this name"),
     )

@@ -11,9 +11,12 @@ from functools import partial
 from typing import NoReturn
 
 import dimse
+from dimse.support.text import one_line
 
 # The kind of file that a shell offers for a value, by the placeholder of the value.
 COMPLETED_AS = {"F": "file", "D": "directory", "path": "file"}
+# The attribute of an argparse action that marks an option for the short help.
+COMMON = "common"
 
 
 class Parser(argparse.ArgumentParser):
@@ -28,6 +31,11 @@ class Parser(argparse.ArgumentParser):
         examples: Commands, each with its effect.
         positionals: The positional arguments as usage shows them. argparse would list all options there too, before each error.
         prefixes: The characters that options begin with.
+        program: The words by which a user calls the tool; by default its name, which is a command of its own.
+
+    Attributes:
+        tool: The name of the tool.
+        before_parsing: Called with the arguments, `@FILE` expanded, before they are parsed; None for no call.
     """
 
     def __init__(
@@ -38,21 +46,33 @@ class Parser(argparse.ArgumentParser):
         *,
         positionals: str = "...",
         prefixes: str = "-",
+        program: str = "",
     ) -> None:
         width = max(len(command) for command, _ in examples)
+        columns = _width()
         super().__init__(
-            prog=tool,
+            prog=program or tool,
             usage=f"%(prog)s [options] {positionals}",
             description=purpose,
             epilog="examples:\n"
             + "\n".join(f"  {command:{width}}  {does}" for command, does in examples)
             + "\n\n@FILE in front of the first argument that is not an option reads arguments from FILE, one a line.",
-            formatter_class=partial(argparse.RawDescriptionHelpFormatter, width=_width()),
+            formatter_class=partial(argparse.RawDescriptionHelpFormatter, width=columns),
             prefix_chars=prefixes,
             allow_abbrev=False,
+            add_help=False,
         )
-        self.tool = tool
-        self.examples = examples
+        self.tool, self.examples, self.columns = tool, examples, columns
+        self.before_parsing: Callable[[list[str]], None] | None = None
+        self.add_argument(
+            "-h",
+            action=_PrintShortHelp,
+            dest="help",
+            nargs=0,
+            default=argparse.SUPPRESS,
+            help="show the most common options, and exit",
+        )
+        self.add_argument("--help", action="help", default=argparse.SUPPRESS, help="show all options, and exit")
         self.add_argument("--version", action="version", version=f"{tool}.py v{dimse.__version__}")
         self.add_argument(
             "--print-completion",
@@ -73,10 +93,23 @@ class Parser(argparse.ArgumentParser):
         """Return the parsed arguments; a usage error is a line on stderr and exit status 2, as in argparse."""
         given = sys.argv[1:] if arguments is None else list(arguments)
         try:
-            return self.parse_intermixed_args(self._expanded(given))
+            expanded = self._expanded(given)
+            if self.before_parsing is not None:
+                self.before_parsing(expanded)
+            return self.parse_intermixed_args(expanded)
         except _OutputAsked as asked:
             asked.write(self)
             self.exit()
+
+    def actions(self) -> list[argparse.Action]:
+        """Return what the parser knows: its options and positional arguments."""
+        return list(self._actions)
+
+    def remove_arguments(self, *names: str) -> None:
+        """Remove positional arguments."""
+        for action in self.actions():
+            if not action.option_strings and action.dest in names:
+                self._positionals._remove_action(action)
 
     def _expanded(self, given: Sequence[str]) -> list[str]:
         """Return the arguments with `@FILE` replaced by the lines of the file.
@@ -109,7 +142,7 @@ class Parser(argparse.ArgumentParser):
                 text = file.read()
         except (OSError, ValueError) as error:
             why = error.strerror if isinstance(error, OSError) else str(error)
-            self.error(f"cannot read arguments from {path!r}: {why}")
+            self.error(f"cannot read arguments from {one_line(path)}: {why}")
         # Python has read CRLF as LF. Editors on Windows may also put a byte order mark before the text.
         lines = text.removeprefix("\ufeff").split("\n")
         # Each line ends with a line feed, but perhaps the last one.
@@ -159,11 +192,20 @@ class Parser(argparse.ArgumentParser):
             if (what := COMPLETED_AS.get(str(action.metavar or action.dest))) is not None:
                 # shtab looks for it there.
                 vars(action)["complete"] = what
-        # shtab makes names of functions from it, which cannot have a space as `dimse certificate` has.
-        self.prog = self.tool
-        script: str = shtab.complete(self, shell)
+        script: str = shtab.complete(self._command(), shell)
         # In its script for bash, shtab knows only options that begin with "-".
         return script.replace('"$completing_word" == -*', f'"$completing_word" == [{self.prefix_chars}]*')
+
+    def _command(self) -> argparse.ArgumentParser:
+        """Return the parser of the command that a shell completes: this one, or one of which this tool is a subcommand."""
+        command, *tool = self.prog.split()
+        if not tool:
+            return self
+        whole = argparse.ArgumentParser(command)
+        whole.add_subparsers().add_parser(
+            self.tool, parents=[self], prefix_chars=self.prefix_chars, add_help=False, help=self.description
+        )
+        return whole
 
 
 def _width() -> int:
@@ -202,3 +244,15 @@ def _show_manual(parser: Parser) -> None:
     from dimse.tools import manual
 
     manual.show(parser.tool, parser, parser.examples)
+
+
+class _PrintShortHelp(argparse.Action):
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: object, values: object, option_string: str | None = None
+    ) -> NoReturn:
+        from dimse.tools.short_help import short_help
+
+        assert isinstance(parser, Parser)
+        shown = [action for action in parser._actions if not action.option_strings or vars(action).get(COMMON)]
+        print(short_help(parser, shown, parser.examples, parser.columns))
+        parser.exit()

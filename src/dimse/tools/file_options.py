@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, get_args
 
@@ -12,7 +12,7 @@ from dimse.archive import FileStore
 from dimse.archive.file_store import MOST_DUPLICATES, Durability, OnDuplicate
 from dimse.archive.layout import DEFAULT, FIELDS, Layout
 from dimse.association.sinks import DiscardSink
-from dimse.tools.options import choice, flag, number, option, validated
+from dimse.tools.options import choice, common, flag, number, option, validated
 
 if TYPE_CHECKING:
     from dimse.archive.stored import Stored
@@ -25,7 +25,7 @@ def _mode(text: str) -> int:
 
 
 FILES = (
-    option("-od --output-directory D", str, ".", "folder for the files (the current folder)"),
+    common(option("-od --output-directory D", str, ".", "folder for the files (the current folder)")),
     flag("--ignore", "accept everything that comes, and keep nothing"),
     option(
         "--layout T",
@@ -57,12 +57,15 @@ FILES = (
 
 
 @contextmanager
-def storing(options: argparse.Namespace, stored: Callable[[Stored], None] | None) -> Iterator[dimse.Handlers]:
+def storing(
+    options: argparse.Namespace, stored: Callable[[Stored], None] | None, tags: Iterable[int] = ()
+) -> Iterator[dimse.Handlers]:
     """Give the handlers that keep instances as the options ask, or drop them with `--ignore`.
 
     Args:
         options: The parsed options.
         stored: Called with each instance that was stored; None calls nothing.
+        tags: The elements whose values `Stored.elements` is to have.
 
     Raises:
         OSError: The folder cannot be used.
@@ -71,16 +74,17 @@ def storing(options: argparse.Namespace, stored: Callable[[Stored], None] | None
     if options.ignore:
         yield dimse.Handlers(store_begin=lambda request: DiscardSink(), store=lambda request: 0x0000)
         return
-    with store(options, stored) as kept:
+    with store(options, stored, tags) as kept:
         yield kept.handlers()
 
 
-def store(options: argparse.Namespace, stored: Callable[[Stored], None] | None) -> FileStore:
+def store(options: argparse.Namespace, stored: Callable[[Stored], None] | None, tags: Iterable[int] = ()) -> FileStore:
     """Return the store that the options ask for.
 
     Args:
         options: The parsed options.
         stored: Called with each instance that was stored; None calls nothing.
+        tags: The elements whose values `Stored.elements` is to have.
 
     Raises:
         OSError: The folder cannot be used.
@@ -95,4 +99,5 @@ def store(options: argparse.Namespace, stored: Callable[[Stored], None] | None) 
         accept_cut_short=options.accept_cut_short,
         mode=options.mode,
         stored=stored,
+        tags=tags,
     )

@@ -17,11 +17,13 @@ from dimse.tools.options import (
     add_group,
     add_rows,
     choice,
+    common,
     constant,
     flag,
     number,
     option,
     positional,
+    seconds,
     validated,
 )
 
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from dimse.services.features import Features
 
 MODELS = (
-    constant("-W --worklist", "model", "worklist", "Modality Worklist"),
+    common(constant("-W --worklist", "model", "worklist", "Modality Worklist")),
     constant("-U --ups", "model", "ups", "Unified Procedure Step Pull"),
     constant("--ups-watch", "model", "ups-watch", "Unified Procedure Step Watch"),
     constant("--ups-query", "model", "ups-query", "Unified Procedure Step Query"),
@@ -89,6 +91,7 @@ BEHAVIOUR: tuple[Row, ...] = (
         1_000_000,
         "the most matches of one query; a peer that sends more is aborted (%(default)s)",
     ),
+    option("--find-timeout-total S", seconds, 0.0, "the whole of a query: seconds (%(default)s), 0 is unlimited"),
     option(
         "--assume-charset C",
         str,
@@ -115,9 +118,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "Query a peer with C-FIND: for patients, studies, series, images, a worklist.",
         (
             ("findscu pacs.example.org 104 --patient-name 'DOE*' -r @study", "studies of a patient"),
-            ("findscu -S pacs.example.org 104 --study-date last-7-days --modality CT -r @study --format csv", "as CSV"),
+            ("findscu -S pacs.example.org 104 --study-date today -r @study --format csv", "as CSV"),
             (
-                "findscu -S pacs.example.org 104 -k AccessionNumber=A1 -k StudyInstanceUID= --format uid",
+                "findscu -S pacs.example.org 104 --accession A1 -r @study --format uid",
                 "UIDs, one a line",
             ),
             ("findscu -W -aec RIS ris.example.org 104 -r @worklist", "the worklist"),

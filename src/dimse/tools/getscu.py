@@ -130,7 +130,10 @@ def get(parser: Parser, options: argparse.Namespace, logger: logging.Logger) -> 
         arrivals = Arrivals(logger, report, reactions)
         retriever = Retriever(options, logger, "Get", arrivals, is_storing=True)
         try:
-            with retriever.interruption.handled(), file_options.storing(options, arrivals.stored) as storing:
+            with (
+                retriever.interruption.handled(),
+                file_options.storing(options, arrivals.stored, arrivals.tags) as storing,
+            ):
                 handlers = reactions.audited(storing)
 
                 def again(identifier: Identifier, end: Retrieved) -> Retrieved:

@@ -10,6 +10,7 @@ from typing import NoReturn
 import dimse
 from dimse import settings
 from dimse.support.text import one_line
+from dimse.support.values import replace
 from dimse.tools import log_setup
 from dimse.tools.command_line import Parser
 from dimse.tools.options import add_group, add_rows, flag, option
@@ -78,6 +79,8 @@ def settle_requestor(parser: Parser, options: argparse.Namespace) -> None:
         parser.error("--password is for --user")
     options.identity = _user(parser, options) if options.user is not None else _token(parser, options)
     if options.identity is None:
+        options.identity = _remote(options)
+    if options.identity is None:
         if options.positive_response:
             parser.error("--positive-response needs --user, --jwt, --saml or --kerberos")
         return
@@ -87,6 +90,22 @@ def settle_requestor(parser: Parser, options: argparse.Namespace) -> None:
         parser.error(str(error))
     if options.identity.identity_type != settings.USER_NAME and not (options.tls or options.allow_plain_password):
         parser.error(f"a password or token is not sent: {PLAIN}")
+
+
+def _remote(options: argparse.Namespace) -> dimse.UserIdentity | None:
+    """Return the identity of a named remote, with the password of the environment if it has none."""
+    identity: dimse.UserIdentity | None = getattr(options, "remote_identity", None)
+    if identity is None:
+        return None
+    asks = identity.positive_response_requested or options.positive_response
+    if identity.identity_type == settings.USER_NAME and (password := os.environ.get(PASSWORD)) is not None:
+        return dimse.UserIdentity(
+            settings.USER_NAME_AND_PASSCODE,
+            identity.primary,
+            os.fsencode(password),
+            positive_response_requested=asks,
+        )
+    return replace(identity, positive_response_requested=asks)
 
 
 def _user(parser: Parser, options: argparse.Namespace) -> dimse.UserIdentity:

@@ -15,7 +15,8 @@ class Formatter(logging.Formatter):
 
     Its members are `time` (UTC, ISO 8601), `level`, `logger`, `message` and `process`. While an association is under way there
     are also `association` (its number in the process), `peer`, `calling_ae_title`, `called_ae_title`, and `milliseconds` since
-    it began. An exception is in `exception`, with its stack.
+    it began. An exception is in `exception`, with its stack. A warning or an error has `code`, for `dimse explain`, if its text
+    has an explanation.
     """
 
     def format(self, record: logging.LogRecord) -> str:
@@ -29,6 +30,13 @@ class Formatter(logging.Formatter):
             "message": record.getMessage(),
             "process": record.process,
         }
+        if record.levelno >= logging.WARNING:
+            # Not at the top: most runs have no such line.
+            from dimse.tools.explanations import explanation_of
+
+            explanation = explanation_of(record.getMessage())
+            if explanation is not None:
+                entries["code"] = explanation.name
         about = ABOUT.get()
         if about is not None:
             entries |= {

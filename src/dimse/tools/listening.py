@@ -20,6 +20,7 @@ from dimse.tools.options import (
     add_output,
     add_rows,
     ae_title,
+    common,
     constant,
     flag,
     maximum_length,
@@ -70,7 +71,7 @@ def _metrics_address(text: str) -> tuple[str, int]:
 
 
 LISTENING = (
-    option("-ba --bind-address A", str, "0.0.0.0", "address to listen on (%(default)s, all addresses)"),
+    common(option("-ba --bind-address A", str, "0.0.0.0", "address to listen on (%(default)s, all addresses)")),
     repeatable("--also-port P", validated(_also_port), "listen on this port too, plain, or by TLS with P,tls"),
     option("--ready-file F", str, None, "write HOST:PORT of each port to this file once connections are accepted"),
     option(
@@ -90,8 +91,8 @@ LISTENING = (
 
 ADMISSION = (
     flag("--require-called", "reject callers that call another AE title than ours"),
-    repeatable("--allow-calling A", ae_title, "accept callers with this AE title only"),
-    repeatable("--allow-from NET", network, "accept connections from this network only, such as 10.1.0.0/16"),
+    common(repeatable("--allow-calling A", ae_title, "accept callers with this AE title only")),
+    common(repeatable("--allow-from NET", network, "accept connections from this network only, such as 10.1.0.0/16")),
     option(
         "--max-associations N",
         number(1, 100_000),
@@ -142,7 +143,7 @@ def add_options(parser: Parser, our_ae_title: str, *, port_needed: bool = True) 
     add_group(
         parser,
         "association",
-        option("-aet --ae-title A", ae_title, our_ae_title, "our AE title (%(default)s)"),
+        common(option("-aet --ae-title A", ae_title, our_ae_title, "our AE title (%(default)s)")),
         *ADMISSION,
         *waits("acse", "dimse", "network", "idle"),
         maximum_length(settings.ACCEPTOR_MAXIMUM_LENGTH),

@@ -28,6 +28,9 @@ def start_logging(parser: Parser, options: argparse.Namespace) -> logging.Logger
         for handler in _handlers(parser, options):
             package.addHandler(handler)
         package.setLevel(_level(options))
+        shows_steps = options.verbose or options.debug or options.log_level in ("info", "debug")
+        if (shows_steps or sys.stderr.isatty()) and not options.quiet and options.log_format == "text":
+            package.addHandler(_ErrorLines())
     if options.log_phi:
         show_private()
     start_notices(quiet=options.quiet and not options.log_file)
@@ -54,6 +57,39 @@ def _handlers(parser: Parser, options: argparse.Namespace) -> list[logging.Handl
         parser.error(f"cannot write the log file {one_line(options.log_file)}: {error.strerror}")
     file.setFormatter(_formatter(options.log_format, timed=True))
     return [stderr, file]
+
+
+class _ErrorLines(logging.Handler):
+    """A handler that keeps the first error lines, whose explanations are named when the tool ends.
+
+    Attributes:
+        lines: The lines, without their level.
+    """
+
+    MOST = 20
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep the text of a record."""
+        if len(self.lines) < self.MOST:
+            self.lines.append(record.getMessage())
+
+
+def log_codes() -> None:
+    """Log the codes of the explanations of the error lines, if they are read by a person."""
+    logger = logging.getLogger("dimse")
+    kept = [handler for handler in logger.handlers if isinstance(handler, _ErrorLines)]
+    lines = [line for handler in kept for line in handler.lines]
+    if not lines:
+        return
+    from dimse.tools.explanations import codes_of
+
+    if codes := codes_of(lines):
+        names = ", ".join(f"DIMSE-{code}" for code in codes)
+        logger.error("See %s (dimse explain %s)", names, " ".join(codes))
 
 
 def _level(options: argparse.Namespace) -> int:

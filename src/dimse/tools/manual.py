@@ -81,6 +81,8 @@ OTHER_STATUSES: Mapping[int, str] = {
 ENVIRONMENT: Mapping[str, Variable] = {
     "DIMSE_PASSWORD": Variable("The password of the user. Other users of the machine cannot read it.", "--user"),
     "DIMSE_TLS_PASSWORD": Variable("The password of the file with the private key.", "--tls-key"),
+    "DIMSE_CONFIG": Variable("The file of named remotes.", "--remote"),
+    "XDG_CONFIG_HOME": Variable("The folder with `dimse/remotes.toml`, in place of `~/.config`.", "--remote"),
     "NO_COLOR": Variable("If it is set and not empty, tables and the progress bar have no colours."),
     "TERM": Variable("If it is `dumb` or not set, there is no progress bar.", "--no-progress"),
     "COLUMNS": Variable("The width of the help and of tables, instead of the width of the terminal."),
@@ -119,7 +121,7 @@ def display(source: str) -> bool:
 
 def purposes() -> Mapping[str, str]:
     """Return the purpose of each tool by its name."""
-    return TOOLS
+    return {tool: purpose for tool, (purpose, _) in TOOLS.items()}
 
 
 def groups(parser: argparse.ArgumentParser) -> Iterator[tuple[str, list[Entry]]]:

@@ -19,6 +19,7 @@ from dimse.tools.options import (
     add_group,
     add_rows,
     ae_title,
+    common,
     flag,
     network,
     number,
@@ -54,13 +55,15 @@ RECEPTION = (
 )
 
 DESTINATION = (
-    option(
-        "-aem --move-aet A",
-        ae_title,
-        None,
-        "the AE title that the instances are sent to, which the peer has to know (STORESCP; with --store that of --store-aet)",
+    common(
+        option(
+            "-aem --move-aet A",
+            ae_title,
+            None,
+            "the AE title to send to, which the peer has to know (STORESCP; with --store that of --store-aet)",
+        )
     ),
-    flag("--store", "receive the instances here, in a storage SCP in this process"),
+    common(flag("--store", "receive the instances here, in a storage SCP in this process")),
     option(
         "+P --store-port P",
         number(0, 65535),
@@ -75,12 +78,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the tool, and return its exit status."""
     parser = Parser(
         "movescu",
-        "Have instances sent to an AE with C-MOVE: to one that the peer knows, or to this program.",
+        "Have instances sent with C-MOVE, to an AE that the peer knows or to this tool.",
         (
             ("movescu -S -aem WORKSTATION pacs.example.org 104 --study-uid 1.2.3", "a study, to WORKSTATION"),
             (
-                "movescu -S --store-port 11113 --store-aet ME pacs.example.org 104 --study-uid 1.2.3 -od study",
-                "a study, into the folder study; the peer knows ME by our address and port 11113",
+                "movescu -S --store --store-aet ME pacs.example.org 104 --study-uid 1.2.3",
+                "into this folder; the peer knows ME by our address and port 11113",
             ),
         ),
         positionals="addr port [query-file ...]",

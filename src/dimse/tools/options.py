@@ -1,7 +1,8 @@
 """The options that several tools have, declared in tables, and the types of their values.
 
 `flag`, `option`, `repeatable`, `choice`, `constant` and `positional` make one row each. A row names an option as a user types
-it, with a placeholder for its value: `"-to --timeout S"`. `add_rows` gives rows to a parser or to a group of it.
+it, with a placeholder for its value: `"-to --timeout S"`. `common` marks the row of an option that `-h` shows, as it shows every
+positional argument. `add_rows` gives rows to a parser or to a group of it.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
 from dimse import settings, uids
+from dimse.support.text import one_line
 from dimse.support.values import fields
-from dimse.tools.command_line import Parser
+from dimse.tools.command_line import COMMON, Parser
 
 # The units of a size.
 UNITS = {"K": 2**10, "M": 2**20, "G": 2**30}
@@ -57,10 +59,20 @@ def positional(name: str, count: str | None, type: Type, help: str) -> Row:
     return [name], {"nargs": count, "type": type, "help": help}
 
 
+def common(row: Row) -> Row:
+    """Return the row of an option that everybody needs, marked as such."""
+    spellings, keywords = row
+    return spellings, keywords | {COMMON: True}
+
+
 def add_rows(group: argparse._ActionsContainer, rows: Iterable[Row]) -> None:
     """Add the rows of a table to a parser or a group."""
     for spellings, keywords in rows:
-        group.add_argument(*spellings, **keywords)
+        own = dict(keywords)
+        is_common = own.pop(COMMON, False)
+        action = group.add_argument(*spellings, **own)
+        # `dimse.tools.short_help` looks for it there.
+        vars(action)[COMMON] = is_common
 
 
 def add_group(parser: Parser, title: str, *rows: Row) -> None:
@@ -117,7 +129,7 @@ def _report_path(path: str) -> str:
         ValueError: The suffix is another one.
     """
     if os.path.splitext(path)[1].lower() not in (".json", ".jsonl", ".csv"):
-        raise ValueError(f"a report ends with .json, .jsonl or .csv, and {path!r} does not")
+        raise ValueError(f"a report ends with .json, .jsonl or .csv, and {one_line(path)} does not")
     return path
 
 
@@ -158,8 +170,8 @@ REPEAT = option("--repeat N", number(1, 1e9), 1, "send each request N times (%(d
 
 AMOUNT = (
     flag("-q --quiet", "print nothing at all"),
-    flag("-v --verbose", "log every step"),
-    flag("-d --debug", "log everything, with PDUs and messages"),
+    common(flag("-v --verbose", "log every step")),
+    common(flag("-d --debug", "log everything, with PDUs and messages")),
 )
 
 LEVELS = ("critical", "error", "warning", "warn", "info", "debug")

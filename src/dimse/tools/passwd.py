@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from dimse.tools import identity, passwords, running
 from dimse.tools.command_line import Parser
-from dimse.tools.options import add_rows, flag, positional, validated
+from dimse.tools.options import add_rows, common, flag, positional, validated
 from dimse.tools.wording import reason
 
 
@@ -23,13 +23,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             ("dimse passwd --delete users modality1", "forget the user"),
         ),
         positionals="path user",
+        program="dimse passwd",
     )
     add_rows(
         parser,
         (
             positional("path", None, str, "the password file"),
             positional("user", None, validated(passwords.validate_user), "the user's name"),
-            flag("--delete", "forget the user"),
+            common(flag("--delete", "forget the user")),
         ),
     )
     options = parser.read(arguments)

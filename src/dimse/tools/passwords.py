@@ -11,7 +11,7 @@ from base64 import b64decode, b64encode
 from typing import Self
 
 from dimse.settings import USER_NAME_AND_PASSCODE, UserIdentity
-from dimse.support.disk import sync
+from dimse.support.disk import replace, sync
 from dimse.support.values import value
 
 # scrypt's N, r and p: 16 MiB of memory, and some 0.2 s.
@@ -163,7 +163,7 @@ def write(path: str, hashes: dict[str, Hash]) -> None:
             file.writelines(f"{user}:{hashed}\n" for user, hashed in hashes.items())
             file.flush()
             sync(file.fileno())
-        os.replace(temporary, path)
+        replace(temporary, path)
     except OSError:
         if os.path.exists(temporary):
             os.unlink(temporary)

@@ -13,13 +13,13 @@ import sys
 import threading
 import time
 from collections import deque
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import TYPE_CHECKING, Protocol, Self, TextIO
 
 from dimse.support.values import value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from types import TracebackType
 
     from rich.console import Console
@@ -31,10 +31,12 @@ INTERVAL = 1 / 8
 # Seconds over which the rate is averaged, so that a slow file does not make it jump.
 RATE_WINDOW = 10.0
 
-# ECMA-48: erase the line of the cursor.
-ERASE = "\r\x1b[2K"
-# Columns left free at the right, so that "^C" fits there and makes no new line.
-MARGIN = 3
+# ECMA-48: erase from the beginning of the line to the end of the screen.
+ERASE = "\r\x1b[J"
+# The cursor rests at the beginning of the bar. Where a narrower terminal wraps the bar, all of it is then behind the cursor.
+REST = "\r"
+# Columns left free at the right, so that no terminal begins a new line.
+MARGIN = 1
 # Columns of the bar, least and most.
 BAR = 10, 40
 
@@ -43,16 +45,18 @@ class Counts(Protocol):
     """The progress of a run, in files and their bytes.
 
     Attributes:
-        found, found_bytes: The files found so far.
+        found, found_bytes: The files of the run, as far as they are known. The bytes are None where only those done are known.
         done, done_bytes: The files that have an outcome.
         failed: Number of files that the peer does not keep.
-        searching: Whether more files may be found.
+        searching: Whether there may be more files.
+        is_least: Whether `found` is a number that stays a least one until the end of the run.
+        notes: Words about associations and retries, the least important ones first.
     """
 
     @property
     def found(self) -> int: ...
     @property
-    def found_bytes(self) -> int: ...
+    def found_bytes(self) -> int | None: ...
     @property
     def done(self) -> int: ...
     @property
@@ -61,10 +65,14 @@ class Counts(Protocol):
     def failed(self) -> int: ...
     @property
     def searching(self) -> bool: ...
+    @property
+    def is_least(self) -> bool: ...
+    @property
+    def notes(self) -> Sequence[str]: ...
 
 
 class Run(Protocol):
-    """A run whose progress is shown: a `dimse.sending.Sending`, or the `Arrivals` of a retrieval.
+    """A run whose progress is shown: the `SendingProgress` of a sending, or the `Arrivals` of a retrieval.
 
     The thread of the bar reads both properties.
     """
@@ -82,12 +90,14 @@ class Bar:
     lines of the log are the progress. `-q` and CRITICAL ask for silence.
 
     Args:
-        run: The run.
+        watch: Returns the run, as a context manager that is entered while the bar is shown.
         enabled: False never shows the bar.
     """
 
-    def __init__(self, run: Run, *, enabled: bool = True) -> None:
-        self._run = run
+    def __init__(self, watch: Callable[[], AbstractContextManager[Run]], *, enabled: bool = True) -> None:
+        self._watch_run = watch
+        # The last line of the terminal, once the bar is shown.
+        self._line: _BottomLine | None = None
         self._over = threading.Event()
         self._meter = Meter(time.monotonic())
         self._thread: threading.Thread | None = None
@@ -114,13 +124,27 @@ class Bar:
 
         console = Console(file=sys.stderr)
         # The terminal may be closed meanwhile.
-        with suppress(OSError), _bottom_line(sys.stderr) as line:
+        with suppress(OSError), self._watch_run() as run, _bottom_line(sys.stderr) as line:
+            self._line = line
             while True:
-                counts = self._run.counts
-                reading = self._meter.read(time.monotonic(), counts, self._run.sent_bytes)
+                counts = run.counts
+                reading = self._meter.read(time.monotonic(), counts, run.sent_bytes)
                 line.show(drawn(console, counts, reading))
                 if self._over.wait(INTERVAL):
                     return
+
+    def print(self, line: str) -> None:
+        """Print a line on stdout; above the bar if stdout is a terminal too."""
+        if self._line is not None and not self._over.is_set() and sys.stdout.isatty():
+            self._line.write(f"{line}\n")
+        else:
+            print(line, flush=True)
+
+    def conclude(self, line: str) -> None:
+        """Write a line about the whole run to the terminal if the bar was shown there."""
+        if self._line is not None:
+            with suppress(OSError):
+                print(line, file=sys.stderr, flush=True)
 
 
 def _is_wanted() -> bool:
@@ -139,11 +163,13 @@ class Reading:
     Attributes:
         done_bytes: Bytes of files that have an outcome, and bytes sent of the files under way.
         rate: Bytes a second.
+        share: The part of the run that is done, from 0 to 1; None while its end is not known.
         seconds_left: The estimated rest of the run; None while it cannot be estimated.
     """
 
     done_bytes: int = 0
     rate: float = 0.0
+    share: float | None = None
     seconds_left: float | None = None
 
 
@@ -155,8 +181,8 @@ class Meter:
     """
 
     def __init__(self, started: float) -> None:
-        # Times, and the bytes sent until then.
-        self._samples = deque([(started, 0)])
+        # Times, with the bytes sent and the files done until then.
+        self._samples = deque([(started, 0, 0)])
         self._counted = self._sent_then = self._shown = 0
 
     def read(self, now: float, counts: Counts, sent_bytes: int) -> Reading:
@@ -165,17 +191,25 @@ class Meter:
             self._counted, self._sent_then = counts.done_bytes, sent_bytes
         # A file is counted when it is answered. Until then the bytes sent since the last one stand for it.
         under_way = sent_bytes - self._sent_then
-        self._shown = min(max(self._shown, self._counted + under_way), counts.found_bytes)
-        rate = self._rate(now, sent_bytes)
-        left = None if counts.searching or not rate else (counts.found_bytes - self._shown) / rate
-        return Reading(self._shown, rate, left)
+        shown = max(self._shown, self._counted + under_way)
+        self._shown = shown if counts.found_bytes is None else min(shown, counts.found_bytes)
+        rate, file_rate = self._rates(now, sent_bytes, counts.done)
+        if counts.searching:
+            return Reading(self._shown, rate)
+        if counts.found_bytes:
+            done, whole, speed = self._shown, counts.found_bytes, rate
+        else:
+            done, whole, speed = counts.done, counts.found, file_rate
+        return Reading(self._shown, rate, done / whole if whole else None, (whole - done) / speed if speed else None)
 
-    def _rate(self, now: float, sent_bytes: int) -> float:
-        self._samples.append((now, sent_bytes))
+    def _rates(self, now: float, sent_bytes: int, done: int) -> tuple[float, float]:
+        """Return the bytes and the files a second."""
+        self._samples.append((now, sent_bytes, done))
         while len(self._samples) > 2 and self._samples[1][0] <= now - RATE_WINDOW:
             self._samples.popleft()
-        then, sent_then = self._samples[0]
-        return (sent_bytes - sent_then) / (now - then) if now > then else 0.0
+        then, sent_then, done_then = self._samples[0]
+        seconds = now - then
+        return ((sent_bytes - sent_then) / seconds, (done - done_then) / seconds) if seconds > 0 else (0.0, 0.0)
 
 
 # --- the line
@@ -187,16 +221,16 @@ def drawn(console: Console, counts: Counts, reading: Reading) -> str:
     from rich.text import Text
 
     width = max(console.width - MARGIN, 1)
-    words = words_beside(counts, reading, width - BAR[0])
+    words = words_beside(counts, reading, width)
     failed = failures(counts)
     text = Text("  ".join(["", *words]), end="")
     text.append(failed, style="red")
     room = width - len(text)
     bar = ProgressBar(
-        total=None if counts.searching else max(counts.found_bytes, 1),
-        completed=reading.done_bytes if counts.found_bytes else 1,
+        total=None if reading.share is None else 1,
+        completed=reading.share or 0,
         width=min(room, BAR[1]),
-        pulse=counts.searching,
+        pulse=reading.share is None,
         complete_style="green",
         finished_style="green",
         pulse_style="green",
@@ -212,21 +246,57 @@ def drawn(console: Console, counts: Counts, reading: Reading) -> str:
 
 
 def words_beside(counts: Counts, reading: Reading, width: int) -> list[str]:
-    """Return the words beside the bar, without the least important ones if they are wider than `width` together."""
-    more = "+" if counts.searching else ""
-    factor, unit = (1e9, "GB") if counts.found_bytes >= 10e9 else (1e6, "MB")
-    rate = reading.rate / 1e6
+    """Return the words of a line of this width. The least important ones are left out if there is no room for a bar beside them.
+
+    The bar itself is left out before the files, the percentage and the time left are.
+    """
     words = {
-        "files": f"{counts.done:,} of {counts.found:,}{more} files" if counts.found else "searching",
-        "bytes": f"{reading.done_bytes / factor:,.1f} of {counts.found_bytes / factor:,.1f}{more} {unit}",
-        "rate": f"{rate:.1f} MB/s" if rate >= 1 else f"{rate:.2f} MB/s",
+        "share": _percentage(counts, reading.share),
+        "files": _files(counts),
+        "bytes": _bytes(counts, reading.done_bytes),
+        "rate": _rate(reading.rate),
         "left": "" if reading.seconds_left is None else f"{_clock(reading.seconds_left)} left",
     }
-    for least in ("bytes", "rate", "left"):
-        if sum(len(word) + 2 for word in words.values() if word) + len(failures(counts)) <= width:
-            break
-        del words[least]
+    notes = {f"note {number}": note for number, note in enumerate(counts.notes)}
+    words |= notes
+
+    def is_wider_than(room: int) -> bool:
+        return sum(len(word) + 2 for word in words.values() if word) + len(failures(counts)) > room
+
+    for least in ("bytes", *notes, "rate"):
+        if is_wider_than(width - BAR[0]):
+            del words[least]
+    for least in ("left", "share"):
+        # Without a bar there are no blanks in front of the first word.
+        if is_wider_than(width + 2):
+            del words[least]
     return [word for word in words.values() if word]
+
+
+def _percentage(counts: Counts, share: float | None) -> str:
+    """Return the percentage that is done; it is not 100 before the last file has an outcome."""
+    if share is None:
+        return ""
+    return f"{min(int(share * 100), 99 if counts.done < counts.found else 100)}%"
+
+
+def _files(counts: Counts) -> str:
+    if not counts.found:
+        return "searching" if counts.searching else "0 files"
+    least, more = ("at least ", "") if counts.is_least else ("", "+" if counts.searching else "")
+    return f"{counts.done:,} of {least}{counts.found:,}{more} files"
+
+
+def _bytes(counts: Counts, done: int) -> str:
+    found = counts.found_bytes
+    factor, unit = (1e9, "GB") if (found or done) >= 10e9 else (1e6, "MB")
+    if found is None:
+        return f"{done / factor:,.1f} {unit}"
+    return f"{done / factor:,.1f} of {found / factor:,.1f}{'+' if counts.searching else ''} {unit}"
+
+
+def _rate(rate: float) -> str:
+    return f"{rate / 1e6:.1f} MB/s" if rate >= 1e6 else f"{rate / 1e6:.2f} MB/s"
 
 
 def failures(counts: Counts) -> str:
@@ -254,8 +324,8 @@ class _BottomLine:
     def show(self, line: str) -> None:
         """Draw the line."""
         with self._lock:
-            self._shown = line
-            self._terminal.write(ERASE + line)
+            self._shown = line and line + REST
+            self._terminal.write(ERASE + self._shown)
             self._terminal.flush()
 
     def write(self, text: str) -> int:

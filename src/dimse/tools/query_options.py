@@ -9,11 +9,11 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from dimse.data_set.source import MalformedDataSet
-from dimse.services.information_models import LEVEL, InformationModel, Operation, find_model
+from dimse.services.information_models import LEVEL, UNIQUE_KEYS, InformationModel, Operation, find_model
 from dimse.support.text import one_line
 from dimse.tools import wording
 from dimse.tools.command_line import Parser
-from dimse.tools.options import Type, add_group, add_rows, choice, constant, flag, option, repeatable, validated
+from dimse.tools.options import Row, add_group, add_rows, choice, common, constant, flag, option, repeatable, validated
 from dimse.tools.requesting import PRIORITIES
 
 if TYPE_CHECKING:
@@ -41,21 +41,25 @@ RETURN_SETS = {
 
 MODEL_FLAGS = (
     constant("-P --patient", "model", "patient", "Patient Root (the default)"),
-    constant("-S --study", "model", "study", "Study Root"),
+    common(constant("-S --study", "model", "study", "Study Root")),
     constant("-O --psonly", "model", "patient-study-only", "Patient/Study Only (retired)"),
 )
 
 KEYS = (
-    repeatable(
-        "-k --key --keyword KEY",
-        str,
-        "a key, KEYWORD=VALUE or gggg,eeee=VALUE; without =VALUE it asks for the value. A path of sequences:"
-        " RequestAttributesSequence[0].ScheduledProcedureStepID=X",
+    common(
+        repeatable(
+            "-k --key --keyword KEY",
+            str,
+            "a key, KEYWORD=VALUE or gggg,eeee=VALUE; without =VALUE it asks for the value. A path of sequences:"
+            " RequestAttributesSequence[0].ScheduledProcedureStepID=X",
+        )
     ),
-    repeatable(
-        "-r --return KEYS",
-        str,
-        f"keys whose values are asked for, separated by commas; {' '.join(RETURN_SETS)} stand for several",
+    common(
+        repeatable(
+            "-r --return KEYS",
+            str,
+            f"keys to ask for, separated by commas; {' '.join(RETURN_SETS)} stand for several",
+        )
     ),
     repeatable(
         "-f --file F", str, "a file with keys: DICOM, or DICOM JSON (an array is several queries); - is JSON on stdin"
@@ -71,23 +75,25 @@ def _study_date(text: str) -> str:
     return date_range(text)
 
 
-# By option: the keyword, the type of its value, and the help.
-HUMAN: tuple[tuple[str, str, Type, str], ...] = (
-    ("--patient-id ID", "PatientID", str, "Patient ID"),
-    ("--patient-name NAME", "PatientName", str, "Patient's Name, FAMILY^GIVEN; * and ? are wildcards"),
-    ("--birth-date DATE", "PatientBirthDate", validated(_study_date), "Patient's Birth Date, as --study-date"),
-    ("--study-uid UID", "StudyInstanceUID", str, "Study Instance UID"),
-    ("--series-uid UID", "SeriesInstanceUID", str, "Series Instance UID"),
-    ("--sop-uid UID", "SOPInstanceUID", str, "SOP Instance UID"),
-    ("--accession NUMBER", "AccessionNumber", str, "Accession Number"),
-    ("--modality M", "Modality", str, "Modality; at the level of studies Modalities in Study"),
-    (
+# By keyword: the row of the option that stands for the key.
+USUAL_KEYS: dict[str, Row] = {
+    "PatientID": common(option("--patient-id ID", str, None, "Patient ID")),
+    "PatientName": option("--patient-name NAME", str, None, "Patient's Name, FAMILY^GIVEN; * and ? are wildcards"),
+    "PatientBirthDate": option(
+        "--birth-date DATE", validated(_study_date), None, "Patient's Birth Date, as --study-date"
+    ),
+    "StudyInstanceUID": common(option("--study-uid UID", str, None, "Study Instance UID")),
+    "SeriesInstanceUID": option("--series-uid UID", str, None, "Series Instance UID"),
+    "SOPInstanceUID": option("--sop-uid UID", str, None, "SOP Instance UID"),
+    "AccessionNumber": option("--accession NUMBER", str, None, "Accession Number"),
+    "Modality": option("--modality M", str, None, "Modality; at the level of studies Modalities in Study"),
+    "StudyDate": option(
         "--study-date DATE",
-        "StudyDate",
         validated(_study_date),
+        None,
         "Study Date: today, yesterday, last-7-days, this-month, 2024-01-31, 2024-01-01..2024-03-31 or 20240101-",
     ),
-)
+}
 
 
 def add_options(
@@ -117,10 +123,7 @@ def add_options(
         help="patient, study, series or image; by default that of the lowest unique key, else of the lowest key",
     )
     add_group(parser, "keys", *KEYS)
-    rows = []
-    for names, keyword, kind, words in HUMAN:
-        row, keywords = option(names, kind, None, f"the key {words}")
-        rows.append((row, keywords | {"dest": f"key_{keyword}"}))
+    rows = ((names, keywords | {"dest": f"key_{keyword}"}) for keyword, (names, keywords) in USUAL_KEYS.items())
     add_group(parser, "usual keys", *rows)
     add_group(
         parser, "request", choice("--priority", tuple(PRIORITIES), "medium", "priority of the request (%(default)s)")
@@ -175,15 +178,31 @@ def identifiers(options: argparse.Namespace, logger: logging.Logger) -> list[Ide
             )
         except ValueError as error:
             raise UnusableKeys(one_line(str(error))) from error
+        _verify_unique_key(options.operation, identifier)
         if model.levels and not options.level and not options.no_infer and LEVEL not in tree:
             logger.info("Query/Retrieve Level: %s, as the keys suggest", identifier.text(LEVEL))
         found.append(identifier)
     return found
 
 
+def _verify_unique_key(operation: Operation, identifier: Identifier) -> None:
+    """Refuse a retrieval whose unique key is given and empty: some peers would send everything that they have.
+
+    It is what remains of `--study-uid "$uid"` where the variable is not set.
+
+    Raises:
+        UnusableKeys: The unique key of the level is given and has no value.
+    """
+    tag = UNIQUE_KEYS.get(identifier.text(LEVEL).strip(), 0)
+    if operation != "find" and tag in identifier.attributes and not identifier.text(tag).strip(" \0"):
+        from dimse import tags
+
+        raise UnusableKeys(f"{tags.keyword(tag)} has no value, which some peers take for everything that they have")
+
+
 def _human(options: argparse.Namespace) -> Iterator[str]:
     """Yield the keys of the options that stand for one."""
-    for _, keyword, _, _ in HUMAN:
+    for keyword in USUAL_KEYS:
         given = getattr(options, f"key_{keyword}")
         if given is not None:
             yield f"{keyword}={given}"

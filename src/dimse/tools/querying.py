@@ -168,6 +168,7 @@ class _Querying:
             charset=options.charset,
             assume_charset=options.assume_charset,
             most=options.max_responses,
+            total_timeout=options.find_timeout_total,
         )
 
     def _take(self, matches: Matches, identifier: Identifier) -> Found:

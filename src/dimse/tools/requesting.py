@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import dimse
@@ -17,6 +18,7 @@ from dimse.tools.options import (
     add_output,
     add_rows,
     ae_title,
+    common,
     constant,
     flag,
     maximum_length,
@@ -53,6 +55,15 @@ SYNTAXES = (
 )
 
 
+REMOTE = option(
+    "--remote NAME",
+    str,
+    None,
+    "take addr and port from this table of $DIMSE_CONFIG, or of ~/.config/dimse/remotes.toml, and the defaults of AE titles,"
+    " TLS, user identity and deadlines too",
+)
+
+
 def add_options(
     parser: Parser,
     calling_ae_title: str,
@@ -84,9 +95,10 @@ def add_options(
     add_group(
         parser,
         "association",
+        REMOTE,
         # The third spelling of a title is DCMTK's.
-        option("-aet --calling-aet --aetitle A", ae_title, calling_ae_title, "our AE title (%(default)s)"),
-        option("-aec --called-aet --call A", ae_title, "ANY-SCP", "the peer's AE title (%(default)s)"),
+        common(option("-aet --calling-aet --aetitle A", ae_title, calling_ae_title, "our AE title (%(default)s)")),
+        common(option("-aec --called-aet --call A", ae_title, "ANY-SCP", "the peer's AE title (%(default)s)")),
         *waits("connect", "acse", "dimse", "network"),
         maximum_length(most_received),
         option(
@@ -99,8 +111,17 @@ def add_options(
     )
     group = parser.add_argument_group("transfer syntaxes")
     add_rows(group.add_mutually_exclusive_group(), (*SYNTAXES, *syntaxes))
+    parser.before_parsing = partial(_use_remote, parser)
     tls.add_options(parser, server=False)
     identity.add_requestor_options(parser)
+
+
+def _use_remote(parser: Parser, arguments: list[str]) -> None:
+    """Have a named remote used where one may be among the arguments; few runs load the module for it."""
+    if any(argument.startswith("--remote") for argument in arguments):
+        from dimse.tools import remote
+
+        remote.use(parser, arguments)
 
 
 def read(

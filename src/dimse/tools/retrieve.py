@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 import logging
-import sys
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -25,7 +25,7 @@ from dimse.tools import (
 )
 from dimse.tools.command_line import Parser
 from dimse.tools.movescu import DESTINATION
-from dimse.tools.options import add_group, choice, number, option, positional, repeatable, seconds, validated
+from dimse.tools.options import add_group, choice, common, number, option, positional, repeatable, seconds, validated
 
 if TYPE_CHECKING:
     from dimse.archive.stored import Stored
@@ -36,10 +36,12 @@ if TYPE_CHECKING:
 MOST_NAMED = 3
 
 STUDIES = (
-    repeatable(
-        "--from F",
-        str,
-        "a list of studies: a Study Instance UID on each line, or the CSV or JSON lines of findscu; - is stdin",
+    common(
+        repeatable(
+            "--from F",
+            str,
+            "a list of studies: a Study Instance UID on each line, or the CSV or JSON lines of findscu; - is stdin",
+        )
     ),
     choice("--method", ("auto", "get", "move"), "auto", "C-GET, C-MOVE, or whichever works, C-GET first (%(default)s)"),
     choice(
@@ -51,7 +53,9 @@ STUDIES = (
 )
 
 TRANSFER = (
-    option("--jobs N", number(1, 64), 1, "studies at one time, each over an association of its own (%(default)s)"),
+    common(
+        option("--jobs N", number(1, 64), 1, "studies at one time (%(default)s); each has an association of its own")
+    ),
     option(
         "--retry N",
         number(0, 1000),
@@ -65,7 +69,9 @@ TRANSFER = (
         1.0,
         "seconds before the first retry (%(default)s); each further wait is four times as long, up to a minute",
     ),
-    option("--journal F", str, None, "record in F what was retrieved; the next run fetches only what is missing"),
+    common(
+        option("--journal F", str, None, "record in F what was retrieved; the next run fetches only what is missing")
+    ),
     choice("--format", ("text", "jsonl"), "text", "what is printed of each study (%(default)s)"),
 )
 
@@ -82,7 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         (
             ("dimse retrieve pacs.example.org 104 1.2.3 1.2.4 -od studies", "two studies"),
             (
-                "dimse retrieve --from list.txt --jobs 4 --retry 3 --journal got.db pacs.example.org 104 -od studies",
+                "dimse retrieve --from list.txt --jobs 4 --journal got.db pacs.example.org 104",
                 "the studies of a list; the same command again goes on where it ended",
             ),
             (
@@ -95,6 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             ),
         ),
         positionals="addr port [study ...]",
+        program="dimse retrieve",
         prefixes="-+",
     )
     requesting.add_options(
@@ -131,6 +138,9 @@ def _study(text: str) -> str:
 def _settle(parser: Parser, options: argparse.Namespace) -> None:
     if not (options.studies or getattr(options, "from") or query_options.has_keys(options)):
         parser.error("name studies, or give a list (--from) or keys")
+    # This is what remains of `--study-uid "$uid"` where the variable is not set.
+    if "" in (options.key_PatientID, options.key_StudyInstanceUID):
+        parser.error("--patient-id and --study-uid need a value: without one every study matches")
     if options.model is None:
         options.model = "study"
     options.lists_to = options.store_port is not None or options.method == "move"
@@ -142,7 +152,6 @@ def retrieve(parser: Parser, options: argparse.Namespace, logger: logging.Logger
     """Retrieve what the options ask for, and return the exit status."""
     from dimse.retrieving import BulkRetrieval, Destination, Retry
     from dimse.tools.interruption import Interruption
-    from dimse.tools.progress import Bar
     from dimse.tools.retrieving import reporting
 
     outcome: list[int] = []
@@ -161,7 +170,7 @@ def retrieve(parser: Parser, options: argparse.Namespace, logger: logging.Logger
             retrieval = BulkRetrieval(
                 run.studies(),
                 (options.addr, options.port),
-                lambda stored: file_options.store(options, stored),
+                lambda stored: file_options.store(options, stored, () if report is None else report.tags),
                 jobs=options.jobs,
                 retry=Retry(options.retry, options.retry_wait),
                 journal=options.journal,
@@ -182,7 +191,7 @@ def retrieve(parser: Parser, options: argparse.Namespace, logger: logging.Logger
         interruption = Interruption(retrieval.abort)
         run.retrieval = retrieval
         try:
-            with retrieval, interruption.handled(), Bar(run, enabled=not options.no_progress):
+            with retrieval, interruption.handled(), run.bar:
                 for result in retrieval.results():
                     run.take(result)
         except (errors.JournalError, query_options.UnusableKeys) as error:
@@ -203,17 +212,20 @@ class _Run:
     Attributes:
         status: The exit status so far.
         counts: The counts, which the progress bar shows.
+        bar: The progress bar.
         report: The report that the user asked for.
         retrieval: The retrieval; None before it has begun.
         reactions: What else happens with what is stored.
     """
 
     def __init__(self, options: argparse.Namespace, logger: logging.Logger) -> None:
+        from dimse.tools.progress import Bar
         from dimse.tools.retrieving import Totals
 
         self._options, self._logger = options, logger
         self.status = running.SUCCESS
         self.counts = Totals()
+        self.bar = Bar(lambda: nullcontext(self), enabled=not options.no_progress)
         self.report: Report | None = None
         self.retrieval: BulkRetrieval | None = None
         self.reactions = retrieve_events.Reactions()
@@ -271,12 +283,11 @@ class _Run:
         self.counts.found = max(self.counts.found, self.counts.done)
         if self.report is not None:
             status = dimse.Status(0x0000, service="storage")
-            self.report.add(
-                dimse.Outcome(
-                    stored.path, status, None, stored.sop_instance_uid, stored.sop_class_uid,
-                    stored.transfer_syntax_uid, None, stored.size, 0.0, 1,
-                )
+            outcome = dimse.Outcome(
+                stored.path, status, None, stored.sop_instance_uid, stored.sop_class_uid,
+                stored.transfer_syntax_uid, None, stored.size, 0.0, 1,
             )  # fmt: skip
+            self.report.add(outcome, stored.elements)
         self.reactions.stored(stored)
 
     def take(self, result: StudyResult) -> None:
@@ -284,8 +295,7 @@ class _Run:
         self._states[result.state] += 1
         # A million UIDs are not kept, only their number.
         self.counts.studies = range(sum(self._states.values()))
-        sys.stdout.write(_line(result, self._options.format) + "\n")
-        sys.stdout.flush()
+        self.bar.print(_line(result, self._options.format))
         if result.state != "already":
             self.reactions.end_study(result.study_instance_uid, result.stored, complete=result.is_complete)
         if result.is_complete:
@@ -321,6 +331,7 @@ class _Run:
             words += f"; {states['already']} were here already"
         if complete == total:
             logger.info("%s", words)
+            self.bar.conclude(words)
             return
         if self._options.journal is not None:
             words += "; the same command again fetches what is missing"

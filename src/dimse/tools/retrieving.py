@@ -6,7 +6,7 @@ import argparse
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Sized
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 import dimse
@@ -15,7 +15,7 @@ from dimse.data_set.identifier import Identifier
 from dimse.services.information_models import UNIQUE_KEYS
 from dimse.services.retrieve import Progress, Retrieved
 from dimse.support.text import one_line
-from dimse.support.values import field, record
+from dimse.support.values import field, record, replace
 from dimse.tools import query_options, requesting, running, wording
 from dimse.tools.find_output import log_identifier
 from dimse.tools.interruption import Interruption
@@ -53,6 +53,8 @@ class Totals:
         failed: The number of instances that the peer could not send, or that were not stored.
         searching: True until the peer has told the number.
         studies: A collection with as many members as there are studies that they are of.
+        is_least: False: what the peer tells is the whole number.
+        notes: No words: there is one association, and no retry.
     """
 
     found: int = 0
@@ -61,11 +63,13 @@ class Totals:
     failed: int = 0
     searching: bool = True
     studies: Sized = field(default_factory=set)
+    is_least: bool = False
+    notes: tuple[str, ...] = ()
 
     @property
-    def found_bytes(self) -> int:
-        """The bytes that came: those to come are not known."""
-        return self.done_bytes
+    def found_bytes(self) -> None:
+        """The bytes of all instances, which are not known before they have come."""
+        return None
 
 
 class Arrivals:
@@ -78,13 +82,14 @@ class Arrivals:
 
     Attributes:
         counts: The counts of the run.
+        before: The counts when the retrieval under way began.
         foreign: The number of instances of the retrieval under way that were not asked for.
         reactions: As given.
     """
 
     def __init__(self, logger: logging.Logger, report: Report | None, reactions: Reactions) -> None:
         self.reactions = reactions
-        self.counts = Totals()
+        self.counts = self.before = Totals()
         self.foreign = 0
         self._uids: set[bytes] = set()
         self._studies: set[str] = set()
@@ -95,6 +100,11 @@ class Arrivals:
     def has(self, uid: str) -> bool:
         """Return whether an instance of the retrieval under way has come."""
         return uid.encode() in self._uids
+
+    @property
+    def tags(self) -> tuple[int, ...]:
+        """The tags of the elements that the report wants of each instance."""
+        return () if self._report is None else self._report.tags
 
     @property
     def count(self) -> int:
@@ -108,6 +118,7 @@ class Arrivals:
 
     def begin(self, identifier: Identifier) -> None:
         """Note what is asked for from here on."""
+        self.before = replace(self.counts)
         self.foreign = 0
         self._uids.clear()
         self._asked = {}
@@ -136,12 +147,11 @@ class Arrivals:
                 self._logger.warning("%s was not asked for: its %s is another", uid, tags.keyword(wrong[0]))
         if self._report is not None:
             status = dimse.Status(0x0000, service="storage")
-            self._report.add(
-                dimse.Outcome(
-                    stored.path, status, None, stored.sop_instance_uid, stored.sop_class_uid,
-                    stored.transfer_syntax_uid, None, stored.size, 0.0, 1,
-                )
+            outcome = dimse.Outcome(
+                stored.path, status, None, stored.sop_instance_uid, stored.sop_class_uid,
+                stored.transfer_syntax_uid, None, stored.size, 0.0, 1,
             )  # fmt: skip
+            self._report.add(outcome, stored.elements)
         self.reactions.stored(stored)
 
     def failed(self, uid: str) -> None:
@@ -184,6 +194,7 @@ class Retriever:
         self.association: dimse.Association | None = None
         self.destination_is_unknown = False
         self._wants_cancel = False
+        self._bar = Bar(lambda: nullcontext(arrivals), enabled=not options.no_progress)
         self.interruption = Interruption(self._interrupt)
 
     @property
@@ -216,7 +227,7 @@ class Retriever:
         status = running.SUCCESS
         self.association = association
         try:
-            with Bar(self._arrivals, enabled=not self._options.no_progress):
+            with self._bar:
                 for _ in range(self._options.repeat):
                     for identifier in identifiers:
                         if not self.interruption.has_come():
@@ -277,11 +288,12 @@ class Retriever:
         self._logger.info("Sub-Operations Remaining: %s, Completed: %s, Failed: %s, Warning: %s", *shown)
 
     def _count(self, progress: Progress) -> None:
-        totals = self._arrivals.counts
-        totals.found, totals.failed = max(totals.found, progress.total or 0), progress.failed or 0
+        totals, before = self._arrivals.counts, self._arrivals.before
+        totals.found = max(totals.found, before.found + (progress.total or 0))
+        totals.failed = before.failed + (progress.failed or 0)
         totals.searching = progress.total is None
         if not self._is_storing:
-            totals.done = (progress.completed or 0) + (progress.warning or 0)
+            totals.done = before.done + (progress.completed or 0) + (progress.warning or 0)
 
     def _conclude(self, end: Retrieved, is_cancelled: bool) -> int:
         """Log the end of a retrieval, and return the exit status that it deserves."""
@@ -344,13 +356,14 @@ class Retriever:
     def _log_sum(self, seconds: float) -> None:
         totals = self._arrivals.counts
         total = max(totals.found, totals.done)
-        if not self._is_storing:
-            self._logger.info("The peer has sent %d of %d instances in %.1f s", totals.done, total, seconds)
-            return
-        self._logger.info(
-            "Retrieved %d of %d instances of %d studies, %.1f MB in %.1f s",
-            totals.done, total, len(totals.studies), totals.done_bytes / 1e6, seconds,
-        )  # fmt: skip
+        failed = f", {totals.failed} failed" if totals.failed else ""
+        if self._is_storing:
+            line = f"Retrieved {totals.done} of {total} instances of {len(totals.studies)} studies"
+            line += f", {totals.done_bytes / 1e6:.1f} MB in {seconds:.1f} s{failed}"
+        else:
+            line = f"The peer has sent {totals.done} of {total} instances in {seconds:.1f} s{failed}"
+        self._logger.info("%s", line)
+        self._bar.conclude(line)
 
 
 def _may_come_later(end: Retrieved) -> bool:
@@ -373,20 +386,18 @@ def reporting(
     if options.report is None:
         yield None
         return
-    from dimse.tools.report import Report
+    from dimse.tools.report import open_report
 
     started = time.monotonic()
-    try:
-        report = Report(options.report)
-    except OSError as error:
-        parser.error(f"cannot write the report {options.report}: {wording.reason(error)}")
-    with report:
-        yield report
+    with open_report(parser, options) as report:
         try:
-            report.finish(complete=outcome == [running.SUCCESS], seconds=time.monotonic() - started)
-        except OSError as error:
-            wording.log_failure(logger, [f"The report was not written: {wording.reason_with_path(error)}"])
-            outcome.append(running.SHORTFALL)
+            yield report
+        finally:
+            try:
+                report.finish(complete=outcome == [running.SUCCESS], seconds=time.monotonic() - started)
+            except OSError as error:
+                wording.log_failure(logger, [f"The report was not written: {wording.reason_with_path(error)}"])
+                outcome.append(running.SHORTFALL)
 
 
 def identifiers_of(options: argparse.Namespace, logger: logging.Logger) -> list[Identifier] | None:

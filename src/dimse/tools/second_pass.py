@@ -77,7 +77,8 @@ class SecondPass:
         options = self._options
         return instances_of_studies(
             (options.addr, options.port), requesting.association_options(options), self._model,
-            _values(identifier, "STUDY"), self._patient_id(identifier), lambda: retriever.stopped,
+            _values(identifier, "STUDY"), self._patient_id(identifier), options.retrieve_timeout_total,
+            lambda: retriever.stopped,
         )  # fmt: skip
 
     def _missing(self, listed: Studies, identifier: Identifier) -> dict[str, list[str]]:

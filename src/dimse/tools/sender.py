@@ -18,12 +18,69 @@ from dimse.tools.command_line import Parser
 from dimse.tools.interruption import Interruption
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from dimse.sending import Counts
     from dimse.tools.audit import Sent
     from dimse.tools.commitment import Kept
+    from dimse.tools.progress import Bar, Run
     from dimse.tools.report import Report
+    from dimse.tools.totals import Totals
 
 # Files that are named when they were not sent because there was no association.
 MOST_UNSENT = 3
+# Studies whose UIDs are kept to count them.
+MOST_STUDIES = 10_000
+
+
+class Sum:
+    """The sum of a run: what was stored, and the line about it at the end.
+
+    Args:
+        repeat: The number of times that each file is sent.
+
+    Attributes:
+        stored: Number of requests that were answered with success or a warning.
+        size: Bytes of their data sets.
+    """
+
+    def __init__(self, repeat: int) -> None:
+        self.stored = self.size = 0
+        self._repeat, self._copies = repeat, 0
+        self._studies: set[str] = set()
+
+    def add(self, outcome: dimse.Outcome, *, is_copy: bool) -> None:
+        """Add an instance that was stored; `is_copy` says that another file has its SOP instance UID."""
+        self.stored += 1
+        self.size += outcome.size
+        self._copies += is_copy
+        study = outcome.source.study_instance_uid
+        if study and len(self._studies) < MOST_STUDIES:
+            self._studies.add(study)
+
+    def line(self, counts: Counts, seconds: float) -> str:
+        """Return the line about the run."""
+        megabytes = self.size / 1e6
+        rate = megabytes / seconds if seconds else 0.0
+        parts = [
+            f"Stored {self.stored} of {counts.found} files",
+            self._instances(),
+            f"{megabytes:.1f} MB in {seconds:.2f} s ({rate:.1f} MB/s)",
+            f"{counts.failed} failed",
+        ]
+        if counts.already:
+            parts.append(f"{counts.already} acknowledged earlier")
+        return ", ".join(parts)
+
+    def _instances(self) -> str:
+        # Every file was sent as often as the others, or once less where the run was interrupted.
+        number = -(-self.stored // self._repeat) - -(-self._copies // self._repeat)
+        instances = "1 instance" if number == 1 else f"{number} instances"
+        studies = len(self._studies)
+        if not studies:
+            return instances
+        more = "+" if studies == MOST_STUDIES else ""
+        return f"{instances} of 1 study" if studies == 1 else f"{instances} of {studies}{more} studies"
 
 
 class Sender:
@@ -35,17 +92,18 @@ class Sender:
         logger: The logger of the tool.
 
     Attributes:
-        stored: Number of requests that were answered with success or a warning.
-        stored_bytes: Size of their files.
+        sum: The sum of what was stored.
         fell_short: Whether there was a failure of exit status 3.
         refused: Whether an association was not established.
     """
 
     def __init__(self, parser: Parser, options: argparse.Namespace, logger: logging.Logger) -> None:
         self.parser, self.options, self.logger = parser, options, logger
-        self.stored = self.stored_bytes = 0
+        self.sum = Sum(options.repeat)
         self.fell_short = self.refused = False
         self._sending: Sending | None = None
+        self._report: Report | None = None
+        self._totals: Totals | None = None
         self._interruption = Interruption(lambda: self._sending is not None and self._sending.abort())
         # For the audit trail.
         self._sent: Sent | None = None
@@ -58,25 +116,26 @@ class Sender:
         self._explained: BaseException | None = None
         # The instances that the peer says it has stored.
         self._kept: list[Kept] = []
+        self._bar: Bar | None = None
 
     def run(self, paths: Iterable[str | None]) -> int:
         """Send the files, and return the exit status."""
         with self._interruption.handled(), self._audited():
             try:
                 with ExitStack() as resources:
-                    report = self._open_report(resources)
+                    self._describe(resources)
                     self._sending = resources.enter_context(self._make_sending(paths))
-                    self._work(self._sending, report)
+                    self._work(self._sending)
             except dimse.DimseError as error:
                 self._fail([one_line(str(error))])
             except KeyboardInterrupt:
                 self.logger.error("Interrupted")
         return self._status()
 
-    def _work(self, sending: Sending, report: Report | None) -> None:
+    def _work(self, sending: Sending) -> None:
         complete, started = False, time.monotonic()
         try:
-            self._send(sending, report)
+            self._send(sending)
             complete = not self._interruption.has_come() and not sending.counts.searching
         finally:
             seconds = time.monotonic() - started
@@ -84,8 +143,10 @@ class Sender:
             self._log_unsent(sending)
             self._log_sum(sending, seconds)
             committed = self._verify()
-            if report is not None:
-                self._finish(report, committed, complete, seconds, sending.skipped.not_dicom)
+            if self._report is not None:
+                self._finish(self._report, committed, complete, seconds)
+            if self._totals is not None:
+                self._totals.print()
 
     def _make_sending(self, paths: Iterable[str | None]) -> Sending:
         options = self.options
@@ -108,21 +169,26 @@ class Sender:
             repeat=options.repeat,
             abort=options.abort,
             announce=self._sent.begin if self._sent else None,
+            tags=self._report.tags if self._report else self._totals.tags if self._totals else (),
+            tell_skipped=self._skip if self._report or self._totals else None,
             logger=self.logger,
             **association,
         )
 
-    def _send(self, sending: Sending, report: Report | None) -> None:
+    def _send(self, sending: Sending) -> None:
         from dimse.tools.progress import Bar
 
-        def take(outcome: dimse.Outcome) -> None:
-            self._take(outcome)
-            if self._sent is not None:
-                self._sent.take(outcome)
-            if report is not None:
-                report.add(outcome)
+        takers = [self._take]
+        takers += [each.take for each in (self._sent, self._totals) if each is not None]
+        if self._report is not None:
+            takers.append(self._report.add)
+        self._bar = Bar(partial(_watched, sending, self.options), enabled=not self.options.no_progress)
 
-        with self._interruption.breakable(), Bar(sending, enabled=not self.options.no_progress):
+        def take(outcome: dimse.Outcome) -> None:
+            for each in takers:
+                each(outcome)
+
+        with self._interruption.breakable(), self._bar:
             for event in sending.events():
                 if isinstance(event, AssociationFault):
                     self._log_fault(event)
@@ -181,6 +247,13 @@ class Sender:
                     unknown = f"Store failed: {path}: it is unknown whether the peer has it"
                     self._fail([*self._explain(error), unknown])
 
+    def _skip(self, path: str, reason: str) -> None:
+        """Note a file that is passed over; called in the thread of a job."""
+        if self._report is not None:
+            self._report.skip(path, reason)
+        if self._totals is not None:
+            self._totals.skipped += 1
+
     def _take_stored(self, outcome: dimse.Outcome, status: dimse.Status) -> None:
         if self.options.verify:
             from dimse.tools.commitment import Kept
@@ -188,8 +261,8 @@ class Sender:
             self._kept.append(Kept(outcome.sop_class_uid, outcome.sop_instance_uid, outcome.path))
         if outcome.state == "already":
             return
-        self.stored += 1
-        self.stored_bytes += outcome.size
+        assert self._sending is not None
+        self.sum.add(outcome, is_copy=self._sending.is_copy(outcome.source))
         if status.is_warning:
             self.logger.warning("Stored with a warning: %s: %s: %s", one_line(outcome.path), status, status.meaning)
 
@@ -248,7 +321,7 @@ class Sender:
     def _log_unsent(self, sending: Sending) -> None:
         """Name some of the files that were not sent, among them the last one."""
         if self._interruption.has_come():
-            self.logger.error("Interrupted: %d stored, the rest was not sent or is unknown", self.stored)
+            self.logger.error("Interrupted: %d stored, the rest was not sent or is unknown", self.sum.stored)
             return
         # Without any association, the refusals say enough.
         if not self._unsent_count or not sending.associated:
@@ -270,26 +343,33 @@ class Sender:
             self.fell_short = True
             self.logger.log(level, "No suitable DICOM files found")
             return
-        rate = self.stored_bytes / 1e6 / seconds if seconds else 0.0
-        earlier = f", {counts.already} acknowledged earlier" if counts.already else ""
-        self.logger.info(
-            "Stored %d of %d files, %.1f MB in %.2f s (%.1f MB/s), %d failed%s",
-            self.stored, counts.found, self.stored_bytes / 1e6, seconds, rate, counts.failed, earlier,
-        )  # fmt: skip
+        line = self.sum.line(counts, seconds) + self._how_to_go_on()
+        self.logger.info("%s", line)
+        if self._bar is not None:
+            self._bar.conclude(line)
 
-    def _open_report(self, resources: ExitStack) -> Report | None:
-        if self.options.report is None:
-            return None
-        from dimse.tools.report import Report
+    def _how_to_go_on(self) -> str:
+        """Return the words about how to send what is left; an empty text if nothing is."""
+        if not (self.fell_short or self.refused or self._interruption.has_come()):
+            return ""
+        if self.options.journal is not None:
+            return "; the same command again sends what is left"
+        return "; with --journal F, the same command again would send only what is left" if self.sum.stored else ""
 
+    def _describe(self, resources: ExitStack) -> None:
+        """Open the report and the table that the user wants."""
+        if self.options.report is not None:
+            from dimse.tools.report import open_report
+
+            self._report = resources.enter_context(open_report(self.parser, self.options))
+        if self.options.summary:
+            from dimse.tools.totals import Totals
+
+            self._totals = Totals(has_outcomes=True)
+
+    def _finish(self, report: Report, committed: dict[str, bool], complete: bool, seconds: float) -> None:
         try:
-            return resources.enter_context(Report(self.options.report))
-        except OSError as error:
-            self.parser.error(f"cannot write the report {self.options.report}: {wording.reason(error)}")
-
-    def _finish(self, report: Report, committed: dict[str, bool], complete: bool, seconds: float, skipped: int) -> None:
-        try:
-            report.finish(committed=committed, complete=complete, seconds=seconds, skipped=skipped)
+            report.finish(committed=committed, complete=complete, seconds=seconds)
         except OSError as error:
             path = one_line(self.options.report)
             self._fail([f"The report was not written: {path}: {wording.reason(error).lower()}"])
@@ -315,3 +395,10 @@ class Sender:
         if self.refused and not self._is_associated:
             return running.NO_ASSOCIATION
         return running.SHORTFALL if self.fell_short else running.SUCCESS
+
+
+def _watched(sending: Sending, options: argparse.Namespace) -> AbstractContextManager[Run]:
+    """Return the progress of a sending for the bar, whose module is loaded only where a bar is shown."""
+    from dimse.tools.sending_progress import watched
+
+    return watched(sending, options)

@@ -14,7 +14,7 @@ from dimse import uids
 from dimse.archive.stored import Stored
 from dimse.tools import audit, file_options, listening, log_setup, running, server_log
 from dimse.tools.command_line import Parser
-from dimse.tools.options import add_group, flag, option, repeatable, seconds, validated
+from dimse.tools.options import add_group, common, flag, option, repeatable, seconds, validated
 from dimse.tools.processes import Serving
 
 if TYPE_CHECKING:
@@ -42,17 +42,21 @@ ACCEPTED = (
 )
 
 EVENTS = (
-    option(
-        "--exec CMD",
-        validated(_command),
-        None,
-        "run a program for each instance, without a shell; it gets values in DIMSE_... variables and as JSON on its input",
+    common(
+        option(
+            "--exec CMD",
+            validated(_command),
+            None,
+            "run a program for each instance, without a shell; it gets values in DIMSE_... variables and as JSON on its input",
+        )
     ),
-    option(
-        "--exec-study CMD",
-        validated(_command),
-        None,
-        "run a program for each study once it is quiet; if it fails, again after 10 s, 1, 10 and 60 min",
+    common(
+        option(
+            "--exec-study CMD",
+            validated(_command),
+            None,
+            "run a program for each study once it is quiet; if it fails, again after 10 s, 1, 10 and 60 min",
+        )
     ),
     option(
         "--study-timeout S",

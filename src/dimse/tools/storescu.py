@@ -13,6 +13,7 @@ from dimse.tools.options import (
     REPEAT,
     add_group,
     choice,
+    common,
     flag,
     number,
     option,
@@ -27,7 +28,8 @@ PATHS = "files, folders (read one level deep), DICOMDIRs, ZIP archives; - for a 
 
 OUTPUT = (
     flag("--no-progress", "no progress bar on the terminal"),
-    option("--report F", report_path, None, "the outcome of each file, as .json, .jsonl or .csv"),
+    common(option("--report F", report_path, None, "the outcome of each file, as .json, .jsonl or .csv")),
+    flag("--summary", "at the end print a table by study and modality"),
     audit.OPTION,
 )
 
@@ -39,7 +41,7 @@ SYNTAXES = (
 )
 
 FILES = (
-    flag("-r +r --recurse", "read folders all the way down"),
+    common(flag("-r +r --recurse", "read folders all the way down")),
     # DCMTK's option to read folders, which are read in any case.
     (["+sd"], {"action": "store_true", "dest": "_", "help": argparse.SUPPRESS}),
     option(
@@ -49,7 +51,7 @@ FILES = (
         "the transfer syntax of files that do not name theirs (UID or keyword)",
     ),
     flag("--skip-invalid", "skip files that cannot be sent, with a warning for each"),
-    flag("--dry-run", "show what would be proposed and sent, and do not connect"),
+    common(flag("--dry-run", "show what would be proposed and sent, without connecting")),
     choice(
         "--transcode",
         ("never", "lossless", "always"),
@@ -61,7 +63,7 @@ FILES = (
 )
 
 SENDING = (
-    option("--jobs N", number(1, 256), 1, "associations at one time (%(default)s)"),
+    common(option("--jobs N", number(1, 256), 1, "associations at one time (%(default)s)")),
     flag("--any-order", "with --jobs, spread the instances of a series over associations too"),
     option(
         "--async-ops N",
@@ -69,11 +71,13 @@ SENDING = (
         1,
         "propose that N requests may wait for their response at one time (%(default)s: propose nothing); 0 is unlimited",
     ),
-    option(
-        "--retry N",
-        number(0, 1000),
-        0,
-        "try again N times when the connection fails or the peer is out of resources (%(default)s)",
+    common(
+        option(
+            "--retry N",
+            number(0, 1000),
+            0,
+            "try again N times when the connection fails or the peer is out of resources (%(default)s)",
+        )
     ),
     option(
         "--retry-wait S",
@@ -81,8 +85,17 @@ SENDING = (
         1.0,
         "seconds before the first retry (%(default)s); each further wait is four times as long, up to a minute",
     ),
-    option("--journal F", str, None, "record in F what the peer has acknowledged, and skip that on the next run"),
+    common(
+        option("--journal F", str, None, "record in F what the peer has acknowledged, and skip that on the next run")
+    ),
     flag("--status", "print what is in the journal, and exit; with -v every file"),
+    option("--export F", report_path, None, "write what is in the journal to F, as .json, .jsonl or .csv, and exit"),
+    option(
+        "--retry-failed F",
+        str,
+        None,
+        "in place of paths: send the files that the journal or report F has as failed; a journal is also used as --journal",
+    ),
 )
 
 COMMITMENT = (
@@ -108,6 +121,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from dimse.tools.overview import show_journal
 
         return running.run(lambda: show_journal(options, logger), logger)
+    if options.export is not None:
+        from dimse.tools.journal_export import export
+
+        return running.run(lambda: export(options, logger), logger)
     if options.dry_run:
         from dimse.tools.overview import show_what_would_be_sent
 
@@ -117,33 +134,39 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from dimse.tools.sender import Sender
 
     running.finish_loading()
+    if options.retry_failed is not None:
+        from dimse.tools.retry_failed import send_again
+
+        return send_again(options, logger, Sender(parser, options, logger).run)
     return Sender(parser, options, logger).run(paths(options))
 
 
 def make_parser(arguments: Sequence[str]) -> Parser:
-    """Return the parser; with `--status` among the arguments, peer and files may be left out."""
+    """Return the parser; with `--status` or `--export` among the arguments, peer and files may be left out."""
     parser = Parser(
         "storescu",
         "Send DICOM files: each in its own transfer syntax where the peer accepts it, with its status reported.",
         (
             ("storescu 127.0.0.1 11112 image.dcm", "silent, exit status 0: it is stored"),
             (
-                "storescu -v -r -aec ARCHIVE pacs.example.org 104 study/",
-                "send every file below study, and log each outcome",
-            ),
-            (
                 "storescu -r --jobs 4 --retry 3 --journal sent.db pacs.example.org 104 disk/",
                 "send the files that are not acknowledged yet, at each run",
+            ),
+            (
+                "storescu -v -r -aec ARCHIVE pacs.example.org 104 study/",
+                "send every file below study, and log each outcome",
             ),
         ),
         positionals="addr port path ...",
         prefixes="-+",
     )
-    about_journal = "--status" in arguments
+    given = {argument.partition("=")[0] for argument in arguments}
+    about_journal = not given.isdisjoint(("--status", "--export"))
+    needs_paths = not about_journal and "--retry-failed" not in given
     requesting.add_options(
         parser,
         "STORESCU",
-        arguments=[positional("path", "*" if about_journal else "+", str, PATHS)],
+        arguments=[positional("path", "+" if needs_paths else "*", str, PATHS)],
         output=OUTPUT,
         syntaxes=SYNTAXES,
         peer_needed=not about_journal,
@@ -176,6 +199,14 @@ def verify_together(parser: Parser, options: argparse.Namespace) -> None:
             "--repeat does not go with --journal: a journal has one entry for each instance",
         ),
         (options.status and not options.journal, "--status needs --journal: it prints what is in it"),
+        (options.export and not options.journal, "--export needs --journal: it writes what is in it"),
+        (options.retry_failed and options.path, "--retry-failed stands in place of paths"),
+        (options.retry_failed and options.dry_run, "--retry-failed does not go with --dry-run"),
+        (options.retry_failed and options.repeat > 1, "--repeat does not go with --retry-failed"),
+        (
+            options.summary and options.dry_run,
+            "--summary does not go with --dry-run: dimse summary counts without sending",
+        ),
         ("-" in options.path and sys.stdin is None, "- stands for a list of paths on stdin, which is closed"),
         (listens and not options.verify, "--commit-port is for --verify"),
         (

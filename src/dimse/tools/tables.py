@@ -135,11 +135,12 @@ def dry_run(
         print_table((">bytes", "SOP class", "transfer syntax", "file"), instances(), out)
         out.write("\n")
         print_table((">association", ">context ID", "abstract syntax", "transfer syntaxes"), contexts(), out)
-        out.write(f"\n{_many(sent, 'file')}, {size:,} bytes, {_many(associations, 'association')}\n")
+        out.write(f"\n{many(sent, 'file')}, {size:,} bytes, {many(associations, 'association')}\n")
 
 
-def _many(number: int, what: str) -> str:
-    return f"{number:,} {what}{'s' * (number != 1)}"
+def many(number: int, noun: str, nouns: str = "") -> str:
+    """Return a number with its noun, whose plural is `nouns` if an "s" does not make it."""
+    return f"{number:,} {noun if number == 1 else nouns or noun + 's'}"
 
 
 # --- storescu --status

@@ -11,7 +11,7 @@ import dimse
 from dimse.support.text import one_line
 from dimse.tools import log_setup
 from dimse.tools.command_line import Parser
-from dimse.tools.options import add_group, choice, flag, option, repeatable, validated
+from dimse.tools.options import add_group, choice, common, flag, option, repeatable, validated
 
 if TYPE_CHECKING:
     from dimse.settings.tls import TLS
@@ -37,6 +37,9 @@ NAMES = {
 INSECURE = (
     "--tls-insecure: the peer's certificate is not verified, so a machine in between can read and change what is sent"
 )
+INSECURE_REMOTE = (
+    "verify = false: the peer's certificate is not verified, so a machine in between can read and change what is sent"
+)
 ANY_CLIENT = "--tls-no-client-cert: every client that reaches this port may connect, without a certificate"
 EVERY_CA = "no --tls-ca: clients may have their certificate from any CA that this system trusts"
 
@@ -48,7 +51,7 @@ def _pin(text: str) -> str:
 
 
 CERTIFICATES = (
-    flag("--tls", "speak TLS 1.2 or 1.3 (PS3.15 B.12); its registered port is 2762"),
+    common(flag("--tls", "speak TLS 1.2 or 1.3 (PS3.15 B.12); its registered port is 2762")),
     option("--tls-cert F", str, "", "our certificate, and the intermediate ones up to its CA (PEM)"),
     option(
         "--tls-key F",
@@ -104,8 +107,8 @@ def settle(parser: Parser, options: argparse.Namespace) -> TLS | None:
     """
     if not (options.tls or any(secured for _, secured in getattr(options, "also_port", ()))):
         _refuse_unused(parser, options)
-        options.tls = None
-        return None
+        options.tls = settled = _settle_remote(parser, options)
+        return settled
     server = "tls_no_client_cert" in options
     insecure = not server and options.tls_insecure
     if insecure and (options.tls_ca or options.tls_crl or options.tls_pin or options.tls_server_name):
@@ -136,9 +139,23 @@ def settle(parser: Parser, options: argparse.Namespace) -> TLS | None:
     return tls
 
 
+def _settle_remote(parser: Parser, options: argparse.Namespace) -> TLS | None:
+    """Return the TLS of a named remote, checked; None without one."""
+    tls: TLS | None = getattr(options, "remote_tls", None)
+    if tls is None:
+        return None
+    _verify_files(parser, tls, server=False)
+    if options.tls_info:
+        logging.getLogger("dimse.tls").setLevel(logging.INFO)
+    if not tls.verify and not tls.pins:
+        log_setup.warn(INSECURE_REMOTE)
+    return tls
+
+
 def _refuse_unused(parser: Parser, options: argparse.Namespace) -> None:
     for name, value in vars(options).items():
-        if name.startswith("tls_") and value != parser.get_default(name):
+        is_for_remote = name == "tls_info" and getattr(options, "remote_tls", None) is not None
+        if name.startswith("tls_") and value != parser.get_default(name) and not is_for_remote:
             parser.error(f"--{name.replace('_', '-')} is for --tls")
 
 

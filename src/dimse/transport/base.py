@@ -13,10 +13,10 @@ import socket
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
 from contextvars import copy_context
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from dimse.errors import AssociationTimeout, ConnectError, ConnectionLost, TLSError
 from dimse.transport import READ, WRITE
@@ -44,6 +44,35 @@ def deadline_after(seconds: float) -> float | None:
     return time.monotonic() + seconds if seconds else None
 
 
+class Turns(Protocol):
+    """The interface of a queue of operations on one connection, of which one has its turn at a time.
+
+    Attributes:
+        lapsed: True if the operation that was to have its turn was cancelled at that moment; the one that waited clears it.
+    """
+
+    lapsed: bool
+
+    async def wait(self) -> None:
+        """Wait for the turn of an operation.
+
+        Raises:
+            LocalProtocolError: The caller is within the operation that has its turn, which would have to wait for this one.
+        """
+
+    def begin(self) -> None:
+        """Note that the operation of the running task has its turn."""
+
+    def hand_on(self) -> bool:
+        """Give the turn to the operation that has waited longest; return False if none waits."""
+
+    def refuse(self, why: str) -> None:
+        """Let every operation that waits raise a `LocalProtocolError`."""
+
+    def rouse(self, end: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Run `end` soon, which ends the operation that has its turn, if others wait; from any thread."""
+
+
 class Transport(ABC):
     """A transport connection (PS3.8 9.1).
 
@@ -52,9 +81,11 @@ class Transport(ABC):
 
     Attributes:
         calls_in_threads: True if `call` runs a `def` in another thread, because an event loop must not wait for it.
+        turns: The queue of operations that wait for one another; None if they are refused instead.
     """
 
     calls_in_threads = False
+    turns: Turns | None = None
 
     def __init__(self, connection: socket.socket) -> None:
         connection.setblocking(False)

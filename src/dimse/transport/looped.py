@@ -6,13 +6,15 @@ import asyncio
 import inspect
 import socket
 import time
-from collections.abc import Awaitable, Callable
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Executor
 from contextlib import suppress
-from contextvars import copy_context
+from contextvars import ContextVar, copy_context
 from functools import partial
 from typing import Any, TypeVar, cast
 
+from dimse.errors import LocalProtocolError
 from dimse.transport import READ, WRITE
 from dimse.transport.base import Address, Listener, Transport, call_in_thread, tune
 from dimse.transport.base import connect as _connect
@@ -21,6 +23,78 @@ T = TypeVar("T")
 
 # A fast peer never makes a call block: after so many bytes, or seconds, others get their turn all the same.
 BREATH_BYTES, BREATH_SECONDS = 256 * 1024, 0.002
+
+
+# The operation that the running task is within, or the task that began it.
+_TURN: ContextVar[object] = ContextVar("_TURN", default=None)
+
+
+class TaskTurns:
+    """The queue of the operations of several tasks on one connection, first come, first served. See `base.Turns`.
+
+    Args:
+        loop: The event loop of the connection.
+
+    Attributes:
+        lapsed: See `base.Turns`.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.lapsed = False
+        self._loop = loop
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._ending: set[asyncio.Task[None]] = set()
+        # A mark of the operation that has its turn.
+        self._current = object()
+
+    async def wait(self) -> None:
+        """Wait for the turn of an operation; see `base.Turns`."""
+        if _TURN.get() is self._current:
+            raise LocalProtocolError("another operation is under way on this association, and this one is within it")
+        waiter = self._loop.create_future()
+        self._waiting.append(waiter)
+        try:
+            await waiter
+        except BaseException:
+            if waiter in self._waiting:
+                self._waiting.remove(waiter)
+            elif not waiter.cancelled() and waiter.exception() is None:
+                self.lapsed = True
+            raise
+
+    def begin(self) -> None:
+        """Note that the operation of the running task has its turn."""
+        self._current = object()
+        _TURN.set(self._current)
+
+    def hand_on(self) -> bool:
+        """Give the turn to the operation that has waited longest; return False if none waits."""
+        self._current = object()
+        while self._waiting:
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+                return True
+        return False
+
+    def refuse(self, why: str) -> None:
+        """Let every operation that waits raise a `LocalProtocolError`."""
+        waiting, self._waiting = self._waiting, deque()
+        for waiter in waiting:
+            if not waiter.done():
+                waiter.set_exception(LocalProtocolError(why))
+
+    def rouse(self, end: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Run `end` in a task if operations wait; see `base.Turns`."""
+        if self._waiting:
+            with suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._end, end)
+
+    def _end(self, end: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        task = self._loop.create_task(end())
+        # The loop alone would not keep it.
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
 
 
 class AsyncioTransport(Transport):
@@ -38,6 +112,7 @@ class AsyncioTransport(Transport):
         self._executor = executor
         self._is_abandoned = False
         self._loop = asyncio.get_running_loop()
+        self.turns = TaskTurns(self._loop)
         self._descriptor = connection.fileno()
         self._moved = 0
         self._breathed = time.monotonic()

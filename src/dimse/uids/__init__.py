@@ -13,6 +13,7 @@ from dimse.support.values import value
 
 if TYPE_CHECKING:
     from dimse.uids.keywords import *  # noqa: F403
+    from dimse.uids.keywords import SOPClassName as SOPClassName
 
 # The UIDs that the package needs when it is imported, without a look-up in the table.
 ApplicationContextName = "1.2.840.10008.3.1.1.1"  # the DICOM one (PS3.7 A.2.1)
@@ -27,6 +28,10 @@ ExplicitVRBigEndian = "1.2.840.10008.1.2.2"
 
 STORAGE_SOP_CLASSES: frozenset[str]
 """The SOP classes of the Storage service (PS3.4 Annex B), including retired ones."""
+IMAGE_SOP_CLASSES: frozenset[str]
+"""The SOP classes of the Storage service whose instances are images, with pixel data of any kind, including retired ones."""
+MODALITIES: dict[str, tuple[str, ...]]
+"""The storage SOP classes by modality: `MODALITIES["CT"]`. "SC" stands for secondary captures. It must not be changed."""
 TRANSFER_SYNTAXES: tuple[str, ...]
 """Every transfer syntax (PS3.5 Annex A), in the order of the table, including retired ones."""
 STORABLE_TRANSFER_SYNTAXES: tuple[str, ...]
@@ -130,6 +135,26 @@ def find_syntax(text: str) -> str:
     return text if text in (PRIVATE_SYNTAXES, ANY_SYNTAX) else find(text)
 
 
+def sop_classes(*names: SOPClassName) -> tuple[str, ...]:
+    """Return the UIDs of SOP classes, for the `contexts` of an association.
+
+        dimse.associate("pacs.example.org", 104, contexts=dimse.uids.sop_classes("CT", "MR", "SecondaryCaptureImageStorage"))
+
+    Args:
+        names: Modalities of `MODALITIES`, each of which stands for several SOP classes, and keywords of SOP classes.
+
+    Returns:
+        The UIDs in this order, each once.
+
+    Raises:
+        ValueError: A name is neither.
+    """
+    found: dict[str, None] = {}
+    for name in names:
+        found.update(dict.fromkeys(_modalities().get(name) or (find(name),)))
+    return tuple(found)
+
+
 def is_private(uid: str) -> bool:
     """Return True if the Standard has not registered this UID (PS3.5 9.2)."""
     return bool(uid) and not uid.startswith("1.2.840.10008.") and not set(uid) - _UID_CHARACTERS
@@ -141,12 +166,36 @@ def _is_storage(kind: str, name: str) -> bool:
     return kind == "SOP Class" and "Storage" in name.split() and not other
 
 
+# Images whose keywords do not say so.
+_IMAGES = (
+    *("EnhancedUSVolumeStorage", "ParametricMapStorage", "SegmentationStorage", "RTDoseStorage"),
+    *("OphthalmicThicknessMapStorage", "CornealTopographyMapStorage"),
+)
+
+
+def _is_image(keyword: str) -> bool:
+    return "Image" in keyword or keyword in _IMAGES
+
+
+@cache
+def _modalities() -> dict[str, tuple[str, ...]]:
+    """Return the storage SOP classes by modality."""
+    from dimse.uids.modalities import TABLE
+
+    known = by_keyword()
+    lines = (line.split() for line in TABLE.split("\n"))
+    return {modality: tuple(known[keyword] for keyword in keywords) for modality, *keywords in lines}
+
+
 @cache
 def _attributes() -> dict[str, Any]:
     """Return the attributes of this module that are made from the table on first use."""
     rows = _rows()
     attributes: dict[str, Any] = dict(by_keyword())
     attributes["STORAGE_SOP_CLASSES"] = frozenset(uid for uid, kind, _, _, name in rows if _is_storage(kind, name))
+    attributes["IMAGE_SOP_CLASSES"] = frozenset(
+        uid for uid, kind, keyword, _, name in rows if _is_storage(kind, name) and _is_image(keyword)
+    )
     syntaxes = [(uid, keyword) for uid, kind, keyword, _, _ in rows if kind == "Transfer Syntax"]
     attributes["TRANSFER_SYNTAXES"] = tuple(uid for uid, _ in syntaxes)
     attributes["STORABLE_TRANSFER_SYNTAXES"] = tuple(uid for uid, key in syntaxes if not key.startswith(_NOT_STORABLE))
@@ -159,13 +208,15 @@ if not TYPE_CHECKING:
     def __getattr__(attribute: str) -> Any:
         """Return the UID whose keyword is `attribute`, or one of the collections above."""
         # The import system asks every module for `__path__`, which must not load the table.
+        if attribute == "MODALITIES":
+            return _modalities()
         if attribute.startswith("_") or attribute not in _attributes():
             raise AttributeError(f"module {__name__!r} has no attribute {attribute!r}")
         return _attributes()[attribute]
 
     def __dir__() -> list[str]:
         """Return the keywords of the Standard and the names of this module."""
-        return sorted({*globals(), *_attributes()})
+        return sorted({*globals(), *_attributes(), "MODALITIES"})
 
 
 @value

@@ -72,6 +72,7 @@ class PresentationContext:
 
     @property
     def accepted(self) -> bool:
+        """True if the peer has accepted the context."""
         return self.result == ACCEPTANCE
 
 
