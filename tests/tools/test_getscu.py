@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import dimse
 from dimse.testing import QueryRetrieveSCP
 from tests.drivers import silent
 from tests.faulty_peer import FaultyPeer
@@ -182,3 +183,21 @@ def test_every_class_that_is_asked_for_is_proposed_alone(tmp_path: Path) -> None
     assert done.returncode == 0
     assert done.stderr.count("Abstract Syntax: =MR Image Storage") in (1, 2)
     assert "CT Image Storage" not in done.stderr
+
+
+@pytest.mark.parametrize("name", ["getscu", "movescu"])
+def test_features_are_proposed_and_told_of_where_they_are_refused(
+    name: str, scp: QueryRetrieveSCP, tmp_path: Path
+) -> None:
+    options = ("-od", tmp_path / "in") if name == "getscu" else ("-aem", "NOWHERE")
+    done = tool(
+        name, "-S", "127.0.0.1", scp.port, "--study-uid", STUDY, *options, "--relational-retrieval", "--enhanced-conversion"
+    )  # fmt: skip
+    assert lines(done, "W") == ["the peer did not accept the feature enhanced conversion"]
+    assert scp.retrievals[0].features == dimse.Features(relational=True)
+
+
+def test_a_feature_that_the_model_lacks_is_wrong_usage() -> None:
+    done = tool("getscu", "-M", "composite-instance", "127.0.0.1", 1, "--sop-uid", "1.2", "--relational-retrieval")
+    assert done.returncode == 2
+    assert "has no feature 'relational'" in " ".join(done.stderr.split())

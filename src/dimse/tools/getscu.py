@@ -95,6 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         syntaxes=SYNTAXES,
     )
     query_options.add_options(parser, "get")
+    retrieve_options.add_features(parser)
     add_group(parser, "contexts", *PROPOSED)
     retrieve_options.add_options(parser)
     add_rows(parser, [REPEAT])
@@ -122,6 +123,7 @@ def get(parser: Parser, options: argparse.Namespace, logger: logging.Logger) -> 
         if options.sop_class:
             parser.error(str(error))
         contexts, roles = dimse.contexts_for_get(model.name, transfer_syntaxes=syntaxes)
+    extended = retrieve_options.negotiation(parser, options, "get")
     outcome: list[int] = []
     with (
         reporting(parser, options, logger, outcome) as report,
@@ -144,7 +146,7 @@ def get(parser: Parser, options: argparse.Namespace, logger: logging.Logger) -> 
                     return second(retriever, identifier, end)
 
                 retriever.again = again
-                associate = partial(requesting.associate, options, contexts, handlers, roles=roles)
+                associate = partial(requesting.associate, options, contexts, handlers, roles=roles, extended=extended)
                 outcome.append(retriever.run(associate, identifiers, partial(_asking, options)))
         except (OSError, ValueError) as error:
             wording.log_failure(logger, [f"Cannot store in {options.output_directory}: {wording.reason(error)}"], error)

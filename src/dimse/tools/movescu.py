@@ -96,6 +96,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         output=retrieve_options.OUTPUT,
     )
     query_options.add_options(parser, "move")
+    retrieve_options.add_features(parser)
     add_group(parser, "destination", *DESTINATION)
     retrieve_options.add_options(parser, "files, with --store", "events, with --store")
     add_rows(parser, [REPEAT])
@@ -131,6 +132,7 @@ def move(parser: Parser, options: argparse.Namespace, logger: logging.Logger) ->
     identifiers = identifiers_of(options, logger)
     if identifiers is None:
         return running.NO_ASSOCIATION
+    extended = retrieve_options.negotiation(parser, options, "move")
     outcome: list[int] = []
     with (
         reporting(parser, options, logger, outcome) as report,
@@ -149,7 +151,7 @@ def move(parser: Parser, options: argparse.Namespace, logger: logging.Logger) ->
                 def associate() -> dimse.Association:
                     model = query_options.model_of(options)
                     syntaxes = requesting.chosen_syntaxes(options) or settings.DEFAULT_TRANSFER_SYNTAXES
-                    association = requesting.associate(options, [(model.move, syntaxes)])
+                    association = requesting.associate(options, [(model.move, syntaxes)], extended=extended)
                     if receiver is not None:
                         receiver.expect(association.peer.address[0])
                     return association

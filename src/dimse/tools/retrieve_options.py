@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import argparse
 import sys
+from typing import TYPE_CHECKING
 
 from dimse import settings
 from dimse.tools import query_options, retrieve_events
 from dimse.tools.command_line import Parser
 from dimse.tools.file_options import FILES
 from dimse.tools.options import add_group, flag, number, option, report_path, seconds
+
+if TYPE_CHECKING:
+    from dimse.services.information_models import Operation
 
 OUTPUT = (
     flag("--no-progress", "no progress bar on the terminal"),
@@ -32,6 +36,41 @@ RETRIEVAL = (
     ),
     flag("--fail-empty", "exit status 3 if nothing matched"),
 )
+
+
+# By option: the feature of `Features`, and the help.
+FEATURES = {
+    "--relational-retrieval": ("relational", "the keys need not name what is above their level"),
+    "--enhanced-conversion": ("enhanced_conversion", "instances as converted from or to multi-frame ones"),
+}
+
+
+def add_features(parser: Parser) -> None:
+    """Add the options about features that are negotiated (PS3.4 C.5.2 and C.5.3)."""
+    rows = []
+    for name, (feature, words) in FEATURES.items():
+        row, keywords = flag(name, words)
+        rows.append((row, keywords | {"dest": feature}))
+    add_group(parser, "features to negotiate", *rows)
+
+
+def negotiation(
+    parser: Parser, options: argparse.Namespace, operation: Operation
+) -> tuple[settings.ExtendedNegotiation, ...]:
+    """Return the items that propose the features that the user wants.
+
+    Raises:
+        SystemExit: The information model has no such feature (exit status 2).
+    """
+    if not any(getattr(options, feature) for feature, _ in FEATURES.values()):
+        return ()
+    from dimse.services.features import Features
+
+    wanted = Features(**{feature: getattr(options, feature) for feature, _ in FEATURES.values()})
+    try:
+        return wanted.negotiation(query_options.model_of(options), operation)
+    except ValueError as error:
+        parser.error(str(error))
 
 
 def add_options(parser: Parser, files: str = "files", events: str = "events") -> None:

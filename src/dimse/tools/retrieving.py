@@ -20,6 +20,7 @@ from dimse.tools import query_options, requesting, running, wording
 from dimse.tools.find_output import log_identifier
 from dimse.tools.interruption import Interruption
 from dimse.tools.progress import Bar
+from dimse.tools.retrieve_options import FEATURES
 
 if TYPE_CHECKING:
     from dimse.archive.stored import Stored
@@ -194,6 +195,7 @@ class Retriever:
         self.association: dimse.Association | None = None
         self.destination_is_unknown = False
         self._wants_cancel = False
+        self._wanted = [name for name, _ in FEATURES.values() if getattr(options, name)]
         self._bar = Bar(lambda: nullcontext(arrivals), enabled=not options.no_progress)
         self.interruption = Interruption(self._interrupt)
 
@@ -259,6 +261,7 @@ class Retriever:
         logger, number = self._logger, 0
         log_identifier(logger, "Request", identifier)
         retrieval = ask(identifier)
+        self._warn_of_features(retrieval)
         end: Retrieved | None = None
         is_cancelled = False
         try:
@@ -281,6 +284,13 @@ class Retriever:
             logger.info("%s SCP Result: 0x%04X (%s)", self._name, end.status, end.status.category)
             self._log_counts(end)
         return end, is_cancelled
+
+    def _warn_of_features(self, retrieval: Retrieval) -> None:
+        """Warn once of features that the user wants, and that the peer has not agreed to."""
+        wanted, self._wanted = self._wanted, []
+        for name in wanted:
+            if not getattr(retrieval.features, name):
+                self._logger.warning("the peer did not accept the feature %s", name.replace("_", " "))
 
     def _log_counts(self, progress: Progress) -> None:
         counts = (progress.remaining, progress.completed, progress.failed, progress.warning)
