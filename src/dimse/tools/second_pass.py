@@ -106,8 +106,9 @@ class SecondPass:
         contexts, roles = self._contexts(filter(None, classes))
         refused, first = 0, retriever.association
         try:
-            with requesting.associate(self._options, contexts, self._handlers, roles=roles) as association:
-                retriever.association = association
+            association = requesting.associate(self._options, contexts, self._handlers, roles=roles)
+            retriever.association = association
+            try:
                 for keys in self._identifiers(listed, missing, patient_id):
                     if retriever.stopped:
                         break
@@ -115,6 +116,10 @@ class SecondPass:
                     refused += end.refused
                     if end.error is not None:
                         raise end.error
+            except BaseException:
+                association.abort()
+                raise
+            requesting.end(association, self._options, self._logger)
         except dimse.DimseError as error:
             self._logger.warning("what did not come cannot be asked for once more: %s", one_line(str(error)))
         finally:
