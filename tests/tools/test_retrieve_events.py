@@ -205,4 +205,4 @@ def test_an_instance_that_is_refused_here_is_in_the_audit_trail(scp: QueryRetrie
     (tmp_path / "in" / f"CT.{UIDS[0]}").write_bytes(b"another file")
     trail = tmp_path / "trail.xml"
     assert run("getscu", scp, tmp_path, "--on-duplicate", "reject", "--audit", trail).returncode == 3
-    assert "1 of 1 instances were not transferred" in trail.read_text()
+    assert "not transferred: 1 of 1 instance" in trail.read_text()

@@ -13,7 +13,7 @@ from dimse.data_set.identifier import Identifier
 from dimse.services.features import Features
 from dimse.services.information_models import LEVEL, InformationModel
 from dimse.services.query import MATCH_WITHOUT_OPTIONAL_KEYS
-from dimse.support.text import one_line
+from dimse.support.text import counted, one_line
 from dimse.tools import query_options, requesting, running, wording
 from dimse.tools.find_output import Files, JSONFile, Output, columns_of, log_identifier, unique_key_of
 from dimse.tools.found import Found
@@ -197,8 +197,8 @@ class _Querying:
         if number:
             checks.log_missing()
         if is_limited:
-            taken = self._output.number - self._before
-            logger.info("Find SCP Result: %d matches were taken, and the rest was cancelled", taken)
+            taken = counted(self._output.number - self._before, "match", "matches")
+            logger.info("Find SCP Result: %s taken, and the rest cancelled", taken)
         status = matches.status
         is_cut = status in CUT_SHORT or (options.peer_limit is not None and number >= options.peer_limit)
         is_cancelled = self._wants_cancel or (options.cancel is not None and self._responses >= options.cancel)
