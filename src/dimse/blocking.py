@@ -319,6 +319,11 @@ class Retrieval(Items["Progress"]):
         """The end of the retrieval; None before it has come."""
         return self._retrieving.result
 
+    @property
+    def features(self) -> Features:
+        """The features of the retrieval that the peer has agreed to."""
+        return self._retrieving.features
+
 
 class Instances(Items["StoreRequest"]):
     """A C-GET under way: an iterator of the instances that it brings, and a context manager."""

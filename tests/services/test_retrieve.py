@@ -119,7 +119,7 @@ async def test_a_handler_is_asked_with_the_keys(driver: Driver) -> None:
     assert end.status is not None
     assert (end.status, end.status.comment, end.is_complete) == (0xA701, "try later", False)
     request = asked[0]
-    assert (request.model, request.level, request.peer.ae_title, request.priority) == ("study", "STUDY", "ME", 1)
+    assert (request.model.name, request.level, request.peer.ae_title, request.priority) == ("study", "STUDY", "ME", 1)
     assert (request.identifier["StudyInstanceUID"], request.destination, request.cancelled) == ("1.2.3", "", False)
 
 

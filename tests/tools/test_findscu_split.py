@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import date
+import itertools
+import signal
+import threading
+from collections.abc import Iterator
+from datetime import date, timedelta
 from subprocess import CompletedProcess
 
 import pytest
 
+import dimse
 from dimse.data_set.identifier import Identifier
 from dimse.tools.splitting import Part, whole_of
 from tests.interop.evil_query import EvilSCP
@@ -85,6 +90,106 @@ def test_what_cannot_be_split_is_a_shortfall() -> None:
     assert done.returncode == 3
     assert "E: The query cannot be split: only a query for studies can" in done.stderr
     assert "E: 0xA700: Refused: Out of Resources" in done.stderr
+
+
+# --- parts that the user asks for ---
+
+
+RANGE = ("--study-date", "20240101-20240229")
+
+
+def ranges(scp: EvilSCP) -> list[str]:
+    """Return the Study Date of each query."""
+    return [request.keys[0x00080020][1].decode().strip() for request in scp.requests]
+
+
+def test_a_query_is_sent_in_parts_of_so_many_days_from_the_start() -> None:
+    stored = studies(60, days=60)
+    with serve_limited(stored, 0) as scp:
+        done = findscu(scp, *RANGE, "--split", 30)
+        assert (done.returncode, done.stdout.split()) == (0, [study.uid for study in stored])
+        assert ranges(scp) == ["20240131-20240229", "20240101-20240130"]
+        assert findscu(scp, *RANGE, "--split", 30, "--count").stdout == "60\n"
+        assert findscu(scp, *RANGE, "--split", 90, "--count").stdout == "60\n"
+    assert ranges(scp)[4:] == ["20240101-20240229"]
+
+
+def test_a_part_that_is_cut_short_is_halved() -> None:
+    stored = studies(60, days=60)
+    with serve_limited(stored, 10, OUT_OF_RESOURCES) as scp:
+        done = findscu(scp, *RANGE, "--split", 15)
+        assert (done.returncode, sorted(done.stdout.split())) == (0, uids(stored))
+
+
+@pytest.mark.parametrize("count", [1, 30, 31, 59])
+def test_a_limit_counts_over_all_parts(count: int) -> None:
+    stored = studies(60, days=60)
+    with serve_limited(stored, 0) as scp:
+        done = findscu(scp, *RANGE, "--split", 30, "--limit", count)
+        assert (done.returncode, done.stdout.split()) == (0, [study.uid for study in stored[:count]])
+        assert len(ranges(scp)) == (1 if count <= 30 else 2)
+
+
+@pytest.mark.parametrize("count", [3, 35])
+def test_a_cancel_ends_the_parts(count: int) -> None:
+    with serve_limited(studies(60, days=60), 0) as scp:
+        done = findscu(scp, *RANGE, "--split", 30, "--cancel", count)
+        assert done.returncode == 0
+        assert len(ranges(scp)) == (1 if count <= 30 else 2)
+
+
+def test_a_limit_counts_over_the_parts_of_a_query_that_was_cut_short() -> None:
+    stored = studies(60, days=60)
+    with serve_limited(stored, 10, OUT_OF_RESOURCES) as scp:
+        done = findscu(scp, *RANGE, "--limit", 25)
+        assert (done.returncode, len(done.stdout.split())) == (0, 25)
+
+
+def test_an_interrupt_ends_the_parts() -> None:
+    asked: list[str] = []
+    came = threading.Event()
+
+    def find(request: dimse.FindRequest) -> Iterator[dict[str, str]]:
+        asked.append(request.identifier["StudyDate"])
+        for number in itertools.count():
+            if request.cancelled:
+                return
+            yield {"StudyInstanceUID": f"1.2.{number}", "StudyDate": "20240229"}
+            if number > 100:
+                came.set()
+
+    with dimse.Server(("127.0.0.1", 0), dimse.Handlers(find=find)) as server:
+        keys = ("-S", "-k", "StudyInstanceUID=", "--format", "jsonl", *RANGE, "--split", 7)
+        with running.start("findscu", "127.0.0.1", server.address[1], *keys) as process:
+            assert came.wait(20)
+            process.send_signal(signal.SIGINT)
+            output, _ = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert len(output.splitlines()) > 1
+    assert asked == ["20240223-20240229"]
+
+
+def test_a_query_that_has_no_parts_is_not_sent() -> None:
+    with serve_limited(studies(10, days=2), 0) as scp:
+        done = findscu(scp, "-L", "series", "-k", "SeriesInstanceUID=", "--split", 30)
+        assert (done.returncode, ranges(scp)) == (3, [])
+    assert "E: The query cannot be split: only a query for studies can" in done.stderr
+
+
+@pytest.mark.parametrize("days", ["0", "-1", "x", "1.5", "100000"])
+def test_what_is_no_number_of_days_is_wrong_usage(days: str) -> None:
+    done = running.tool("findscu", "127.0.0.1", 104, "-k", "StudyDate=", f"--split={days}")
+    assert done.returncode == 2
+    assert "is not auto, never or a number of days" in done.stderr
+
+
+@pytest.mark.parametrize("days", [1, 2, 3, 4, 5, 99999])
+def test_parts_of_days_are_without_a_gap(days: int) -> None:
+    whole = Part(date(2023, 12, 30), date(2024, 1, 2))
+    parts = list(whole.of_days(days))
+    assert (parts[0].last, parts[-1].first) == (whole.last, whole.first)
+    assert all(older.last + timedelta(1) == newer.first for newer, older in itertools.pairwise(parts))
+    assert all(part.last - part.first == timedelta(days - 1) for part in parts[:-1])
 
 
 def test_halves_are_without_a_gap() -> None:

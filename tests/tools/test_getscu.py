@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import dimse
 from dimse.testing import QueryRetrieveSCP
 from tests.drivers import silent
 from tests.faulty_peer import FaultyPeer
@@ -90,9 +91,10 @@ def test_an_instance_that_the_peer_cannot_send_is_told_and_the_exit_status_is_3(
     assert said[0].startswith("0xB000: ")
     assert "The peer has not sent 1 of 3 instances" in said
     *rows, _summary = [json.loads(line) for line in report.read_text().splitlines()]
-    assert [row["outcome"] for row in rows] == ["stored", "stored"]
-    assert {row["sop_instance_uid"] for row in rows} == {UIDS[0], UIDS[2]}
-    assert {(row["study_instance_uid"], row["modality"], row["patient_id"]) for row in rows} == {(STUDY, "CT", None)}
+    assert [row["outcome"] for row in rows] == ["stored", "stored", "unsent"]
+    assert [row["sop_instance_uid"] for row in rows] == [UIDS[0], UIDS[2], UIDS[1]]
+    stored = {(row["study_instance_uid"], row["modality"], row["patient_id"]) for row in rows[:2]}
+    assert stored == {(STUDY, "CT", None)}
     assert {row["peer"] for row in rows} == {f"127.0.0.1:{scp.port}"}
 
 
@@ -181,3 +183,21 @@ def test_every_class_that_is_asked_for_is_proposed_alone(tmp_path: Path) -> None
     assert done.returncode == 0
     assert done.stderr.count("Abstract Syntax: =MR Image Storage") in (1, 2)
     assert "CT Image Storage" not in done.stderr
+
+
+@pytest.mark.parametrize("name", ["getscu", "movescu"])
+def test_features_are_proposed_and_told_of_where_they_are_refused(
+    name: str, scp: QueryRetrieveSCP, tmp_path: Path
+) -> None:
+    options = ("-od", tmp_path / "in") if name == "getscu" else ("-aem", "NOWHERE")
+    done = tool(
+        name, "-S", "127.0.0.1", scp.port, "--study-uid", STUDY, *options, "--relational-retrieval", "--enhanced-conversion"
+    )  # fmt: skip
+    assert lines(done, "W") == ["the peer did not accept the feature enhanced conversion"]
+    assert scp.retrievals[0].features == dimse.Features(relational=True)
+
+
+def test_a_feature_that_the_model_lacks_is_wrong_usage() -> None:
+    done = tool("getscu", "-M", "composite-instance", "127.0.0.1", 1, "--sop-uid", "1.2", "--relational-retrieval")
+    assert done.returncode == 2
+    assert "has no feature 'relational'" in " ".join(done.stderr.split())

@@ -296,6 +296,7 @@ ARGUMENTS: dict[str, tuple[Any, Mapping[str, Any]]] = {
     "calling_ae_titles": (["FRIEND"], {"calling_ae_title": "FRIEND"}),
     "networks": (["127.0.0.0/8"], {}),
     "accept_unknown": (True, {}),
+    "extended": (dimse.Features(relational=True).supported(), {}),
     "async_ops": (0, {}),
     "share_port": (True, {}),
     "identify": (lambda identity: b"", {"identity": ME}),

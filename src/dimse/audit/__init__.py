@@ -68,8 +68,7 @@ class Trail:
 
     def close(self) -> None:
         """Report the transfers under way as cut off, and close the destination."""
-        for peer in list(self._transfers):
-            self.end_transfer(peer, "the transfer was cut off")
+        self.end_transfers("the transfer was cut off")
         self._destination.close()
 
     # --- the application ---
@@ -172,6 +171,11 @@ class Trail:
             transfer = self._transfers.pop(peer, None)
         if transfer is not None:
             self._report(peer, transfer, why)
+
+    def end_transfers(self, why: str = "") -> None:
+        """Write DICOM Instances Transferred for each study of every peer; `why` is the reason of an early end."""
+        for peer in list(self._transfers):
+            self.end_transfer(peer, why)
 
     def _report(self, peer: Node, transfer: _Transfer, why: str) -> None:
         for key, study in transfer.studies.items():

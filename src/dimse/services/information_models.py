@@ -57,6 +57,7 @@ class InformationModel:
         default_level: The level of keys that name none and are of no level themselves.
         section: The section of PS3.4 that defines it.
         features: The features that a C-FIND may negotiate, in the order of their bytes; see `dimse.services.features`.
+        retrieve_features: The features that a C-GET or C-MOVE may negotiate, likewise.
         find_service: The service of `dimse.message.status.SERVICES` that has the statuses of its C-FIND.
     """
 
@@ -68,6 +69,7 @@ class InformationModel:
     default_level: str = ""
     section: str = ""
     features: tuple[str, ...] = ()
+    retrieve_features: tuple[str, ...] = ()
     find_service: str = "find"
 
     def sop_class(self, operation: Operation) -> str:
@@ -75,13 +77,17 @@ class InformationModel:
         uid: str = getattr(self, operation)
         return uid
 
+    def features_of(self, operation: Operation) -> tuple[str, ...]:
+        """Return the features that an operation may negotiate, in the order of their bytes."""
+        return self.features if operation == "find" else self.retrieve_features
+
     def check_level(self, level: str) -> str:
-        """Return a level as the Standard writes it; "instance" is IMAGE.
+        """Return a level as the Standard writes it. Case and padding do not count, and "instance" is IMAGE.
 
         Raises:
             ValueError: The model does not have the level.
         """
-        written = level.strip().upper()
+        written = level.strip(" \0\t\r\n").upper()
         written = "IMAGE" if written == "INSTANCE" else written
         if written not in self.levels:
             some = ", ".join(self.levels) or "none"
@@ -110,6 +116,8 @@ _QUERY_FEATURES = (
     "empty_values",
     "multiple_values",
 )
+# PS3.4 C.5.2.1 and C.5.3.1
+_RETRIEVE_FEATURES = ("relational", "enhanced_conversion")
 # The root of the UIDs of most models.
 _ROOT = "1.2.840.10008.5.1.4"
 
@@ -129,6 +137,7 @@ MODELS = (
         "PATIENT",
         "C.6.1",
         _QUERY_FEATURES,
+        _RETRIEVE_FEATURES,
     ),
     InformationModel(
         "study",
@@ -139,6 +148,7 @@ MODELS = (
         "STUDY",
         "C.6.2",
         _QUERY_FEATURES,
+        _RETRIEVE_FEATURES,
     ),
     InformationModel(
         "patient-study-only",
@@ -149,6 +159,7 @@ MODELS = (
         "STUDY",
         "C.6.3",
         _QUERY_FEATURES,
+        _RETRIEVE_FEATURES,
     ),
     InformationModel(
         "composite-instance",

@@ -25,7 +25,7 @@ from dimse.message.status import (
     UNABLE_TO_PROCESS,
     Status,
 )
-from dimse.services.features import accepted_features
+from dimse.services.features import Features, accepted_features
 from dimse.services.handling import as_status, ask
 from dimse.services.information_models import LEVEL, InformationModel, find_model, infer_level, model_of
 from dimse.services.responses import Responses
@@ -213,6 +213,7 @@ class FindRequest:
         model: The information model.
         level: The Query/Retrieve Level, one of the model's; empty where the model has none.
         identifier: The keys.
+        features: The features that were agreed when the association was established.
         has_unsupported_keys: The handler sets this to True, before its first match, if it ignores optional keys: the matches then
             have the status FF01H.
     """
@@ -225,6 +226,7 @@ class FindRequest:
     model: InformationModel
     level: str
     identifier: Identifier
+    features: Features = Features()
     has_unsupported_keys: bool = False
     arrived: Arrived | None = field(default=None, repr=False)
 
@@ -298,6 +300,7 @@ def read_request(association: BaseAssociation, arrived: Arrived) -> FindRequest 
         model,
         level,
         identifier,
+        accepted_features(association.negotiated, model),
         arrived=arrived,
     )
 

@@ -27,6 +27,7 @@ from dimse.message.command import (
     Response,
 )
 from dimse.message.status import Status
+from dimse.services.features import Features, accepted_features
 from dimse.services.get_receiver import Receiver, Store, store_handlers
 from dimse.services.information_models import FAILED_SOP_INSTANCE_UID_LIST, Operation, find_model
 from dimse.services.query import with_level
@@ -109,6 +110,7 @@ class _Retrieving(Responses[T]):
 
     Attributes:
         result: The end of the retrieval; None before it has come.
+        features: The features of the retrieval that the peer has agreed to.
     """
 
     def __init__(
@@ -116,6 +118,7 @@ class _Retrieving(Responses[T]):
     ) -> None:
         super().__init__(asking.association, asking.context, request, asking.data_set)
         self.result: Retrieved | None = None
+        self.features = asking.features
         self._name: Operation = asking.operation
         self._receiver = receiver
         self._timeout, self._total_timeout = timeout, total_timeout
@@ -420,12 +423,14 @@ class _Asking:
         operation: "get" or "move".
         context: The presentation context of the model.
         data_set: The encoded identifier.
+        features: The features that the peer has agreed to.
     """
 
     association: BaseAssociation
     operation: Operation
     context: PresentationContext
     data_set: bytes
+    features: Features
 
 
 def _prepare(
@@ -434,7 +439,10 @@ def _prepare(
     found = find_model(model, operation)
     context = association.context_for(found.sop_class(operation))
     syntax = uids.transfer_syntax(context.transfer_syntax) or EXPLICIT_VR_LITTLE_ENDIAN
-    return _Asking(association, operation, context, encode(with_level(found, keys, level), syntax, charset))
+    data_set = encode(with_level(found, keys, level), syntax, charset)
+    return _Asking(
+        association, operation, context, data_set, accepted_features(association.negotiated, found, operation)
+    )
 
 
 def _get_request(asking: _Asking, priority: int) -> CGetRQ:

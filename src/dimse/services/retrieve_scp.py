@@ -25,8 +25,9 @@ from dimse.message.status import (
     UNABLE_TO_PERFORM_SUB_OPERATIONS,
     Status,
 )
+from dimse.services.features import Features, accepted_features
 from dimse.services.handling import as_status, ask, send_status
-from dimse.services.information_models import FAILED_SOP_INSTANCE_UID_LIST, LEVEL, model_of
+from dimse.services.information_models import FAILED_SOP_INSTANCE_UID_LIST, LEVEL, InformationModel, model_of
 from dimse.services.sources import FALL_BACK, Source, Storable, Transcode, numbered, source_of
 from dimse.services.storage import send, status_of
 from dimse.settings import MOST_CONTEXTS, ProposedContext, Requestor, Timeouts
@@ -53,23 +54,25 @@ class RetrieveRequest:
 
     Attributes:
         identifier: The keys, all of them as the peer sent them.
-        model: The name of the information model: "patient", "study" ...
-        level: The Query/Retrieve Level; empty if the peer sent none.
+        model: The information model.
+        level: The Query/Retrieve Level, one of the model's; empty where the model has none.
         destination: The AE title that a C-MOVE names; empty in a C-GET.
         peer: The peer that asks.
         message_id: The message ID.
         priority: 0 medium, 1 high, 2 low.
         called_ae_title: The AE title that the peer called.
+        features: The features that were agreed when the association was established.
     """
 
     identifier: Identifier
-    model: str
+    model: InformationModel
     level: str
     destination: str
     peer: Peer
     message_id: int
     priority: int
     called_ae_title: str
+    features: Features
     _arrived: Arrived = field(repr=False)
 
     @property
@@ -172,14 +175,16 @@ def _read(association: BaseAssociation, arrived: Arrived) -> RetrieveRequest | R
     syntax = uids.transfer_syntax(arrived.context.transfer_syntax) or EXPLICIT_VR_LITTLE_ENDIAN
     try:
         keys = Identifier.read(bytes(sink.view()), syntax)
-        level = keys.text(LEVEL).strip(" \0").upper()
+        level = model.check_level(keys.text(LEVEL)) if model.levels else ""
     except MalformedDataSet as error:
         return Refusal(CANNOT_UNDERSTAND, f"the identifier cannot be read: {error}")
-    if model.levels and level not in model.levels:
-        return Refusal(DATA_SET_DOES_NOT_MATCH, f"the information model has no level {level[:16]!r}")
+    except ValueError:
+        return Refusal(DATA_SET_DOES_NOT_MATCH, f"Query/Retrieve Level is not one of {', '.join(model.levels)}")
+    negotiated = association.negotiated
     return RetrieveRequest(
-        keys, model.name, level, getattr(message, "move_destination", ""), association.peer, message.message_id,
-        message.priority, association.negotiated.called_ae_title, arrived,
+        keys, model, level, getattr(message, "move_destination", ""), association.peer, message.message_id,
+        message.priority, negotiated.called_ae_title,
+        accepted_features(negotiated, model, "move" if isinstance(message, CMoveRQ) else "get"), arrived,
     )  # fmt: skip
 
 

@@ -44,6 +44,7 @@ from dimse.settings import (
     ACCEPTOR_MAXIMUM_LENGTH,
     MAXIMUM_SEND_LENGTH,
     Acceptor,
+    ExtendedNegotiation,
     Identify,
     Limits,
     Role,
@@ -93,6 +94,9 @@ class Reception:
         calling_ae_titles: The only AE titles that may call, if any are given.
         accept_unknown: Accept abstract syntaxes that are not in `contexts` too.
         roles: The roles that a requestor may have (PS3.7 D.3.3.4), besides those that the services of the handlers need.
+        extended: The service-class application information that the handlers support (PS3.7 D.3.3.5), for queries and retrievals
+            that of `Features.supported`. A byte that is 1 here and in the request is answered with 1, and others with 0. A proposal
+            for another SOP class is left without an answer.
         async_ops: The most operations that a requestor may have outstanding, if it asks for more than one (PS3.7 D.3.3.3). The
             number is at most `Limits.queued_requests`, and 0 is as many.
         identify: A function, `def` or `async def`, that verifies the user identity of a request (PS3.7 D.3.3.7). Its result answers
@@ -137,6 +141,7 @@ class Reception:
         calling_ae_titles: Iterable[str] = (),
         accept_unknown: bool = False,
         roles: Iterable[Role] = (),
+        extended: Iterable[ExtendedNegotiation] = (),
         async_ops: int = 1,
         identify: Identify | None = None,
         allow_anonymous: bool = False,

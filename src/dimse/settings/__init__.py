@@ -339,6 +339,14 @@ def _validate_roles(roles: Iterable[Role]) -> tuple[Role, ...]:
     return given
 
 
+def _validate_extended(extended: Iterable[ExtendedNegotiation]) -> tuple[ExtendedNegotiation, ...]:
+    example = "extended=dimse.Features(relational=True).supported()"
+    given = arguments.many("extended", extended, example)
+    for item in given:
+        arguments.instance_of("each of extended", item, ExtendedNegotiation, example)
+    return given
+
+
 @value
 class Acceptor:
     """The parameters of the associations that a server accepts (PS3.8 7.1.1, PS3.7 D.3).
@@ -356,6 +364,9 @@ class Acceptor:
         calling_ae_titles: The only AE titles that may call, if any are given.
         accept_unknown: Accept abstract syntaxes that are not in `contexts` too.
         roles: The roles that a requestor may have (PS3.7 D.3.3.4), besides those that the services of the handlers need.
+        extended: The service-class application information that the handlers support (PS3.7 D.3.3.5), for queries and retrievals
+            that of `Features.supported`. A byte that is 1 here and in the request is answered with 1, and others with 0. A proposal
+            for another SOP class is left without an answer.
         async_ops: The most operations that a requestor may have outstanding, if it asks for more than one (PS3.7 D.3.3.3). The
             number is at most `Limits.queued_requests`, and 0 is as many.
         identify: A function, `def` or `async def`, that verifies the user identity of a request (PS3.7 D.3.3.7). Its result answers
@@ -378,6 +389,7 @@ class Acceptor:
     calling_ae_titles: Iterable[str] = ()
     accept_unknown: bool = False
     roles: Iterable[Role] = ()
+    extended: Iterable[ExtendedNegotiation] = ()
     async_ops: int = 1
     identify: Identify | None = None
     allow_anonymous: bool = False
@@ -398,6 +410,7 @@ class Acceptor:
         put(self, "calling_ae_titles", frozenset(map(validate_ae_title, titles)))
         put(self, "ae_title", validate_ae_title(self.ae_title))
         put(self, "roles", _validate_roles(self.roles))
+        put(self, "extended", _validate_extended(self.extended))
         validate_maximum_length(self.maximum_length)
         validate_maximum_send_length(self.maximum_send_length)
         validate_async_ops(self.async_ops)

@@ -11,6 +11,7 @@ from dimse import matching, tags
 from dimse.data_set.attributes import Attribute, Attributes
 from dimse.data_set.identifier import Identifier
 from dimse.message.status import IDENTIFIER_DOES_NOT_MATCH, MOVE_DESTINATION_UNKNOWN, Status
+from dimse.services.features import Features
 from dimse.services.handlers import Handlers
 from dimse.services.information_models import LEVEL, UNIQUE_KEYS, levels_of_keys
 from dimse.services.query import FindRequest
@@ -42,6 +43,7 @@ class QueryRetrieveSCP:
 
     It listens on a free port of 127.0.0.1 within its `with` block, and answers C-ECHO, C-FIND, C-GET and C-MOVE. The models with
     levels are served relationally: each key matches at every level. The other models match their keys against each data set.
+    Relational queries and retrievals, and combined date-time matching, are agreed to where they are proposed.
 
     Args:
         data_sets: The instances, or for models without levels the entities: pydicom data sets, mappings of keywords, DICOM JSON, or
@@ -71,6 +73,7 @@ class QueryRetrieveSCP:
         self.requests: list[FindRequest] = []
         self._statuses = iter(statuses)
         self.ae_title: str = options.get("ae_title", "DIMSE")
+        options.setdefault("extended", Features(relational=True, date_time=True).supported())
         self._server = Server(("127.0.0.1", 0), self.handlers(), **options)
 
     def handlers(self) -> Handlers:
@@ -100,7 +103,7 @@ class QueryRetrieveSCP:
         self.requests.append(request)
         keys = request.identifier.attributes
         try:
-            query = matching.prepare(keys)
+            query = matching.prepare(keys, matching.Rules(date_time=request.features.date_time))
         except matching.UnfitKey as error:
             yield Status(IDENTIFIER_DOES_NOT_MATCH, service="find", comment=str(error)[:64])
             return

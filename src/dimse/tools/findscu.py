@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -58,6 +59,14 @@ def _keywords(text: str) -> list[int]:
     return [_keyword(word.strip()) for word in text.split(",")]
 
 
+def _split(text: str) -> str | int:
+    if text in ("auto", "never"):
+        return text
+    if not re.fullmatch("[0-9]{1,5}", text) or not int(text):
+        raise ValueError(f"{text!r} is not auto, never or a number of days, 1 to 99999")
+    return int(text)
+
+
 OUTPUT: tuple[Row, ...] = (
     choice(
         "--format",
@@ -89,11 +98,12 @@ BEHAVIOUR: tuple[Row, ...] = (
         None,
         "how to read text that names no character set (UTF-8 if valid, else ISO_IR 100)",
     ),
-    choice(
-        "--split",
-        ("auto", "never"),
+    option(
+        "--split WHEN",
+        validated(_split),
         "auto",
-        "where the peer cuts a query for studies short: ask in parts (%(default)s)",
+        "ask for studies in parts: auto, where the peer cuts the result short; never; or a number of days, which each part has from"
+        " the start (%(default)s)",
     ),
     option("--peer-limit N", number(1, 1e9), None, "the peer stops silently after N matches: take that as cut short"),
     flag("--strict", "drop matches that contradict a key"),

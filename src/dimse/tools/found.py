@@ -15,6 +15,7 @@ class Found:
         offending: The tags of the keys that the peer has refused.
         failure: The error of a status that is no success.
         is_limited: True if we have ended it after as many matches as the user wants.
+        is_cancelled: True if a C-CANCEL went out, or the user has interrupted the program.
         is_cut: True if the peer has cut the result short.
     """
 
@@ -22,4 +23,5 @@ class Found:
     offending: tuple[int, ...]
     failure: dimse.StatusError | None
     is_limited: bool
+    is_cancelled: bool
     is_cut: bool

@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING
 
 import dimse
 from dimse import settings, uids
-from dimse.tools import file_options, query_options, requesting, retrieve_options, running, wording
+from dimse.tools import (
+    audit,
+    file_options,
+    query_options,
+    requesting,
+    retrieve_events,
+    retrieve_options,
+    running,
+    wording,
+)
 from dimse.tools.command_line import Parser
 from dimse.tools.options import (
     REPEAT,
@@ -26,6 +35,8 @@ from dimse.tools.options import (
 
 if TYPE_CHECKING:
     from dimse.data_set.identifier import Identifier
+    from dimse.services.retrieve import Retrieved
+    from dimse.tools.retrieving import Ask
 
 PROPOSED = (
     choice(
@@ -84,16 +95,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         syntaxes=SYNTAXES,
     )
     query_options.add_options(parser, "get")
+    retrieve_options.add_features(parser)
     add_group(parser, "contexts", *PROPOSED)
     retrieve_options.add_options(parser)
     add_rows(parser, [REPEAT])
     options, logger = requesting.read(parser, arguments, partial(retrieve_options.settle, parser))
+    audit.settle(parser, options, options.calling_aet, sends=False)
     return running.run(lambda: get(parser, options, logger), logger)
 
 
 def get(parser: Parser, options: argparse.Namespace, logger: logging.Logger) -> int:
     """Retrieve what the options ask for, and return the exit status."""
-    from dimse.tools.retrieving import Arrivals, Ask, Retriever, identifiers_of, reporting, status_of
+    from dimse.tools.retrieving import Arrivals, Retriever, identifiers_of, reporting, status_of
 
     identifiers = identifiers_of(options, logger)
     if identifiers is None:
@@ -110,36 +123,52 @@ def get(parser: Parser, options: argparse.Namespace, logger: logging.Logger) -> 
         if options.sop_class:
             parser.error(str(error))
         contexts, roles = dimse.contexts_for_get(model.name, transfer_syntaxes=syntaxes)
+    extended = retrieve_options.negotiation(parser, options, "get")
     outcome: list[int] = []
-    with reporting(parser, options, logger, outcome) as report:
-        arrivals = Arrivals(logger, report)
+    with (
+        reporting(parser, options, logger, outcome) as report,
+        retrieve_events.reacting(options, logger, outcome) as reactions,
+    ):
+        arrivals = Arrivals(logger, report, reactions)
         retriever = Retriever(options, logger, "Get", arrivals, is_storing=True)
         try:
             with (
                 retriever.interruption.handled(),
-                file_options.storing(options, arrivals.stored, arrivals.tags) as handlers,
+                file_options.storing(options, arrivals.stored, arrivals.tags) as storing,
             ):
+                handlers = reactions.audited(storing)
 
-                def ask(association: dimse.Association) -> Ask:
-                    def begin(identifier: Identifier) -> dimse.blocking.Retrieval:
-                        return association.get(
-                            identifier,
-                            model=model.name,
-                            level="",
-                            priority=requesting.PRIORITIES[options.priority],
-                            charset=options.charset,
-                            timeout=retrieve_options.timeout(options),
-                            total_timeout=options.retrieve_timeout_total,
-                        )
+                def again(identifier: Identifier, end: Retrieved) -> Retrieved:
+                    # It loads much, and most retrievals do without.
+                    from dimse.tools.second_pass import SecondPass
 
-                    return begin
+                    second = SecondPass(options, model, arrivals, logger, partial(_asking, options), handlers)
+                    return second(retriever, identifier, end)
 
-                associate = partial(requesting.associate, options, contexts, handlers, roles=roles)
-                outcome.append(retriever.run(associate, identifiers, ask))
+                retriever.again = again
+                associate = partial(requesting.associate, options, contexts, handlers, roles=roles, extended=extended)
+                outcome.append(retriever.run(associate, identifiers, partial(_asking, options)))
         except (OSError, ValueError) as error:
             wording.log_failure(logger, [f"Cannot store in {options.output_directory}: {wording.reason(error)}"], error)
             outcome.append(running.NO_ASSOCIATION)
     return status_of(retriever, outcome)
+
+
+def _asking(options: argparse.Namespace, association: dimse.Association) -> Ask:
+    """Return the function that begins a retrieval over an association."""
+
+    def begin(identifier: Identifier) -> dimse.blocking.Retrieval:
+        return association.get(
+            identifier,
+            model=query_options.model_of(options).name,
+            level="",
+            priority=requesting.PRIORITIES[options.priority],
+            charset=options.charset,
+            timeout=retrieve_options.timeout(options),
+            total_timeout=options.retrieve_timeout_total,
+        )
+
+    return begin
 
 
 def _ask_for_classes(options: argparse.Namespace, identifiers: list[Identifier], logger: logging.Logger) -> list[str]:

@@ -53,7 +53,8 @@ class MoveReceiver:
 
     def __enter__(self) -> Self:
         options = self._options
-        handlers = self._resources.enter_context(file_options.storing(options, self._stored, self._arrivals.tags))
+        storing = self._resources.enter_context(file_options.storing(options, self._stored, self._arrivals.tags))
+        handlers = self._arrivals.reactions.audited(storing)
         begin = handlers.store_begin
         assert begin is not None
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import dimse
 from dimse import settings
-from dimse.tools import query_options, requesting, retrieve_options, running, wording
+from dimse.tools import audit, query_options, requesting, retrieve_events, retrieve_options, running, wording
 from dimse.tools.command_line import Parser
 from dimse.tools.file_options import FILES
 from dimse.tools.options import (
@@ -96,10 +96,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         output=retrieve_options.OUTPUT,
     )
     query_options.add_options(parser, "move")
+    retrieve_options.add_features(parser)
     add_group(parser, "destination", *DESTINATION)
-    retrieve_options.add_options(parser, "files, with --store")
+    retrieve_options.add_options(parser, "files, with --store", "events, with --store")
     add_rows(parser, [REPEAT])
     options, logger = requesting.read(parser, arguments, partial(_settle, parser))
+    audit.settle(parser, options, options.store_aet, sends=False)
     return running.run(lambda: move(parser, options, logger), logger)
 
 
@@ -116,7 +118,7 @@ def _settle(parser: Parser, options: argparse.Namespace) -> None:
 
 def _refuse_unused(parser: Parser, options: argparse.Namespace) -> None:
     """Exit with a usage error for an option about instances that come here."""
-    for spellings, _ in (*RECEPTION, *FILES, *retrieve_options.OUTPUT):
+    for spellings, _ in (*RECEPTION, *FILES, *retrieve_events.ROWS, *retrieve_options.OUTPUT):
         field = spellings[-1].lstrip("-").replace("-", "_")
         # A default may be a text from which argparse makes a value.
         if field != "no_progress" and str(getattr(options, field)) != str(parser.get_default(field)):
@@ -130,9 +132,13 @@ def move(parser: Parser, options: argparse.Namespace, logger: logging.Logger) ->
     identifiers = identifiers_of(options, logger)
     if identifiers is None:
         return running.NO_ASSOCIATION
+    extended = retrieve_options.negotiation(parser, options, "move")
     outcome: list[int] = []
-    with reporting(parser, options, logger, outcome) as report:
-        arrivals = Arrivals(logger, report)
+    with (
+        reporting(parser, options, logger, outcome) as report,
+        retrieve_events.reacting(options, logger, outcome) as reactions,
+    ):
+        arrivals = Arrivals(logger, report, reactions)
         receiver = _receiver(options, logger, arrivals)
         await_rest: Callable[[int], None] = receiver.await_rest if receiver else lambda promised: None
         retriever = Retriever(
@@ -145,7 +151,7 @@ def move(parser: Parser, options: argparse.Namespace, logger: logging.Logger) ->
                 def associate() -> dimse.Association:
                     model = query_options.model_of(options)
                     syntaxes = requesting.chosen_syntaxes(options) or settings.DEFAULT_TRANSFER_SYNTAXES
-                    association = requesting.associate(options, [(model.move, syntaxes)])
+                    association = requesting.associate(options, [(model.move, syntaxes)], extended=extended)
                     if receiver is not None:
                         receiver.expect(association.peer.address[0])
                     return association

@@ -1,9 +1,9 @@
-"""A query that a peer has cut short, sent again in parts."""
+"""A query that is sent in parts, because a peer has cut it short or the user wants it so."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -26,6 +26,7 @@ class QueryInParts:
         conclude: Logs the end of a C-FIND, and returns the exit status that it deserves.
         identifier: The whole query.
         accepted: The features that the peer has accepted.
+        days: The number of days that each part has at first; None begins with the whole query.
         logger: The logger of the tool.
 
     Attributes:
@@ -38,15 +39,19 @@ class QueryInParts:
         conclude: Callable[[Found], int],
         identifier: Identifier,
         accepted: Features,
+        days: int | None,
         logger: logging.Logger,
     ) -> None:
         self._find, self._conclude_one = find, conclude
         self._identifier, self._accepted, self._logger = identifier, accepted, logger
         self._status = running.SUCCESS
+        self._is_over = False
         # Days that were split by time.
         self._days: list[Part] = []
         whole = whole_of(identifier, date.today())  # noqa: DTZ011  (the user's day)
-        self._parts = [whole] if whole is not None else []
+        self._parts: Iterable[Part] = ()
+        if whole is not None:
+            self._parts = whole.of_days(days) if days is not None else (whole,)
         if identifier.text(LEVEL) != "STUDY":
             self.reason = "only a query for studies can"
         elif UNIQUE_KEYS["STUDY"] not in identifier:
@@ -57,12 +62,26 @@ class QueryInParts:
             self.reason = ""
 
     def run(self) -> int:
-        """Send each part, and return the exit status that they deserve."""
+        """Send each part, and return the exit status that they deserve. A limit or a C-CANCEL ends the parts too."""
+        for part in self._parts:
+            self._send(part)
+            if self._is_over:
+                break
+        if not has_value(self._identifier, STUDY_DATE):
+            self._ask_for_empty(self._identifier, STUDY_DATE)
+        for day in self._days:
+            self._ask_for_empty(day.of(self._identifier), STUDY_TIME)
+        return self._status
+
+    def _send(self, whole: Part) -> None:
+        """Send a part, and halve it as long as the peer cuts it short."""
         by_time = not has_value(self._identifier, STUDY_TIME)
-        while self._parts:
-            part = self._parts.pop()
+        parts = [whole]
+        while parts and not self._is_over:
+            part = parts.pop()
             found = self._find(part.of(self._identifier))
-            if not found.is_cut:
+            self._is_over = found.is_limited or found.is_cancelled
+            if self._is_over or not found.is_cut:
                 self._conclude(found)
                 continue
             halves = part.halves(by_time=by_time)
@@ -72,20 +91,21 @@ class QueryInParts:
                 continue
             if part.first == part.last and part.minutes is None:
                 self._days.append(part)
-            self._parts += reversed(halves)
-        if not has_value(self._identifier, STUDY_DATE):
-            self._ask_for_empty(self._identifier, STUDY_DATE)
-        for day in self._days:
-            self._ask_for_empty(day.of(self._identifier), STUDY_TIME)
-        return self._status
+            parts += reversed(halves)
 
     def _ask_for_empty(self, identifier: Identifier, tag: int) -> None:
         """Ask for the studies without a date or a time, which no range has."""
+        if self._is_over:
+            return
         if not self._accepted.empty_values:
             self._logger.error("Studies without a %s cannot be reached (--empty-values)", tags.label(tag))
             self._status = running.SHORTFALL
             return
-        self._conclude(self._find(asking_for_empty(identifier, tag)))
+        found = self._find(asking_for_empty(identifier, tag))
+        self._is_over = found.is_limited or found.is_cancelled
+        self._conclude(found)
 
     def _conclude(self, found: Found) -> None:
-        self._status = max(self._status, self._conclude_one(found))
+        # Where the limit of the user was reached, the final status is that of a C-CANCEL.
+        if not found.is_limited:
+            self._status = max(self._status, self._conclude_one(found))

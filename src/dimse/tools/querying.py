@@ -86,6 +86,8 @@ class _Querying:
         self._association, self._options, self._model = association, options, model
         self._output, self._logger = output, logger
         self._wants_cancel = False
+        # Of the query under way, with all its parts: the number of matches before it, and that of its pending responses.
+        self._before = self._responses = 0
         self.interruption = Interruption(self._interrupt)
 
     def _interrupt(self) -> bool:
@@ -117,22 +119,39 @@ class _Querying:
         if any(name in NEEDED_FEATURES for name in refused):
             logger.error("The query would mean something else: it is not sent")
             return running.SHORTFALL
-        self._output.keep_uids(unique_key_of(self._model, identifier) if options.split == "auto" else None)
+        self._before, self._responses = self._output.number, 0
+        self._output.keep_uids(unique_key_of(self._model, identifier) if options.split != "never" else None)
+        if isinstance(options.split, int):
+            return self._ask_in_parts(identifier, accepted, options.split)
         found = self._take(matches, identifier)
         if found.is_limited:
             return running.SUCCESS
         may_split = options.split == "auto" and not options.cancel and self._output.has_kept_all
         if found.is_cut and may_split:
-            from dimse.tools.query_parts import QueryInParts
-
-            parts = QueryInParts(self.find, self.conclude, identifier, accepted, logger)
-            if parts.reason:
-                logger.error("The query cannot be split: %s", parts.reason)
-            else:
-                logger.warning("The peer cut the result short: the query is sent in parts")
-                self._output.is_split = True
-                return parts.run()
+            return self._ask_in_parts(identifier, accepted, None, found)
         return self.conclude(found)
+
+    def _ask_in_parts(
+        self, identifier: Identifier, accepted: Features, days: int | None, found: Found | None = None
+    ) -> int:
+        """Send one query in parts, and return the exit status that it deserves.
+
+        Args:
+            identifier: The query.
+            accepted: The features that the peer has accepted.
+            days: The number of days that each part has at first; None begins with the whole query.
+            found: The end of the query as a whole, if it was sent and cut short.
+        """
+        from dimse.tools.query_parts import QueryInParts
+
+        parts = QueryInParts(self.find, self.conclude, identifier, accepted, days, self._logger)
+        if parts.reason:
+            self._logger.error("The query cannot be split: %s", parts.reason)
+            return running.SHORTFALL if found is None else self.conclude(found)
+        if found is not None:
+            self._logger.warning("The peer cut the result short: the query is sent in parts")
+        self._output.is_split = True
+        return parts.run()
 
     def find(self, identifier: Identifier) -> Found:
         """Send one C-FIND, and hand on its matches."""
@@ -163,24 +182,27 @@ class _Querying:
             try:
                 for match in matches:
                     number += 1
+                    self._responses += 1
                     logger.info("Find SCP Response: %d - 0x%04X (Pending)", number, match.status)
                     log_identifier(logger, "Response", match.identifier)
                     if checks.fits(match) or not options.strict:
                         self._output.add(match.identifier, identifier)
-                    if number == options.limit:
+                    if options.limit is not None and self._output.number - self._before >= options.limit:
                         is_limited = True
                         break
-                    if number == options.cancel or self._wants_cancel:
+                    if self._responses == options.cancel or self._wants_cancel:
                         matches.cancel()
             except dimse.StatusError as error:
                 failure = error
         if number:
             checks.log_missing()
         if is_limited:
-            logger.info("Find SCP Result: %s taken, and the rest cancelled", counted(number, "match", "matches"))
+            taken = counted(self._output.number - self._before, "match", "matches")
+            logger.info("Find SCP Result: %s taken, and the rest cancelled", taken)
         status = matches.status
         is_cut = status in CUT_SHORT or (options.peer_limit is not None and number >= options.peer_limit)
-        return Found(status, matches.offending_elements, failure, is_limited, is_cut and not is_limited)
+        is_cancelled = self._wants_cancel or (options.cancel is not None and self._responses >= options.cancel)
+        return Found(status, matches.offending_elements, failure, is_limited, is_cancelled, is_cut and not is_limited)
 
     def conclude(self, found: Found) -> int:
         """Log the final status, and return the exit status that it deserves."""

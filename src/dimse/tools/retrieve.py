@@ -16,7 +16,16 @@ from dimse import errors, settings, tags, uids
 from dimse.logs.notices import notice
 from dimse.services.information_models import LEVEL
 from dimse.support.text import counted
-from dimse.tools import file_options, query_options, requesting, retrieve_options, running, wording
+from dimse.tools import (
+    audit,
+    file_options,
+    query_options,
+    requesting,
+    retrieve_events,
+    retrieve_options,
+    running,
+    wording,
+)
 from dimse.tools.command_line import Parser
 from dimse.tools.movescu import DESTINATION
 from dimse.tools.options import add_group, choice, common, number, option, positional, repeatable, seconds, validated
@@ -119,8 +128,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         *(row for row in retrieve_options.RETRIEVAL if "--cancel" not in row[0]),
     )
     add_group(parser, "files", *(row for row in file_options.FILES if "--ignore" not in row[0]))
+    add_group(parser, "events", *retrieve_events.ROWS)
     parser.set_defaults(files=[], ignore=False)
     options, logger = requesting.read(parser, arguments, partial(_settle, parser))
+    audit.settle(parser, options, options.calling_aet, sends=False)
     return running.run(lambda: retrieve(parser, options, logger), logger)
 
 
@@ -152,8 +163,11 @@ def retrieve(parser: Parser, options: argparse.Namespace, logger: logging.Logger
     outcome: list[int] = []
     run = _Run(options, logger)
     started = time.monotonic()
-    with reporting(parser, options, logger, outcome) as report:
-        run.report = report
+    with (
+        reporting(parser, options, logger, outcome) as report,
+        retrieve_events.reacting(options, logger, outcome) as reactions,
+    ):
+        run.report, run.reactions = report, reactions
         try:
             destination = None
             if options.lists_to:
@@ -207,6 +221,7 @@ class _Run:
         bar: The progress bar.
         report: The report that the user asked for.
         retrieval: The retrieval; None before it has begun.
+        reactions: What else happens with what is stored.
     """
 
     def __init__(self, options: argparse.Namespace, logger: logging.Logger) -> None:
@@ -219,6 +234,7 @@ class _Run:
         self.bar = Bar(lambda: nullcontext(self), enabled=not options.no_progress)
         self.report: Report | None = None
         self.retrieval: BulkRetrieval | None = None
+        self.reactions = retrieve_events.Reactions()
         self._states = {"complete": 0, "already": 0, "partial": 0, "failed": 0}
         self._fault: dimse.DimseError | None = None
 
@@ -281,6 +297,7 @@ class _Run:
             from dimse.tools.retrieving import report_stored
 
             report_stored(self.report, stored)
+        self.reactions.stored(stored)
 
     def take(self, result: StudyResult) -> None:
         """Print what became of a study, and note what that means for the exit status."""
@@ -288,6 +305,8 @@ class _Run:
         # A million UIDs are not kept, only their number.
         self.counts.studies = range(sum(self._states.values()))
         self.bar.print(_line(result, self._options.format))
+        if result.state != "already":
+            self.reactions.end_study(result.study_instance_uid, result.stored, complete=result.is_complete)
         if result.is_complete:
             return
         uid, logger = result.study_instance_uid, self._logger

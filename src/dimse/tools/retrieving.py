@@ -20,12 +20,14 @@ from dimse.tools import query_options, requesting, running, wording
 from dimse.tools.find_output import log_identifier
 from dimse.tools.interruption import Interruption
 from dimse.tools.progress import Bar
+from dimse.tools.retrieve_options import FEATURES
 
 if TYPE_CHECKING:
     from dimse.archive.stored import Stored
     from dimse.blocking import Retrieval
     from dimse.tools.command_line import Parser
     from dimse.tools.report import Report
+    from dimse.tools.retrieve_events import Reactions
 
 STUDY_INSTANCE_UID, SERIES_INSTANCE_UID, SOP_INSTANCE_UID = (
     UNIQUE_KEYS[level] for level in ("STUDY", "SERIES", "IMAGE")
@@ -37,6 +39,8 @@ MOST_NAMED = 3
 
 Ask = Callable[[Identifier], "Retrieval"]
 """A function that begins the retrieval of what an identifier matches."""
+Again = Callable[[Identifier, Retrieved], Retrieved]
+"""A function that asks once more for what did not come; see `dimse.tools.second_pass`."""
 
 
 @record
@@ -72,13 +76,20 @@ class Totals:
 class Arrivals:
     """The instances that were stored here, held against what was asked for.
 
+    Args:
+        logger: The logger of the tool.
+        report: The report that the user asked for.
+        reactions: What else happens with an instance.
+
     Attributes:
         counts: The counts of the run.
         before: The counts when the retrieval under way began.
         foreign: The number of instances of the retrieval under way that were not asked for.
+        reactions: As given.
     """
 
-    def __init__(self, logger: logging.Logger, report: Report | None) -> None:
+    def __init__(self, logger: logging.Logger, report: Report | None, reactions: Reactions) -> None:
+        self.reactions = reactions
         self.counts = self.before = Totals()
         self.foreign = 0
         self._uids: set[bytes] = set()
@@ -86,6 +97,10 @@ class Arrivals:
         self.counts.studies = self._studies
         self._logger, self._report = logger, report
         self._asked: dict[int, frozenset[str]] = {}
+
+    def has(self, uid: str) -> bool:
+        """Return whether an instance of the retrieval under way has come."""
+        return uid.encode() in self._uids
 
     @property
     def tags(self) -> tuple[int, ...]:
@@ -133,6 +148,7 @@ class Arrivals:
                 self._logger.warning("%s was not asked for: its %s is another", uid, tags.keyword(wrong[0]))
         if self._report is not None:
             report_stored(self._report, stored)
+        self.reactions.stored(stored)
 
     def failed(self, uid: str) -> None:
         """Take an instance that the peer lists as failed."""
@@ -162,6 +178,7 @@ class Retriever:
         await_rest: Waits for instances that may still come after the final response; it is given their number.
 
     Attributes:
+        again: Asks once more for what did not come, and returns the end of both passes; None does not.
         association: The association; None before there is one.
         destination_is_unknown: True if the peer could not send to the destination of a C-MOVE.
         interruption: The handling of SIGINT and SIGTERM.
@@ -177,13 +194,20 @@ class Retriever:
         is_storing: bool,
         await_rest: Callable[[int], None] = lambda promised: None,
     ) -> None:
+        self.again: Again | None = None
         self._options, self._logger, self._name, self._arrivals = options, logger, name, arrivals
         self._is_storing, self._await_rest = is_storing, await_rest
         self.association: dimse.Association | None = None
         self.destination_is_unknown = False
         self._wants_cancel = False
+        self._wanted = [name for name, _ in FEATURES.values() if getattr(options, name)]
         self._bar = Bar(lambda: nullcontext(arrivals), enabled=not options.no_progress)
         self.interruption = Interruption(self._interrupt)
+
+    @property
+    def stopped(self) -> bool:
+        """True once the user has interrupted the program."""
+        return self._wants_cancel
 
     def _interrupt(self) -> bool:
         """Have the retrieval cancelled at the first signal, and abort the association at the second."""
@@ -228,10 +252,21 @@ class Retriever:
 
     def _retrieve(self, identifier: Identifier, ask: Ask) -> int:
         """Retrieve what an identifier matches, and return the exit status that it deserves."""
+        self._arrivals.begin(identifier)
+        end, is_cancelled = self.take(identifier, ask)
+        may_go_on = not (is_cancelled or self.stopped or self._options.ignore)
+        if self.again is not None and may_go_on and _may_come_later(end):
+            end = self.again(identifier, end)
+        status = self._conclude(end, is_cancelled)
+        self._arrivals.reactions.end(complete=status == running.SUCCESS and not is_cancelled)
+        return status
+
+    def take(self, identifier: Identifier, ask: Ask) -> tuple[Retrieved, bool]:
+        """Send one request, and return its end, and whether it was cancelled."""
         logger, number = self._logger, 0
         log_identifier(logger, "Request", identifier)
-        self._arrivals.begin(identifier)
         retrieval = ask(identifier)
+        self._warn_of_features(retrieval)
         end: Retrieved | None = None
         is_cancelled = False
         try:
@@ -250,7 +285,17 @@ class Retriever:
         finally:
             retrieval.close()
         assert end is not None
-        return self._conclude(end, is_cancelled)
+        if end.status is not None:
+            logger.info("%s SCP Result: 0x%04X (%s)", self._name, end.status, end.status.category)
+            self._log_counts(end)
+        return end, is_cancelled
+
+    def _warn_of_features(self, retrieval: Retrieval) -> None:
+        """Warn once of features that the user wants, and that the peer has not agreed to."""
+        wanted, self._wanted = self._wanted, []
+        for name in wanted:
+            if not getattr(retrieval.features, name):
+                self._logger.warning("the peer did not accept the feature %s", name.replace("_", " "))
 
     def _log_counts(self, progress: Progress) -> None:
         counts = (progress.remaining, progress.completed, progress.failed, progress.warning)
@@ -276,8 +321,6 @@ class Retriever:
                 wording.log_failure(logger, wording.explain(end.error), end.error)
                 logger.error("%s", f"No final response came: {self._so_far(end)}")
             return running.SHORTFALL
-        logger.info("%s SCP Result: 0x%04X (%s)", self._name, status, status.category)
-        self._log_counts(end)
         if is_cancelled and (status.is_cancel or status.is_success):
             return running.SUCCESS
         self._count(end)
@@ -337,6 +380,12 @@ class Retriever:
             line = f"The peer has sent {totals.done} of {counted(total, 'instance')} in {seconds:.1f} s{failed}"
         self._logger.info("%s", line)
         self._bar.conclude(line)
+
+
+def _may_come_later(end: Retrieved) -> bool:
+    """Return whether instances did not come that may come if they are asked for once more; those refused here do not."""
+    failed = max(end.failed or 0, len(end.failed_uids))
+    return end.status is not None and (bool(end.missing) or failed > end.refused)
 
 
 def status_of(retriever: Retriever, outcome: list[int]) -> int:

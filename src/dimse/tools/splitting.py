@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import date, timedelta
 
 from dimse.data_set.attributes import Attribute
@@ -43,6 +44,14 @@ class Part:
             return None
         half = (begin + end) // 2
         return Part(self.first, self.last, (half + 1, end)), Part(self.first, self.last, (begin, half))
+
+    def of_days(self, days: int) -> Iterator[Part]:
+        """Yield parts of so many days each, the newest first; the oldest may be shorter."""
+        last = self.last
+        while days <= (last - self.first).days:
+            yield Part(last - timedelta(days - 1), last)
+            last -= timedelta(days)
+        yield Part(self.first, last)
 
     def of(self, identifier: Identifier) -> Identifier:
         """Return an identifier limited to the part."""

@@ -6,7 +6,7 @@ Faults of a peer are tolerated as docs/tolerance.md says, and recorded in `Negot
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from dimse import uids
 from dimse.errors import IdentityNotConfirmed, RefusedContexts, RemoteProtocolError
@@ -107,6 +107,7 @@ class Negotiated:
         invoked: The number of operations that we may have outstanding (asynchronous operations window); 0 is unlimited.
         performed: The number of operations that the peer may have outstanding; 0 is unlimited.
         extended: The peer's service-class application information.
+        agreed: The service-class application information that the acceptor has answered with.
         identity_response: The acceptor's response to a user identity; None if it gave none.
         oddities: The faults of the peer that were tolerated during negotiation, one line each. Faults that were tolerated while
             the PDU was read are in its own `oddities`.
@@ -119,6 +120,7 @@ class Negotiated:
     invoked: int = 1
     performed: int = 1
     extended: tuple[ExtendedNegotiation, ...] = ()
+    agreed: tuple[ExtendedNegotiation, ...] = ()
     identity_response: bytes | None = None
     oddities: tuple[str, ...] = ()
 
@@ -191,6 +193,7 @@ def conclude(requestor: Requestor, request: pdu.AssociateRQ, accept: pdu.Associa
     if accept.application_context not in ("", request.application_context):
         odd.add("the Application Context differs from the proposed one: it is without significance here")
     window = window_of(items, odd)
+    answered = extended(items, odd)
     confirmations = set(find_all(items, pdu.UserIdentityAC))
     if len(confirmations) > 1:
         odd.add("User Identity response (59H) comes more than once with different content: it confirms nothing")
@@ -201,7 +204,8 @@ def conclude(requestor: Requestor, request: pdu.AssociateRQ, accept: pdu.Associa
         called_ae_title=request.called_ae_title,
         send_length=send_length(items, requestor.maximum_send_length, odd),
         invoked=narrower(window.maximum_invoked, requestor.async_ops) if window else 1,
-        extended=extended(items, odd),
+        extended=answered,
+        agreed=answered,
         identity_response=identity.server_response if identity else None,
         oddities=odd.lines(),
     )
@@ -311,6 +315,11 @@ def answer(
     if performed != 1:
         items.append(pdu.AsynchronousOperationsWindow(performed, 1))
     items += roles.values()
+    proposed = extended(request.user_information, odd)
+    agreed = _supported(
+        acceptor, proposed, {context.abstract_syntax for context in contexts.values() if context.accepted}
+    )
+    items += (pdu.SOPClassExtendedNegotiation(item.sop_class_uid, item.information) for item in agreed)
     if verified is not None and verified.positive_response_requested and identity_response is not None:
         items.append(pdu.UserIdentityAC(identity_response))
     accept = pdu.AssociateAC(
@@ -330,7 +339,8 @@ def answer(
         called_ae_title=request.called_ae_title,
         send_length=send_length(request.user_information, acceptor.maximum_send_length, odd),
         performed=performed,
-        extended=extended(request.user_information, odd),
+        extended=proposed,
+        agreed=agreed,
         oddities=odd.lines(),
     )
     return accept, negotiated
@@ -408,6 +418,24 @@ def _roles(acceptor: Acceptor, request: pdu.AssociateRQ, odd: Oddities) -> dict[
     allowed = {role.sop_class_uid: role for role in acceptor.roles}
     offered = selected_roles(request.user_information, odd)
     return {uid: _common_roles(allowed[uid], role) for uid, role in offered.items() if uid in allowed}
+
+
+def _supported(
+    acceptor: Acceptor, proposed: Iterable[ExtendedNegotiation], accepted: Collection[str]
+) -> tuple[ExtendedNegotiation, ...]:
+    """Return our answers to the application information of a requestor: each byte is 1 if both sides have it so (PS3.4 C.5).
+
+    A SOP class for which we support nothing has no answer, and neither has one without an accepted context (PS3.7 D.3.3.5).
+    """
+    ours = {item.sop_class_uid: item.information for item in acceptor.extended if item.sop_class_uid in accepted}
+    return tuple(
+        ExtendedNegotiation(
+            item.sop_class_uid,
+            bytes(have == want == 1 for have, want in zip(ours[item.sop_class_uid], item.information, strict=False)),
+        )
+        for item in proposed
+        if item.sop_class_uid in ours
+    )
 
 
 # --- both ---

@@ -24,6 +24,12 @@ SUBJECT = Subject(
             patient data; let it write a log of its own.""",
         ),
         entry(
+            "E237",
+            "More than {number} instances wait for a program: it is not run for some",
+            cause="""The program of `--exec` is slower than the instances come. They are stored, and do not wait for it.""",
+            cure="""Make the program faster, or use `--exec-study`, which runs it once for each study.""",
+        ),
+        entry(
             "E231",
             "{failure}; given up after {number} attempts",
             "{failure}; given up after {number} attempts: `storescp --pending-studies` lists it, and the next start tries again",

@@ -321,5 +321,12 @@ SUBJECT = Subject(
             cure="""Look at them before they are used. Other machines may send to this port too: `--store-from` says which
             may.""",
         ),
+        entry(
+            "W258",
+            "what did not come cannot be asked for once more: {reason}",
+            cause="""Some instances of a C-GET did not come. The association on which getscu asks for them once more was not
+            established, or ended.""",
+            cure="""Run the same command again later. For many studies, `dimse retrieve --retry 3` does so by itself.""",
+        ),
     ),
 )

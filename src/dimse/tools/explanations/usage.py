@@ -29,6 +29,7 @@ SUBJECT = Subject(
             "E322",
             "{value} is not a number",
             "{value} is not {least} to {most}",
+            "{value} is not auto, never or a number of days, 1 to 99999",
             "{name} needs a port from {least} to {most}, not {value}",
             "{name} needs the name or the address of a host, not {value}",
             "the maximum length is 0 (unlimited) or 4096 to 4294967295 bytes, not {number}",
