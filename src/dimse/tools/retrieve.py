@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import dimse
 from dimse import errors, settings, uids
+from dimse.support.text import one_line
 from dimse.tools import file_options, query_options, requesting, retrieve_options, running, wording
 from dimse.tools.command_line import Parser
 from dimse.tools.movescu import DESTINATION
@@ -281,7 +282,8 @@ class _Run:
         self.bar.print(_line(result, self._options.format))
         if result.is_complete:
             return
-        uid, logger = result.study_instance_uid, self._logger
+        # The peer may have named it.
+        uid, logger = one_line(result.study_instance_uid, 64), self._logger
         self._fault = result.error
         self.status = max(self.status, running.SHORTFALL)
         logger.error("%s is %s: %s", uid, "incomplete" if result.state == "partial" else "not here", result.error)
@@ -324,7 +326,7 @@ def _line(result: StudyResult, form: str) -> str:
     if form == "text":
         expected = "?" if result.expected is None else result.expected
         method = {"get": "C-GET", "move": "C-MOVE"}.get(result.method, "")
-        return f"{result.study_instance_uid}  {result.state}  {result.stored} of {expected}  {method}".rstrip()
+        return f"{one_line(result.study_instance_uid, 64)}  {result.state}  {result.stored} of {expected}  {method}".rstrip()
     import json
 
     return json.dumps(
