@@ -83,8 +83,7 @@ class Loop:
         self.leadership = Leadership(self._workers, self._lead)
         self._watchdog = LoopWatchdog(self.leadership.pulse, self.leadership.take_over)
         self._is_closing = self._is_over = self._has_failed = False
-        self._failures = 0
-        self.beat = 0.0
+        self._failures, self.beat = 0, 0.0
 
     # --- for a server, from any thread ---
 
@@ -303,10 +302,8 @@ class Loop:
         """
         try:
             awaited = served.go_on(event)
-        except (StopIteration, HandlerCancelled):
-            self._end(served)
-        except SystemExit:
-            # The call of the handler has logged it. A hook of the program would report it once more, with a traceback.
+        except (StopIteration, HandlerCancelled, SystemExit):
+            # The call of a handler has logged a SystemExit. A hook would report it once more, with a traceback.
             self._end(served)
         except Exception:
             raise

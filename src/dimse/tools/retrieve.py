@@ -267,12 +267,9 @@ class _Run:
         self.counts.done_bytes += stored.size
         self.counts.found = max(self.counts.found, self.counts.done)
         if self.report is not None:
-            status = dimse.Status(0x0000, service="storage")
-            outcome = dimse.Outcome(
-                stored.path, status, None, stored.sop_instance_uid, stored.sop_class_uid,
-                stored.transfer_syntax_uid, None, stored.size, 0.0, 1,
-            )  # fmt: skip
-            self.report.add(outcome, stored.elements)
+            from dimse.tools.retrieving import report_stored
+
+            report_stored(self.report, stored)
 
     def take(self, result: StudyResult) -> None:
         """Print what became of a study, and note what that means for the exit status."""

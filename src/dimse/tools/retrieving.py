@@ -132,17 +132,22 @@ class Arrivals:
                 uid = one_line(found[wrong[0]], 64)
                 self._logger.warning("%s was not asked for: its %s is another", uid, tags.keyword(wrong[0]))
         if self._report is not None:
-            status = dimse.Status(0x0000, service="storage")
-            outcome = dimse.Outcome(
-                stored.path, status, None, stored.sop_instance_uid, stored.sop_class_uid,
-                stored.transfer_syntax_uid, None, stored.size, 0.0, 1,
-            )  # fmt: skip
-            self._report.add(outcome, stored.elements)
+            report_stored(self._report, stored)
 
     def failed(self, uid: str) -> None:
         """Take an instance that the peer lists as failed."""
         if self._report is not None:
             self._report.add(dimse.Outcome("", None, errors.NotSent("the peer could not send it"), uid))
+
+
+def report_stored(report: Report, stored: Stored) -> None:
+    """Add an instance that was stored here to a report."""
+    status = dimse.Status(0x0000, service="storage")
+    outcome = dimse.Outcome(
+        stored.path, status, None, stored.sop_instance_uid, stored.sop_class_uid,
+        stored.transfer_syntax_uid, None, stored.size, 0.0, 1,
+    )  # fmt: skip
+    report.add(outcome, stored.elements)
 
 
 class Retriever:
