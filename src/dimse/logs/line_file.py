@@ -53,7 +53,7 @@ class LineFile:
 
     def _open(self) -> int:
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY
-        # Opening a FIFO that nobody reads would wait for a reader.
+        # Opening a FIFO without a reader would wait for one.
         file = os.open(self.path, flags | os.O_NONBLOCK, 0o600)
         os.set_blocking(file, True)
         return file

@@ -187,19 +187,19 @@ def _verify(row: object) -> None:
     """Verify that a row has a file and an outcome, and that its values are of their types.
 
     Raises:
-        TypeError, ValueError: It has not, or they are not.
+        ValueError: It has not, or they are not.
     """
     if not isinstance(row, dict) or not isinstance(row.get("file"), str) or not isinstance(row.get("outcome"), str):
-        raise TypeError("a row of it has no file and no outcome")
+        raise ValueError("a row of it has no file and no outcome")  # noqa: TRY004
     for name in ("study_instance_uid", "modality", "sop_instance_uid"):
         if not isinstance(row.get(name) or "", str):
-            raise TypeError(f"a row of it has a {name} that is not a text")
+            raise ValueError(f"a row of it has a {name} that is not a text")  # noqa: TRY004
     size = row.get("bytes") or 0
     # A CSV has its numbers as text.
     if isinstance(size, str):
         size = int(size)
     if not isinstance(size, int):
-        raise TypeError("a row of it has bytes that are not a number")
+        raise ValueError("a row of it has bytes that are not a number")  # noqa: TRY004
 
 
 def read(path: str) -> Iterator[Row]:
