@@ -16,7 +16,7 @@ DEPTH = 1200
 
 @pytest.fixture
 def deep_tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder whose only file is deeper than functions can be nested. It is removed here, since removing it recursively fails."""
+    """Yield a folder whose only file is deeper than functions can be nested; then remove it, which pytest cannot."""
     monkeypatch.chdir(tmp_path)
     for _ in range(DEPTH):
         os.mkdir("a")
