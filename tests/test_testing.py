@@ -88,7 +88,7 @@ def test_one_can_wait_for_what_comes_in_the_background(instances: list[Instance]
         thread.start()
         assert len(scp.wait(3)) == 3
         thread.join()
-        with pytest.raises(TimeoutError, match="3 of 4 instances have come"):
+        with pytest.raises(TimeoutError, match="3 of 4 instances came"):
             scp.wait(4, seconds=SOON)
 
 

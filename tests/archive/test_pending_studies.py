@@ -470,7 +470,7 @@ def test_a_study_that_cannot_go_along_is_told_of_and_stays(tmp_path: Path, caplo
         assert [found.study.instances for found in pending_studies(store)] == [2]
         assert [found.study.instances for found in pending_studies(tmp_path / "moved")] == [1]
     assert warnings(caplog) == [
-        f"1 studies wait in the folder that was {store} before, and storescp on that folder runs their program"
+        f"1 study left in the folder that was {store} before: storescp on that folder runs the program"
     ]
 
 

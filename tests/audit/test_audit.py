@@ -109,10 +109,10 @@ def test_a_transfer_by_us_has_us_as_its_source() -> None:
     ("done", "failed", "ended", "outcome", "why"),
     [
         (2, 0, "", 0, ""),
-        (2, 1, "", 4, "1 of 3 instances were not transferred"),
-        (0, 3, "", 8, "3 of 3 instances were not transferred"),
+        (2, 1, "", 4, "not transferred: 1 of 3 instances"),
+        (0, 3, "", 8, "not transferred: 3 of 3 instances"),
         (2, 0, "Connection closed", 4, "Connection closed"),
-        (0, 1, "cut", 8, "1 of 1 instances were not transferred; cut"),
+        (0, 1, "cut", 8, "not transferred: 1 of 1 instance; cut"),
     ],
 )
 def test_the_outcome_is_what_came_of_it(done: int, failed: int, ended: str, outcome: int, why: str) -> None:

@@ -307,7 +307,8 @@ def outcomes(report: Path) -> dict[str, str]:
     """Return the outcome that storescu reports for each file."""
     import json
 
-    rows = [json.loads(line) for line in report.read_text().splitlines()]
+    # The last line is the summary.
+    rows = [json.loads(line) for line in report.read_text().splitlines()[:-1]]
     found = {row["file"]: row["outcome"] for row in rows}
     assert len(found) == len(rows)
     return found

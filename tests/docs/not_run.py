@@ -20,6 +20,7 @@ SERVICE = {
     "$ sudo systemctl restart storescp": SYSTEMD,
     "$ podman build -t storescp -f deploy/Containerfile .": "it needs podman and a registry",
 }
+REMOTES = "docs/howto.md has a file of remotes, which runs"
 PROGRESS = "━━━━━━━━━━━━━━  34%  6,800 of 20,000 files  104.3 MB/s  0:18 left  4 of 4 jobs  1 retry"
 
 PAGES = {
@@ -30,7 +31,14 @@ PAGES = {
         "2026-03-01T14:02:11.387+01:00 I: 10.1.0.7:41502: accepted CT1 -> ARCHIVE": "it is a line of a log"
     },
     "retrieving.md": {"1.2.840.1  complete  412 of 412  C-GET": "the archive of the tests has no gaps"},
-    "sending.md": {PROGRESS: "it is a moment of a progress bar"},
+    "sending.md": {
+        PROGRESS: "it is a moment of a progress bar",
+        "storescu --remote pacs study/": REMOTES,
+        "[pacs]": REMOTES,
+        'archive = dimse.Remote("pacs.example.org", 104, called_ae_title="ARCHIVE", timeouts=dimse.Timeouts(dimse=60))': REMOTES,
+        "def store(request: dimse.StoreRequest) -> int:": "it is a part of a router",
+        "async with aio.associate(archive, contexts=dimse.contexts_for(paths)) as association:": "it is a part of a program",
+    },
     "start.md": {"$ python3 -m venv dimse-env": INSTALLED},
 }
 

@@ -36,8 +36,8 @@ PAUSE = 0.02
 MARK = "\x1e"
 
 
-# A host of the pages, and the port behind it.
-REMOTE = re.compile(r"([\w-]+(?:\.[\w-]+)*\.example\.org)(\W{1,4})(\d+)")
+# A host of the pages, and the port behind it, as in a command or in a file of remotes.
+REMOTE = re.compile(r"([\w-]+(?:\.[\w-]+)*\.example\.org)(\W{1,4}|\"\nport = )(\d+)")
 
 
 class Places:

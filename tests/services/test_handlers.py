@@ -24,7 +24,7 @@ from tests.drivers import CT_IN_EXPLICIT_VR, LOOPBACK, Face, errors, make_instan
 LONG = 30.0  # seconds: nothing here waits that long
 SOON = 0.2  # seconds: what the server drains
 AT_ONCE = 10.0  # seconds: far below LONG
-LEFT = "1 associations are left behind, for their handlers have not returned"
+LEFT = "1 association left behind, for the handler has not returned"
 
 
 def associate(port: int, title: str = "DIMSE", **options: Any) -> dimse.Association:

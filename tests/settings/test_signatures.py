@@ -108,7 +108,7 @@ def test_a_requestor_keeps_what_it_was_given_in_full() -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({}, "contexts"),
+        ({}, r"contexts are missing: contexts=\[dimse.Verification\]"),
         ({"requestor": 5}, r"requestor is a dimse.Requestor, not 5: requestor=dimse.Requestor\(...\)"),
         ({"requestor": REQUESTOR, "nonsense": 1}, "nonsense"),
     ],

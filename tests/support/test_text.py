@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dimse.support.text import one_line, path_of, path_text
+from dimse.support.text import counted, one_line, path_of, path_text
 
 
 @pytest.mark.parametrize(
@@ -62,3 +62,10 @@ def test_an_escaped_path_can_be_told_from_every_other(path: bytes) -> None:
     text = path_text(name)
     text.encode("utf-8")
     assert text == name or path_of(text) == name
+
+
+def test_a_number_agrees_with_its_noun() -> None:
+    assert [counted(number, "file") for number in (0, 1, 2, 1000)] == ["0 files", "1 file", "2 files", "1000 files"]
+    assert [counted(number, "study", "studies") for number in (1, 2)] == ["1 study", "2 studies"]
+    assert counted(1, "study", "studies", at_least=True) == "1+ studies"
+    assert counted(12345, "byte", separator=",") == "12,345 bytes"

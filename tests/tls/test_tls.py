@@ -76,6 +76,13 @@ def test_it_shows_no_secret(certificates: Certificates) -> None:
 # --- files ---
 
 
+def test_files_may_be_named_by_paths(certificates: Certificates) -> None:
+    server = certificates.server
+    by_path = dimse.TLS(Path(server.certificate), Path(server.key), ca=Path(certificates.ca))
+    assert by_path == dimse.TLS(server.certificate, server.key, ca=certificates.ca)
+    of_a_server(by_path)
+
+
 def test_a_private_key_that_others_may_read_is_refused(certificates: Certificates) -> None:
     for mode, usable in ((0o600, True), (0o400, True), (0o640, False), (0o604, False), (0o666, False)):
         Path(certificates.server.key).chmod(mode)

@@ -210,10 +210,28 @@ def test_explain_takes_several_codes() -> None:
     ]
 
 
+def test_explain_takes_the_last_line_of_a_tool() -> None:
+    done = running.tool("explain", "E: See DIMSE-E001, DIMSE-E002 (dimse explain E001 E002)")
+    assert re.findall(r"^DIMSE-\w+$", done.stdout, re.MULTILINE) == ["DIMSE-E001", "DIMSE-E002"]
+
+
+@pytest.mark.parametrize("word", ["0xA700", "a700", "A700H"])
+def test_explain_takes_a_status(word: str) -> None:
+    said = running.tool("explain", word).stdout
+    assert said.startswith("0xA700\n\n    C-STORE  Failure: Refused: Out of Resources\n    C-FIND ")
+    assert "\nDIMSE-E131\n" in said
+
+
+def test_a_status_without_an_explanation_has_its_meaning() -> None:
+    assert running.tool("explain", "0xA801").stdout.endswith(
+        "\n    C-MOVE   Failure: Refused: Move Destination unknown\n"
+    )
+
+
 def test_explain_names_codes_that_are_near_an_unknown_one() -> None:
     done = running.tool("explain", "E012")
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "explain: there is no code E012; near it are E009, E010, E011\n"
+    assert done.stderr == "dimse explain: there is no code E012; near it are E009, E010, E011\n"
 
 
 def test_explain_refuses_a_line_of_another_program() -> None:

@@ -38,7 +38,7 @@ def test_a_study_is_kept_byte_for_byte(scp: QueryRetrieveSCP, tmp_path: Path) ->
     assert "Get SCP Response: 1 - 0xFF00 (Pending)" in said
     assert "Sub-Operations Remaining: 2, Completed: 1, Failed: 0, Warning: 0" in said
     assert "Get SCP Result: 0x0000 (Success)" in said
-    assert any(line.startswith("Retrieved 3 of 3 instances of 1 studies") for line in said)
+    assert any(line.startswith("Retrieved 3 of 3 instances of 1 study") for line in said)
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_an_instance_that_the_peer_cannot_send_is_told_and_the_exit_status_is_3(
     assert done.returncode == 3
     said = lines(done, "E")
     assert said[0].startswith("0xB000: ")
-    assert "1 of 3 instances were not sent by the peer" in said
+    assert "The peer has not sent 1 of 3 instances" in said
     *rows, _summary = [json.loads(line) for line in report.read_text().splitlines()]
     assert [row["outcome"] for row in rows] == ["stored", "stored"]
     assert {row["sop_instance_uid"] for row in rows} == {UIDS[0], UIDS[2]}
@@ -103,7 +103,7 @@ def test_what_cannot_be_written_here_is_an_exit_status_of_3(scp: QueryRetrieveSC
         file.write_bytes(b"another file")
     done = tool("getscu", *options, "--on-duplicate", "reject")
     assert done.returncode == 3
-    assert "3 instances came and were not stored" in lines(done, "E")
+    assert "3 instances came and could not be stored" in lines(done, "E")
 
 
 def test_a_folder_that_cannot_be_used_is_told(scp: QueryRetrieveSCP, tmp_path: Path) -> None:
@@ -154,7 +154,7 @@ def test_a_peer_that_falls_silent_ends_in_an_exit_status_of_3(tmp_path: Path) ->
     with FaultyPeer(silent) as port:
         done = tool("getscu", "-S", "127.0.0.1", port, "--study-uid", STUDY, "-od", tmp_path, "-td", "0.1")
     assert done.returncode == 3
-    assert "No final response came: 0 instances were stored, and it is not known what is missing" in lines(done, "E")
+    assert "No final response came: 0 instances stored, and it is not known what is missing" in lines(done, "E")
 
 
 @pytest.mark.thorough

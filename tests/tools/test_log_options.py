@@ -212,7 +212,7 @@ def test_what_storescp_refuses_is_a_failure_in_its_trail(tmp_path: Path) -> None
         listener.end()
     first, second = (message for message in trail(path) if message.event == TRANSFERRED)
     assert (first.outcome, second.outcome, second.sop_classes) == (0, 8, {})
-    assert second.why == "1 of 1 instances were not transferred"
+    assert second.why == "not transferred: 1 of 1 instance"
 
 
 @pytest.mark.thorough
@@ -268,7 +268,7 @@ def test_the_trail_of_storescu(jobs: int, tmp_path: Path) -> None:
         "1.0": (0, {uids.SecondaryCaptureImageStorage: 3}),
         "1.1": (4, {uids.SecondaryCaptureImageStorage: 2}),
     }
-    assert reports["1.1"].why == "1 of 3 instances were not transferred"
+    assert reports["1.1"].why == "not transferred: 1 of 3 instances"
     assert reports["1.0"].roles == {"110153": "AETITLES=STORESCU", "110152": "AETITLES=PACS"}
 
 

@@ -187,7 +187,7 @@ def test_a_data_set_that_ends_inside_an_element(tmp_path: Path) -> None:
             assert kept(folder) == names
             said = listener.end()
         assert any("cut short: (0028,0010)" in line for line in said)
-        failed = "1 of 1 instances were not transferred" in (tmp_path / f"{status}.xml").read_text()
+        failed = "not transferred: 1 of 1 instance" in (tmp_path / f"{status}.xml").read_text()
         assert failed is (names == [])
 
 
@@ -469,7 +469,7 @@ def test_a_program_that_fails_for_a_study_is_a_notice_and_the_study_waits(tmp_pa
     assert line == "W: command sh for study 1.9: exit status 9, 4 bytes printed; it is tried again in 10 s"
     with listening("storescp", "-od", "in") as listener:
         (line,) = listener.end()
-    assert line == "W: 1 studies wait for a program: --exec-study runs one, --pending-studies lists them"
+    assert line == "W: 1 study still waiting for a program: --exec-study runs one, --pending-studies lists them"
     with listening("storescp", "-od", "in", "--exec-study", TELL, "--study-timeout", 0) as listener:
         while not Path("told.1.9").exists():
             pass

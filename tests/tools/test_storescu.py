@@ -168,7 +168,7 @@ def test_what_debug_says(tmp_path: Path) -> None:
         process = receiver.storescu(path, "-d", "--priority", "high")
     assert process.returncode == 0
     *said, total = process.stderr.splitlines()
-    assert total.startswith("I: Stored 1 of 1 files, ")
+    assert total.startswith("I: Stored 1 of 1 file, ")
     assert said[:5] == [
         f"D: storescu.py v{dimse.__version__}",
         "D: ",

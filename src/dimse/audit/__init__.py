@@ -16,7 +16,7 @@ from dimse.audit import messages
 from dimse.audit.destinations import LOGGER, Destination, host_name
 from dimse.audit.messages import MINOR_FAILURE, SERIOUS_FAILURE, SUCCESS, Code, Outcome, Participant, Subject
 from dimse.logs.security_events import SecurityEvent
-from dimse.support.text import one_line
+from dimse.support.text import counted, one_line
 from dimse.support.values import field, record
 
 # Studies of a transfer that are held in memory; then they are reported, and the transfer goes on.
@@ -177,7 +177,7 @@ class Trail:
         for key, study in transfer.studies.items():
             done, failed = study.instances.total(), study.failed.total()
             outcome: Outcome = SUCCESS if not failed and not why else MINOR_FAILURE if done else SERIOUS_FAILURE
-            words = [f"{failed} of {done + failed} instances were not transferred"] if failed else []
+            words = [f"not transferred: {failed} of {counted(done + failed, 'instance')}"] if failed else []
             self._write(
                 messages.INSTANCES_TRANSFERRED,
                 "R" if self._sends or (done and done == study.duplicates) else "C",

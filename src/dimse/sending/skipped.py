@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 
 from dimse.logs.notices import notice
-from dimse.support.text import one_line
+from dimse.support.text import counted, one_line
 from dimse.support.values import field, record
 
 
@@ -51,14 +51,10 @@ class Skipped:
     def _lines(self) -> list[tuple[str, str]]:
         lines = []
         if self.not_dicom:
-            lines.append(("not DICOM", f"{_count(self.not_dicom, 'file')} skipped: not DICOM"))
+            lines.append(("not DICOM", f"{counted(self.not_dicom, 'file')} skipped: not DICOM"))
         if self.unread:
-            below = _count(self.unread, "subfolder")
+            below = counted(self.unread, "subfolder")
             lines.append(("unread", f"{below} not read: use {self.recurse_hint} to send what is in subfolders"))
         if self.hidden:
-            lines.append(("hidden", f"{_count(self.hidden, 'hidden file')} skipped"))
+            lines.append(("hidden", f"{counted(self.hidden, 'hidden file')} skipped"))
         return lines + [("empty", one_line(f"{folder}: the folder is empty")) for folder in self.empty]
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

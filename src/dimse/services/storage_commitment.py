@@ -28,7 +28,7 @@ from dimse.message.status import (
 from dimse.services.handling import ask_status, send_status
 from dimse.services.service import Service
 from dimse.settings import Role
-from dimse.support.text import host_and_port, one_line
+from dimse.support.text import counted, host_and_port, one_line
 from dimse.support.values import record, value
 from dimse.upper_layer.negotiation import Peer
 
@@ -124,7 +124,9 @@ async def begin_commitment(
         has_data_set=True,
     )
     with within(association.about):
-        MESSAGES.info("Sending Storage Commitment Request: MsgID %d, %d instances", request.message_id, len(asked))
+        MESSAGES.info(
+            "Sending Storage Commitment Request: MsgID %d, %s", request.message_id, counted(len(asked), "instance")
+        )
         response = await association.exchange(context, request, data_set)
         status = Status(response.status, service=SERVICE, comment=one_line(response.error_comment or ""))
         MESSAGES.info("Received Storage Commitment Response (Status: %s)", status)
@@ -290,8 +292,8 @@ async def read_report(association: BaseAssociation, arrived: Arrived) -> Commitm
         _decode_report, sink.view(), arrived.context.transfer_syntax, association.peer
     )
     if isinstance(found, Commitment):
-        counts = len(found.committed), len(found.failed)
-        MESSAGES.info("Received Storage Commitment Report: %d instances committed, %d failed", *counts)
+        counts = counted(len(found.committed), "instance"), len(found.failed)
+        MESSAGES.info("Received Storage Commitment Report: %s committed, %d failed", *counts)
     return found
 
 

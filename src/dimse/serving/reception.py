@@ -51,7 +51,7 @@ from dimse.settings import (
     arguments,
 )
 from dimse.settings.keywords import gathering
-from dimse.support.text import host_and_port, one_line
+from dimse.support.text import counted, host_and_port, one_line
 
 if TYPE_CHECKING:
     import ssl
@@ -285,7 +285,7 @@ class Reception:
     def _say_left_behind(self, count: int) -> None:
         """Say that the server ends though handlers have not returned."""
         if count:
-            LOGGER.error("%d associations are left behind, for their handlers have not returned", count)
+            LOGGER.error("%s left behind, for the handler has not returned", counted(count, "association"))
 
     def _observe(self, event: SecurityEvent) -> None:
         try:

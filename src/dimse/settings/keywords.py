@@ -61,6 +61,8 @@ def gather(name: str, kind: type[T], keywords: dict[str, Any]) -> T:
     chosen = {field: keywords.pop(field) for field in fields(kind) if field in keywords}
     given = keywords.pop(name, None)
     if given is None:
+        if name == "requestor" and "contexts" not in chosen:
+            raise TypeError("contexts are missing: contexts=[dimse.Verification], or requestor=dimse.Requestor(...)")
         return kind(**chosen)
     arguments.instance_of(name, given, kind, f"{name}=dimse.{kind.__name__}(...)")
     return replace(cast(T, given), **chosen)

@@ -52,6 +52,8 @@ class TLS:
     `pin` and without `ca` it verifies only that the certificate is the pinned one; with both, it verifies everything. A server
     verifies chain, time and purpose of its clients' certificates, and a `pin` as well.
 
+    The files are named by text or by `os.PathLike`, which becomes text.
+
     Attributes:
         certificate: PEM file with our certificate, followed by those that lead to its CA. A server must have one.
         key: PEM file with its private key, which only its owner may read; by default it is in `certificate`.
@@ -70,10 +72,10 @@ class TLS:
         ValueError: A pin is not a SHA-256, or there is no such profile.
     """
 
-    certificate: str = ""
-    key: str = ""
-    ca: str = ""
-    crl: str = ""
+    certificate: str | os.PathLike[str] = ""
+    key: str | os.PathLike[str] = ""
+    ca: str | os.PathLike[str] = ""
+    crl: str | os.PathLike[str] = ""
     server_name: str = ""
     pin: str | Iterable[str] = ()
     require_client_certificate: bool = True
@@ -168,7 +170,7 @@ def of_a_requestor(tls: TLS | ssl.SSLContext) -> Security:
         _show(context, tls)
     elif tls.key:
         why = f"a private key is of no use without its certificate ({tls.named('certificate')})"
-        raise TLSConfigurationError(tls.key, why)
+        raise TLSConfigurationError(os.fspath(tls.key), why)
     return Security(context, tls.pins, tls.server_name, tls.named)
 
 
@@ -218,17 +220,18 @@ def _context(tls: TLS, protocol: int) -> ssl.SSLContext:
 def _trust(context: ssl.SSLContext, tls: TLS, chain: bool, purpose: ssl.Purpose) -> None:
     import ssl
 
-    if tls.crl and not chain:
+    ca, crl = os.fspath(tls.ca), os.fspath(tls.crl)
+    if crl and not chain:
         why = f"a revocation list is of no use where chains are not verified: trust a CA ({tls.named('ca')})"
-        raise TLSConfigurationError(tls.crl, why)
+        raise TLSConfigurationError(crl, why)
     if not chain:
         return
-    if tls.ca:
-        _load(context, tls.ca, b"CERTIFICATE-----", "certificate")
+    if ca:
+        _load(context, ca, b"CERTIFICATE-----", "certificate")
     else:
         context.load_default_certs(purpose)
-    if tls.crl:
-        _load(context, tls.crl, b"X509 CRL-----", "revocation list (CRL)")
+    if crl:
+        _load(context, crl, b"X509 CRL-----", "revocation list (CRL)")
         context.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
 
 
@@ -246,8 +249,9 @@ def _show(context: ssl.SSLContext, tls: TLS) -> None:
     """Load our own certificate and its private key."""
     import ssl
 
-    key = tls.key or tls.certificate
-    _read(tls.certificate, b"CERTIFICATE-----", "certificate")
+    certificate = os.fspath(tls.certificate)
+    key = os.fspath(tls.key) or certificate
+    _read(certificate, b"CERTIFICATE-----", "certificate")
     _read(key, b"PRIVATE KEY-----", "private key")
     _verify_private(key)
 
@@ -258,9 +262,9 @@ def _show(context: ssl.SSLContext, tls: TLS) -> None:
         return tls.password()
 
     try:
-        context.load_cert_chain(tls.certificate, key, password)
+        context.load_cert_chain(certificate, key, password)
     except ssl.SSLError as error:
-        raise TLSConfigurationError(key, _why_not_loaded(error, tls.certificate)) from error
+        raise TLSConfigurationError(key, _why_not_loaded(error, certificate)) from error
 
 
 def _why_not_loaded(error: ssl.SSLError, certificate: str) -> str:

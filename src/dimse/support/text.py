@@ -16,6 +16,20 @@ def one_line(text: str, most: int = 1024) -> str:
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
 
 
+def counted(number: int, noun: str, nouns: str = "", *, separator: str = "", at_least: bool = False) -> str:
+    """Return a number with its noun, such as "1 file" and "2 files".
+
+    Args:
+        number: The number.
+        noun: The noun in the singular.
+        nouns: The plural, if an "s" does not make it.
+        separator: The sign between thousands; by default there is none.
+        at_least: True if there may be more, which "+" behind the number says.
+    """
+    is_one = number == 1 and not at_least
+    return f"{number:{separator}}{'+' if at_least else ''} {noun if is_one else nouns or noun + 's'}"
+
+
 def is_utf8(path: str) -> bool:
     """Return True if a path has no byte that is not UTF-8 (a surrogate of `os.fsdecode`)."""
     try:

@@ -36,6 +36,7 @@ from dimse.services.handlers import EchoRequest, Handlers, StoreRequest
 from dimse.serving.server import Server
 from dimse.settings import IMPLEMENTATION_CLASS_UID, Limits
 from dimse.settings.keywords import InFull
+from dimse.support.text import counted
 from dimse.support.values import field, value
 from dimse.testing.query_retrieve import QueryRetrieveSCP as QueryRetrieveSCP
 
@@ -140,7 +141,9 @@ class StorageSCP:
         """
         with self._came:
             if not self._came.wait_for(lambda: len(self.instances) >= instances, seconds):
-                raise TimeoutError(f"{len(self.instances)} of {instances} instances have come in {seconds} seconds")
+                raise TimeoutError(
+                    f"{len(self.instances)} of {counted(instances, 'instance')} came in {seconds} seconds"
+                )
             return list(self.instances)
 
     def __enter__(self) -> Self:

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 
 import dimse
 from dimse import uids
-from dimse.support.text import one_line
+from dimse.support.text import counted, one_line
 from dimse.support.values import value
 from dimse.tools import requesting, wording
 
@@ -151,7 +151,7 @@ class Verification:
             more = [f"... and {len(lines) - MOST_NAMED} more"] if len(lines) > MOST_NAMED else []
             self._fail([*map(one_line, lines[:MOST_NAMED]), *more])
         committed, total = sum(self.committed.values()), sum(map(len, asked.values()))
-        self._logger.info("The peer commits itself to %d of %d instances", committed, total)
+        self._logger.info("The peer commits itself to %d of %s", committed, counted(total, "instance"))
 
     def _give_up(self, why: Sequence[str], error: dimse.DimseError) -> None:
         self._fail([f"Storage commitment failed: {'; '.join(why)}"], error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,8 @@ MOST_TEMPLATES = 8
 # Other explanations that are named for a line.
 MOST_OTHERS = 3
 WIDEST = 100
+# The services whose statuses are explained, with the name of the operation of each.
+SERVICES = {"storage": "C-STORE", "find": "C-FIND", "get": "C-GET", "move": "C-MOVE"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,15 +32,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         (
             ("dimse explain E002", "the explanation of DIMSE-E002"),
             ("dimse explain 'E: Association Rejected'", "the explanation of a line"),
+            ("dimse explain 0xA700", "the meaning of a status of a peer"),
             ("dimse explain --list", "every line that has an explanation, with its code"),
         ),
-        positionals="[code ... | line]",
+        positionals="[code ... | status | line]",
         program="dimse explain",
     )
     add_rows(
         parser,
         (
-            positional("words", "*", str, "codes such as E002, or a line as it was printed"),
+            positional("words", "*", str, "codes such as E002, a status such as 0xA700, or a line as it was printed"),
             common(flag("--list", "list every line with its code")),
         ),
     )
@@ -58,7 +62,7 @@ def _answer(parser: Parser, options: argparse.Namespace) -> Iterator[str]:
     Raises:
         SystemExit: A code or a line is not known (exit status 2).
     """
-    from dimse.tools.explanations import ENTRIES, explanations_of, near, normalized
+    from dimse.tools.explanations import ENTRIES, explanations_of, named_in, near, normalized
 
     if options.list:
         yield from _all_lines()
@@ -66,24 +70,52 @@ def _answer(parser: Parser, options: argparse.Namespace) -> Iterator[str]:
     if not options.words:
         yield from _overview()
         return
-    codes = [normalized(word) for word in options.words]
+    given = " ".join(options.words)
+    codes = named_in(given) or [normalized(word) for word in options.words]
     if all(codes):
         for number, code in enumerate(codes):
             if code not in ENTRIES:
-                parser.exit(running.USAGE, f"explain: there is no code {code}; near it are {', '.join(near(code))}\n")
+                parser.exit(
+                    running.USAGE, f"dimse explain: there is no code {code}; near it are {', '.join(near(code))}\n"
+                )
             if number:
                 yield ""
             yield from _explained(ENTRIES[code])
         return
-    given = " ".join(options.words)
+    if (status := _status(given)) is not None:
+        yield from _explained_status(status)
+        return
     found = explanations_of(given)
     if not found:
-        words = f"explain: no line of the tools looks like {one_line(given)!r}: see dimse explain --list\n"
+        words = f"dimse explain: no line of the tools looks like {one_line(given)!r}: see dimse explain --list\n"
         parser.exit(running.USAGE, words)
     yield from _explained(found[0])
     if others := [entry.code for entry in found[1 : 1 + MOST_OTHERS]]:
         yield ""
         yield f"Parts of this line: {', '.join(others)}"
+
+
+def _status(given: str) -> int | None:
+    """Return the DIMSE status that is given as 0xA700, A700H or A700; None if it is something else."""
+    found = re.fullmatch(r"(?:0x)?([0-9a-f]{4})h?", given, re.IGNORECASE)
+    # Four digits alone may be a code of ours.
+    return None if found is None or given.isdecimal() else int(found[1], 16)
+
+
+def _explained_status(code: int) -> Iterator[str]:
+    """Yield the meaning of a status in each service, and the explanation of a file that was not stored with it."""
+    from dimse.message.status import Status
+    from dimse.tools.explanations import explanation_of
+
+    yield f"0x{code:04X}"
+    yield ""
+    for service, name in SERVICES.items():
+        status = Status(code, service=service)
+        yield f"    {name:7}  {status.category}: {status.meaning}"
+    entry = explanation_of(f"Store failed: file: {Status(code, service='storage')}")
+    if entry is not None and not entry.is_general:
+        yield ""
+        yield from _explained(entry)
 
 
 def _explained(entry: Entry) -> Iterator[str]:

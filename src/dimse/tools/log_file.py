@@ -13,7 +13,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 from dimse.logs.line_file import LineFile
-from dimse.support.text import one_line
+from dimse.support.text import counted, one_line
 
 RETRY_ROTATION = 60.0
 """Seconds after a rotation that has failed, until the next is tried."""
@@ -151,7 +151,9 @@ class FileHandler(logging.Handler):
         try:
             lines = self._encoded(record)
             if self._missing:
-                gap = f"{self._missing} lines are missing here, for the log file could not be written: {self._why}"
+                gap = (
+                    f"{counted(self._missing, 'line')} missing here, for the log file could not be written: {self._why}"
+                )
                 lines = self._encoded(_warning(gap)) + lines
         except Exception:
             self.handleError(record)

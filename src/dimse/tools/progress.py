@@ -16,6 +16,7 @@ from collections import deque
 from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import TYPE_CHECKING, Protocol, Self, TextIO
 
+from dimse.support.text import counted
 from dimse.support.values import value
 
 if TYPE_CHECKING:
@@ -284,7 +285,7 @@ def _files(counts: Counts) -> str:
     if not counts.found:
         return "searching" if counts.searching else "0 files"
     least, more = ("at least ", "") if counts.is_least else ("", "+" if counts.searching else "")
-    return f"{counts.done:,} of {least}{counts.found:,}{more} files"
+    return f"{counts.done:,} of {least}{counted(counts.found, 'file', separator=',', at_least=bool(more))}"
 
 
 def _bytes(counts: Counts, done: int) -> str:

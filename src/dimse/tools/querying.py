@@ -13,7 +13,7 @@ from dimse.data_set.identifier import Identifier
 from dimse.services.features import Features
 from dimse.services.information_models import LEVEL, InformationModel
 from dimse.services.query import MATCH_WITHOUT_OPTIONAL_KEYS
-from dimse.support.text import one_line
+from dimse.support.text import counted, one_line
 from dimse.tools import query_options, requesting, running, wording
 from dimse.tools.find_output import Files, JSONFile, Output, columns_of, log_identifier, unique_key_of
 from dimse.tools.found import Found
@@ -177,7 +177,7 @@ class _Querying:
         if number:
             checks.log_missing()
         if is_limited:
-            logger.info("Find SCP Result: %d matches were taken, and the rest was cancelled", number)
+            logger.info("Find SCP Result: %s taken, and the rest cancelled", counted(number, "match", "matches"))
         status = matches.status
         is_cut = status in CUT_SHORT or (options.peer_limit is not None and number >= options.peer_limit)
         return Found(status, matches.offending_elements, failure, is_limited, is_cut and not is_limited)

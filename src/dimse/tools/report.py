@@ -288,7 +288,7 @@ FIELDS: Mapping[str, Callable[[Outcome], Any]] = {
     "outcome": lambda outcome: outcome.state,
     "status": lambda outcome: None if outcome.status is None else f"0x{int(outcome.status):04X}",
     "meaning": _meaning,
-    "milliseconds": lambda outcome: round(outcome.seconds * 1000, 3) if outcome.attempts else None,
+    "milliseconds": lambda outcome: round(outcome.seconds * 1000, 3) if outcome.started else None,
     "bytes": lambda outcome: outcome.size,
     "context_id": lambda outcome: outcome.context.context_id if outcome.context else None,
     "transfer_syntax_stored": lambda outcome: one_line(outcome.transfer_syntax_uid) or None,

@@ -12,8 +12,10 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 import dimse
-from dimse import errors, settings, uids
-from dimse.support.text import one_line
+from dimse import errors, settings, tags, uids
+from dimse.logs.notices import notice
+from dimse.services.information_models import LEVEL
+from dimse.support.text import counted, one_line
 from dimse.tools import file_options, query_options, requesting, retrieve_options, running, wording
 from dimse.tools.command_line import Parser
 from dimse.tools.movescu import DESTINATION
@@ -21,9 +23,12 @@ from dimse.tools.options import add_group, choice, common, number, option, posit
 
 if TYPE_CHECKING:
     from dimse.archive.stored import Stored
+    from dimse.data_set.identifier import Identifier
     from dimse.retrieving import BulkRetrieval, StudyResult
     from dimse.tools.report import Report
 
+# Attributes of an identifier by which nothing is selected.
+NO_KEYS = {LEVEL, tags.SPECIFIC_CHARACTER_SET}
 # Missing instances of a study that are named one by one.
 MOST_NAMED = 3
 
@@ -244,12 +249,18 @@ class _Run:
         found: dict[str, None] = {}
         getattr(options, "return").append("StudyInstanceUID")
         identifiers = query_options.identifiers(options, logger)
+        answered: set[int] = set()
         with requesting.associate(options, [(model.find, syntaxes)]) as association:
             for identifier in identifiers:
                 for match in association.find(identifier, model=model.name, level="", charset=options.charset):
                     found[match.identifier.text("StudyInstanceUID").strip(" \0")] = None
-        logger.info("%d studies match", len(found))
-        if not found and options.fail_empty:
+                    answered |= _valued(match.identifier)
+        logger.info("Found %s", counted(len(found), "study", "studies"))
+        if found:
+            for tag in sorted(set[int]().union(*map(_valued, identifiers)) - answered):
+                words = "The peer ignores the key %s: what is retrieved may not match it"
+                notice("key ignored", "", words, tags.label(tag))
+        elif options.fail_empty:
             logger.error("Nothing matched")
             self.status = running.SHORTFALL
         # The association of the query is not kept while the studies are retrieved.
@@ -303,12 +314,13 @@ class _Run:
         if retrieval.failure is not None:
             logger.error("The peer is given up: no association for several studies in a row")
         if retrieval.arrivals.strays:
-            logger.warning("%d instances came that belong to no study that was asked for", retrieval.arrivals.strays)
+            logger.warning("%s came of no study that was asked for", counted(retrieval.arrivals.strays, "instance"))
         complete = states["complete"] + states["already"]
         total = sum(states.values())
-        words = f"{complete} of {total} studies are complete, {self.counts.done_bytes / 1e6:.1f} MB in {taken:.1f} s"
+        studies = counted(total, "study", "studies")
+        words = f"{complete} of {studies} complete, {self.counts.done_bytes / 1e6:.1f} MB in {taken:.1f} s"
         if states["already"]:
-            words += f"; {states['already']} were here already"
+            words += f"; {states['already']} already here"
         if complete == total:
             logger.info("%s", words)
             self.bar.conclude(words)
@@ -316,6 +328,11 @@ class _Run:
         if self._options.journal is not None:
             words += "; the same command again fetches what is missing"
         logger.error("%s", words)
+
+
+def _valued(identifier: Identifier) -> set[int]:
+    """Return the tags of the attributes that have a value, as a key that selects studies has."""
+    return {tag for tag, attribute in identifier.attributes.items() if any(attribute.values)} - NO_KEYS
 
 
 def _line(result: StudyResult, form: str) -> str:

@@ -14,7 +14,7 @@ from dimse import errors, tags
 from dimse.data_set.identifier import Identifier
 from dimse.services.information_models import UNIQUE_KEYS
 from dimse.services.retrieve import Progress, Retrieved
-from dimse.support.text import one_line
+from dimse.support.text import counted, one_line
 from dimse.support.values import field, record, replace
 from dimse.tools import query_options, requesting, running, wording
 from dimse.tools.find_output import log_identifier
@@ -297,7 +297,7 @@ class Retriever:
 
     def _so_far(self, end: Retrieved) -> str:
         stored = self._arrivals.count if self._is_storing else end.completed or 0
-        return f"{stored} instances were stored, and it is not known what is missing"
+        return f"{counted(stored, 'instance')} stored, and it is not known what is missing"
 
     def _faults(self, end: Retrieved, promised: int) -> Iterator[str]:
         """Yield the lines about what makes a retrieval incomplete."""
@@ -308,32 +308,33 @@ class Retriever:
         if status.is_warning and end.failed is None:
             yield "The peer does not say how many sub-operations have failed"
         if end.failed:
-            yield f"{end.failed} of {end.total} instances were not sent by the peer"
+            yield f"The peer has not sent {end.failed} of {counted(end.total or end.failed, 'instance')}"
         for uid in end.failed_uids[:MOST_NAMED]:
             yield f"Not sent: {uid}"
         if len(end.failed_uids) > MOST_NAMED:
             yield f"Not sent: {len(end.failed_uids) - MOST_NAMED} more"
         if end.refused:
-            yield f"{end.refused} instances came and were not stored"
+            yield f"{counted(end.refused, 'instance')} came and could not be stored"
         if end.remaining:
-            yield f"The peer has left {end.remaining} instances out"
+            yield f"The peer has left {counted(end.remaining, 'instance')} out"
         missing = end.missing
         if self._is_storing and end.received is None:
             missing = max(missing, promised - self._arrivals.count)
         if missing:
-            yield f"{missing} instances are missing, of which the peer says that it sent them"
+            yield f"{counted(missing, 'instance')} missing of those that the peer says it sent"
         if self._arrivals.foreign:
-            yield f"{self._arrivals.foreign} of the instances that came were not asked for"
+            yield f"{counted(self._arrivals.foreign, 'instance')} came without being asked for"
 
     def _log_sum(self, seconds: float) -> None:
         totals = self._arrivals.counts
         total = max(totals.found, totals.done)
         failed = f", {totals.failed} failed" if totals.failed else ""
         if self._is_storing:
-            line = f"Retrieved {totals.done} of {total} instances of {len(totals.studies)} studies"
+            line = f"Retrieved {totals.done} of {counted(total, 'instance')}"
+            line += f" of {counted(len(totals.studies), 'study', 'studies')}"
             line += f", {totals.done_bytes / 1e6:.1f} MB in {seconds:.1f} s{failed}"
         else:
-            line = f"The peer has sent {totals.done} of {total} instances in {seconds:.1f} s{failed}"
+            line = f"The peer has sent {totals.done} of {counted(total, 'instance')} in {seconds:.1f} s{failed}"
         self._logger.info("%s", line)
         self._bar.conclude(line)
 

@@ -12,7 +12,7 @@ from typing import BinaryIO, cast
 import dimse
 from dimse.sending.finding import listed_paths
 from dimse.support.closing import Closing
-from dimse.support.text import one_line, path_of
+from dimse.support.text import counted, one_line, path_of
 from dimse.tools import report_formats, running, wording
 
 FAILED = ("refused", "unknown", "unsent", "invalid")
@@ -93,7 +93,7 @@ def send_again(options: argparse.Namespace, logger: logging.Logger, send: Callab
             if not files.count:
                 logger.info("Nothing to send: %s has no file that failed", one_line(options.retry_failed))
                 return running.SUCCESS
-            logger.info("Sending the %d files again that failed", files.count)
+            logger.info("Sending %s again that failed", counted(files.count, "file"))
             if options.journal is None and is_journal(options.retry_failed):
                 options.journal = options.retry_failed
             return send(files)

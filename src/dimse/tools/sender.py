@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import dimse
 from dimse.sending import AssociationFault, Retry, Sending
-from dimse.support.text import one_line
+from dimse.support.text import counted, one_line
 from dimse.tools import requesting, running, wording
 from dimse.tools.command_line import Parser
 from dimse.tools.interruption import Interruption
@@ -63,7 +63,7 @@ class Sum:
         megabytes = self.size / 1e6
         rate = megabytes / seconds if seconds else 0.0
         parts = [
-            f"Stored {self.stored} of {counts.found} files",
+            f"Stored {self.stored} of {counted(counts.found, 'file')}",
             self._instances(),
             f"{megabytes:.1f} MB in {seconds:.2f} s ({rate:.1f} MB/s)",
             f"{counts.failed} failed",
@@ -75,12 +75,11 @@ class Sum:
     def _instances(self) -> str:
         # Every file was sent as often as the others, or once less where the run was interrupted.
         number = -(-self.stored // self._repeat) - -(-self._copies // self._repeat)
-        instances = "1 instance" if number == 1 else f"{number} instances"
+        instances = counted(number, "instance")
         studies = len(self._studies)
         if not studies:
             return instances
-        more = "+" if studies == MOST_STUDIES else ""
-        return f"{instances} of 1 study" if studies == 1 else f"{instances} of {studies}{more} studies"
+        return f"{instances} of {counted(studies, 'study', 'studies', at_least=studies == MOST_STUDIES)}"
 
 
 class Sender:

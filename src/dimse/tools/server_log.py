@@ -10,6 +10,7 @@ import time
 from select import PIPE_BUF, POLLOUT, poll
 from typing import TextIO, cast
 
+from dimse.support.text import counted
 from dimse.tools import log_setup
 
 # Milliseconds that a line waits for its reader, and seconds in which only one line waits.
@@ -51,7 +52,9 @@ class DroppingStream:
         """Write a line or drop it."""
         if self._dropped and self._takes_more():
             dropped, self._dropped = self._dropped, 0
-            log_setup.warn(f"{dropped:,} lines of this log were dropped, because nothing read them")
+            log_setup.warn(
+                f"{counted(dropped, 'line', separator=',')} of this log dropped, because nothing read stderr"
+            )
         data = line.encode(self._encoding, "backslashreplace")
         if self._is_torn:
             data = b"\n" + data

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import dimse
 from dimse import uids
 from dimse.archive.stored import Stored
+from dimse.support.text import counted
 from dimse.tools import audit, file_options, listening, log_setup, running, server_log
 from dimse.tools.command_line import Parser
 from dimse.tools.options import add_group, common, flag, option, repeatable, seconds, validated
@@ -164,7 +165,10 @@ def _warn_of_waiting_studies(options: argparse.Namespace) -> None:
         from dimse.archive.events import pending_studies
 
         if waiting := len(pending_studies(options.output_directory)):
-            log_setup.warn(f"{waiting} studies wait for a program: --exec-study runs one, --pending-studies lists them")
+            studies = counted(waiting, "study", "studies")
+            log_setup.warn(
+                f"{studies} still waiting for a program: --exec-study runs one, --pending-studies lists them"
+            )
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from dimse import uids
 from dimse.sending.journal import ACKED
-from dimse.support.text import host_and_port, one_line
+from dimse.support.text import counted, host_and_port, one_line
 from dimse.tools.running import UNWRITTEN
 
 if TYPE_CHECKING:
@@ -135,12 +135,9 @@ def dry_run(
         print_table((">bytes", "SOP class", "transfer syntax", "file"), instances(), out)
         out.write("\n")
         print_table((">association", ">context ID", "abstract syntax", "transfer syntaxes"), contexts(), out)
-        out.write(f"\n{many(sent, 'file')}, {size:,} bytes, {many(associations, 'association')}\n")
-
-
-def many(number: int, noun: str, nouns: str = "") -> str:
-    """Return a number with its noun, whose plural is `nouns` if an "s" does not make it."""
-    return f"{number:,} {noun if number == 1 else nouns or noun + 's'}"
+        out.write(
+            f"\n{counted(sent, 'file', separator=',')}, {size:,} bytes, {counted(associations, 'association', separator=',')}\n"
+        )
 
 
 # --- storescu --status

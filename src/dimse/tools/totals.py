@@ -129,10 +129,11 @@ class Totals:
             yield [*row, total.stored, total.failed] if self.has_outcomes else row
 
     def _sum(self) -> str:
-        from dimse.tools.tables import many
+        from dimse.support.text import counted
 
         total, studies = self.all, len({study for study, _ in self._groups if study})
-        parts = [many(total.files, "file"), many(studies, "study", "studies"), f"{total.bytes:,} bytes"]
+        parts = [counted(total.files, "file", separator=","), counted(studies, "study", "studies", separator=",")]
+        parts += [counted(total.bytes, "byte", separator=",")]
         if self.has_outcomes:
             parts += [f"{total.stored:,} stored", f"{total.failed:,} failed"]
         return ", ".join([*parts, f"{self.skipped:,} skipped"] if self.skipped else parts)

@@ -37,6 +37,7 @@ from dimse.archive.stored import Stored
 from dimse.logs.notices import notice
 from dimse.support.closing import Closing
 from dimse.support.disk import sync
+from dimse.support.text import counted
 
 LOGGER = logging.getLogger("dimse.archive")
 
@@ -124,8 +125,8 @@ class PendingStudies(Closing):
         finally:
             close(before)
         if left:
-            words = "%d studies wait in the folder that was %s before, and storescp on that folder runs their program"
-            notice("studies left", "", words, left, self.folder)
+            words = "%s left in the folder that was %s before: storescp on that folder runs the program"
+            notice("studies left", "", words, counted(left, "study", "studies"), self.folder)
 
     def close(self) -> None:
         """Close the folder, and remove it if nothing waits. This is idempotent. The processes that share it must have ended."""

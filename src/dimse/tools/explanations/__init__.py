@@ -50,6 +50,13 @@ def normalized(code: str) -> str:
     return f"{letter}{int(digits):03}" if digits.isascii() and digits.isdigit() and len(digits) <= 4 else ""
 
 
+def named_in(line: str) -> list[str]:
+    """Return the codes that a line names as the last line of a tool does: `See DIMSE-E002 (dimse explain E002)`."""
+    words = line.replace(",", " ").split()
+    codes = (normalized(word) for word in words if word.startswith("DIMSE-"))
+    return [code for code in codes if code in ENTRIES]
+
+
 def explanations_of(line: str) -> list[Entry]:
     """Return the explanations that fit a line of a tool, the most specific one first."""
     text = line.strip()

@@ -201,8 +201,8 @@ SUBJECT = Subject(
         ),
         entry(
             "W232",
-            "{number} studies wait for a program: --exec-study runs one, --pending-studies lists them",
-            "{number} studies wait in the folder that was {folder} before, and storescp on that folder runs their program",
+            "{studies} still waiting for a program: --exec-study runs one, --pending-studies lists them",
+            "{studies} left in the folder that was {folder} before: storescp on that folder runs the program",
             cause="""Earlier runs of storescp with `--exec-study` have left studies whose program has not succeeded.""",
             cure="""Start storescp with the same folder and `--exec-study`, and the programs are run.""",
         ),
@@ -214,7 +214,7 @@ SUBJECT = Subject(
         ),
         entry(
             "W234",
-            "{number} lines of this log were dropped, because nothing read them",
+            "{lines} of this log dropped, because nothing read stderr",
             cause="""What reads stderr of this listener stood still, so that lines of the log were dropped. The listener itself
             went on.""",
             cure="""Look at the program that reads the log. `--log-file` writes to a file without it.""",

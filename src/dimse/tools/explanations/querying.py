@@ -147,16 +147,16 @@ SUBJECT = Subject(
         ),
         entry(
             "E270",
-            "No final response came: {number} instances were stored, and it is not known what is missing",
+            "No final response came: {instances} stored, and it is not known what is missing",
             cause="""The association ended in the middle of a retrieval. The lines above say how.""",
             cure="""Run the command again: what is stored already makes no second copy.""",
         ),
         entry(
             "E271",
-            "{number} of {number} instances were not sent by the peer",
+            "The peer has not sent {number} of {instances}",
             "the peer could not send it",
             "Not sent: {number} more",
-            "The peer has left {number} instances out",
+            "The peer has left {instances} out",
             "The peer does not say how many sub-operations have failed",
             cause="""The peer itself reports that it could not send some instances. Often it has them in a transfer syntax or
             SOP class that was not proposed, or its files are missing.""",
@@ -165,14 +165,14 @@ SUBJECT = Subject(
         ),
         entry(
             "E272",
-            "{number} instances came and were not stored",
+            "{instances} came and could not be stored",
             cause="""Instances arrived and could not be stored here. The lines above have the reasons.""",
             cure="""Look up these reasons with `dimse explain`: usually the disk or the permissions of the folder.""",
         ),
         entry(
             "E273",
-            "{number} instances are missing, of which the peer says that it sent them",
-            "{number} of the instances that came were not asked for",
+            "{instances} missing of those that the peer says it sent",
+            "{instances} came without being asked for",
             cause="""What the peer says that it sent, and what arrived, differ. For movescu the instances may have gone to
             another machine, since the peer looks up the destination by its AE title.""",
             cure="""Check the host and port that the peer has for the AE title of `-aem`. Give slow peers more time with
@@ -204,7 +204,7 @@ SUBJECT = Subject(
             "Missing: {UID}",
             "Missing: {number} more",
             "it did not come",
-            "{number} of {number} studies are complete, {number} MB in {seconds} s",
+            "{number} of {studies} complete, {number} MB in {seconds} s",
             cause="""A study is not here as a whole. The reason stands behind the colon, and the next lines name the instances
             that are missing.""",
             cure="""Look up the reason with `dimse explain`. Run the same command again: with `--journal F` it fetches only what
@@ -262,6 +262,14 @@ SUBJECT = Subject(
             cure="""Write one UID a line, or use the CSV or JSON lines of findscu with the column `StudyInstanceUID`.""",
         ),
         entry(
+            "W257",
+            "The peer ignores the key {attribute}: what is retrieved may not match it",
+            cause="""A key with a value was to select studies, and no answer of the peer has a value for it. Such a peer takes no
+            notice of the key, and returns studies that do not match it.""",
+            cure="""Look at what `findscu` prints with the same keys. Select the studies by other keys, or give their Study
+            Instance UIDs in a list (`--from`).""",
+        ),
+        entry(
             "W250",
             "the peer did not accept the feature {feature}",
             "the peer does not support every optional key",
@@ -309,7 +317,7 @@ SUBJECT = Subject(
         ),
         entry(
             "W256",
-            "{number} instances came that belong to no study that was asked for",
+            "{instances} came of no study that was asked for",
             cause="""Instances of other studies arrived at the port for C-MOVE. They were stored.""",
             cure="""Look at them before they are used. Other machines may send to this port too: `--store-from` says which
             may.""",

@@ -41,7 +41,7 @@ SUBJECT = Subject(
         ),
         entry(
             "E213",
-            "{number} associations are left behind, for their handlers have not returned",
+            "{associations} left behind, for the handler has not returned",
             "the listening thread is left behind, for what observes the server has not returned",
             cause="""The listener ended while a function of your program still ran, and could not wait any longer.""",
             cure="""Look for a handler that hangs or takes long. `--drain` gives associations more time at the end.""",
