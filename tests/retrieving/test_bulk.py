@@ -11,7 +11,7 @@ from typing import Any, cast
 import pytest
 
 import dimse
-from dimse import uids
+from dimse import retrieving, uids
 from dimse.archive.stored import Stored
 from dimse.retrieving import BulkRetrieval, Destination, Retry, StudyResult, retrieve
 from dimse.services.retrieve_scp import MoveTo, RetrieveRequest
@@ -320,3 +320,123 @@ def test_a_loop_on_asyncio_may_be_left_early(scp: QueryRetrieveSCP, folder: Path
     result = asyncio.run(first())
     assert result is not None and result.is_complete
     assert not any(thread.name == "dimse-retrieve" for thread in threading.enumerate())
+
+
+# --- lists and peers that do what they should not ---
+
+
+@pytest.mark.parametrize("jobs", [1, 3])
+def test_a_study_that_is_named_more_than_once_is_retrieved_by_one_job_at_a_time(
+    scp: QueryRetrieveSCP, folder: Path, jobs: int, tmp_path: Path
+) -> None:
+    peer = ("127.0.0.1", scp.port)
+    found = list(retrieve(["1.2.1"] * 6, peer, folder, jobs=jobs, journal=tmp_path / "journal.db"))
+    assert [result.state for result in found] == ["complete"] + ["already"] * 5
+    assert len(scp.retrievals) == 1
+    assert names(folder) == expected_names(1)
+
+
+@pytest.mark.parametrize("expect", ["find", "count"])
+@pytest.mark.parametrize("given", ["", " ", "*", "1.2.*", "1.2.1\\1.2.2", "1.2.1\n", "é", "1" * 65])
+def test_what_would_match_other_studies_is_not_asked_for(
+    scp: QueryRetrieveSCP, folder: Path, given: str, expect: Any
+) -> None:
+    found = all_of(scp, folder, [given, "1.2.3"], expect=expect)
+    assert found[given].state == "failed"
+    assert "is not a UID" in str(found[given].error)
+    assert found["1.2.3"].is_complete
+    assert names(folder) == expected_names(3)
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_result_does_not_wait_for_the_rest_of_the_list(scp: QueryRetrieveSCP, folder: Path, jobs: int) -> None:
+    goes_on = threading.Event()
+
+    def studies() -> Iterator[str]:
+        yield "1.2.1"
+        assert goes_on.wait(10)
+        yield "1.2.2"
+
+    with BulkRetrieval(studies(), ("127.0.0.1", scp.port), folder, jobs=jobs) as retrieval:
+        results = retrieval.results()
+        assert next(results).is_complete
+        goes_on.set()
+        assert next(results).is_complete
+
+
+def test_an_abort_does_not_wait_for_the_rest_of_the_list(
+    scp: QueryRetrieveSCP, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retrieving, "LEAVING", 0.2)
+    ends, waited = threading.Event(), []
+
+    def studies() -> Iterator[str]:
+        yield "1.2.1"
+        waited.append(ends.wait(10))
+
+    with BulkRetrieval(studies(), ("127.0.0.1", scp.port), folder) as retrieval:
+        results = retrieval.results()
+        assert next(results).is_complete
+        retrieval.abort()
+        assert list(results) == []
+        assert waited == []
+        ends.set()
+
+
+def test_results_that_are_taken_slowly_end_after_an_abort(
+    scp: QueryRetrieveSCP, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retrieving, "MOST_RESULTS", 1)
+    with BulkRetrieval(["1.2.1", "1.2.2", "1.2.3"], ("127.0.0.1", scp.port), folder) as retrieval:
+        results = retrieval.results()
+        next(results)
+        retrieval.abort()
+        # The job drops what it has to tell, its end among it, because nothing is taken.
+        for thread in retrieval._threads:
+            thread.join(20)
+        assert len(list(results)) <= 1
+
+
+def test_a_file_of_one_peer_does_not_stand_for_that_of_another(folder: Path, tmp_path: Path) -> None:
+    journal = tmp_path / "journal.db"
+    more = [*study(1), instance(1, 3, 1), instance(1, 3, 2)]
+    with QueryRetrieveSCP(study(1)) as one, QueryRetrieveSCP(more) as other:
+        for scp in (one, other):
+            assert all_of(scp, folder, ["1.2.1"], journal=journal)["1.2.1"].state == "complete"
+        for name in ("CT.1.2.1.1.1", "CT.1.2.1.1.2"):
+            (folder / name).unlink()
+        assert all_of(one, folder, ["1.2.1"], journal=journal)["1.2.1"].state == "complete"
+    assert expected_names(1) <= names(folder)
+
+
+def test_what_an_earlier_run_brought_does_not_stand_for_what_the_peer_counts(folder: Path, tmp_path: Path) -> None:
+    journal = tmp_path / "journal.db"
+    with QueryRetrieveSCP([instance(1, 3, 1)]) as scp:
+        assert all_of(scp, folder, ["1.2.1"], journal=journal)["1.2.1"].is_complete
+
+    # One instance comes twice in the place of another.
+    class SendsTwice(QueryRetrieveSCP):
+        def move(self, request: RetrieveRequest) -> Any:
+            found = cast(list[Any], self.matching_instances(request))
+            return MoveTo(self.destinations["ME"], [*found[1:], found[-1]])
+
+    port = free_port()
+    to_me = Destination("ME", ("127.0.0.1", port))
+    with SendsTwice(ARCHIVE, destinations={"ME": ("127.0.0.1", port)}) as scp:
+        options: Any = {"expect": "count", "method": "move", "destination": to_me, "settle": 0.1}
+        found = all_of(scp, folder, ["1.2.1"], journal=journal, **options)
+    assert (found["1.2.1"].state, found["1.2.1"].stored) == ("partial", 10)
+
+
+def test_instances_whose_data_set_names_another_study_are_found_in_the_journal(folder: Path, tmp_path: Path) -> None:
+    class Renames(QueryRetrieveSCP):
+        def get(self, request: RetrieveRequest) -> Any:
+            found = cast(list[Any], super().get(request))
+            for each in found:
+                each.StudyInstanceUID = "9.9"
+            return found
+
+    journal = tmp_path / "journal.db"
+    with Renames(ARCHIVE) as scp:
+        states = [all_of(scp, folder, ["1.2.1"], journal=journal)["1.2.1"].state for _ in range(2)]
+    assert states == ["complete", "already"]

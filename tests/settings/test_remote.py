@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 from typing import Any
 
@@ -154,13 +155,21 @@ UNUSABLE = [
     ('[pacs]\nhost = "a"', "[pacs]: no port"),
     ('[pacs]\nhost = "a"\nport = "104"', "[pacs]: Remote takes a host and a port"),
     ('[pacs]\nhost = "a"\nport = 1\nae_title = "X"', "[pacs]: ae_title is not known: did you mean called_ae_title?"),
-    ('[pacs]\nhost = "a"\nport = 1\ntimeouts = 5', "[pacs]: timeouts is a table, not 5"),
+    ('[pacs]\nhost = "a"\nport = 1\ntimeouts = 5', "[pacs]: timeouts is a table"),
     (
         '[pacs]\nhost = "a"\nport = 1\ntimeouts.conect = 5',
         "[pacs]: timeouts.conect is not known: did you mean connect?",
     ),
     ('[pacs]\nhost = "a"\nport = 1\ntls.cer = "x"', "[pacs]: tls.cer is not known: did you mean "),
     ('[pacs]\nhost = "a"\nport = 1\ntls.ca = 5', "[pacs]: tls.ca is a text that is not empty"),
+    ('[pacs]\nhost = "a"\nport = 1\ntls.ca = "a\\u0000b"', "[pacs]: tls.ca is a path, which has no NUL"),
+    ('[pacs]\nhost = "a"\nport = 1\ntls.verify = 0', "[pacs]: tls.verify is true or false"),
+    ('[pacs]\nhost = "a"\nport = 1\ntls.pin = []', "[pacs]: tls.pin is a fingerprint, or a list of them"),
+    ('[pacs]\nhost = "a"\nport = 1\ntls.pin = {}', "[pacs]: tls.pin is a text that is not empty"),
+    ('[pacs]\nhost = "a"\nport = 1\ntls.pin = 5', "[pacs]: tls.pin is a text that is not empty"),
+    ('[pacs]\nhost = "a"\nport = 1\ntls.server_name = 5', "[pacs]: tls.server_name is a text that is not empty"),
+    ("a = " + "[" * 50_000, "its values are nested too deep"),
+    ("a = " + "{a=" * 20_000, "its values are nested too deep"),
     ('[pacs]\nhost = "a"\nport = 1\nidentity = {}', "[pacs]: identity has one of user, jwt, saml and kerberos"),
     ('[pacs]\nhost = "a"\nport = 1\nidentity.jwt = "no-such"', "[pacs]: identity.jwt: cannot read "),
     ('[pacs]\nhost = "a"\nport = 1\ncalling_ae_title = ""', "[pacs]: an AE title has 1 to 16 characters"),
@@ -174,6 +183,19 @@ def test_a_file_that_cannot_be_used_is_told_in_one_line(file: Path, content: str
         dimse.Remote.named("pacs")
     assert str(raised.value).startswith(f"{file}: {words}")
     assert "\n" not in str(raised.value)
+
+
+def test_a_fifo_in_its_place_is_not_waited_for(file: Path) -> None:
+    os.mkfifo(file)
+    with pytest.raises(ValueError, match="not a regular file"):
+        dimse.Remote.named("pacs")
+
+
+def test_a_secret_in_the_wrong_place_is_not_told(file: Path) -> None:
+    file.write_text('[pacs]\nhost = "a"\nport = 1\nidentity = "me:secret"\n')
+    with pytest.raises(ValueError, match="identity is a table") as raised:
+        dimse.Remote.named("pacs")
+    assert "me:secret" not in str(raised.value)
 
 
 def test_a_file_that_is_not_there_is_told_with_the_cure(file: Path) -> None:

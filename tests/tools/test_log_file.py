@@ -21,7 +21,7 @@ import pytest
 
 import dimse
 from dimse.__main__ import main
-from dimse.tools.log_file import RotatedFile, TimedFormatter
+from dimse.tools.log_file import FileHandler, RotatedFile, TimedFormatter
 from tests.tools import running
 from tests.tools.listeners import OPEN, Listener, listening
 
@@ -212,6 +212,28 @@ def test_a_file_that_was_renamed_is_begun_anew_without_a_signal(tmp_path: Path) 
         listener.echo(calling_ae_title="AFTER")
         listener.end()
     assert any(": accepted AFTER " in line for line in lines(path))
+
+
+def test_a_fifo_in_the_place_of_the_file_stops_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    said: list[str] = []
+
+    class Stderr(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            said.append(record.getMessage())
+
+    handler = FileHandler(str(path), None, 1, Stderr())
+    handler.setFormatter(TimedFormatter())
+    record = logging.LogRecord("dimse", logging.ERROR, "", 0, "one", (), None)
+    handler.handle(record)
+    path.unlink()
+    os.mkfifo(path)
+    handler.handle(record)
+    assert len(said) == 1 and "cannot write the log file" in said[0]
+    path.unlink()
+    handler.handle(record)
+    assert "1 lines are missing here" in path.read_text()
+    handler.close()
 
 
 def test_a_folder_that_is_removed_is_one_warning_until_it_is_there_again(tmp_path: Path) -> None:

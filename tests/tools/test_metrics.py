@@ -8,6 +8,7 @@ import random
 import re
 import socket
 import sys
+import threading
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -172,6 +173,21 @@ def test_slow_and_many_readers_are_turned_away() -> None:
         finally:
             for each in idle:
                 each.close()
+
+
+def test_readers_for_whom_there_is_no_thread_take_no_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    class NoTimer(threading.Timer):
+        def start(self) -> None:
+            raise RuntimeError("can't start new thread")
+
+    with Endpoint(("127.0.0.1", 0), Measures([], 1), None) as endpoint:
+        endpoint.start()
+        with monkeypatch.context() as patched:
+            patched.setattr(threading, "Timer", NoTimer)
+            for _ in range(2 * MOST_AT_ONCE):
+                with pytest.raises((http.client.HTTPException, OSError)):
+                    scrape(endpoint.url)
+        assert scrape(endpoint.url)
 
 
 def test_a_port_that_is_in_use_is_an_error() -> None:

@@ -52,7 +52,11 @@ class LineFile:
             self._file = -1
 
     def _open(self) -> int:
-        return os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY, 0o600)
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY
+        # Opening a FIFO without a reader would wait for one.
+        file = os.open(self.path, flags | os.O_NONBLOCK, 0o600)
+        os.set_blocking(file, True)
+        return file
 
     def _is_finished(self, more: int) -> bool:
         """Return True if the next line, of `more` bytes, belongs into another file than the one that is open."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from functools import partial
@@ -19,8 +20,8 @@ from typing import TYPE_CHECKING, Any, ParamSpec, Unpack, cast, get_args
 
 from dimse.archive.file_store import FileStore
 from dimse.archive.stored import Stored
-from dimse.errors import AssociationRejected, ConnectError, DimseError, TLSError
-from dimse.retrieving.arrivals import Arrivals
+from dimse.errors import AssociationRejected, ConnectError, DimseError, NotSent, TLSError
+from dimse.retrieving.arrivals import Arrivals, StudiesUnderWay
 from dimse.retrieving.destination import Destination, DestinationServer
 from dimse.retrieving.job import POLL_INTERVAL, Expect, Job, Manner, Method, StudyResult
 from dimse.sending.associations import options_in_full
@@ -31,6 +32,7 @@ from dimse.settings.keywords import InFull, gather
 from dimse.support.closing import Closing
 from dimse.support.text import one_line
 from dimse.transport.threaded import run
+from dimse.uids import is_uid
 
 if TYPE_CHECKING:
     from dimse.retrieving.journal import RetrievalJournal
@@ -124,8 +126,11 @@ class BulkRetrieval(Closing):
         called = gather("requestor", Requestor, {**association, "contexts": (found.find,)}).called_ae_title
         self._studies = iter([studies] if isinstance(studies, str) else studies)
         self._begun = begun
-        self._lock = threading.Lock()
+        # A list may block for long, so it has a lock of its own.
+        self._listing, self._lock = threading.Lock(), threading.Lock()
+        self._under_way = StudiesUnderWay()
         self._stopped = False
+        self._leave_by: float | None = None
         self._failed = 0
         self.failure: DimseError | None = None
         self._threads: list[threading.Thread] = []
@@ -185,6 +190,8 @@ class BulkRetrieval(Closing):
                 try:
                     event = happened.get(timeout=POLL_INTERVAL)
                 except Empty:
+                    if self._have_ended() and happened.empty():
+                        running = 0
                     continue
                 if event is None:
                     running -= 1
@@ -202,6 +209,8 @@ class BulkRetrieval(Closing):
         Returns:
             True if an association was aborted.
         """
+        if self._leave_by is None:
+            self._leave_by = time.monotonic() + LEAVING
         self._stopped = True
         return sum(job.abort() for job in self._jobs) > 0
 
@@ -210,8 +219,14 @@ class BulkRetrieval(Closing):
         self.abort()
         for thread in self._threads:
             if thread.ident is not None:
-                thread.join(LEAVING)
+                thread.join(max(0.0, (self._leave_by or 0.0) - time.monotonic()))
         self._resources.close()
+
+    def _have_ended(self) -> bool:
+        """Return True if no job runs, or those that run have had the time to end. Once stopped, they may end without a word."""
+        if self._leave_by is not None and time.monotonic() > self._leave_by:
+            return True
+        return not any(thread.is_alive() for thread in self._threads)
 
     # --- in the threads of the jobs ---
 
@@ -241,10 +256,18 @@ class BulkRetrieval(Closing):
                     return
 
     def _next(self) -> str | None:
-        with self._lock:
+        with self._listing:
             return None if self._stopped else next(self._studies, None)
 
-    def _retrieve(self, job: Job, study: str) -> StudyResult:
+    def _retrieve(self, job: Job, given: str) -> StudyResult:
+        study = given.strip(" \0")
+        # An empty UID or a list of UIDs would match other studies.
+        if not is_uid(study):
+            return StudyResult(given, "failed", error=NotSent(f"{one_line(given, 64) or 'nothing'} is not a UID"))
+        with self._under_way.alone(study):
+            return self._retrieve_alone(job, study)
+
+    def _retrieve_alone(self, job: Job, study: str) -> StudyResult:
         journal = self._journal
         held: set[str] = set()
         if journal is not None:

@@ -15,18 +15,43 @@ if TYPE_CHECKING:
     from dimse.retrieving.journal import RetrievalJournal
 
 
+class StudiesUnderWay:
+    """The studies that are being retrieved, each by one thread at a time: a list may name a study more than once."""
+
+    def __init__(self) -> None:
+        self._studies: set[str] = set()
+        self._ended = Condition()
+
+    @contextmanager
+    def alone(self, study: str) -> Iterator[None]:
+        """Run the body once no other thread retrieves the study."""
+        with self._ended:
+            self._ended.wait_for(lambda: study not in self._studies)
+            self._studies.add(study)
+        try:
+            yield
+        finally:
+            with self._ended:
+                self._studies.remove(study)
+                self._ended.notify_all()
+
+
 class Arriving:
     """The instances that have come of a study which is being retrieved.
 
     Attributes:
+        study: The Study Instance UID.
         uids: The SOP Instance UIDs of what was stored.
+        came: Those of what was stored since the last request.
         size: The bytes of their data sets.
         last: The moment at which the last one came, on `time.monotonic()`.
         expected: Returns True for an instance that the peer lists for this study.
     """
 
-    def __init__(self, held: set[str]) -> None:
+    def __init__(self, study: str, held: set[str]) -> None:
+        self.study = study
         self.uids = held
+        self.came: set[str] = set()
         self.size = 0
         self.last = time.monotonic()
         self.expected: Callable[[str], bool] = lambda uid: False
@@ -54,7 +79,7 @@ class Arrivals:
     @contextmanager
     def of(self, study: str, held: set[str]) -> Iterator[Arriving]:
         """Collect the instances of a study within the block, beside those that are here already."""
-        arriving = Arriving(held)
+        arriving = Arriving(study, held)
         with self._came:
             self._studies[study] = arriving
         try:
@@ -81,12 +106,13 @@ class Arrivals:
                 self.strays += 1
             else:
                 arriving.uids.add(stored.sop_instance_uid)
+                arriving.came.add(stored.sop_instance_uid)
                 arriving.size += stored.size
                 arriving.last = time.monotonic()
             self._came.notify_all()
         if self._journal is not None:
             try:
-                self._journal.arrived(stored)
+                self._journal.arrived(stored, stored.study_instance_uid if arriving is None else arriving.study)
             except JournalError as error:
                 raise NotAcknowledged(str(error)) from error
         if self._stored is not None:

@@ -341,9 +341,10 @@ class _Attempt:
         self._attempts += 1
         before, strays, complete = len(arriving.uids), job.strays, True
         for keys in listing.identifiers(self._study, expected, self._missing()):
+            arriving.came.clear()
             end = await self._retrieve(method, association, keys)
             promised = (end.completed or 0) + (end.warning or 0)
-            complete = complete and end.is_complete and not end.failed_uids and len(arriving.uids) >= promised
+            complete = complete and end.is_complete and not end.failed_uids and len(arriving.came) >= promised
             status = end.status
             if end.error is not None:
                 self._error = end.error
@@ -391,9 +392,10 @@ class _Attempt:
             return Retrieved(None, error=self._error or AssociationAborted())
         if method == "move":
             promised = (end.completed or 0) + (end.warning or 0)
-            expected = self._expected
+            is_counted = end.completed is not None
+            expected, came = self._expected, self._arriving.came
             self._job.settle(
                 self._arriving,
-                lambda: not self._missing() if expected is not None else len(self._arriving.uids) >= promised,
+                lambda: not self._missing() if expected is not None else is_counted and len(came) >= promised,
             )
         return end

@@ -89,7 +89,9 @@ class RetrievalJournal(journals.Journal):
             return None
         expected, stored = rows[0][1:]
         count = stored if expected is None else max(expected, stored)
-        return count if len(self.held(study_instance_uid)) >= count else None
+        # Another peer may have sent more, which do not stand for those of this one.
+        paths = [path for _, path in self.rows(_HELD, (study_instance_uid,))]
+        return count if len(paths) >= count and all(map(os.path.isfile, paths)) else None
 
     def held(self, study_instance_uid: str) -> set[str]:
         """Return the SOP Instance UIDs of a study whose files are here. A row without its file does not count."""
@@ -99,10 +101,10 @@ class RetrievalJournal(journals.Journal):
         """Record that a study is about to be retrieved."""
         self.change((_BEGIN, (*self._peer, study_instance_uid, time.time())))
 
-    def arrived(self, stored: Stored) -> None:
-        """Record an instance whose file is synced."""
+    def arrived(self, stored: Stored, study_instance_uid: str) -> None:
+        """Record an instance whose file is synced, with the study that it was asked for."""
         path = os.fsencode(stored.path)
-        row = stored.study_instance_uid, stored.sop_instance_uid, path, stored.size, stored.received
+        row = study_instance_uid, stored.sop_instance_uid, path, stored.size, stored.received
         self.change((_ARRIVED, row))
 
     def end(

@@ -88,7 +88,8 @@ def _tables(file: str) -> dict[str, Any]:
     import tomllib
 
     try:
-        with open(file, "rb") as stream:
+        # Opening a FIFO would wait for its writer.
+        with open(os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as stream:
             mode = os.fstat(stream.fileno()).st_mode
             if not stat.S_ISREG(mode):
                 raise _Unusable("not a regular file")
@@ -102,6 +103,8 @@ def _tables(file: str) -> dict[str, Any]:
         tables = tomllib.loads(content.decode("utf-8"))
     except ValueError as error:
         raise _Unusable(f"not TOML: {error}") from error
+    except RecursionError as error:
+        raise _Unusable("its values are nested too deep") from error
     if mode & 0o077 and any(_has_password(table) for table in tables.values()):
         raise _Unusable(f"it has passwords, and other users may read or change it: chmod 600 {file}")
     return tables
@@ -132,7 +135,8 @@ def _remote(table: Mapping[str, Any], known: Collection[str], folder: str) -> di
 
 def _table(name: str, value: object, known: Collection[str]) -> Mapping[str, Any]:
     if not isinstance(value, dict):
-        raise _Unusable(f"{name} is a table, not {value!r}")
+        # The value may be a secret.
+        raise _Unusable(f"{name} is a table")
     _check_keys(f"{name}.", value, known)
     return value
 
@@ -158,6 +162,17 @@ def _tls(value: object, folder: str) -> object:
     for name in _TLS_PATHS:
         if name in given:
             given[name] = _file(f"tls.{name}", given[name], folder)
+    if "server_name" in given:
+        _text("tls.server_name", given["server_name"])
+    # A wrong value must not mean less protection.
+    if not isinstance(given.get("verify", True), bool):
+        raise _Unusable("tls.verify is true or false")
+    if "pin" in given:
+        pins = given["pin"] if isinstance(given["pin"], list) else [given["pin"]]
+        if not pins:
+            raise _Unusable("tls.pin is a fingerprint, or a list of them that is not empty")
+        for pin in pins:
+            _text("tls.pin", pin)
     if "password" in given:
         password = _text("tls.password", given["password"])
         given["password"] = lambda: password
@@ -200,4 +215,7 @@ def _text(name: str, value: object) -> str:
 
 
 def _file(name: str, value: object, folder: str) -> str:
-    return os.path.join(folder, os.path.expanduser(_text(name, value)))
+    text = _text(name, value)
+    if "\0" in text:
+        raise _Unusable(f"{name} is a path, which has no NUL")
+    return os.path.join(folder, os.path.expanduser(text))

@@ -327,7 +327,13 @@ def _server(address: tuple[str, int], family: socket.AddressFamily, registry: An
 
             timer = threading.Timer(LONGEST, end)
             timer.daemon = True
-            timer.start()
+            try:
+                timer.start()
+            except RuntimeError:
+                # The system has no thread for it, and nothing would limit the time.
+                self.shutdown_request(request)
+                free.release()
+                return
             try:
                 super().process_request_thread(request, client_address)
             finally:

@@ -183,6 +183,25 @@ def format_of(path: str) -> Format:
     return FORMATS[suffix]
 
 
+def _verify(row: object) -> None:
+    """Verify that a row has a file and an outcome, and that its values are of their types.
+
+    Raises:
+        ValueError: It has not, or they are not.
+    """
+    if not isinstance(row, dict) or not isinstance(row.get("file"), str) or not isinstance(row.get("outcome"), str):
+        raise ValueError("a row of it has no file and no outcome")  # noqa: TRY004
+    for name in ("study_instance_uid", "modality", "sop_instance_uid"):
+        if not isinstance(row.get(name) or "", str):
+            raise ValueError(f"a row of it has a {name} that is not a text")  # noqa: TRY004
+    size = row.get("bytes") or 0
+    # A CSV has its numbers as text.
+    if isinstance(size, str):
+        size = int(size)
+    if not isinstance(size, int):
+        raise ValueError("a row of it has bytes that are not a number")  # noqa: TRY004
+
+
 def read(path: str) -> Iterator[Row]:
     """Yield the rows of a report, one at a time; a report whose run was killed has those that were written.
 
@@ -193,10 +212,11 @@ def read(path: str) -> Iterator[Row]:
         format = format_of(written_name(path))
         with open(path, encoding="utf-8", newline="\n") as file:
             for row in format.rows(file):
-                if not isinstance(row, dict) or not isinstance(row.get("file"), str) or "outcome" not in row:
-                    raise ValueError("a row of it has no file and no outcome")
+                _verify(row)
                 yield row
     except OSError as error:
         raise UnusableReport(f"cannot read the report {one_line(path)}: {error.strerror or error}") from error
+    except RecursionError as error:
+        raise UnusableReport(f"{one_line(path)} is not a report: its values are nested too deep") from error
     except (ValueError, KeyError, TypeError, csv.Error) as error:
         raise UnusableReport(f"{one_line(path)} is not a report: {one_line(str(error))}") from error

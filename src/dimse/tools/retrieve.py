@@ -15,7 +15,7 @@ import dimse
 from dimse import errors, settings, tags, uids
 from dimse.logs.notices import notice
 from dimse.services.information_models import LEVEL
-from dimse.support.text import counted
+from dimse.support.text import counted, one_line
 from dimse.tools import (
     audit,
     file_options,
@@ -309,7 +309,8 @@ class _Run:
             self.reactions.end_study(result.study_instance_uid, result.stored, complete=result.is_complete)
         if result.is_complete:
             return
-        uid, logger = result.study_instance_uid, self._logger
+        # The peer may have named it.
+        uid, logger = one_line(result.study_instance_uid, 64), self._logger
         self._fault = result.error
         self.status = max(self.status, running.SHORTFALL)
         logger.error("%s is %s: %s", uid, "incomplete" if result.state == "partial" else "not here", result.error)
@@ -358,7 +359,7 @@ def _line(result: StudyResult, form: str) -> str:
     if form == "text":
         expected = "?" if result.expected is None else result.expected
         method = {"get": "C-GET", "move": "C-MOVE"}.get(result.method, "")
-        return f"{result.study_instance_uid}  {result.state}  {result.stored} of {expected}  {method}".rstrip()
+        return f"{one_line(result.study_instance_uid, 64)}  {result.state}  {result.stored} of {expected}  {method}".rstrip()
     import json
 
     return json.dumps(

@@ -60,7 +60,7 @@ def _of_json(text: str) -> str:
     """Return the UID in a match of findscu: an object of keywords, or DICOM JSON."""
     try:
         match = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
     found = match.get(KEYWORD, match.get(TAG, ""))
     if isinstance(found, dict):

@@ -76,22 +76,33 @@ def _add(totals: Totals, path: str) -> Iterator[str]:
 def files_below(path: str) -> Iterator[str | OSError]:
     """Yield a file, or the files of a folder all the way down, and the error of a folder that cannot be read.
 
-    Names that begin with a dot are passed over. Links to folders are not followed. No list of names is held.
+    Names that begin with a dot are passed over. Links to folders are not followed. Of the names, only those of folders are held.
     """
     if not os.path.isdir(path):
         yield path
         return
+    # A tree may be deeper than functions can be nested.
+    folders = [path]
+    while folders:
+        try:
+            with os.scandir(folders.pop()) as entries:
+                for entry in entries:
+                    if entry.name.startswith("."):
+                        continue
+                    if entry.is_dir(follow_symlinks=False):
+                        folders.append(entry.path)
+                    elif _is_file(entry):
+                        yield entry.path
+        except OSError as error:
+            yield error
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    """Return True for a file, and for a link that leads to nothing because it is part of a loop: opening it tells why."""
     try:
-        with os.scandir(path) as entries:
-            for entry in entries:
-                if entry.name.startswith("."):
-                    continue
-                if entry.is_dir(follow_symlinks=False):
-                    yield from files_below(entry.path)
-                elif entry.is_file():
-                    yield entry.path
-    except OSError as error:
-        yield error
+        return entry.is_file()
+    except OSError:
+        return True
 
 
 def _add_file(totals: Totals, path: str) -> None:

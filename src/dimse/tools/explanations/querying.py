@@ -257,6 +257,7 @@ SUBJECT = Subject(
             "E282",
             "Cannot read the list {path}: {reason}",
             "{path}, line {number}: {value} is not a UID",
+            "{value} is not a UID",
             cause="""The list of studies (`--from`) cannot be read, or a line of it has no Study Instance UID.""",
             cure="""Write one UID a line, or use the CSV or JSON lines of findscu with the column `StudyInstanceUID`.""",
         ),

@@ -181,6 +181,8 @@ SUBJECT = Subject(
             "{path} is not a report: {reason}",
             "a row of it has more cells than the heading",
             "a row of it has no file and no outcome",
+            "a row of it has a {name} that is not a text",
+            "a row of it has bytes that are not a number",
             cause="""The file of `--retry-failed`, or of `dimse summary`, is not one that the tools have written, or was
             changed.""",
             cure="""Name a journal, or a report as `.json`, `.jsonl` or `.csv`. A report that was cut short has the name

@@ -127,6 +127,7 @@ SUBJECT = Subject(
         entry(
             "E331",
             "not TOML: {fault}",
+            "its values are nested too deep",
             "{reason} (DIMSE_CONFIG may name another file)",
             cause="""The file of remotes does not exist, cannot be read, or is not TOML.""",
             cure="""Write a table for each remote: `[pacs]` with `host`, `port` and what else it needs. DIMSE_CONFIG may name
@@ -150,8 +151,11 @@ SUBJECT = Subject(
             "identity has one of user, jwt, saml and kerberos",
             "identity.password is for identity.user",
             "identity.positive_response is true or false, not {value}",
-            "{key} is a table, not {value}",
+            "{key} is a table",
             "{key} is a text that is not empty",
+            "{key} is a path, which has no NUL",
+            "tls.verify is true or false",
+            "tls.pin is a fingerprint, or a list of them that is not empty",
             "{prefix}{key} is not known: did you mean {other}?",
             "{prefix}{key} is not known: it has {names}",
             cause="""A key in the file of remotes is misspelt, or has a value of the wrong kind.""",
