@@ -262,6 +262,12 @@ def test_the_list_is_taken_as_it_is_needed(scp: QueryRetrieveSCP, folder: Path) 
     assert not any(thread.name == "dimse-retrieve" for thread in threading.enumerate())
 
 
+def test_jobs_wait_where_the_peer_takes_one_association(folder: Path) -> None:
+    with QueryRetrieveSCP(ARCHIVE, limits=dimse.Limits(associations=1)) as scp:
+        found = all_of(scp, folder, jobs=3)
+    assert {result.state for result in found.values()} == {"complete"}
+
+
 def test_a_retrieval_that_is_aborted_ends(folder: Path) -> None:
     is_asked, may_go_on = threading.Event(), threading.Event()
 

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, Unpack, cast, get_args
 from dimse.archive.file_store import FileStore
 from dimse.archive.stored import Stored
 from dimse.errors import AssociationRejected, ConnectError, DimseError, NotSent, TLSError
+from dimse.logs.notices import notice
 from dimse.retrieving.arrivals import Arrivals, StudiesUnderWay
 from dimse.retrieving.destination import Destination, DestinationServer
 from dimse.retrieving.job import POLL_INTERVAL, Expect, Job, Manner, Method, StudyResult
@@ -47,6 +48,10 @@ MOST_FAILED = 5
 """Studies in a row for which no association was established, after which the peer is given up."""
 MOST_RESULTS = 100
 """Results that wait to be taken; when there are as many the jobs wait too."""
+REJECTED_WAIT = 0.5
+"""Seconds after which a job asks again that was rejected while the peer serves another one."""
+TRANSIENT = 2
+"""The result of a rejection that may pass (PS3.8 9.3.4)."""
 LEAVING = 5.0
 """Seconds that the jobs have to end after an abort."""
 
@@ -124,6 +129,7 @@ class BulkRetrieval(Closing):
         host, port = arguments.host_and_port("peer", peer)
         found = find_model(model, "find")
         called = gather("requestor", Requestor, {**association, "contexts": (found.find,)}).called_ae_title
+        self._host = host
         self._studies = iter([studies] if isinstance(studies, str) else studies)
         self._begun = begun
         # A list may block for long, so it has a lock of its own.
@@ -277,11 +283,31 @@ class BulkRetrieval(Closing):
             journal.begin(study)
         self._begun(study)
         result = run(job.retrieve(study, held))
+        while self._must_wait(job, result):
+            self._wait()
+            result = run(job.retrieve(study, held))
         if journal is not None:
             words = "" if result.error is None else one_line(str(result.error))
             journal.end(study, result.state, result.method, result.expected, result.stored, result.attempts, words)
         self._judge(result)
         return result
+
+    def _must_wait(self, job: Job, result: StudyResult) -> bool:
+        """Return True if the peer has rejected this job for now, while it serves another one."""
+        error = result.error
+        if self._stopped or not isinstance(error, AssociationRejected) or error.result != TRANSIENT or result.attempts:
+            return False
+        if not any(other.association is not None for other in self._jobs if other is not job):
+            return False
+        notice(
+            "jobs", self._host, "%s allows fewer associations than there are jobs: some wait for the others", self._host
+        )
+        return True
+
+    def _wait(self) -> None:
+        end = time.monotonic() + REJECTED_WAIT
+        while not self._stopped and (left := end - time.monotonic()) > 0:
+            time.sleep(min(left, POLL_INTERVAL))
 
     def _judge(self, result: StudyResult) -> None:
         """Give the peer up after some studies in a row for which there was no association."""

@@ -329,5 +329,12 @@ SUBJECT = Subject(
             established, or ended.""",
             cure="""Run the same command again later. For many studies, `dimse retrieve --retry 3` does so by itself.""",
         ),
+        entry(
+            "W259",
+            "{host} allows fewer associations than there are jobs: some wait for the others",
+            cause="""The peer has rejected an association for now, while it serves another one of this run. A job that is
+            rejected asks again twice a second.""",
+            cure="""Nothing has to be done. `--jobs` with the number that the peer allows is as fast.""",
+        ),
     ),
 )
