@@ -102,12 +102,14 @@ def test_what_findscu_writes_is_a_list(scp: QueryRetrieveSCP, tmp_path: Path) ->
 
 def test_a_line_that_is_no_uid_is_named(scp: QueryRetrieveSCP, tmp_path: Path) -> None:
     listed = tmp_path / "list"
-    listed.write_text("1.2.1\nbroken\n1.2.3\n")
+    listed.write_text("1.2.1\nbroken\n1.2.3\n" + '"' + "x" * 200_000)
     done = retrieve(scp, tmp_path, "--from", listed)
     assert done.returncode == 3
-    assert errors(done) == [f"{listed}, line 2: broken is not a UID"]
-    # What was before it is retrieved.
-    assert len(kept(tmp_path / "in")) == 4
+    second, fourth = errors(done)
+    assert second == f"{listed}, line 2: broken is not a UID"
+    assert fourth.startswith(f"{listed}, line 4: ") and len(fourth) < 200
+    # The others are retrieved.
+    assert len(kept(tmp_path / "in")) == 8
 
 
 def test_a_list_that_does_not_exist_is_named(scp: QueryRetrieveSCP, tmp_path: Path) -> None:

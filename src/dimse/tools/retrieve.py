@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from functools import partial
-from itertools import chain
 from typing import TYPE_CHECKING
 
 import dimse
@@ -252,9 +251,15 @@ class _Run:
         if lists := getattr(options, "from"):
             from dimse.tools import study_list
 
-            yield from chain.from_iterable(map(study_list.studies, lists))
+            for path in lists:
+                yield from study_list.studies(path, self._report_line)
         if query_options.has_keys(options):
             yield from self._found()
+
+    def _report_line(self, words: str) -> None:
+        """Log that a line of a list names no study. The others are retrieved."""
+        self._logger.error("%s", words)
+        self.status = max(self.status, running.SHORTFALL)
 
     def _found(self) -> Iterator[str]:
         """Yield the studies that match the keys, each once."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 
 from dimse import uids
@@ -17,21 +17,26 @@ KEYWORD, TAG = "StudyInstanceUID", "0020000D"
 MOST_CHARACTERS = 4 * 1024 * 1024
 
 
-def studies(path: str) -> Iterator[str]:
+def studies(path: str, report: Callable[[str], object]) -> Iterator[str]:
     """Yield the Study Instance UIDs of a list, each as often as it stands there; - is stdin.
 
     Empty lines, and lines that begin with #, are passed over.
 
+    Args:
+        path: The path of the list.
+        report: Called with the words about each line that has no Study Instance UID.
+
     Raises:
-        UnusableKeys: The list cannot be read, or a line has no Study Instance UID.
+        UnusableKeys: The list cannot be read.
     """
     name = "stdin" if path == "-" else one_line(path)
     try:
         with nullcontext(sys.stdin) if path == "-" else open(path, encoding="utf-8-sig", newline=None) as lines:
             for number, uid in _uids(iter(lambda: lines.readline(MOST_CHARACTERS), "")):
-                if not uids.is_uid(uid):
-                    raise UnusableKeys(f"{name}, line {number}: {one_line(uid, 64) or 'nothing'} is not a UID")
-                yield uid
+                if uids.is_uid(uid):
+                    yield uid
+                else:
+                    report(f"{name}, line {number}: {one_line(uid, 64) or 'nothing'} is not a UID")
     except OSError as error:
         raise UnusableKeys(f"Cannot read the list {name}: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
@@ -48,7 +53,10 @@ def _uids(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
         if text.startswith("{"):
             yield number, _of_json(text)
             continue
-        cells = next(csv.reader([text]))
+        try:
+            cells = next(csv.reader([text]))
+        except csv.Error:
+            cells = [text]
         if KEYWORD in cells:
             column = cells.index(KEYWORD)
             continue
