@@ -105,8 +105,8 @@ def errors(process: subprocess.CompletedProcess[str]) -> list[str]:
 
 
 def errors_of_request(process: subprocess.CompletedProcess[str]) -> list[str]:
-    """Return the `E:` lines for an association that was not established, without the last one, which names the peer."""
-    *why, where = lines(process, "E")
+    """Return the `E:` lines for an association that was not established, without those that name the peer and the code."""
+    *why, where = (line for line in lines(process, "E") if not line.startswith("See DIMSE-"))
     assert where.startswith("Peer: ") and ", called " in where and ", calling " in where, where
     return why
 
