@@ -232,7 +232,7 @@ def test_a_fifo_in_the_place_of_the_file_stops_nothing(tmp_path: Path) -> None:
     assert len(said) == 1 and "cannot write the log file" in said[0]
     path.unlink()
     handler.handle(record)
-    assert "1 lines are missing here" in path.read_text()
+    assert "1 line missing here" in path.read_text()
     handler.close()
 
 

@@ -135,11 +135,12 @@ def test_errors_stand_above_the_line_that_says_how_to_go_on(folder: Path, tmp_pa
         Terminal("-m", "dimse", "storescu", "127.0.0.1", port, folder, *options, columns=60) as terminal,
     ):
         assert terminal.end() == 3
-    error, last, nothing = terminal.screen
+    error, last, see, nothing = terminal.screen
     assert error.startswith(f"E: Store failed: {folder}/34.dcm: 0xC000 - Failure")
     assert re.fullmatch(
         rf"Stored 19 of 20 files, 19 instances, 0\.0 MB in \d+\.\d\d s \(\d+\.\d MB/s\), 1 failed; {hint}", last
     )
+    assert see == "E: See DIMSE-E132 (dimse explain E132)"
     assert nothing == ""
 
 
