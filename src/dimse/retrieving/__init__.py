@@ -50,6 +50,8 @@ MOST_RESULTS = 100
 """Results that wait to be taken; when there are as many the jobs wait too."""
 REJECTED_WAIT = 0.5
 """Seconds after which a job asks again that was rejected while the peer serves another one."""
+MOST_REJECTED = 4
+"""Rejections in a row, while no other job is served, with the last of which a study has failed."""
 TRANSIENT = 2
 """The result of a rejection that may pass (PS3.8 9.3.4)."""
 LEAVING = 5.0
@@ -283,7 +285,10 @@ class BulkRetrieval(Closing):
             journal.begin(study)
         self._begun(study)
         result = run(job.retrieve(study, held))
-        while self._must_wait(job, result):
+        # A job that has just ended its association frees the place for another one.
+        patience = MOST_REJECTED
+        while patience and self._is_rejected(result):
+            patience = MOST_REJECTED if self._is_another_served(job) else patience - 1
             self._wait()
             result = run(job.retrieve(study, held))
         if journal is not None:
@@ -292,11 +297,14 @@ class BulkRetrieval(Closing):
         self._judge(result)
         return result
 
-    def _must_wait(self, job: Job, result: StudyResult) -> bool:
-        """Return True if the peer has rejected this job for now, while it serves another one."""
+    def _is_rejected(self, result: StudyResult) -> bool:
+        """Return True if the peer has rejected an association for now; another job may have the last one that it allows."""
         error = result.error
         if self._stopped or not isinstance(error, AssociationRejected) or error.result != TRANSIENT or result.attempts:
             return False
+        return len(self._jobs) > 1
+
+    def _is_another_served(self, job: Job) -> bool:
         if not any(other.association is not None for other in self._jobs if other is not job):
             return False
         notice(

@@ -258,7 +258,12 @@ class Retriever:
         if self.again is not None and may_go_on and _may_come_later(end):
             end = self.again(identifier, end)
         status = self._conclude(end, is_cancelled)
-        self._arrivals.reactions.end(complete=status == running.SUCCESS and not is_cancelled)
+        # A signal ends the wait for a program: there is no retrieval to cancel.
+        association, self.association = self.association, None
+        try:
+            self._arrivals.reactions.end(complete=status == running.SUCCESS and not is_cancelled)
+        finally:
+            self.association = association
         return status
 
     def take(self, identifier: Identifier, ask: Ask) -> tuple[Retrieved, bool]:
