@@ -189,11 +189,11 @@ def test_the_end_of_twenty_thousand_files_is_seen_soon(many: Path) -> None:
         listener.end()
     bars = [re.search(r"(\d+)%  ([\d,]+) of 20,000 files  (.*)", bar) for bar in drawn(terminal)]
     seen = [(int(bar[1]), int(bar[2].replace(",", "")), bar[3]) for bar in bars if bar is not None]
-    # The count takes a fifth of the processor, so that sending hardly notices it: on a slow machine its end comes late.
     share, done, _ = seen[0]
-    assert done < MANY and share < 100
+    assert done < MANY / 2 and share < 50
     assert [share for share, _, _ in seen] == sorted(share for share, _, _ in seen)
     assert all(re.fullmatch(r".* \d+\.\d\d? MB/s  \d+:\d\d left", rest.rstrip("\r")) for _, _, rest in seen)
+    assert seen[-1][0] >= 90
     *_, last, nothing = terminal.screen
     assert last.startswith("Stored 20000 of 20000 files, 20000 instances of 40 studies, ")
     assert nothing == ""
