@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shlex
 import signal
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -156,15 +155,15 @@ def test_an_interrupt_ends_a_program_that_is_waited_for(scp: QueryRetrieveSCP, t
     command = f"sh -c 'touch {shlex.quote(str(began))}; exec sleep 1000'"
     arguments = ("-S", "127.0.0.1", scp.port, "--study-uid", STUDY, "-od", tmp_path / "in", "--exec-study", command)
     with start("getscu", *arguments) as process:
+        assert process.stderr is not None
+        # From here on the tool does nothing but wait for the program.
+        while "Retrieved 3 of 3 instances" not in process.stderr.readline():
+            assert process.poll() is None
         while not began.exists():
             assert process.poll() is None
         process.send_signal(signal.SIGINT)
-        try:
-            _, said = process.communicate(timeout=3)
-        except subprocess.TimeoutExpired:
-            # The first signal may come before the tool waits for the program.
-            process.send_signal(signal.SIGINT)
-            _, said = process.communicate(timeout=20)
+        said = process.stderr.read()
+        process.wait(20)
     assert process.returncode == 130
     assert "Traceback" not in said
 

@@ -113,25 +113,31 @@ class Programs:
             else:
                 self.drop(uid)
 
-    def close(self) -> None:
-        """Wait until all programs have run. An exception in the meantime kills those that run."""
+    def close(self, *, wait: bool = True) -> None:
+        """Wait until all programs have run, or kill those that run; an exception in the meantime kills them too."""
         with self._changed:
             self._is_closing = True
             self._changed.notify_all()
+        is_over = False
         try:
-            for thread in self._threads:
-                thread.join()
-        except BaseException:
-            with self._changed:
-                self._waiting.clear()
-                self._complete.clear()
-                self._changed.notify_all()
-            for command in (self._on_instance, self._on_study):
-                if command is not None:
-                    command.close()
-            for thread in self._threads:
-                thread.join(LEAVING)
-            raise
+            if wait:
+                for thread in self._threads:
+                    thread.join()
+                is_over = True
+        finally:
+            if not is_over:
+                self._kill()
+
+    def _kill(self) -> None:
+        with self._changed:
+            self._waiting.clear()
+            self._complete.clear()
+            self._changed.notify_all()
+        for command in (self._on_instance, self._on_study):
+            if command is not None:
+                command.close()
+        for thread in self._threads:
+            thread.join(LEAVING)
 
     # --- in the threads ---
 

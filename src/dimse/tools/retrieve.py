@@ -194,6 +194,7 @@ def retrieve(parser: Parser, options: argparse.Namespace, logger: logging.Logger
             wording.log_failure(logger, [f"Cannot retrieve: {wording.reason_with_path(error)}"], error)
             return running.NO_ASSOCIATION
         interruption = Interruption(retrieval.abort)
+        reactions.is_interrupted = interruption.has_come
         run.retrieval = retrieval
         try:
             with retrieval, interruption.handled(), run.bar:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
@@ -60,10 +60,12 @@ class Reactions:
     Attributes:
         trail: The audit trail; None without one.
         programs: The programs; None without any.
+        is_interrupted: Returns True once a signal has ended the run: programs are not waited for then.
     """
 
     trail: Trail | None = None
     programs: Programs | None = None
+    is_interrupted: Callable[[], bool] = lambda: False
 
     def stored(self, stored: Stored) -> None:
         """Take an instance that was stored; any thread may call this."""
@@ -104,10 +106,11 @@ def reacting(options: argparse.Namespace, logger: logging.Logger, outcome: list[
         from dimse.tools.programs import Programs
 
         programs = Programs(options.exec, options.exec_study, options.output_directory, logger)
+        reactions = Reactions(trail, programs)
         try:
-            yield Reactions(trail, programs)
+            yield reactions
         finally:
-            programs.close()
+            programs.close(wait=not reactions.is_interrupted())
             if programs.failed:
                 outcome.append(running.SHORTFALL)
 

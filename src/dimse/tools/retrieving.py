@@ -203,6 +203,7 @@ class Retriever:
         self._wanted = [name for name, _ in FEATURES.values() if getattr(options, name)]
         self._bar = Bar(lambda: nullcontext(arrivals), enabled=not options.no_progress)
         self.interruption = Interruption(self._interrupt)
+        arrivals.reactions.is_interrupted = self.interruption.has_come
 
     @property
     def stopped(self) -> bool:
@@ -258,12 +259,7 @@ class Retriever:
         if self.again is not None and may_go_on and _may_come_later(end):
             end = self.again(identifier, end)
         status = self._conclude(end, is_cancelled)
-        # A signal ends the wait for a program: there is no retrieval to cancel.
-        association, self.association = self.association, None
-        try:
-            self._arrivals.reactions.end(complete=status == running.SUCCESS and not is_cancelled)
-        finally:
-            self.association = association
+        self._arrivals.reactions.end(complete=status == running.SUCCESS and not is_cancelled)
         return status
 
     def take(self, identifier: Identifier, ask: Ask) -> tuple[Retrieved, bool]:
