@@ -193,7 +193,8 @@ def test_the_end_of_twenty_thousand_files_is_seen_soon(many: Path) -> None:
     assert done < MANY / 2 and share < 50
     assert [share for share, _, _ in seen] == sorted(share for share, _, _ in seen)
     assert all(re.fullmatch(r".* \d+\.\d\d? MB/s  \d+:\d\d left", rest.rstrip("\r")) for _, _, rest in seen)
-    assert seen[-1][0] >= 90
+    # The last bar is drawn up to an interval before the end, which is a tenth of so short a run and more.
+    assert seen[-1][0] >= 75
     *_, last, nothing = terminal.screen
     assert last.startswith("Stored 20000 of 20000 files, 20000 instances of 40 studies, ")
     assert nothing == ""
