@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import resource
 import struct
 import sys
@@ -346,7 +347,7 @@ def target(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     with as_a_process(folder) if chosen == "storescp" else in_this_process(cast(Face, chosen), folder) as it:
         yield it
     lines = [line for line in it.log if not is_of_contexts(line)]
-    addresses = [address for line in lines for address in line.split() if address.startswith("127.0.0.1:")]
+    addresses = [address for line in lines for address in line.split() if re.fullmatch(r"127\.0\.0\.1:\d+:?", address)]
     # Of so many connections two may have had one port.
     assert len(addresses) - len(set(addresses)) <= 2
     assert not [line for line in it.log if "Traceback" in line or "Memory" in line or not line.isprintable()]

@@ -145,7 +145,7 @@ def they_send(recording: Recording) -> None:
             peers.run(peers.dcmtk("dcmsend"), "--decompress-never", "--no-halt", "--max-pdu", option, *at, *paths)
         for option in DCMTK_OPTIONS:
             peers.run(peers.dcmtk("storescu"), "-R", "-nh", option, *at, *paths)
-        peers.run(peers.pynetdicom(), "-m", "pynetdicom", "storescu", "-cx", *at, *paths)
+        peers.run(peers.pynetdicom(), "-m", "pynetdicom", "storescu", "-cx", *peers.PYNETDICOM_OPTIONS, *at, *paths)
         done = running.tool("storescu", *at, "--jobs", 3, "--any-order", *paths)
         assert done.returncode == 0, done.stderr
         assert running.tool("echoscu", *at, "--abort").returncode == 0

@@ -62,7 +62,7 @@ SCUS = {
             "SC_rgb_rle.dcm",
             "SC_rgb_small_odd_big_endian.dcm",
         ),
-        ("-cx", "-aet", "ELSEWHERE", "-aec", "HERE"),
+        ("-cx", "-aet", "ELSEWHERE", "-aec", "HERE", *peers.PYNETDICOM_OPTIONS),
     ),
 }
 

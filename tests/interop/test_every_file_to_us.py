@@ -119,7 +119,8 @@ def dcmsend(files: Sequence[Part10File], _: pytest.FixtureRequest) -> Send:
 def pynetdicom(files: Sequence[Part10File], _: pytest.FixtureRequest) -> Send:
     """Return a call of pynetdicom's storescu, which proposes what the files need."""
     paths = [file.path for file in files]
-    return lambda port: run(peers.pynetdicom(), "-m", "pynetdicom", "storescu", "-cx", "127.0.0.1", str(port), *paths)
+    command = peers.pynetdicom(), "-m", "pynetdicom", "storescu", "-cx", *peers.PYNETDICOM_OPTIONS
+    return lambda port: run(*command, "127.0.0.1", str(port), *paths)
 
 
 def orthanc(files: Sequence[Part10File], request: pytest.FixtureRequest) -> Send:
@@ -191,6 +192,8 @@ class Wire:
             pdu_type, body = connection.read_pdu()
             if pdu_type == wire.A_RELEASE_RQ:
                 connection.send_release_response()
+                return
+            if pdu_type == wire.A_ABORT:
                 return
             data_set += b"".join(fragments(body))
             for message in connection.messages[answered:]:

@@ -106,6 +106,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def get(parser: Parser, options: argparse.Namespace, logger: logging.Logger) -> int:
     """Retrieve what the options ask for, and return the exit status."""
+    from dimse.tools.interruption import Interruption
     from dimse.tools.retrieving import Arrivals, Retriever, identifiers_of, reporting, status_of
 
     identifiers = identifiers_of(options, logger)
@@ -125,17 +126,16 @@ def get(parser: Parser, options: argparse.Namespace, logger: logging.Logger) -> 
         contexts, roles = dimse.contexts_for_get(model.name, transfer_syntaxes=syntaxes)
     extended = retrieve_options.negotiation(parser, options, "get")
     outcome: list[int] = []
+    interruption = Interruption()
     with (
+        interruption.handled(),
         reporting(parser, options, logger, outcome) as report,
-        retrieve_events.reacting(options, logger, outcome) as reactions,
+        retrieve_events.reacting(options, logger, outcome, interruption) as reactions,
     ):
         arrivals = Arrivals(logger, report, reactions)
-        retriever = Retriever(options, logger, "Get", arrivals, is_storing=True)
+        retriever = Retriever(options, logger, "Get", arrivals, interruption, is_storing=True)
         try:
-            with (
-                retriever.interruption.handled(),
-                file_options.storing(options, arrivals.stored, arrivals.tags) as storing,
-            ):
+            with file_options.storing(options, arrivals.stored, arrivals.tags) as storing:
                 handlers = reactions.audited(storing)
 
                 def again(identifier: Identifier, end: Retrieved) -> Retrieved:
@@ -151,7 +151,7 @@ def get(parser: Parser, options: argparse.Namespace, logger: logging.Logger) -> 
         except (OSError, ValueError) as error:
             wording.log_failure(logger, [f"Cannot store in {options.output_directory}: {wording.reason(error)}"], error)
             outcome.append(running.NO_ASSOCIATION)
-    return status_of(retriever, outcome)
+    return status_of(interruption, outcome)
 
 
 def _asking(options: argparse.Namespace, association: dimse.Association) -> Ask:

@@ -20,15 +20,16 @@ class Interruption:
     Where there is nothing to abort, and where the abort takes too long, a signal raises KeyboardInterrupt in `breakable`.
 
     Args:
-        abort: Aborts or cancels the requests under way, and returns True if there were any.
+        abort: Aborts or cancels what is under way, and returns True if anything was.
 
     Attributes:
+        abort: The same; it may be replaced as the run goes on.
         number: The first signal that came; 0 if none did.
     """
 
-    def __init__(self, abort: Callable[[], bool]) -> None:
+    def __init__(self, abort: Callable[[], bool] = lambda: False) -> None:
         self.number = 0
-        self._abort = abort
+        self.abort = abort
         self._came_at = 0.0
         self._may_break = True
 
@@ -60,14 +61,14 @@ class Interruption:
                 signal.signal(number, handler)
 
     def _stop(self, number: int, _frame: FrameType | None) -> None:
-        aborted = self._abort()
+        aborted = self.abort()
         if self.number:
             breaks = time.monotonic() - self._came_at > ABORT_PATIENCE
         else:
             self.number, self._came_at = number, time.monotonic()
             breaks = not aborted
         if breaks and self._may_break:
-            raise KeyboardInterrupt
+            raise KeyboardInterrupt(number)
 
     @contextmanager
     def breakable(self) -> Iterator[None]:

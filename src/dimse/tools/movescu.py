@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING
@@ -127,6 +127,7 @@ def _refuse_unused(parser: Parser, options: argparse.Namespace) -> None:
 
 def move(parser: Parser, options: argparse.Namespace, logger: logging.Logger) -> int:
     """Have the instances sent, and return the exit status."""
+    from dimse.tools.interruption import Interruption
     from dimse.tools.retrieving import Arrivals, Retriever, identifiers_of, reporting, status_of
 
     identifiers = identifiers_of(options, logger)
@@ -134,19 +135,26 @@ def move(parser: Parser, options: argparse.Namespace, logger: logging.Logger) ->
         return running.NO_ASSOCIATION
     extended = retrieve_options.negotiation(parser, options, "move")
     outcome: list[int] = []
+    interruption = Interruption()
     with (
+        interruption.handled(),
         reporting(parser, options, logger, outcome) as report,
-        retrieve_events.reacting(options, logger, outcome) as reactions,
+        retrieve_events.reacting(options, logger, outcome, interruption) as reactions,
     ):
         arrivals = Arrivals(logger, report, reactions)
         receiver = _receiver(options, logger, arrivals)
-        await_rest: Callable[[int], None] = receiver.await_rest if receiver else lambda promised: None
         retriever = Retriever(
-            options, logger, "Move", arrivals, is_storing=options.store and not options.ignore, await_rest=await_rest
+            options,
+            logger,
+            "Move",
+            arrivals,
+            interruption,
+            is_storing=options.store and not options.ignore,
+            await_rest=receiver.await_rest if receiver else lambda promised: None,
         )
         try:
             storing: AbstractContextManager[object] = receiver or nullcontext()
-            with retriever.interruption.handled(), storing:
+            with storing:
 
                 def associate() -> dimse.Association:
                     model = query_options.model_of(options)
@@ -162,7 +170,7 @@ def move(parser: Parser, options: argparse.Namespace, logger: logging.Logger) ->
             outcome.append(running.NO_ASSOCIATION)
         if retriever.destination_is_unknown:
             _explain_unknown(options, logger, receiver.port if receiver else None)
-    return status_of(retriever, outcome)
+    return status_of(interruption, outcome)
 
 
 def _receiver(options: argparse.Namespace, logger: logging.Logger, arrivals: Arrivals) -> MoveReceiver | None:

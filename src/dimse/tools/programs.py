@@ -18,8 +18,8 @@ WORKERS = 4
 """Programs that run at a time."""
 MOST_WAITING = 10_000
 """Instances that may wait for their program: no instance waits for a program before it is acknowledged."""
-# Seconds for threads of killed programs.
-LEAVING = 1.0
+# Seconds that a thread of a killed program has to end, and after which a missed signal is noticed.
+LEAVING = 0.5
 
 
 class Programs:
@@ -114,21 +114,24 @@ class Programs:
                 self.drop(uid)
 
     def close(self, *, wait: bool = True) -> None:
-        """Wait until all programs have run, or kill those that run; an exception in the meantime kills them too."""
+        """Wait until all programs have run, or kill those that run."""
         with self._changed:
             self._is_closing = True
             self._changed.notify_all()
-        is_over = False
-        try:
-            if wait:
-                for thread in self._threads:
-                    thread.join()
-                is_over = True
-        finally:
-            if not is_over:
-                self._kill()
+        if not wait:
+            self.kill()
+        for thread in self._threads:
+            thread.join(LEAVING)
+            # Python misses a signal that comes just before a wait until the wait ends. So no wait is long.
+            while wait and thread.is_alive():
+                thread.join(LEAVING)
 
-    def _kill(self) -> None:
+    def kill(self) -> bool:
+        """Kill the programs that run, and run no others; a handler of signals may call this.
+
+        Returns:
+            True, as the handling of signals wants it: there was something to end.
+        """
         with self._changed:
             self._waiting.clear()
             self._complete.clear()
@@ -136,8 +139,7 @@ class Programs:
         for command in (self._on_instance, self._on_study):
             if command is not None:
                 command.close()
-        for thread in self._threads:
-            thread.join(LEAVING)
+        return True
 
     # --- in the threads ---
 

@@ -157,14 +157,16 @@ def retrieve(parser: Parser, options: argparse.Namespace, logger: logging.Logger
     """Retrieve what the options ask for, and return the exit status."""
     from dimse.retrieving import BulkRetrieval, Destination, Retry
     from dimse.tools.interruption import Interruption
-    from dimse.tools.retrieving import reporting
+    from dimse.tools.retrieving import reporting, status_of
 
     outcome: list[int] = []
     run = _Run(options, logger)
     started = time.monotonic()
+    interruption = Interruption()
     with (
+        interruption.handled(),
         reporting(parser, options, logger, outcome) as report,
-        retrieve_events.reacting(options, logger, outcome) as reactions,
+        retrieve_events.reacting(options, logger, outcome, interruption) as reactions,
     ):
         run.report, run.reactions = report, reactions
         try:
@@ -193,11 +195,9 @@ def retrieve(parser: Parser, options: argparse.Namespace, logger: logging.Logger
         except (OSError, ValueError, errors.JournalError) as error:
             wording.log_failure(logger, [f"Cannot retrieve: {wording.reason_with_path(error)}"], error)
             return running.NO_ASSOCIATION
-        interruption = Interruption(retrieval.abort)
-        reactions.is_interrupted = interruption.has_come
-        run.retrieval = retrieval
+        run.retrieval, interruption.abort = retrieval, retrieval.abort
         try:
-            with retrieval, interruption.handled(), run.bar:
+            with retrieval, run.bar:
                 for result in retrieval.results():
                     run.take(result)
         except (errors.JournalError, query_options.UnusableKeys) as error:
@@ -208,8 +208,7 @@ def retrieve(parser: Parser, options: argparse.Namespace, logger: logging.Logger
             run.status = running.NO_ASSOCIATION
         run.conclude(time.monotonic() - started, is_interrupted=interruption.has_come())
         outcome.append(run.status)
-    ended = running.NO_ASSOCIATION if running.NO_ASSOCIATION in outcome else max(outcome)
-    return interruption.status or ended
+    return status_of(interruption, outcome)
 
 
 class _Run:

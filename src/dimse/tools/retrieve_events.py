@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from dimse.archive.events import Command
     from dimse.archive.stored import Stored
     from dimse.audit import Trail
+    from dimse.tools.interruption import Interruption
     from dimse.tools.programs import Programs
 
 
@@ -60,12 +61,10 @@ class Reactions:
     Attributes:
         trail: The audit trail; None without one.
         programs: The programs; None without any.
-        is_interrupted: Returns True once a signal has ended the run: programs are not waited for then.
     """
 
     trail: Trail | None = None
     programs: Programs | None = None
-    is_interrupted: Callable[[], bool] = lambda: False
 
     def stored(self, stored: Stored) -> None:
         """Take an instance that was stored; any thread may call this."""
@@ -94,8 +93,13 @@ class Reactions:
 
 
 @contextmanager
-def reacting(options: argparse.Namespace, logger: logging.Logger, outcome: list[int]) -> Iterator[Reactions]:
-    """Give the reactions that the options ask for, and end them; a failure is added to the exit statuses in `outcome`."""
+def reacting(
+    options: argparse.Namespace, logger: logging.Logger, outcome: list[int], interruption: Interruption
+) -> Iterator[Reactions]:
+    """Give the reactions that the options ask for, and end them; a failure is added to the exit statuses in `outcome`.
+
+    At the end it waits for the programs. A signal, even one that came earlier, kills them.
+    """
     with ExitStack() as resources:
         trail: Trail | None = options.trail
         if trail is not None:
@@ -106,11 +110,12 @@ def reacting(options: argparse.Namespace, logger: logging.Logger, outcome: list[
         from dimse.tools.programs import Programs
 
         programs = Programs(options.exec, options.exec_study, options.output_directory, logger)
-        reactions = Reactions(trail, programs)
         try:
-            yield reactions
+            yield Reactions(trail, programs)
         finally:
-            programs.close(wait=not reactions.is_interrupted())
+            # In this order, no signal is lost: it comes either before the assignment or after it.
+            interruption.abort = programs.kill
+            programs.close(wait=not interruption.has_come())
             if programs.failed:
                 outcome.append(running.SHORTFALL)
 

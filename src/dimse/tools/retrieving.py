@@ -174,6 +174,7 @@ class Retriever:
         logger: The logger of the tool.
         name: "Get" or "Move".
         arrivals: What was stored here.
+        interruption: The handling of SIGINT and SIGTERM: from now on, the first signal cancels the retrieval.
         is_storing: True if instances are stored by this process; then our own count is held against the peer's.
         await_rest: Waits for instances that may still come after the final response; it is given their number.
 
@@ -181,7 +182,6 @@ class Retriever:
         again: Asks once more for what did not come, and returns the end of both passes; None does not.
         association: The association; None before there is one.
         destination_is_unknown: True if the peer could not send to the destination of a C-MOVE.
-        interruption: The handling of SIGINT and SIGTERM.
     """
 
     def __init__(
@@ -190,6 +190,7 @@ class Retriever:
         logger: logging.Logger,
         name: str,
         arrivals: Arrivals,
+        interruption: Interruption,
         *,
         is_storing: bool,
         await_rest: Callable[[int], None] = lambda promised: None,
@@ -202,8 +203,7 @@ class Retriever:
         self._wants_cancel = False
         self._wanted = [name for name, _ in FEATURES.values() if getattr(options, name)]
         self._bar = Bar(lambda: nullcontext(arrivals), enabled=not options.no_progress)
-        self.interruption = Interruption(self._interrupt)
-        arrivals.reactions.is_interrupted = self.interruption.has_come
+        self._interruption, interruption.abort = interruption, self._interrupt
 
     @property
     def stopped(self) -> bool:
@@ -238,11 +238,11 @@ class Retriever:
             with self._bar:
                 for _ in range(self._options.repeat):
                     for identifier in identifiers:
-                        if not self.interruption.has_come():
+                        if not self._interruption.has_come():
                             status = max(status, self._retrieve(identifier, ask(association)))
             requesting.end(association, self._options, logger)
         except dimse.DimseError as error:
-            if not self.interruption.has_come():
+            if not self._interruption.has_come():
                 wording.log_failure(logger, wording.explain(error), error)
             status = running.SHORTFALL
         except BaseException:
@@ -318,7 +318,7 @@ class Retriever:
             self._arrivals.failed(uid)
         if status is None:
             assert end.error is not None
-            if not self.interruption.has_come():
+            if not self._interruption.has_come():
                 wording.log_failure(logger, wording.explain(end.error), end.error)
                 logger.error("%s", f"No final response came: {self._so_far(end)}")
             return running.SHORTFALL
@@ -389,10 +389,10 @@ def _may_come_later(end: Retrieved) -> bool:
     return end.status is not None and (bool(end.missing) or failed > end.refused)
 
 
-def status_of(retriever: Retriever, outcome: list[int]) -> int:
+def status_of(interruption: Interruption, outcome: list[int]) -> int:
     """Return the exit status of a run from those of its parts; it may have been interrupted."""
     ended = running.NO_ASSOCIATION if running.NO_ASSOCIATION in outcome else max(outcome)
-    return retriever.interruption.status or ended
+    return interruption.status or ended
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import signal
 from collections.abc import Callable
 from importlib import import_module
 
@@ -38,6 +39,6 @@ def run(work: Callable[[], int], logger: logging.Logger) -> int:
     finish_loading()
     try:
         return work()
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         logger.error("Interrupted")
-        return INTERRUPTED
+        return TERMINATED if error.args == (signal.SIGTERM,) else INTERRUPTED
