@@ -44,7 +44,7 @@ COLUMNS: dict[str, str] = {
     "AvailableTransferSyntaxUID": "ts",
     "InstanceNumber": "number",
 }
-"""The columns of the keywords that have one, in the table of their level. All others are in `attrs`; those of an image in its file."""
+"""The columns of keywords, in the table of their level. A keyword without one is in `attrs`, or that of an image in its file."""
 
 # Attributes that are computed of the entities below; a data set does not have them.
 COMPUTED = frozenset(

@@ -10,7 +10,7 @@ from dimse.support.values import field, value
 
 @value
 class Frames:
-    """Pixel Data of an instance.
+    """The place and the shape of an instance's Pixel Data.
 
     Attributes:
         offset: The bytes of the data set before its value.
@@ -19,8 +19,8 @@ class Frames:
         rows: Rows of a frame.
         columns: Columns of a frame.
         bits: Bits Allocated.
-        table: Offset and length of each compressed frame, counted from the beginning of the data set; empty if the frames are not
-            compressed, or their places unknown.
+        table: Offset and length of each compressed frame, from the beginning of the data set on. It is empty if the frames are not
+            compressed, or their places are unknown.
     """
 
     offset: int

@@ -1,7 +1,7 @@
 """The tables of the index, declared with SQLAlchemy: the same on SQLite and on PostgreSQL.
 
-UIDs, dates and times are text, as DICOM writes them. A number that is malformed is NULL. Text is Unicode in normalization form C, and a column
-that ends in `_norm` has what `dimse.archive.index.normal` makes of it, to be searched without case and accents.
+UIDs, dates and times are text, as DICOM writes them. A number that is malformed is NULL. Text is Unicode in normalization form C. A
+column that ends in `_norm` has the same text without case and accents, for searching.
 """
 
 from __future__ import annotations
