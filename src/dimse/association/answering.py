@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from typing import cast
 
+from dimse.association.agenda import Agenda
 from dimse.association.inbox import Arrived, Inbox
 from dimse.association.pump import LOGGER, Pump
-from dimse.errors import InvalidCommand, RemoteProtocolError
+from dimse.errors import AssociationAborted, InvalidCommand, RemoteProtocolError
 from dimse.message import command
 from dimse.message.status import RESOURCE_LIMITATION, UNRECOGNIZED_OPERATION
 from dimse.support.text import host_and_port
+from dimse.transport.base import deadline_after
 
 # Requests of the peer that are answered one within the other. Each of them costs some frames of Python's stack.
 MOST_NESTED = 8
@@ -22,14 +25,46 @@ class Answering:
 
     Attributes:
         send_length: The most bytes of a P-DATA-TF PDU after its header, once that is negotiated.
+        agenda: Work of ours that is due between two messages.
+        finishing: True if the association is to be aborted once no message is under way.
     """
 
     def __init__(self, inbox: Inbox, pump: Pump) -> None:
         self.send_length = 0
+        self.agenda = Agenda()
+        self.finishing = False
         self._inbox = inbox
         self._pump = pump
         # True once a message has been refused.
         self._refused = False
+
+    async def serve(self, end: float | None, until: Callable[[], bool] | None) -> bool:
+        """Answer the peer, and do what is due; return True once the peer asks for the release.
+
+        Args:
+            end: The end of the call on `time.monotonic()`; None is without limit.
+            until: Called after requests have been answered; True ends the call.
+
+        Raises:
+            DimseError: As `Pump.receive` does, or the association is to finish.
+        """
+        pump, inbox, agenda = self._pump, self._inbox, self.agenda
+        while True:
+            if inbox.requests or inbox.held_back is not None:
+                await self.answer_waiting()
+            if pump.lifecycle.release_asked:
+                return True
+            if until is not None and until():
+                return False
+            if self.finishing and not inbox.within_message:
+                raise AssociationAborted
+            if agenda.tasks and (end is None or agenda.tasks[0].due < end):
+                if not await agenda.do_due():
+                    await pump.receive_until(agenda.tasks[0].due)
+            elif end is None:
+                await pump.receive(deadline_after(pump.timeouts.idle), "idle")
+            elif time.monotonic() >= end or not await pump.receive_until(end):
+                return False
 
     async def answer_waiting(self) -> bool:
         """Answer the requests that wait, and after each of them take in what was held back behind it.
