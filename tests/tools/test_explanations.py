@@ -27,7 +27,7 @@ PASSED_ON = """
     data_set/writer.py errors.py instances/__init__.py logs/notices.py matching/query.py meanings.py message/status.py
     data_set/elements.py retrieving/arrivals.py retrieving/job.py tools/certificate.py tools/journal_export.py
     tools/retrieve.py tools/retry_failed.py tools/summarizing.py
-    sending/file_sets.py sending/finding.py sending/job.py sending/skipped.py sending/zipped.py serving/admission.py
+    services/commitment_information.py sending/file_sets.py sending/finding.py sending/job.py sending/skipped.py sending/zipped.py serving/admission.py
     serving/loop.py serving/reception.py serving/visitor_reports.py serving/watchdog.py
     instances/memory.py settings/remotes.py tools/progress.py
     settings/arguments.py settings/tls.py tools/command_line.py

@@ -141,6 +141,34 @@ SUBJECT = Subject(
             cure="""Report it to the vendor of the peer. The instances do not count as committed.""",
         ),
         entry(
+            "E155",
+            "refused a storage commitment request from {peer}: {reason}",
+            "action type {number} is unknown",
+            "it names no instance",
+            "it names {number} instances: {number} at most",
+            cause="""A peer asked for storage commitment, and its request breaks a rule or is too long, as the line says. It got
+            a failure status, and gets no report.""",
+            cure="""Report it to the vendor of the peer. It must not delete the instances.""",
+        ),
+        entry(
+            "E156",
+            "the file of the acknowledged instance {UID} is missing",
+            "the file of the acknowledged instance {UID} cannot be read: {reason}",
+            "the file of the acknowledged instance {UID} is damaged: {reason}",
+            "the file of the acknowledged instance {UID} is cut short: {number} bytes",
+            "the file of the acknowledged instance {UID} is too long: {number} bytes",
+            cause="""A peer asked for storage commitment for an instance that was stored here, and its file is not as it was
+            acknowledged. The peer is told that there is no commitment (0110H).""",
+            cure="""Another program or a person has changed the folder, or the disk has lost data. Check the disk, and have the
+            instance sent again.""",
+        ),
+        entry(
+            "E157",
+            "storage commitment reports are not delivered: {reason}",
+            cause="""The transactions of storage commitment cannot be read or written. The reason stands behind the colon.""",
+            cure="""Mend the database that the reason names. The reports go out afterwards, up to a day after the request.""",
+        ),
+        entry(
             "E160",
             "there is no journal {path}",
             cause="""`--status` reads a journal, and this file does not exist.""",
@@ -240,6 +268,18 @@ SUBJECT = Subject(
             "storage commitment report: {number} {what}, such as {UID}",
             cause="""The report of the peer names instances that were not asked about, or leaves out some that were.""",
             cure="""Only what was asked about counts. What is missing does not count as committed.""",
+        ),
+        entry(
+            "W151",
+            "{AE} has not taken the report on storage commitment {transaction}",
+            "{AE} has not taken the report on storage commitment {transaction}: {reason}; it is given up",
+            "{AE} has not taken the report on storage commitment {transaction}: {reason}; the next attempt is in {number} seconds",
+            "no address is known of {AE}",
+            cause="""A peer asked for storage commitment, and could not be given the report. It is tried again for a day, at
+            growing intervals.""",
+            cure="""The peer must listen for the report, and its AE title, host and port must be known here: `storescp
+            --report-to`, or a section of the configuration of an archive. If the report was given up, the peer must ask
+            again.""",
         ),
     ),
 )
