@@ -7,7 +7,6 @@ runs each program once, and a ratio is formed of two runs of one round, as `benc
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,14 +18,13 @@ from pydicom import dcmread
 
 from bench.measure import LONGEST, in_turn, scratch, stored
 from bench.processes import Running, free_port, listening
-from bench.programs import LOOPBACK, dcmtk, ours
+from bench.programs import BEST, LONG, LOOPBACK, dcmtk, ours
 from bench.works import WORKS, Work
 
 # The title that the bench calls to see whether a program listens.
 TITLE, AREA = "ANY-SCP", "area"
 # Large PDUs and no delayed acknowledgements, as DCMTK is measured elsewhere.
-ENVIRONMENT = {**os.environ, "TCP_NODELAY": "1"}
-PDU = "131072"
+ENVIRONMENT = BEST.environment
 
 
 @dataclass(frozen=True)
@@ -59,14 +57,14 @@ Command = Callable[[Question, Path], list[str]]
 COMMANDS: dict[str, dict[str, Command]] = {
     "C-GET": {
         "ours": lambda asked, folder: asked.of_ours("getscu", "-od", folder, "--durability", "none"),
-        "DCMTK": lambda asked, folder: asked.of_dcmtk("getscu", "-od", folder, "-pdu", PDU),
+        "DCMTK": lambda asked, folder: asked.of_dcmtk("getscu", "-od", folder, *LONG),
     },
     "C-MOVE": {
         "ours": lambda asked, folder: asked.of_ours(
             "movescu", "-od", folder, "--durability", "none", "--store-aet", "ME", "--store-port", asked.destination
         ),
         "DCMTK": lambda asked, folder: asked.of_dcmtk(
-            "movescu", "-od", folder, "-aet", "ME", "-aem", "ME", "+P", asked.destination, "-pdu", PDU
+            "movescu", "-od", folder, "-aet", "ME", "-aem", "ME", "+P", asked.destination, *LONG
         ),
     },
     "C-FIND": {
