@@ -106,7 +106,8 @@ class Inbox:
     @property
     def expecting(self) -> bool:
         """True if the peer is to send more before we send anything."""
-        if self.held_back is not None:
+        # A request of the peer that is complete is answered first.
+        if self.requests or self.held_back is not None:
             return False
         return self._outstanding.unfinished > 0 or not self._assembler.between_messages
 
