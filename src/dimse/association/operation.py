@@ -77,6 +77,11 @@ class Operation:
             pump.lifecycle.end(AssociationAborted())
             pump.close()
 
+    def leave_context(self) -> None:
+        """Stop attributing the caller's log lines to this association, because the caller has left the operation."""
+        if ABOUT.get() is self._pump.about:
+            ABOUT.set(self._before)
+
     async def prepare(self, preparation: Awaitable[T]) -> T:
         """Await a preparation of the operation. If it fails or is cancelled, nothing was sent and the association stands."""
         self._is_preparing = True
