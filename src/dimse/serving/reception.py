@@ -145,8 +145,8 @@ class Reception:
         async_ops: int = 1,
         identify: Identify | None = None,
         allow_anonymous: bool = False,
-        timeouts: Timeouts = Timeouts(),  # noqa: B008  (frozen)
-        limits: Limits = Limits(),  # noqa: B008  (frozen)
+        timeouts: Timeouts = Timeouts(),
+        limits: Limits = Limits(),
         networks: Iterable[str] = (),
         share_port: bool = False,
         observe: Observe | Observer = ignore,
