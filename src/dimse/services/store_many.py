@@ -190,7 +190,7 @@ class Window:
         self._answered(await self._association.wait_any_response(self.under_way))
 
     def look(self) -> bool:
-        """Take a response that has come already; return False if there is none."""
+        """Take a response that has come already; return False without one."""
         response = self._association.response_here(self.under_way)
         if response is not None:
             self._answered(response)

@@ -65,7 +65,7 @@ class Loop:
         self._failed = failed
         self.when_ended: Callable[[], None] = lambda: None
         self.waiting = Waiting()
-        # Held to change who is served, and to end.
+        # Held to change the set of associations, and to end.
         self._lock = threading.Lock()
         self._one_ended = threading.Condition(self._lock)
         self._served: set[Served] = set()

@@ -69,7 +69,7 @@ class Places:
         return ""
 
     def take(self, address: str) -> str:
-        """Take a place for an address; return why there is none, or an empty text."""
+        """Take a place for an address; return why it cannot have one, or an empty text."""
         with self._lock:
             why = self.why_none(address)
             if not why:

@@ -384,7 +384,7 @@ class Reception:
                 self._observe(happened("ended", why=why))
 
     def _say_accepted(self, visitor: Visitor, association: Association) -> None:
-        """Log who associates, and which presentation contexts were refused."""
+        """Log the association, and which presentation contexts were refused."""
         assert visitor.request is not None
         titles = admission.titles(visitor.request)
         LOGGER.info("%s: accepted %s", visitor, titles)

@@ -105,7 +105,7 @@ class Waiting:
             self._poll(descriptor, events)
 
     def uncall(self, descriptor: int) -> None:
-        """Remove the function for a descriptor; harmless if there is none.
+        """Remove the function for a descriptor; harmless if the descriptor has no function.
 
         The poller still reports it, for a coroutine may wait for it next.
         """
