@@ -403,7 +403,7 @@ class BaseAssociation(AgreedAssociation):
             await self._answering.answer_waiting()
 
     async def serve(self, timeout: float | None = None, *, until: Callable[[], bool] | None = None) -> None:
-        """Answer the peer until it releases the association, for `timeout` seconds, or until `until` says so.
+        """Answer the peer until it releases the association, for `timeout` seconds, or until `until` returns True.
 
         Args:
             timeout: In seconds; None is without limit.

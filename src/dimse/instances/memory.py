@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pydicom import Dataset
 
 InMemory: TypeAlias = "bytes | bytearray | memoryview | BinaryIO | Dataset"
-"""The types of an instance that is not named by a path. Bytes are one only if `is_content` says so."""
+"""The types of an instance that is not named by a path. Bytes are one only if `is_content` returns True."""
 
 _UNCOMPRESSED: dict[tuple[object, object], str] = {
     (True, True): uids.ImplicitVRLittleEndian,

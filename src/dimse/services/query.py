@@ -344,7 +344,7 @@ class EncodedMatches:
     """The matches of a handler, taken from it some at a time and encoded.
 
     Attributes:
-        final: The status that ends them, once the handler has no more; None before.
+        final: The status that ends them, once the handler has no further match; None before.
         is_asynchronous: True if the handler is an asynchronous generator.
     """
 

@@ -328,7 +328,7 @@ class Loop:
         try:
             is_soonest = self.waiting.add(served, connection)
         except (OSError, ValueError):
-            # It is closed, and the next call says so.
+            # The connection is closed, and the next call raises the error.
             self._make_due(served, connection.wanted)
         else:
             self._awaiting = connection if connection.awaited else None

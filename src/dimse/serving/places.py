@@ -158,7 +158,7 @@ class Checks(Generic[T]):
         return None
 
     def end(self, address: str) -> None:
-        """Count a check of an address no more."""
+        """Stop counting a check of an address."""
         self._running[address] -= 1
         if not self._running[address]:
             del self._running[address]

@@ -96,7 +96,7 @@ class Crowd:
         theirs[visitor] = None
 
     def remove(self, visitor: Visitor) -> None:
-        """Count a visitor no more; harmless if it is not here."""
+        """Remove a visitor; harmless if it is not here."""
         theirs = self._here.get(visitor.address, {})
         theirs.pop(visitor, None)
         if not theirs:

@@ -27,7 +27,7 @@ from dimse.transport.tls_faults import UNREAD, WITHOUT_DATA, Fault
 LOGGER = logging.getLogger("dimse.tls")
 
 RECEIVED = 128 * 1024
-"""Bytes that one call takes from the socket, at the most."""
+"""The most bytes that one call takes from the socket."""
 FED = 64 * 1024
 """Bytes that OpenSSL is given at a time. A connection never frees the memory that it once needed for them."""
 SHAKEN = 16 * 1024
