@@ -13,6 +13,7 @@ import pytest
 from hypothesis import settings
 
 from dimse.association import pump
+from dimse.logs import ABOUT
 from dimse.serving import places
 from tests import files
 
@@ -95,7 +96,10 @@ def pydicom_files() -> files.PydicomFiles:
 
 @pytest.fixture(autouse=True)
 def logging_as_it_was() -> Iterator[None]:
-    """Restore the log set-up after a test, because a tool in the test's process sets up the log of the process."""
+    """Restore the log set-up after a test, because a tool in the test's process sets up the log of the process.
+
+    The association that log lines are attributed to is restored too: an operation that a test leaves under way keeps it.
+    """
     loggers = logging.getLogger("dimse"), logging.getLogger("dimse.notices")
     before = [(logger.level, list(logger.handlers), list(logger.filters)) for logger in loggers]
     yield
@@ -103,3 +107,4 @@ def logging_as_it_was() -> Iterator[None]:
         logger.setLevel(level)
         logger.handlers[:] = handlers
         logger.filters[:] = filters
+    ABOUT.set(None)

@@ -44,7 +44,7 @@ class Arrived:
         request: The object that its service has made of it when its data set began to arrive.
         refusal: The answer of the service, where that was decided before the data set came.
         cancelled: True once the peer has sent a C-CANCEL for the request.
-        outer: The request that was being answered when the answer to this one began; None if there was none.
+        outer: The request that was being answered when the answer to this one began; None without one.
     """
 
     context: PresentationContext
@@ -66,7 +66,7 @@ class Inbox:
         owner: The association while an operation on it is under way, else None.
         dump: Is told of messages; None for nothing.
         requests: Requests of the peer that are complete and wait for their answer.
-        answering: The request whose answer is under way, the innermost of several; None if there is none.
+        answering: The request whose answer is under way, the innermost of several; None without one.
         depth: The number of requests whose answers are under way, one within the other.
         held_back: The command set of a message that is not taken in before what is ahead of it is done with.
         leaving: True once requests are not answered any more.

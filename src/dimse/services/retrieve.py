@@ -145,7 +145,7 @@ class _Retrieving(Responses[T]):
         await self._send()
 
     async def _answer(self, until: Callable[[], bool] = lambda: False) -> Answer | None:
-        """Return the next response; None if `until` says so before."""
+        """Return the next response; None if `until` returns True before."""
         if not self._has_started:
             await self._start()
         elif self._answered_at:
