@@ -10,13 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine
 
 import dimse
 from dimse import uids
+from dimse.archive.index import Index
 from dimse.archive.index.commitments import Commitments
-from dimse.archive.index.database import Database
-from dimse.archive.index.schema import COMMITMENT, COMMITMENT_ITEM, METADATA
 from dimse.errors import OperationTimeout
 from dimse.sending.commitment_scp import CommitmentSCP
 from dimse.services.commitment_information import Reference
@@ -84,15 +82,11 @@ class Archive:
     """
 
     def __init__(self, path: Path, wait: float = 60.0) -> None:
-        if not path.exists():
-            engine = create_engine(f"sqlite:///{path}")
-            METADATA.create_all(engine, tables=[COMMITMENT, COMMITMENT_ITEM])
-            engine.dispose()
         self.failed: dict[str, int] = {}
         self.remotes: dict[str, dimse.Remote] = {}
-        self.database = Database(path)
+        self.index = Index(path, path.parent)
         self.scp = CommitmentSCP(
-            Commitments(self.database), self._judge, self.remotes.get, wait=wait, clock=lambda: NOW
+            Commitments(self.index.database), self._judge, self.remotes.get, wait=wait, clock=lambda: NOW
         )
 
     def _judge(self, references: Sequence[Reference]) -> dict[str, int]:
@@ -100,7 +94,7 @@ class Archive:
 
     def next_at(self) -> float | None:
         """Return the seconds from the request to the next attempt; None if no transaction is open."""
-        next_at = Commitments(self.database).next_at()
+        next_at = Commitments(self.index.database).next_at()
         return None if next_at is None else next_at - NOW
 
     @contextmanager
@@ -115,7 +109,7 @@ class Archive:
 
     def close(self) -> None:
         self.scp.close()
-        self.database.close()
+        self.index.close()
 
 
 def until(condition: Callable[[], bool]) -> None:
@@ -373,7 +367,7 @@ def test_too_many_references_are_refused(path: Path, monkeypatch: pytest.MonkeyP
 def test_a_database_that_is_gone_refuses_the_request_and_not_the_association(path: Path) -> None:
     archive, requestor = Archive(path), Requestor()
     with archive.serving() as server, requestor.associate(server) as association:
-        archive.database.write(lambda writer: writer.text("DROP TABLE commitment"))
+        archive.index.database.write(lambda writer: writer.text("DROP TABLE commitment"))
         with pytest.raises(dimse.StatusError) as e:
             association.begin_commitment(ASKED)
         assert e.value.status == 0x0110

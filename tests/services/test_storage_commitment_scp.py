@@ -344,6 +344,7 @@ BAD: dict[str, tuple[bytes | None, dict[str, Any], int, str]] = {
     "empty class": (without("ReferencedSOPClassUID", ""), {}, 0x0115, "1 to 64 characters"),
     "no UID": (without("ReferencedSOPInstanceUID"), {}, 0x0115, "1 to 64 characters"),
     "empty UID": (without("ReferencedSOPInstanceUID", ""), {}, 0x0115, "1 to 64 characters"),
+    "control character": (without("ReferencedSOPInstanceUID", "1.2\0.3"), {}, 0x0115, "1 to 64 characters"),
     "long UID": (without("ReferencedSOPInstanceUID", "1." * 33 + "1"), {}, 0x0115, "1 to 64 characters"),
     "too long": (
         good() + bytes.fromhex("0900001055540000") + b"\x00\x00\x50\x00" + b"x" * 0x500000,

@@ -155,7 +155,7 @@ def check_uid(uid: str) -> None:
     """Check that a UID can be sent.
 
     Raises:
-        ValueError: It is empty, too long or not ASCII.
+        ValueError: It is empty, too long or not printable ASCII.
     """
-    if not 1 <= len(uid) <= LONGEST_UID or not uid.isascii():
+    if not 1 <= len(uid) <= LONGEST_UID or not uid.isascii() or not uid.isprintable():
         raise ValueError(f"a UID has 1 to {LONGEST_UID} characters of ASCII: {uid!a}")

@@ -2,40 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
-from sqlalchemy import create_engine
 
 from dimse import uids
-from dimse.archive.index import commitments
+from dimse.archive.index import Index, commitments
 from dimse.archive.index.commitments import KEPT, LEASE, LONGEST, Commitments, TooManyReferences, Transaction
 from dimse.archive.index.database import Database
-from dimse.archive.index.schema import COMMITMENT, COMMITMENT_ITEM, METADATA
+from dimse.archive.index.schema import COMMITMENT, COMMITMENT_ITEM
 
 NOW = 1_700_000_000.0
 REFERENCES = ((uids.CTImageStorage, "1.2.3.1"), (uids.MRImageStorage, "1.2.3.2"))
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    path = tmp_path / "index.sqlite"
-    engine = create_engine(f"sqlite:///{path}")
-    METADATA.create_all(engine, tables=[COMMITMENT, COMMITMENT_ITEM])
-    engine.dispose()
-    return path
-
-
-@pytest.fixture
-def database(path: Path) -> Iterator[Database]:
-    with Database(path) as database:
-        yield database
-
-
-@pytest.fixture
-def kept(database: Database) -> Commitments:
-    return Commitments(database)
+def kept(index: Index) -> Commitments:
+    return Commitments(index.database)
 
 
 def add(kept: Commitments, uid: str = "2.25.1", ae_title: str = "MODALITY", at: float = NOW) -> Transaction:
@@ -43,9 +24,9 @@ def add(kept: Commitments, uid: str = "2.25.1", ae_title: str = "MODALITY", at: 
     return kept.add(uid, REFERENCES, ae_title, "ARCHIVE", at, at + 12)
 
 
-def rows(database: Database) -> tuple[int, int]:
+def rows(index: Index) -> tuple[int, int]:
     """Return the numbers of transactions and of references in the database."""
-    with database.reading() as connection:
+    with index.database.reading() as connection:
         counts = [len(connection.execute(table.select()).all()) for table in (COMMITMENT, COMMITMENT_ITEM)]
     return counts[0], counts[1]
 
@@ -59,11 +40,11 @@ def test_a_transaction_is_due_after_its_first_wait(kept: Commitments) -> None:
     assert added.references == REFERENCES
 
 
-def test_a_claimed_transaction_is_left_to_its_process_for_a_time(kept: Commitments, path: Path) -> None:
+def test_a_claimed_transaction_is_left_to_its_process_for_a_time(kept: Commitments, database: str) -> None:
     add(kept)
     [claimed] = kept.claim(NOW + 12)
-    with Database(path) as database:
-        other = Commitments(database)
+    with Database(database) as connected:
+        other = Commitments(connected)
         assert other.claim(NOW + 12) == []
         # The process may have ended.
         assert other.claim(NOW + 12 + LEASE) == [claimed]
@@ -87,24 +68,24 @@ def test_failed_attempts_are_further_and_further_apart_for_a_day(kept: Commitmen
     assert kept.next_at() is None
 
 
-def test_a_restart_goes_on_with_the_attempts(kept: Commitments, path: Path) -> None:
+def test_a_restart_goes_on_with_the_attempts(kept: Commitments, database: str) -> None:
     add(kept)
     [claimed] = kept.claim(NOW + 12)
     kept.put_off(claimed, NOW + 12)
-    with Database(path) as database:
-        [again] = Commitments(database).claim(NOW + 22)
+    with Database(database) as connected:
+        [again] = Commitments(connected).claim(NOW + 22)
     assert (again.transaction_uid, again.references, again.attempts) == ("2.25.1", REFERENCES, 1)
     assert (again.ae_title, again.called_ae_title, again.asked_at) == ("MODALITY", "ARCHIVE", NOW)
 
 
-def test_a_reported_transaction_is_not_due_again(kept: Commitments, database: Database) -> None:
+def test_a_reported_transaction_is_not_due_again(kept: Commitments, index: Index) -> None:
     added = add(kept)
     kept.close_reported(added.key)
     assert kept.claim(NOW + LONGEST) == []
     kept.set_next(added.key, NOW)
     kept.put_off(added, NOW)
     assert kept.claim(NOW + LONGEST) == []
-    assert rows(database) == (1, 0)
+    assert rows(index) == (1, 0)
 
 
 def test_the_next_attempt_can_be_brought_forward(kept: Commitments) -> None:
@@ -131,22 +112,20 @@ def test_transactions_of_one_peer_are_claimed_together(kept: Commitments) -> Non
     assert [[one.transaction_uid for one in peer] for peer in claimed] == [["2.25.2"], ["2.25.1", "2.25.3"], []]
 
 
-def test_too_many_references_are_refused(
-    kept: Commitments, database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_too_many_references_are_refused(kept: Commitments, index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(commitments, "MOST_REFERENCES", 4)
     add(kept, "2.25.1")
     last = add(kept, "2.25.2")
     with pytest.raises(TooManyReferences):
         add(kept, "2.25.3")
-    assert rows(database) == (2, 4)
+    assert rows(index) == (2, 4)
     kept.close_reported(last.key)
     add(kept, "2.25.3")
 
 
-def test_old_rows_are_deleted(kept: Commitments, database: Database) -> None:
+def test_old_rows_are_deleted(kept: Commitments, index: Index) -> None:
     kept.close_reported(add(kept).key)
     still_open = add(kept, "2.25.2")
     add(kept, "2.25.3", at=NOW + KEPT + 1)
-    assert rows(database) == (2, 4)
+    assert rows(index) == (2, 4)
     assert kept.claim(NOW + KEPT) == [still_open]
