@@ -168,6 +168,23 @@ SUBJECT = Subject(
             cure="""Mend the database that the reason names. The reports go out afterwards, up to a day after the request.""",
         ),
         entry(
+            "E158",
+            "storescp --commit needs SQLAlchemy: pip install 'dimse[archive]'",
+            cause="""Storage commitment needs an index of the files, which is kept by the package SQLAlchemy. It is not
+            installed.""",
+            cure="""Install it with `pip install 'dimse[archive]'`, or leave `--commit` out.""",
+        ),
+        entry(
+            "E159",
+            "{UID} is not acknowledged: it cannot be added to the index: {reason}",
+            "the index cannot be written",
+            "another data set has its SOP Instance UID",
+            cause="""The file of the instance is in the folder, and the index of the folder could not take it. The sender got
+            a failure status, so that it sends the instance again.""",
+            cure="""Mend what the line names: the space on the disk, or the permissions of the index. It is the file
+            `.index.sqlite` in the folder.""",
+        ),
+        entry(
             "E160",
             "there is no journal {path}",
             cause="""`--status` reads a journal, and this file does not exist.""",
@@ -267,6 +284,13 @@ SUBJECT = Subject(
             "storage commitment report: {number} {what}, such as {UID}",
             cause="""The report of the peer names instances that were not asked about, or leaves out some that were.""",
             cure="""Only what was asked about counts. What is missing does not count as committed.""",
+        ),
+        entry(
+            "W152",
+            "no commitment is possible for {UID}: {reason}",
+            cause="""An instance without Study or Series Instance UID was stored, and has no place in the index. A peer that
+            asks for commitment to it is told that it does not exist (0112H).""",
+            cure="""Report it to the vendor of the sender: both UIDs are required in every image.""",
         ),
         entry(
             "W151",
