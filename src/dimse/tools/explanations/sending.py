@@ -142,9 +142,6 @@ SUBJECT = Subject(
         entry(
             "E155",
             "refused a storage commitment request from {peer}: {reason}",
-            "action type {number} is unknown",
-            "it names no instance",
-            "it names {number} instances: {number} at most",
             cause="""A peer asked for storage commitment, and its request breaks a rule or is too long, as the line says. It got
             a failure status, and gets no report.""",
             cure="""Report it to the vendor of the peer. It must not delete the instances.""",
