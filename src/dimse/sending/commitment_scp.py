@@ -193,7 +193,7 @@ class CommitmentSCP(Closing):
         """Request an association with the peer of a transaction, in the role of the SCP.
 
         Raises:
-            DimseError: There is none.
+            DimseError: No association could be made.
         """
         ae_title = transaction.ae_title
         remote = self._remote_of(ae_title)

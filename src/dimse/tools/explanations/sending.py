@@ -297,9 +297,8 @@ SUBJECT = Subject(
             "no address is known of {AE}",
             cause="""A peer asked for storage commitment, and could not be given the report. It is tried again for a day, at
             growing intervals.""",
-            cure="""The peer must listen for the report, and its AE title, host and port must be known here: `storescp
-            --report-to`, or a section of the configuration of an archive. If the report was given up, the peer must ask
-            again.""",
+            cure="""The peer must listen for the report. Its AE title, host and port must be known here: `storescp --report-to`,
+            or a section of the configuration of an archive. If the report was given up, the peer must ask again.""",
         ),
     ),
 )
