@@ -125,6 +125,22 @@ async def test_each_reference_is_reported_once(driver: Driver) -> None:
     assert commitment.committed == SAFE
 
 
+@on_each_driver
+async def test_too_many_references_that_wait_are_refused(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dimse.services.storage_commitment_scp.MOST_WAITING", 7)
+    judge = Judge(wait=60)
+    with scp("threads", judge.commit) as server:
+        async with await driver.associate(server.address[1], CONTEXTS) as association:
+            statuses = []
+            for _ in range(3):
+                try:
+                    await association.begin_commitment(ASKED)
+                    statuses.append(0x0000)
+                except StatusError as error:
+                    statuses.append(int(error.status))
+            assert statuses == [0x0000, 0x0000, 0x0213]
+
+
 @pytest.mark.thorough
 @on_each_driver
 async def test_the_most_references_are_reported(driver: Driver) -> None:

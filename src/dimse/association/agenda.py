@@ -16,11 +16,13 @@ class Task:
         due: On `time.monotonic()`.
         act: Does the work, within the operation that serves the peer.
         missed: Called instead if the association ends before; it must not block.
+        size: A measure of the memory that it holds, in the unit of the service that has added it.
     """
 
     due: float
     act: Callable[[], Awaitable[None]]
     missed: Callable[[], object]
+    size: int = 0
 
 
 class Agenda:
@@ -33,9 +35,16 @@ class Agenda:
     def __init__(self) -> None:
         self.tasks: list[Task] = []
 
-    def add(self, seconds: float, act: Callable[[], Awaitable[None]], missed: Callable[[], object]) -> None:
+    @property
+    def size(self) -> int:
+        """The sizes of all tasks together."""
+        return sum(task.size for task in self.tasks)
+
+    def add(
+        self, seconds: float, act: Callable[[], Awaitable[None]], missed: Callable[[], object], size: int = 0
+    ) -> None:
         """Add work that is due in some seconds, as `Task` describes it."""
-        self.tasks.append(Task(time.monotonic() + seconds, act, missed))
+        self.tasks.append(Task(time.monotonic() + seconds, act, missed, size))
         self.tasks.sort(key=lambda task: task.due)
 
     async def do_due(self) -> bool:

@@ -1,6 +1,6 @@
 """The Storage Commitment SCP of an archive: it keeps the requests, and delivers their reports (PS3.4 Annex J).
 
-    with CommitmentSCP(transactions, judge, remotes.get) as scp:
+    with commitment_scp(index, remotes.get) as scp:
         with Server(("0.0.0.0", 11112), Handlers(commit=scp.commit)) as server:
             server.serve_forever()
 
@@ -32,6 +32,7 @@ from dimse.support.text import one_line
 from dimse.transport.threaded import connect, run
 
 if TYPE_CHECKING:
+    from dimse.archive.index import Index
     from dimse.archive.index.commitments import Commitments, Transaction
     from dimse.services import Association
     from dimse.settings.remote import Remote
@@ -47,6 +48,25 @@ _LOOK_EVERY = 10.0
 _LEAVING = 5.0
 
 AS_SCP = Role(uids.StorageCommitmentPushModel, scu=False, scp=True)
+
+
+def commitment_scp(index: Index, remote_of: Callable[[str], Remote | None], *, wait: float = WAIT) -> CommitmentSCP:
+    """Return the Storage Commitment SCP of an archive, by its index.
+
+    Args:
+        index: The index, which also keeps the transactions. It stays open longer than the SCP.
+        remote_of: Given the AE title of a peer, returns how to reach it; None if that is not known.
+        wait: Seconds before a report on the association of its request.
+    """
+    from dimse.archive.commitment import judge
+    from dimse.archive.index.commitments import Commitments
+
+    transactions = Commitments(index.database)
+
+    def judge_references(references: Sequence[Reference]) -> Mapping[str, int]:
+        return judge(references, transactions.locations([uid for _, uid in references]))
+
+    return CommitmentSCP(transactions, judge_references, remote_of, wait=wait)
 
 
 class CommitmentSCP(Closing):
@@ -93,6 +113,8 @@ class CommitmentSCP(Closing):
             association.abort()
         if self._thread is not None:
             self._thread.join(_LEAVING)
+        with suppress(DatabaseError):
+            self._hasten_missed(self._clock())
 
     # --- requests ---
 
@@ -162,11 +184,15 @@ class CommitmentSCP(Closing):
         Raises:
             DatabaseError: The transactions cannot be read or written.
         """
+        self._hasten_missed(now)
+        while not self._closed and (claimed := self._transactions.claim(now)):
+            self._deliver(claimed, now)
+
+    def _hasten_missed(self, now: float) -> None:
+        """Make the attempts of missed reports due at once."""
         while self._missed:
             self._transactions.set_next(self._missed[0], now)
             self._missed.popleft()
-        while not self._closed and (claimed := self._transactions.claim(now)):
-            self._deliver(claimed, now)
 
     def _deliver(self, claimed: Sequence[Transaction], now: float) -> None:
         """Report on transactions of one peer over one association."""

@@ -77,9 +77,12 @@ def decode(data: memoryview, transfer_syntax: str) -> Information:
         raise ValueError(str(error)) from error
     if not (transaction_uid := text_of(information, TRANSACTION_UID)):
         raise ValueError("it has no Transaction UID")
+    # The SOP classes repeat, and each takes memory once.
+    classes: dict[str, str] = {}
     references = tuple(
-        (text_of(item, REFERENCED_SOP_CLASS_UID), text_of(item, REFERENCED_SOP_INSTANCE_UID))
+        (classes.setdefault(sop_class, sop_class), text_of(item, REFERENCED_SOP_INSTANCE_UID))
         for item in _items(information, REFERENCED_SOP_SEQUENCE)
+        for sop_class in (text_of(item, REFERENCED_SOP_CLASS_UID),)
     )
     failed = {
         uid: _failure_reason(item)

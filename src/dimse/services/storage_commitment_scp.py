@@ -33,6 +33,9 @@ from dimse.support.text import counted, host_and_port, one_line
 from dimse.support.values import value
 from dimse.upper_layer.negotiation import Peer, PresentationContext
 
+# References whose report on the association of their request is not due yet.
+MOST_WAITING = 100_000
+
 # Event Type IDs (PS3.4 J.3.3).
 ALL_COMMITTED, FAILURES_EXIST = 1, 2
 
@@ -122,6 +125,8 @@ async def _read_request(association: BaseAssociation, arrived: Arrived) -> Commi
     if isinstance(found, Refusal):
         return found
     transaction_uid, references = found
+    if association.agenda.size + len(references) > MOST_WAITING:
+        return Refusal(RESOURCE_LIMITATION, "too many references wait for their report")
     MESSAGES.info(
         "Received Storage Commitment Request: MsgID %d, %s", message.message_id, counted(len(references), "instance")
     )
@@ -184,7 +189,7 @@ async def _take(
         raise
     if request.can_report_here:
         report = partial(_report_here, association, arrived.context, request, answer)
-        association.agenda.add(answer.wait, report, missed)
+        association.agenda.add(answer.wait, report, missed, len(request.references))
     else:
         missed()
 

@@ -6,9 +6,8 @@ import argparse
 import logging
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 import dimse
 from dimse.archive.stored import NotAcknowledged, Stored
@@ -18,9 +17,6 @@ from dimse.support.closing import Closing
 from dimse.support.text import one_line
 from dimse.support.values import replace
 from dimse.tools.options import flag, repeatable, timeouts, validated
-
-if TYPE_CHECKING:
-    from dimse.services.commitment_information import Reference
 
 LOGGER = logging.getLogger("dimse.archive")
 
@@ -66,8 +62,7 @@ class Committing(Closing):
 
     def __init__(self, options: argparse.Namespace) -> None:
         from dimse.archive.index import Index
-        from dimse.archive.index.commitments import Commitments
-        from dimse.sending.commitment_scp import CommitmentSCP
+        from dimse.sending.commitment_scp import commitment_scp
 
         folder = os.path.abspath(options.output_directory)
         self._index = Index(os.path.join(folder, INDEX), folder, on_duplicate=options.on_duplicate)
@@ -76,8 +71,7 @@ class Committing(Closing):
             title: dimse.Remote(host, port, called_ae_title=title, timeouts=waits)
             for title, host, port in options.report_to
         }
-        self._kept = Commitments(self._index.database)
-        self.scp = CommitmentSCP(self._kept, self._judge, remotes.get)
+        self.scp = commitment_scp(self._index, remotes.get)
 
     def close(self) -> None:
         """Close the index."""
@@ -105,11 +99,6 @@ class Committing(Closing):
             raise NotAcknowledged("the index cannot be written") from error
         if added.what == "rejected":
             raise NotAcknowledged("another data set has its SOP Instance UID")
-
-    def _judge(self, references: Sequence[Reference]) -> Mapping[str, int]:
-        from dimse.archive.commitment import judge
-
-        return judge(references, self._kept.locations([uid for _, uid in references]))
 
 
 @contextmanager
