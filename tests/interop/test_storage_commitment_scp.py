@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +14,8 @@ import dimse
 from dimse import uids
 from dimse.settings import Role
 from tests.interop import ours, peers
+from tests.tools.listeners import Listener, listening
+from tests.tools.running import Instance, element
 
 PUSH_MODEL = uids.StorageCommitmentPushModel
 SCRIPT = str(Path(__file__).with_name("pynetdicom_commitment_scu.py"))
@@ -73,3 +77,50 @@ def test_pynetdicom_gets_its_report_on_an_association_of_ours(face: ours.Face) -
         reporting[0].join()
     assert statuses == [0x0000]
     assert requests[0].peer.ae_title == "MODALITY"
+
+
+# --- storescp ---
+
+
+def test_pynetdicom_gets_a_report_of_storescp(tmp_path: Path) -> None:
+    theirs = peers.free_port()
+    with listening(
+        "storescp", "--commit", "-od", tmp_path / "in", "--report-to", f"MODALITY=127.0.0.1:{theirs}"
+    ) as scp_of_ours:
+        keep(scp_of_ours, tmp_path)
+        assert asked_by_pynetdicom(scp_of_ours.port) == [0x0000, REPORT]
+        assert asked_by_pynetdicom(scp_of_ours.port, "--listen", str(theirs)) == [0x0000, REPORT]
+        assert scp_of_ours.end() == []
+
+
+def test_orthanc_gets_a_report_of_storescp(tmp_path: Path, orthanc: peers.StartSCP) -> None:
+    instances = [
+        {"SOPClassUID": sop_class, "SOPInstanceUID": uid}
+        for sop_class, uid in ((uids.CTImageStorage, KNOWN), (uids.MRImageStorage, UNKNOWN))
+    ]
+    scp = orthanc()
+    report_to = f"ORTHANC=127.0.0.1:{scp.port}"
+    with listening("storescp", "--commit", "-od", tmp_path / "in", "--report-to", report_to) as scp_of_ours:
+        keep(scp_of_ours, tmp_path)
+        archive = {"AET": "STORESCP", "Host": "127.0.0.1", "Port": scp_of_ours.port, "AllowStorageCommitment": True}
+        http = scp.ports[1]
+        peers.orthanc_rest(http, "/modalities/archive", "PUT", json.dumps(archive).encode())
+        body = json.dumps({"DicomInstances": instances}).encode()
+        path = json.loads(peers.orthanc_rest(http, "/modalities/archive/storage-commitment", "POST", body))["Path"]
+        found: dict[str, Any] = {"Status": "Pending"}
+        end = time.monotonic() + ours.SECONDS
+        while found["Status"] == "Pending" and time.monotonic() < end:
+            found = json.loads(peers.orthanc_rest(http, path))
+            threading.Event().wait(peers.POLL_SECONDS)
+        assert scp_of_ours.end() == []
+    assert found["Status"] == "Failure"
+    assert found["Success"] == [instances[0]]
+    assert [(one["SOPInstanceUID"], one["FailureReason"]) for one in found["Failures"]] == [(UNKNOWN, 0x0112)]
+
+
+def keep(scp: Listener, folder: Path) -> None:
+    """Store the known instance."""
+    study = element(0x0020, 0x000D, "UI", b"1.9") + element(0x0020, 0x000E, "UI", b"1.9.1")
+    path = Instance(KNOWN, uids.CTImageStorage, rest=study).write(folder / "sent.dcm")
+    with scp.associate(uids.CTImageStorage) as association:
+        assert association.store(path) == 0x0000
