@@ -23,8 +23,7 @@ from dimse.association.association import LOGGER
 from dimse.errors import DatabaseError, DimseError, NotSent
 from dimse.logs.notices import notice
 from dimse.message.status import DUPLICATE_TRANSACTION_UID, PROCESSING_FAILURE, RESOURCE_LIMITATION, Status
-from dimse.services.commitment_information import Reference
-from dimse.services.storage_commitment import SERVICE
+from dimse.services.commitment_information import SERVICE, Reference
 from dimse.services.storage_commitment_scp import CommitmentRequest, ReportLater
 from dimse.settings import Role
 from dimse.support.closing import Closing

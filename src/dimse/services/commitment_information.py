@@ -15,6 +15,9 @@ from dimse.support.values import value
 if TYPE_CHECKING:
     from dimse.data_set.elements import DataSet, Element
 
+SERVICE = "storage commitment"
+"""The key of the statuses of the service."""
+
 TRANSACTION_UID = 0x00081195
 REFERENCED_SOP_SEQUENCE, FAILED_SOP_SEQUENCE = 0x00081199, 0x00081198
 REFERENCED_SOP_CLASS_UID, REFERENCED_SOP_INSTANCE_UID = 0x00081150, 0x00081155

@@ -10,11 +10,10 @@ from dimse.association.sinks import DiscardSink, Sink
 from dimse.errors import InvalidCommand
 from dimse.message.command import Message, Request, respond
 from dimse.message.status import UNRECOGNIZED_OPERATION
+from dimse.services.commitment_services import STORAGE_COMMITMENT, STORAGE_COMMITMENT_SCP
 from dimse.services.query_retrieve import FIND, GET, MOVE
 from dimse.services.service import Service
 from dimse.services.storage import STORAGE, StoreBeginHandler, StoreHandler
-from dimse.services.storage_commitment import STORAGE_COMMITMENT, CommitmentHandler
-from dimse.services.storage_commitment_scp import STORAGE_COMMITMENT_SCP, CommitHandler
 from dimse.services.store_request import StoreRequest
 from dimse.services.verification import VERIFICATION, EchoHandler, EchoRequest
 from dimse.settings import Acceptor, Limits, Role
@@ -23,6 +22,8 @@ from dimse.support.values import fields, replace, value
 if TYPE_CHECKING:
     from dimse.services.query import FindHandler
     from dimse.services.retrieve_scp import GetHandler, MoveHandler
+    from dimse.services.storage_commitment import CommitmentHandler
+    from dimse.services.storage_commitment_scp import CommitHandler
 
 __all__ = ["EchoRequest", "Handlers", "StoreRequest"]
 

@@ -10,9 +10,9 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dimse import uids
 from dimse.association.association import LOGGER, MESSAGES, Arrived, BaseAssociation, Dispatcher, Refusal
 from dimse.association.sinks import DiscardSink, Sink
-from dimse.errors import AssociationReleased, OperationTimeout
+from dimse.errors import AssociationReleased, InvalidCommand, OperationTimeout
 from dimse.logs import within
-from dimse.message.command import NActionRQ, NEventReportRQ, Request
+from dimse.message.command import Message, NActionRQ, NEventReportRQ, Request
 from dimse.message.status import (
     INVALID_ARGUMENT_VALUE,
     NO_SUCH_EVENT_TYPE,
@@ -23,15 +23,12 @@ from dimse.message.status import (
     Status,
 )
 from dimse.services import commitment_information
-from dimse.services.commitment_information import InformationSink
+from dimse.services.commitment_information import SERVICE, InformationSink
 from dimse.services.handling import ask_status, send_status
-from dimse.services.service import Service
-from dimse.settings import Role
 from dimse.support.text import counted, host_and_port, one_line
 from dimse.support.values import record, value
 from dimse.upper_layer.negotiation import Peer
 
-SERVICE = "storage commitment"
 REQUEST_STORAGE_COMMITMENT = 1  # Action Type ID (PS3.4 J.3.2)
 # All instances are safe; failures exist (PS3.4 J.3.3).
 EVENT_TYPES = (1, 2)
@@ -158,6 +155,10 @@ async def request_commitment(
     raise OperationTimeout("commitment", f"no report on {named} came on this association within {wait:g} seconds")
 
 
+def _is_report(message: Message | InvalidCommand) -> bool:
+    return isinstance(message, NEventReportRQ) and message.affected_sop_class_uid == uids.StorageCommitmentPushModel
+
+
 @record
 class _AwaitedReport:
     """A dispatcher that takes the report on one transaction, and leaves the rest to the one that was there before.
@@ -173,12 +174,12 @@ class _AwaitedReport:
     commitment: Commitment | None = None
 
     async def begin(self, association: BaseAssociation, arrived: Arrived) -> Sink:
-        if STORAGE_COMMITMENT.has(arrived.message):
+        if _is_report(arrived.message):
             return InformationSink()
         return DiscardSink() if self.others is None else await self.others.begin(association, arrived)
 
     async def answer(self, association: BaseAssociation, arrived: Arrived) -> None:
-        if STORAGE_COMMITMENT.has(arrived.message):
+        if _is_report(arrived.message):
             found = await read_report(association, arrived)
             if isinstance(found, Commitment) and found.transaction_uid == self.transaction_uid:
                 self.commitment = self.commitment or found
@@ -186,7 +187,7 @@ class _AwaitedReport:
                 return
         if self.others is not None:
             await self.others.answer(association, arrived)
-        elif STORAGE_COMMITMENT.has(arrived.message):
+        elif _is_report(arrived.message):
             await answer_report(association, arrived, None)
         elif isinstance(arrived.message, Request):
             await send_status(association, arrived, Refusal(UNRECOGNIZED_OPERATION))
@@ -200,11 +201,6 @@ def _new_uid() -> str:
 
 
 # --- the report ---
-
-
-async def begin_report(association: BaseAssociation, arrived: Arrived, handler: None) -> Sink:
-    """Return the sink for the data set of a report."""
-    return InformationSink()
 
 
 async def answer_report(association: BaseAssociation, arrived: Arrived, handler: CommitmentHandler | None) -> None:
@@ -251,16 +247,3 @@ def _decode_report(data: memoryview, transfer_syntax: str, peer: Peer) -> Commit
     failed = {uid: Status(reason, service=SERVICE) for uid, reason in report.failed.items()}
     committed = frozenset(uid for _, uid in report.references if uid and uid not in failed)
     return Commitment(report.transaction_uid, committed, failed, peer)
-
-
-STORAGE_COMMITMENT = Service(
-    name=SERVICE,
-    requests=(NEventReportRQ,),
-    sop_classes=(uids.StorageCommitmentPushModel,),
-    begin=begin_report,
-    answer=answer_report,
-    handler="commitment",
-    abstract_syntaxes=lambda: (uids.StorageCommitmentPushModel,),
-    # The peer that reports is the SCP.
-    roles=lambda: (Role(uids.StorageCommitmentPushModel, scu=False, scp=True),),
-)

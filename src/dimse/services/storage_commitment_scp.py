@@ -11,7 +11,6 @@ from functools import partial
 
 from dimse import uids
 from dimse.association.association import LOGGER, MESSAGES, Arrived, BaseAssociation, Refusal
-from dimse.association.sinks import Sink
 from dimse.logs import within
 from dimse.message.command import NActionRQ, NEventReportRQ
 from dimse.message.status import (
@@ -24,11 +23,9 @@ from dimse.message.status import (
     Status,
 )
 from dimse.services import commitment_information
-from dimse.services.commitment_information import MOST_INSTANCES, InformationSink, Reference
+from dimse.services.commitment_information import MOST_INSTANCES, SERVICE, InformationSink, Reference
 from dimse.services.handling import as_status, ask, send_status
-from dimse.services.service import Service
-from dimse.services.storage_commitment import REQUEST_STORAGE_COMMITMENT, SERVICE
-from dimse.settings import Role
+from dimse.services.storage_commitment import REQUEST_STORAGE_COMMITMENT
 from dimse.support.text import counted, host_and_port, one_line
 from dimse.support.values import value
 from dimse.upper_layer.negotiation import Peer, PresentationContext
@@ -87,11 +84,6 @@ CommitHandler = Callable[[CommitmentRequest], "int | ReportLater | Awaitable[int
 
 
 # --- the request ---
-
-
-async def begin_request(association: BaseAssociation, arrived: Arrived, handler: None) -> Sink:
-    """Return the sink for the data set of a request."""
-    return InformationSink()
 
 
 async def answer_request(association: BaseAssociation, arrived: Arrived, handler: CommitHandler | None) -> None:
@@ -277,16 +269,3 @@ async def _report(
         status = Status(response.status, service=SERVICE, comment=one_line(response.error_comment or ""))
         MESSAGES.info("Received Storage Commitment Report Response (Status: %s)", status)
     return status
-
-
-STORAGE_COMMITMENT_SCP = Service(
-    name=SERVICE,
-    requests=(NActionRQ,),
-    sop_classes=(uids.StorageCommitmentPushModel,),
-    begin=begin_request,
-    answer=answer_request,
-    handler="commit",
-    abstract_syntaxes=lambda: (uids.StorageCommitmentPushModel,),
-    # The peer that asks is the SCU.
-    roles=lambda: (Role(uids.StorageCommitmentPushModel, scu=True, scp=False),),
-)

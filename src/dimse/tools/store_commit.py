@@ -5,46 +5,19 @@ from __future__ import annotations
 import argparse
 import logging
 import os
-import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import dimse
 from dimse.archive.stored import NotAcknowledged, Stored
 from dimse.logs.notices import notice
-from dimse.settings import validate_ae_title
 from dimse.support.closing import Closing
 from dimse.support.text import one_line
 from dimse.support.values import replace
-from dimse.tools.options import flag, repeatable, timeouts, validated
+from dimse.tools.options import timeouts
 
 LOGGER = logging.getLogger("dimse.archive")
 
 INDEX = ".index.sqlite"
 """The name of the index in the folder of the files."""
-
-
-def _address(text: str) -> tuple[str, str, int]:
-    """Return the AE title, host and port of `AET=HOST:PORT`; an IPv6 address is in brackets.
-
-    Raises:
-        ValueError: The text is something else.
-    """
-    title, _, address = text.partition("=")
-    found = re.fullmatch(r"(?:\[(.+)\]|([^:\[\]]+)):([0-9]{1,5})", address, re.ASCII)
-    if not found or not 1 <= int(found[3]) <= 65535:
-        raise ValueError(f"{text!r} is not AET=HOST:PORT")
-    return validate_ae_title(title), found[1] or found[2], int(found[3])
-
-
-OPTIONS = (
-    flag("--commit", "answer requests for storage commitment too, by an index of the folder (needs dimse[archive])"),
-    repeatable(
-        "--report-to AET=HOST:PORT",
-        validated(_address),
-        "where this AE title listens for commitment reports that it does not take on the association of its request",
-    ),
-)
 
 
 class Committing(Closing):
@@ -99,14 +72,3 @@ class Committing(Closing):
             raise NotAcknowledged("the index cannot be written") from error
         if added.what == "rejected":
             raise NotAcknowledged("another data set has its SOP Instance UID")
-
-
-@contextmanager
-def committing(options: argparse.Namespace, committers: list[Committing]) -> Iterator[Committing | None]:
-    """Add the index of this process to the committers while the body runs, if the user asked for it."""
-    if not options.commit:
-        yield None
-        return
-    with Committing(options) as one, one.scp:
-        committers.append(one)
-        yield one
