@@ -111,7 +111,8 @@ NOT_NEEDED = """
     dimse.aio dimse.audit dimse.transport.certificate dimse.data_set.decompress dimse.data_set.elements dimse.data_set.transcode
     dimse.association.dump dimse.testing dimse.settings.tls dimse.tools.commitment dimse.tools.json_log dimse.tools.log_file
     dimse.tools.explanations dimse.tools.manual dimse.tools.metrics dimse.tools.overview prometheus_client
-    dimse.tools.report dimse.tools.report_formats dimse.tools.store_commit dimse.tools.tables dimse.tools.totals dimse.transport.looped dimse.transport.tls
+    dimse.tools.report dimse.tools.report_formats dimse.tools.store_commit dimse.tools.tables dimse.tools.totals
+    dimse.transport.looped dimse.transport.tls
 """
 SENDING = "queue dimse.sending dimse.tools.progress dimse.tools.sender"
 RECEIVING = "hashlib ipaddress dimse.archive dimse.serving.server dimse.tools.listening dimse.serving.waiting_room"
