@@ -82,7 +82,7 @@ class Writer:
         return self._cursor.fetchall()  # type: ignore[return-value]
 
     def one(self, statement: ClauseElement, parameters: Mapping[str, Any] | None = None) -> tuple[Any, ...] | None:
-        """Execute a statement and return its first row; None if there is none."""
+        """Execute a statement and return its first row; None without a row."""
         self.run(statement, parameters)
         return self._cursor.fetchone()
 

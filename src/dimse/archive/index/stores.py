@@ -36,7 +36,7 @@ _MOVE = update(STORE).where(STORE.c.pk == bindparam("pk_")).values(root=bindpara
 
 
 def enter_store(writer: Writer, node: str, root: str) -> Store:
-    """Return the store of a name, which is made if there is none; its folder may have moved."""
+    """Return the store of a name, which is made if it does not exist; its folder may have moved."""
     made = writer.one(_INSERT, {"node": node, "root": root})
     if made is not None:
         return Store(int(made[0]), True, 0.0)
