@@ -202,7 +202,9 @@ async def _report_here(
     try:
         failed = await ask(association, answer.judge, request)
         if not isinstance(failed, Refusal):
-            status = await _report(association, context, request.transaction_uid, request.references, failed, True)
+            status = await _report(
+                association, context, request.transaction_uid, request.references, failed, nested=True
+            )
             taken = status.is_success or status.is_warning
     finally:
         if not taken:
@@ -238,7 +240,7 @@ async def report_commitment(
         RemoteProtocolError: The peer sent something that is not a valid response; the association was aborted.
     """
     context = association.context_for(uids.StorageCommitmentPushModel, role=None)
-    return await _report(association, context, transaction_uid, tuple(references), failed or {}, False)
+    return await _report(association, context, transaction_uid, tuple(references), failed or {}, nested=False)
 
 
 async def _report(
@@ -247,6 +249,7 @@ async def _report(
     transaction_uid: str,
     references: tuple[Reference, ...],
     failed: Failures,
+    *,
     nested: bool,
 ) -> Status:
     failed = {uid: reason for _, uid in references if (reason := failed.get(uid)) is not None}
