@@ -136,6 +136,7 @@ SUBJECT = Subject(
             "{number} zero bytes in a row are no part of it",
             "storage commitment is requested for 1 to {number} instances, not {number}",
             "a UID has 1 to {number} characters of ASCII: {value}",
+            "a Failure Reason is 0 to 0xFFFF",
             cause="""The report of the peer on storage commitment breaks a rule, as the line says, and was refused.""",
             cure="""Report it to the vendor of the peer. The instances do not count as committed.""",
         ),
