@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import partial
+from typing import TypeGuard
 
 from dimse import uids
 from dimse.association.association import LOGGER, MESSAGES, Arrived, BaseAssociation, Refusal
