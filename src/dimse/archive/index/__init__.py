@@ -6,19 +6,24 @@ Nothing here knows of DIMSE. A front end, such as C-FIND or a web service, searc
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Protocol
 
 from sqlalchemy import func, select
 
+from dimse.archive.index.arriving import Arrivals
+from dimse.archive.index.attributes import Level
 from dimse.archive.index.committer import Committer
-from dimse.archive.index.database import Database
+from dimse.archive.index.database import Database, Writer
+from dimse.archive.index.deleting import Deleted, delete_rows, remove_files
 from dimse.archive.index.ingest import Ingest, OnDuplicate
 from dimse.archive.index.migrations import prepare
+from dimse.archive.index.reading import StoredFiles
 from dimse.archive.index.row import Added, Change, Counts, Row
 from dimse.archive.index.schema import CHANGE, DUPLICATE, INSTANCE, PATIENT, SERIES, STUDY
 from dimse.archive.index.stores import Store, enter_store
+from dimse.archive.stored import Stored
 from dimse.support.closing import Closing
 
 
@@ -68,7 +73,7 @@ class Index(Closing):
         except BaseException:
             self.database.close()
             raise
-        self._ingest = Ingest(self.store.pk, self._is_same, on_duplicate, latest=update == "latest")
+        self._ingest = Ingest(self.store.pk, StoredFiles(self.folder), on_duplicate, latest=update == "latest")
         self._committer = Committer(self.add)
 
     def close(self) -> None:
@@ -90,10 +95,43 @@ class Index(Closing):
         """Add a row as `commit` does, in another thread; the result is that of the future."""
         return self._committer.begin(row)
 
-    def _is_same(self, one: str, other: str) -> bool:
-        from dimse.archive.index.reading import same_data_set
+    def arrivals(self, added: Callable[[Stored, Added], None] | None = None) -> Arrivals:
+        """Return the `stored` callable for a `FileStore`, with which each instance is in the index before it is acknowledged.
 
-        return same_data_set(os.path.join(self.folder, one), os.path.join(self.folder, other))
+        The store needs `tags=arriving_tags()` and `required=REQUIRED_TAGS` of `dimse.archive.index.arriving`. It must keep both of
+        two data sets with one name: `on_duplicate` of the index decides which of them is served.
+
+        Args:
+            added: Called with each instance and what became of it, before it is acknowledged.
+        """
+        return Arrivals(self.commit, added)
+
+    def delete(self, level: Level, uid: str) -> Deleted:
+        """Delete the instances of an entity: first their rows, then their files, those of duplicates too.
+
+        Args:
+            level: "PATIENT", "STUDY", "SERIES" or "IMAGE".
+            uid: The unique key of the entity; of a patient the Patient ID, whatever its issuer.
+
+        Raises:
+            OSError: A file cannot be removed. No search finds it, and the next `remove_files` tries again.
+        """
+
+        def work(writer: Writer) -> Deleted:
+            self._ingest.forget()
+            return delete_rows(writer, level, uid)
+
+        deleted = self.database.write(work)
+        self.remove_files()
+        return deleted
+
+    def remove_files(self) -> int:
+        """Remove the files whose rows were deleted, and return their number; `delete` does it, and a start after a crash should.
+
+        Raises:
+            OSError: A file cannot be removed.
+        """
+        return remove_files(self.database, self.store.pk, self.folder)
 
     # --- what it holds ---
 
