@@ -188,7 +188,7 @@ class FileSink:
         return memoryview(mmap.mmap(self.file, self._offset + self.size, access=mmap.ACCESS_READ))[self._offset :]
 
     def digest(self) -> bytes:
-        """Return the digest of the data set; empty if none is made."""
+        """Return the digest of the data set; empty if it is not made."""
         return self._hashing.digest() if self._hashing is not None else b""
 
     def discard(self) -> None:

@@ -20,9 +20,11 @@ from dimse.archive.index.deleting import Deleted, delete_rows, remove_files
 from dimse.archive.index.ingest import Ingest, OnDuplicate
 from dimse.archive.index.migrations import prepare
 from dimse.archive.index.reading import StoredFiles
+from dimse.archive.index.recovery import MARGIN, Recovered, recover
 from dimse.archive.index.row import Added, Change, Counts, Row
 from dimse.archive.index.schema import CHANGE, DUPLICATE, INSTANCE, PATIENT, SERIES, STUDY
 from dimse.archive.index.stores import Store, enter_store
+from dimse.archive.index.upkeep import Upkeep
 from dimse.archive.stored import Stored
 from dimse.support.closing import Closing
 
@@ -47,6 +49,12 @@ class Index(Closing):
             No file is deleted.
         update: "first" keeps the values of a patient, study or series that came first, and fills in what is empty. "latest" takes
             those that came last.
+
+    Attributes:
+        folder: The absolute path of the folder of the files.
+        database: The database.
+        store: The store in the database.
+        commits: The number of transactions that added rows.
 
     Raises:
         DatabaseError: The database cannot be used. Every method raises it too.
@@ -75,17 +83,54 @@ class Index(Closing):
             raise
         self._ingest = Ingest(self.store.pk, StoredFiles(self.folder), on_duplicate, latest=update == "latest")
         self._committer = Committer(self.add)
+        self._upkeep: Upkeep | None = None
+        self.commits = 0
 
     def close(self) -> None:
-        """Close the database. This is idempotent."""
+        """End the service and close the database. This is idempotent."""
         self._committer.close()
+        if self._upkeep is not None:
+            self._upkeep.close()
         self.database.close()
+
+    # --- service ---
+
+    def start(self) -> bool:
+        """Mark the store as in use by this process until `close`, and keep the database meanwhile.
+
+        Returns:
+            False if the process that had it before has not ended in order. Then `recover` is to be called. Until it has returned, a
+            search may miss instances that were acknowledged.
+        """
+        if self._upkeep is None:
+            self._upkeep = Upkeep(self, recovered=self.store.was_clean)
+        self.remove_files()
+        return self._upkeep.recovered
+
+    def recover(self, *, everything: bool = False, digest: bool = True) -> Recovered:
+        """Add the rows that the index lacks, and mark the instances whose file is missing.
+
+        Args:
+            everything: Read all folders of the store, and not only those that changed since the rows were last synced.
+            digest: Make the digest of the files that are added.
+
+        Raises:
+            OSError: The store cannot be read.
+        """
+        recovered = recover(self, 0.0 if everything else max(0.0, self.store.synced_at - MARGIN), digest=digest)
+        if self._upkeep is not None:
+            self._upkeep.recovered = True
+        return recovered
 
     # --- ingest ---
 
     def add(self, rows: Sequence[Row]) -> list[Added]:
         """Add rows in one transaction, and return what became of each, in their order. All are visible then, or none."""
-        return self._ingest.add_all(self.database, rows) if rows else []
+        if not rows:
+            return []
+        added = self._ingest.add_all(self.database, rows)
+        self.commits += 1
+        return added
 
     def commit(self, row: Row) -> Added:
         """Add a row together with those of other threads, and return what became of it once a search finds it."""

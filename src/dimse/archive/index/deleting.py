@@ -174,7 +174,7 @@ def remove_files(database: Database, store: int, folder: str) -> int:
 
 
 def _remove_one(writer: Writer, store: int, folder: str, after: int) -> tuple[int, str] | None:
-    """Remove the next file that is noted, and return the key of the note and its path; None if there is none."""
+    """Remove the next file that is noted, and return the key of the note and its path; None if no further one is noted."""
     found = writer.one(_NOTES, {"store_": store, "after": after})
     if found is None:
         return None

@@ -78,7 +78,7 @@ def locate_frames(read: Callable[[int, int], bytes], offset: int, frames: int) -
 
 
 def _fragment(read: Callable[[int, int], bytes], position: int) -> tuple[tuple[int, int] | None, int]:
-    """Return the place of the fragment whose Item begins at `position`, None if there is none, and the offset behind it."""
+    """Return the place of the fragment whose Item begins at `position`, None without one, and the offset behind it."""
     header = read(position, 8)
     if len(header) < 8 or header[:4] != _ITEM:
         return None, position
