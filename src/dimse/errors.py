@@ -286,6 +286,22 @@ class JournalError(DimseError):
     """The journal of a sending cannot be used."""
 
 
+class DatabaseError(DimseError):
+    """The database of an archive's index cannot be used, or refuses what is to be written.
+
+    Attributes:
+        is_of_database: True if the database is full, locked, gone or not an index, so that anything else would fail too.
+    """
+
+    def __init__(self, message: str, *, is_of_database: bool = True) -> None:
+        super().__init__(message)
+        self.is_of_database = is_of_database
+
+
+class QueryTooLong(DatabaseError):
+    """A query of an archive's index took longer than it may."""
+
+
 class ServerFailed(DimseError):
     """A server can no longer serve: one of its threads has ended or cannot start. `__cause__` is the reason."""
 
