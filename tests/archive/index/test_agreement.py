@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from random import Random
 
 import pytest
 
+from dimse.archive.index import Index
 from dimse.archive.index.attributes import LEVELS, Level
 from dimse.archive.index.levels import matched
 from dimse.archive.index.row import Location
@@ -41,11 +44,11 @@ def returned(entity: Entity, wanted: Attributes) -> Entity:
     return {tag: attribute for tag, attribute in entity.items() if tag not in _OF_PATIENT or tag in wanted}
 
 
-def agree(seed: int, queries: int, database) -> Counter[str]:
+def agree(seed: int, queries: int, index: Index) -> Counter[str]:
     """Ask an archive of a seed so many queries, and return how many of them found nothing, something and all."""
     archive = Archive(seed)
-    reading = database(archive)
-    random = Random(seed)
+    archive.add_to(index)
+    reading, random = index.database.reading, Random(seed)
     outcomes: Counter[str] = Counter()
 
     def read(location: Location, tags: frozenset[int]) -> Attributes:
@@ -72,3 +75,22 @@ def agree(seed: int, queries: int, database) -> Counter[str]:
             assert dict(one) == returned(other, wanted), what
         outcomes["none" if not found else "all" if len(found) == len(archive.entities[level]) else "some"] += 1
     return outcomes
+
+
+@pytest.mark.parametrize(
+    ("first", "archives"),
+    [
+        (SEED, 2),
+        pytest.param(SEED, 10, marks=[pytest.mark.thorough, pytest.mark.timeout(600)]),
+        pytest.param(SEED, max(1, QUERIES // _ROUND), marks=[pytest.mark.campaign, pytest.mark.timeout(0)]),
+    ],
+)
+def test_a_search_finds_what_matches(
+    new_index: Callable[[], AbstractContextManager[Index]], first: int, archives: int
+) -> None:
+    outcomes: Counter[str] = Counter()
+    for seed in range(first, first + archives):
+        with new_index() as index:
+            outcomes += agree(seed, _ROUND, index)
+    # Most random keys match nothing; the others are what counts.
+    assert outcomes["some"] > outcomes.total() // 5

@@ -96,17 +96,18 @@ class Conditions:
         column = table[key.column]
         if vr == "UI":
             return self._uids(key, column, values)
+        test: Any = partial(self._text, key, vr)
         if isinstance(column.type, Integer):
-            return self._each(values, partial(_number, column))
-        if vr in ("DA", "TM"):
-            return self._each(values, partial(_moment, column, vr))
-        if key.tag == _PATIENT_NAME:
-            return self._each(values, self._patient_name)
-        if vr == "PN":
-            return self._each(values, partial(self._name, table[f"{key.column}_norm"]))
-        if key.tag in _SETS:
-            return self._each(values, partial(_member, column))
-        return self._each(values, partial(self._text, key, vr))
+            test = partial(_number, column)
+        elif vr in ("DA", "TM"):
+            test = partial(_moment, column, vr)
+        elif key.tag == _PATIENT_NAME:
+            test = self._patient_name
+        elif vr == "PN":
+            test = partial(self._name, table[f"{key.column}_norm"])
+        elif key.tag in _SETS:
+            test = partial(_member, column)
+        return self._each(values, test)
 
     def _text(self, key: Key, vr: str, wanted: str, wildcards: bool) -> ColumnElement[bool]:
         """Return the condition of one value of text."""

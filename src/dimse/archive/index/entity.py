@@ -143,14 +143,18 @@ class Entity(Mapping[int, Attribute]):
         at = self._layout.attrs.get(key.level) if key is not None else None
         text = "" if at is None else self._row[at]
         if f'"{tag:08X}"' in text:
-            self._found.update(json.read(text))
+            self._found.update(_with_values(json.read(text)))
 
     def _read_file(self, tag: int) -> None:
         """Find the attributes of an instance that are in its file."""
         wanted = self._layout.wanted if tag in self._layout.wanted else frozenset((tag,))
         self._found.update(dict.fromkeys(wanted))
         with suppress(OSError):
-            self._found.update(self._layout.read(self.location, wanted))
+            self._found.update(_with_values(self._layout.read(self.location, wanted)))
+
+
+def _with_values(attributes: Attributes) -> Iterator[tuple[int, Attribute]]:
+    return ((tag, one) for tag, one in attributes.items() if any(value != "" for value in one.values))
 
 
 def _selected(key: Key) -> ColumnElement[Any]:

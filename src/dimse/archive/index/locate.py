@@ -9,12 +9,12 @@ from typing import Any
 from sqlalchemy import ColumnElement, func, select
 
 from dimse.archive.index.attributes import Level
+from dimse.archive.index.frames import unpack
 from dimse.archive.index.normal import is_storable
 from dimse.archive.index.pages import Reading, rows
-from dimse.archive.index.row import EVERYTHING, Frames, Location, Scope
+from dimse.archive.index.row import EVERYTHING, Frames, Location, Scope, default_path
 from dimse.archive.index.schema import INSTANCE, PATIENT, PIXELS, SERIES, STORE, STUDY, UID_NAME
 from dimse.archive.index.tables import DIALECTS, within
-from dimse.archive.names import safe_component
 from dimse.matching import UnfitKey
 from dimse.services.information_models import UNIQUE_KEYS
 
@@ -43,11 +43,6 @@ LOCATION: tuple[ColumnElement[Any], ...] = (
 """The columns of which `location_of` makes a location."""
 
 _PIXELS = tuple(column for column in PIXELS.c if column.name != "instance_pk")
-
-
-def default_path(study: str, series: str, instance: str) -> str:
-    """Return the path of an instance in its store, if the row names no other."""
-    return f"{safe_component(study)}/{safe_component(series)}/{safe_component(instance)}.dcm"
 
 
 def location_of(row: Sequence[Any], pixels: Frames | None = None) -> Location:
@@ -107,7 +102,5 @@ def _located(row: Sequence[Any]) -> Location:
     location, pixels = row[: len(LOCATION)], row[len(LOCATION) :]
     if not pixels or pixels[0] is None:
         return location_of(location)
-    from dimse.archive.index.frames import unpack
-
-    *numbers, table = pixels
-    return location_of(location, Frames(*numbers, unpack(table)))
+    offset, length, frames, rows_of_frame, columns, bits, table = pixels
+    return location_of(location, Frames(offset, length, frames, rows_of_frame, columns, bits, unpack(table)))

@@ -7,16 +7,13 @@ have the form of DICOM 3.0, and only the first value. A value of more than 1 KiB
 
 from __future__ import annotations
 
-import json
-import math
 import re
-from binascii import b2a_base64
 from collections.abc import Iterable
 from typing import Any
 
 from dimse import tags
-from dimse.archive.index.attributes import Key, Level, keys
-from dimse.data_set.attributes import BYTES, TEXT, Attribute, Attributes
+from dimse.archive.index.attributes import Key
+from dimse.data_set.attributes import TEXT, Attribute, Attributes
 from dimse.matching import dates
 from dimse.matching.names import groups, sound, words
 from dimse.matching.texts import caseless, composed, trim
@@ -30,27 +27,6 @@ MOST_GROUPS = 3
 
 _REFUSED = re.compile("[\0\ud800-\udfff]")
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
-_GROUPS = ("Alphabetic", "Ideographic", "Phonetic")  # PS3.18 F.2.2
-
-
-def columns(level: Level, attributes: Attributes) -> dict[str, Any]:
-    """Return the columns of a patient, study or series that are attributes of its data set, with the normalized ones and `attrs`.
-
-    Args:
-        level: The level of the table.
-        attributes: The attributes of an instance.
-    """
-    row: dict[str, Any] = {}
-    others: dict[str, Any] = {}
-    for tag, key in keys().items():
-        if key.level != level or key.is_computed:
-            continue
-        attribute = attributes.get(tag)
-        if key.column:
-            row |= _column(key, values_of(tag, attribute))
-        elif attribute is not None and (member := json_member(attribute)):
-            others[f"{tag:08X}"] = member
-    return row | {"attrs": others or None}
 
 
 def values_of(tag: int, attribute: Attribute | None) -> tuple[str, ...]:
@@ -90,8 +66,9 @@ def split(text: str) -> tuple[str, ...]:
     return tuple(text[1:].split(SEVERAL)) if text.startswith(SEVERAL) else (text,)
 
 
-def _column(key: Key, values: tuple[str, ...]) -> dict[str, Any]:
-    """Return a column and those that are derived from it."""
+def text_columns(key: Key, attributes: Attributes) -> dict[str, Any]:
+    """Return the column of an attribute, with those that are derived from it."""
+    values = values_of(key.tag, attributes.get(key.tag))
     if key.keyword == "SeriesNumber":
         return {key.column: whole_number(values)}
     row: dict[str, Any] = {key.column: join(values)}
@@ -127,44 +104,3 @@ def name_words(name: str) -> list[tuple[str, str]]:
     """Return the words in a column with a name, each with its sound, for fuzzy matching; an empty sound if a word has none."""
     found: Iterable[str] = (word for value in split(name) for word in words(value))
     return [(word, sound(word) or "") for word in dict.fromkeys(found)]
-
-
-def json_member(attribute: Attribute) -> dict[str, Any] | None:
-    """Return an attribute in the DICOM JSON Model (PS3.18 F.2.2); None if it has no value, or one that is too long."""
-    member = _json_member(attribute)
-    return member if len(member) > 1 and len(json.dumps(member, ensure_ascii=False).encode()) <= LONGEST else None
-
-
-def _json_member(attribute: Attribute) -> dict[str, Any]:
-    values = _json_values(attribute)
-    named = {"InlineBinary" if attribute.vr in BYTES else "Value": values} if values else {}
-    return {"vr": attribute.vr, **named}
-
-
-def _json_values(attribute: Attribute) -> Any:
-    vr, values = attribute
-    if vr == "SQ":
-        return [_json_item(item) for item in values]
-    if vr in BYTES:
-        return b2a_base64(values[0], newline=False).decode() if len(values) == 1 else None
-    if vr not in TEXT:
-        return [f"{value:08X}" if vr == "AT" else _json_number(value) for value in values]
-    texts = [plain(vr, value) for value in values if isinstance(value, str)]
-    if vr in ("DA", "TM"):
-        texts = texts[:1]
-    if not any(texts):
-        return None
-    return [(_json_name(text) if vr == "PN" else text) if text else None for text in texts]
-
-
-def _json_number(number: float) -> float | str:
-    return number if math.isfinite(number) else "NaN" if math.isnan(number) else "inf" if number > 0 else "-inf"
-
-
-def _json_item(item: Attributes) -> dict[str, Any]:
-    # An attribute without a value is kept too: that an item has it says something of the item.
-    return {f"{tag:08X}": _json_member(attribute) for tag, attribute in item.items() if tag & 0xFFFF}
-
-
-def _json_name(name: str) -> dict[str, str]:
-    return {group: text for group, text in zip(_GROUPS, name.split("="), strict=False) if text}
