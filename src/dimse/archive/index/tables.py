@@ -48,7 +48,7 @@ _JOINED: dict[Level, FromClause] = {
 
 
 class Dialect(Protocol):
-    """What SQLite and PostgreSQL do in different ways."""
+    """The expressions that differ between databases."""
 
     def any_of(self, column: ColumnElement[str], values: Iterable[str]) -> ColumnElement[bool]:
         """Return the condition that a column has one of many values, which are one parameter together."""
