@@ -20,11 +20,11 @@ from dimse.archive.index.entity import Entity
 from dimse.archive.index.header import read_file
 from dimse.archive.index.ingest import Ingest, OnDuplicate
 from dimse.archive.index.levels import Root
-from dimse.archive.index.locate import locate
+from dimse.archive.index.locate import locations
 from dimse.archive.index.migrations import prepare
 from dimse.archive.index.row import EVERYTHING, Added, Change, Counts, Location, Row, Scope
 from dimse.archive.index.schema import CHANGE, DUPLICATE, INSTANCE, PATIENT, SERIES, STUDY
-from dimse.archive.index.search import PAGE, search
+from dimse.archive.index.search import PAGE, entities
 from dimse.archive.index.stores import Store, enter_store
 from dimse.data_set.attributes import Attributes
 from dimse.data_set.source import MalformedDataSet
@@ -138,8 +138,8 @@ class Index(Closing):
             ValueError: The root does not have the level.
             QueryTooLong: A page took too long; the iterator raises it.
         """
-        return search(
-            self.database.reading,
+        return entities(
+            self.database,
             level,
             keys,
             root=root,
@@ -174,7 +174,7 @@ class Index(Closing):
             UnfitKey: Patients of several issuers have one of the Patient IDs, and no issuer is given.
             QueryTooLong: A page took too long; the iterator raises it.
         """
-        return locate(self.database.reading, level, uids, above=above, issuer=issuer, scope=scope, pixels=pixels)
+        return locations(self.database, level, uids, above=above, issuer=issuer, scope=scope, pixels=pixels)
 
     # --- what it holds ---
 

@@ -26,6 +26,8 @@ MOST_GROUPS = 3
 """Component groups of a name that have columns."""
 
 _REFUSED = re.compile("[\0\ud800-\udfff]")
+# Text that is most often as the index keeps it, in any VR but those with a form.
+_PLAIN = re.compile(r"[!-~](?:[ -~]{0,62}[!-~])?")
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
 
 
@@ -34,7 +36,9 @@ def values_of(tag: int, attribute: Attribute | None) -> tuple[str, ...]:
     if attribute is None or attribute.vr not in TEXT:
         return ()
     vr = tags.vr(tag)
-    texts = (part for value in attribute.values if isinstance(value, str) for part in value.split(SEVERAL))
+    texts = [part for value in attribute.values if isinstance(value, str) for part in value.split(SEVERAL)]
+    if len(texts) == 1 and _PLAIN.fullmatch(texts[0]) and vr not in ("DA", "PN", "TM"):
+        return (texts[0],)
     values = tuple(plain(vr, text) for text in texts)
     if vr in ("DA", "TM"):
         values = values[:1]

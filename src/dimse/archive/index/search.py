@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
 
@@ -11,14 +12,16 @@ from sqlalchemy import ColumnElement, Select, desc, func, literal, select
 from dimse import tags
 from dimse.archive.index.attributes import Level
 from dimse.archive.index.conditions import Conditions
+from dimse.archive.index.database import LONGEST_QUERY, Database
 from dimse.archive.index.entity import Entity, Layout, ReadFile
 from dimse.archive.index.levels import Root, is_matched, matched
-from dimse.archive.index.pages import Reading, rows
+from dimse.archive.index.pages import columns_of, rows
 from dimse.archive.index.row import EVERYTHING, Scope
 from dimse.archive.index.schema import INSTANCE, PATIENT, SERIES, STUDY
 from dimse.archive.index.tables import DIALECTS, Dialect, listed, within
 from dimse.data_set.attributes import Attributes
-from dimse.matching import Rules, prepare
+from dimse.errors import QueryTooLong
+from dimse.matching import Query, Rules, prepare
 
 PAGE = 500
 """Entities that are read in one transaction."""
@@ -42,8 +45,8 @@ _NUMBERS: dict[str, ColumnElement[Any]] = {
 }
 
 
-def search(
-    reading: Reading,
+def entities(
+    database: Database,
     level: Level,
     keys: Attributes,
     *,
@@ -60,7 +63,7 @@ def search(
     the index has. Of the numbers of a patient's studies, series and instances it has those that are among the keys.
 
     Args:
-        reading: Makes a read transaction.
+        database: The database of the index.
         level: The level.
         keys: The keys.
         root: The root of the information model.
@@ -77,19 +80,36 @@ def search(
     rules = rules or Rules()
     wanted = matched(level, keys, root)
     queries = [prepare(some, rules) for some in wanted]
-    with reading() as connection:
-        dialect = DIALECTS[connection.dialect.name]
+    dialect = DIALECTS[database.is_sqlite]
     layout = Layout(level, dialect, frozenset(keys), read_file)
     for keyword, number in _NUMBERS.items():
         tag = tags.find(keyword)
         if tag is not None and tag in keys and is_matched(tag, level):
             layout.add(tag, _of_patient(number, scope, dialect))
     compiler = Conditions(dialect, rules)
-    statement = within(layout.columns, level, scope, dialect)
+    order = _ORDERS[level]
+    statement = within((*layout.columns, *columns_of(order)), level, scope, dialect)
     statement = statement.where(*(condition for some in wanted for condition in compiler.of(some)))
-    found = (Entity(row, layout) for row in rows(reading, statement, _ORDERS[level], page))
-    matching = (entity for entity in found if all(query.matches(entity) for query in queries))
-    return islice(matching, limit or None)
+    found = (Entity(row, layout) for row in rows(database, statement, order, page))
+    return islice(
+        _accepted(found, queries, LONGEST_QUERY["sqlite" if database.is_sqlite else "postgresql"]), limit or None
+    )
+
+
+def _accepted(found: Iterator[Entity], queries: Sequence[Query], seconds: float) -> Iterator[Entity]:
+    """Yield the entities that attribute matching accepts.
+
+    Raises:
+        QueryTooLong: None was accepted for some seconds.
+    """
+    since = time.monotonic()
+    for entity in found:
+        if all(query.matches(entity) for query in queries):
+            yield entity
+            # The time that the caller takes is not the query's.
+            since = time.monotonic()
+        elif time.monotonic() - since > seconds:
+            raise QueryTooLong(f"a query found nothing for {seconds:g} seconds")
 
 
 def _of_patient(number: ColumnElement[Any], scope: Scope, dialect: Dialect) -> ColumnElement[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Any, Protocol, TypeAlias
 
 from sqlalchemy import (
@@ -122,11 +123,16 @@ class PostgreSQL:
         return func.coalesce(cast(attrs, Text), literal_column("''"), type_=Text)
 
 
-DIALECTS: dict[str, Dialect] = {"sqlite": SQLite(), "postgresql": PostgreSQL()}
-"""The dialects by the names that SQLAlchemy gives them."""
+DIALECTS: dict[bool, Dialect] = {True: SQLite(), False: PostgreSQL()}
+"""The dialect of a database that is SQLite, and of one that is not."""
 
 
-def within(columns: Iterable[ColumnElement[Any]], level: Level, scope: Scope, dialect: Dialect) -> Select[Any]:
+@lru_cache(maxsize=64)
+def _joined(columns: tuple[ColumnElement[Any], ...], level: Level) -> Select[Any]:
+    return select(*columns).select_from(_JOINED[level])
+
+
+def within(columns: tuple[ColumnElement[Any], ...], level: Level, scope: Scope, dialect: Dialect) -> Select[Any]:
     """Return the selection of columns of all entities of a level that a caller may see.
 
     Every query of the index begins with it.
@@ -137,7 +143,7 @@ def within(columns: Iterable[ColumnElement[Any]], level: Level, scope: Scope, di
         scope: What the caller may see.
         dialect: The database.
     """
-    statement = select(*columns).select_from(_JOINED[level])
+    statement = _joined(columns, level)
     if scope.patients is not None:
         statement = statement.where(listed(PATIENT.c.patient_id, scope.patients, dialect))
     if scope.studies is not None:
