@@ -62,7 +62,7 @@ class ConnectError(AssociationError):
     Attributes:
         host: The peer's name or address, as given; empty if unknown.
         port: The peer's port; 0 if unknown.
-        errno: The operating system's error number; None if there is none.
+        errno: The operating system's error number; None for other errors.
     """
 
     def __init__(self, message: str, *, host: str = "", port: int = 0) -> None:
@@ -71,7 +71,7 @@ class ConnectError(AssociationError):
 
     @property
     def errno(self) -> int | None:
-        """The operating system's error number; None if there is none."""
+        """The operating system's error number; None for other errors."""
         cause = self.__cause__
         return cause.errno if isinstance(cause, OSError) else None
 

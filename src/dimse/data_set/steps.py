@@ -172,7 +172,7 @@ class Steps:
         return self._window[index : index + size]
 
     def _step_over(self, error: MalformedDataSet) -> int:
-        """Leave the innermost sequence of defined length, and continue at its end; raise `error` if there is none.
+        """Leave the innermost sequence of defined length, and continue at its end; raise `error` outside of such a sequence.
 
         It is also raised if nothing was written from there to the end of the sequence. If the value may not be a sequence at all,
         this applies only if nothing follows it: then the data set is truncated.

@@ -48,7 +48,7 @@ class Row:
         number: The Instance Number; None if there is no whole number.
         path: The path of the file, relative to its store.
         size: Bytes of the data set.
-        digest: SHA-256 over transfer syntax UID and data set; empty if none was made.
+        digest: SHA-256 over transfer syntax UID and data set; empty if it was not computed.
         received: The time when it was kept, in seconds since 1970-01-01 UTC.
         calling_ae_title: The AE title of the sender; empty if it is not known.
         pixels: Its Pixel Data; None without any.
