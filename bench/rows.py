@@ -30,6 +30,11 @@ _DAYS = 3333
 _FIRST_SECOND = 1_700_000_000.0
 
 
+def study_uid(study: int, seed: int = 16) -> str:
+    """Return the Study Instance UID of a study, by its number from 0 on."""
+    return f"{_ROOT}.{seed}.{study}"
+
+
 def studies(number: int, seed: int = 16, instances: int = 10) -> Iterator[list[Row]]:
     """Yield the rows of each study, the same ones for the same seed.
 
@@ -67,7 +72,7 @@ def _rows(random: Random, study: int, patient: int, instances: int, seed: int) -
         "StationName": f"{modality}{random.randrange(4)}",
         "InstitutionName": "Example Hospital",
     }
-    uid = f"{_ROOT}.{seed}.{study}"
+    uid = study_uid(study, seed)
     rows = []
     for number in range(instances):
         series = number * 2 // instances

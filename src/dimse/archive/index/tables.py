@@ -9,8 +9,10 @@ from typing import Any, Protocol, TypeAlias
 
 from sqlalchemy import (
     ARRAY,
+    BigInteger,
     ColumnElement,
     FromClause,
+    Integer,
     LargeBinary,
     Select,
     Table,
@@ -51,7 +53,10 @@ _JOINED: dict[Level, FromClause] = {
 class Dialect(Protocol):
     """The expressions that differ between databases."""
 
-    def any_of(self, column: ColumnElement[str], values: Iterable[str]) -> ColumnElement[bool]:
+    def __hash__(self) -> int:
+        """Return a number, since there is one object of each class."""
+
+    def any_of(self, column: ColumnElement[Any], values: Iterable[Any]) -> ColumnElement[bool]:
         """Return the condition that a column has one of many values, which are one parameter together."""
 
     def caseless_like(self, text: ColumnElement[str], pattern: str) -> ColumnElement[bool]:
@@ -73,7 +78,7 @@ class Dialect(Protocol):
 class SQLite:
     """The expressions of SQLite."""
 
-    def any_of(self, column: ColumnElement[str], values: Iterable[str]) -> ColumnElement[bool]:
+    def any_of(self, column: ColumnElement[Any], values: Iterable[Any]) -> ColumnElement[bool]:
         listed = func.json_each(json.dumps(list(values))).table_valued("value", name="listed")
         return column.in_(select(listed.c.value))
 
@@ -98,8 +103,9 @@ class SQLite:
 class PostgreSQL:
     """The expressions of PostgreSQL."""
 
-    def any_of(self, column: ColumnElement[str], values: Iterable[str]) -> ColumnElement[bool]:
-        return column == func.any(bindparam(None, list(values), ARRAY(Text), unique=True))
+    def any_of(self, column: ColumnElement[Any], values: Iterable[Any]) -> ColumnElement[bool]:
+        kind = BigInteger() if isinstance(column.type, Integer) else Text()
+        return column == func.any(bindparam(None, list(values), ARRAY(kind), unique=True))
 
     def caseless_like(self, text: ColumnElement[str], pattern: str) -> ColumnElement[bool]:
         return text.ilike(pattern, escape=ESCAPE)
