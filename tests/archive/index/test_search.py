@@ -15,6 +15,7 @@ from dimse.data_set.attributes import Attribute
 from dimse.errors import QueryTooLong
 from dimse.matching import Rules, UnfitKey, matches
 from dimse.matching.texts import composed
+from dimse.support.values import replace
 from tests.archive.index.archives import tag_of
 from tests.archive.index.rows import attributes, row
 
@@ -140,6 +141,19 @@ def test_a_scope_hides_everything_beyond_it(index: Index) -> None:
     assert found(index, "STUDY", "StudyInstanceUID", one_patient, StudyInstanceUID="1.2.1") == []
 
 
+def test_a_list_of_uids_keeps_the_order_of_the_search(index: Index) -> None:
+    """A Series Instance UID that is in two studies is found twice, and not more often."""
+    index.add([row(1, 1, study, StudyDate=f"2024{study % 12 + 1:02}01") for study in range(1, 30)])
+    index.add([replace(row(2, 1, 31), series_instance_uid="1.2.1.1")])
+    everything = [entity[0x0020000D].values for entity in index.search("STUDY", {})]
+    uids = [f"1.2.{study}" for study in range(1, 1200)]
+    for more in ([], ["1.2.x", "a\0b", ""]):
+        keys = {0x0020000D: Attribute("UI", tuple(uids + more))}
+        assert [entity[0x0020000D].values for entity in index.search("STUDY", keys)] == everything
+    keys = {0x0020000E: Attribute("UI", tuple(f"{uid}.1" for uid in uids))}
+    assert len(list(index.search("SERIES", keys))) == 30
+
+
 @pytest.mark.parametrize("number", [2, 600, 10_000])
 def test_a_list_of_uids_finds_each_of_them(index: Index, number: int) -> None:
     index.add([row(1, 1, study) for study in range(1, 4)])
@@ -238,7 +252,7 @@ def test_a_search_that_finds_nothing_ends_after_its_time(
         with pytest.raises(QueryTooLong):
             list(index.search(level, attributes(**keys)))
     else:
-        # SQL alone finds that there is none.
+        # SQL alone finds nothing.
         assert list(index.search(level, attributes(**keys))) == []
 
 

@@ -15,6 +15,7 @@ from dimse.archive.index.conditions import Conditions
 from dimse.archive.index.database import LONGEST_QUERY, Database
 from dimse.archive.index.entity import Entity, Layout, ReadFile
 from dimse.archive.index.levels import Root, is_matched, levels_to, matched
+from dimse.archive.index.normal import is_storable
 from dimse.archive.index.pages import columns_of, rows
 from dimse.archive.index.row import EVERYTHING, Scope
 from dimse.archive.index.schema import INSTANCE, PATIENT, SERIES, STUDY
@@ -97,66 +98,77 @@ def entities(
     rules = rules or Rules()
     wanted = matched(level, asked, root)
     queries = [prepare(some, rules) for some in wanted]
-    dialect = DIALECTS[database.is_sqlite]
-    layout = Layout(level, dialect, frozenset(asked), read_file)
-    for keyword, number in _NUMBERS.items():
-        tag = tags.find(keyword)
-        if tag is not None and tag in asked and is_matched(tag, level):
-            layout.add(tag, _of_patient(number, scope, dialect))
-    compiler = Conditions(dialect, rules)
-
-    def found() -> Iterator[Entity]:
-        for part in _parts(database, level, wanted, scope, dialect):
-            conditions = _narrowed(database, level, [one for some in part for one in compiler.of(some)], scope, dialect)
-            order = _ORDERS[level]
-            statement = within((*layout.columns, *columns_of(order)), level, scope, dialect).where(*conditions)
-            yield from (Entity(row, layout) for row in rows(database, statement, order, page))
-
-    seconds = LONGEST_QUERY["sqlite" if database.is_sqlite else "postgresql"]
-    return islice(_accepted(found(), queries, seconds), limit or None)
+    search = _Search(database, level, rules, scope)
+    layout = search.layout(asked, read_file)
+    found = (Entity(row, layout) for part in search.parts(wanted) for row in search.rows(layout, part, page))
+    return islice(
+        _accepted(found, queries, LONGEST_QUERY["sqlite" if database.is_sqlite else "postgresql"]), limit or None
+    )
 
 
-def _parts(
-    database: Database, level: Level, wanted: list[Attributes], scope: Scope, dialect: Dialect
-) -> Iterator[list[Attributes]]:
-    """Yield the keys. Where one has many UIDs, yield them again and again with some of those, in the order of the search."""
-    for tag, key in wanted[0].items():
-        column = _UIDS.get(tag)
-        if column is None or len(key.values) <= MOST_UIDS:
-            continue
-        order = _ORDERS[keys()[tag].level]
-        statement = within((column,), keys()[tag].level, scope, dialect).order_by(*order)
-        with database.reading() as connection:
-            uids = connection.execute(statement.where(dialect.any_of(column, key.values))).scalars().all()
-        for at in range(0, len(uids), MOST_UIDS):
-            some = Attribute(key.vr, tuple(uids[at : at + MOST_UIDS]))
-            yield [{**wanted[0], tag: some}, *wanted[1:]]
-        return
-    yield wanted
+class _Search:
+    """The statements of a search."""
 
+    def __init__(self, database: Database, level: Level, rules: Rules, scope: Scope) -> None:
+        self.database, self.level, self.scope = database, level, scope
+        self.dialect = DIALECTS[database.is_sqlite]
+        self.compiler = Conditions(self.dialect, rules)
 
-def _narrowed(
-    database: Database,
-    level: Level,
-    conditions: list[tuple[Level, ColumnElement[bool]]],
-    scope: Scope,
-    dialect: Dialect,
-) -> list[ColumnElement[bool]]:
-    """Return the conditions of a statement. If only a few entities above the level meet theirs, these are looked up first.
+    def layout(self, asked: Attributes, read_file: ReadFile) -> Layout:
+        """Return the columns to select, with the numbers of patients that are asked for."""
+        layout = Layout(self.level, self.dialect, frozenset(asked), read_file)
+        for keyword, number in _NUMBERS.items():
+            tag = tags.find(keyword)
+            if tag is not None and tag in asked and is_matched(tag, self.level):
+                layout.add(tag, _of_patient(number, self.scope, self.dialect))
+        return layout
 
-    A database would test the conditions on patients for each study, in the order of the studies.
-    """
-    kept: list[ColumnElement[bool]] = []
-    for above in levels_to(level)[:-1]:
-        of_level = [condition for of, condition in conditions if of == above]
-        kept += of_level
-        if of_level:
-            statement = within((TABLES[above].c.pk,), above, scope, dialect).where(*kept).limit(MOST_ABOVE + 1)
-            with database.reading() as connection:
-                found = connection.execute(statement).scalars().all()
-            if len(found) <= MOST_ABOVE:
-                kept = [dialect.any_of(_PARENTS[above], found)]
-    return kept + [condition for of, condition in conditions if of == level]
+    def rows(self, layout: Layout, wanted: list[Attributes], page: int) -> Iterator[Sequence[Any]]:
+        """Yield the rows that may match keys."""
+        order = _ORDERS[self.level]
+        statement = self._select((*layout.columns, *columns_of(order)), self.level)
+        conditions = [condition for some in wanted for condition in self.compiler.of(some)]
+        return rows(self.database, statement.where(*self._narrowed(conditions)), order, page)
+
+    def parts(self, wanted: list[Attributes]) -> Iterator[list[Attributes]]:
+        """Yield the keys; where one has many UIDs, yield them with some of those at a time, in the order of the search."""
+        many = (tag for tag, key in wanted[0].items() if key.vr == "UI" and len(key.values) > MOST_UIDS)
+        tag = next(filter(_UIDS.__contains__, many), None)
+        if tag is None:
+            yield wanted
+            return
+        level = keys()[tag].level
+        order = _ORDERS[level] if level == self.level else (desc(TABLES[level].c.pk),)
+        uids = filter(is_storable, wanted[0][tag].values)
+        statement = self._select((_UIDS[tag],), level).where(self.dialect.any_of(_UIDS[tag], uids))
+        # One Series Instance UID may be in two studies.
+        found = tuple(dict.fromkeys(self._values(statement.order_by(*order))))
+        for at in range(0, len(found), MOST_UIDS):
+            yield [{**wanted[0], tag: Attribute("UI", found[at : at + MOST_UIDS])}, *wanted[1:]]
+
+    def _narrowed(self, conditions: list[tuple[Level, ColumnElement[bool]]]) -> list[ColumnElement[bool]]:
+        """Return the conditions of a statement. If a few entities above the level meet theirs, these are looked up first.
+
+        A database would test the conditions on patients for each study, in the order of the studies.
+        """
+        kept: list[ColumnElement[bool]] = []
+        for above in levels_to(self.level)[:-1]:
+            of_level = [condition for level, condition in conditions if level == above]
+            kept += of_level
+            if of_level:
+                statement = self._select((TABLES[above].c.pk,), above).where(*kept).limit(MOST_ABOVE + 1)
+                found = self._values(statement)
+                if len(found) <= MOST_ABOVE:
+                    kept = [self.dialect.any_of(_PARENTS[above], found)]
+        return kept + [condition for level, condition in conditions if level == self.level]
+
+    def _select(self, columns: tuple[ColumnElement[Any], ...], level: Level) -> Select[Any]:
+        return within(columns, level, self.scope, self.dialect)
+
+    def _values(self, statement: Select[Any]) -> Sequence[Any]:
+        """Return the only column of a statement."""
+        with self.database.reading() as connection:
+            return connection.execute(statement).scalars().all()
 
 
 def _accepted(found: Iterator[Entity], queries: Sequence[Query], seconds: float) -> Iterator[Entity]:
