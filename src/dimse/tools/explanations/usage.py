@@ -82,6 +82,7 @@ SUBJECT = Subject(
             "--commit-port is for --verify",
             "--report goes with --store: without it no instance comes here",
             "--{option} does not go with --ignore: nothing is kept that could be reported",
+            "--report-to needs --commit",
             "--{option} goes with --format table or csv",
             "--log-config does not go with --{option}: the configuration names the files",
             "--log-rotate and --log-keep are for --log-file",
@@ -98,9 +99,11 @@ SUBJECT = Subject(
             "--also-port names a port that is listened on already",
             "{value} is neither PORT nor PORT,tls",
             "{value} is not [HOST:]PORT",
+            "{value} is not AET=HOST:PORT",
             "{value} is neither a size of 1K or more, such as 10M, nor daily",
             cause="""The value of an option of a listener cannot be used.""",
-            cure="""Write `--also-port 2762,tls`, `--metrics 9100` or `--log-rotate 10M`. Each port may be named once.""",
+            cure="""Write `--also-port 2762,tls`, `--metrics 9100`, `--log-rotate 10M` or `--report-to ME=host:11113`. Each port
+            may be named once.""",
         ),
         entry(
             "E328",
