@@ -271,6 +271,10 @@ class Items(Iterator[Item]):
         """Send C-CANCEL; the iterator goes on to the final response, which has to come within the DIMSE timeout."""
         run(self._responses.cancel())
 
+    def cancel_soon(self) -> None:
+        """Have the thread that iterates send C-CANCEL, within half a second; from any thread and a signal handler."""
+        self._responses.cancel_soon()
+
     def close(self) -> None:
         """End the operation: if it is under way, send C-CANCEL and drop the responses up to the final one."""
         run(self._responses.aclose())

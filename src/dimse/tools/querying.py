@@ -86,6 +86,7 @@ class _Querying:
         self._association, self._options, self._model = association, options, model
         self._output, self._logger = output, logger
         self._wants_cancel = False
+        self._matches: Matches | None = None
         # Of the query under way, with all its parts: the number of matches before it, and that of its pending responses.
         self._before = self._responses = 0
         self.interruption = Interruption(self._interrupt)
@@ -94,6 +95,8 @@ class _Querying:
         if self._wants_cancel:
             self._association.abort()
         self._wants_cancel = True
+        if self._matches is not None:
+            self._matches.cancel_soon()
         return True
 
     def run(self, identifiers: list[Identifier], features: Features) -> int:
@@ -178,6 +181,7 @@ class _Querying:
         checks = Checks(identifier, matches.features, logger)
         number, is_limited = 0, False
         failure: dimse.StatusError | None = None
+        self._matches = matches
         with matches:
             try:
                 for match in matches:

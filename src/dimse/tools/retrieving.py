@@ -201,6 +201,7 @@ class Retriever:
         self.association: dimse.Association | None = None
         self.destination_is_unknown = False
         self._wants_cancel = False
+        self._retrieval: Retrieval | None = None
         self._wanted = [name for name, _ in FEATURES.values() if getattr(options, name)]
         self._bar = Bar(lambda: nullcontext(arrivals), enabled=not options.no_progress)
         self._interruption, interruption.abort = interruption, self._interrupt
@@ -217,6 +218,8 @@ class Retriever:
         if self._wants_cancel:
             self.association.abort()
         self._wants_cancel = True
+        if self._retrieval is not None:
+            self._retrieval.cancel_soon()
         return True
 
     def run(
@@ -270,8 +273,10 @@ class Retriever:
         self._warn_of_features(retrieval)
         end: Retrieved | None = None
         is_cancelled = False
+        self._retrieval = retrieval
         try:
             for progress in retrieval:
+                is_cancelled = is_cancelled or self._wants_cancel
                 if isinstance(progress, Retrieved):
                     end = progress
                     break
@@ -280,10 +285,11 @@ class Retriever:
                 logger.info("%s SCP Response: %d - 0x%04X (Pending)", self._name, number, progress.status)
                 self._log_counts(progress)
                 self._count(progress)
-                if not is_cancelled and (number == self._options.cancel or self._wants_cancel):
+                if number == self._options.cancel or self._wants_cancel:
                     is_cancelled = True
                     retrieval.cancel()
         finally:
+            self._retrieval = None
             retrieval.close()
         assert end is not None
         if end.status is not None:
