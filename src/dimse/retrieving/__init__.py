@@ -24,7 +24,7 @@ from dimse.errors import AssociationRejected, ConnectError, DimseError, NotSent,
 from dimse.logs.notices import notice
 from dimse.retrieving.arrivals import Arrivals, StudiesUnderWay
 from dimse.retrieving.destination import Destination, DestinationServer
-from dimse.retrieving.job import POLL_INTERVAL, Expect, Job, Manner, Method, StudyResult
+from dimse.retrieving.job import POLL_INTERVAL, Expect, Job, Manner, Method, StudyResult, Wanted
 from dimse.sending.associations import options_in_full
 from dimse.sending.retry import Retry
 from dimse.services.information_models import find_model
@@ -32,10 +32,12 @@ from dimse.settings import Requestor, Timeouts, arguments
 from dimse.settings.keywords import InFull, gather
 from dimse.support.closing import Closing
 from dimse.support.text import one_line
+from dimse.support.values import replace
 from dimse.transport.threaded import run
 from dimse.uids import is_uid
 
 if TYPE_CHECKING:
+    from dimse.retrieving.existing import ExistingInstances
     from dimse.retrieving.journal import RetrievalJournal
     from dimse.sending.options import AssociationOptions
     from dimse.settings.remote import Remote
@@ -65,7 +67,8 @@ class BulkRetrieval(Closing):
     """A retrieval of many studies from one peer. It is a context manager: leaving the block aborts what is under way.
 
     Args:
-        studies: Study Instance UIDs; iterated over on demand, so a million of them need no memory.
+        studies: Study Instance UIDs, or pairs of a Study and a Series Instance UID for a single series. They are iterated over on
+            demand, so a million of them need no memory.
         peer: Host and port; or a `Remote`, which stands for them and the keywords of its fields.
         folder: The folder for the instances, as of `dimse.archive.FileStore`; or a function that makes the store.
         jobs: The number of studies that are retrieved at a time, each over an association of its own.
@@ -73,6 +76,8 @@ class BulkRetrieval(Closing):
             missing; or a `Retry`.
         journal: A file that records what was retrieved. A later run skips studies that are complete, and takes up the others at
             the first instance that is missing.
+        skip_existing: True to look into the folder first. Complete instances that are there, under whatever name, are not
+            retrieved.
         method: "get", "move", or "auto" for whichever works, C-GET first.
         expect: "find" lists the instances of each study first, and compares. "count" believes the counts of the peer.
         model: The information model.
@@ -98,13 +103,14 @@ class BulkRetrieval(Closing):
 
     def __init__(
         self,
-        studies: Iterable[str],
+        studies: Iterable[str | tuple[str, str]],
         peer: tuple[str, int] | Remote,
         folder: str | os.PathLike[str] | Keeping,
         *,
         jobs: int = 1,
         retry: int | Retry = 0,
         journal: str | os.PathLike[str] | None = None,
+        skip_existing: bool = False,
         method: Method = "auto",
         expect: Expect = "find",
         model: str = "study",
@@ -153,6 +159,11 @@ class BulkRetrieval(Closing):
             self.arrivals = Arrivals(self._journal, stored)
             make = folder if callable(folder) else partial(_store, folder)
             store = resources.enter_context(make(self.arrivals.take))
+            self._existing: ExistingInstances | None = None
+            if skip_existing:
+                from dimse.retrieving.existing import ExistingInstances
+
+                self._existing = resources.enter_context(ExistingInstances(store.folder, lambda: self._stopped))
             server: DestinationServer | None = None
             if destination is not None and method != "get":
                 timeouts = association.get("timeouts", Timeouts())
@@ -184,6 +195,8 @@ class BulkRetrieval(Closing):
         Raises:
             JournalError: The journal cannot be written; what was under way was aborted.
         """
+        if self._existing is not None:
+            self._existing.find()
         happened: Queue[StudyResult | BaseException | None] = Queue(MOST_RESULTS)
         self._threads = [
             threading.Thread(target=self._work, args=(job, happened), name="dimse-retrieve", daemon=True)
@@ -263,39 +276,47 @@ class BulkRetrieval(Closing):
                 if self._stopped:
                     return
 
-    def _next(self) -> str | None:
+    def _next(self) -> str | tuple[str, str] | None:
         with self._listing:
             return None if self._stopped else next(self._studies, None)
 
-    def _retrieve(self, job: Job, given: str) -> StudyResult:
-        study = given.strip(" \0")
+    def _retrieve(self, job: Job, given: str | tuple[str, str]) -> StudyResult:
+        study, series = (given, "") if isinstance(given, str) else given
+        wanted = Wanted(study.strip(" \0"), series.strip(" \0"))
         # An empty UID or a list of UIDs would match other studies.
-        if not is_uid(study):
-            return StudyResult(given, "failed", error=NotSent(f"{one_line(given, 64) or 'nothing'} is not a UID"))
-        with self._under_way.alone(study):
-            return self._retrieve_alone(job, study)
+        for uid in (wanted.study,) if isinstance(given, str) else (wanted.study, wanted.series):
+            if not is_uid(uid):
+                error = NotSent(f"{one_line(uid, 64) or 'nothing'} is not a UID")
+                return StudyResult(study, "failed", error=error, series_instance_uid=series)
+        with self._under_way.alone(wanted.study):
+            return self._retrieve_alone(job, wanted)
 
-    def _retrieve_alone(self, job: Job, study: str) -> StudyResult:
-        journal = self._journal
-        held: set[str] = set()
+    def _retrieve_alone(self, job: Job, wanted: Wanted) -> StudyResult:
+        study, journal = wanted.study, self._journal
+        recorded: set[str] = set()
         if journal is not None:
-            if (count := journal.completed(study)) is not None:
+            if (count := journal.completed(study)) is not None and not wanted.series:
                 return StudyResult(study, "already", expected=count, stored=count)
-            held = journal.held(study)
-            journal.begin(study)
+            recorded = journal.held(study)
+            if not wanted.series:
+                journal.begin(study)
+        held = recorded if self._existing is None else recorded | self._existing.of(study)
         self._begun(study)
-        result = run(job.retrieve(study, held))
+        result = run(job.retrieve(wanted, set(held)))
         # A job that has just ended its association frees the place for another one.
         patience = MOST_REJECTED
         while patience and self._is_rejected(result):
             patience = MOST_REJECTED if self._is_another_served(job) else patience - 1
             self._wait()
-            result = run(job.retrieve(study, held))
-        if journal is not None:
+            result = run(job.retrieve(wanted, set(held)))
+        # The state of a study says nothing about a series of it, whose instances alone are recorded.
+        if journal is not None and not wanted.series:
             words = "" if result.error is None else one_line(str(result.error))
             journal.end(study, result.state, result.method, result.expected, result.stored, result.attempts, words)
         self._judge(result)
-        return result
+        # What an earlier run with the journal has brought was not told of as complete.
+        is_nothing_new = result.is_complete and not result.attempts and not recorded
+        return replace(result, state="already") if is_nothing_new else result
 
     def _is_rejected(self, result: StudyResult) -> bool:
         """Return True if the peer has rejected an association for now; another job may have the last one that it allows."""

@@ -39,13 +39,26 @@ POLL_INTERVAL = 0.1
 
 
 @value
+class Wanted:
+    """A study that is wanted, or one series of it.
+
+    Attributes:
+        study: The Study Instance UID.
+        series: The Series Instance UID; empty for the whole study.
+    """
+
+    study: str
+    series: str = ""
+
+
+@value
 class StudyResult:
-    """The result of a study.
+    """The result of a study, or of one series of it.
 
     Attributes:
         study_instance_uid: The study.
-        state: "complete": all its instances are here. "already": they were, says the journal. "partial": some are missing, or it
-            is not known that none is. "failed": none is here.
+        state: "complete": all its instances are here. "already": they were, as the journal or the folder shows. "partial": some
+            are missing, or it is not known that none is. "failed": none is here.
         method: "get" or "move", by which it came last; empty if none was tried.
         expected: The number of instances that the peer lists; None if it does not list them.
         stored: The number of instances that are here, those of earlier runs included.
@@ -54,6 +67,7 @@ class StudyResult:
         size: The bytes of the data sets that came in this run.
         seconds: The time that it took, in seconds.
         error: The reason why it is not complete; None if it is.
+        series_instance_uid: The series, if only one was wanted; empty for the whole study.
     """
 
     study_instance_uid: str
@@ -66,6 +80,7 @@ class StudyResult:
     size: int = 0
     seconds: float = 0.0
     error: DimseError | None = None
+    series_instance_uid: str = ""
 
     @property
     def is_complete(self) -> bool:
@@ -140,11 +155,11 @@ class Job:
         association.abort()
         return True
 
-    async def retrieve(self, study: str, held: set[str]) -> StudyResult:
+    async def retrieve(self, wanted: Wanted, held: set[str]) -> StudyResult:
         """Retrieve a study, of which some instances may be here already; nothing is raised for what the peer does."""
         started = time.monotonic()
-        with self._arrivals.of(study, held) as arriving:
-            attempt = _Attempt(self, study, arriving, self._manner)
+        with self._arrivals.of(wanted.study, held) as arriving:
+            attempt = _Attempt(self, wanted, arriving, self._manner)
             await attempt.repeat()
             return attempt.result(time.monotonic() - started)
 
@@ -253,8 +268,8 @@ class Job:
 class _Attempt:
     """The attempts to have one study here."""
 
-    def __init__(self, job: Job, study: str, arriving: Arriving, manner: Manner) -> None:
-        self._job, self._study, self._arriving, self._manner = job, study, arriving, manner
+    def __init__(self, job: Job, wanted: Wanted, arriving: Arriving, manner: Manner) -> None:
+        self._job, self._wanted, self._arriving, self._manner = job, wanted, arriving, manner
         # A peer may have deleted what came in an earlier run.
         self._held = frozenset(arriving.uids)
         self._expected: dict[str, Listed] | None = None
@@ -282,7 +297,7 @@ class _Attempt:
     def result(self, seconds: float) -> StudyResult:
         """Return what became of the study."""
         missing, error = tuple(sorted(self._missing())), self._error
-        stored = len(self._arriving.uids)
+        stored = self._count_stored()
         if self._is_complete:
             error = None
         elif error is None:
@@ -290,7 +305,7 @@ class _Attempt:
         state: State = "complete" if self._is_complete else "partial" if stored else "failed"
         expected = None if self._expected is None else len(self._expected)
         return StudyResult(
-            self._study,
+            self._wanted.study,
             state,
             self._method,
             expected,
@@ -300,7 +315,15 @@ class _Attempt:
             self._arriving.size,
             seconds,
             error,
+            self._wanted.series,
         )
+
+    def _count_stored(self) -> int:
+        """Return the number of instances that are here; of those of other runs only the ones of the series, if one is wanted."""
+        here = self._arriving.uids
+        if self._wanted.series:
+            here = {uid for uid in here if uid not in self._held or uid in (self._expected or ())}
+        return len(here)
 
     def _reason(self) -> str:
         if self._expected is not None and not self._expected:
@@ -308,9 +331,7 @@ class _Attempt:
         if missing := len(self._missing()):
             return f"{missing} of its instances did not come"
         if self._unlisted():
-            return (
-                f"the peer lists {len(self._expected or ())} of its instances, and has sent {len(self._arriving.uids)}"
-            )
+            return f"the peer lists {len(self._expected or ())} of its instances, and has sent {self._count_stored()}"
         return "it is not known that all its instances came"
 
     def _missing(self) -> set[str]:
@@ -340,7 +361,7 @@ class _Attempt:
         self._method = method = job.method_on(association)
         self._attempts += 1
         before, strays, complete = len(arriving.uids), job.strays, True
-        for keys in listing.identifiers(self._study, expected, self._missing()):
+        for keys in listing.identifiers(self._wanted.study, expected, self._missing(), self._wanted.series):
             arriving.came.clear()
             end = await self._retrieve(method, association, keys)
             promised = (end.completed or 0) + (end.warning or 0)
@@ -360,7 +381,7 @@ class _Attempt:
     async def _compare(self, complete: bool) -> None:
         """Note whether all is here. More instances than were listed mean that the study was still growing: it is listed again."""
         if self._expected is None:
-            self._is_complete = complete and bool(self._arriving.uids)
+            self._is_complete = complete and bool(self._count_stored())
             return
         if self._unlisted() and not self._was_listed_again:
             self._was_listed_again = True
@@ -374,7 +395,14 @@ class _Attempt:
     async def _list(self) -> None:
         association = await self._job.association_for()
         model, total_timeout = self._manner.model.name, self._manner.total_timeout
-        expected = await listing.instances_of(association, self._study, model, total_timeout, lambda: self._job.stopped)
+        expected = await listing.instances_of(
+            association,
+            self._wanted.study,
+            model,
+            total_timeout,
+            lambda: self._job.stopped,
+            series=self._wanted.series,
+        )
         self._expected, self._arriving.expected = expected, expected.__contains__
 
     async def _retrieve(

@@ -257,6 +257,7 @@ SUBJECT = Subject(
             "E282",
             "Cannot read the list {path}: {reason}",
             "{path}, line {number}: {value} is not a UID",
+            "{path}, line {number}: more than a study and a series",
             "{value} is not a UID",
             cause="""The list of studies (`--from`) cannot be read, or a line of it has no Study Instance UID.""",
             cure="""Write one UID a line, or use the CSV or JSON lines of findscu with the column `StudyInstanceUID`.""",
@@ -268,6 +269,13 @@ SUBJECT = Subject(
             notice of the key, and returns studies that do not match it.""",
             cure="""Look at what `findscu` prints with the same keys. Select the studies by other keys, or give their Study
             Instance UIDs in a list (`--from`).""",
+        ),
+        entry(
+            "W260",
+            "The peer does not match the modality: {matches} left out",
+            cause="""Studies were asked for by modality, and the peer has returned others too, with their modalities. Those are
+            not retrieved.""",
+            cure="""Nothing has to be done.""",
         ),
         entry(
             "W250",
