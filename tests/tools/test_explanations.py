@@ -33,7 +33,7 @@ PASSED_ON = """
     settings/arguments.py settings/tls.py tools/command_line.py
     tools/commitment.py tools/echoscu.py tools/getscu.py tools/identity.py tools/listening.py tools/log_setup.py tools/options.py
     tools/overview.py tools/passwd.py tools/pending.py tools/query_options.py tools/querying.py tools/ready.py tools/report.py
-    tools/retrieve_options.py tools/retrieving.py tools/sender.py tools/splitting.py tools/storescu.py tools/wording.py
+    tools/retrieve_options.py tools/retrieve_studies.py tools/retrieving.py tools/sender.py tools/splitting.py tools/storescu.py tools/wording.py
     tools/workers.py
     transport/base.py transport/tls.py transport/tls_faults.py upper_layer/negotiation.py upper_layer/provider.py
 """

@@ -7,13 +7,14 @@ import logging
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from dimse import matching, settings, tags
+from dimse import settings, tags
 from dimse.logs.notices import notice
 from dimse.services.information_models import LEVEL
 from dimse.support.text import counted
 from dimse.tools import query_options, requesting
 
 if TYPE_CHECKING:
+    from dimse import matching
     from dimse.data_set.identifier import Identifier
     from dimse.tools.study_list import Selection
 
@@ -106,7 +107,7 @@ class _Query:
         return study or None
 
     def _warn_of_ignored(self) -> None:
-        """Warn of keys with a value that no match has returned."""
+        """Log the keys with a value that no match has returned, as warnings."""
         asked = set[int]().union(*map(_valued, self._identifiers))
         for tag in sorted(asked - self._answered):
             words = "The peer ignores the key %s: what is retrieved may not match it"
@@ -121,7 +122,11 @@ def _valued(identifier: Identifier) -> set[int]:
 def _modality_query(identifier: Identifier) -> matching.Query | None:
     """Return the part of a query that is about modalities; None if it asks for none."""
     keys = {tag: attribute for tag, attribute in identifier.attributes.items() if tag in MODALITIES}
+    if not any(any(attribute.values) for attribute in keys.values()):
+        return None
+    from dimse import matching
+
     try:
-        return matching.prepare(keys) if any(any(attribute.values) for attribute in keys.values()) else None
+        return matching.prepare(keys)
     except matching.UnfitKey:
         return None
