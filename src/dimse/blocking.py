@@ -319,6 +319,11 @@ class Retrieval(Items["Progress"]):
         self._retrieving = retrieving
 
     @property
+    def message_id(self) -> int:
+        """The message ID of the request, which the C-STOREs of a C-MOVE name (`StoreRequest.move_originator`)."""
+        return self._retrieving.request.message_id
+
+    @property
     def result(self) -> Retrieved | None:
         """The end of the retrieval; None before it has come."""
         return self._retrieving.result

@@ -136,7 +136,8 @@ class BulkRetrieval(Closing):
             association = cast("AssociationOptions", completed)
         host, port = arguments.host_and_port("peer", peer)
         found = find_model(model, "find")
-        called = gather("requestor", Requestor, {**association, "contexts": (found.find,)}).called_ae_title
+        requestor = gather("requestor", Requestor, {**association, "contexts": (found.find,)})
+        called = requestor.called_ae_title
         self._host = host
         self._studies = iter([studies] if isinstance(studies, str) else studies)
         self._begun = begun
@@ -167,7 +168,9 @@ class BulkRetrieval(Closing):
             server: DestinationServer | None = None
             if destination is not None and method != "get":
                 timeouts = association.get("timeouts", Timeouts())
-                server = resources.enter_context(DestinationServer(destination, store.handlers(), timeouts))
+                server = resources.enter_context(
+                    DestinationServer(destination, store.handlers(), timeouts, requestor.calling_ae_title)
+                )
             self._resources = resources.pop_all()
         self._port = server.port if server is not None else None
         manner = Manner(

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Literal
 
 from dimse import services
+from dimse.data_set.identifier import Identifier
 from dimse.errors import AssociationAborted, DimseError, NotSent, StatusError
 from dimse.meanings import is_passing, is_passing_status
 from dimse.retrieving import listing
@@ -196,7 +198,7 @@ class Job:
         if self._stopped():
             association.abort()
         if self._server is not None:
-            self._server.allow([association.peer.address[0]])
+            self._server.asked.allow([association.peer.address[0]])
         return association
 
     def _contexts(self, sop_classes: Iterable[str]) -> tuple[list[ProposedContext], tuple[Role, ...]]:
@@ -235,6 +237,12 @@ class Job:
             return False
         self._method = "get" if method == "move" else "move"
         return True
+
+    def asking(self, retrieving: Retrieving, keys: dict[str, str | list[str]]) -> AbstractContextManager[None]:
+        """Have the destination take what a retrieval asks for, until the block ends; a C-GET has no destination."""
+        if self._server is None:
+            return nullcontext()
+        return self._server.asked.asking(retrieving.request.message_id, Identifier.of(keys).text)
 
     def begin(self, method: str, association: services.Association, keys: dict[str, str | list[str]]) -> Retrieving:
         """Return a retrieval that is about to begin."""
@@ -409,9 +417,15 @@ class _Attempt:
         self, method: str, association: services.Association, keys: dict[str, str | list[str]]
     ) -> Retrieved:
         """Retrieve what an identifier matches, and return the end of that."""
+        retrieving = self._job.begin(method, association, keys)
+        with self._job.asking(retrieving, keys):
+            return await self._to_its_end(method, retrieving)
+
+    async def _to_its_end(self, method: str, retrieving: Retrieving) -> Retrieved:
+        """Take a retrieval to its end, with the instances of a C-MOVE that come after it, and return that end."""
         end: Retrieved | None = None
         try:
-            async for progress in self._job.begin(method, association, keys):
+            async for progress in retrieving:
                 if isinstance(progress, Retrieved):
                     end = progress
         except DimseError as error:

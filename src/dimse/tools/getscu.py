@@ -56,6 +56,7 @@ PROPOSED = (
         transfer_syntax,
         "propose this transfer syntax only for storage, by UID or keyword (all that can hold the class)",
     ),
+    file_options.ACCEPT_ONLY,
 )
 
 SYNTAXES = (
@@ -99,9 +100,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add_group(parser, "contexts", *PROPOSED)
     retrieve_options.add_options(parser)
     add_rows(parser, [REPEAT])
-    options, logger = requesting.read(parser, arguments, partial(retrieve_options.settle, parser))
+    options, logger = requesting.read(parser, arguments, partial(_settle, parser))
     audit.settle(parser, options, options.calling_aet, sends=False)
     return running.run(lambda: get(parser, options, logger), logger)
+
+
+def _settle(parser: Parser, options: argparse.Namespace) -> None:
+    retrieve_options.settle(parser, options)
+    # What a C-GET accepts is what it proposes.
+    for uid in options.accept_only:
+        (options.ts if uid in uids.TRANSFER_SYNTAXES else options.sop_class).append(uid)
 
 
 def get(parser: Parser, options: argparse.Namespace, logger: logging.Logger) -> int:

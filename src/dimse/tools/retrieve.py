@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import dimse
-from dimse import errors, settings
+from dimse import errors, settings, uids
 from dimse.support.text import counted, one_line
 from dimse.tools import (
     audit,
@@ -53,7 +53,7 @@ STUDIES = (
         repeatable(
             "--from F",
             str,
-            "a list of studies: a UID on each line, STUDY,SERIES for one series, or the CSV or JSON lines of findscu; - is stdin",
+            "a list of studies: on each line STUDY, or STUDY,SERIES, or the CSV or JSON lines of findscu; - is stdin",
         )
     ),
     choice("--method", ("auto", "get", "move"), "auto", "C-GET, C-MOVE, or whichever works, C-GET first (%(default)s)"),
@@ -186,7 +186,15 @@ def retrieve(parser: Parser, options: argparse.Namespace, logger: logging.Logger
             destination = None
             if options.lists_to:
                 address = options.store_address, options.store_port
-                destination = Destination(options.store_aet, address, tuple(map(str, options.store_from)))
+                syntaxes = tuple(uid for uid in options.accept_only if uid in uids.TRANSFER_SYNTAXES)
+                destination = Destination(
+                    options.store_aet,
+                    address,
+                    tuple(map(str, options.store_from)),
+                    options.take_all,
+                    tuple(uid for uid in options.accept_only if uid not in syntaxes),
+                    syntaxes,
+                )
             retrieval = BulkRetrieval(
                 studies,
                 (options.addr, options.port),

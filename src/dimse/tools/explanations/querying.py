@@ -316,6 +316,13 @@ SUBJECT = Subject(
             cure="""If the peer sends from another address, add that with `--store-from`.""",
         ),
         entry(
+            "W261",
+            "refused {UID} from {address}, which was not asked for: --take-all keeps it",
+            cause="""An instance came to the port for C-MOVE, and neither its Move Originator nor its UIDs are those of a C-MOVE
+            under way. It was refused with 0124H.""",
+            cure="""Find out what sends it. `--take-all` keeps such instances, where the peer sends more than it is asked for.""",
+        ),
+        entry(
             "W255",
             "the peer sends data sets with its pending responses: they are ignored",
             "the list of failed SOP instances cannot be read: {reason}",
@@ -326,7 +333,7 @@ SUBJECT = Subject(
         entry(
             "W256",
             "{instances} came of no study that was asked for",
-            cause="""Instances of other studies arrived at the port for C-MOVE. They were stored.""",
+            cause="""Instances of other studies arrived, by C-GET, or at the port for C-MOVE. They were stored.""",
             cure="""Look at them before they are used. Other machines may send to this port too: `--store-from` says which
             may.""",
         ),
