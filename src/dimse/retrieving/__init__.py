@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import ExitStack
 from functools import partial
 from queue import Empty, Queue
@@ -359,21 +359,25 @@ def _only_results(make: Callable[P, BulkRetrieval]) -> Callable[P, Iterator[Stud
     def retrieve(*args: P.args, **kwargs: P.kwargs) -> Iterator[StudyResult]:
         """Retrieve studies, and yield what became of each. The arguments are those of `dimse.retrieving.BulkRetrieval`.
 
-        A study whose instances are not all here is never called complete. Leaving the loop early aborts what is under way.
+        A study whose instances are not all here is never called complete. Leaving the loop early aborts what is under way. Nothing
+        is retrieved before the first result is asked for; to drop the iterator before that is a `ResourceWarning`.
 
         Raises:
             TypeError, ValueError: The arguments do not go together.
             JournalError: The journal cannot be used.
             OSError: The folder cannot be used, or the destination cannot listen.
         """
-        return _results(make(*args, **kwargs))
+        from dimse.support.unstarted import Unstarted
+
+        retrieval = make(*args, **kwargs)
+        return Unstarted("dimse.retrieve", _results(retrieval), retrieval.close)
 
     # The signature to show.
     retrieve.__wrapped__ = make  # type: ignore[attr-defined]
     return retrieve
 
 
-def _results(retrieval: BulkRetrieval) -> Iterator[StudyResult]:
+def _results(retrieval: BulkRetrieval) -> Generator[StudyResult]:
     with retrieval:
         yield from retrieval.results()
 
