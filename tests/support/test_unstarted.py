@@ -59,4 +59,4 @@ def test_what_is_dropped_releases_its_port_and_its_folder(tmp_path: Path) -> Non
         dimse.retrieve(["1.2"], PEER, tmp_path, destination=Destination("ME", address))
     with socket.create_server(address):
         pass
-    dimse.retrieve(["1.2"], PEER, tmp_path).close()
+    assert list(dimse.retrieve([], PEER, tmp_path)) == []

@@ -117,9 +117,9 @@ def get(parser: Parser, options: argparse.Namespace, logger: logging.Logger) -> 
     from dimse.tools.interruption import Interruption
     from dimse.tools.retrieving import Arrivals, Retriever, identifiers_of, reporting, status_of
 
-    identifiers = identifiers_of(options, logger)
-    if identifiers is None:
-        return running.NO_ASSOCIATION
+    identifiers, found = identifiers_of(options, logger)
+    if not identifiers:
+        return found
     model = query_options.model_of(options)
     syntaxes = options.ts or requesting.chosen_syntaxes(options) or ()
     try:
@@ -133,7 +133,7 @@ def get(parser: Parser, options: argparse.Namespace, logger: logging.Logger) -> 
             parser.error(str(error))
         contexts, roles = dimse.contexts_for_get(model.name, transfer_syntaxes=syntaxes)
     extended = retrieve_options.negotiation(parser, options, "get")
-    outcome: list[int] = []
+    outcome = [found] if found else []
     interruption = Interruption()
     with (
         interruption.handled(),

@@ -135,11 +135,11 @@ def move(parser: Parser, options: argparse.Namespace, logger: logging.Logger) ->
     from dimse.tools.interruption import Interruption
     from dimse.tools.retrieving import Arrivals, Retriever, identifiers_of, reporting, status_of
 
-    identifiers = identifiers_of(options, logger)
-    if identifiers is None:
-        return running.NO_ASSOCIATION
+    identifiers, found = identifiers_of(options, logger)
+    if not identifiers:
+        return found
     extended = retrieve_options.negotiation(parser, options, "move")
-    outcome: list[int] = []
+    outcome = [found] if found else []
     interruption = Interruption()
     with (
         interruption.handled(),

@@ -423,10 +423,18 @@ def reporting(
                 outcome.append(running.SHORTFALL)
 
 
-def identifiers_of(options: argparse.Namespace, logger: logging.Logger) -> list[Identifier] | None:
-    """Return the identifiers that the user asks with; None, and a line in the log, if they cannot be used."""
+def identifiers_of(options: argparse.Namespace, logger: logging.Logger) -> tuple[list[Identifier], int]:
+    """Return the identifiers that the user asks with, and the exit status so far.
+
+    Without any, a line in the log says why: they cannot be used, or `--resolve` has found nothing.
+    """
     try:
-        return query_options.identifiers(options, logger)
+        identifiers = query_options.identifiers(options, logger)
     except query_options.UnusableKeys as error:
         wording.log_failure(logger, [str(error)])
-        return None
+        return [], running.NO_ASSOCIATION
+    if not options.resolve:
+        return identifiers, running.SUCCESS
+    from dimse.tools.resolving import resolve
+
+    return resolve(options, identifiers, logger)
