@@ -16,6 +16,7 @@ from dimse.message.status import Status
 from dimse.services.handlers import Handlers
 from dimse.services.information_models import UNIQUE_KEYS
 from dimse.services.store_request import StoreRequest
+from dimse.support.pace import brief, is_brief
 from dimse.support.text import one_line
 from dimse.support.values import replace, value
 
@@ -91,11 +92,8 @@ class Asked:
         def check_address(request: StoreRequest) -> Any:
             return begin(request) if self._is_allowed(request) else Status(NOT_AUTHORIZED, service="storage")
 
-        if getattr(begin, "is_brief", False):
-            check_address.is_brief = True  # type: ignore[attr-defined]
-        if self._take_all:
-            return replace(handlers, store_begin=check_address)
-        return replace(handlers, store_begin=check_address, store=_Checked(store, self._is_asked))
+        checked = replace(handlers, store_begin=brief(check_address) if is_brief(begin) else check_address)
+        return checked if self._take_all else replace(checked, store=_Checked(store, self._is_asked))
 
     def _is_allowed(self, request: StoreRequest) -> bool:
         if self._is_in(request, self._near) or self._is_in(request, self._far):
@@ -146,7 +144,7 @@ class _Checked:
     @property
     def is_brief(self) -> bool:
         """True if the next call is expected not to block."""
-        return bool(getattr(self._store, "is_brief", False))
+        return is_brief(self._store)
 
 
 def _uids_of(request: StoreRequest) -> set[str]:
