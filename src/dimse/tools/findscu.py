@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from dimse.tools import query_options, requesting, running
+from dimse.tools import audit, query_options, requesting, running
 from dimse.tools.command_line import Parser
 from dimse.tools.find_output import FORMATS
 from dimse.tools.options import (
@@ -80,6 +80,7 @@ OUTPUT: tuple[Row, ...] = (
     flag("-w --write -X --extract", "write each match to a file, rsp000001.dcm and so on; those that exist are kept"),
     option("-od --output-directory D", str, ".", "where -w writes (the current folder)"),
     option("--extract-json F", str, None, "write all matches to a file, as one array of DICOM JSON"),
+    audit.OPTION,
 )
 
 BEHAVIOUR: tuple[Row, ...] = (
@@ -148,9 +149,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add_group(parser, "matches", *BEHAVIOUR)
     add_rows(parser, [REPEAT])
     options, logger = requesting.read(parser, arguments, lambda options: _settle(parser, options))
+    audit.settle(parser, options, options.calling_aet, sends=True)
     from dimse.tools import querying
 
-    return running.run(lambda: querying.query(options, _features(options), logger), logger)
+    def work() -> int:
+        with audit.keeping(options.trail):
+            return querying.query(options, _features(options), logger)
+
+    return running.run(work, logger)
 
 
 def _settle(parser: Parser, options: argparse.Namespace) -> None:

@@ -15,7 +15,7 @@ from dimse.services.features import Features
 from dimse.services.information_models import LEVEL, InformationModel
 from dimse.services.query import MATCH_WITHOUT_OPTIONAL_KEYS
 from dimse.support.text import counted, one_line
-from dimse.tools import query_options, requesting, running, wording
+from dimse.tools import audit, query_options, requesting, running, wording
 from dimse.tools.find_output import Files, JSONFile, Output, columns_of, log_identifier, unique_key_of
 from dimse.tools.found import Found
 from dimse.tools.interruption import Interruption
@@ -228,6 +228,8 @@ class _Querying:
         """
         options, logger = self._options, self._logger
         log_identifier(logger, "Request", identifier)
+        if options.trail is not None:
+            audit.queried(options.trail, self._association, self._model.find, identifier, options.charset)
         checks = Checks(identifier, matches.features, logger)
         number, is_limited = 0, False
         failure: dimse.StatusError | None = None
