@@ -90,7 +90,8 @@ def test_an_instance_that_the_peer_cannot_send_is_told_and_the_exit_status_is_3(
     said = lines(done, "E")
     assert said[0].startswith("0xB000: ")
     assert "The peer has not sent 1 of 3 instances" in said
-    *rows, _summary = [json.loads(line) for line in report.read_text().splitlines()]
+    *rows, study, _summary = [json.loads(line) for line in report.read_text().splitlines()]
+    assert (study["study_instance_uid"], study["outcome"]) == (STUDY, "study partial")
     assert [row["outcome"] for row in rows] == ["stored", "stored", "unsent"]
     assert [row["sop_instance_uid"] for row in rows] == [UIDS[0], UIDS[2], UIDS[1]]
     stored = {(row["study_instance_uid"], row["modality"], row["patient_id"]) for row in rows[:2]}

@@ -276,9 +276,20 @@ def test_a_report_names_what_came_and_what_is_missing(tmp_path: Path) -> None:
     assert done.returncode == 3
     assert done.stdout == "1.2.1  partial  3 of 4  C-GET\n"
     assert errors(done) == ["1.2.1 is incomplete: 1 of its instances did not come", "Missing: 1.2.1.1.1"]
-    rows = json.loads(report.read_text())["files"]
-    assert [(row["sop_instance_uid"], row["outcome"]) for row in rows][-1] == ("1.2.1.1.1", "unsent")
-    assert len(rows) == 4
+    document = json.loads(report.read_text())
+    *rows, missing, study = document["files"]
+    assert (missing["sop_instance_uid"], missing["outcome"]) == ("1.2.1.1.1", "unsent")
+    assert len(rows) == 3
+    assert (study["study_instance_uid"], study["sop_instance_uid"], study["outcome"]) == (
+        "1.2.1",
+        None,
+        "study partial",
+    )
+    assert study["meaning"] == "3 of 4 instances: 1 of its instances did not come"
+    assert (document["summary"]["files"], document["summary"]["studies"]) == (4, {"partial": 1})
+    summary = json.loads(tool("summary", "--json", report).stdout)
+    # A row of a study is no file.
+    assert (summary["total"]["files"], summary["total"]["stored"]) == (4, 3)
 
 
 def test_an_unreachable_peer(tmp_path: Path) -> None:

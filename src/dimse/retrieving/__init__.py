@@ -82,6 +82,9 @@ class BulkRetrieval(Closing):
         expect: "find" lists the instances of each study first, and compares. "count" believes the counts of the peer.
         model: The information model.
         destination: The storage SCP in this process that C-MOVEs name; without one only C-GET is used.
+        sop_classes: The SOP classes that are wanted, by UID; by default all. Instances of other classes are not asked for where the
+            peer lists them, and are refused.
+        transfer_syntaxes: The transfer syntaxes that are accepted, by UID; by default all.
         timeout: Seconds in which no byte comes; None is the DIMSE timeout, 0 is unlimited.
         total_timeout: Seconds that one request may take, with all its responses; 0 is unlimited.
         settle: Seconds for which an instance of a C-MOVE may come after the last one.
@@ -115,6 +118,8 @@ class BulkRetrieval(Closing):
         expect: Expect = "find",
         model: str = "study",
         destination: Destination | None = None,
+        sop_classes: Iterable[str] = (),
+        transfer_syntaxes: Iterable[str] = (),
         timeout: float | None = None,
         total_timeout: float = 0,
         settle: float = 10.0,
@@ -138,7 +143,8 @@ class BulkRetrieval(Closing):
         found = find_model(model, "find")
         requestor = gather("requestor", Requestor, {**association, "contexts": (found.find,)})
         called = requestor.called_ae_title
-        self._host = host
+        classes, syntaxes = frozenset(sop_classes), tuple(transfer_syntaxes)
+        self._host, self._is_of_all_classes = host, not classes
         self._studies = iter([studies] if isinstance(studies, str) else studies)
         self._begun = begun
         # A list may block for long, so it has a lock of its own.
@@ -169,13 +175,15 @@ class BulkRetrieval(Closing):
             if destination is not None and method != "get":
                 timeouts = association.get("timeouts", Timeouts())
                 server = resources.enter_context(
-                    DestinationServer(destination, store.handlers(), timeouts, requestor.calling_ae_title)
+                    DestinationServer(
+                        destination, store.handlers(), timeouts, requestor.calling_ae_title, classes, syntaxes
+                    )
                 )
             self._resources = resources.pop_all()
         self._port = server.port if server is not None else None
         manner = Manner(
             found, method, expect, retry if isinstance(retry, Retry) else Retry(retry), timeout, total_timeout, settle,
-            destination.ae_title if destination is not None else "",
+            destination.ae_title if destination is not None else "", classes, syntaxes,
         )  # fmt: skip
         self._jobs = [
             Job((host, port), association, manner, store, self.arrivals, server, lambda: self._stopped)
@@ -296,12 +304,14 @@ class BulkRetrieval(Closing):
 
     def _retrieve_alone(self, job: Job, wanted: Wanted) -> StudyResult:
         study, journal = wanted.study, self._journal
+        # The state of a study says nothing about a part of it, whose instances alone are recorded.
+        is_whole = not wanted.series and self._is_of_all_classes
         recorded: set[str] = set()
         if journal is not None:
-            if (count := journal.completed(study)) is not None and not wanted.series:
+            if is_whole and (count := journal.completed(study)) is not None:
                 return StudyResult(study, "already", expected=count, stored=count)
             recorded = journal.held(study)
-            if not wanted.series:
+            if is_whole:
                 journal.begin(study)
         held = recorded if self._existing is None else recorded | self._existing.of(study)
         self._begun(study)
@@ -312,8 +322,7 @@ class BulkRetrieval(Closing):
             patience = MOST_REJECTED if self._is_another_served(job) else patience - 1
             self._wait()
             result = run(job.retrieve(wanted, set(held)))
-        # The state of a study says nothing about a series of it, whose instances alone are recorded.
-        if journal is not None and not wanted.series:
+        if journal is not None and is_whole:
             words = "" if result.error is None else one_line(str(result.error))
             journal.end(study, result.state, result.method, result.expected, result.stored, result.attempts, words)
         self._judge(result)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 from dimse import uids
 from dimse.archive.asked import Asked
 from dimse.services.handlers import Handlers
@@ -27,16 +29,12 @@ class Destination:
         address: The address and port that it listens on; port 0 picks a free one.
         networks: Networks that instances are taken from, beside the peer's address and this machine: "10.1.0.0/16".
         take_all: True to take instances from these addresses that no C-MOVE under way has asked for.
-        sop_classes: The SOP classes that are accepted, by UID; empty for all storage SOP classes.
-        transfer_syntaxes: The transfer syntaxes that are accepted, by UID; empty for all.
     """
 
     ae_title: str = "STORESCP"
     address: tuple[str, int] = ("0.0.0.0", PORT)
     networks: tuple[str, ...] = ()
     take_all: bool = False
-    sop_classes: tuple[str, ...] = ()
-    transfer_syntaxes: tuple[str, ...] = ()
 
 
 class DestinationServer(Closing):
@@ -47,6 +45,8 @@ class DestinationServer(Closing):
         handlers: The handlers that store instances.
         timeouts: The timeouts of its associations.
         calling_ae_title: The AE title that sends the C-MOVEs.
+        sop_classes: The SOP classes that are accepted, by UID; empty for all storage SOP classes.
+        transfer_syntaxes: The transfer syntaxes that are accepted, by UID; empty for all.
 
     Attributes:
         asked: The rule by which it takes instances.
@@ -55,14 +55,22 @@ class DestinationServer(Closing):
         OSError: It cannot listen.
     """
 
-    def __init__(self, destination: Destination, handlers: Handlers, timeouts: Timeouts, calling_ae_title: str) -> None:
+    def __init__(
+        self,
+        destination: Destination,
+        handlers: Handlers,
+        timeouts: Timeouts,
+        calling_ae_title: str,
+        sop_classes: Iterable[str],
+        transfer_syntaxes: Sequence[str],
+    ) -> None:
         self.asked = Asked(calling_ae_title, destination.networks, take_all=destination.take_all)
         self._server = Server(
             destination.address,
             self.asked.checking(handlers),
             ae_title=destination.ae_title,
-            contexts={*(destination.sop_classes or uids.STORAGE_SOP_CLASSES), uids.Verification},
-            transfer_syntaxes=destination.transfer_syntaxes or uids.STORABLE_TRANSFER_SYNTAXES,
+            contexts={*(sop_classes or uids.STORAGE_SOP_CLASSES), uids.Verification},
+            transfer_syntaxes=transfer_syntaxes or uids.STORABLE_TRANSFER_SYNTAXES,
             timeouts=timeouts,
             limits=Limits(associations=MOST_ASSOCIATIONS),
         )

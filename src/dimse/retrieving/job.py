@@ -103,6 +103,8 @@ class Manner:
         total_timeout: Seconds that one request may take, with all its responses; 0 is unlimited.
         settle: Seconds for which an instance of a C-MOVE may come after the last one.
         destination: The AE title of the destination of a C-MOVE; empty without one.
+        sop_classes: The SOP classes that are wanted; empty for all.
+        transfer_syntaxes: The transfer syntaxes that are accepted; empty for all.
     """
 
     model: InformationModel
@@ -113,6 +115,8 @@ class Manner:
     total_timeout: float = 0
     settle: float = 10.0
     destination: str = ""
+    sop_classes: frozenset[str] = frozenset()
+    transfer_syntaxes: tuple[str, ...] = ()
 
 
 class Job:
@@ -206,10 +210,13 @@ class Job:
         contexts = [ProposedContext(uid, UNCOMPRESSED) for uid in (model.find, model.move) if uid]
         if method == "move" or not model.get:
             return contexts, ()
+        wanted, syntaxes = self._manner.sop_classes, self._manner.transfer_syntaxes
         try:
-            storage, roles = contexts_for_get(model.name, sorted(sop_classes))
+            storage, roles = contexts_for_get(
+                model.name, sorted(set(sop_classes) or wanted), transfer_syntaxes=syntaxes
+            )
         except ValueError:
-            storage, roles = contexts_for_get(model.name)
+            storage, roles = contexts_for_get(model.name, transfer_syntaxes=syntaxes)
         storage = storage[: MOST_CONTEXTS - len(contexts)]
         proposed = {context.abstract_syntax for context in storage}
         return [*contexts, *storage], tuple(role for role in roles if role.sop_class_uid in proposed)
@@ -280,6 +287,8 @@ class _Attempt:
         self._job, self._wanted, self._arriving, self._manner = job, wanted, arriving, manner
         # A peer may have deleted what came in an earlier run.
         self._held = frozenset(arriving.uids)
+        # What the peer lists, and the part of it that is wanted.
+        self._listed: dict[str, Listed] | None = None
         self._expected: dict[str, Listed] | None = None
         self._error: DimseError | None = None
         self._attempts = 0
@@ -335,7 +344,7 @@ class _Attempt:
 
     def _reason(self) -> str:
         if self._expected is not None and not self._expected:
-            return "the peer lists no instance of it"
+            return f"the peer lists no instance of it{' that is wanted' if self._listed else ''}"
         if missing := len(self._missing()):
             return f"{missing} of its instances did not come"
         if self._unlisted():
@@ -369,7 +378,7 @@ class _Attempt:
         self._method = method = job.method_on(association)
         self._attempts += 1
         before, strays, complete = len(arriving.uids), job.strays, True
-        for keys in listing.identifiers(self._wanted.study, expected, self._missing(), self._wanted.series):
+        for keys in listing.identifiers(self._wanted.study, self._listed, self._missing(), self._wanted.series):
             arriving.came.clear()
             end = await self._retrieve(method, association, keys)
             promised = (end.completed or 0) + (end.warning or 0)
@@ -398,7 +407,7 @@ class _Attempt:
 
     def _unlisted(self) -> bool:
         """Return True if instances of the study have come that the peer does not list."""
-        return self._expected is not None and not (self._arriving.uids - self._held) <= self._expected.keys()
+        return self._listed is not None and not (self._arriving.uids - self._held) <= self._listed.keys()
 
     async def _list(self) -> None:
         association = await self._job.association_for()
@@ -411,7 +420,14 @@ class _Attempt:
             lambda: self._job.stopped,
             series=self._wanted.series,
         )
-        self._expected, self._arriving.expected = expected, expected.__contains__
+        classes = self._manner.sop_classes
+        self._listed = expected
+        self._expected = {
+            uid: each
+            for uid, each in expected.items()
+            if not classes or not each.sop_class_uid or each.sop_class_uid in classes
+        }
+        self._arriving.expected = expected.__contains__
 
     async def _retrieve(
         self, method: str, association: services.Association, keys: dict[str, str | list[str]]

@@ -81,11 +81,12 @@ TRANSFER = (
         "--skip-existing",
         "look into the output folder first: complete instances that are there, under whatever name, are not retrieved",
     ),
+    file_options.ACCEPT_ONLY,
     choice("--format", ("text", "jsonl"), "text", "what is printed of each study (%(default)s)"),
 )
 
 # The rows of movescu about its own storage SCP, without the switch: here a port asks for it.
-LISTENING = tuple(row for row in DESTINATION if not {"--store", "-aem", "--move-aet"} & set(row[0]))
+LISTENING = tuple(row for row in DESTINATION if not {"--store", "-aem", "--move-aet", "--accept-only"} & set(row[0]))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -178,15 +179,8 @@ def retrieve(parser: Parser, options: argparse.Namespace, logger: logging.Logger
             destination = None
             if options.lists_to:
                 address = options.store_address, options.store_port
-                syntaxes = tuple(uid for uid in options.accept_only if uid in uids.TRANSFER_SYNTAXES)
-                destination = Destination(
-                    options.store_aet,
-                    address,
-                    tuple(map(str, options.store_from)),
-                    options.take_all,
-                    tuple(uid for uid in options.accept_only if uid not in syntaxes),
-                    syntaxes,
-                )
+                networks = tuple(map(str, options.store_from))
+                destination = Destination(options.store_aet, address, networks, options.take_all)
             retrieval = BulkRetrieval(
                 studies,
                 (options.addr, options.port),
@@ -199,6 +193,8 @@ def retrieve(parser: Parser, options: argparse.Namespace, logger: logging.Logger
                 expect=options.expect,
                 model=options.model,
                 destination=destination,
+                sop_classes=[uid for uid in options.accept_only if uid not in uids.TRANSFER_SYNTAXES],
+                transfer_syntaxes=[uid for uid in options.accept_only if uid in uids.TRANSFER_SYNTAXES],
                 timeout=retrieve_options.timeout(options),
                 total_timeout=options.retrieve_timeout_total,
                 settle=options.settle,
@@ -283,6 +279,7 @@ class _Run:
         self.bar.print(_line(result, self._options.format))
         if result.state != "already":
             self.reactions.end_study(result.study_instance_uid, result.stored, complete=result.is_complete)
+        self._report(result)
         if result.is_complete:
             return
         # The peer may have named it.
@@ -294,9 +291,17 @@ class _Run:
             logger.error("Missing: %s", missing)
         if len(result.missing) > MOST_NAMED:
             logger.error("Missing: %d more", len(result.missing) - MOST_NAMED)
-        if self.report is not None:
-            for missing in result.missing:
-                self.report.add(dimse.Outcome("", None, errors.NotSent("it did not come"), missing))
+
+    def _report(self, result: StudyResult) -> None:
+        """Add the missing instances of a study to the report, and then the study."""
+        if self.report is None:
+            return
+        for missing in result.missing:
+            self.report.add(dimse.Outcome("", None, errors.NotSent("it did not come"), missing))
+        self.report.add_study(
+            result.study_instance_uid, result.series_instance_uid, result.state, _meaning(result),
+            size=result.size, attempts=result.attempts, seconds=result.seconds,
+        )  # fmt: skip
 
     def conclude(self, taken: float, *, is_interrupted: bool) -> None:
         """Log the sum of the run."""
@@ -328,6 +333,12 @@ class _Run:
 def _name(result: StudyResult) -> str:
     """Return the UID of a study, or the UIDs of a study and of the series of it that was wanted."""
     return one_line(",".join(filter(None, (result.study_instance_uid, result.series_instance_uid))), 129)
+
+
+def _meaning(result: StudyResult) -> str:
+    """Return how many instances of a study are here, and why it is not complete."""
+    words = f"{result.stored} of {'?' if result.expected is None else result.expected} instances"
+    return words if result.error is None else f"{words}: {result.error}"
 
 
 def _line(result: StudyResult, form: str) -> str:

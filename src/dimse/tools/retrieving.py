@@ -93,7 +93,8 @@ class Arrivals:
         self.counts = self.before = Totals()
         self.foreign = 0
         self._uids: set[bytes] = set()
-        self._studies: set[str] = set()
+        # Of each study: the number of instances that came, and the bytes of their data sets.
+        self._studies: dict[str, tuple[int, int]] = {}
         self.counts.studies = self._studies
         self._logger, self._report = logger, report
         self._asked: dict[int, frozenset[str]] = {}
@@ -139,7 +140,8 @@ class Arrivals:
             SERIES_INSTANCE_UID: stored.series_instance_uid,
             SOP_INSTANCE_UID: stored.sop_instance_uid,
         }
-        self._studies.add(stored.study_instance_uid)
+        number, size = self._studies.get(stored.study_instance_uid, (0, 0))
+        self._studies[stored.study_instance_uid] = number + 1, size + stored.size
         wrong = [tag for tag, uids in self._asked.items() if found[tag].strip(" \0") not in uids and found[tag]]
         if wrong:
             self.foreign += 1
@@ -154,6 +156,15 @@ class Arrivals:
         """Take an instance that the peer lists as failed."""
         if self._report is not None:
             self._report.add(dimse.Outcome("", None, errors.NotSent("the peer could not send it"), uid))
+
+    def report_studies(self, *, complete: bool) -> None:
+        """Add a row for each study to the report. Unless all is complete, each of them is called partial."""
+        if self._report is None:
+            return
+        for uid, (number, size) in self._studies.items():
+            words = counted(number, "instance")
+            state = "complete" if complete else "partial"
+            self._report.add_study(uid, "", state, words, size=size, attempts=1, seconds=None)
 
 
 def report_stored(report: Report, stored: Stored) -> None:
@@ -252,6 +263,7 @@ class Retriever:
             association.abort()
             raise
         self._log_sum(time.monotonic() - started)
+        self._arrivals.report_studies(complete=status == running.SUCCESS and not self._interruption.has_come())
         return status
 
     def _retrieve(self, identifier: Identifier, ask: Ask) -> int:
