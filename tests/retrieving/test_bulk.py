@@ -467,3 +467,15 @@ def test_only_some_classes_are_wanted(scp: QueryRetrieveSCP, folder: Path, tmp_p
     assert names(folder) == expected_names(1)
     none = all_of(scp, folder, ["1.2.2"], sop_classes=[uids.UltrasoundImageStorage], **options)["1.2.2"]
     assert str(none.error) == "the peer lists no instance of it that is wanted"
+
+
+@pytest.mark.thorough
+def test_a_study_of_very_many_sop_classes_comes_over_several_associations(folder: Path) -> None:
+    every = [
+        instance(1, 1, number) | {"SOPClassUID": uid} for number, uid in enumerate(sorted(uids.STORAGE_SOP_CLASSES), 1)
+    ]
+    with QueryRetrieveSCP(every) as scp:
+        found = all_of(scp, folder, ["1.2.1"])["1.2.1"]
+    assert (found.state, found.stored) == ("complete", len(every))
+    assert len(list(folder.iterdir())) == len(every)
+    assert len(scp.retrievals) > 1

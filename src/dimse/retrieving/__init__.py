@@ -24,7 +24,8 @@ from dimse.errors import AssociationRejected, ConnectError, DimseError, NotSent,
 from dimse.logs.notices import notice
 from dimse.retrieving.arrivals import Arrivals, StudiesUnderWay
 from dimse.retrieving.destination import Destination, DestinationServer
-from dimse.retrieving.job import POLL_INTERVAL, Expect, Job, Manner, Method, StudyResult, Wanted
+from dimse.retrieving.job import POLL_INTERVAL, Expect, Job, Manner, Method
+from dimse.retrieving.result import StudyResult, Wanted
 from dimse.sending.associations import options_in_full
 from dimse.sending.retry import Retry
 from dimse.services.information_models import find_model

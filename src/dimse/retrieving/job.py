@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Literal
 
@@ -15,6 +15,7 @@ from dimse.meanings import is_passing, is_passing_status
 from dimse.retrieving import listing
 from dimse.retrieving.arrivals import Arrivals, Arriving
 from dimse.retrieving.listing import Listed
+from dimse.retrieving.result import State, StudyResult, Wanted
 from dimse.sending.retry import Retry
 from dimse.services.get_receiver import Store
 from dimse.services.information_models import InformationModel
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
 Method = Literal["auto", "get", "move"]
 Expect = Literal["find", "count"]
-State = Literal["complete", "partial", "failed", "already"]
 
 # Statuses after which the other method may do better (PS3.4 Tables C.4-2 and C.4-3). The peer cannot count or send the matches, or
 # does not support the SOP class; for a C-MOVE it may not know the destination.
@@ -38,56 +38,8 @@ NOT_BY_GET = (0xA701, 0xA702, 0x0122)
 NOT_BY_MOVE = (*NOT_BY_GET, 0xA801)
 # Seconds between two looks whether the retrieval was stopped.
 POLL_INTERVAL = 0.1
-
-
-@value
-class Wanted:
-    """A study that is wanted, or one series of it.
-
-    Attributes:
-        study: The Study Instance UID.
-        series: The Series Instance UID; empty for the whole study.
-    """
-
-    study: str
-    series: str = ""
-
-
-@value
-class StudyResult:
-    """The result of a study, or of one series of it.
-
-    Attributes:
-        study_instance_uid: The study.
-        state: "complete": all its instances are here. "already": the journal or the folder shows that they were here before.
-            "partial": some are missing, or may be missing. "failed": no instance is here.
-        method: "get" or "move", by which it came last; empty if no method was tried.
-        expected: The number of instances that the peer lists; None if it does not list them.
-        stored: The number of instances that are here, those of earlier runs included.
-        missing: The SOP Instance UIDs that the peer lists and that are not here, in order.
-        attempts: The number of times that instances were asked for.
-        size: The bytes of the data sets that came in this run.
-        seconds: The time that it took, in seconds.
-        error: The reason why it is not complete; None if it is.
-        series_instance_uid: The series, if only one was wanted; empty for the whole study.
-    """
-
-    study_instance_uid: str
-    state: State
-    method: str = ""
-    expected: int | None = None
-    stored: int = 0
-    missing: tuple[str, ...] = ()
-    attempts: int = 0
-    size: int = 0
-    seconds: float = 0.0
-    error: DimseError | None = None
-    series_instance_uid: str = ""
-
-    @property
-    def is_complete(self) -> bool:
-        """True if all instances of the study are here."""
-        return self.state in ("complete", "already")
+# SOP classes of one association, where not all have room: each has three contexts at most.
+MOST_CLASSES = 40
 
 
 @value
@@ -204,6 +156,27 @@ class Job:
         if self._server is not None:
             self._server.asked.allow([association.peer.address[0]])
         return association
+
+    def parts(self, missing: Mapping[str, str]) -> list[list[str]]:
+        """Return instances in parts, each of SOP classes whose presentation contexts one association has room for.
+
+        Args:
+            missing: The SOP class of each instance, by SOP Instance UID; empty if the instances are not known.
+        """
+        classes = sorted(set(missing.values()))
+        if self._method == "move" or self._fit(classes):
+            return [list(missing)]
+        groups = [set(classes[start : start + MOST_CLASSES]) for start in range(0, len(classes), MOST_CLASSES)]
+        return [[uid for uid, sop_class in missing.items() if sop_class in group] for group in groups]
+
+    def _fit(self, classes: Sequence[str]) -> bool:
+        """Return True if the contexts of SOP classes fit on one association, beside those of C-FIND, C-MOVE and C-GET."""
+        syntaxes = self._manner.transfer_syntaxes
+        try:
+            contexts, _ = contexts_for_get(self._manner.model.name, filter(None, classes), transfer_syntaxes=syntaxes)
+        except ValueError:
+            return False
+        return len(contexts) + 2 <= MOST_CONTEXTS
 
     def _contexts(self, sop_classes: Iterable[str]) -> tuple[list[ProposedContext], tuple[Role, ...]]:
         model, method = self._manner.model, self._method
@@ -363,7 +336,6 @@ class _Attempt:
 
     async def _once(self) -> None:
         """List what is to come if that is not known, and ask for what is missing."""
-        job, arriving = self._job, self._arriving
         if self._manner.expect == "find" and self._expected is None:
             await self._list()
         expected = self._expected
@@ -373,12 +345,33 @@ class _Attempt:
             if not self._missing():
                 self._is_complete = not self._unlisted()
                 return
-        classes = {expected[uid].sop_class_uid for uid in self._missing()} if expected else ()
-        association = await job.association_for(filter(None, classes))
+        missing = {uid: expected[uid].sop_class_uid for uid in self._missing()} if expected else {}
+        complete = True
+        for part in self._job.parts(missing):
+            if not complete and self._error is not None:
+                break
+            result = await self._ask_for(part, filter(None, {missing[uid] for uid in part}))
+            if result is None:
+                return
+            complete = complete and result
+        await self._compare(complete)
+
+    async def _ask_for(self, part: Collection[str], classes: Iterable[str]) -> bool | None:
+        """Ask for missing instances over one association.
+
+        Args:
+            part: Their SOP Instance UIDs; empty for the whole study, whose instances are not known.
+            classes: Their SOP classes, as far as they are known.
+
+        Returns:
+            True if nothing is missing as far as the counts tell; None if the other method was tried, and has compared.
+        """
+        job, arriving = self._job, self._arriving
+        association = await job.association_for(classes)
         self._method = method = job.method_on(association)
         self._attempts += 1
         before, strays, complete = len(arriving.uids), job.strays, True
-        for keys in listing.identifiers(self._wanted.study, self._listed, self._missing(), self._wanted.series):
+        for keys in listing.identifiers(self._wanted.study, self._listed, part, self._wanted.series):
             arriving.came.clear()
             end = await self._retrieve(method, association, keys)
             promised = (end.completed or 0) + (end.warning or 0)
@@ -390,10 +383,10 @@ class _Attempt:
                 self._error = StatusError(status, f"{status}: {status.meaning}")
             if status is not None and len(arriving.uids) == before and job.failed_with(status, method):
                 await self._once()
-                return
+                return None
             if end.status is None:
                 break
-        await self._compare(complete and job.strays == strays)
+        return complete and job.strays == strays
 
     async def _compare(self, complete: bool) -> None:
         """Note whether all is here. More instances than were listed mean that the study was still growing: it is listed again."""
