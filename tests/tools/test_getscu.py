@@ -186,6 +186,16 @@ def test_every_class_that_is_asked_for_is_proposed_alone(tmp_path: Path) -> None
     assert "CT Image Storage" not in done.stderr
 
 
+def test_implicit_vr_alone_may_be_proposed(tmp_path: Path) -> None:
+    with QueryRetrieveSCP() as scp:
+        done = tool("getscu", "-S", "127.0.0.1", scp.port, "-d", "--study-uid", STUDY, "--implicit", "-od", tmp_path)
+    assert done.returncode == 0
+    # It is about storage; the keys go in any syntax.
+    proposed = done.stderr.partition("Abstract Syntax: =CT Image Storage")[2].partition("Context ID")[0]
+    assert "=Implicit VR Little Endian" in proposed
+    assert "Explicit" not in proposed
+
+
 @pytest.mark.parametrize("name", ["getscu", "movescu"])
 def test_features_are_proposed_and_told_of_where_they_are_refused(
     name: str, scp: QueryRetrieveSCP, tmp_path: Path

@@ -66,6 +66,9 @@ SYNTAXES = (
         (uids.ExplicitVRLittleEndian, uids.ImplicitVRLittleEndian),
         "propose uncompressed transfer syntaxes only, in this machine's byte order",
     ),
+    constant(
+        "+xi --implicit", "syntaxes", (uids.ImplicitVRLittleEndian,), "propose Implicit VR Little Endian only, as -xi"
+    ),
 )
 
 
