@@ -169,6 +169,31 @@ def test_an_interrupt_ends_the_parts() -> None:
     assert asked == ["20240223-20240229"]
 
 
+@pytest.mark.parametrize("is_relational", [True, False])
+def test_patients_are_found_by_the_dates_of_their_studies(is_relational: bool) -> None:
+    patients = {f"P{number % 15}": date(2024, 1, 1) + timedelta(number) for number in range(30)}
+
+    def find(request: dimse.FindRequest) -> Iterator[dict[str, str] | int]:
+        first, _, last = request.identifier.text("StudyDate").partition("-")
+        found = [uid for uid, day in patients.items() if first <= f"{day:%Y%m%d}" <= (last or first)]
+        for uid in found[:4]:
+            yield {"PatientID": uid}
+        if len(found) > 4:
+            yield dimse.Status(OUT_OF_RESOURCES)
+
+    supported = dimse.Features(relational=True).supported() if is_relational else ()
+    with dimse.Server(("127.0.0.1", 0), dimse.Handlers(find=find), extended=supported) as server:
+        done = running.tool(
+            "findscu", "-P", "-L", "patient", "127.0.0.1", server.address[1], "-r", "PatientID", *RANGE,
+            "--relational-query", "--format", "uid",
+        )  # fmt: skip
+    if is_relational:
+        assert (done.returncode, sorted(done.stdout.split())) == (0, sorted(patients))
+    else:
+        assert (done.returncode, len(done.stdout.split())) == (3, 4)
+        assert "one for patients can only where the peer accepts --relational-query" in done.stderr
+
+
 def test_a_query_that_has_no_parts_is_not_sent() -> None:
     with serve_limited(studies(10, days=2), 0) as scp:
         done = findscu(scp, "-L", "series", "-k", "SeriesInstanceUID=", "--split", 30)
