@@ -191,7 +191,7 @@ def split(data: bytes | memoryview) -> dict[int, tuple[int, int]]:
         start = position + _HEADER.size
         position = start + length
         if position > size:
-            raise _broken(f"cut short inside the value of (0000,{tag:04X})")
+            raise _broken(f"cut short inside the value of ({group:04X},{tag:04X})")
         elements[tag] = start, length
     if len(elements) > MAX_ELEMENTS:
         raise _broken(f"{len(elements)} elements, more than {MAX_ELEMENTS}")
@@ -204,12 +204,14 @@ def _skip_others(data: bytes | memoryview, position: int) -> None:
     Raises:
         RemoteProtocolError: It is cut short, or a command element is among them.
     """
+    before = (0, 0)
     while position < len(data):
         if len(data) - position < _HEADER.size:
             raise _broken(f"cut short inside the header of an element at byte {position}")
         group, tag, length = _HEADER.unpack_from(data, position)
         if not group:
-            raise _broken(f"(0000,{tag:04X}) comes behind an element of another group")
+            raise _broken(f"({before[0]:04X},{before[1]:04X}) is not a command element")
+        before = group, tag
         position += _HEADER.size + length
     if position > len(data):
         raise _broken(f"cut short inside the value of ({group:04X},{tag:04X})")
