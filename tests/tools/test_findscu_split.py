@@ -246,4 +246,6 @@ def test_every_study_is_found_whatever_the_limit(spread: str, status: int, limit
     options = ["--peer-limit", limit] if status == SILENT else []
     with serve_limited(stored, limit, status, empty_values=True, seconds=40) as scp:
         done = findscu(scp, "--empty-values", *options)
-    assert (done.returncode, sorted(done.stdout.split())) == (0, uids(stored)), done.stderr
+    # Where a single match may be a cut result, even the smallest part is not known to be complete.
+    expected = 3 if (status, limit) == (SILENT, 1) else 0
+    assert (done.returncode, sorted(done.stdout.split())) == (expected, uids(stored)), done.stderr
