@@ -24,6 +24,8 @@ from tests.tools.retrieved import ct
 STUDIES, IMAGES = 200, 2
 # Seconds until the tool connects, and those that a connection lives, about.
 STARTING, CONNECTED = 0.25, 0.05
+# Seconds of the last run: each retry after a cut waits.
+LONGEST = 300.0
 
 
 def uids(studies: int) -> list[str]:
@@ -77,10 +79,11 @@ class Retrieval:
 
     def run(self) -> dict[str, str]:
         """Run it to its end, and return the state of each study."""
-        done = running.tool("retrieve", *self._arguments)
-        assert "Traceback" not in done.stderr
-        assert done.returncode == 0, done.stderr
-        rows = [line.split("  ") for line in done.stdout.splitlines()]
+        with running.start("retrieve", *self._arguments) as process:
+            out, err = process.communicate(timeout=LONGEST)
+        assert "Traceback" not in err
+        assert process.returncode == 0, err
+        rows = [line.split("  ") for line in out.splitlines()]
         states = {row[0]: row[1] for row in rows}
         assert len(states) == len(rows)
         return states

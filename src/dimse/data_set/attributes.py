@@ -188,6 +188,9 @@ class Decoded(Mapping[int, Attribute]):
     def _decode(self, element: AnyElement) -> Attribute:
         value = element.value
         if isinstance(value, memoryview):
+            if element.vr in TEXT:
+                raw = bytes(value)
+                return Attribute(element.vr, _decode_text(element.vr, raw, self.sets) if raw else ())
             vr = choose_vr(element.tag, element.vr, has_signed_samples(self.elements))
             if vr == "SQ":
                 # It was read as UN, and its bytes are not items.
