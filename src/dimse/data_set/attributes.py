@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from dimse import tags
-from dimse.data_set.text import CharacterSets, character_sets
+from dimse.data_set.text import ESCAPE, CharacterSets, character_sets
 
 Attribute = NamedTuple("Attribute", [("vr", str), ("values", tuple[Any, ...])])
 """The VR and the values of a data element; no values where its value is empty."""
@@ -81,7 +81,9 @@ def decode(vr: str, raw: bytes, little_endian: bool, sets: CharacterSets) -> tup
 
 
 def _decode_text(vr: str, raw: bytes, sets: CharacterSets) -> tuple[str, ...]:
-    if vr in IN_CHARACTER_SETS:
+    if raw.isascii() and ESCAPE not in raw:
+        text = raw.decode("ascii")
+    elif vr in IN_CHARACTER_SETS:
         text = sets.decode(raw, delimiters(vr).encode())
     else:
         text = raw.decode("ascii") if raw.isascii() else sets.decode(raw)
