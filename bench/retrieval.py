@@ -1,16 +1,18 @@
-"""Queries and retrievals from DCMTK's dcmqrscp: `python -m bench.retrieval` compares getscu, movescu and findscu with DCMTK's.
+"""Queries and retrievals: `python -m bench.retrieval` compares getscu, movescu and findscu with DCMTK's, from two archives.
 
-dcmqrscp forks a process for each association, with files in memory. What is received stays in memory too, without a sync. A round
-runs each program once, and a ratio is formed of two runs of one round, as `bench.measure` does.
+dcmqrscp forks a process for each association, and both it and Orthanc have their files in memory. What is received stays in memory
+too, without a sync. A round runs each program once, and a ratio is formed of two runs of one round, as `bench.measure` does.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -19,7 +21,7 @@ from pydicom import dcmread
 
 from bench.measure import LONGEST, in_turn, scratch, stored
 from bench.processes import Running, free_port, listening
-from bench.programs import LOOPBACK, dcmtk, ours
+from bench.programs import LOOPBACK, MissingError, dcmtk, ours, pynetdicom
 from bench.works import WORKS, Work
 
 # The title that the bench calls to see whether a program listens.
@@ -68,13 +70,21 @@ COMMANDS: dict[str, dict[str, Command]] = {
         "DCMTK": lambda asked, folder: asked.of_dcmtk(
             "movescu", "-od", folder, "-aet", "ME", "-aem", "ME", "+P", asked.destination, "-pdu", PDU
         ),
+        "pynetdicom": lambda asked, folder: [
+            *(*pynetdicom("movescu"), "-S", "-aec", TITLE, "-aem", "ME", "-od", str(folder)),
+            *("--store", "--store-aet", "ME", "--store-port", str(asked.destination)),
+            *("-k", "QueryRetrieveLevel=STUDY", "-k", f"StudyInstanceUID={asked.study}", LOOPBACK, str(asked.port)),
+        ],
     },
     "C-FIND": {
         "ours": lambda asked, folder: asked.of_ours("findscu", "-L", "study", "-k", "PatientID"),
         "DCMTK": lambda asked, folder: asked.of_dcmtk("findscu", "-k", "PatientID"),
     },
 }
-"""The commands of each operation: ours, and DCMTK's."""
+"""The commands of each operation: ours, and those of others."""
+
+# Programs that run once, since they take far longer.
+SLOW = ("pynetdicom",)
 
 Row = tuple[str, str]
 """An operation, and the name of the program."""
@@ -85,39 +95,42 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="bench.retrieval", description=__doc__)
     parser.add_argument("--rounds", type=int, default=7, help="rounds that count (%(default)s)")
     parser.add_argument("--work", choices=("ct", "small"), action="append", help="what the study has (ct and small)")
+    parser.add_argument("--archive", choices=ARCHIVES, action="append", help="who has it (all)")
+    parser.add_argument("--only", choices=COMMANDS, action="append", help="this operation; again for more (all)")
     options = parser.parse_args(arguments)
-    print(f"{'':8}{'':8}{'ours, s':>10}{'DCMTK, s':>10}{'DCMTK/ours':>12}{'cpu, s':>10}{'cpu, s':>10}")
-    for name in options.work or ("ct", "small"):
-        compare(WORKS[name], options.rounds)
+    print(f"{'':10}{'':7}{'':9}{'':12}{'seconds':>9}{'cpu, s':>9}{'x ours':>9}")
+    for name in options.archive or ARCHIVES:
+        for work in options.work or ("ct", "small"):
+            compare(name, WORKS[work], options.only or list(COMMANDS), options.rounds)
 
 
-def compare(work: Work, rounds: int) -> None:
-    """Measure the operations with a study of a work, and print a line for each."""
-    rows: list[Row] = [(operation, program) for operation, programs in COMMANDS.items() for program in programs]
+def compare(name: str, work: Work, operations: Sequence[str], rounds: int) -> None:
+    """Measure operations with a study of a work in an archive, and print a line for each program."""
+    rows: list[Row] = [(operation, program) for operation in operations for program in COMMANDS[operation]]
     seen: dict[Row, list[tuple[float, float]]] = {row: [] for row in rows}
-    with archive(work) as asked:
+    with ARCHIVES[name](work) as asked:
 
         def one(row: Row, turn: int) -> None:
-            took = run(row, asked, work)
-            if turn:
-                seen[row].append(took)
+            if turn or row[1] in SLOW:
+                seen[row].append(run(row, asked, work))
+            else:
+                run(row, asked, work)
 
-        in_turn(rows, lambda row: rounds, one)
-    for operation in COMMANDS:
-        our_runs, others = seen[operation, "ours"], seen[operation, "DCMTK"]
-        ratio = median(other[0] / our[0] for our, other in zip(our_runs, others, strict=True))
-        seconds, cpu = ([median(each[part] for each in runs) for runs in (our_runs, others)] for part in range(2))
+        in_turn(rows, lambda row: 0 if row[1] in SLOW else rounds, one)
+    for operation, program in rows:
+        runs, our_runs = seen[operation, program], seen[operation, "ours"]
+        ratio = median(other[0] / our[0] for our, other in zip(our_runs, runs, strict=False))
+        seconds, cpu = (median(each[part] for each in runs) for part in range(2))
         print(
-            f"{work.name:8}{operation:8}{seconds[0]:10.3f}{seconds[1]:10.3f}{ratio:12.3f}{cpu[0]:10.3f}{cpu[1]:10.3f}",
+            f"{name:10}{work.name:7}{operation:9}{program:12}{seconds:9.3f}{cpu:9.3f}{ratio:9.3f}",
             flush=True,
         )
 
 
 @contextmanager
-def archive(work: Work) -> Iterator[Question]:
-    """Run dcmqrscp with the instances of a work within the block."""
-    files = sorted(work.folder().iterdir())
-    study, destination = str(dcmread(files[0], stop_before_pixels=True).StudyInstanceUID), free_port()
+def dcmqrscp(work: Work) -> Iterator[Question]:
+    """Run DCMTK's dcmqrscp with the instances of a work within the block."""
+    destination = free_port()
     with scratch() as folder:
         (folder / AREA).mkdir()
 
@@ -128,10 +141,50 @@ def archive(work: Work) -> Iterator[Question]:
             return [dcmtk("dcmqrscp"), "-c", str(folder / "configuration")]
 
         with listening(command, ENVIRONMENT, folder) as listener:
-            sending = [ours("storescu"), "-q", "-aec", TITLE, LOOPBACK, str(listener.port), str(work.folder())]
-            if Running(sending, ENVIRONMENT, folder / "log").wait(LONGEST).status:
-                sys.exit(f"dcmqrscp did not store the files: {(folder / 'log').read_text(errors='replace')}")
-            yield Question(listener.port, study, destination)
+            yield filled(work, listener.port, destination, folder)
+
+
+@contextmanager
+def orthanc(work: Work) -> Iterator[Question]:
+    """Run Orthanc with the instances of a work within the block.
+
+    Raises:
+        MissingError: It is not installed.
+    """
+    destination = free_port()
+    program = shutil.which("Orthanc", path=f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin")
+    if program is None:
+        raise MissingError("Orthanc is not installed")
+    with scratch() as folder:
+
+        def command(port: int) -> list[str]:
+            settings = {
+                "DicomPort": port,
+                "HttpPort": free_port(),
+                "StorageDirectory": str(folder / "storage"),
+                "IndexDirectory": str(folder / "index"),
+                "Plugins": [],
+                "DicomCheckCalledAet": False,
+                "DicomModalities": {"me": ["ME", LOOPBACK, destination]},
+                **{f"DicomAlwaysAllow{operation}": True for operation in ("Echo", "Store", "Find", "Get", "Move")},
+            }
+            (folder / "configuration.json").write_text(json.dumps(settings))
+            return [str(program), str(folder / "configuration.json")]
+
+        with listening(command, ENVIRONMENT, folder) as listener:
+            yield filled(work, listener.port, destination, folder)
+
+
+def filled(work: Work, port: int, destination: int, folder: Path) -> Question:
+    """Store the instances of a work in an archive, and return what to ask it."""
+    files = sorted(work.folder().iterdir())
+    sending = [ours("storescu"), "-q", "-aec", TITLE, LOOPBACK, str(port), str(work.folder())]
+    if Running(sending, ENVIRONMENT, folder / "log").wait(LONGEST).status:
+        sys.exit(f"the archive did not store the files: {(folder / 'log').read_text(errors='replace')}")
+    return Question(port, str(dcmread(files[0], stop_before_pixels=True).StudyInstanceUID), destination)
+
+
+ARCHIVES: dict[str, Callable[[Work], AbstractContextManager[Question]]] = {"dcmqrscp": dcmqrscp, "Orthanc": orthanc}
 
 
 def run(row: Row, asked: Question, work: Work) -> tuple[float, float]:
