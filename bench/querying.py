@@ -1,13 +1,12 @@
 """Queries with many matches: `python -m bench.querying` compares findscu with those of DCMTK and pynetdicom.
 
-`replay_find` answers with ready bytes, in a process of its own, so that the program that asks is what is measured. Also printed are
-the start of findscu beside that of echoscu, and the private memory of findscu and getscu where the result is large.
+`replay_find` answers with ready bytes, in a process of its own, so that the program that asks is what is measured. The private
+memory of findscu and getscu is printed too, where the result is large.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import struct
 import sys
 from collections.abc import Iterator, Sequence
@@ -18,11 +17,12 @@ from statistics import median
 from bench import replay_find
 from bench.measure import LONGEST, in_turn, scratch
 from bench.processes import PrivateMemory, Running, listening
-from bench.programs import LOOPBACK, ROOT, dcmtk, ours, pynetdicom
+from bench.programs import BEST, LOOPBACK, ROOT, dcmtk, ours, pynetdicom
 from dimse import uids
 from dimse.media import part10
 
-ENVIRONMENT = {**os.environ, "TCP_NODELAY": "1", "PYTHONPATH": str(ROOT)}
+# The SCP is a module of this folder.
+ENVIRONMENT = BEST.environment | {"PYTHONPATH": str(ROOT)}
 KEYWORDS = (
     "StudyInstanceUID PatientName PatientID StudyDate StudyTime AccessionNumber ModalitiesInStudy StudyDescription"
 )
@@ -48,7 +48,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--no-memory", action="store_true", help="leave the large results out, which take a minute")
     options = parser.parse_args(arguments)
     compare_rates(options.rounds)
-    compare_starts(options.rounds)
     if not options.no_memory:
         print(
             f"findscu, {MANY_MATCHES:,} matches as JSON lines: {memory_of_matches() / 2**20:.1f} MiB private",
@@ -93,23 +92,6 @@ def compare_rates(rounds: int) -> None:
         ratio = median(other[0] / our[0] for our, other in zip(seen["ours"], runs, strict=False))
         rate = MATCHES / seconds
         print(f"{name:26}{seconds:8.3f} s{cpu:8.3f} s cpu{rate:10,.0f} matches/s   ours is {ratio:.2f} x", flush=True)
-
-
-def compare_starts(rounds: int) -> None:
-    """Measure findscu with one match beside echoscu, from start to exit, and print the ratio."""
-    seen: dict[str, list[float]] = {"findscu": [], "echoscu": []}
-    with answering(1) as port:
-
-        def one(name: str, turn: int) -> None:
-            keys = KEYS if name == "findscu" else []
-            took, _ = seconds_of([ours(name), *keys, LOOPBACK, str(port)])
-            if turn:
-                seen[name].append(took)
-
-        in_turn(list(seen), lambda name: 3 * rounds, one)
-    ratio = median(found / echo for found, echo in zip(seen["findscu"], seen["echoscu"], strict=True))
-    found, echo = (1000 * median(seen[name]) for name in ("findscu", "echoscu"))
-    print(f"findscu with one match {found:.1f} ms, echoscu {echo:.1f} ms: {ratio:.2f} x", flush=True)
 
 
 def memory_of_matches() -> int:

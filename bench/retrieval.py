@@ -1,7 +1,8 @@
 """Queries and retrievals: `python -m bench.retrieval` compares getscu, movescu and findscu with DCMTK's, from two archives.
 
 dcmqrscp forks a process for each association, and both it and Orthanc have their files in memory. What is received stays in memory
-too, without a sync. A round runs each program once, and a ratio is formed of two runs of one round, as `bench.measure` does.
+too, without a sync. A round runs each program once, and a ratio is formed of two runs of one round, as `bench.measure` does. The
+last line of a work compares our findscu with our echoscu, which shows how much longer a query with one match takes to start.
 """
 
 from __future__ import annotations
@@ -21,14 +22,11 @@ from pydicom import dcmread
 
 from bench.measure import LONGEST, in_turn, scratch, stored
 from bench.processes import Running, free_port, listening
-from bench.programs import LOOPBACK, MissingError, dcmtk, ours, pynetdicom
+from bench.programs import BEST, LONG, LOOPBACK, MissingError, dcmtk, ours, pynetdicom
 from bench.works import WORKS, Work
 
 # The title that the bench calls to see whether a program listens.
 TITLE, AREA = "ANY-SCP", "area"
-# Large PDUs and no delayed acknowledgements, as DCMTK is measured elsewhere.
-ENVIRONMENT = {**os.environ, "TCP_NODELAY": "1"}
-PDU = "131072"
 
 
 @dataclass(frozen=True)
@@ -55,20 +53,24 @@ class Question:
         keys = ["--study-uid", self.study]
         return [ours(tool), "-q", "-S", "-aec", TITLE, *map(str, options), *keys, LOOPBACK, str(self.port)]
 
+    def of_echo(self, program: str, *options: str) -> list[str]:
+        """Return the command of an echoscu that calls the archive."""
+        return [program, *options, "-aec", TITLE, LOOPBACK, str(self.port)]
+
 
 Command = Callable[[Question, Path], list[str]]
 
 COMMANDS: dict[str, dict[str, Command]] = {
     "C-GET": {
         "ours": lambda asked, folder: asked.of_ours("getscu", "-od", folder, "--durability", "none"),
-        "DCMTK": lambda asked, folder: asked.of_dcmtk("getscu", "-od", folder, "-pdu", PDU),
+        "DCMTK": lambda asked, folder: asked.of_dcmtk("getscu", "-od", folder, *LONG),
     },
     "C-MOVE": {
         "ours": lambda asked, folder: asked.of_ours(
             "movescu", "-od", folder, "--durability", "none", "--store-aet", "ME", "--store-port", asked.destination
         ),
         "DCMTK": lambda asked, folder: asked.of_dcmtk(
-            "movescu", "-od", folder, "-aet", "ME", "-aem", "ME", "+P", asked.destination, "-pdu", PDU
+            "movescu", "-od", folder, "-aet", "ME", "-aem", "ME", "+P", asked.destination, *LONG
         ),
         "pynetdicom": lambda asked, folder: [
             *(*pynetdicom("movescu"), "-S", "-aec", TITLE, "-aem", "ME", "-od", str(folder)),
@@ -79,6 +81,10 @@ COMMANDS: dict[str, dict[str, Command]] = {
     "C-FIND": {
         "ours": lambda asked, folder: asked.of_ours("findscu", "-L", "study", "-k", "PatientID"),
         "DCMTK": lambda asked, folder: asked.of_dcmtk("findscu", "-k", "PatientID"),
+    },
+    "C-ECHO": {
+        "ours": lambda asked, folder: asked.of_echo(ours("echoscu"), "-q"),
+        "DCMTK": lambda asked, folder: asked.of_echo(dcmtk("echoscu")),
     },
 }
 """The commands of each operation: ours, and those of others."""
@@ -118,13 +124,23 @@ def compare(name: str, work: Work, operations: Sequence[str], rounds: int) -> No
 
         in_turn(rows, lambda row: 0 if row[1] in SLOW else rounds, one)
     for operation, program in rows:
-        runs, our_runs = seen[operation, program], seen[operation, "ours"]
-        ratio = median(other[0] / our[0] for our, other in zip(our_runs, runs, strict=False))
+        runs = seen[operation, program]
+        ratio = ratio_of(runs, seen[operation, "ours"])
         seconds, cpu = (median(each[part] for each in runs) for part in range(2))
         print(
             f"{name:10}{work.name:7}{operation:9}{program:12}{seconds:9.3f}{cpu:9.3f}{ratio:9.3f}",
             flush=True,
         )
+    if {"C-FIND", "C-ECHO"} <= set(operations):
+        print(
+            f"{name:10}{work.name:7}findscu : echoscu {ratio_of(seen['C-FIND', 'ours'], seen['C-ECHO', 'ours']):.3f}",
+            flush=True,
+        )
+
+
+def ratio_of(some: Sequence[tuple[float, float]], others: Sequence[tuple[float, float]]) -> float:
+    """Return the median of the ratios of the seconds of two programs, each of two runs of one round."""
+    return median(one[0] / other[0] for one, other in zip(some, others, strict=False))
 
 
 @contextmanager
@@ -140,7 +156,7 @@ def dcmqrscp(work: Work) -> Iterator[Question]:
             )
             return [dcmtk("dcmqrscp"), "-c", str(folder / "configuration")]
 
-        with listening(command, ENVIRONMENT, folder) as listener:
+        with listening(command, BEST.environment, folder) as listener:
             yield filled(work, listener.port, destination, folder)
 
 
@@ -171,7 +187,7 @@ def orthanc(work: Work) -> Iterator[Question]:
             (folder / "configuration.json").write_text(json.dumps(settings))
             return [str(program), str(folder / "configuration.json")]
 
-        with listening(command, ENVIRONMENT, folder) as listener:
+        with listening(command, BEST.environment, folder) as listener:
             yield filled(work, listener.port, destination, folder)
 
 
@@ -179,7 +195,7 @@ def filled(work: Work, port: int, destination: int, folder: Path) -> Question:
     """Store the instances of a work in an archive, and return what to ask it."""
     files = sorted(work.folder().iterdir())
     sending = [ours("storescu"), "-q", "-aec", TITLE, LOOPBACK, str(port), str(work.folder())]
-    if Running(sending, ENVIRONMENT, folder / "log").wait(LONGEST).status:
+    if Running(sending, BEST.environment, folder / "log").wait(LONGEST).status:
         sys.exit(f"the archive did not store the files: {(folder / 'log').read_text(errors='replace')}")
     return Question(port, str(dcmread(files[0], stop_before_pixels=True).StudyInstanceUID), destination)
 
@@ -193,8 +209,8 @@ def run(row: Row, asked: Question, work: Work) -> tuple[float, float]:
     with scratch() as folder:
         received, log = folder / "received", folder / "log"
         received.mkdir()
-        ended = Running(COMMANDS[operation][program](asked, received), ENVIRONMENT, log).wait(LONGEST)
-        missing = work.objects - len(stored(received)) if operation != "C-FIND" else 0
+        ended = Running(COMMANDS[operation][program](asked, received), BEST.environment, log).wait(LONGEST)
+        missing = work.objects - len(stored(received)) if operation in ("C-GET", "C-MOVE") else 0
         if ended.status or missing:
             sys.exit(f"{row}: exit status {ended.status}, {missing} missing: {log.read_text(errors='replace')[-2000:]}")
     return ended.seconds, ended.cpu_seconds

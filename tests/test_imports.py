@@ -1,4 +1,4 @@
-"""The floor plan, enforced: who may import whom, what the pure rooms may use, what a short command must not load."""
+"""The floor plan, enforced: the imports that are allowed, what the pure rooms may use, what a short command must not load."""
 
 from __future__ import annotations
 
