@@ -10,6 +10,9 @@ from typing import Self
 
 from tests.interop import peers
 
+# A start takes some 0.3 s.
+ATTEMPTS = 20
+
 SERVER = """
 import sys
 from pathlib import Path
@@ -54,9 +57,14 @@ class ArchiveProcess:
         self._start()
 
     def _start(self) -> None:
-        self._process = subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        assert self._process.stdout is not None
-        assert self._process.stdout.readline() == f"{self.port}\n"
+        # Meanwhile another program may have had the port for a connection of its own.
+        for _ in range(ATTEMPTS):
+            self._process = subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            assert self._process.stdout is not None
+            if self._process.stdout.readline() == f"{self.port}\n":
+                return
+            self._kill()
+        raise peers.NotListeningError(f"port {self.port} is taken")
 
     def _kill(self) -> None:
         self._process.kill()
