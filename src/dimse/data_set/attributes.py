@@ -82,7 +82,9 @@ def decode(vr: str, raw: bytes, little_endian: bool, sets: CharacterSets) -> tup
 
 def _decode_text(vr: str, raw: bytes, sets: CharacterSets) -> tuple[str, ...]:
     if raw.isascii() and ESCAPE not in raw:
-        text = raw.decode("ascii")
+        text = raw.decode("ascii").rstrip(PADDING)
+        if text and "\\" not in text:
+            return (text,)
     elif vr in IN_CHARACTER_SETS:
         text = sets.decode(raw, delimiters(vr).encode())
     else:
