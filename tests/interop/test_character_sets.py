@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from pydicom import Dataset
 from pydicom.dataset import FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian
+from pydicom.uid import UID, ExplicitVRLittleEndian
 
 import dimse
 from dimse import uids
@@ -69,8 +69,8 @@ def scp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[QueryRetrieveSCP]:
 def write_query(place: str, folder: Path) -> Path:
     """Write a file with the keys of a query for a name."""
     query = data_set(place, QueryRetrieveLevel="STUDY", StudyInstanceUID="")
-    query.file_meta.MediaStorageSOPClassUID = uids.StudyRootQueryRetrieveInformationModelFind
-    query.file_meta.MediaStorageSOPInstanceUID = f"{ROOT}.9"
+    query.file_meta.MediaStorageSOPClassUID = UID(uids.StudyRootQueryRetrieveInformationModelFind)
+    query.file_meta.MediaStorageSOPInstanceUID = UID(f"{ROOT}.9")
     query.save_as(folder / "query.dcm", enforce_file_format=True)
     return folder / "query.dcm"
 
