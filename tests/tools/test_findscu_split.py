@@ -250,3 +250,27 @@ def test_the_whole_of_a_query_is_known(text: str, first: date, last: date) -> No
 @pytest.mark.parametrize("text", ["20241301", "2024*", "20240201-20240101", '""'])
 def test_what_is_no_range_is_not_split(text: str) -> None:
     assert whole_of(Identifier.of({"StudyDate": text}), date(2024, 3, 1)) is None
+
+
+# --- every limit and every way to say it, over studies that are spread in three ways ---
+
+
+SPREAD = {
+    "over days": lambda limit: studies(12 if limit == 1 else 3 * limit, days=12 if limit == 1 else 60),
+    "on one day": lambda limit: studies(12 if limit == 1 else min(3 * limit, 1200), days=1),
+    "some undated": lambda limit: studies(10 if limit == 1 else 2 * limit, days=20, undated=limit // 2),
+}
+
+
+@pytest.mark.sample("over days-A700H-10", "some undated-silent-10")
+@pytest.mark.parametrize("limit", [1, 10, 500])
+@pytest.mark.parametrize("status", [OUT_OF_RESOURCES, LIMIT_REACHED, SILENT], ids=["A700H", "B001H", "silent"])
+@pytest.mark.parametrize("spread", SPREAD)
+def test_every_study_is_found_whatever_the_limit(spread: str, status: int, limit: int) -> None:
+    stored = SPREAD[spread](limit)
+    options = ["--peer-limit", limit] if status == SILENT else []
+    with serve_limited(stored, limit, status, empty_values=True, seconds=40) as scp:
+        done = findscu(scp, "--empty-values", *options)
+    # Where a single match may be a cut result, even the smallest part is not known to be complete.
+    expected = 3 if (status, limit) == (SILENT, 1) else 0
+    assert (done.returncode, sorted(done.stdout.split())) == (expected, uids(stored)), done.stderr

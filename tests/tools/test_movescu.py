@@ -82,6 +82,16 @@ def test_an_empty_unique_key_does_not_ask_for_everything(scp: QueryRetrieveSCP, 
     assert scp.retrievals == []
 
 
+@pytest.mark.parametrize("text", ["[]", "", "\n"])
+def test_an_empty_list_of_queries_does_not_ask_for_everything(scp: QueryRetrieveSCP, text: str, tmp_path: Path) -> None:
+    keys = tmp_path / "keys.json"
+    keys.write_text(text)
+    done = tool("movescu", "-S", "127.0.0.1", scp.port, "-f", keys, "-aem", "WORKSTATION")
+    assert done.returncode == 1
+    assert f"Cannot read input file {keys}: it holds no data set" in lines(done, "E")
+    assert scp.retrievals == []
+
+
 def test_a_port_that_is_taken_is_told_before_the_peer_is_asked(scp: QueryRetrieveSCP, tmp_path: Path) -> None:
     with StorageSCP() as other:
         done = tool(

@@ -239,8 +239,8 @@ class _Querying:
                 for match in matches:
                     number += 1
                     self._responses += 1
-                    logger.info("Find SCP Response: %d - 0x%04X (Pending)", number, match.status)
-                    log_identifier(logger, "Response", match.identifier)
+                    response = f"Find SCP Response: {number} - 0x{match.status:04X} (Pending)"
+                    log_identifier(logger, "Response", match.identifier, [response])
                     if checks.fits(match) or not options.strict:
                         if below is not None:
                             below(match.identifier)

@@ -53,6 +53,7 @@ SUBJECT = Subject(
             "E253",
             "Cannot read input file {path}: {reason}",
             "it is longer than {number} bytes",
+            "it holds no data set",
             "its File Meta Information is cut short, or its transfer syntax is not known",
             "File Meta Information needs a {attribute}",
             "a value of {number} bytes does not fit File Meta element (0002,{number})",
