@@ -276,6 +276,10 @@ class Items(Iterator[Item]):
         """Send C-CANCEL; the iterator goes on to the final response, which has to come within the DIMSE timeout."""
         run(self._responses.cancel())
 
+    def cancel_soon(self) -> None:
+        """Have the thread that iterates send C-CANCEL, within half a second; from any thread and a signal handler."""
+        self._responses.cancel_soon()
+
     def close(self) -> None:
         """End the operation: if it is under way, send C-CANCEL and drop the responses up to the final one."""
         run(self._responses.aclose())
@@ -318,6 +322,11 @@ class Retrieval(Items["Progress"]):
     def __init__(self, retrieving: Retrieving) -> None:
         super().__init__(retrieving)
         self._retrieving = retrieving
+
+    @property
+    def message_id(self) -> int:
+        """The message ID of the request, which the C-STOREs of a C-MOVE name (`StoreRequest.move_originator`)."""
+        return self._retrieving.request.message_id
 
     @property
     def result(self) -> Retrieved | None:

@@ -122,6 +122,29 @@ class Trail:
             event_type=event_type, why=what, subjects=[subject],
         )  # fmt: skip
 
+    # --- queries ---
+
+    def queried(
+        self, peer: Node, peer_ae_title: str, *, sop_class_uid: str, transfer_syntax_uid: str, identifier: bytes
+    ) -> None:
+        """Write Query about a C-FIND that we send (PS3.15 A.5.3.10), which does not tell what it has found.
+
+        Args:
+            peer: Host and port of the peer.
+            peer_ae_title: Its AE title.
+            sop_class_uid: The SOP class of the query.
+            transfer_syntax_uid: The transfer syntax of the identifier.
+            identifier: The encoded identifier.
+        """
+        host, port = peer
+        us = self._us(requestor=True, role=messages.SOURCE)
+        them = Participant(f"{host}:{port}", False, _titles(peer_ae_title), host, messages.DESTINATION)
+        subject = Subject(
+            sop_class_uid, messages.SOP_CLASS_UID, messages.SYSTEM, messages.REPORT,
+            {"TransferSyntax": transfer_syntax_uid}, query=identifier,
+        )  # fmt: skip
+        self._write(messages.QUERY, "E", SUCCESS, [us, them], subjects=[subject])
+
     # --- transfers ---
 
     def transferred(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import re
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import dimse
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from dimse.archive.stored import Stored
     from dimse.audit import Trail
     from dimse.audit.destinations import Destination
+    from dimse.data_set.identifier import Identifier
     from dimse.instances import InstanceFile
 
 PATIENT_ID, STUDY_INSTANCE_UID = 0x00100020, 0x0020000D
@@ -85,6 +87,38 @@ def _destination(options: argparse.Namespace) -> Destination:
         return UDPSyslog(where, port)
     # The syslog server is verified by --tls-ca or the system's roots, and shown our certificate, as a peer is.
     return TLSSyslog(where, port, ca=options.tls_ca, certificate=options.tls_cert, key=options.tls_key)
+
+
+# --- a query ---
+
+
+@contextmanager
+def keeping(trail: Trail | None) -> Iterator[None]:
+    """Keep the audit trail of a program that transfers nothing as long as the body runs."""
+    if trail is None:
+        yield
+        return
+    trail.started()
+    try:
+        yield
+    finally:
+        trail.stopped()
+        trail.close()
+
+
+def queried(
+    trail: Trail, association: dimse.Association, sop_class_uid: str, identifier: Identifier, charset: str | None
+) -> None:
+    """Report a query that is about to be sent over an association."""
+    from dimse.data_set.identifier import encode
+
+    context = next(each for each in association.contexts if each.accepted and each.abstract_syntax == sop_class_uid)
+    syntax = uids.transfer_syntax(context.transfer_syntax)
+    if syntax is not None:
+        trail.queried(
+            association.peer.address, association.peer.ae_title, sop_class_uid=sop_class_uid,
+            transfer_syntax_uid=syntax.uid, identifier=encode(identifier, syntax, charset),
+        )  # fmt: skip
 
 
 # --- a listener ---

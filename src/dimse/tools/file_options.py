@@ -8,11 +8,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, get_args
 
 import dimse
+from dimse import uids
 from dimse.archive import FileStore
 from dimse.archive.file_store import MOST_DUPLICATES, Durability, OnDuplicate
 from dimse.archive.layout import DEFAULT, FIELDS, Layout
 from dimse.association.sinks import DiscardSink
-from dimse.tools.options import choice, common, flag, number, option, validated
+from dimse.tools.options import choice, common, flag, number, option, repeatable, validated
 
 if TYPE_CHECKING:
     from dimse.archive.stored import Stored
@@ -23,6 +24,10 @@ def _mode(text: str) -> int:
         raise ValueError(f"{text!r} is not 400 to 777, octal, so that the owner can read the files")
     return int(text, 8)
 
+
+ACCEPT_ONLY = repeatable(
+    "--accept-only UID", validated(uids.find), "accept this SOP class or transfer syntax only (UID or keyword)"
+)
 
 FILES = (
     common(option("-od --output-directory D", str, ".", "folder for the files (the current folder)")),

@@ -36,9 +36,7 @@ def _command(text: str) -> Command:
 
 ACCEPTED = (
     flag("--accept-unknown", "accept private and unknown SOP classes too"),
-    repeatable(
-        "--accept-only UID", validated(uids.find), "accept this SOP class or transfer syntax only (UID or keyword)"
-    ),
+    file_options.ACCEPT_ONLY,
     repeatable(
         "--accept-syntax UID",
         validated(uids.find_syntax),

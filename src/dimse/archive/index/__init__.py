@@ -6,19 +6,35 @@ Nothing here knows of DIMSE. A front end, such as C-FIND or a web service, searc
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Protocol
 
 from sqlalchemy import func, select
 
+from dimse import tags
+from dimse.archive.index.arriving import Arrivals
+from dimse.archive.index.attributes import Level
 from dimse.archive.index.committer import Committer
-from dimse.archive.index.database import Database
+from dimse.archive.index.database import Database, Writer
+from dimse.archive.index.deleting import Deleted, delete_rows, remove_files
+from dimse.archive.index.entity import Entity
+from dimse.archive.index.header import read_file
 from dimse.archive.index.ingest import Ingest, OnDuplicate
+from dimse.archive.index.levels import Root
+from dimse.archive.index.locate import locations
 from dimse.archive.index.migrations import prepare
-from dimse.archive.index.row import Added, Change, Counts, Row
+from dimse.archive.index.reading import StoredFiles
+from dimse.archive.index.recovery import MARGIN, Recovered, recover
+from dimse.archive.index.row import EVERYTHING, Added, Change, Counts, Location, Row, Scope
 from dimse.archive.index.schema import CHANGE, DUPLICATE, INSTANCE, PATIENT, SERIES, STUDY
+from dimse.archive.index.search import PAGE, entities
 from dimse.archive.index.stores import Store, enter_store
+from dimse.archive.index.upkeep import Upkeep
+from dimse.archive.stored import Stored
+from dimse.data_set.attributes import Attributes
+from dimse.data_set.source import MalformedDataSet
+from dimse.matching import Rules
 from dimse.support.closing import Closing
 
 
@@ -42,6 +58,12 @@ class Index(Closing):
             No file is deleted.
         update: "first" keeps the values of a patient, study or series that came first, and fills in what is empty. "latest" takes
             those that came last.
+
+    Attributes:
+        folder: The absolute path of the folder of the files.
+        database: The database.
+        store: The store in the database.
+        commits: The number of transactions that added rows.
 
     Raises:
         DatabaseError: The database cannot be used. Every method raises it too.
@@ -68,19 +90,56 @@ class Index(Closing):
         except BaseException:
             self.database.close()
             raise
-        self._ingest = Ingest(self.store.pk, self._is_same, on_duplicate, latest=update == "latest")
+        self._ingest = Ingest(self.store.pk, StoredFiles(self.folder), on_duplicate, latest=update == "latest")
         self._committer = Committer(self.add)
+        self._upkeep: Upkeep | None = None
+        self.commits = 0
 
     def close(self) -> None:
-        """Close the database. This is idempotent."""
+        """End the service and close the database. This is idempotent."""
         self._committer.close()
+        if self._upkeep is not None:
+            self._upkeep.close()
         self.database.close()
+
+    # --- service ---
+
+    def start(self) -> bool:
+        """Mark the store as in use by this process until `close`, and keep the database meanwhile.
+
+        Returns:
+            False if the process that had it before has not ended in order. Then `recover` is to be called. Until it has returned, a
+            search may miss instances that were acknowledged.
+        """
+        if self._upkeep is None:
+            self._upkeep = Upkeep(self, recovered=self.store.was_clean)
+        self.remove_files()
+        return self._upkeep.recovered
+
+    def recover(self, *, everything: bool = False, digest: bool = True) -> Recovered:
+        """Add the rows that the index lacks, and mark the instances whose file is missing.
+
+        Args:
+            everything: Read all folders of the store, and not only those that changed since the rows were last synced.
+            digest: Make the digest of the files that are added.
+
+        Raises:
+            OSError: The store cannot be read.
+        """
+        recovered = recover(self, 0.0 if everything else max(0.0, self.store.synced_at - MARGIN), digest=digest)
+        if self._upkeep is not None:
+            self._upkeep.recovered = True
+        return recovered
 
     # --- ingest ---
 
     def add(self, rows: Sequence[Row]) -> list[Added]:
         """Add rows in one transaction, and return what became of each, in their order. All are visible then, or none."""
-        return self._ingest.add_all(self.database, rows) if rows else []
+        if not rows:
+            return []
+        added = self._ingest.add_all(self.database, rows)
+        self.commits += 1
+        return added
 
     def commit(self, row: Row) -> Added:
         """Add a row together with those of other threads, and return what became of it once a search finds it."""
@@ -90,10 +149,114 @@ class Index(Closing):
         """Add a row as `commit` does, in another thread; the result is that of the future."""
         return self._committer.begin(row)
 
-    def _is_same(self, one: str, other: str) -> bool:
-        from dimse.archive.index.reading import same_data_set
+    def arrivals(self, added: Callable[[Stored, Added], None] | None = None) -> Arrivals:
+        """Return the `stored` callable for a `FileStore`, with which each instance is in the index before it is acknowledged.
 
-        return same_data_set(os.path.join(self.folder, one), os.path.join(self.folder, other))
+        The store needs `tags=arriving_tags()` and `required=REQUIRED_TAGS` of `dimse.archive.index.arriving`. It must keep both of
+        two data sets with one name: `on_duplicate` of the index decides which of them is served.
+
+        Args:
+            added: Called with each instance and what became of it, before it is acknowledged.
+        """
+        return Arrivals(self.commit, added)
+
+    def delete(self, level: Level, uid: str) -> Deleted:
+        """Delete the instances of an entity: first their rows, then their files, those of duplicates too.
+
+        Args:
+            level: "PATIENT", "STUDY", "SERIES" or "IMAGE".
+            uid: The unique key of the entity; of a patient the Patient ID, whatever its issuer.
+
+        Raises:
+            OSError: A file cannot be removed. No search finds it, and the next `remove_files` tries again.
+        """
+
+        def work(writer: Writer) -> Deleted:
+            self._ingest.forget()
+            return delete_rows(writer, level, uid)
+
+        deleted = self.database.write(work)
+        self.remove_files()
+        return deleted
+
+    def remove_files(self) -> int:
+        """Remove the files whose rows were deleted, and return their number; `delete` does it, and a start after a crash should.
+
+        Raises:
+            OSError: A file cannot be removed.
+        """
+        return remove_files(self.database, self.store.pk, self.folder)
+
+    # --- searching ---
+
+    def search(
+        self,
+        level: Level,
+        keys: Attributes,
+        *,
+        root: Root = "study",
+        rules: Rules | None = None,
+        scope: Scope = EVERYTHING,
+        limit: int = 0,
+        page: int = PAGE,
+    ) -> Iterator[Entity]:
+        """Yield the entities of a level that match keys: studies newest first, patients by name, series and instances by number.
+
+        Keys of the level and of those above it are matched, and other keys are passed over. Modality means Modalities in Study at
+        STUDY level. An entity has all attributes of these levels that the index has. Those of an instance that the index does not
+        have are read from its file. The numbers of a patient's studies, series and instances must be among the keys.
+
+        Args:
+            level: The level.
+            keys: The keys.
+            root: The root of the information model.
+            rules: What was negotiated and configured; `Rules()` by default.
+            scope: What the caller may see.
+            limit: The most entities; 0 for no limit.
+            page: Entities that are read in one transaction.
+
+        Raises:
+            UnfitKey: A key cannot be matched, or is the unique key of a lower level (PS3.4 C.4.1.1.3.2).
+            ValueError: The root does not have the level.
+            QueryTooLong: A page took too long; the iterator raises it.
+        """
+        return entities(
+            self.database,
+            level,
+            keys,
+            root=root,
+            rules=rules,
+            scope=scope,
+            limit=limit,
+            page=page,
+            read_file=_read_file,
+        )
+
+    def locate(
+        self,
+        level: Level,
+        uids: Sequence[str],
+        *,
+        above: Mapping[Level, str] | None = None,
+        issuer: str | None = None,
+        scope: Scope = EVERYTHING,
+        pixels: bool = False,
+    ) -> Iterator[Location]:
+        """Yield the places of the instances that unique keys name, series by series, and by Instance Number in each.
+
+        Args:
+            level: The level of the unique keys.
+            uids: Patient IDs, or UIDs; without any nothing is found.
+            above: Unique keys of levels above, one for each.
+            issuer: The Issuer of Patient ID of the patients; None for any.
+            scope: What the caller may see.
+            pixels: Find the places of the Pixel Data too.
+
+        Raises:
+            UnfitKey: Patients of several issuers have one of the Patient IDs, and no issuer is given.
+            QueryTooLong: A page took too long; the iterator raises it.
+        """
+        return locations(self.database, level, uids, above=above, issuer=issuer, scope=scope, pixels=pixels)
 
     # --- what it holds ---
 
@@ -125,3 +288,16 @@ class Index(Closing):
             return {
                 name: int(number) for name, number in connection.execute(select(*numbers, size)).one()._mapping.items()
             }
+
+
+def _read_file(location: Location, wanted: frozenset[int]) -> Attributes:
+    """Return the attributes that the file of an instance has of those that are wanted; none if it is malformed.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    try:
+        _, _, header = read_file(location.path, {*wanted, tags.SPECIFIC_CHARACTER_SET})
+    except MalformedDataSet:
+        return {}
+    return {tag: attribute for tag, attribute in header.attributes.items() if tag in wanted}
