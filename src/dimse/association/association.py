@@ -133,7 +133,8 @@ class BaseAssociation(AgreedAssociation):
 
     def agree(self, negotiated: Negotiated, *, is_requestor: bool) -> None:
         """Take what was negotiated: messages may follow."""
-        peer = replace(negotiated.peer, address=self.pump.transport.peer_address)
+        transport = self.pump.transport
+        peer = replace(negotiated.peer, address=transport.peer_address, fingerprint=transport.peer_fingerprint)
         self.negotiated = replace(negotiated, peer=peer)
         self.accepted_contexts = AcceptedContexts(negotiated, is_requestor=is_requestor)
         self._inbox.contexts = negotiated.contexts

@@ -98,7 +98,7 @@ class Trail:
                 self.alert(event, messages.NODE_AUTHENTICATION)
             case "ended":
                 self.end_transfer(event.peer, event.why)
-            case "protocol":
+            case "protocol" | "not authorized":
                 self.alert(event, messages.USE_OF_RESTRICTED_FUNCTION)
             case _:
                 self.alert(event, messages.NODE_AUTHENTICATION)

@@ -216,6 +216,9 @@ class FindRequest:
         features: The features that were agreed when the association was established.
         has_unsupported_keys: The handler sets this to True, before its first match, if it ignores optional keys: the matches then
             have the status FF01H.
+        offending_elements: The handler sets this to the tags of the keys that a status of failure is about.
+        charset: The handler may set this to the Specific Character Set of the matches, before its first one. Characters that it
+            does not have become question marks. Empty follows the request.
     """
 
     context: PresentationContext
@@ -228,6 +231,8 @@ class FindRequest:
     identifier: Identifier
     features: Features = Features()
     has_unsupported_keys: bool = False
+    offending_elements: tuple[int, ...] = ()
+    charset: str = ""
     arrived: Arrived | None = field(default=None, repr=False)
 
     @property
@@ -255,6 +260,7 @@ async def answer_find(association: BaseAssociation, arrived: Arrived, handler: F
         # A C-CANCEL may be directly behind the request.
         await association.poll()
         final = await _send_matches(association, arrived, request, handler)
+        offending = request.offending_elements or None
     status = Status(final.status, service="find")
     MESSAGES.info("Sending Find Response (Status: 0x%04X - %s)", status, status.category)
     response = respond(
@@ -356,6 +362,7 @@ class EncodedMatches:
         self._matches = matches.__aiter__() if self.is_asynchronous else iter(matches)
         charset = request.identifier.attributes.get(SPECIFIC_CHARACTER_SET)
         self._charset = "\\".join(charset.values) if charset else None
+        self._request = request
         self._syntax = transfer_syntax(request.context.transfer_syntax) or EXPLICIT_VR_LITTLE_ENDIAN
 
     def take(self, request: FindRequest) -> list[bytes]:
@@ -397,8 +404,9 @@ class EncodedMatches:
         if isinstance(match, int):
             self.final = match
         else:
-            charset = fitting_charset(match, self._charset)
-            batch.append(encode(match, self._syntax, charset))
+            forced = self._request.charset
+            charset = forced or fitting_charset(match, self._charset)
+            batch.append(encode(match, self._syntax, charset, replace=bool(forced)))
 
     def close(self) -> None:
         """Close the generator of the handler."""

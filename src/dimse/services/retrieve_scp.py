@@ -62,6 +62,8 @@ class RetrieveRequest:
         priority: 0 medium, 1 high, 2 low.
         called_ae_title: The AE title that the peer called.
         features: The features that were agreed when the association was established.
+        transcode: The conversion of a data set whose transfer syntax is not accepted: "never", "lossless" or "always". The handler
+            may set this.
     """
 
     identifier: Identifier
@@ -74,6 +76,7 @@ class RetrieveRequest:
     called_ae_title: str
     features: Features
     _arrived: Arrived = field(repr=False)
+    transcode: Transcode = "always"
 
     @property
     def cancelled(self) -> bool:
@@ -261,7 +264,8 @@ class _SubOperations:
 
     async def store(self, source: Source, association: BaseAssociation, accepting: Any) -> None:
         """Send one instance over an association, and a pending response to the peer."""
-        transcode: Transcode = "always"
+        request = self.arrived.request
+        transcode: Transcode = request.transcode if isinstance(request, RetrieveRequest) else "always"
         try:
             if association.calls_in_threads:
                 outgoing = await association.begin_call(source.open_for, accepting, transcode)
@@ -271,7 +275,7 @@ class _SubOperations:
             await self.fail(source, str(error))
             return
         message, is_move = self._message, isinstance(self.arrived.message, CMoveRQ)
-        request = CStoreRQ(
+        store_request = CStoreRQ(
             message_id=association.next_message_id(),
             affected_sop_class_uid=source.sop_class_uid,
             affected_sop_instance_uid=source.sop_instance_uid,
@@ -280,8 +284,8 @@ class _SubOperations:
             move_originator_message_id=message.message_id if is_move else None,
         )
         async with association.operation(nested=association is self.association):
-            await send(association, outgoing, request)
-            status = status_of(await association.wait_response(request))
+            await send(association, outgoing, store_request)
+            status = status_of(await association.wait_response(store_request))
         MESSAGES.info("%s SCP: Received Store SCP response 0x%04X (%s)", self._name, int(status), status.category)
         if status.is_success or status.is_warning:
             self.remaining -= 1

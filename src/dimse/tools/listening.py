@@ -162,6 +162,7 @@ def make_server(
     only: tuple[str, ...] = (),
     more: tuple[str, ...] = (),
     accept_unknown: bool = False,
+    extended: tuple[dimse.ExtendedNegotiation, ...] = (),
 ) -> dimse.Server:
     """Return the server that the options ask for.
 
@@ -172,6 +173,7 @@ def make_server(
         only: The transfer syntaxes to accept; empty accepts every one that can be stored.
         more: Transfer syntaxes to accept as well, or the words of `dimse.uids` for private ones and for any.
         accept_unknown: Whether to accept private and unknown SOP classes.
+        extended: The application information that the handlers support.
     """
     if options.measures is not None:
         from dimse.tools.metrics import measured
@@ -191,6 +193,7 @@ def make_server(
         calling_ae_titles=options.allow_calling,
         networks=options.allow_from,
         accept_unknown=accept_unknown,
+        extended=extended,
         async_ops=options.async_ops,
         share_port=options.workers > 1,
         identify=options.passwords.identify if options.passwords else None,
@@ -244,7 +247,7 @@ def run(parser: Parser, options: argparse.Namespace, logger: logging.Logger, sha
     _settle_metrics(parser, options)
     running.finish_loading()
     why = ""
-    reloads = bool(options.port_tls or options.passwords or options.log_file)
+    reloads = bool(options.port_tls or options.passwords or options.log_file or getattr(options, "reload_peers", None))
     try:
         with Shutdown(reloads=reloads) as shutdown, _endpoint(options), shared(options) as serving:
             why = _serve(options, logger, serving, shutdown)

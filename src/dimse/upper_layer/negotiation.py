@@ -86,6 +86,8 @@ class Peer:
         implementation_version_name: The version of its software; empty if it is unknown.
         address: Host and port of the transport connection, set by the owner of the connection.
         user: The verified user name (PS3.7 D.3.3.7); empty if none was verified, or the identity is a ticket or token.
+        fingerprint: The SHA-256 of its certificate, in hexadecimal digits, set likewise; empty if it has shown none by TLS, and
+            None on a plain connection.
     """
 
     ae_title: str
@@ -93,6 +95,7 @@ class Peer:
     implementation_version_name: str = ""
     address: tuple[str, int] = ("", 0)
     user: str = ""
+    fingerprint: str | None = None
 
 
 @value
