@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import UID
 
 import dimse
 from dimse import tags, uids
@@ -28,7 +29,7 @@ def instance(number: int = 1, **values: Any) -> Dataset:
     """Return a small CT image: of study 1.2.1, series 1.2.1.1, unless the values say otherwise."""
     data_set = Dataset()
     data_set.file_meta = FileMetaDataset()
-    data_set.file_meta.TransferSyntaxUID = uids.ExplicitVRLittleEndian
+    data_set.file_meta.TransferSyntaxUID = UID(uids.ExplicitVRLittleEndian)
     data_set.SOPClassUID, data_set.SOPInstanceUID = uids.CTImageStorage, f"1.2.1.1.{number}"
     data_set.StudyInstanceUID, data_set.SeriesInstanceUID = "1.2.1", "1.2.1.1"
     data_set.PatientID, data_set.PatientName, data_set.Modality = "P1", "DOE^JOHN", "CT"
@@ -43,7 +44,7 @@ def served(folder: Path, **options: Any) -> Iterator[tuple[Archive, MemoryIndex,
     """Serve an archive on 127.0.0.1, and give it, its index and its port."""
     index = MemoryIndex()
     with (
-        Archive(folder / "instances", index, ae_title="ARCHIVE", **options) as archive,  # type: ignore[arg-type]
+        Archive(folder / "instances", index, ae_title="ARCHIVE", **options) as archive,
         dimse.Server(("127.0.0.1", 0), archive.handlers(), ae_title="ARCHIVE") as server,
     ):
         yield archive, index, server.address[1]
@@ -210,7 +211,7 @@ def test_a_result_beyond_the_limit_is_cut_and_told(tmp_path: Path, limit: int, o
     with served(tmp_path, limits=Limits(matches=limit), peers=Peers([peer])) as (_, _, port):
         store(port, *(instance(number) for number in (1, 2, 3)))
         with associate(port) as association:
-            found = []
+            found: list[dimse.Match] = []
             finding = association.find({"SOPInstanceUID": ""}, level="IMAGE")
             if most < 3:
                 with pytest.raises(dimse.StatusError, match=f"more than {most} matches"):
