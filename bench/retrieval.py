@@ -1,13 +1,13 @@
 """Queries and retrievals from DCMTK's dcmqrscp: `python -m bench.retrieval` compares getscu, movescu and findscu with DCMTK's.
 
 dcmqrscp forks a process for each association, with files in memory. What is received stays in memory too, without a sync. A round
-runs each program once, and a ratio is formed of two runs of one round, as `bench.measure` does.
+runs each program once, and a ratio is formed of two runs of one round, as `bench.measure` does. The last line of a work compares
+our findscu with our echoscu, which shows how much longer a query with one match takes to start.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,14 +19,13 @@ from pydicom import dcmread
 
 from bench.measure import LONGEST, in_turn, scratch, stored
 from bench.processes import Running, free_port, listening
-from bench.programs import LOOPBACK, dcmtk, ours
+from bench.programs import BEST, LONG, LOOPBACK, dcmtk, ours
 from bench.works import WORKS, Work
 
 # The title that the bench calls to see whether a program listens.
 TITLE, AREA = "ANY-SCP", "area"
 # Large PDUs and no delayed acknowledgements, as DCMTK is measured elsewhere.
-ENVIRONMENT = {**os.environ, "TCP_NODELAY": "1"}
-PDU = "131072"
+ENVIRONMENT = BEST.environment
 
 
 @dataclass(frozen=True)
@@ -53,25 +52,33 @@ class Question:
         keys = ["--study-uid", self.study]
         return [ours(tool), "-q", "-S", "-aec", TITLE, *map(str, options), *keys, LOOPBACK, str(self.port)]
 
+    def of_echo(self, program: str, *options: str) -> list[str]:
+        """Return the command of an echoscu that calls the archive."""
+        return [program, *options, "-aec", TITLE, LOOPBACK, str(self.port)]
+
 
 Command = Callable[[Question, Path], list[str]]
 
 COMMANDS: dict[str, dict[str, Command]] = {
     "C-GET": {
         "ours": lambda asked, folder: asked.of_ours("getscu", "-od", folder, "--durability", "none"),
-        "DCMTK": lambda asked, folder: asked.of_dcmtk("getscu", "-od", folder, "-pdu", PDU),
+        "DCMTK": lambda asked, folder: asked.of_dcmtk("getscu", "-od", folder, *LONG),
     },
     "C-MOVE": {
         "ours": lambda asked, folder: asked.of_ours(
             "movescu", "-od", folder, "--durability", "none", "--store-aet", "ME", "--store-port", asked.destination
         ),
         "DCMTK": lambda asked, folder: asked.of_dcmtk(
-            "movescu", "-od", folder, "-aet", "ME", "-aem", "ME", "+P", asked.destination, "-pdu", PDU
+            "movescu", "-od", folder, "-aet", "ME", "-aem", "ME", "+P", asked.destination, *LONG
         ),
     },
     "C-FIND": {
         "ours": lambda asked, folder: asked.of_ours("findscu", "-L", "study", "-k", "PatientID"),
         "DCMTK": lambda asked, folder: asked.of_dcmtk("findscu", "-k", "PatientID"),
+    },
+    "C-ECHO": {
+        "ours": lambda asked, folder: asked.of_echo(ours("echoscu"), "-q"),
+        "DCMTK": lambda asked, folder: asked.of_echo(dcmtk("echoscu")),
     },
 }
 """The commands of each operation: ours, and DCMTK's."""
@@ -105,12 +112,18 @@ def compare(work: Work, rounds: int) -> None:
         in_turn(rows, lambda row: rounds, one)
     for operation in COMMANDS:
         our_runs, others = seen[operation, "ours"], seen[operation, "DCMTK"]
-        ratio = median(other[0] / our[0] for our, other in zip(our_runs, others, strict=True))
+        ratio = ratio_of(others, our_runs)
         seconds, cpu = ([median(each[part] for each in runs) for runs in (our_runs, others)] for part in range(2))
         print(
             f"{work.name:8}{operation:8}{seconds[0]:10.3f}{seconds[1]:10.3f}{ratio:12.3f}{cpu[0]:10.3f}{cpu[1]:10.3f}",
             flush=True,
         )
+    print(f"{work.name:8}findscu : echoscu {ratio_of(seen['C-FIND', 'ours'], seen['C-ECHO', 'ours']):.3f}", flush=True)
+
+
+def ratio_of(some: Sequence[tuple[float, float]], others: Sequence[tuple[float, float]]) -> float:
+    """Return the median of the ratios of the seconds of two programs, each of two runs of one round."""
+    return median(one[0] / other[0] for one, other in zip(some, others, strict=True))
 
 
 @contextmanager
@@ -141,7 +154,7 @@ def run(row: Row, asked: Question, work: Work) -> tuple[float, float]:
         received, log = folder / "received", folder / "log"
         received.mkdir()
         ended = Running(COMMANDS[operation][program](asked, received), ENVIRONMENT, log).wait(LONGEST)
-        missing = work.objects - len(stored(received)) if operation != "C-FIND" else 0
+        missing = work.objects - len(stored(received)) if operation in ("C-GET", "C-MOVE") else 0
         if ended.status or missing:
             sys.exit(f"{row}: exit status {ended.status}, {missing} missing: {log.read_text(errors='replace')[-2000:]}")
     return ended.seconds, ended.cpu_seconds

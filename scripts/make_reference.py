@@ -1,6 +1,6 @@
 """Write the pages of the reference from the package: options from the parsers, everything else from the tables in the code.
 
-`make docs` adds these pages to the site (`scripts/docs_hooks.py`), and none is kept in the repository.
+`make docs` adds these pages to the site (`scripts/docs_hooks.py`), and they are not kept in the repository.
 `python -m scripts.make_reference` prints them.
 """
 

@@ -43,8 +43,9 @@ VERBS_WITH_SUCH_ENDINGS = re.compile("(?:ss|bring|ping|ring|feed|need|seed|speed
 QUESTION_WORDS = re.compile("as|how|what|when|where|whether|which|who|whom|whose|why")
 NO_NOUNS = re.compile("as|from|how|if|its|of|over|return|what|when|where|whether|which|who|whose|why")
 BANNED = re.compile(
-    r"""\b(?:(?<!there\ )(?:is|are|was|were|being)\ (?-i:none)\b(?!\ of)
-    | (?:of|to|for|by|that|but|from|with|than|while)\ who\b | (?:(?<=[.:;]\ )|^)who\ (?:(?:is|has|wants?|waits?|sends?)\b)
+    r"""\b(?:(?:is|are|was|were|being)\ (?-i:none)\b | (?<!where\ )(?-i:none)\ (?:is|are|was|were)\b
+    | (?:of|to|for|by|that|but|from|with|than|while|says?|matters|knows?|limits?|sees?|logs?)\ who\b
+    | (?:(?<=[.:;]\ )|^)who\ (?:(?:is|has|wants?|waits?|sends?)\b)
     | somebody | anybody | nobody | befalls? | befell | 's\ affair | affairs?\ of | that\ one(?=[.,;:)]|$) | those\ ones?
     | of\ its\ own\ accord | lets?\ go | parts?\ from\ us | hereupon | thereby | whereby | is\ no\ news)\b""",
     re.IGNORECASE | re.VERBOSE,
@@ -69,6 +70,12 @@ def in_prose(blocks: Iterable[Block]) -> Iterator[Fault]:
         for sentence in SENTENCE_END.split(" ".join(text.split())):
             if len(found := words(sentence)) > MOST_WORDS:
                 yield line, f"long ({len(found)})", sentence
+        yield from in_phrases([(line, text)])
+
+
+def in_phrases(blocks: Iterable[Block]) -> Iterator[Fault]:
+    """Yield the banned phrases of text that is not in sentences."""
+    for line, text in blocks:
         for match in BANNED.finditer(re.sub(r"`[^`]*`", "`code`", text)):
             yield line, "phrase", match[0]
 
@@ -161,8 +168,9 @@ def in_python(source: str) -> Iterator[Fault]:
 
 
 def in_markdown(source: str) -> Iterator[Fault]:
-    """Yield the faults of a page; code, tables, headings and HTML are left out."""
+    """Yield the faults of a page. Of tables and headings only the phrases are looked at, and code and HTML are left out."""
     blocks: list[Block] = []
+    others: list[Block] = []
     fenced = in_list = False
     fresh = True
     for number, line in enumerate(source.splitlines(), 1):
@@ -177,12 +185,15 @@ def in_markdown(source: str) -> Iterator[Fault]:
             or (line.startswith("    ") and not in_list)
         ):
             fresh = True
+            if not fenced and stripped[:1] in ("|", "#"):
+                others.append((number, stripped))
         elif item or fresh:
             blocks.append((number, stripped.removeprefix(item[0] if item else "")))
             fresh = False
         else:
             blocks[-1] = (blocks[-1][0], f"{blocks[-1][1]} {stripped}")
     yield from in_prose(blocks)
+    yield from in_phrases(others)
 
 
 def faults(path: Path) -> list[Fault]:

@@ -1,4 +1,4 @@
-"""The floor plan, enforced: who may import whom, what the pure rooms may use, what a short command must not load."""
+"""The floor plan, enforced: the imports that are allowed, what the pure rooms may use, what a short command must not load."""
 
 from __future__ import annotations
 
@@ -100,7 +100,16 @@ AT_MODULE_LEVEL = {
 
 # What only these may import at all. To the association a transport is an interface: the faces choose the driver.
 ONLY_BY = {
-    "socket": ("audit", "transport", "serving", "tools.metrics", "tools.processes", "tools.ready", "tools.workers"),
+    "socket": (
+        "audit",
+        "transport",
+        "serving",
+        "tools.metrics",
+        "tools.processes",
+        "tools.qr_configuration",
+        "tools.ready",
+        "tools.workers",
+    ),
     "ssl": ("audit", "settings.tls", "transport"),
     "select": ("transport", "tools.server_log"),
     "selectors": ("transport", "serving"),

@@ -336,7 +336,7 @@ def test_without_descriptors_it_waits_and_others_go_on(receiver: Side, tmp_path:
     assert 1 <= len([line for line in said if "cannot accept a connection" in line]) <= 5
 
 
-# --- those who take their time ---
+# --- slow peers ---
 
 
 @pytest.mark.thorough

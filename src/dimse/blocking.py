@@ -7,7 +7,7 @@ with dimse.associate("127.0.0.1", 11112, contexts=[dimse.Verification]) as assoc
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from functools import partial
+from functools import partial, update_wrapper
 from importlib import import_module
 from types import FunctionType, TracebackType
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar, cast
@@ -234,10 +234,10 @@ def _iterating(
     return cast("Callable[Concatenate[Association, P], Iterator[R]]", Later(made))
 
 
-def _documented(call: F, method: Callable[..., object], shown: object) -> F:
+def _documented(call: F, method: Callable[..., object], shown: Callable[..., object]) -> F:
     """Give `call` the name and docstring of `method`, and to `inspect` the signature of `shown`."""
     call.__name__, call.__doc__ = method.__name__, method.__doc__
-    call.__wrapped__ = shown  # type: ignore[attr-defined]
+    update_wrapper(call, shown, assigned=(), updated=())
     return call
 
 

@@ -62,7 +62,7 @@ class ConnectError(AssociationError):
     Attributes:
         host: The peer's name or address, as given; empty if unknown.
         port: The peer's port; 0 if unknown.
-        errno: The operating system's error number; None if there is none.
+        errno: The operating system's error number; None for other errors.
     """
 
     def __init__(self, message: str, *, host: str = "", port: int = 0) -> None:
@@ -71,7 +71,7 @@ class ConnectError(AssociationError):
 
     @property
     def errno(self) -> int | None:
-        """The operating system's error number; None if there is none."""
+        """The operating system's error number; None for other errors."""
         cause = self.__cause__
         return cause.errno if isinstance(cause, OSError) else None
 
@@ -284,6 +284,22 @@ class NotSent(DimseError):
 
 class JournalError(DimseError):
     """The journal of a sending cannot be used."""
+
+
+class DatabaseError(DimseError):
+    """The database of an archive's index cannot be used, or refuses what is to be written.
+
+    Attributes:
+        is_of_database: True if the database is full, locked, gone or not an index, so that anything else would fail too.
+    """
+
+    def __init__(self, message: str, *, is_of_database: bool = True) -> None:
+        super().__init__(message)
+        self.is_of_database = is_of_database
+
+
+class QueryTooLong(DatabaseError):
+    """A query of an archive's index took longer than it may."""
 
 
 class ServerFailed(DimseError):

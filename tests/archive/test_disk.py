@@ -427,7 +427,7 @@ def test_whatever_call_fails_what_was_acknowledged_is_there(tmp_path: Path, numb
     assert len(cases) > 50
 
 
-# --- who else is in the folder ---
+# --- other processes in the folder ---
 
 
 ATTACKER = """

@@ -440,7 +440,7 @@ def test_studies_go_along_to_the_folder_that_takes_the_place_of_the_stores(tmp_p
         failed = claimed(studies, "1.2", TIMEOUT)
         studies.join(instance(2, study="1.3"), 0.0)
         store.rename(tmp_path / "moved")
-        # As long as there is none, nothing is lost.
+        # As long as there is no folder, nothing is lost.
         theirs.join(instance(3), 0.0)
         store.mkdir()
         studies.join(instance(4, study="1.3"), 0.0)

@@ -52,7 +52,7 @@ class Case:
     """A conversation and the fault that it meets.
 
     Attributes:
-        tool: Who requests the association.
+        tool: The tool that requests the association.
         options: Of it.
         pdus: The conversation, as above; empty where it depends on which of several jobs is faster.
         fault: What harms the first connection; with `retry` or several jobs the first two.

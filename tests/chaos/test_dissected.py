@@ -107,7 +107,7 @@ class Recording:
 
 
 def peers_of(recording: Recording) -> Iterator[int]:
-    """Everyone who may be sent to."""
+    """Yield the port of each peer that instances may be sent to."""
     for length in MAXIMUM_LENGTHS:
         if length:
             yield recording.start(peers.dcmtk_storescp, "+xa", "-pm", "+B", "-pdu", str(length))

@@ -14,8 +14,8 @@ from dimse import uids
 from dimse.data_set import elements, json, reader
 from dimse.data_set.encoding import deflate
 from dimse.data_set.identifier import Identifier, encode
-from dimse.data_set.reader import BeyondLimits, Limits
-from dimse.data_set.source import MalformedDataSet, NestedTooDeep
+from dimse.data_set.reader import Limits
+from dimse.data_set.source import BeyondLimits, MalformedDataSet, NestedTooDeep
 from tests import files
 from tests.data_set.samples import explicit, implicit, sequence
 

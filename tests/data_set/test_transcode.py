@@ -381,7 +381,7 @@ def test_a_deflated_data_set_that_would_fill_the_memory_is_refused() -> None:
     zeros = bytes(1 << 20)
     bomb = b"".join(compressor.compress(zeros) for _ in range(300)) + compressor.flush()
     assert len(bomb) < 400_000
-    assert refusal(bomb, DEFLATED, EXPLICIT) == "it inflates to more than 268,435,456 bytes"
+    assert refusal(bomb, DEFLATED, EXPLICIT) == "the data set has more than 268,435,456 bytes when it is inflated"
 
 
 # --- What is refused --------------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ def main() -> None:
     """Serve."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("transfer_syntaxes", nargs="*", help="UIDs; none is all that pynetdicom knows")
+    parser.add_argument("transfer_syntaxes", nargs="*", help="UIDs; by default all that pynetdicom knows")
     parser.add_argument("--status", type=int, default=0)
     parser.add_argument("--maximum-length", type=int, default=16382)
     arguments = parser.parse_args()

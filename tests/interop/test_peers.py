@@ -60,4 +60,4 @@ def test_what_a_peer_has_started_ends_with_it(tmp_path: Path) -> None:
     with peers.running(["sh", "-c", f"sleep 100 > {fifo} & wait"], folder):
         reader = fifo.open("rb")  # when there is a writer
     with reader:
-        assert reader.read() == b""  # when there is none any more
+        assert reader.read() == b""  # when the last writer is gone

@@ -22,7 +22,7 @@ from tests.interop import ours, peers
 AS_IT_COMES = ("+xa", "-pm", "+B", "+uf")
 PEERS: dict[str, Sequence[str]] = {"dcmtk_storescp": AS_IT_COMES, "pynetdicom_scp": (), "orthanc": ()}
 
-NO_CONTEXT = "no presentation context: it is none of the SOP classes that the peer calls Storage"
+NO_CONTEXT = "no presentation context: it is not one of the SOP classes that the peer calls Storage"
 A700 = "status A700: it has no Study and Series Instance UID, by which Orthanc files it"
 
 # What Orthanc does not take.

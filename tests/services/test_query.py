@@ -14,6 +14,7 @@ import dimse
 from dimse import aio, uids
 from dimse.data_set.identifier import Identifier, encode
 from dimse.errors import InvalidResponse, LocalProtocolError, NoPresentationContext, StatusError
+from dimse.logs import ABOUT
 from dimse.services.features import Features
 from dimse.services.information_models import MODELS, find_model, infer_level
 from dimse.testing import LOOPBACK, QueryRetrieveSCP
@@ -231,7 +232,9 @@ def test_a_loop_that_is_left_is_cancelled_on_the_blocking_face() -> None:
     ):
         for _match in association.find(KEYS):
             break
+        assert ABOUT.get() is None
         assert association.echo() == 0
+        assert ABOUT.get() is None
         with association.find(KEYS) as matches:
             next(matches)
         assert matches.status == 0xFE00

@@ -114,7 +114,7 @@ def test_a_deflated_data_set_that_would_fill_the_memory_is_not_decoded(caplog: p
     pieces = [bomb[start : start + 100_000] for start in range(0, len(bomb), 100_000)]
     with serving(dimse.Handlers(store=decode)) as server, sent_to(server, deflated, *pieces) as answer:
         assert answer == "C-STORE-RSP 0110H"
-    assert "it inflates to more than 268,435,456 bytes" in caplog.text
+    assert "the data set has more than 268,435,456 bytes when it is inflated" in caplog.text
 
 
 def test_a_handler_and_its_sink_never_see_them(tmp_path: Path) -> None:

@@ -134,7 +134,7 @@ def fail(who: dimse.UserIdentity) -> bytes:
 
 
 def answer_nonsense(who: dimse.UserIdentity) -> bytes:
-    return True  # type: ignore[return-value]  # as one does who thinks of it as a question
+    return True  # type: ignore[return-value]  # a common mistake
 
 
 @on_both_faces

@@ -36,7 +36,8 @@ SOON = 0.3  # seconds: a deadline to pass
 # Seconds: what does not wait for a deadline is done by then, however slow the machine is.
 AT_ONCE = 5.0
 
-# What a connection may say without ever being an association. An abort is answered, and who does not close is closed.
+# The bytes of connections that never become associations. An abort is answered, and a connection that the peer leaves open is
+# closed.
 VISITS = {
     "nothing": b"",
     "a byte": b"\1",
@@ -242,7 +243,7 @@ def test_a_leaving_peer_gives_way_first(face: Face) -> None:
         waiting[0].associate(associate_rq()[1:])
 
 
-# --- who is rejected ---
+# --- rejections ---
 
 
 @on_both_faces

@@ -326,7 +326,7 @@ def test_a_downgrade_is_refused(certificates: Certificates, caplog: pytest.LogCa
         with others.in_between(port, DOWNGRADES[case]) as there, pytest.raises(dimse.TLSError):
             dimse.associate(LOOPBACK, there, contexts=[dimse.Verification], tls=dimse.TLS(ca=certificates.ca))
         others.until(lambda: bool(errors(caplog)))
-        with others.in_between(port, lambda hello: hello) as there:  # who changes nothing is not noticed
+        with others.in_between(port, lambda hello: hello) as there:  # a relay that changes nothing
             tls = dimse.TLS(ca=certificates.ca)
             with dimse.associate(LOOPBACK, there, contexts=[dimse.Verification], tls=tls) as association:
                 assert association.echo() == 0

@@ -182,7 +182,7 @@ def test_a_private_key_under_a_password(certificates: Certificates, password: st
     assert password not in str(raised.value)
 
 
-# --- who is trusted ---
+# --- trust ---
 
 
 @on_both_faces

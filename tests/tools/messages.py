@@ -34,7 +34,7 @@ OF_PROGRAMS = frozenset(
     }
 )
 # Modules without a line in a log: helpers for tests of programs, generated tables, and the texts of the explanations.
-LEFT_OUT = ("testing", "tags", "uids/table.py", "tools/explanations", "data_set/json.py", "support")
+LEFT_OUT = ("testing", "tags", "uids/table.py", "tools/explanations", "data_set/json.py")
 
 # The position of the text among the arguments of an error, where it is not the first.
 TEXT_AT = {

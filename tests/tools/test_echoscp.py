@@ -43,7 +43,7 @@ def without_ports(lines: list[str]) -> list[str]:
 def test_every_line_of_a_verification_in_its_order() -> None:
     with listening("echoscp", "-v", "-aet", "VERIFIER") as listener:
         listener.run("echoscu", "--repeat", 2)
-        # The address and the titles of each peer are told: a user asked to see who associates.
+        # The address and the titles of each peer are told: a user wants to see each peer.
         assert without_ports(listener.end()[1:]) == [
             "I: Accepting Association",
             "I: 127.0.0.1: accepted ECHOSCU -> ANY-SCP",

@@ -19,6 +19,7 @@ from tests.tools.messages import LEAST_LETTERS, code_of, messages
 from tests.tools.terminal import Terminal
 
 FOUND, BARE = messages()
+CODES = Path(__file__).parent / "codes.txt"
 
 # Modules with calls that pass on a text of another place: an error, a line of the meanings, or the words of the operating system.
 PASSED_ON = """
@@ -104,6 +105,24 @@ def test_a_code_stands_for_one_explanation() -> None:
     codes = [entry.code for subject in SUBJECTS for entry in subject.entries]
     assert len(codes) == len(set(codes)) == len(ENTRIES)
     assert [code for code in codes if not re.fullmatch(r"[EW]\d{3}", code)] == []
+
+
+def test_a_code_keeps_its_meaning() -> None:
+    """`codes.txt` has every code that was ever given, with a text that it explains.
+
+    A line must be added for a new code. The line of a code that is given up stays, and its text begins with "retired:".
+    """
+    given = dict(line.split(maxsplit=1) for line in CODES.read_text(encoding="utf-8").splitlines())
+    retired = {code for code, text in given.items() if text.startswith("retired:")}
+    missing = [f"{code} {entry.templates[0]}" for code, entry in ENTRIES.items() if code not in given]
+    assert missing == [], f"add these lines to {CODES}"
+    assert given.keys() - retired - ENTRIES.keys() == set(), "a code was removed without a note"
+    assert retired & ENTRIES.keys() == set(), "a code is used again"
+    changed = {
+        code: text for code, text in given.items() if code not in retired and text not in ENTRIES[code].templates
+    }
+    assert changed == {}, "a code has another meaning, or its text was reworded"
+    assert list(given) == sorted(given)
 
 
 def test_a_template_belongs_to_one_explanation() -> None:

@@ -115,7 +115,7 @@ def test_a_bad_file_in_a_folder_is_not_skipped_in_silence(tmp_path: Path) -> Non
 def test_a_bad_file_alone_is_found_before_an_association(tmp_path: Path) -> None:
     path = tmp_path / "cut.dcm"
     path.write_bytes(truncated(IMAGE, 5))
-    # No program listens on that port, and none is called.
+    # No program listens on that port, and the tool does not connect to it.
     process = running.tool("storescu", "127.0.0.1", 1, path)
     assert process.returncode == 3
     assert len(errors(process)) == 1

@@ -140,6 +140,22 @@ def test_a_file_that_cannot_be_read(tmp_path: Path, option: str) -> None:
     assert last.startswith("echoscp: error: cannot use ") and last.endswith(f"{closed}: {DENIED}"), last
 
 
+@pytest.mark.parametrize(
+    "words", [("@/dev/zero",), ("--tls", "--tls-cert", "/dev/zero"), ("--log-config", "/dev/zero")]
+)
+def test_a_device_without_an_end_is_not_read_to_its_end(words: tuple[str, ...]) -> None:
+    done = running.tool("echoscp", *words, *LISTENING)
+    assert done.returncode == 2
+    assert "it has more than 67,108,864 bytes" in done.stderr.splitlines()[-1]
+
+
+def test_a_report_that_is_a_device_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "sent.json").symlink_to("/dev/zero")
+    done = running.tool("storescu", "127.0.0.1", 1, "--retry-failed", tmp_path / "sent.json")
+    assert done.returncode == 3
+    assert running.errors(done) == [f"{tmp_path / 'sent.json'} is not a report: it is a device"]
+
+
 def test_a_named_file_that_cannot_be_read(tmp_path: Path) -> None:
     closed = running.Instance().write(tmp_path / "closed.dcm")
     closed.chmod(0)

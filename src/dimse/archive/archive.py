@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from threading import BoundedSemaphore, Lock
 from typing import TYPE_CHECKING, Any
 
 from dimse.archive.file_store import FileStore
+from dimse.archive.layout import OF_AN_ARCHIVE
 from dimse.archive.peers import RIGHTS, KnownPeer, Peers, Right
 from dimse.archive.question import Question
 from dimse.archive.retrieval import Wanted
@@ -38,6 +39,7 @@ from dimse.support.values import replace, value
 
 if TYPE_CHECKING:
     from dimse.archive.index import Index
+    from dimse.archive.index.row import Row
     from dimse.association.sinks import Sink
     from dimse.data_set.identifier import Identifier
     from dimse.services.query import FindRequest
@@ -47,9 +49,6 @@ if TYPE_CHECKING:
     from dimse.upper_layer.negotiation import Peer
 
 LOGGER = logging.getLogger("dimse.archive")
-
-LAYOUT = "{StudyInstanceUID}/{SeriesInstanceUID}/{SOPInstanceUID}.dcm"
-"""The default layout of an archive: no folder has a million entries, and a study is one folder."""
 
 MOST_FINDS = 8
 """Queries that read the index at one time; others wait for their turn."""
@@ -92,6 +91,7 @@ class Archive(Closing):
         stored: Called with each instance that is kept and indexed, as by `FileStore`.
         tags: The elements whose values `Stored.elements` is to have.
         observe: Called with a `SecurityEvent` when a request is refused because of the peer's rights.
+        digest: Make the SHA-256 of each data set, which tells copies of an instance apart without reading them.
         store: More arguments of `FileStore`, such as `layout`, `durability` and `on_duplicate`.
 
     Attributes:
@@ -115,21 +115,27 @@ class Archive(Closing):
         stored: Callable[[Stored], None] | None = None,
         tags: Iterable[int] = (),
         observe: Observe = ignore,
+        digest: bool = True,
         **store: Any,
     ) -> None:
         self.ae_title = ae_title
         self.peers = Peers(strangers=KnownPeer("", allow=RIGHTS)) if peers is None else peers
+        self._digests = digest
         self._rules, self._limits, self._stored, self._observe = rules, limits, stored, observe
         self._store = FileStore(
             folder,
             stored=self._keep,
             tags=tags,
             required=(STUDY_INSTANCE_UID, SERIES_INSTANCE_UID),
-            **{"layout": LAYOUT} | store,
+            **{"layout": OF_AN_ARCHIVE} | store,
         )
-        is_place = index is None or isinstance(index, (str, os.PathLike))
-        self._database = os.fspath(index or f"{self._store.folder}.sqlite") if is_place else None
-        self._index: Index | None = None if is_place else index
+        self._on_duplicate = store.get("on_duplicate", "keep-both")
+        self._database: str | None = None
+        self._index: Index | None = None
+        if index is None or isinstance(index, (str, os.PathLike)):
+            self._database = os.fspath(index) if index is not None else f"{self._store.folder}.sqlite"
+        else:
+            self._index = index
         self._opening, self._finding = Lock(), BoundedSemaphore(MOST_FINDS)
 
     @property
@@ -149,7 +155,7 @@ class Archive(Closing):
                 from dimse.archive.index import Index
 
                 assert self._database is not None
-                self._index = Index(self._database, self._store)
+                self._index = Index(self._database, self._store, on_duplicate=self._on_duplicate)
             return self._index
 
     def close(self) -> None:
@@ -207,20 +213,45 @@ class Archive(Closing):
             NotAcknowledged: It is not in the index, so the peer has to send it again.
         """
         try:
-            self.index.commit(self._row(stored))
+            added = self.index.commit(self._row(stored))
         except Exception as error:
-            LOGGER.error(
-                "cannot index %s: %s", one_line(stored.sop_instance_uid, 64), _words(error), exc_info=_debugs()
-            )
+            # Whatever has failed: the store takes other errors of the call for those of a user's own code.
+            uid = one_line(stored.sop_instance_uid, 64)
+            LOGGER.error("cannot index %s: %s", uid, Private(one_line(str(error)), type(error).__name__))
             raise NotAcknowledged("the index cannot be written") from error
+        if added.what == "rejected":
+            raise NotAcknowledged("it is stored with another data set")
+        if added.differs:
+            self._warn_of_differences(stored, added.differs)
         if self._stored is not None:
             self._stored(stored)
 
-    def _row(self, stored: Stored) -> Any:
+    def _row(self, stored: Stored) -> Row:
         """Return the row of an instance."""
-        from dimse.archive.index.header import row_of  # type: ignore[import-not-found]
+        from dimse.archive.index.reading import row_of_file
 
-        return row_of(stored)
+        return replace(
+            row_of_file(self.folder, stored.relative_path, digest=self._digests),
+            received=stored.received,
+            calling_ae_title=stored.calling_ae_title,
+            was_there=stored.duplicate,
+        )
+
+    def _warn_of_differences(self, stored: Stored, keywords: Sequence[str]) -> None:
+        """Warn of a study whose demographics are not those of earlier instances; of another patient it is an alert too."""
+        words = "the study %s came with another %s than before: what came first stays in force"
+        notice(
+            f"differs {stored.study_instance_uid}",
+            "",
+            words,
+            one_line(stored.study_instance_uid, 64),
+            ", ".join(keywords),
+        )
+        if "PatientID" in keywords:
+            why = f"the study {one_line(stored.study_instance_uid, 64)} came with another Patient ID than before"
+            self._observe(
+                SecurityEvent("protocol", stored.peer_address, stored.calling_ae_title, stored.called_ae_title, why=why)
+            )
 
     # --- C-FIND ---
 
@@ -343,12 +374,3 @@ class Archive(Closing):
             KnownFile(one.path, one.sop_class_uid, one.sop_instance_uid, one.transfer_syntax_uid, one.size)
             for one in found
         ]
-
-
-def _debugs() -> bool:
-    return LOGGER.isEnabledFor(logging.DEBUG)
-
-
-def _words(error: Exception) -> object:
-    """Return the words of an error for the log; those of a database may have values of a patient."""
-    return Private(one_line(f"{type(error).__name__}: {error}"), type(error).__name__)

@@ -46,7 +46,7 @@ class Copies:
     """The known copies of one name in one folder.
 
     Attributes:
-        last: The number of the last copy; 1 if there is none.
+        last: The number of the last copy; 1 without copies.
 
     Args:
         folder: The descriptor of the folder.

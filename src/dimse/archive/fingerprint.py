@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 
@@ -24,6 +23,9 @@ def fingerprint(file: int) -> bytes | None:
     Raises:
         OSError: The file cannot be read.
     """
+    # hashlib loads OpenSSL, which takes long.
+    from hashlib import blake2b
+
     head = os.pread(file, part10.MAXIMUM_SIZE, 0)
     meta = _parsed(head)
     if meta is None:
@@ -32,7 +34,7 @@ def fingerprint(file: int) -> bytes | None:
     start = meta.data_set_offset
     end = os.pread(file, _END, max(start + _END, size - _END))
     said = f"{meta.transfer_syntax_uid} {size - start} ".encode()
-    return hashlib.blake2b(said + head[start : start + _END] + end, digest_size=16).digest()
+    return blake2b(said + head[start : start + _END] + end, digest_size=16).digest()
 
 
 def same_instance(one: int, other: int) -> bool:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-
 _ALLOWED = b"-.0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz"
 _NOT_IN_FRONT = b"-."  # marks of options and hidden files
 _LONGEST = 64  # as for a UID (PS3.5 9.1)
@@ -49,7 +47,10 @@ def safe_component(raw: str | bytes, longest: int = _LONGEST) -> str:
     data = raw if isinstance(raw, bytes) else _bytes_of(raw)
     if 0 < len(data) <= longest and data[0] not in _NOT_IN_FRONT and not data.translate(None, _ALLOWED):
         return data.decode("ascii")
-    return "x-" + hashlib.blake2b(data, digest_size=16).hexdigest()
+    # hashlib loads OpenSSL, which takes long.
+    from hashlib import blake2b
+
+    return "x-" + blake2b(data, digest_size=16).hexdigest()
 
 
 def copy_name(name: str, number: int) -> str:

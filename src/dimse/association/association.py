@@ -98,7 +98,7 @@ class BaseAssociation(AgreedAssociation):
     Attributes:
         connect_seconds: The time that the transport connection took; 0 for an acceptor.
         negotiate_seconds: The time from the A-ASSOCIATE-RQ to its answer.
-        running: Returns the operation under way that can be cancelled; None if there is none. It holds no reference to it.
+        running: Returns the operation under way that can be cancelled, or None. It holds no reference to it.
         when_released: Called by `serve` when the peer has released the association, before that is answered.
         timeouts: In seconds.
         about: The subject of log lines about the association.
@@ -156,7 +156,7 @@ class BaseAssociation(AgreedAssociation):
         `serves` the peer lets no other wait behind it.
 
         Raises:
-            LocalProtocolError: At entry: another operation is under way, or there is none that this one could be nested in.
+            LocalProtocolError: At entry: another operation is under way, or no operation that this one could be nested in.
         """
         return Operation(self.pump, self._inbox, self, nested, serves)
 
@@ -168,7 +168,7 @@ class BaseAssociation(AgreedAssociation):
         self.pump.abort()
 
     def finish(self) -> None:
-        """Abort the association once the message under way has been answered, at once if there is none; from any thread."""
+        """Abort the association once the message under way has been answered, at once without one; from any thread."""
         self._finishing = True
         if not self._inbox.is_at_work:
             self.abort()
@@ -422,7 +422,7 @@ class BaseAssociation(AgreedAssociation):
             await self._answering.answer_waiting()
 
     async def serve(self, timeout: float | None = None, *, until: Callable[[], bool] | None = None) -> None:
-        """Answer the peer until it releases the association, for `timeout` seconds, or until `until` says so.
+        """Answer the peer until it releases the association, for `timeout` seconds, or until `until` returns True.
 
         Args:
             timeout: In seconds; None is without limit.

@@ -187,7 +187,7 @@ def _context_result(result: int) -> str:
 
 
 def _section(title: str, lines: Iterable[str]) -> Lines:
-    """Return the lines under their title, or one line that says that there are none."""
+    """Return the lines under their title, or one line with "None" if there are no lines."""
     content = list(lines)
     yield f"{title}:" if content else f"{title}: None"
     yield from content

@@ -44,7 +44,7 @@ class Arrived:
         request: The object that its service has made of it when its data set began to arrive.
         refusal: The answer of the service, where that was decided before the data set came.
         cancelled: True once the peer has sent a C-CANCEL for the request.
-        outer: The request that was being answered when the answer to this one began; None if there was none.
+        outer: The request that was being answered when the answer to this one began; None without one.
     """
 
     context: PresentationContext
@@ -66,7 +66,7 @@ class Inbox:
         owner: The association while an operation on it is under way, else None.
         dump: Is told of messages; None for nothing.
         requests: Requests of the peer that are complete and wait for their answer.
-        answering: The request whose answer is under way, the innermost of several; None if there is none.
+        answering: The request whose answer is under way, the innermost of several; None without one.
         depth: The number of requests whose answers are under way, one within the other.
         held_back: The command set of a message that is not taken in before what is ahead of it is done with.
         leaving: True once requests are not answered any more.
@@ -106,7 +106,8 @@ class Inbox:
     @property
     def expecting(self) -> bool:
         """True if the peer is to send more before we send anything."""
-        if self.held_back is not None:
+        # A request of the peer that is complete is answered first.
+        if self.requests or self.held_back is not None:
             return False
         return self._outstanding.unfinished > 0 or not self._assembler.between_messages
 

@@ -31,7 +31,7 @@ class Observing:
     Args:
         observer: The functions that are told.
         about: The association.
-        dump: What is told of PDUs and messages besides; None for nothing.
+        dump: A further observer of PDUs and messages; None without one.
         secured: True if the connection is over TLS.
         seconds: The seconds that opening the connection took.
     """
@@ -48,7 +48,7 @@ class Observing:
         self._received: dict[int, float] = {}
         self._connection("opened", seconds)
 
-    # --- what a dump is told
+    # --- the calls of a dump
 
     def pdu(self, sent_or_received: pdu.PDU, *, outgoing: bool) -> None:
         """Take a PDU: the request of the association, or its answer."""

@@ -1,4 +1,4 @@
-"""The operations on one association, of which one has its turn at a time."""
+"""The operations on one association, which take turns."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ NOTHING_TO_NEST_IN = "no operation is under way that this one could be nested in
 
 
 class Operation:
-    """The context manager of one operation on an association: an exception that leaves it ends the association.
+    """The context manager of one operation on an association. An exception that leaves it ends the association.
 
-    There is one at a time, but for nested ones: those belong to a request that is answered within another operation. On an event
-    loop an operation waits for its turn, first come, first served. It does not wait behind a `serve`, nor within another operation
-    that would have to wait for it.
+    An association has one operation at a time. Only a nested operation runs within another one, as part of the answer to a request
+    of the peer. On an event loop operations wait for their turns, first come, first served. An operation raises an error instead of
+    waiting behind `serve`, or within another operation that would have to wait for it.
 
     Args:
         pump: The pump of the association.
         above: The layer above it.
-        owner: The association, which the layer above knows for as long as the operation lasts.
+        owner: The association. The layer above refers to it for as long as the operation lasts.
         nested: True for a nested operation.
         serves: True for an operation that serves the peer.
     """
@@ -51,7 +51,7 @@ class Operation:
         if self._serves:
             pump.serving = True
             if turns is not None:
-                # They would wait until the peer releases the association.
+                # Other operations would wait until the peer releases the association.
                 turns.refuse(ANOTHER_IS_UNDER_WAY)
         self._above.owner = self._owner
         self._before = ABOUT.get()
@@ -73,9 +73,14 @@ class Operation:
         pump, turns = self._pump, self._pump.transport.turns
         pump.busy = turns is not None and turns.hand_on()
         if not pump.busy and pump.lifecycle.abort_wanted and pump.lifecycle.ended is None:
-            # `abort` has left it to the operation that was to have the turn.
+            # `abort` has left the end to the operation whose turn was next.
             pump.lifecycle.end(AssociationAborted())
             pump.close()
+
+    def leave_context(self) -> None:
+        """Stop attributing the caller's log lines to this association, because the caller has left the operation."""
+        if ABOUT.get() is self._pump.about:
+            ABOUT.set(self._before)
 
     async def prepare(self, preparation: Awaitable[T]) -> T:
         """Await a preparation of the operation. If it fails or is cancelled, nothing was sent and the association stands."""

@@ -82,7 +82,7 @@ class Above(Protocol):
 
 
 class Watching(Protocol):
-    """The interface of what is told of the PDUs and messages of an association: a `Dump`, or an `Observing`."""
+    """The interface of an observer of the PDUs and messages of an association: a `Dump`, or an `Observing`."""
 
     def pdu(self, sent_or_received: pdu.PDU, *, outgoing: bool) -> None:
         """Take a PDU that is not data."""

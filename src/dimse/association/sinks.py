@@ -33,7 +33,7 @@ class MemorySink:
     """A sink that keeps a data set in memory, if it is short enough: for identifiers, which are never large.
 
     Args:
-        most: Bytes that are kept. Of a longer data set nothing is, and `error` says so.
+        most: The most bytes that are kept. Of a longer data set nothing is kept, and `error` is set.
 
     Attributes:
         size: Bytes written.

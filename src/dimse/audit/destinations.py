@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from dimse.logs.line_file import LineFile
+from dimse.support import content
 from dimse.support.text import host_and_port, one_line
 
 if TYPE_CHECKING:
@@ -113,6 +114,9 @@ class TLSSyslog:
     def __init__(self, host: str, port: int = TLS_PORT, *, ca: str = "", certificate: str = "", key: str = "") -> None:
         import ssl
 
+        # OpenSSL would read a device to its end.
+        for path in filter(None, (ca, certificate, key)):
+            content.read(path)
         self._address, self._context = (host, port), ssl.create_default_context(cafile=ca or None)
         if certificate:
             self._context.load_cert_chain(certificate, key or None)

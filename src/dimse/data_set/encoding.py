@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 
 from dimse import uids
+from dimse.data_set.source import BeyondLimits, CutShort, MalformedDataSet
 from dimse.uids import TransferSyntax
 
 # PS3.5 7.1.2: the VRs with 16 bits of length, and those with 32 bits after two reserved bytes.
@@ -42,17 +43,17 @@ def inflate(deflated: bytes | memoryview, most: int = MOST_INFLATED) -> bytes:
     """Return the data set in a deflated one (PS3.5 A.5).
 
     Raises:
-        ValueError: It is damaged or cut short, or inflates to more than `most` bytes; the message says which.
+        MalformedDataSet: It is damaged or cut short, or inflates to more than `most` bytes; the message says which.
     """
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
     try:
         data = inflater.decompress(deflated, most + 1)
     except zlib.error as error:
-        raise ValueError(f"the deflated data set cannot be inflated: {error}") from error
+        raise MalformedDataSet(f"the deflated data set cannot be inflated: {error}") from error
     if len(data) > most:
-        raise ValueError(f"it inflates to more than {most:,} bytes")
+        raise BeyondLimits(f"the data set has more than {most:,} bytes when it is inflated")
     if not inflater.eof:
-        raise ValueError("the deflated data set is cut short")
+        raise CutShort("the deflated data set is cut short")
     return data
 
 

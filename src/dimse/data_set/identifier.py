@@ -304,7 +304,7 @@ class Identifier:
         return self[tag] if tag in self.attributes else default
 
     def text(self, key: int | str) -> str:
-        r"""Return the values of an attribute as one text, separated by ``\``; an empty one if there are none.
+        r"""Return the values of an attribute as one text, separated by ``\``; an empty one without values.
 
         Raises:
             KeyError: `key` is neither a tag nor a keyword of PS3.6.

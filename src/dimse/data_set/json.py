@@ -316,8 +316,8 @@ class _Reader:
 
 def _value(vr: str, given: object) -> Any:
     """Return one value of a VR that is neither of bytes nor a sequence."""
-    if isinstance(given, bool):
-        raise ValueError("true and false are not values")  # noqa: TRY004  (the callers catch one kind of error)
+    if given is True or given is False:
+        raise ValueError("true and false are not values")
     if vr == "PN":
         return _name(given)
     if vr in TEXT:
@@ -338,10 +338,14 @@ def _value(vr: str, given: object) -> Any:
 def _integer(vr: str, given: object) -> int:
     bits = 8 * WORD[vr]
     signed = NUMBERS[vr].islower()
-    is_text = isinstance(given, str) and not isinstance(given, _Number) and vr in ("SV", "UV")
-    if not (is_text or isinstance(given, (int, float, _Number))):
+    if isinstance(given, int):
+        number = given
+    elif isinstance(given, (float, _Number)):
+        number = _whole(float(given))
+    elif isinstance(given, str) and vr in ("SV", "UV"):
+        number = int(given)
+    else:
         raise ValueError("this is not a whole number")
-    number = int(given) if isinstance(given, int) or is_text else _whole(float(given))  # type: ignore[call-overload, arg-type]
     if not (-(1 << bits - 1) <= number < 1 << bits - 1 if signed else 0 <= number < 1 << bits):
         raise ValueError(f"this is beyond what VR {vr} can hold")
     return int(number)

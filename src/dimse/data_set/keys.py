@@ -126,7 +126,7 @@ def find_tag(text: str) -> int:
     """Return the tag that a keyword of PS3.6, `gggg,eeee`, `(gggg,eeee)` or `ggggeeee` means.
 
     Raises:
-        ValueError: It is none of these; the message names a similar keyword if there is one.
+        ValueError: It has none of these forms; the message names a similar keyword if there is one.
     """
     found = tags.find(text)
     if found is not None:

@@ -8,12 +8,11 @@ left out, and zero bytes at the end are padding. A sequence of defined length ma
 from __future__ import annotations
 
 import struct
-import zlib
 from typing import TypeAlias
 
 from dimse import tags
-from dimse.data_set.encoding import LONG_FORM, SHORT_FORM, UNDEFINED_LENGTH, is_vr
-from dimse.data_set.source import CutShort, MalformedDataSet, NestedTooDeep
+from dimse.data_set.encoding import LONG_FORM, SHORT_FORM, UNDEFINED_LENGTH, inflate, is_vr
+from dimse.data_set.source import BeyondLimits, CutShort, MalformedDataSet, NestedTooDeep
 from dimse.support.text import tag_name
 from dimse.support.values import value
 from dimse.uids import TransferSyntax
@@ -40,10 +39,6 @@ class Limits:
     size: int = 4 * 1024 * 1024
     depth: int = 64
     elements: int = 16_384
-
-
-class BeyondLimits(MalformedDataSet):
-    """A data set is larger than the limits allow."""
 
 
 class RawElement:
@@ -92,23 +87,10 @@ def read(data: bytes | memoryview, syntax: TransferSyntax, limits: Limits | None
     if len(data) > limits.size:
         raise BeyondLimits(f"the data set has {len(data):,} bytes, more than {limits.size:,}")
     if syntax.deflated:
-        data = _inflate(data, limits.size)
+        data = inflate(data, limits.size)
     view = memoryview(data)
     reader = _Reader(view, limits, syntax.little_endian)
     return reader.data_set(_is_implicit(view, syntax), len(view), depth=0)
-
-
-def _inflate(deflated: bytes | memoryview, limit: int) -> bytes:
-    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
-    try:
-        data = inflater.decompress(deflated, limit + 1)
-    except zlib.error as error:
-        raise MalformedDataSet(f"the deflated data set cannot be inflated: {error}") from error
-    if len(data) > limit:
-        raise BeyondLimits(f"the data set has more than {limit:,} bytes when it is inflated")
-    if not inflater.eof:
-        raise CutShort("the deflated data set is cut short")
-    return data
 
 
 def _is_implicit(data: memoryview, syntax: TransferSyntax) -> bool:

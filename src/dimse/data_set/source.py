@@ -38,6 +38,10 @@ class CutShort(MalformedDataSet):
     """The data set ends inside an element, or continues with bytes that are not one."""
 
 
+class BeyondLimits(MalformedDataSet):
+    """The data set is larger than the limits allow."""
+
+
 class NestedTooDeep(MalformedDataSet):
     """The data set has more than `MAXIMUM_NESTING` nested sequences."""
 

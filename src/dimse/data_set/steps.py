@@ -59,13 +59,13 @@ Encoding = NamedTuple(
 
 IMPLICIT_LITTLE = Encoding(True, Struct("<HH2sH"), Struct("<HHL"), Struct("<L"))
 EXPLICIT_LITTLE = IMPLICIT_LITTLE._replace(implicit_vr=False)
-_EXPLICIT_BIG = Encoding(False, Struct(">HH2sH"), Struct(">HHL"), Struct(">L"))
+EXPLICIT_BIG = Encoding(False, Struct(">HH2sH"), Struct(">HHL"), Struct(">L"))
 
 # The keys are: elements have no VR; they are in Little Endian.
 _ENCODINGS = {
     (True, True): (IMPLICIT_LITTLE, IMPLICIT_VR_LITTLE_ENDIAN),
     (False, True): (EXPLICIT_LITTLE, EXPLICIT_VR_LITTLE_ENDIAN),
-    (False, False): (_EXPLICIT_BIG, TransferSyntax(uids.ExplicitVRBigEndian, little_endian=False)),
+    (False, False): (EXPLICIT_BIG, TransferSyntax(uids.ExplicitVRBigEndian, little_endian=False)),
 }
 # The group number with which data sets begin, in either byte order. The Standard has no group 0800H.
 LITTLE, BIG = (b"\x08\0", b"\0\x08")
@@ -172,7 +172,7 @@ class Steps:
         return self._window[index : index + size]
 
     def _step_over(self, error: MalformedDataSet) -> int:
-        """Leave the innermost sequence of defined length, and continue at its end; raise `error` if there is none.
+        """Leave the innermost sequence of defined length, and continue at its end; raise `error` outside of such a sequence.
 
         It is also raised if nothing was written from there to the end of the sequence. If the value may not be a sequence at all,
         this applies only if nothing follows it: then the data set is truncated.

@@ -91,7 +91,7 @@ class Outline:
         end: The offset at which the data set ends, less than the given end if zero bytes of padding follow.
         warnings: Faults that are no reason to refuse it, one line each.
         series_instance_uid: (0020,000E); None if it is missing or empty.
-        faults: The faults of its encoding; None if there are none.
+        faults: The faults of its encoding; None without faults.
         values: By tag, the values that were read if the caller has named tags: text without padding, as Latin-1. Otherwise None.
         study_instance_uid: (0020,000D); None if it is missing or empty.
     """

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pydicom import Dataset
 
 InMemory: TypeAlias = "bytes | bytearray | memoryview | BinaryIO | Dataset"
-"""The types of an instance that is not named by a path. Bytes are one only if `is_content` says so."""
+"""The types of an instance that is not named by a path. Bytes are one only if `is_content` returns True."""
 
 _UNCOMPRESSED: dict[tuple[object, object], str] = {
     (True, True): uids.ImplicitVRLittleEndian,
@@ -119,7 +119,7 @@ def emptied(file: InstanceFile) -> InstanceFile:
 
 
 def is_data_set(given: object) -> TypeGuard[Dataset]:
-    """Return True for a pydicom data set. There is none while pydicom is not loaded, and it is not loaded to find out."""
+    """Return True for a pydicom data set. Before pydicom is loaded no object is one, and it is not loaded to find out."""
     pydicom = sys.modules.get("pydicom.dataset")
     return pydicom is not None and isinstance(given, pydicom.Dataset)
 

@@ -87,7 +87,7 @@ class FileMeta:
 
 
 def start_of(head: bytes | memoryview) -> int | None:
-    """Return the position of the File Meta Information in a file that begins with `head`; None if there is none.
+    """Return the position of the File Meta Information in a file that begins with `head`; None if the file has none.
 
     It follows the preamble and the prefix. Some files have the prefix without the preamble, or neither.
     """

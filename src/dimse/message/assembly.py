@@ -133,7 +133,7 @@ class Assembler:
         command = self._command_set(context_id, data)
         if command.has_data_set:
             self._data_set_context = context_id
-        # Only now: at no moment does a message under way look as if there were none.
+        # Only now: at no moment may a message under way be overlooked.
         self._command_context = None
         return command
 

@@ -197,7 +197,7 @@ def read(data: bytes | memoryview) -> tuple[dict[str, Any], str]:
     """Return the values of a complete command set's elements by keyword, with "has_data_set". Nothing of `data` is kept.
 
     Returns:
-        The values of the elements that are known and not empty, and the fault in the first unreadable one; empty if there is none.
+        The values of the elements that are known and not empty, and the fault in the first unreadable one; empty without a fault.
 
     Raises:
         RemoteProtocolError: The stream behind it can no longer be read. The bytes are not a series of command elements, one is

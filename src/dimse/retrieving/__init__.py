@@ -14,8 +14,8 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
-from functools import partial
-from queue import Empty, Queue
+from functools import partial, update_wrapper
+from queue import Empty, Full, Queue
 from typing import TYPE_CHECKING, Any, ParamSpec, Unpack, cast, get_args
 
 from dimse.archive.file_store import FileStore
@@ -259,7 +259,7 @@ class BulkRetrieval(Closing):
             try:
                 happened.put(event, timeout=POLL_INTERVAL)
                 return
-            except Exception:
+            except Full:
                 if self._stopped:
                     return
 
@@ -345,7 +345,7 @@ def _only_results(make: Callable[P, BulkRetrieval]) -> Callable[P, Iterator[Stud
         return _results(make(*args, **kwargs))
 
     # The signature to show.
-    retrieve.__wrapped__ = make  # type: ignore[attr-defined]
+    update_wrapper(retrieve, make, assigned=(), updated=())
     return retrieve
 
 

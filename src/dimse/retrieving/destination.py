@@ -14,6 +14,7 @@ from dimse.services.store_request import StoreRequest
 from dimse.serving.server import Server
 from dimse.settings import Limits, Timeouts
 from dimse.support.closing import Closing
+from dimse.support.pace import brief, is_brief
 from dimse.support.text import one_line
 from dimse.support.values import replace, value
 
@@ -95,9 +96,7 @@ class DestinationServer(Closing):
         def check(request: StoreRequest) -> Any:
             return begin(request) if self._is_allowed(request) else Status(NOT_AUTHORIZED, service="storage")
 
-        if getattr(begin, "is_brief", False):
-            check.is_brief = True  # type: ignore[attr-defined]
-        return check
+        return brief(check) if is_brief(begin) else check
 
     def _is_allowed(self, request: StoreRequest) -> bool:
         address = ip_address(request.peer_address[0].partition("%")[0])

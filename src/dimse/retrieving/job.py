@@ -44,9 +44,9 @@ class StudyResult:
 
     Attributes:
         study_instance_uid: The study.
-        state: "complete": all its instances are here. "already": they were, says the journal. "partial": some are missing, or it
-            is not known that none is. "failed": none is here.
-        method: "get" or "move", by which it came last; empty if none was tried.
+        state: "complete": all its instances are here. "already": the journal says that they were here before. "partial": some are
+            missing, or may be missing. "failed": no instance is here.
+        method: "get" or "move", by which it came last; empty if no method was tried.
         expected: The number of instances that the peer lists; None if it does not list them.
         stored: The number of instances that are here, those of earlier runs included.
         missing: The SOP Instance UIDs that the peer lists and that are not here, in order.
@@ -133,7 +133,7 @@ class Job:
         self._method = manner.method
 
     def abort(self) -> bool:
-        """Abort the association under way; return False if there is none. Any thread and a signal handler may call it."""
+        """Abort the association under way; return False without one. Any thread and a signal handler may call it."""
         association = self.association
         if association is None or not association.open:
             return False

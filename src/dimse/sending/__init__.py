@@ -15,6 +15,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import ExitStack
+from functools import update_wrapper
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, Unpack, cast
 
@@ -114,7 +115,7 @@ class Sending(Closing):
         recurse_hint: str = "recurse=True",
         raw_transfer_syntax_uid: str | None = None,
         skip_invalid: bool = False,
-        syntaxes: Syntaxes = Syntaxes(),  # noqa: B008
+        syntaxes: Syntaxes = Syntaxes(),
         priority: int = LOW,
         transcode: Transcode = "lossless",
         repeat: int = 1,
@@ -351,7 +352,7 @@ def _only_outcomes(make: Callable[P, Sending]) -> Callable[P, Iterator[Outcome]]
         return _outcomes(make(*args, **kwargs))
 
     # The signature to show.
-    send.__wrapped__ = make  # type: ignore[attr-defined]
+    update_wrapper(send, make, assigned=(), updated=())
     return send
 
 

@@ -16,9 +16,9 @@ from collections.abc import Iterable, Iterator
 from dimse.sending.finding import Tally
 
 MOST_ENTRIES = 2_000_000
-"""Files and folders that are counted at the most."""
+"""The most files and folders that are counted."""
 MOST_SECONDS = 300.0
-"""Seconds that a count takes at the most."""
+"""The most seconds that a count takes."""
 DEEPEST = 100
 """Folders that may lie within one another; each is an open descriptor."""
 SLICE = 100

@@ -27,7 +27,7 @@ NAMED, NAMING = 500, 0.1
 LOOK_AHEAD = 10_000
 """The most files that wait to be sent."""
 HELD_AHEAD = 64 * 1024 * 1024
-"""Bytes of instances in memory that wait to be sent, from which on none is asked for."""
+"""Bytes of instances in memory that wait to be sent, from which on no further one is asked for."""
 FIND_PATIENCE = 1.0
 """Seconds that an association waits for a file to be found; then it is released, and another one requested later."""
 POLL_INTERVAL = 0.1
@@ -159,7 +159,7 @@ class Feed:
         return None
 
     def take(self, job: object, proposal: Proposal) -> Item | None:
-        """Return the next instance for a job and its association; None if there is none at present."""
+        """Return the next instance for a job and its association; None if no instance is ready."""
         until = time.monotonic() + FIND_PATIENCE
         while not self.stopped:
             with self._lock:

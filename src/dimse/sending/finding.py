@@ -302,7 +302,7 @@ class Finder:
         return place.check(raw_transfer_syntax_uid=self._raw_transfer_syntax_uid, tags=self._tags)
 
     def _is_new(self, identity: int, path: str) -> bool:
-        """Return True if a file is met for the first time; a path that is passed over otherwise is told."""
+        """Return True if a file is met for the first time; otherwise log that the path is passed over, and return False."""
         if self._known.is_new(identity):
             return True
         self.skipped.pass_over(path, "the same file was found before")

@@ -108,7 +108,7 @@ class Job:
             yield outcome
 
     def abort(self) -> bool:
-        """Abort the association under way; return False if there is none. Any thread and a signal handler may call it."""
+        """Abort the association under way; return False without one. Any thread and a signal handler may call it."""
         association = self.association
         if association is None or not association.open:
             return False

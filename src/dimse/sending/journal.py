@@ -18,7 +18,7 @@ that is `acked` stays so.
 The system has a commit before `record` returns, so a killed process loses nothing. Only one commit a second, and the last one,
 waits for the disk (write-ahead log, `synchronous=NORMAL`, and `FULL` for those). To wait at each commit would take 0.25 ms
 instead of 0.06 ms on a fast disk. On a slow one it takes some 10 ms, during which other associations wait too. A power cut may
-revert the acknowledgements of the last second: those instances are sent once more, and none is lost.
+revert the acknowledgements of the last second: those instances are sent once more, and not lost.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The files that a search has found so far, so that none is sent twice: the last ones in memory, the others on disk.
+"""The files that a search has found so far, so that no file is sent twice: the last ones in memory, the others on disk.
 
 A million files would take some 300 MB of memory. So from a number of files on they are moved to a temporary database, which SQLite
 deletes when it is closed or its process dies.

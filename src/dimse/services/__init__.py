@@ -98,7 +98,7 @@ async def associate(
     common_extended: Iterable[CommonExtendedNegotiation] = (),
     identity: UserIdentity | None = None,
     async_ops: int = 1,
-    timeouts: Timeouts = Timeouts(),  # noqa: B008  (frozen)
+    timeouts: Timeouts = Timeouts(),
     tls: TLS | ssl.SSLContext | None = None,
     handlers: Dispatcher | None = None,
     observe: Observer | None = None,

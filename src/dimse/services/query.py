@@ -13,8 +13,7 @@ from dimse.association.sinks import MemorySink
 from dimse.data_set.attributes import Attribute
 from dimse.data_set.encoding import EXPLICIT_VR_LITTLE_ENDIAN
 from dimse.data_set.identifier import Identifier, Keys, encode, fitting_charset
-from dimse.data_set.reader import BeyondLimits
-from dimse.data_set.source import MalformedDataSet, NestedTooDeep
+from dimse.data_set.source import BeyondLimits, MalformedDataSet, NestedTooDeep
 from dimse.errors import AssociationTimeout, InvalidResponse
 from dimse.message.command import MEDIUM, CFindRQ, respond
 from dimse.message.status import (
@@ -351,7 +350,7 @@ class EncodedMatches:
     """The matches of a handler, taken from it some at a time and encoded.
 
     Attributes:
-        final: The status that ends them, once the handler has no more; None before.
+        final: The status that ends them, once the handler has no further match; None before.
         is_asynchronous: True if the handler is an asynchronous generator.
     """
 

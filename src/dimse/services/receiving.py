@@ -44,7 +44,7 @@ class LeadingGroupTwo:
 
     @property
     def error(self) -> OSError | None:
-        """The first error of the disk; None if there was none."""
+        """The first error of the disk; None if the disk has not failed."""
         return self._sink.error
 
     @error.setter

@@ -182,4 +182,5 @@ class Responses(Generic[T]):
     def __del__(self) -> None:
         # Nothing is sent from here, because Python may call this at any place.
         if self._is_under_way:
+            self._operation.leave_context()
             self.association.pump.abandon(self.aclose)

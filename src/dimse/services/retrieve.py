@@ -41,6 +41,9 @@ from dimse.upper_layer.negotiation import PresentationContext
 T = TypeVar("T")
 
 SUB_OPERATIONS_COMPLETE_WITH_FAILURES = 0xB000  # PS3.4 Table C.4-3
+# Of sub-operations, as fields of a response (PS3.7 Table 9.3-7); and their values in a response that has none.
+COUNTS = tuple(f"number_of_{name}_suboperations" for name in ("remaining", "completed", "failed", "warning"))
+NO_COUNTS = (None,) * len(COUNTS)
 # UIDs of the Failed SOP Instance UID List that are kept.
 MOST_FAILED_UIDS = 100_000
 
@@ -69,7 +72,7 @@ class Progress:
     def total(self) -> int | None:
         """The number of all sub-operations; None where the peer does not tell."""
         counts = (self.remaining, self.completed, self.failed, self.warning)
-        return None if all(count is None for count in counts) else sum(count or 0 for count in counts)
+        return None if counts == NO_COUNTS else sum(filter(None, counts))
 
 
 @value
@@ -142,7 +145,7 @@ class _Retrieving(Responses[T]):
         await self._send()
 
     async def _answer(self, until: Callable[[], bool] = lambda: False) -> Answer | None:
-        """Return the next response; None if `until` says so before."""
+        """Return the next response; None if `until` returns True before."""
         if not self._has_started:
             await self._start()
         elif self._answered_at:
@@ -182,10 +185,7 @@ class _Retrieving(Responses[T]):
         return state
 
     def _state(self, response: Response, kind: Callable[..., Progress]) -> Progress:
-        counts = (
-            getattr(response, f"number_of_{name}_suboperations", None)
-            for name in ("remaining", "completed", "failed", "warning")
-        )
+        counts = (getattr(response, name, None) for name in COUNTS)
         status = Status(response.status, service=self._name, comment=response.error_comment)
         return kind(status, *counts, self._received)
 

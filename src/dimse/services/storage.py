@@ -33,7 +33,7 @@ def contexts_for(paths: Storable | Iterable[Storable]) -> tuple[ProposedContext,
     Implicit VR Little Endian. They may be more than the 128 that one association takes.
 
     Args:
-        paths: Instances as for `Association.store`. They are looked at one after another, and none is kept. A generator is used up
+        paths: Instances as for `Association.store`. They are looked at one after another, and not kept. A generator is used up
             by it, so it has to be made again for the sending.
 
     Raises:

@@ -35,7 +35,7 @@ def store_many(
     """Send SOP instances one after another; while the peer works on one, the next is opened and checked.
 
     Where a window of asynchronous operations was negotiated (PS3.7 D.3.3.3), as many requests are outstanding as it allows,
-    `MOST_OUTSTANDING` at the most. An outcome comes when its response does, in whatever order. While a request is outstanding the
+    at most `MOST_OUTSTANDING`. An outcome comes when its response does, in whatever order. While a request is outstanding the
     association is taken: another operation on it raises `LocalProtocolError`. A caller that asks for no more outcomes then aborts
     it. It is free between outcomes with no request outstanding, as it always is without a window.
 
@@ -190,7 +190,7 @@ class Window:
         self._answered(await self._association.wait_any_response(self.under_way))
 
     def look(self) -> bool:
-        """Take a response that has come already; return False if there is none."""
+        """Take a response that has come already; return False without one."""
         response = self._association.response_here(self.under_way)
         if response is not None:
             self._answered(response)

@@ -75,7 +75,7 @@ def titles(request: pdu.AssociateRQ) -> str:
 
 
 def refused_contexts(contexts: Iterable[PresentationContext]) -> str:
-    """Return the SOP classes and transfer syntaxes that were refused, by name and in one line; empty if none was."""
+    """Return the SOP classes and transfer syntaxes that were refused, by name and in one line; empty if all were accepted."""
     by_result: dict[int, dict[str, None]] = {}
     for context in contexts:
         if not context.accepted:

@@ -59,7 +59,7 @@ class Leadership:
 
     def term_at_work(self) -> Term | None:
         """Return the term of the calling thread, which is in a coroutine; None if the thread does not lead."""
-        # In this order: a thread that leads has said so before it goes on with a coroutine.
+        # In this order, because a leader records that it leads before it resumes a coroutine.
         term = self.term
         return term if term.at and self.thread == threading.get_ident() else None
 

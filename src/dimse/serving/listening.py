@@ -124,7 +124,7 @@ class Listening:
 
     def _take_in(self, connection: socket.socket, port: ListeningPort) -> None:
         try:
-            # A connection that has been reset already says so at its first read.
+            # If the connection has been reset already, its first read raises the error.
             with suppress(OSError):
                 tune(connection)
             transport = ServedTransport(connection, self._loop)

@@ -65,7 +65,7 @@ class Loop:
         self._failed = failed
         self.when_ended: Callable[[], None] = lambda: None
         self.waiting = Waiting()
-        # Held to change who is served, and to end.
+        # Held to change the set of associations, and to end.
         self._lock = threading.Lock()
         self._one_ended = threading.Condition(self._lock)
         self._served: set[Served] = set()
@@ -328,7 +328,7 @@ class Loop:
         try:
             is_soonest = self.waiting.add(served, connection)
         except (OSError, ValueError):
-            # It is closed, and the next call says so.
+            # The connection is closed, and the next call raises the error.
             self._make_due(served, connection.wanted)
         else:
             self._awaiting = connection if connection.awaited else None

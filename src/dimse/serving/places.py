@@ -69,7 +69,7 @@ class Places:
         return ""
 
     def take(self, address: str) -> str:
-        """Take a place for an address; return why there is none, or an empty text."""
+        """Take a place for an address; return why it cannot have one, or an empty text."""
         with self._lock:
             why = self.why_none(address)
             if not why:
@@ -158,7 +158,7 @@ class Checks(Generic[T]):
         return None
 
     def end(self, address: str) -> None:
-        """Count a check of an address no more."""
+        """Stop counting a check of an address."""
         self._running[address] -= 1
         if not self._running[address]:
             del self._running[address]

@@ -145,8 +145,8 @@ class Reception:
         async_ops: int = 1,
         identify: Identify | None = None,
         allow_anonymous: bool = False,
-        timeouts: Timeouts = Timeouts(),  # noqa: B008  (frozen)
-        limits: Limits = Limits(),  # noqa: B008  (frozen)
+        timeouts: Timeouts = Timeouts(),
+        limits: Limits = Limits(),
         networks: Iterable[str] = (),
         share_port: bool = False,
         observe: Observe | Observer = ignore,
@@ -384,7 +384,7 @@ class Reception:
                 self._observe(happened("ended", why=why))
 
     def _say_accepted(self, visitor: Visitor, association: Association) -> None:
-        """Log who associates, and which presentation contexts were refused."""
+        """Log the association, and which presentation contexts were refused."""
         assert visitor.request is not None
         titles = admission.titles(visitor.request)
         LOGGER.info("%s: accepted %s", visitor, titles)

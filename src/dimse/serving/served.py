@@ -98,8 +98,8 @@ class Served:
     def _begin(self, event: int | None) -> Awaited:
         self._abandoned = None
         # What has happened is the argument that is missing here.
-        go_on = partial(self.context.run, self._coroutine.send)  # type: ignore[call-arg]
-        self.go_on = cast(Callable[[int | None], Awaited], go_on)
+        run = cast(Callable[..., Awaited], self.context.run)
+        self.go_on = partial(run, self._coroutine.send)
         return self.go_on(event)
 
     def close(self) -> bool:

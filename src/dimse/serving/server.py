@@ -59,7 +59,7 @@ class Server(Reception):
         """Wait until `shutdown` is called, from a signal handler or another thread.
 
         Raises:
-            ServerFailed: The server can serve no longer; it listens no more.
+            ServerFailed: The server cannot go on; it has stopped listening.
         """
         running = self._running
         self._stopped.wait()

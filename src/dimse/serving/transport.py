@@ -22,7 +22,7 @@ LONE_BREATH_BYTES = 4 * BREATH_BYTES
 LONG_CALL_ALONE = 0.005
 """The counterpart of `dimse.support.pace.LONG_CALL` for the only association of a server."""
 BREATH_PIECE = 32 * 1024
-"""Bytes that a call of `breathe` counts more than have moved, for the work that goes with them: small instances are mostly that."""
+"""Bytes that each call of `breathe` adds to those that have moved, for the work besides them, which small instances mostly are."""
 
 
 class ServedTransport(ThreadTransport):
@@ -84,7 +84,7 @@ class ServedTransport(ThreadTransport):
             await suspended(None)
 
     async def call(self, function: Callable[..., T | Awaitable[T]], *args: Any) -> T:
-        """Call it here if it is brief, as it says itself or as it was lately; else in a worker thread.
+        """Call a function in this thread if it is marked as brief or was brief lately, otherwise in a worker thread.
 
         While a thread is kept by a call, every call is made by a worker: the next one may wait for the same thing.
         """
@@ -100,7 +100,7 @@ class ServedTransport(ThreadTransport):
         return answer
 
     async def call_within(self, seconds: float, function: Callable[..., T | Awaitable[T]], *args: Any) -> T:
-        """Call it in a thread of its own, which a worker thread waits for."""
+        """Call a function in a thread of its own, for which a worker thread waits."""
         answer: T = await self._in_worker(_call_within, seconds, self._loop.handlers.call, function, *args)
         return answer
 

@@ -24,7 +24,7 @@ class Visitor:
         peer: Host and port of its other end.
         upper_layer: Its protocol machine, with what has arrived so far.
         deadline: The moment at which it has to leave, on `time.monotonic()`.
-        secured: True once the TLS handshake is over, or if there is none.
+        secured: True once the TLS handshake is over, or for a plain connection.
         closing: True while its connection is being closed, if its association is released and its place is free.
         leaving: True once it has been answered, and stays only to read the answer.
         held: Bytes of its request that have arrived.
@@ -96,7 +96,7 @@ class Crowd:
         theirs[visitor] = None
 
     def remove(self, visitor: Visitor) -> None:
-        """Count a visitor no more; harmless if it is not here."""
+        """Remove a visitor; harmless if it is not here."""
         theirs = self._here.get(visitor.address, {})
         theirs.pop(visitor, None)
         if not theirs:

@@ -105,14 +105,14 @@ class Waiting:
             self._poll(descriptor, events)
 
     def uncall(self, descriptor: int) -> None:
-        """Remove the function for a descriptor; harmless if there is none.
+        """Remove the function for a descriptor; harmless if the descriptor has no function.
 
         The poller still reports it, for a coroutine may wait for it next.
         """
         self._calls.pop(descriptor, None)
 
     def take(self, descriptor: int, events: int) -> Served | Callable[[], None] | None:
-        """Return what waits for these events of a descriptor: a coroutine, which waits no more, or the function to call."""
+        """Return the waiter for these events of a descriptor: a coroutine, which is removed, or the function to call."""
         served = self._served.pop(descriptor, None)
         if served is not None:
             if events & served.wanted:
@@ -134,14 +134,14 @@ class Waiting:
                 self._forget(connection.descriptor)
 
     def forget(self, descriptor: int) -> Served | None:
-        """Wait for a descriptor no more, which is about to be closed; return the coroutine that waits for it."""
+        """Remove a descriptor that is about to be closed; return the coroutine that waits for it."""
         with self._lock:
             self._forget(descriptor)
             self._calls.pop(descriptor, None)
             return self._served.pop(descriptor, None)
 
     def expire(self, now: float) -> list[Served]:
-        """Return the coroutines whose deadline has passed; they wait no more."""
+        """Remove and return the coroutines whose deadline has passed."""
         with self._lock:
             waiting = [(each.deadline, descriptor) for descriptor, each in list(self._served.items()) if each.deadline]
             self.soonest = min((deadline for deadline, _ in waiting if deadline > now), default=math.inf)

@@ -204,7 +204,7 @@ class WaitingRoom:
         indications = upper.receive(self._buffer[:count])
         request = indications[0] if indications else None
         if isinstance(request, pdu.AssociateRQ) and upper.state == "Sta3":
-            # What came behind the request is the association's, and counts here no more.
+            # The bytes behind the request belong to the association, and are not counted here.
             self._crowd.hold(visitor, 0)
             self._decide(visitor, request)
             return False

@@ -24,7 +24,7 @@ HANGS_AFTER = 0.05
 HANGS_AGAIN_AFTER = 0.005
 """The same in the second after an association has begun to keep a thread: others may soon stall in the same call."""
 SAID_TO_HANG = 1.0
-"""Seconds from which on the log says so."""
+"""Seconds from which on there is a line in the log."""
 
 
 class Pulse:

@@ -64,7 +64,7 @@ class Workers:
             worker.called.release()
 
     def join(self, seconds: float) -> None:
-        """Wait until the threads have ended, but the calling one; for `seconds` at the most."""
+        """Wait at most `seconds` until all threads except the calling one have ended."""
         deadline = time.monotonic() + seconds
         for worker in list(self._threads):
             if worker is not threading.current_thread():

@@ -292,17 +292,29 @@ class Requestor:
         put(self, "roles", _validate_roles(self.roles))
         put(self, "extended", tuple(self.extended))
         put(self, "common_extended", tuple(self.common_extended))
-        validate_maximum_length(self.maximum_length)
-        validate_maximum_send_length(self.maximum_send_length)
-        validate_async_ops(self.async_ops)
-        if self.identity is not None:
-            arguments.instance_of("identity", self.identity, UserIdentity, 'identity=dimse.UserIdentity(1, b"user")')
-            validate_identity(self.identity)
+        validate_proposal(self.maximum_length, self.maximum_send_length, self.async_ops, self.identity)
 
     @property
     def proposed_contexts(self) -> tuple[ProposedContext, ...]:
         """The presentation contexts, each written out."""
         return cast(tuple[ProposedContext, ...], self.contexts)
+
+
+def validate_proposal(
+    maximum_length: int, maximum_send_length: int, async_ops: int, identity: UserIdentity | None
+) -> None:
+    """Validate the parameters that `Requestor` and `dimse.Remote` have in common, except the AE titles.
+
+    Raises:
+        TypeError: One of them is of the wrong type.
+        ValueError: One of them is outside of what the Standard allows.
+    """
+    validate_maximum_length(maximum_length)
+    validate_maximum_send_length(maximum_send_length)
+    validate_async_ops(async_ops)
+    if identity is not None:
+        arguments.instance_of("identity", identity, UserIdentity, 'identity=dimse.UserIdentity(1, b"user")')
+        validate_identity(identity)
 
 
 def proposed(context: str | tuple[str, Iterable[str]] | ProposedContext) -> ProposedContext:

@@ -97,7 +97,7 @@ class MessageEvent:
 
 @value
 class Observer:
-    """The functions that are told of an association. None is told of nothing, and costs nothing.
+    """The functions that are told of an association. None in place of a function costs nothing.
 
     A function is called in the thread or on the event loop where the event happens. So it has to return soon, and must not use
     the association. An exception that it raises is a line in the log.

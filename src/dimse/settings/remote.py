@@ -11,10 +11,7 @@ from dimse.settings import (
     UserIdentity,
     arguments,
     validate_ae_title,
-    validate_async_ops,
-    validate_identity,
-    validate_maximum_length,
-    validate_maximum_send_length,
+    validate_proposal,
 )
 from dimse.support.values import fields, value
 
@@ -65,12 +62,7 @@ class Remote:
         put(self, "called_ae_title", validate_ae_title(self.called_ae_title))
         put(self, "calling_ae_title", validate_ae_title(self.calling_ae_title))
         arguments.instance_of("timeouts", self.timeouts, Timeouts, "timeouts=dimse.Timeouts(acse=5)")
-        validate_maximum_length(self.maximum_length)
-        validate_maximum_send_length(self.maximum_send_length)
-        validate_async_ops(self.async_ops)
-        if self.identity is not None:
-            arguments.instance_of("identity", self.identity, UserIdentity, 'identity=dimse.UserIdentity(1, b"user")')
-            validate_identity(self.identity)
+        validate_proposal(self.maximum_length, self.maximum_send_length, self.async_ops, self.identity)
         if self.tls is not None:
             from dimse.settings.tls import validate
 

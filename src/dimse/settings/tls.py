@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Literal
 
 from dimse.errors import TLSConfigurationError
+from dimse.support import content
 from dimse.support.values import field, value
 
 if TYPE_CHECKING:
@@ -279,15 +280,14 @@ def _why_not_loaded(error: ssl.SSLError, certificate: str) -> str:
 def _read(path: str, mark: bytes, what: str) -> None:
     """Verify that a PEM file can be read and contains `mark`."""
     try:
-        with open(path, "rb") as file:
-            content = file.read()
+        pem = content.read(path)
     except OSError as error:
         raise TLSConfigurationError(path, error.strerror or str(error)) from error
-    if content.startswith(BOM_UTF8):
+    if pem.startswith(BOM_UTF8):
         raise TLSConfigurationError(
             path, "it begins with a byte order mark, which OpenSSL does not read: save it without"
         )
-    if mark not in content:
+    if mark not in pem:
         raise TLSConfigurationError(path, f"there is no {what} in it in PEM form")
 
 

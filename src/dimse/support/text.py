@@ -23,7 +23,7 @@ def counted(number: int, noun: str, nouns: str = "", *, separator: str = "", at_
         number: The number.
         noun: The noun in the singular.
         nouns: The plural, if an "s" does not make it.
-        separator: The sign between thousands; by default there is none.
+        separator: The sign between thousands; by default an empty text.
         at_least: True if there may be more, which "+" behind the number says.
     """
     is_one = number == 1 and not at_least

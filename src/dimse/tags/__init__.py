@@ -111,7 +111,7 @@ def is_repeating(keyword: str) -> bool:
 
 
 def similar(keyword: str) -> str | None:
-    """Return the keyword of PS3.6 that is most like a mistyped one; None if there is none like it."""
+    """Return the keyword of PS3.6 that is most like a mistyped one; None if no keyword is like it."""
     from difflib import get_close_matches
 
     from dimse.tags.table import ATTRIBUTES

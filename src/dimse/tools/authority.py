@@ -7,7 +7,6 @@ the curve P-256, which both profiles of PS3.15 B.12 and B.13 allow. Only their o
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -20,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from dimse.archive.folders import give_name
+from dimse.support import content
 from dimse.support.disk import sync
 
 AUTHORITY = "ca"
@@ -114,12 +114,11 @@ def read(path: str) -> Sequence[x509.Certificate]:
         OSError: The file cannot be read.
         ValueError: The file has no certificate, or a damaged one.
     """
-    with open(path, "rb") as file:
-        content = file.read()
-    if b"CERTIFICATE-----" not in content:
+    pem = content.read(path)
+    if b"CERTIFICATE-----" not in pem:
         raise ValueError(f"{path}: there is no certificate in it in PEM form")
     try:
-        return x509.load_pem_x509_certificates(content)
+        return x509.load_pem_x509_certificates(pem)
     except ValueError as error:
         raise ValueError(f"{path}: a certificate in it is damaged") from error
 
@@ -208,24 +207,23 @@ def _read_authority(folder: str) -> tuple[x509.Certificate, ec.EllipticCurvePriv
     if not os.path.exists(pair.certificate):
         raise ValueError(f"{folder} has no {AUTHORITY}.pem: make a CA with dimse certificate ca {folder}")
     certificate = read(pair.certificate)[0]
-    with open(pair.key, "rb") as file:
-        if stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077:
-            raise ValueError(f"{pair.key}: others than its owner have access to it: chmod 600")
-        try:
-            key = serialization.load_pem_private_key(file.read(), None)
-        except TypeError as error:
-            raise ValueError(f"{pair.key}: it is encrypted with a password") from error
-        except ValueError as error:
-            raise ValueError(f"{pair.key}: there is no private key in it in PEM form") from error
-    if not isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
-        raise ValueError(f"{pair.key}: it is neither an EC nor an RSA key")  # noqa: TRY004
+    pem = content.read(pair.key, private=True)
+    try:
+        key = serialization.load_pem_private_key(pem, None)
+    except TypeError as error:
+        raise ValueError(f"{pair.key}: it is encrypted with a password") from error
+    except ValueError as error:
+        raise ValueError(f"{pair.key}: there is no private key in it in PEM form") from error
     if not is_authority(certificate):
         raise ValueError(f"{pair.certificate}: it is not the certificate of a CA")
     if certificate.public_key() != key.public_key():
         raise ValueError(f"{pair.key}: it does not belong to {pair.certificate}")
     if certificate.not_valid_after_utc <= datetime.now(UTC):
         raise ValueError(f"{pair.certificate}: it has expired: make another CA in another folder")
-    return certificate, key
+    match key:
+        case ec.EllipticCurvePrivateKey() | rsa.RSAPrivateKey():
+            return certificate, key
+    raise ValueError(f"{pair.key}: it is neither an EC nor an RSA key")
 
 
 def _refuse_existing(pair: Pair, hint: str = "") -> None:

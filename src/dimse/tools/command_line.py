@@ -137,13 +137,14 @@ class Parser(argparse.ArgumentParser):
         return arguments
 
     def _lines(self, path: str) -> list[str]:
+        from dimse.support import content
+
         try:
-            with open(path, encoding=sys.getfilesystemencoding(), errors="surrogateescape") as file:
-                text = file.read()
+            text = content.decode(content.read(path), sys.getfilesystemencoding(), "surrogateescape")
         except (OSError, ValueError) as error:
             why = error.strerror if isinstance(error, OSError) else str(error)
             self.error(f"cannot read arguments from {one_line(path)}: {why}")
-        # Python has read CRLF as LF. Editors on Windows may also put a byte order mark before the text.
+        # CRLF was read as LF. Editors on Windows may also put a byte order mark before the text.
         lines = text.removeprefix("\ufeff").split("\n")
         # Each line ends with a line feed, but perhaps the last one.
         return lines if lines[-1] else lines[:-1]

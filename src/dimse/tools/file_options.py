@@ -71,14 +71,7 @@ def storing(
 ) -> Iterator[dimse.Handlers]:
     """Give the handlers that keep instances as the options ask, or drop them with `--ignore`.
 
-    Args:
-        options: The parsed options.
-        stored: Called with each instance that was stored; None calls nothing.
-        tags: The elements whose values `Stored.elements` is to have.
-
-    Raises:
-        OSError: The folder cannot be used.
-        ValueError: The layout or the permissions cannot be.
+    Arguments and errors are those of `store`.
     """
     if options.ignore:
         yield dimse.Handlers(store_begin=lambda request: DiscardSink(), store=lambda request: 0x0000)

@@ -36,7 +36,7 @@ def columns_of(identifiers: Iterable[Identifier]) -> list[int]:
 
 
 def unique_key_of(model: InformationModel, identifier: Identifier) -> int | None:
-    """Return the tag of the unique key at the level of an identifier; None if there is none."""
+    """Return the tag of the unique key at the level of an identifier; None without such a key."""
     return UNIQUE_KEYS.get(identifier.text(LEVEL)) if model.levels else model.unique_key
 
 

@@ -11,7 +11,7 @@ class Found:
     """The end of a C-FIND.
 
     Attributes:
-        status: The status of the final response; None if there was none.
+        status: The status of the final response; None if no final response came.
         offending: The tags of the keys that the peer has refused.
         failure: The error of a status that is no success.
         is_limited: True if we have ended it after as many matches as the user wants.

@@ -13,7 +13,7 @@ from dimse.support.closing import Closing
 INTERVAL = 1.0
 # Lines that are written before that time is over.
 MANY = 1_000
-# Lines that wait at the most; then the run waits for the disk too.
+# The most lines that wait; beyond that the run waits for the disk too.
 MOST = 10_000
 
 

@@ -128,20 +128,23 @@ def _configure(parser: Parser, options: argparse.Namespace) -> None:
 
 
 def _load_configuration(path: str) -> None:
+    import io
     import logging.config
 
+    from dimse.support import content
+
+    text = content.decode(content.read(path))
     if not path.endswith((".json", ".toml")):
-        logging.config.fileConfig(path, disable_existing_loggers=False, encoding="utf-8-sig")
+        logging.config.fileConfig(io.StringIO(text), disable_existing_loggers=False)
         return
-    with open(path, encoding="utf-8-sig") as file:
-        if path.endswith(".json"):
-            import json
+    if path.endswith(".json"):
+        import json
 
-            configuration = json.load(file)
-        else:
-            import tomllib
+        configuration = json.loads(text)
+    else:
+        import tomllib
 
-            configuration = tomllib.loads(file.read())
+        configuration = tomllib.loads(text)
     logging.config.dictConfig({"version": 1, "disable_existing_loggers": False, **configuration})
 
 

@@ -23,7 +23,7 @@ class Entry:
         names: The spellings of an option; none for a positional argument.
         placeholder: The value as the help shows it; empty for an option without one.
         meaning: The text of the help.
-        default: The default that a user can give too; empty if there is none.
+        default: The default that a user can give too; empty without a default.
     """
 
     names: tuple[str, ...]

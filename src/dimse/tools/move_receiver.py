@@ -13,6 +13,7 @@ from typing import Any, Self
 
 import dimse
 from dimse import uids
+from dimse.support.pace import brief, is_brief
 from dimse.support.text import one_line
 from dimse.support.values import replace
 from dimse.tools import file_options
@@ -61,12 +62,10 @@ class MoveReceiver:
         def check(request: dimse.StoreRequest) -> Any:
             return begin(request) if self._is_allowed(request) else dimse.Status(NOT_AUTHORIZED, service="storage")
 
-        if getattr(begin, "is_brief", False):
-            check.is_brief = True  # type: ignore[attr-defined]
         self._server = self._resources.enter_context(
             dimse.Server(
                 (options.store_address, options.store_port),
-                replace(handlers, store_begin=check),
+                replace(handlers, store_begin=brief(check) if is_brief(begin) else check),
                 ae_title=options.store_aet,
                 contexts={*uids.STORAGE_SOP_CLASSES, uids.Verification},
                 transfer_syntaxes=uids.STORABLE_TRANSFER_SYNTAXES,

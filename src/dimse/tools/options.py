@@ -232,6 +232,19 @@ def timeouts(options: argparse.Namespace) -> settings.Timeouts:
     return settings.Timeouts(**{name: value for name, value in given.items() if value is not None})
 
 
+def retry(words: str) -> Row:
+    """Return the row of `--retry`; `words` say what is tried again, and when."""
+    return option("--retry N", number(0, 1000), 0, f"{words} (%(default)s)")
+
+
+RETRY_WAIT = option(
+    "--retry-wait S",
+    seconds,
+    1.0,
+    "seconds before the first retry (%(default)s); each further wait is four times as long, up to a minute",
+)
+
+
 def maximum_length(default: int) -> Row:
     """Return the row of the Maximum Length that we announce (PS3.8 D.1)."""
     return option(

@@ -6,11 +6,11 @@ It has a line for each user, `user:scrypt$N,r,p$salt$hash`, with salt and hash i
 from __future__ import annotations
 
 import os
-import stat
 from base64 import b64decode, b64encode
 from typing import Self
 
 from dimse.settings import USER_NAME_AND_PASSCODE, UserIdentity
+from dimse.support import content
 from dimse.support.disk import replace, sync
 from dimse.support.values import value
 
@@ -116,19 +116,17 @@ def read(path: str) -> dict[str, Hash]:
         ValueError: The file cannot be used, as for `Passwords`.
     """
     # An editor on Windows may have put a byte order mark before the text.
-    with open(path, encoding="utf-8-sig") as file:
-        if stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077:
-            raise ValueError(f"{path}: others than its owner have access to it: chmod 600")
-        hashes: dict[str, Hash] = {}
-        try:
-            for number, line in enumerate(file, 1):
-                if line.strip() and not line.startswith("#"):
-                    user, _, text = line.strip().partition(":")
-                    if user in hashes:
-                        raise ValueError(f"{path}, line {number}: this user has an earlier line")
-                    hashes[user] = _parsed(user, text, f"{path}, line {number}")
-        except UnicodeDecodeError as error:
-            raise ValueError(f"{path}: it is not a password file") from error
+    try:
+        text = content.decode(content.read(path, private=True))
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: it is not a password file") from error
+    hashes: dict[str, Hash] = {}
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.strip() and not line.startswith("#"):
+            user, _, hashed = line.strip().partition(":")
+            if user in hashes:
+                raise ValueError(f"{path}, line {number}: this user has an earlier line")
+            hashes[user] = _parsed(user, hashed, f"{path}, line {number}")
     return hashes
 
 

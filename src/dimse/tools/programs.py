@@ -104,7 +104,7 @@ class Programs:
             self._arriving.pop(uid, None)
 
     def end_all(self, *, complete: bool) -> None:
-        """End the studies that are arriving, all of which are complete, or none is known to be."""
+        """End the studies that are arriving, either all as complete, or all as not known to be."""
         with self._changed:
             studies = list(self._arriving)
         for uid in studies:

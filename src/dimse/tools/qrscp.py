@@ -8,11 +8,11 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
 import dimse
 from dimse import uids
-from dimse.archive.archive import LAYOUT, Archive, Limits
-from dimse.archive.peers import Peers
+from dimse.archive.layout import OF_AN_ARCHIVE
 from dimse.archive.stored import Stored
 from dimse.logs.security_events import ignore
 from dimse.matching import Rules
@@ -35,6 +35,10 @@ from dimse.tools.options import add_group, choice, common, flag, number, option
 from dimse.tools.processes import Serving
 from dimse.tools.qr_configuration import Configuration
 from dimse.tools.qr_log import RequestLog
+
+if TYPE_CHECKING:
+    # It loads SQLAlchemy, which may not be installed.
+    from dimse.archive.archive import Archive
 
 PORT = 11112
 
@@ -139,7 +143,7 @@ def make_parser() -> Parser:
         positionals="[port]",
     )
     listening.add_options(parser, "QRSCP", port_needed=False)
-    add_group(parser, "archive", *ARCHIVE, file_options.layout(LAYOUT), *file_options.KEEPING)
+    add_group(parser, "archive", *ARCHIVE, file_options.layout(OF_AN_ARCHIVE), *file_options.KEEPING)
     add_group(parser, "services", *SERVED)
     add_group(parser, "answers", *ANSWERS)
     add_group(parser, "events", *store_events.EVENTS)
@@ -224,12 +228,14 @@ def shared(options: argparse.Namespace) -> Iterator[Serving]:
 
 def _archive(options: argparse.Namespace, tell: store_events.Listener) -> Archive:
     """Return the archive that the options ask for."""
+    from dimse.archive.archive import Archive, Limits
+
     tells = options.exec or options.exec_study or options.report or options.trail
     archive = Archive(
         options.output_directory,
         options.database_location,
         ae_title=options.ae_title,
-        peers=_peers(options, options.configuration),
+        peers=qr_peers.peers_of(options, options.configuration),
         rules=Rules(match_case=options.match_case, match_unknown=options.match_unknown),
         limits=Limits(
             options.max_matches, options.max_retrieve, options.strict_hierarchy, options.move_restrict or "any"
@@ -246,14 +252,10 @@ def _archive(options: argparse.Namespace, tell: store_events.Listener) -> Archiv
 
     def reload_peers() -> None:
         if options.config is not None:
-            archive.peers = _peers(options, qr_configuration.read(options.config))
+            archive.peers = qr_peers.peers_of(options, qr_configuration.read(options.config))
 
     options.reload_peers = reload_peers
     return archive
-
-
-def _peers(options: argparse.Namespace, configuration: Configuration) -> Peers:
-    return qr_peers.peers_of(options, configuration)
 
 
 def _server(options: argparse.Namespace, archive: Archive) -> dimse.Server:

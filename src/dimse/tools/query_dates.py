@@ -17,7 +17,7 @@ def date_range(text: str, today: date | None = None) -> str:
         today: The date of today; by default that of the clock.
 
     Raises:
-        ValueError: It is none of these.
+        ValueError: It has none of these forms.
     """
     today = today or date.today()  # noqa: DTZ011  (the user's day)
     words = _words(text, today)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import stat
 from collections.abc import Iterator, Mapping, Sequence
 from typing import IO, Any, Protocol
 
@@ -189,17 +190,22 @@ def _verify(row: object) -> None:
     Raises:
         ValueError: It has not, or they are not.
     """
-    if not isinstance(row, dict) or not isinstance(row.get("file"), str) or not isinstance(row.get("outcome"), str):
-        raise ValueError("a row of it has no file and no outcome")  # noqa: TRY004
-    for name in ("study_instance_uid", "modality", "sop_instance_uid"):
-        if not isinstance(row.get(name) or "", str):
-            raise ValueError(f"a row of it has a {name} that is not a text")  # noqa: TRY004
-    size = row.get("bytes") or 0
-    # A CSV has its numbers as text.
-    if isinstance(size, str):
-        size = int(size)
-    if not isinstance(size, int):
-        raise ValueError("a row of it has bytes that are not a number")  # noqa: TRY004
+    match row:
+        case {"file": str(), "outcome": str(), **others}:
+            pass
+        case _:
+            raise ValueError("a row of it has no file and no outcome")
+    texts = ("study_instance_uid", "modality", "sop_instance_uid")
+    if wrong := [name for name in texts if not isinstance(others.get(name) or "", str)]:
+        raise ValueError(f"a row of it has a {wrong[0]} that is not a text")
+    match others.get("bytes"):
+        case None | int():
+            pass
+        case str(size):
+            # A CSV has its numbers as text.
+            int(size or 0)
+        case _:
+            raise ValueError("a row of it has bytes that are not a number")
 
 
 def read(path: str) -> Iterator[Row]:
@@ -211,6 +217,9 @@ def read(path: str) -> Iterator[Row]:
     try:
         format = format_of(written_name(path))
         with open(path, encoding="utf-8", newline="\n") as file:
+            # A device such as /dev/zero may have no end.
+            if stat.S_ISCHR(os.fstat(file.fileno()).st_mode):
+                raise ValueError("it is a device")
             for row in format.rows(file):
                 _verify(row)
                 yield row

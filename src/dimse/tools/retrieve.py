@@ -27,7 +27,18 @@ from dimse.tools import (
 )
 from dimse.tools.command_line import Parser
 from dimse.tools.movescu import DESTINATION
-from dimse.tools.options import add_group, choice, common, number, option, positional, repeatable, seconds, validated
+from dimse.tools.options import (
+    RETRY_WAIT,
+    add_group,
+    choice,
+    common,
+    number,
+    option,
+    positional,
+    repeatable,
+    retry,
+    validated,
+)
 
 if TYPE_CHECKING:
     from dimse.archive.stored import Stored
@@ -61,19 +72,10 @@ TRANSFER = (
     common(
         option("--jobs N", number(1, 64), 1, "studies at one time (%(default)s); each has an association of its own")
     ),
-    option(
-        "--retry N",
-        number(0, 1000),
-        0,
+    retry(
         "try a study again N times when the connection fails, the peer is out of resources, or instances are missing"
-        " (%(default)s)",
     ),
-    option(
-        "--retry-wait S",
-        seconds,
-        1.0,
-        "seconds before the first retry (%(default)s); each further wait is four times as long, up to a minute",
-    ),
+    RETRY_WAIT,
     common(
         option("--journal F", str, None, "record in F what was retrieved; the next run fetches only what is missing")
     ),

@@ -78,7 +78,7 @@ class Reactions:
         return audit.audited(handlers, self.trail)
 
     def end(self, *, complete: bool) -> None:
-        """Take the end of a retrieval: all of what came is complete, or none is known to be."""
+        """Take the end of a retrieval: either all studies are complete, or no study is known to be."""
         if self.programs is not None:
             self.programs.end_all(complete=complete)
 

@@ -13,8 +13,8 @@ from dimse.data_set.identifier import Identifier
 from dimse.services.information_models import InformationModel
 from dimse.tools import requesting
 
-# Instances whose class is asked for one by one, where the peer does not know the classes of a study.
-MOST_INSTANCES = 2_000
+# Series whose class is asked for one by one, where the peer does not know the classes of a study.
+MOST_SERIES = 500
 UPPER_KEYS = ("PatientID", "StudyInstanceUID")
 
 
@@ -55,21 +55,23 @@ def _upper(identifier: Identifier) -> dict[str, str]:
 
 
 def _classes(association: dimse.Association, model: InformationModel, keys: dict[str, str]) -> Iterator[str]:
-    """Yield the SOP classes of a study: as the peer knows them, else those of its instances."""
+    """Yield the SOP classes of a study: as the peer knows them, else the class of one instance of each series."""
     for match in association.find(keys | {"SOPClassesInStudy": ""}, model=model.name, level="STUDY"):
         yield from filter(None, match.identifier.text("SOPClassesInStudy").split("\\"))
         if match.identifier.text("SOPClassesInStudy"):
             return
     if "IMAGE" not in model.levels:
         return
-    left = MOST_INSTANCES
-    series = [
-        match.identifier.text("SeriesInstanceUID").strip(" \0")
-        for match in association.find(keys | {"SeriesInstanceUID": ""}, model=model.name, level="SERIES")
-    ]
-    for uid in series:
-        asked = keys | {"SeriesInstanceUID": uid, "SOPInstanceUID": "", "SOPClassUID": ""}
-        for match in islice(association.find(asked, model=model.name, level="IMAGE"), left):
-            left -= 1
-            if sop_class := match.identifier.text("SOPClassUID").strip(" \0"):
-                yield sop_class
+    for uid in list(_first(association, model, "SERIES", keys, "SeriesInstanceUID", MOST_SERIES)):
+        # The instances of a series hardly ever differ in their class. The second pass of getscu retrieves those that do.
+        series = keys | {"SeriesInstanceUID": uid, "SOPInstanceUID": ""}
+        yield from filter(None, _first(association, model, "IMAGE", series, "SOPClassUID", 1))
+
+
+def _first(
+    association: dimse.Association, model: InformationModel, level: str, keys: dict[str, str], wanted: str, most: int
+) -> Iterator[str]:
+    """Yield the value of an attribute in each of the first matches at a level, and have the peer leave out the others."""
+    with association.find(keys | {wanted: ""}, model=model.name, level=level) as matches:
+        for match in islice(matches, most):
+            yield match.identifier.text(wanted).strip(" \0")

@@ -299,6 +299,8 @@ class Retriever:
                 self._logger.warning("the peer did not accept the feature %s", name.replace("_", " "))
 
     def _log_counts(self, progress: Progress) -> None:
+        if not self._logger.isEnabledFor(logging.INFO):
+            return
         counts = (progress.remaining, progress.completed, progress.failed, progress.warning)
         shown = ["?" if count is None else count for count in counts]
         self._logger.info("Sub-Operations Remaining: %s, Completed: %s, Failed: %s, Warning: %s", *shown)

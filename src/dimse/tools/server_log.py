@@ -71,7 +71,7 @@ class DroppingStream:
         """Do nothing, for nothing is kept back."""
 
     def _takes_more(self) -> bool:
-        """Return True if the descriptor takes `PIPE_BUF` bytes, after a short wait if there was none lately."""
+        """Return True if the descriptor takes `PIPE_BUF` bytes, after a short wait if the last wait was a while ago."""
         if self._poll.poll(0):
             return True
         if time.monotonic() - self._waited < PAUSE:

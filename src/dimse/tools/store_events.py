@@ -49,7 +49,7 @@ EVENTS = (
         "--study-timeout S",
         seconds,
         60.0,
-        "a study is quiet when no instance of it has come for S seconds, and none is arriving (%(default)s)",
+        "a study is quiet when no instance of it has come for S seconds, and no instance is arriving (%(default)s)",
     ),
     flag(
         "--pending-studies",

@@ -11,6 +11,7 @@ from dimse.tools import audit, identity, log_setup, requesting, running, tls
 from dimse.tools.command_line import Parser
 from dimse.tools.options import (
     REPEAT,
+    RETRY_WAIT,
     add_group,
     choice,
     common,
@@ -19,6 +20,7 @@ from dimse.tools.options import (
     option,
     positional,
     report_path,
+    retry,
     seconds,
     transfer_syntax,
     validated,
@@ -71,20 +73,8 @@ SENDING = (
         1,
         "propose that N requests may wait for their response at one time (%(default)s: propose nothing); 0 is unlimited",
     ),
-    common(
-        option(
-            "--retry N",
-            number(0, 1000),
-            0,
-            "try again N times when the connection fails or the peer is out of resources (%(default)s)",
-        )
-    ),
-    option(
-        "--retry-wait S",
-        seconds,
-        1.0,
-        "seconds before the first retry (%(default)s); each further wait is four times as long, up to a minute",
-    ),
+    common(retry("try again N times when the connection fails or the peer is out of resources")),
+    RETRY_WAIT,
     common(
         option("--journal F", str, None, "record in F what the peer has acknowledged, and skip that on the next run")
     ),

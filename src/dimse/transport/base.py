@@ -45,7 +45,7 @@ def deadline_after(seconds: float) -> float | None:
 
 
 class Turns(Protocol):
-    """The interface of a queue of operations on one connection, of which one has its turn at a time.
+    """The interface of a queue of operations on one connection, which take turns.
 
     Attributes:
         lapsed: True if the operation that was to have its turn was cancelled at that moment; the one that waited clears it.
@@ -57,20 +57,20 @@ class Turns(Protocol):
         """Wait for the turn of an operation.
 
         Raises:
-            LocalProtocolError: The caller is within the operation that has its turn, which would have to wait for this one.
+            LocalProtocolError: The caller is within the operation that has its turn, and each would wait for the other.
         """
 
     def begin(self) -> None:
         """Note that the operation of the running task has its turn."""
 
     def hand_on(self) -> bool:
-        """Give the turn to the operation that has waited longest; return False if none waits."""
+        """Give the turn to the operation that has waited longest; return False if no operation waits."""
 
     def refuse(self, why: str) -> None:
         """Let every operation that waits raise a `LocalProtocolError`."""
 
     def rouse(self, end: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Run `end` soon, which ends the operation that has its turn, if others wait; from any thread."""
+        """Run `end` soon if other operations wait: it ends the operation that has its turn. May be called from any thread."""
 
 
 class Transport(ABC):
@@ -111,10 +111,10 @@ class Transport(ABC):
 
     @abstractmethod
     async def call_within(self, seconds: float, function: Callable[..., T | Awaitable[T]], *args: Any) -> T:
-        """Run a handler as `call` does, and wait for it no longer than that. A `def` goes on, and its result is dropped.
+        """Run a handler as `call` does, and wait at most `seconds`. A `def` runs on after that, and its result is dropped.
 
         Raises:
-            TimeoutError: It took too long.
+            TimeoutError: The handler took longer.
         """
 
     @abstractmethod
@@ -127,7 +127,7 @@ class Transport(ABC):
 
     @abstractmethod
     async def breathe(self, count: int) -> None:
-        """Let others run, where `count` bytes have moved without a wait."""
+        """Let other tasks run from time to time; `count` more bytes have moved without a wait."""
 
     # --- one connection ---
 
@@ -148,7 +148,7 @@ class Transport(ABC):
             return READ
         wanted = self._tls.waits_for(events)
         happened = await self._wait(wanted, deadline, awaited)
-        # Where TLS waits for something else, the next call finds out what that has brought.
+        # If TLS waits for another event, the next call looks at what has arrived.
         return happened if wanted == events or not happened else events
 
     async def secure(self, security: Security, deadline: float | None, *, host: str) -> None:
@@ -209,7 +209,7 @@ class Transport(ABC):
         return sent
 
     async def receive_some(self, buffer: memoryview) -> int | None:
-        """Receive as `receive_now` does, and let others run."""
+        """Receive as `receive_now` does, and let other tasks run."""
         received = self.receive_now(buffer)
         if received:
             await self.breathe(received)
@@ -239,12 +239,12 @@ class Transport(ABC):
         ours goes out soon, which carries the acknowledgement.
         """
         if _QUICKACK is not None:
-            # If it is broken, the next call says so.
+            # If the connection is broken, the next call raises the error.
             with suppress(OSError):
                 self._plain.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
 
     def send_now(self, data: bytes) -> None:
-        """Send a few last bytes if the system takes them at once; from any thread."""
+        """Send a few last bytes if the system takes them at once. May be called from any thread."""
         try:
             if self._tls is None:
                 self._plain.sendmsg([data])
@@ -255,11 +255,11 @@ class Transport(ABC):
             return
 
     def wake(self) -> None:
-        """Shut the connection down, from any thread: a wait for it ends with the connection's end."""
+        """Shut the connection down, which ends a wait for it. May be called from any thread."""
         try:
             self._socket.shutdown(socket.SHUT_RDWR)
         except OSError:
-            # It is down already.
+            # The connection is down already.
             return
 
     def fileno(self) -> int:
@@ -283,7 +283,7 @@ class Transport(ABC):
 
     @property
     def secured(self) -> bool:
-        """True if it speaks TLS."""
+        """True if the connection uses TLS."""
         return self._tls is not None
 
     @property
@@ -307,7 +307,7 @@ class Transport(ABC):
     def turned_away(self) -> TLSError | None:
         """Return the probable reason of a peer that has ended the connection before it sent data; None on a plain one.
 
-        From TLS 1.3 on a client believes itself connected before the server has looked at its certificate.
+        Since TLS 1.3, the handshake of a client ends before the server has verified the client's certificate.
         """
         if self._tls is None:
             return None
@@ -321,7 +321,7 @@ class Transport(ABC):
 
     @property
     def peer_address(self) -> tuple[str, int]:
-        """Host and port of the peer, as numbers; ("", 0) where the connection was reset before this was asked for."""
+        """The numeric host and the port of the peer; ("", 0) if the connection was reset before they were read."""
         if self._peer is None:
             try:
                 name = self._plain.getpeername()
@@ -395,7 +395,7 @@ async def _connect_one(transport: Transport, address: Address, deadline: float |
         if not await transport.ready(WRITE, deadline):
             raise OSError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))
         code = transport._plain.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        # The connection was made, and the peer has reset it since: the next read or write says so.
+        # The peer has reset the connection after it was made: the next read or write raises the error.
         if code == errno.ECONNRESET:
             code = 0
     if code:
@@ -426,7 +426,7 @@ def call_in_thread(function: Callable[..., T], *args: Any) -> Future[T]:
 
 
 def timed_out(wait: str, seconds: float = 0) -> AssociationTimeout:
-    """Return the error for a wait that passed its deadline, in the words that users look for; `seconds` are for "idle"."""
+    """Return the error for a wait that passed its deadline, in words that users can search for; `seconds` are for "idle"."""
     words = {
         "acse": "ACSE timeout reached while waiting for response to association request",
         "release": "ACSE timeout reached while waiting for response to release request",

@@ -21,7 +21,7 @@ from dimse.transport.base import connect as _connect
 
 T = TypeVar("T")
 
-# A fast peer never makes a call block: after so many bytes, or seconds, others get their turn all the same.
+# With a fast peer no call ever blocks. After so many bytes or seconds, other tasks run all the same.
 BREATH_BYTES, BREATH_SECONDS = 256 * 1024, 0.002
 
 
@@ -68,7 +68,7 @@ class TaskTurns:
         _TURN.set(self._current)
 
     def hand_on(self) -> bool:
-        """Give the turn to the operation that has waited longest; return False if none waits."""
+        """Give the turn to the operation that has waited longest; return False if no operation waits."""
         self._current = object()
         while self._waiting:
             waiter = self._waiting.popleft()
@@ -92,7 +92,7 @@ class TaskTurns:
 
     def _end(self, end: Callable[[], Coroutine[Any, Any, None]]) -> None:
         task = self._loop.create_task(end())
-        # The loop alone would not keep it.
+        # The loop keeps only a weak reference to the task.
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)
 
@@ -118,7 +118,7 @@ class AsyncioTransport(Transport):
         self._breathed = time.monotonic()
 
     async def _wait(self, events: int, deadline: float | None, awaited: bool = False) -> int:
-        """Wait on the loop for an event, or for the deadline; a loop has others to look after, whatever is awaited."""
+        """Wait for an event or the deadline, while the loop runs other tasks."""
         waiter: asyncio.Future[int] = self._loop.create_future()
 
         def arrived(event: int) -> None:
@@ -144,7 +144,7 @@ class AsyncioTransport(Transport):
             self._loop.remove_writer(self._descriptor)
 
     async def breathe(self, count: int) -> None:
-        """Let the loop run others after 256 KiB or 2 ms without a wait."""
+        """Let the loop run other tasks after 256 KiB or 2 ms without a wait."""
         self._moved += count
         if self._moved >= BREATH_BYTES or time.monotonic() - self._breathed >= BREATH_SECONDS:
             await asyncio.sleep(0)
@@ -169,7 +169,7 @@ class AsyncioTransport(Transport):
         return self._loop.run_in_executor(None, partial(copy_context().run, function, *args))
 
     async def call_within(self, seconds: float, function: Callable[..., T | Awaitable[T]], *args: Any) -> T:
-        """Run a handler as `call` does, but a `def` in a thread of its own: if it hangs, it takes no place in the pool."""
+        """Run a handler as `call` does, but a `def` in a thread of its own, because one that hangs would fill the pool."""
         async with asyncio.timeout(seconds):
             if inspect.iscoroutinefunction(function):
                 awaited: T = await function(*args)
@@ -180,7 +180,7 @@ class AsyncioTransport(Transport):
             return cast(T, result)
 
     async def _in_thread(self, function: Callable[..., T], *args: Any) -> T:
-        """Run it in a thread, to its end. A cancellation waits for that, because its sink is discarded afterwards."""
+        """Run a function in a thread, to its end. A cancellation waits for that end, because it discards the sink afterwards."""
         future = self._loop.run_in_executor(self._executor, partial(copy_context().run, function, *args))
         cancelled = False
         while not future.done():
@@ -193,7 +193,7 @@ class AsyncioTransport(Transport):
                 cancelled = True
         task = asyncio.current_task()
         if cancelled and task is not None:
-            # The result is used, and the next wait ends the task.
+            # The result is still used, and the next wait raises the cancellation.
             task.cancel()
         return future.result()
 
@@ -213,7 +213,7 @@ async def resolve(host: str, port: int, deadline: float | None) -> list[tuple[in
 
 
 def accept(listener: Listener, executor: Executor) -> AsyncioTransport | None:
-    """Accept the next connection of a listening socket; return None if there is none.
+    """Accept the next connection of a listening socket; return None if no connection waits.
 
     Args:
         listener: The listening socket.
@@ -227,7 +227,7 @@ def accept(listener: Listener, executor: Executor) -> AsyncioTransport | None:
     except (BlockingIOError, InterruptedError, ConnectionError):
         return None
     try:
-        # A connection that has been reset already says so at its first read.
+        # If the connection has been reset already, its first read raises the error.
         with suppress(OSError):
             tune(connection)
         return AsyncioTransport(connection, executor)

@@ -1,4 +1,4 @@
-"""A poller: it waits for many descriptors at once. By epoll where the system has it, else by what `selectors` finds."""
+"""A poller, which waits for many descriptors at once: by epoll where the system has it, otherwise by `selectors`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from contextlib import suppress
 from dimse.transport.threaded import POLLED, events_of
 
 _MOST = 1024
-"""Descriptors that one wait reports."""
+"""The most descriptors that one wait reports."""
 _EVENTS = [events_of(flags) for flags in range(64)]
 """Events by the flags that epoll and poll have in common."""
 
@@ -23,7 +23,7 @@ class Poller:
         self._selector = selectors.DefaultSelector()
 
     def watch(self, descriptor: int, events: int) -> None:
-        """Wait for some events of a descriptor, instead of those that were waited for before.
+        """Register the events of a descriptor to wait for, in place of earlier ones.
 
         Raises:
             OSError, ValueError: The descriptor is closed.
@@ -34,12 +34,12 @@ class Poller:
             self._selector.register(descriptor, events)
 
     def forget(self, descriptor: int) -> None:
-        """Wait for a descriptor no more; harmless if it was not waited for."""
+        """Unregister a descriptor; harmless if it is not registered."""
         with suppress(KeyError, OSError, ValueError):
             self._selector.unregister(descriptor)
 
     def wait(self, seconds: float | None) -> list[tuple[int, int]]:
-        """Return the descriptors that are ready, each with its events, after `seconds` at the most; None is without limit."""
+        """Return the descriptors that are ready, each with its events, after at most `seconds`; None is without limit."""
         return [(key.fd, events) for key, events in self._selector.select(seconds)]
 
     def fileno(self) -> int:
@@ -48,7 +48,7 @@ class Poller:
         return -1 if fileno is None else fileno()
 
     def close(self) -> None:
-        """Wait for no descriptor any more."""
+        """Release the resources of the poller."""
         self._selector.close()
 
 

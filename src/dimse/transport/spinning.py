@@ -15,17 +15,17 @@ import time
 from collections.abc import Callable
 
 LONGEST_SPIN = 0.0003
-"""Seconds for which a thread spins at the most, and which the wait before took at the most."""
+"""The most seconds that a thread spins, and that the wait before took."""
 DISTURBED = 0.0002
-"""Seconds between two polls, from which on another thread or program has had the processor."""
+"""Seconds between two polls. A longer time means that another thread or program had the processor."""
 SPIN_REST = 0.1
 """Seconds without spinning after that."""
 
 _latest: Spinner | None = None
-"""The connection of the process that a message came on last."""
+"""The connection of the process that had the latest message."""
 
 Poll = Callable[[float | None], list[tuple[int, int]]]
-"""Waits for so long, without limit for None, and returns descriptors with what the system says of each."""
+"""Waits for that long, without limit for None, and returns the descriptors that are ready with their events."""
 
 
 class Spinner:
@@ -41,7 +41,7 @@ class Spinner:
         self._descriptor = descriptor
         # True if the next message will probably come soon.
         self._pays = False
-        # From this moment on it may spin again, on `time.monotonic()`.
+        # The moment from which on it may spin again, on `time.monotonic()`.
         self._rested = 0.0
 
     def wait(self, poll: Poll, deadline: float | None, per_second: int = 1) -> list[tuple[int, int]]:
@@ -84,7 +84,7 @@ class Spinner:
 
 
 def time_to(deadline: float | None, per_second: int = 1) -> float | None:
-    """Return the time that is left until a deadline; None if there is none."""
+    """Return the time that is left until a deadline; None without a deadline."""
     return None if deadline is None else max(0.0, deadline - time.monotonic()) * per_second
 
 

@@ -43,7 +43,7 @@ class ThreadTransport(Transport):
         return await connect(host, port, timeout)
 
     async def breathe(self, count: int) -> None:
-        """Do nothing: the system shares the processors out among threads."""
+        """Do nothing, because the system schedules the threads."""
 
     async def _wait(self, events: int, deadline: float | None, awaited: bool = False) -> int:
         """Poll until an event or the deadline; the thread waits here."""
@@ -64,11 +64,11 @@ class ThreadTransport(Transport):
             self._registered = events
 
     async def call(self, function: Callable[..., T | Awaitable[T]], *args: Any) -> T:
-        """Call it here; an `async def` runs on an event loop of its own."""
+        """Call the function in this thread; an `async def` runs on an event loop of its own."""
         return to_its_end(function, *args)
 
     async def call_within(self, seconds: float, function: Callable[..., T | Awaitable[T]], *args: Any) -> T:
-        """Call it in a thread of its own, and wait for that thread for `seconds`."""
+        """Call the function in a thread of its own, and wait at most `seconds` for its result."""
         answer: T = call_in_thread(to_its_end, function, *args).result(seconds)
         return answer
 
@@ -135,7 +135,7 @@ async def connect(host: str, port: int, timeout: float) -> Transport:
 
 
 def run(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine to its end, and return what it returns; it may wait in `ready` alone."""
+    """Run a coroutine to its end, and return its result. It may wait only in `ready`."""
     try:
         coroutine.send(None)
     except StopIteration as end:

@@ -1,4 +1,4 @@
-"""TLS over a transport's socket (PS3.15 Annex B), in the shape that `Transport` uses a socket in.
+"""TLS over a transport's socket (PS3.15 Annex B), with the methods of a socket that `Transport` uses.
 
 OpenSSL never sees the socket. Each call receives a bounded number of bytes, has OpenSSL take them, and sends what OpenSSL made of
 them. OpenSSL itself goes on as long as records come that carry no data. So a peer could keep a thread in one call for ever.
@@ -27,30 +27,30 @@ from dimse.transport.tls_faults import UNREAD, WITHOUT_DATA, Fault
 LOGGER = logging.getLogger("dimse.tls")
 
 RECEIVED = 128 * 1024
-"""Bytes that one call takes from the socket, at the most."""
+"""The most bytes that one call takes from the socket."""
 FED = 64 * 1024
-"""Bytes that OpenSSL is given at a time: what a connection keeps in memory for them, it keeps as long as it lives."""
+"""Bytes that OpenSSL is given at a time. A connection never frees the memory that it once needed for them."""
 SHAKEN = 16 * 1024
 """Bytes of a handshake that one call takes."""
 ENCRYPTED = 64 * 1024
-"""Bytes that OpenSSL is given to encrypt at a time; those of several buffers are joined, for each call makes a record."""
+"""Bytes that OpenSSL is given to encrypt at a time. Several buffers are joined, because each call makes a record."""
 SENT = 1024**2
-"""Bytes that one call sends, at the most: others want to go on too."""
+"""The most bytes that one call sends, so that other connections have their turns."""
 MOST_UNSENT = 256 * 1024
 """Encrypted bytes that wait for the socket: a piece of what is sent, and answers to key updates of a peer that does not read."""
 RECORDS = 64
-"""Bytes of records that a peer may take to send a byte of data: where each has a record of its own, it takes 23."""
+"""Bytes of records for each byte of data that a peer may send. With a record for each byte it needs 23."""
 MOST_WITHOUT_DATA = 64 * 1024
 """Bytes of records beyond that: some 2,000 key updates, each of which costs as much as to decrypt 20 KB."""
 
 HEARD = 12
 """Bytes that show the protocol of a peer that speaks no TLS."""
 
-# To a peer that does not speak TLS: a fatal alert, protocol version (RFC 8446 6.2), by which ours knows what is the matter.
+# For a peer that does not speak TLS: a fatal alert, protocol version (RFC 8446 6.2), which our requestor reports as such.
 NO_TLS_ALERT = b"\x15\x03\x03\x00\x02\x02\x46"
 
 _SSL2_HELLO = 0x80
-"""The first byte of a very old client; OpenSSL says what is wrong with it."""
+"""The first byte of a very old client; OpenSSL describes the fault."""
 
 _spare: list[memoryview] = []
 """Buffers of `RECEIVED` bytes; each is lent for one call."""
@@ -62,8 +62,8 @@ class TLSSession:
 
     Attributes:
         version: "TLSv1.3".
-        cipher_suite: By its name in OpenSSL.
-        certificate: The peer's; None if it showed none.
+        cipher_suite: The cipher suite, by its name in OpenSSL.
+        certificate: The certificate of the peer; None if the peer has sent none.
     """
 
     version: str
@@ -89,7 +89,7 @@ class TLSSocket:
         wanted: `READ` or `WRITE` if the handshake waits for that, else 0.
         heard: The first bytes of the peer.
         named: Returns the words by which errors name an argument of `dimse.TLS`.
-        session: The outcome of the handshake; None before that.
+        session: The outcome of the handshake; None before it is complete.
     """
 
     def __init__(self, connection: socket.socket, security: Security, host: str | None) -> None:
@@ -100,13 +100,13 @@ class TLSSocket:
             self._incoming, self._outgoing, server_side=host is None, server_hostname=self._name
         )
         self._security = security
-        # Taken from OpenSSL and not by the socket; older than what is in `_outgoing`.
+        # Encrypted bytes that the socket has not taken; older than those in `_outgoing`.
         self._unsent: bytes | memoryview = b""
-        # How many bytes at the front of what `sendmsg` is given are encrypted already.
+        # The number of leading bytes of the next `sendmsg` that are encrypted already.
         self._ahead = 0
-        # OpenSSL does not write before it has read: a peer renegotiates, which only a context of the caller's own lets it do.
+        # True if OpenSSL has to read before it writes: the peer renegotiates, which only a context of the caller's own allows.
         self._write_wants_read = False
-        # OpenSSL has more than the caller's buffer had room for.
+        # True if OpenSSL has more data than the caller's buffer had room for.
         self._holds_data = False
         self._without_data = 0
         self._has_failed = self._is_at_end = False
@@ -132,7 +132,7 @@ class TLSSocket:
         except OSError as error:
             self._has_failed = True
             with suppress(OSError):
-                # The alert, by which the peer knows why.
+                # The alert gives the peer the reason.
                 self._flush()
                 self.shutdown(socket.SHUT_WR)
             self._fault = self._fault_of(error)
@@ -140,7 +140,7 @@ class TLSSocket:
         return not self.wanted
 
     def _hear(self) -> None:
-        """Receive some of the handshake. A peer that speaks no TLS is told so, before OpenSSL could be sure of it."""
+        """Receive some of the handshake. A peer that does not speak TLS gets an alert before OpenSSL has read a whole record."""
         try:
             data = self._connection.recv(SHAKEN)
         except (BlockingIOError, InterruptedError):
@@ -195,13 +195,13 @@ class TLSSocket:
 
     @property
     def alert(self) -> str:
-        """The reason that the peer gave when it ended the connection; empty if it gave none."""
+        """The reason that the peer gave for the end of the connection; empty without one."""
         return self._fault.words if self._fault is not None and self._fault.is_alert else ""
 
-    # --- what a transport does with a socket: send ---
+    # --- the methods of a socket: send ---
 
     def sendmsg(self, buffers: Sequence[bytes | memoryview]) -> int:
-        """Send the first bytes of `buffers`; return how many have certainly gone out.
+        """Send the first bytes of `buffers`; return the number that have certainly gone out.
 
         Raises:
             BlockingIOError: It would block; the next call must come with the same bytes in front.
@@ -221,7 +221,7 @@ class TLSSocket:
             self._flush()
         except ssl.SSLError as error:
             raise self._failed(error) from error
-        # What waits for the socket is at least as long as the data in it.
+        # The encrypted bytes that wait are at least as many as the bytes of data in them.
         sent = max(0, ahead - self._waiting) if self._is_waiting else ahead
         self._ahead = ahead - sent
         if not sent and any(buffers):
@@ -229,7 +229,7 @@ class TLSSocket:
         return sent
 
     def send_now(self, data: bytes) -> None:
-        """Send all of `data` if the socket takes it at once. What it does not take goes before anything else does.
+        """Send all of `data` if the socket takes it at once. The rest is sent before any other data.
 
         Raises:
             OSError: The connection is broken.
@@ -247,11 +247,11 @@ class TLSSocket:
 
     @property
     def _waiting(self) -> int:
-        """The number of such bytes."""
+        """The number of encrypted bytes that the socket has not taken."""
         return len(self._unsent) + self._outgoing.pending
 
     def _flush(self) -> bool:
-        """Send what is encrypted; True if nothing of it is left."""
+        """Send the encrypted bytes; return True if all were taken."""
         while unsent := self._unsent or self._outgoing.read():
             try:
                 sent = self._connection.send(unsent)
@@ -270,17 +270,17 @@ class TLSSocket:
     def recv_into(self, buffer: memoryview) -> int:
         """Receive into `buffer`; return the number of bytes, 0 at the end.
 
-        One call takes `RECEIVED` bytes from the socket at the most, whatever is in them.
+        One call takes at most `RECEIVED` bytes from the socket.
 
         Raises:
             BlockingIOError: It would block, or nothing of what came was data.
         """
-        # What still comes is dropped, so that the peer can read why.
+        # Further data is read and dropped. If it stayed unread, the peer could lose the alert.
         if self._has_failed:
             return self._connection.recv_into(buffer)
         received = (self._holds_data and self._decrypt(buffer)) or self._receive(buffer)
         if self._is_waiting:
-            # If it is broken, the next call says so.
+            # If the connection is broken, the next call raises the error.
             with suppress(OSError):
                 self._flush()
         if received:
@@ -292,7 +292,7 @@ class TLSSocket:
         raise BlockingIOError
 
     def _receive(self, buffer: memoryview) -> int:
-        """Take bytes from the socket and decrypt them into `buffer`; 0 if that makes no data."""
+        """Take bytes from the socket, decrypt them into `buffer`, and return the number of bytes of data, which may be 0."""
         if self._is_at_end or self._fault is not None:
             return 0
         if self._waiting > MOST_UNSENT:
@@ -312,7 +312,7 @@ class TLSSocket:
         return received
 
     def _feed(self, encrypted: memoryview, buffer: memoryview) -> int:
-        """Give bytes to OpenSSL, and decrypt into `buffer` what has room there."""
+        """Give bytes to OpenSSL, and decrypt as many into `buffer` as it has room for."""
         self._incoming.write(encrypted)
         self._without_data += len(encrypted)
         received = self._decrypt(buffer)
@@ -321,7 +321,7 @@ class TLSSocket:
         return received
 
     def _decrypt(self, buffer: memoryview) -> int:
-        """Decrypt what OpenSSL has been given into `buffer`; a failure is kept for when that has been taken."""
+        """Decrypt the bytes that OpenSSL has into `buffer`. A failure is raised after the data before it has been taken."""
         if self._is_at_end or self._fault is not None:
             return 0
         read, pending, incoming = self._tls.read, self._tls.pending, self._incoming
@@ -356,7 +356,7 @@ class TLSSocket:
     # --- wait, and end ---
 
     def waits_for(self, events: int) -> int:
-        """Return the events of the socket to wait for, where `events` of the connection are waited for."""
+        """Return the events of the socket to poll for, so that the connection can make progress on `events`."""
         wanted = events
         if events & WRITE and self._write_wants_read:
             wanted = events & ~WRITE | READ
@@ -367,7 +367,7 @@ class TLSSocket:
         return (self._holds_data or self._is_at_end or self._fault is not None) and not self._has_failed
 
     def close(self) -> None:
-        """Say farewell (RFC 8446 6.1), without waiting for the peer's, and close the socket."""
+        """Send close_notify (RFC 8446 6.1), and close the socket without waiting for the peer's."""
         if self.session is not None:
             with suppress(OSError, ValueError):
                 self._tls.unwrap()
@@ -376,7 +376,7 @@ class TLSSocket:
         self._connection.close()
 
     def shutdown(self, how: int) -> None:
-        """Shut the socket down under a thread that waits on it."""
+        """Shut the socket down, which ends the wait of another thread."""
         self._connection.shutdown(how)
 
 
@@ -411,7 +411,7 @@ def _joined(parts: list[bytes | memoryview]) -> bytes | memoryview:
         OSError: EFAULT, as `sendmsg` of a plain socket raises it, where a mapped file has become shorter.
     """
     for part in parts:
-        # To read what a map no longer has ends the process by a signal. So the file is asked for its size right before that.
+        # To read a map beyond the end of its file ends the process by a signal. So the size of the file is compared first.
         if type(part) is memoryview and isinstance(part.obj, mmap) and part.obj.size() < len(part.obj):
             raise OSError(errno.EFAULT, os.strerror(errno.EFAULT))
     return parts[0] if len(parts) == 1 else b"".join(parts)

@@ -1,4 +1,4 @@
-"""Failures of TLS, in words: what is wrong, and what can be done about it."""
+"""Failures of TLS, in words: the fault and its remedy."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dimse.settings.tls import Security
 
 MOST_PDU_TYPES = 7  # PS3.8 9.3.1
 
-# What is wrong with a peer's certificate, by OpenSSL's numbers (X509_V_ERR_...).
+# The faults of a peer's certificate, by OpenSSL's numbers (X509_V_ERR_...).
 VERIFICATION = {
     3: "cannot be looked up in a revocation list: the lists that are given are not its CA's",
     9: "is not valid yet: are the clocks of both machines right?",
@@ -28,7 +28,7 @@ VERIFICATION = {
 }
 _PURPOSE, _HOST_NAME, _ADDRESS = 26, 62, 64
 
-# What OpenSSL and the alerts of TLS (RFC 8446 6.2) call a reason.
+# The reasons, by their names in OpenSSL and in the alerts of TLS (RFC 8446 6.2).
 _OUR_CERTIFICATE = "the peer refused our certificate"
 REASONS = {
     "PEER_DID_NOT_RETURN_A_CERTIFICATE": "the peer showed no certificate, and one is required",
@@ -69,8 +69,8 @@ class Fault:
 
     Args:
         words: The fault, and its remedy.
-        is_alert: The peer told it.
-        is_lasting: It would happen again.
+        is_alert: True if the peer has reported it by an alert.
+        is_lasting: True if the next attempt would fail too.
     """
 
     def __init__(self, words: str, *, is_alert: bool = False, is_lasting: bool = True) -> None:
@@ -78,7 +78,7 @@ class Fault:
 
     @classmethod
     def of(cls, error: OSError, security: Security, *, name: str | None, heard: bytes) -> Fault:
-        """Make one of what `ssl` or the system has raised.
+        """Make a failure of an error that `ssl` or the system has raised.
 
         Args:
             error: The error that was raised.
@@ -100,7 +100,7 @@ class Fault:
 
     @staticmethod
     def foreign(heard: bytes) -> str:
-        """Return what a peer speaks that does not speak TLS, by its first bytes."""
+        """Return the protocol of a peer that does not speak TLS, by its first bytes."""
         if heard[0] <= MOST_PDU_TYPES and heard[1:2] in (b"", b"\0"):
             return "the peer speaks DICOM without TLS: both sides have to speak TLS, or none"
         text = heard.split(b"\r")[0].split(b"\n")[0].decode("latin-1")
@@ -111,7 +111,7 @@ class Fault:
         return TLSError(f"TLS handshake failed: {self.words}", lasting=self.is_lasting)
 
     def connection_error(self) -> OSError:
-        """Return the error for a connection that stood."""
+        """Return the error for an established connection."""
         return OSError(errno.EPROTO, self.words)
 
 
@@ -127,7 +127,7 @@ def _fault_of_a_certificate(error: ssl.SSLCertVerificationError, security: Secur
 
 
 def _with_names(words: str, security: Security) -> str:
-    """Put the names in that the user knows the arguments of `dimse.TLS` by."""
+    """Fill in the names of the arguments of `dimse.TLS` as the user knows them."""
     return words.format_map(_Names(security))
 
 

@@ -85,7 +85,7 @@ class Peer:
         implementation_class_uid: The UID of its software; empty if it is unknown.
         implementation_version_name: The version of its software; empty if it is unknown.
         address: Host and port of the transport connection, set by the owner of the connection.
-        user: The verified user name (PS3.7 D.3.3.7); empty if none was verified, or the identity is a ticket or token.
+        user: The verified user name (PS3.7 D.3.3.7); empty if no name was verified, or the identity is a ticket or token.
         fingerprint: The SHA-256 of its certificate, in hexadecimal digits, set likewise; empty if it has shown none by TLS, and
             None on a plain connection.
     """
@@ -376,7 +376,7 @@ def rejection(acceptor: Acceptor, request: pdu.AssociateRQ) -> pdu.AssociateRJ |
 
 
 def identity_fault(request: pdu.AssociateRQ) -> str:
-    """Return why the user identity of a request cannot be used, in words; empty if it can, or there is none.
+    """Return why the user identity of a request cannot be used, in words; empty if it can, and without an identity.
 
     Such a request is rejected even if no identity is required, because it is not anonymous.
     """
@@ -401,7 +401,7 @@ def _accepted(
 
 
 def _chosen_syntax(acceptor: Acceptor, proposed: tuple[str, ...]) -> str:
-    """Return the transfer syntax that is accepted of those proposed; empty if none is."""
+    """Return the transfer syntax that is accepted of those proposed; empty if all are refused."""
     supported = acceptor.transfer_syntaxes or ()
     takes_any, takes_private = uids.ANY_SYNTAX in supported, uids.PRIVATE_SYNTAXES in supported
     if acceptor.prefer_ours and (ours := next((uid for uid in supported if uid in proposed), "")):

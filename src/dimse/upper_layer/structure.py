@@ -213,7 +213,7 @@ def wire(
     Args:
         codec: The encoding of the field. Items come after all other fields.
         reserved: The number of reserved bytes that follow it.
-        default: The value if none is given.
+        default: The value of a field that is not given.
         kw_only: True to accept the value by name only. The order of arguments need not be the order of the wire.
         secret: True to keep the value out of `repr`.
     """

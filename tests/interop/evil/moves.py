@@ -92,7 +92,7 @@ class Delivery:
         self.scu.socket.close()
 
     def _read(self) -> None:
-        """Note the next answer; "silence" if there is none in time."""
+        """Note the next answer; "silence" if no answer comes in time."""
         try:
             self.answers.append(self.scu.read())
         except TimeoutError:

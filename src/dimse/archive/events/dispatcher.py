@@ -44,8 +44,8 @@ class Events(Closing):
     lost, unlike the report.
 
     A study is announced once it is quiet. That is the case if no instance or duplicate of it has arrived for `study_timeout`
-    seconds, and none is arriving in the store. All `on_instance` calls for it must have ended too. A later instance begins a new
-    event. Instances without a Study Instance UID belong to no study.
+    seconds, and no instance is arriving in the store. All `on_instance` calls for it must have ended too. A later instance begins
+    a new event. Instances without a Study Instance UID belong to no study.
 
     If `on_study` raises, or its command fails, there is a notice. It is called again after 10 seconds, 1, 10 and 60 minutes, with
     the same event ID. Then the study is given up, with an error in the log.

@@ -29,7 +29,7 @@ class Entry:
     Attributes:
         study: The event; None if there is no line.
         attempts: The number of attempts that have failed since storescp started.
-        due: The time of the next attempt; infinite if there is none.
+        due: The time of the next attempt; infinite if there is no further one.
         why: The reason of the last failure.
     """
 

@@ -22,7 +22,7 @@ class PendingStudy:
         state: "arriving": it is not quiet yet. "running": a command runs. "waiting": there will be another attempt. "failed": it is
             given up until storescp restarts.
         attempts: The number of attempts that have failed since storescp started.
-        why: The reason of the last failure; empty if there was none.
+        why: The reason of the last failure; empty if no attempt has failed.
     """
 
     study: Study

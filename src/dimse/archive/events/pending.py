@@ -100,7 +100,7 @@ class PendingStudies(Closing):
                 close(parent)
 
     def _is_in_place(self) -> bool:
-        """Return True if the store's folder is the one at its path, or if there is none, since nothing arrives then."""
+        """Return True if the store's folder is the one at its path, or if that path does not exist, since nothing arrives then."""
         try:
             return os.path.samestat(os.stat(self.folder), self._place)
         except OSError:

@@ -40,7 +40,7 @@ class Claim(Protocol):
 
     @property
     def lock(self) -> int | None:
-        """The file that a command keeps open, so that no other process announces the study meanwhile; None if there is none."""
+        """The file that a command keeps open, so that no other process announces the study meanwhile; None without a command."""
 
     def succeeded(self) -> None:
         """Remove the event, which has been announced."""

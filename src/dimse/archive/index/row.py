@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal, TypeAlias
 
+from dimse.archive.names import safe_component
 from dimse.data_set.attributes import Attributes
 from dimse.support.values import field, value
 
@@ -46,10 +48,13 @@ class Row:
         number: The Instance Number; None if there is no whole number.
         path: The path of the file, relative to its store.
         size: Bytes of the data set.
-        digest: SHA-256 over transfer syntax UID and data set; empty if none was made.
+        digest: SHA-256 over transfer syntax UID and data set; empty if it was not computed.
         received: The time when it was kept, in seconds since 1970-01-01 UTC.
         calling_ae_title: The AE title of the sender; empty if it is not known.
         pixels: Its Pixel Data; None without any.
+        fingerprint: It stands for the values of `attributes`: two rows of one series with the same one have the same values.
+            It is empty if it is not known.
+        was_there: True if the file was there before this instance arrived, so that no file was added.
     """
 
     sop_instance_uid: str
@@ -65,6 +70,31 @@ class Row:
     received: float
     calling_ae_title: str = ""
     pixels: Frames | None = None
+    fingerprint: bytes = field(default=b"", repr=False)
+    was_there: bool = False
+
+
+What: TypeAlias = Literal["stored", "same", "duplicate", "replaced", "rejected"]
+
+
+@value
+class Added:
+    """The outcome of adding a row.
+
+    Attributes:
+        what: "stored": it is served. "same": it was there already, with the same data set. "duplicate": another data set with its
+            SOP Instance UID is served, and it is kept beside it. "replaced": it is served, and the other one is kept beside it.
+            "rejected": another data set is served, and this one must not be acknowledged.
+        sop_instance_uid: Its SOP Instance UID.
+        path: The path of its file, relative to its store.
+        differs: The attributes that differ from those in force for its patient and its study, by keyword. With PatientID among
+            them, its study belongs to another patient.
+    """
+
+    what: What
+    sop_instance_uid: str
+    path: str
+    differs: tuple[str, ...] = ()
 
 
 @value
@@ -131,3 +161,8 @@ class Change:
 
 Counts = Mapping[str, int]
 """Numbers of patients, studies, series, instances and duplicates, and "size" in bytes."""
+
+
+def default_path(study: str, series: str, instance: str) -> str:
+    """Return the path that the default layout of an archive makes of the UIDs, relative to its store."""
+    return f"{safe_component(study)}/{safe_component(series)}/{safe_component(instance)}.dcm"

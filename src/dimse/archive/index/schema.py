@@ -171,7 +171,7 @@ INSTANCE = Table(
     Column("path", _TEXT),
     # Bytes of the data set, without the File Meta Information.
     Column("size", BigInteger, nullable=False),
-    # SHA-256 of transfer syntax UID and data set; NULL if none was made.
+    # SHA-256 of transfer syntax UID and data set; NULL if it was not computed.
     Column("digest", LargeBinary),
     Column("received", Float, nullable=False),
     _text("calling_ae"),

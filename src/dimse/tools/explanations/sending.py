@@ -133,7 +133,6 @@ SUBJECT = Subject(
             "refused a storage commitment report from {peer}: {reason}",
             "longer than {number} bytes",
             "it has no Transaction UID",
-            "it inflates to more than {number} bytes",
             "{number} zero bytes in a row are no part of it",
             "storage commitment is requested for 1 to {number} instances, not {number}",
             "a UID has 1 to {number} characters of ASCII: {value}",

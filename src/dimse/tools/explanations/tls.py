@@ -116,7 +116,7 @@ SUBJECT = Subject(
             "the peer showed no certificate, and one is required",
             cause="""A caller came without a certificate. This listener requires one from each caller.""",
             cure="""Give the caller a certificate that is signed by a CA of `--tls-ca`. Use `--tls-no-client-cert` only where
-            everybody who reaches the port may connect.""",
+            every machine that reaches the port may connect.""",
         ),
         entry(
             "E063",
@@ -195,7 +195,7 @@ SUBJECT = Subject(
             "a server needs a certificate of its own to speak TLS ({option})",
             "--tls needs --tls-cert: a server shows a certificate of its own",
             "--commit-port with --tls needs --tls-cert: a tool that listens shows a certificate of its own",
-            cause="""A listener with TLS must show a certificate, and none is named.""",
+            cause="""A listener with TLS must show a certificate, and no option names one.""",
             cure="""Name it with `--tls-cert`, and its private key with `--tls-key`.""",
         ),
         entry(

@@ -167,5 +167,12 @@ SUBJECT = Subject(
             cause="""A number is too small.""",
             cure="""Choose a number in the range that the line names.""",
         ),
+        entry(
+            "E336",
+            "it has more than {number} bytes",
+            cause="""A file that is read as a whole, such as one with certificates, passwords or arguments, is too large. A
+            device such as `/dev/zero` has no end.""",
+            cure="""Correct the name of the file.""",
+        ),
     ),
 )

@@ -1,0 +1,339 @@
+"""The transaction that adds rows: patients, studies, series and instances with their counts, duplicates, and the change feed.
+
+The order of effects is the same in every transaction, so that two of them never wait for each other in a circle. First come the
+studies by UID, then the instances by UID, then the changes, and the counts at the end. SQLite has one writer at a time anyway.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+from sqlalchemy import bindparam, case, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from dimse.archive.index.database import Database, Stale, Writer
+from dimse.archive.index.frames import pack
+from dimse.archive.index.hierarchy import Hierarchy, Place
+from dimse.archive.index.removing import remove_empty
+from dimse.archive.index.row import Added, Row, What, default_path
+from dimse.archive.index.schema import CHANGE, DUPLICATE, INSTANCE, PIXELS, SERIES, STUDY, UID_NAME
+from dimse.support.values import record
+
+OnDuplicate = Literal["keep-both", "reject", "replace"]
+
+
+def _bound(*names: str) -> dict[str, Any]:
+    return {name: bindparam(name) for name in names}
+
+
+_COLUMNS = ("series_pk", "sop_class", "ts", "number", "store", "path", "size", "digest", "received", "calling_ae")
+_INSERT_INSTANCE = (
+    insert(INSTANCE)
+    .values(_bound("sop_uid", *_COLUMNS))
+    .on_conflict_do_nothing(index_elements=["sop_uid"])
+    .returning(INSTANCE.c.pk)
+)
+_FIND_INSTANCE = (
+    select(
+        *(
+            INSTANCE.c[name]
+            for name in ("pk", "series_pk", "store", "path", "size", "digest", "received", "calling_ae")
+        ),
+        SERIES.c.study_pk,
+        SERIES.c.series_uid,
+        STUDY.c.study_uid,
+    )
+    .join(SERIES, SERIES.c.pk == INSTANCE.c.series_pk)
+    .join(STUDY, STUDY.c.pk == SERIES.c.study_pk)
+    .where(INSTANCE.c.sop_uid == bindparam("sop_uid"))
+)
+_REPLACE_INSTANCE = update(INSTANCE).where(INSTANCE.c.pk == bindparam("pk_")).values(_bound(*_COLUMNS) | {"missing": 0})
+_INSERT_PIXELS = insert(PIXELS).values(
+    _bound("instance_pk", "offset", "length", "frames", "rows", "columns", "bits", "table")
+)
+_DELETE_PIXELS = PIXELS.delete().where(PIXELS.c.instance_pk == bindparam("pk_"))
+_INSERT_DUPLICATE = (
+    insert(DUPLICATE)
+    .values(_bound("sop_uid", "store", "path", "digest", "received", "calling_ae", "why"))
+    .on_conflict_do_nothing(index_elements=["store", "path"])
+    .returning(DUPLICATE.c.pk)
+)
+_DELETE_DUPLICATE = DUPLICATE.delete().where(
+    DUPLICATE.c.store == bindparam("store_"), DUPLICATE.c.path == bindparam("path_")
+)
+_INSERT_CHANGE = insert(CHANGE).values(_bound("what", "study", "series", "instance", "at"))
+_INSERT_UID = (
+    insert(UID_NAME).values(_bound("uid")).on_conflict_do_nothing(index_elements=["uid"]).returning(UID_NAME.c.pk)
+)
+_FIND_UID = select(UID_NAME.c.pk).where(UID_NAME.c.uid == bindparam("uid"))
+_COUNT_STUDY = (
+    update(STUDY)
+    .where(STUDY.c.pk == bindparam("pk_"), STUDY.c.study_uid == bindparam("uid_"))
+    .values(
+        n_instances=STUDY.c.n_instances + bindparam("instances"),
+        n_series=STUDY.c.n_series + bindparam("series"),
+        size=STUDY.c.size + bindparam("bytes"),
+        differing=STUDY.c.differing + bindparam("differ"),
+        first_received=case(
+            (STUDY.c.first_received > bindparam("first"), bindparam("first")), else_=STUDY.c.first_received
+        ),
+        last_received=case((STUDY.c.last_received < bindparam("last"), bindparam("last")), else_=STUDY.c.last_received),
+    )
+)
+_COUNT_SERIES = (
+    update(SERIES)
+    .where(SERIES.c.pk == bindparam("pk_"), SERIES.c.series_uid == bindparam("uid_"))
+    .values(n_instances=SERIES.c.n_instances + bindparam("instances"))
+)
+# Beyond every time.
+LATEST = 1e15
+
+
+def record_change(writer: Writer, what: str, study: str, series: str = "", instance: str = "") -> None:
+    """Add an entry to the change feed; `Writer.lock_changes` comes before the first of a transaction."""
+    parameters = {"what": what, "study": study, "series": series, "instance": instance, "at": time.time()}
+    writer.run(_INSERT_CHANGE, parameters)
+
+
+class Ingest:
+    """The ingest of rows into an index. It remembers the places of series, as far as they were committed.
+
+    Args:
+        store: The key of the store that holds the files.
+        is_same: Returns True if two files of the store, by their paths, hold the same data set.
+        on_duplicate: What becomes of another data set with the SOP Instance UID of one that is served.
+        latest: True to let the values of later instances replace those in force for their patient, study and series.
+    """
+
+    def __init__(
+        self,
+        store: int,
+        is_same: Callable[[str, str], bool],
+        on_duplicate: OnDuplicate = "keep-both",
+        *,
+        latest: bool = False,
+    ) -> None:
+        self.store, self.is_same, self.on_duplicate = store, is_same, on_duplicate
+        self._hierarchy = Hierarchy(latest=latest)
+        self._uids: dict[str, int] = {}
+
+    def forget(self) -> None:
+        """Forget what was remembered, after a transaction that was not committed, or that removed something."""
+        self._hierarchy.forget()
+        self._uids.clear()
+
+    def add_all(self, database: Database, rows: Sequence[Row]) -> list[Added]:
+        """Add rows in a transaction of a database, and return what became of each, in their order.
+
+        Raises:
+            DatabaseError: Nothing has been added.
+        """
+        # What was remembered in a transaction that failed is not in the database.
+        return database.write(lambda writer: self.add(writer, rows), self.forget)
+
+    def add(self, writer: Writer, rows: Sequence[Row]) -> list[Added]:
+        """Add rows in the transaction of `writer`, and return what became of each, in their order.
+
+        Raises:
+            Stale: Something that was remembered is gone; the transaction must be run again.
+        """
+        batch = _Batch(self, writer)
+        places = self._hierarchy.resolve(writer, rows)
+        what: dict[int, What] = {}
+        for index in sorted(range(len(rows)), key=lambda index: rows[index].sop_instance_uid):
+            place, differs = places[index]
+            what[index] = batch.add(rows[index], place, bool(differs))
+        batch.finish()
+        return [Added(what[index], row.sop_instance_uid, row.path, places[index][1]) for index, row in enumerate(rows)]
+
+    def uid(self, writer: Writer, uid: str) -> int:
+        """Return the key of a SOP class or transfer syntax."""
+        pk = self._uids.get(uid)
+        if pk is None:
+            found = writer.one(_INSERT_UID, {"uid": uid}) or writer.one(_FIND_UID, {"uid": uid})
+            assert found is not None
+            pk = self._uids[uid] = int(found[0])
+        return pk
+
+
+@record
+class _Tally:
+    """The numbers that a transaction adds to the counts of a study or of a series."""
+
+    uid: str
+    instances: int = 0
+    series: int = 0
+    size: int = 0
+    differing: int = 0
+    first: float = math.inf
+    last: float = 0.0
+
+
+@record
+class _Served:
+    """The instance that has a SOP Instance UID."""
+
+    pk: int
+    series_pk: int
+    store: int
+    path: str | None
+    size: int
+    digest: bytes | None
+    received: float
+    calling_ae: str
+    study_pk: int
+    series_uid: str
+    study_uid: str
+
+    def path_of(self, sop_uid: str) -> str:
+        """Return the path of its file, relative to its store."""
+        return default_path(self.study_uid, self.series_uid, sop_uid) if self.path is None else self.path
+
+
+class _Batch:
+    """The rows of one transaction, and what they add to the counts."""
+
+    def __init__(self, ingest: Ingest, writer: Writer) -> None:
+        self._ingest, self._writer = ingest, writer
+        self._studies: dict[int, _Tally] = {}
+        self._series: dict[int, _Tally] = {}
+        self._changes: list[tuple[str, str, str, str]] = []
+        self._new: list[Place] = []
+
+    def add(self, row: Row, place: Place, differs: bool) -> What:
+        """Add one row."""
+        if place.is_new:
+            self._new.append(place)
+            place.is_new = False
+        made = self._writer.one(_INSERT_INSTANCE, self._columns(row, place) | {"sop_uid": row.sop_instance_uid})
+        if made is None:
+            return self._meet(row, place)
+        self._insert_pixels(int(made[0]), row)
+        self._count(place, row, differs)
+        self._changes.append(("stored", row.study_instance_uid, row.series_instance_uid, row.sop_instance_uid))
+        return "stored"
+
+    def _columns(self, row: Row, place: Place) -> dict[str, Any]:
+        usual = default_path(row.study_instance_uid, row.series_instance_uid, row.sop_instance_uid)
+        return {
+            "series_pk": place.series_pk,
+            "sop_class": self._ingest.uid(self._writer, row.sop_class_uid),
+            "ts": self._ingest.uid(self._writer, row.transfer_syntax_uid),
+            "number": row.number,
+            "store": self._ingest.store,
+            "path": None if row.path == usual else row.path,
+            "size": row.size,
+            "digest": row.digest or None,
+            "received": row.received,
+            "calling_ae": row.calling_ae_title,
+        }
+
+    def _insert_pixels(self, pk: int, row: Row) -> None:
+        if (pixels := row.pixels) is not None:
+            values = {name: getattr(pixels, name) for name in ("offset", "length", "frames", "rows", "columns", "bits")}
+            self._writer.run(_INSERT_PIXELS, values | {"instance_pk": pk, "table": pack(pixels.table)})
+
+    def _count(self, place: Place, row: Row, differs: bool) -> None:
+        study = self._tally(self._studies, place.study_pk, place.study_uid)
+        study.instances += 1
+        study.size += row.size
+        study.differing += differs
+        study.first, study.last = min(study.first, row.received), max(study.last, row.received)
+        self._tally(self._series, place.series_pk, place.series_uid).instances += 1
+
+    @staticmethod
+    def _tally(tallies: dict[int, _Tally], pk: int, uid: str) -> _Tally:
+        found = tallies.get(pk)
+        if found is None:
+            found = tallies[pk] = _Tally(uid)
+        return found
+
+    # --- a SOP Instance UID that is served already ---
+
+    def _meet(self, row: Row, place: Place) -> What:
+        found = self._writer.one(_FIND_INSTANCE, {"sop_uid": row.sop_instance_uid})
+        if found is None:
+            raise Stale
+        served = _Served(*found)
+        if self._is_same(row, served):
+            return "same"
+        policy = self._ingest.on_duplicate
+        if policy == "replace":
+            self._replace(row, place, served)
+            return "replaced"
+        what: What = "duplicate" if policy == "keep-both" else "rejected"
+        self._keep_beside(
+            row.sop_instance_uid, self._columns(row, place), row.path, "other data set" if what == "duplicate" else what
+        )
+        return what
+
+    def _is_same(self, row: Row, served: _Served) -> bool:
+        path = served.path_of(row.sop_instance_uid)
+        is_here = served.store == self._ingest.store
+        if is_here and path == row.path and row.was_there:
+            return True
+        if row.digest and served.digest:
+            return row.digest == bytes(served.digest)
+        return row.size == served.size and is_here and self._ingest.is_same(row.path, path)
+
+    def _keep_beside(self, sop_uid: str, columns: dict[str, Any], path: str, why: str) -> None:
+        """Record a file that is kept beside the one that is served, once."""
+        values = {name: columns[name] for name in ("store", "digest", "received", "calling_ae")}
+        if self._writer.one(_INSERT_DUPLICATE, values | {"sop_uid": sop_uid, "path": path, "why": why}):
+            self._changes.append(("duplicate", "", "", sop_uid))
+
+    def _replace(self, row: Row, place: Place, served: _Served) -> None:
+        """Serve the file of a row instead of another one, which is kept beside it."""
+        sop_uid = row.sop_instance_uid
+        old = {name: getattr(served, name) for name in ("store", "digest", "received", "calling_ae")}
+        self._writer.run(_DELETE_DUPLICATE, {"store_": self._ingest.store, "path_": row.path})
+        self._keep_beside(sop_uid, old, served.path_of(sop_uid), "replaced")
+        self._writer.run(_REPLACE_INSTANCE, self._columns(row, place) | {"pk_": served.pk})
+        self._writer.run(_DELETE_PIXELS, {"pk_": served.pk})
+        self._insert_pixels(served.pk, row)
+        study = self._tally(self._studies, served.study_pk, served.study_uid)
+        study.instances -= 1
+        study.size -= served.size
+        self._tally(self._series, served.series_pk, served.series_uid).instances -= 1
+        self._count(place, row, False)
+        self._changes.append(("replaced", row.study_instance_uid, row.series_instance_uid, sop_uid))
+
+    # --- the end ---
+
+    def finish(self) -> None:
+        """Write the changes and the counts, and remove what has no instance.
+
+        Raises:
+            Stale: A study or series is gone.
+        """
+        writer = self._writer
+        if self._changes:
+            writer.lock_changes()
+        for change in self._changes:
+            record_change(writer, *change)
+        for place in self._new:
+            self._tally(self._studies, place.study_pk, place.study_uid).series += 1
+            self._tally(self._series, place.series_pk, place.series_uid)
+        for pk, tally in sorted(self._studies.items()):
+            counts = {
+                "instances": tally.instances,
+                "series": tally.series,
+                "bytes": tally.size,
+                "differ": tally.differing,
+            }
+            # A study whose only news is a series without instance has no new time.
+            times = {"first": min(tally.first, LATEST), "last": tally.last}
+            if not writer.changed(_COUNT_STUDY, counts | times | {"pk_": pk, "uid_": tally.uid}):
+                raise Stale
+        emptied = []
+        for pk, tally in sorted(self._series.items()):
+            parameters = {"pk_": pk, "uid_": tally.uid, "instances": tally.instances}
+            if not writer.changed(_COUNT_SERIES, parameters):
+                raise Stale
+            if tally.instances <= 0:
+                emptied.append(pk)
+        if emptied and remove_empty(writer, emptied):
+            self._ingest.forget()

@@ -1,0 +1,48 @@
+"""The stores of an index: folders of files. A process writes to one, and reads from all."""
+
+from __future__ import annotations
+
+from sqlalchemy import bindparam, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from dimse.archive.index.database import Writer
+from dimse.archive.index.schema import STORE
+from dimse.support.values import value
+
+
+@value
+class Store:
+    """The store of this process.
+
+    Attributes:
+        pk: Its key.
+        was_clean: True if the process that had it before has ended in order.
+        synced_at: Rows of files that were received before this are on the disk; seconds since 1970-01-01 UTC.
+    """
+
+    pk: int
+    was_clean: bool
+    synced_at: float
+
+
+_FIND = select(STORE.c.pk, STORE.c.clean, STORE.c.synced_at, STORE.c.root).where(STORE.c.node == bindparam("node"))
+_INSERT = (
+    insert(STORE)
+    .values(node=bindparam("node"), root=bindparam("root"))
+    .on_conflict_do_nothing(index_elements=["node"])
+    .returning(STORE.c.pk)
+)
+_MOVE = update(STORE).where(STORE.c.pk == bindparam("pk_")).values(root=bindparam("root_"))
+
+
+def enter_store(writer: Writer, node: str, root: str) -> Store:
+    """Return the store of a name, which is made if there is none; its folder may have moved."""
+    made = writer.one(_INSERT, {"node": node, "root": root})
+    if made is not None:
+        return Store(int(made[0]), True, 0.0)
+    found = writer.one(_FIND, {"node": node})
+    assert found is not None
+    pk, clean, synced_at, before = found
+    if before != root:
+        writer.run(_MOVE, {"pk_": pk, "root_": root})
+    return Store(int(pk), bool(clean), float(synced_at))

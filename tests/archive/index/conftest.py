@@ -1,0 +1,93 @@
+"""Databases for tests of the index: SQLite in a file, and a PostgreSQL that runs while the tests do."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from dimse.archive.index import Index
+from tests.archive.index.rows import ARCHIVE_FOLDER
+
+_NUMBERS = itertools.count(1)
+
+
+def _programs() -> Path | None:
+    """Return the folder of PostgreSQL's programs; None if it is not installed."""
+    found = shutil.which("initdb")
+    # Debian has the programs of each version in a folder that is not in PATH.
+    programs = [Path(found).resolve()] if found else sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    return programs[-1].parent if programs else None
+
+
+def _user() -> str | None:
+    """Return a user to run PostgreSQL as, which refuses root; None for the user of this process."""
+    return "postgres" if os.geteuid() == 0 else None
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """Run a PostgreSQL in a folder of its own, and return the folder of its socket."""
+    programs = _programs()
+    if programs is None:
+        if os.environ.get("DIMSE_REQUIRE_PEERS"):
+            pytest.fail("PostgreSQL is not installed")
+        pytest.skip("PostgreSQL is not installed")
+    user = _user()
+    # The path of a socket has at most 107 bytes.
+    with tempfile.TemporaryDirectory(prefix="dimse-pg-", dir="/tmp", ignore_cleanup_errors=True) as folder:
+        if user is not None:
+            os.chown(folder, pwd.getpwnam(user).pw_uid, -1)
+        data = f"{folder}/data"
+        options = ["-A", "trust", "-U", "dimse", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"]
+        make = [f"{programs}/initdb", "-D", data, *options]
+        subprocess.run(make, user=user, check=True, capture_output=True, timeout=60, cwd=folder)
+        options = ["-c", "listen_addresses=", "-c", f"unix_socket_directories={folder}", "-c", "fsync=off"]
+        with (
+            open(f"{folder}/log", "wb") as log,
+            subprocess.Popen(
+                [f"{programs}/postgres", "-D", data, *options], user=user, stderr=log, cwd=folder
+            ) as server,
+        ):
+            ready = [f"{programs}/pg_isready", "-h", folder, "-q"]
+            try:
+                while subprocess.run(ready, check=False, timeout=30).returncode:
+                    assert server.poll() is None, Path(log.name).read_text()
+                yield folder
+            finally:
+                # SIGINT ends the connections too.
+                server.send_signal(2)
+                server.wait(30)
+
+
+def _execute(socket: str, statement: str) -> None:
+    with psycopg.connect(host=socket, user="dimse", dbname="postgres", autocommit=True) as connection:
+        connection.execute(statement)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Return an empty database, as `Index` takes it: on SQLite and on PostgreSQL in turn."""
+    if request.param == "sqlite":
+        yield str(tmp_path / "index.db")
+        return
+    socket: str = request.getfixturevalue("postgresql")
+    name = f"index{next(_NUMBERS)}"
+    _execute(socket, f"CREATE DATABASE {name}")
+    yield f"postgresql://dimse@/{name}?host={socket}"
+    _execute(socket, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def index(database: str) -> Iterator[Index]:
+    """Return an index of rows without files."""
+    with Index(database, ARCHIVE_FOLDER) as index:
+        yield index
