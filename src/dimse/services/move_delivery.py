@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from dimse.association import establishing
 from dimse.association.association import LOGGER, BaseAssociation
-from dimse.errors import DimseError, FileError, RefusedContexts, TLSConfigurationError
+from dimse.errors import DimseError, FileError, NoPresentationContext, RefusedContexts, TLSConfigurationError
 from dimse.message.command import CMoveRQ
 from dimse.services.retrieve_request import MoveTo
 from dimse.services.sources import FALL_BACK, Source
@@ -66,10 +66,9 @@ class _Delivery:
         """Send instances that one association has room for; if it ends, the rest goes over another one."""
         lost: dict[str, int] = {}
         while left and await self._operations.go_on():
-            why = self._given_up or ("" if contexts else "no instance of them can be read")
-            association = None if why else await self._associate(contexts)
+            association = None if self._given_up else await self._associate(contexts)
             if association is None:
-                await self._fail_all(left, why or self._given_up or "the destination refuses its SOP class")
+                await self._fail_all(left, self._given_up or "no association with its destination")
                 return
             error = await self._store_all(association, left)
             if error is None:
@@ -108,7 +107,7 @@ class _Delivery:
         for is_last in (False, True):
             try:
                 return await self._request(contexts)
-            except RefusedContexts as error:
+            except (NoPresentationContext, RefusedContexts) as error:
                 self._log(error)
                 return None
             except (TLSConfigurationError, ValueError) as error:
@@ -126,6 +125,8 @@ class _Delivery:
         move, ours = self._move, self._operations.association
         message = self._operations.message
         assert isinstance(message, CMoveRQ)
+        if not contexts:
+            raise NoPresentationContext("no instance of them can be read")
         requestor = Requestor(
             contexts,
             calling_ae_title=move.calling_ae_title or ours.negotiated.called_ae_title,
