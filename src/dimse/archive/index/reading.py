@@ -6,8 +6,9 @@ import hashlib
 import os
 
 from dimse.archive.fingerprint import same_instance
-from dimse.archive.index.columns import text_of, whole_number
+from dimse.archive.index.columns import text_of
 from dimse.archive.index.header import Header, read_file
+from dimse.archive.index.normal import values_of, whole_number
 from dimse.archive.index.row import Frames, Row
 from dimse.data_set.attributes import Attributes
 from dimse.data_set.source import MalformedDataSet
@@ -52,7 +53,7 @@ def row_of_file(folder: str, path: str, *, digest: bool = True) -> Row:
         study,
         series,
         attributes,
-        whole_number(text_of(attributes, INSTANCE_NUMBER)),
+        whole_number(values_of(INSTANCE_NUMBER, attributes.get(INSTANCE_NUMBER))),
         path,
         size,
         digest_of(full, syntax, meta.data_set_offset) if digest else b"",
@@ -82,7 +83,7 @@ def _number(attributes: Attributes, tag: int, default: int) -> int:
     found = attribute.values[0]
     if isinstance(found, int):
         return found
-    number = whole_number(found) if isinstance(found, str) else None
+    number = whole_number((found.strip(),)) if isinstance(found, str) else None
     return default if number is None else number
 
 
