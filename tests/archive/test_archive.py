@@ -15,11 +15,10 @@ from pydicom.uid import UID
 import dimse
 from dimse import tags, uids
 from dimse.archive.archive import Archive, Limits
+from dimse.archive.index.row import Row
 from dimse.archive.peers import RIGHTS, KnownPeer, Peers, Right
 from dimse.logs.security_events import SecurityEvent
 from dimse.testing import StorageSCP
-from tests.archive import memory_index
-from tests.archive.memory_index import MemoryIndex
 
 FIND, GET, MOVE = (f"StudyRootQueryRetrieveInformationModel{name}" for name in ("Find", "Get", "Move"))
 EVERYONE = KnownPeer("", allow=RIGHTS)
@@ -40,19 +39,13 @@ def instance(number: int = 1, **values: Any) -> Dataset:
 
 
 @contextmanager
-def served(folder: Path, **options: Any) -> Iterator[tuple[Archive, MemoryIndex, int]]:
-    """Serve an archive on 127.0.0.1, and give it, its index and its port."""
-    index = MemoryIndex()
+def served(folder: Path, **options: Any) -> Iterator[tuple[Archive, int]]:
+    """Serve an archive on 127.0.0.1, and give it and its port."""
     with (
-        Archive(folder / "instances", index, ae_title="ARCHIVE", **options) as archive,
+        Archive(folder / "instances", ae_title="ARCHIVE", **options) as archive,
         dimse.Server(("127.0.0.1", 0), archive.handlers(), ae_title="ARCHIVE") as server,
     ):
-        yield archive, index, server.address[1]
-
-
-@pytest.fixture(autouse=True)
-def _rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Archive, "_row", lambda archive, stored: memory_index.row_of(stored))
+        yield archive, server.address[1]
 
 
 def associate(port: int, *contexts: Any, ae_title: str = "VIEWER", **options: Any) -> dimse.Association:
@@ -78,7 +71,7 @@ def find(port: int, keys: dict[str, Any], **options: Any) -> list[dict[str, Any]
 
 
 def test_a_stored_instance_is_found_by_the_next_query(tmp_path: Path) -> None:
-    with served(tmp_path) as (_, _, port):
+    with served(tmp_path) as (_, port):
         assert store(port, instance(1), instance(2)) == [0, 0]
         (found,) = find(port, {"PatientID": "P1", "StudyInstanceUID": "", "Modality": ""})
     assert found == {
@@ -98,20 +91,45 @@ def test_an_instance_that_could_not_be_found_is_refused(tmp_path: Path, keyword:
     delattr(data_set, keyword)
     if value is not None:
         setattr(data_set, keyword, value)
-    with served(tmp_path) as (_, index, port):
+    with served(tmp_path) as (archive, port):
         assert store(port, data_set, instance(2)) == [0xA900, 0x0000]
-        assert list(index.rows) == ["1.2.1.1.2"]
+        assert archive.index.counts()["instances"] == 1
 
 
-def test_an_instance_without_a_row_is_not_acknowledged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    with served(tmp_path) as (_, index, port):
-        index.error = OSError("no room for JOHN DOE")
-        assert store(port, instance(1)) == [0xA700]
-        index.error = None
+def test_an_instance_without_a_row_is_not_acknowledged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def commit(row: Row) -> None:
+        raise OSError("no room for JOHN DOE")
+
+    with served(tmp_path) as (archive, port):
+        with monkeypatch.context() as patch:
+            patch.setattr(archive.index, "commit", commit)
+            assert store(port, instance(1)) == [0xA700]
+        assert archive.index.counts()["instances"] == 0
         assert store(port, instance(1)) == [0x0000]
-        assert list(index.rows) == ["1.2.1.1.1"]
+        assert archive.index.counts()["instances"] == 1
     assert "cannot index 1.2.1.1.1: OSError" in caplog.text
     assert "JOHN" not in caplog.text
+
+
+@pytest.mark.parametrize(("treatment", "status"), [("keep-both", 0), ("reject", 0x0111), ("replace", 0)])
+def test_another_data_set_with_a_known_uid_is_treated_as_configured(
+    tmp_path: Path, treatment: str, status: int
+) -> None:
+    with served(tmp_path, on_duplicate=treatment) as (_, port):
+        assert store(port, instance(1), instance(1, PatientComments="OTHER")) == [0, status]
+        found = find(port, {"SOPInstanceUID": "", "PatientComments": ""}, level="IMAGE")
+        assert get(port, {"StudyInstanceUID": "1.2.1"}) == (0, ["1.2.1.1.1"])
+    assert len(found) == 1
+
+
+def test_the_index_is_a_file_beside_the_folder_and_outlives_the_archive(tmp_path: Path) -> None:
+    with served(tmp_path) as (_, port):
+        store(port, instance(1))
+    assert (tmp_path / "instances.sqlite").exists()
+    with served(tmp_path) as (_, port):
+        assert len(find(port, {"StudyInstanceUID": ""})) == 1
 
 
 # --- C-FIND
@@ -125,7 +143,7 @@ def test_a_response_has_the_keys_that_were_asked_and_nothing_else(tmp_path: Path
         "RetrieveURL": "",
         "PatientID": None,
     }
-    with served(tmp_path) as (_, _, port):
+    with served(tmp_path) as (_, port):
         store(port, instance(1, StudyDate="20240131"))
         (found,) = find(port, keys, level="STUDY")
     assert found == {
@@ -140,7 +158,7 @@ def test_a_response_has_the_keys_that_were_asked_and_nothing_else(tmp_path: Path
 
 
 def test_a_key_that_is_not_supported_is_told_by_the_status(tmp_path: Path) -> None:
-    with served(tmp_path) as (_, _, port):
+    with served(tmp_path) as (_, port):
         store(port, instance(1))
         with associate(port) as association:
             (plain,) = association.find({"PatientID": "P1"}, level="STUDY")
@@ -153,7 +171,7 @@ def test_a_key_that_is_not_supported_is_told_by_the_status(tmp_path: Path) -> No
 
 
 def test_modality_at_the_study_level_is_that_of_any_series(tmp_path: Path) -> None:
-    with served(tmp_path) as (_, _, port):
+    with served(tmp_path) as (_, port):
         store(port, instance(1), instance(2, StudyInstanceUID="1.2.2", SeriesInstanceUID="1.2.2.1", Modality="MR"))
         assert [one["StudyInstanceUID"] for one in find(port, {"Modality": "MR", "StudyInstanceUID": ""})] == ["1.2.2"]
 
@@ -165,7 +183,7 @@ def test_the_items_of_a_sequence_are_those_that_match(tmp_path: Path) -> None:
         return requested
 
     keys = {"RequestAttributesSequence": [{"RequestedProcedureID": "R2"}], "SeriesInstanceUID": ""}
-    with served(tmp_path) as (_, _, port):
+    with served(tmp_path) as (_, port):
         store(port, instance(1, RequestAttributesSequence=[item("R1", "HEAD"), item("R2", "NECK")]))
         (found,) = find(port, keys, level="SERIES")
     (found_item,) = found["RequestAttributesSequence"]
@@ -186,7 +204,7 @@ UNFIT: list[tuple[dict[str, Any], str, str]] = [
 def test_an_identifier_that_does_not_fit_is_refused_with_the_key(
     tmp_path: Path, keys: dict[str, Any], level: str, offending: str
 ) -> None:
-    with served(tmp_path) as (_, _, port), associate(port) as association:
+    with served(tmp_path) as (_, port), associate(port) as association:
         finding = association.find(keys, level=level)
         with pytest.raises(dimse.StatusError) as caught:
             list(finding)
@@ -195,7 +213,7 @@ def test_an_identifier_that_does_not_fit_is_refused_with_the_key(
 
 
 def test_strict_hierarchy_wants_the_unique_keys_above(tmp_path: Path) -> None:
-    with served(tmp_path, limits=Limits(strict_hierarchy=True)) as (_, _, port):
+    with served(tmp_path, limits=Limits(strict_hierarchy=True)) as (_, port):
         store(port, instance(1))
         with associate(port) as association:
             with pytest.raises(dimse.StatusError, match="StudyInstanceUID needs one value"):
@@ -208,7 +226,7 @@ def test_strict_hierarchy_wants_the_unique_keys_above(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("limit", "own", "most"), [(2, None, 2), (2, 1, 1), (1, 0, 3), (0, None, 3), (3, None, 3)])
 def test_a_result_beyond_the_limit_is_cut_and_told(tmp_path: Path, limit: int, own: int | None, most: int) -> None:
     peer = KnownPeer("VIEWER", "127.0.0.1", 104, max_matches=own)
-    with served(tmp_path, limits=Limits(matches=limit), peers=Peers([peer])) as (_, _, port):
+    with served(tmp_path, limits=Limits(matches=limit), peers=Peers([peer])) as (_, port):
         store(port, *(instance(number) for number in (1, 2, 3)))
         with associate(port) as association:
             found: list[dimse.Match] = []
@@ -222,7 +240,7 @@ def test_a_result_beyond_the_limit_is_cut_and_told(tmp_path: Path, limit: int, o
 
 def test_the_character_set_of_a_peer_overrides_that_of_the_request(tmp_path: Path) -> None:
     peer = KnownPeer("VIEWER", "127.0.0.1", 104, charset="ISO_IR 100")
-    with served(tmp_path, peers=Peers([peer], EVERYONE)) as (_, _, port):
+    with served(tmp_path, peers=Peers([peer], EVERYONE)) as (_, port):
         store(port, instance(1, SpecificCharacterSet="ISO_IR 192", PatientName="MÜLLER^Яна"))
         with associate(port) as association:
             (match,) = association.find({"PatientName": "", "StudyInstanceUID": ""}, level="STUDY")
@@ -263,7 +281,7 @@ def _final_status(retrieving: Iterable[dimse.Progress]) -> int:
 
 
 def test_a_study_is_retrieved_whole(tmp_path: Path) -> None:
-    with served(tmp_path) as (_, _, port):
+    with served(tmp_path) as (_, port):
         store(port, instance(1), instance(2), instance(3, StudyInstanceUID="1.2.2"))
         assert get(port, {"StudyInstanceUID": "1.2.1"}) == (0, ["1.2.1.1.1", "1.2.1.1.2"])
         assert get(port, {"SOPInstanceUID": ["1.2.1.1.3", "1.2.1.1.1"]}, "IMAGE")[1] == ["1.2.1.1.1", "1.2.1.1.3"]
@@ -281,13 +299,13 @@ def test_a_study_is_retrieved_whole(tmp_path: Path) -> None:
 def test_a_retrieval_without_its_unique_key_is_never_one_of_everything(
     tmp_path: Path, keys: dict[str, Any], level: str
 ) -> None:
-    with served(tmp_path) as (_, _, port):
+    with served(tmp_path) as (_, port):
         store(port, instance(1))
         assert get(port, keys, level) == (0xA900, [])
 
 
 def test_a_retrieval_of_too_much_is_refused(tmp_path: Path) -> None:
-    with served(tmp_path, limits=Limits(retrieved=2)) as (_, _, port):
+    with served(tmp_path, limits=Limits(retrieved=2)) as (_, port):
         store(port, *map(instance, (1, 2)))
         assert get(port, {"StudyInstanceUID": "1.2.1"})[0] == 0
         store(port, instance(3))
@@ -295,7 +313,7 @@ def test_a_retrieval_of_too_much_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_gone_is_one_failed_sub_operation(tmp_path: Path) -> None:
-    with served(tmp_path) as (_, _, port):
+    with served(tmp_path) as (_, port):
         store(port, *map(instance, (1, 2)))
         (tmp_path / "instances/1.2.1/1.2.1.1/1.2.1.1.1.dcm").unlink()
         assert get(port, {"StudyInstanceUID": "1.2.1"}) == (0xB000, ["1.2.1.1.2"])
@@ -304,7 +322,7 @@ def test_a_file_that_is_gone_is_one_failed_sub_operation(tmp_path: Path) -> None
 def test_instances_go_to_the_destination_that_is_configured(tmp_path: Path) -> None:
     with StorageSCP(ae_title="OTHER") as scp:
         peers = Peers([KnownPeer("OTHER", "127.0.0.1", scp.port)], EVERYONE)
-        with served(tmp_path, peers=peers) as (_, _, port):
+        with served(tmp_path, peers=peers) as (_, port):
             store(port, instance(1))
             assert move(port, {"StudyInstanceUID": "1.2.1"}, "OTHER") == 0
         (sent,) = scp.wait(1)
@@ -314,7 +332,7 @@ def test_instances_go_to_the_destination_that_is_configured(tmp_path: Path) -> N
 def test_an_unknown_destination_is_told_before_anything_is_matched(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with served(tmp_path) as (_, _, port):
+    with served(tmp_path) as (_, port):
         assert move(port, {"StudyInstanceUID": ""}, "NOWHERE", "STUDY") == 0xA801
     assert "Unknown Move Destination: NOWHERE" in caplog.text
 
@@ -344,7 +362,6 @@ def test_a_peer_moves_only_where_it_may(
         ]
         with served(tmp_path, peers=Peers(known), limits=Limits(moves_to=moves_to), observe=events.append) as (
             _,
-            _,
             port,
         ):
             store(port, instance(1))
@@ -362,7 +379,7 @@ def test_a_peer_without_a_right_is_refused_and_told_of(
     events: list[SecurityEvent] = []
     peers = Peers([KnownPeer("VIEWER", "127.0.0.1", 1, allow=RIGHTS - {right})], EVERYONE)
     keys = {"StudyInstanceUID": "1.2.1"}
-    with caplog.at_level(logging.WARNING), served(tmp_path, peers=peers, observe=events.append) as (_, _, port):
+    with caplog.at_level(logging.WARNING), served(tmp_path, peers=peers, observe=events.append) as (_, port):
         with associate(port) as association:
             statuses = {"echo": int(association.echo()), "store": int(association.store(instance(1)))}
             statuses["find"] = _final_find_status(association, keys)
@@ -382,7 +399,7 @@ def _final_find_status(association: dimse.Association, keys: dict[str, Any]) -> 
 
 
 def test_the_peers_may_be_replaced_while_it_serves(tmp_path: Path) -> None:
-    with served(tmp_path) as (archive, _, port), associate(port) as association:
+    with served(tmp_path) as (archive, port), associate(port) as association:
         assert association.echo() == 0
         archive.peers = Peers([KnownPeer("VIEWER", "127.0.0.1", 1, allow=frozenset())])
         assert association.echo() == 0x0124

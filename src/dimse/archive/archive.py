@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from threading import BoundedSemaphore, Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from dimse.archive.file_store import FileStore
 from dimse.archive.layout import OF_AN_ARCHIVE
@@ -291,7 +291,7 @@ class Archive(Closing):
 
     def _matches(self, request: FindRequest, question: Question, most: int) -> Iterator[Identifier | int]:
         """Yield the responses to a query, and the status of a failure."""
-        root = "patient" if request.model.levels[0] == "PATIENT" else "study"
+        root: Literal["patient", "study"] = "patient" if request.model.levels[0] == "PATIENT" else "study"
         entities = self.index.search(
             question.level, question.keys, root=root, rules=self._rules_of(request), limit=most + 1 if most else 0
         )

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 ISSUER_OF_PATIENT_ID = 0x00100021
 
-_WILDCARDS = frozenset("*?")
-
 
 class Wanted:
     """The instances that a C-GET or C-MOVE names.
@@ -52,7 +50,7 @@ class Wanted:
                 raise UnfitKey(UNIQUE_KEYS[level], f"has several values above the level {self.level}")
             if values:
                 self.above[level] = values[0]
-        self._issuer = "".join(_values(keys, ISSUER_OF_PATIENT_ID)) if self.level == "PATIENT" else ""
+        self._issuer = "".join(_values(keys, ISSUER_OF_PATIENT_ID)) or None
         taken = {LEVEL, SPECIFIC_CHARACTER_SET, ISSUER_OF_PATIENT_ID, *UNIQUE_KEYS.values()}
         self.ignored = tuple(sorted(tag for tag in keys if tag not in taken))
 
@@ -62,32 +60,7 @@ class Wanted:
         Raises:
             UnfitKey: The Patient ID is one of several patients, of several issuers.
         """
-        if self.level != "PATIENT" or not self._is_of_an_issuer(index, scope):
-            return index.locate(self.level, self.uids, above=self.above, scope=scope)
-        studies = [
-            study[UNIQUE_KEYS["STUDY"]].values[0] for study in index.search("STUDY", self._patient(), scope=scope)
-        ]
-        return index.locate("STUDY", studies, scope=scope)
-
-    def _is_of_an_issuer(self, index: Index, scope: Scope) -> bool:
-        """Return whether the issuer of the Patient ID is given.
-
-        Raises:
-            UnfitKey: It is not given, and there are patients of several issuers.
-        """
-        if self._issuer or _WILDCARDS.intersection(self.uids[0]):
-            return bool(self._issuer)
-        found = index.search("PATIENT", self._patient(), root="patient", scope=scope, limit=2)
-        if len(list(found)) > 1:
-            raise UnfitKey(ISSUER_OF_PATIENT_ID, "is needed: the Patient ID is one of several issuers")
-        return False
-
-    def _patient(self) -> dict[int, Attribute]:
-        """Return the keys for the patient."""
-        keys = {UNIQUE_KEYS["PATIENT"]: Attribute("LO", tuple(self.uids))}
-        if self._issuer:
-            keys[ISSUER_OF_PATIENT_ID] = Attribute("LO", (self._issuer,))
-        return keys
+        return index.locate(self.level, self.uids, above=self.above, issuer=self._issuer, scope=scope)
 
 
 def _values(keys: Attributes, tag: int) -> list[str]:

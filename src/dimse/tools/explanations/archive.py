@@ -89,8 +89,8 @@ SUBJECT = Subject(
             " certificates",
             cause="""The section for unknown peers lets them query or retrieve, on an address that other machines reach. An AE
             title can be invented, so that everybody could read everything.""",
-            cure="""Give each peer a section, or name the networks that may connect with `--allow-from`. `--allow-anyone` is for networks in which everybody may see
-            all.""",
+            cure="""Give each peer a section, or name the networks that may connect with `--allow-from`. `--allow-anyone` is
+            for networks in which everybody may see all.""",
         ),
         entry(
             "E352",
