@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import islice
 from threading import BoundedSemaphore, Lock
 from typing import TYPE_CHECKING, Any, Literal
 
 from dimse.archive.file_store import FileStore
+from dimse.archive.gates import DestinationGate
 from dimse.archive.layout import OF_AN_ARCHIVE
 from dimse.archive.peers import RIGHTS, KnownPeer, Peers, Right
 from dimse.archive.question import Question
@@ -29,6 +30,7 @@ from dimse.message.status import (
     NOT_AUTHORIZED,
     OUT_OF_RESOURCES,
     UNABLE_TO_COUNT_MATCHES,
+    UNABLE_TO_PERFORM_SUB_OPERATIONS,
     Status,
 )
 from dimse.services.handlers import Handlers
@@ -136,6 +138,7 @@ class Archive(Closing):
             self._database = os.fspath(index) if index is not None else f"{self._store.folder}.sqlite"
         else:
             self._index = index
+        self._gates: dict[str, DestinationGate] = {}
         self._opening, self._finding = Lock(), BoundedSemaphore(MOST_FINDS)
 
     @property
@@ -180,6 +183,13 @@ class Archive(Closing):
     def caller(self, peer: Peer) -> KnownPeer:
         """Return what is known of the peer of an association."""
         return self.peers.caller(peer.ae_title, peer.address[0], peer.fingerprint)
+
+    def denied(self, peer: Peer) -> Collection[str]:
+        """Return the abstract syntaxes of the queries and retrievals that a peer may not use: the `deny` of a server."""
+        from dimse.services.query_retrieve import sop_classes
+
+        rights = self.caller(peer).allow
+        return {uid for name in ("find", "get", "move") if name not in rights for uid in sop_classes(name)}
 
     def _refusal(self, right: Right, peer: Peer, called_ae_title: str = "") -> Status | None:
         """Return the status that refuses a request of a peer; None if the peer has the right to it."""
@@ -331,6 +341,10 @@ class Archive(Closing):
             return Status(MOVE_DESTINATION_UNKNOWN, service="move", comment="the destination is not known here")
         if why := self._forbidden(request, destination):
             return self._refused(request.peer, why, request.called_ae_title)
+        gate = self._gates.setdefault(destination.ae_title, DestinationGate())
+        if gate.is_paused:
+            comment = f"destination {destination.ae_title}: it was away too often"
+            return Status(UNABLE_TO_PERFORM_SUB_OPERATIONS, service="move", comment=comment)
         request.transcode = destination.transcode
         files = self._files(request, "move")
         if isinstance(files, int):
@@ -341,6 +355,7 @@ class Archive(Closing):
             called_ae_title=destination.ae_title,
             calling_ae_title=self.ae_title,
             tls=destination.tls,
+            gate=gate,
         )
 
     def _forbidden(self, request: RetrieveRequest, destination: KnownPeer) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from typing import TypeAlias
@@ -163,6 +163,7 @@ def make_server(
     more: tuple[str, ...] = (),
     accept_unknown: bool = False,
     extended: tuple[dimse.ExtendedNegotiation, ...] = (),
+    deny: Callable[[dimse.Peer], Collection[str]] | None = None,
 ) -> dimse.Server:
     """Return the server that the options ask for.
 
@@ -174,6 +175,7 @@ def make_server(
         more: Transfer syntaxes to accept as well, or the words of `dimse.uids` for private ones and for any.
         accept_unknown: Whether to accept private and unknown SOP classes.
         extended: The application information that the handlers support.
+        deny: Returns the abstract syntaxes that a peer may not use.
     """
     if options.measures is not None:
         from dimse.tools.metrics import measured
@@ -194,6 +196,7 @@ def make_server(
         networks=options.allow_from,
         accept_unknown=accept_unknown,
         extended=extended,
+        deny=deny,
         async_ops=options.async_ops,
         share_port=options.workers > 1,
         identify=options.passwords.identify if options.passwords else None,

@@ -269,7 +269,7 @@ def _server(options: argparse.Namespace, archive: Archive) -> dimse.Server:
         multiple_values=True,
     )
     return listening.make_server(
-        options, log.around(handlers), contexts=contexts(options), extended=features.supported()
+        options, log.around(handlers), contexts=contexts(options), extended=features.supported(), deny=archive.denied
     )
 
 
