@@ -9,7 +9,7 @@ import logging
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import islice
-from threading import BoundedSemaphore, Lock
+from threading import BoundedSemaphore, Lock, local
 from typing import TYPE_CHECKING, Any, Literal
 
 from dimse.archive.file_store import FileStore
@@ -18,8 +18,11 @@ from dimse.archive.layout import OF_AN_ARCHIVE
 from dimse.archive.peers import RIGHTS, KnownPeer, Peers, Right
 from dimse.archive.question import Question
 from dimse.archive.retrieval import Wanted
+from dimse.archive.rows import row_of
+from dimse.archive.sink import FileSink
 from dimse.archive.stored import SERIES_INSTANCE_UID, STUDY_INSTANCE_UID, NotAcknowledged, Stored
 from dimse.instances import KnownFile
+from dimse.instances.received import ReceivedInstance
 from dimse.logs import Private
 from dimse.logs.notices import notice
 from dimse.logs.security_events import Observe, SecurityEvent, ignore
@@ -41,7 +44,6 @@ from dimse.support.values import replace, value
 
 if TYPE_CHECKING:
     from dimse.archive.index import Index
-    from dimse.archive.index.row import Row
     from dimse.association.sinks import Sink
     from dimse.data_set.identifier import Identifier
     from dimse.services.query import FindRequest
@@ -74,6 +76,25 @@ class Limits:
     retrieved: int = 0
     strict_hierarchy: bool = False
     moves_to: str = "any"
+
+
+class _IndexedStore(FileStore):
+    """A store whose instances are added to the index while their sinks are at hand.
+
+    Args:
+        folder: As of `FileStore`, like the other arguments.
+        keep: Called with each instance that is kept, and its sink.
+    """
+
+    def __init__(
+        self, folder: str | os.PathLike[str], keep: Callable[[Stored, FileSink], None], **options: Any
+    ) -> None:
+        self._sinks = local()
+        super().__init__(folder, stored=lambda stored: keep(stored, self._sinks.sink), **options)
+
+    def _call_stored(self, instance: ReceivedInstance, sink: FileSink, *details: Any) -> None:
+        self._sinks.sink = sink
+        super()._call_stored(instance, sink, *details)
 
 
 class Archive(Closing):
@@ -124,9 +145,9 @@ class Archive(Closing):
         self.peers = Peers(strangers=KnownPeer("", allow=RIGHTS)) if peers is None else peers
         self._digests = digest
         self._rules, self._limits, self._stored, self._observe = rules, limits, stored, observe
-        self._store = FileStore(
+        self._store = _IndexedStore(
             folder,
-            stored=self._keep,
+            self._keep,
             tags=tags,
             required=(STUDY_INSTANCE_UID, SERIES_INSTANCE_UID),
             **{"layout": OF_AN_ARCHIVE} | store,
@@ -216,14 +237,14 @@ class Archive(Closing):
         """Return a sink for the data set of an instance while it arrives, or the status that refuses it."""
         return self._refusal("store", request.peer, request.called_ae_title) or self._store.begin(request)
 
-    def _keep(self, stored: Stored) -> None:
+    def _keep(self, stored: Stored, sink: FileSink) -> None:
         """Add an instance that is safely in the folder to the index.
 
         Raises:
             NotAcknowledged: It is not in the index, so the peer has to send it again.
         """
         try:
-            added = self.index.commit(self._row(stored))
+            added = self.index.commit(row_of(stored, sink, digest=self._digests))
         except Exception as error:
             # Whatever has failed: the store takes other errors of the call for those of a user's own code.
             uid = one_line(stored.sop_instance_uid, 64)
@@ -235,17 +256,6 @@ class Archive(Closing):
             self._warn_of_differences(stored, added.differs)
         if self._stored is not None:
             self._stored(stored)
-
-    def _row(self, stored: Stored) -> Row:
-        """Return the row of an instance."""
-        from dimse.archive.index.reading import row_of_file
-
-        return replace(
-            row_of_file(self.folder, stored.relative_path, digest=self._digests),
-            received=stored.received,
-            calling_ae_title=stored.calling_ae_title,
-            was_there=stored.duplicate,
-        )
 
     def _warn_of_differences(self, stored: Stored, keywords: Sequence[str]) -> None:
         """Warn of a study whose demographics are not those of earlier instances; of another patient it is an alert too."""
