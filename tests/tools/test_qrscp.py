@@ -6,6 +6,7 @@ import re
 import signal
 import socket
 import time
+from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 
 import dimse
+from tests.audit.reading import read
 from tests.tools import running
 from tests.tools.listeners import Listener, listening
 from tests.tools.running import Instance
@@ -303,3 +305,13 @@ def test_what_is_refused_is_in_the_log_and_in_the_audit_trail(tmp_path: Path) ->
     written = trail.read_text()
     assert "C-ECHO is not allowed to it" in written
     assert STUDY in written
+
+
+def test_a_query_is_in_the_audit_trail_with_its_identifier(tmp_path: Path) -> None:
+    trail = tmp_path / "audit.xml"
+    with archive(tmp_path, "--audit", trail) as listener:
+        listener.run("findscu", "-S", "-k", "PatientName=DOE*", "-q")
+        listener.end()
+    found = [message.root.findtext(".//ParticipantObjectQuery") for message in read(trail.read_bytes().splitlines())]
+    (query,) = filter(None, found)
+    assert b"DOE*" in b64decode(query)

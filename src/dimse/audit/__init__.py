@@ -122,6 +122,19 @@ class Trail:
             event_type=event_type, why=what, subjects=[subject],
         )  # fmt: skip
 
+    def queried(
+        self, peer: Node, peer_ae_title: str, sop_class_uid: str, identifier: bytes, transfer_syntax_uid: str
+    ) -> None:
+        """Write Query: a peer has asked us for what its identifier describes (PS3.15 A.5.3.10)."""
+        host, port = peer
+        them = Participant(f"{host}:{port}", True, _titles(peer_ae_title), host, messages.SOURCE)
+        us = self._us(requestor=False, role=messages.DESTINATION)
+        subject = Subject(
+            sop_class_uid, messages.SOP_CLASS_UID, messages.SYSTEM, messages.REPORT,
+            {"TransferSyntax": transfer_syntax_uid}, query=identifier,
+        )  # fmt: skip
+        self._write(messages.QUERY, "E", SUCCESS, [them, us], subjects=[subject])
+
     # --- transfers ---
 
     def transferred(

@@ -17,10 +17,13 @@ from dimse.tools.options import option, validated
 from dimse.tools.wording import reason
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from dimse.archive.stored import Stored
     from dimse.audit import Trail
     from dimse.audit.destinations import Destination
     from dimse.instances import InstanceFile
+    from dimse.services.query import FindAnswer
 
 PATIENT_ID, STUDY_INSTANCE_UID = 0x00100020, 0x0020000D
 
@@ -110,6 +113,24 @@ def audited(handlers: dimse.Handlers, trail: Trail | None) -> dimse.Handlers:
         return status
 
     return replace(handlers, store=answer)
+
+
+def queries_audited(handlers: dimse.Handlers, trail: Trail | None) -> dimse.Handlers:
+    """Return the handlers of an archive, made to report each query before it is answered."""
+    find = handlers.find
+    if trail is None or find is None:
+        return handlers
+    from dimse.data_set.encoding import EXPLICIT_VR_LITTLE_ENDIAN
+    from dimse.data_set.identifier import encode
+
+    def answer(request: dimse.FindRequest) -> FindAnswer | Awaitable[FindAnswer]:
+        identifier = encode(request.identifier, EXPLICIT_VR_LITTLE_ENDIAN)
+        trail.queried(
+            request.peer.address, request.peer.ae_title, request.model.find, identifier, uids.ExplicitVRLittleEndian
+        )
+        return find(request)
+
+    return replace(handlers, find=answer)
 
 
 def _alert_of_names(trail: Trail, request: dimse.StoreRequest, uid: str) -> None:

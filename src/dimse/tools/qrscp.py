@@ -259,7 +259,8 @@ def _archive(options: argparse.Namespace, tell: store_events.Listener) -> Archiv
 
 
 def _server(options: argparse.Namespace, archive: Archive) -> dimse.Server:
-    handlers = _offered(options, audit.audited(archive.handlers(), options.trail))
+    handlers = audit.queries_audited(audit.audited(archive.handlers(), options.trail), options.trail)
+    handlers = _offered(options, handlers)
     log = RequestLog(logging.getLogger("dimse.tools.qrscp"), shows_identifiers=options.log_identifier)
     features = dimse.Features(
         relational=not options.strict_hierarchy,
