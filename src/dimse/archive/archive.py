@@ -9,20 +9,20 @@ import logging
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import islice
-from threading import BoundedSemaphore, Lock, local
+from threading import BoundedSemaphore, Lock, Thread
 from typing import TYPE_CHECKING, Any, Literal
 
-from dimse.archive.file_store import FileStore
+from dimse.archive.file_store import FileStore, OnDuplicate
 from dimse.archive.gates import DestinationGate
+from dimse.archive.index.arriving import REQUIRED_TAGS, Arrivals, arriving_tags
+from dimse.archive.index.row import Added
 from dimse.archive.layout import OF_AN_ARCHIVE
 from dimse.archive.peers import RIGHTS, KnownPeer, Peers, Right
 from dimse.archive.question import Question
 from dimse.archive.retrieval import Wanted
-from dimse.archive.rows import row_of
-from dimse.archive.sink import FileSink
-from dimse.archive.stored import SERIES_INSTANCE_UID, STUDY_INSTANCE_UID, NotAcknowledged, Stored
+from dimse.archive.stored import NotAcknowledged, Stored
+from dimse.errors import DatabaseError, QueryTooLong
 from dimse.instances import KnownFile
-from dimse.instances.received import ReceivedInstance
 from dimse.logs import Private
 from dimse.logs.notices import notice
 from dimse.logs.security_events import Observe, SecurityEvent, ignore
@@ -78,25 +78,6 @@ class Limits:
     moves_to: str = "any"
 
 
-class _IndexedStore(FileStore):
-    """A store whose instances are added to the index while their sinks are at hand.
-
-    Args:
-        folder: As of `FileStore`, like the other arguments.
-        keep: Called with each instance that is kept, and its sink.
-    """
-
-    def __init__(
-        self, folder: str | os.PathLike[str], keep: Callable[[Stored, FileSink], None], **options: Any
-    ) -> None:
-        self._sinks = local()
-        super().__init__(folder, stored=lambda stored: keep(stored, self._sinks.sink), **options)
-
-    def _call_stored(self, instance: ReceivedInstance, sink: FileSink, *details: Any) -> None:
-        self._sinks.sink = sink
-        super()._call_stored(instance, sink, *details)
-
-
 class Archive(Closing):
     """A folder of instances with an index: `Server(address, Archive("archive").handlers())`.
 
@@ -115,6 +96,7 @@ class Archive(Closing):
         tags: The elements whose values `Stored.elements` is to have.
         observe: Called with a `SecurityEvent` when a request is refused because of the peer's rights.
         digest: Make the SHA-256 of each data set, which tells copies of an instance apart without reading them.
+        recovers: Recover the index where the process before has not ended in order. Until then queries and retrievals are A700H.
         store: More arguments of `FileStore`, such as `layout`, `durability` and `on_duplicate`.
 
     Attributes:
@@ -139,26 +121,32 @@ class Archive(Closing):
         tags: Iterable[int] = (),
         observe: Observe = ignore,
         digest: bool = True,
+        recovers: bool = True,
         **store: Any,
     ) -> None:
         self.ae_title = ae_title
         self.peers = Peers(strangers=KnownPeer("", allow=RIGHTS)) if peers is None else peers
-        self._digests = digest
+        self._digests, self._recovers = digest, recovers
         self._rules, self._limits, self._stored, self._observe = rules, limits, stored, observe
-        self._store = _IndexedStore(
+        self._on_duplicate: OnDuplicate = store.pop("on_duplicate", "keep-both")
+        self._store = FileStore(
             folder,
-            self._keep,
-            tags=tags,
-            required=(STUDY_INSTANCE_UID, SERIES_INSTANCE_UID),
+            stored=self._keep,
+            tags=arriving_tags() | set(tags),
+            required=REQUIRED_TAGS,
+            digest=digest,
+            # Of two data sets with one name, the index decides which is served.
+            on_duplicate="keep-both",
             **{"layout": OF_AN_ARCHIVE} | store,
         )
-        self._on_duplicate = store.get("on_duplicate", "keep-both")
         self._database: str | None = None
         self._index: Index | None = None
         if index is None or isinstance(index, (str, os.PathLike)):
             self._database = os.fspath(index) if index is not None else f"{self._store.folder}.sqlite"
         else:
             self._index = index
+        self._adds: Arrivals | None = None
+        self._recovering: Thread | None = None
         self._gates: dict[str, DestinationGate] = {}
         self._opening, self._finding = Lock(), BoundedSemaphore(MOST_FINDS)
 
@@ -195,9 +183,33 @@ class Archive(Closing):
         Raises:
             DatabaseError: The database cannot be used.
         """
-        self.index  # noqa: B018  (it is opened)
+        self._start()
         kept = self._store.handlers()
         return replace(kept, echo=self.echo, store_begin=self.begin, find=self.find, get=self.get, move=self.move)
+
+    def _start(self) -> None:
+        """Open the index; if the process before has not ended in order, recover it while instances are taken already."""
+        if self.index.start() or not self._recovers:
+            return
+        LOGGER.info("The index is being recovered")
+        self._recovering = Thread(target=self._recover, name="dimse-recovery", daemon=True)
+        self._recovering.start()
+
+    def _recover(self) -> None:
+        try:
+            recovered = self.index.recover(digest=self._digests)
+        except (DatabaseError, OSError) as error:
+            # The archive goes on without it, and the next start tries again.
+            LOGGER.error("the index cannot be recovered: %s", one_line(str(error)))
+        else:
+            LOGGER.info("The index is recovered: %d instances were added to it", recovered.added)
+        self._recovering = None
+
+    def _unready(self, service: str) -> Status | None:
+        """Return the status of a query or retrieval while the index may lack acknowledged instances; None otherwise."""
+        if self._recovering is None:
+            return None
+        return Status(OUT_OF_RESOURCES, service=service, comment="the index is being recovered")
 
     # --- the rights of a peer ---
 
@@ -237,37 +249,34 @@ class Archive(Closing):
         """Return a sink for the data set of an instance while it arrives, or the status that refuses it."""
         return self._refusal("store", request.peer, request.called_ae_title) or self._store.begin(request)
 
-    def _keep(self, stored: Stored, sink: FileSink) -> None:
+    def _keep(self, stored: Stored) -> None:
         """Add an instance that is safely in the folder to the index.
 
         Raises:
             NotAcknowledged: It is not in the index, so the peer has to send it again.
         """
         try:
-            added = self.index.commit(row_of(stored, sink, digest=self._digests))
+            self._arrivals(stored)
+        except NotAcknowledged:
+            raise
         except Exception as error:
-            # Whatever has failed: the store takes other errors of the call for those of a user's own code.
-            uid = one_line(stored.sop_instance_uid, 64)
-            LOGGER.error("cannot index %s: %s", uid, Private(one_line(str(error)), type(error).__name__))
+            # The store takes other errors of the call for those of a user's own code, and acknowledges the instance.
+            uid, kind = one_line(stored.sop_instance_uid, 64), type(error).__name__
+            LOGGER.error("cannot index %s: %s", uid, Private(one_line(f"{kind}: {error}"), kind))
             raise NotAcknowledged("the index cannot be written") from error
-        if added.what == "rejected":
-            raise NotAcknowledged("it is stored with another data set")
-        if added.differs:
-            self._warn_of_differences(stored, added.differs)
         if self._stored is not None:
             self._stored(stored)
 
-    def _warn_of_differences(self, stored: Stored, keywords: Sequence[str]) -> None:
-        """Warn of a study whose demographics are not those of earlier instances; of another patient it is an alert too."""
-        words = "the study %s came with another %s than before: what came first stays in force"
-        notice(
-            f"differs {stored.study_instance_uid}",
-            "",
-            words,
-            one_line(stored.study_instance_uid, 64),
-            ", ".join(keywords),
-        )
-        if "PatientID" in keywords:
+    @property
+    def _arrivals(self) -> Arrivals:
+        """The callable that adds an instance to the index."""
+        if self._adds is None:
+            self._adds = self.index.arrivals(self._added)
+        return self._adds
+
+    def _added(self, stored: Stored, added: Added) -> None:
+        """Alert the audit trail of a study that came with another patient than before."""
+        if "PatientID" in added.differs:
             why = f"the study {one_line(stored.study_instance_uid, 64)} came with another Patient ID than before"
             self._observe(
                 SecurityEvent("protocol", stored.peer_address, stored.calling_ae_title, stored.called_ae_title, why=why)
@@ -278,7 +287,7 @@ class Archive(Closing):
     def find(self, request: FindRequest) -> Iterator[Identifier | int]:
         """Yield the matches of a query, and its final status if that is not success."""
         caller = self.caller(request.peer)
-        refusal = self._refusal("find", request.peer, request.called_ae_title)
+        refusal = self._refusal("find", request.peer, request.called_ae_title) or self._unready("find")
         if refusal is not None:
             yield refusal
             return
@@ -298,6 +307,11 @@ class Archive(Closing):
         except UnfitKey as error:
             request.offending_elements = (error.tag,)
             yield Status(IDENTIFIER_DOES_NOT_MATCH, service="find", comment=str(error)[:64])
+        except QueryTooLong:
+            yield Status(OUT_OF_RESOURCES, service="find", comment="the query takes too long: ask for less")
+        except DatabaseError as error:
+            LOGGER.error("a query has failed: %s", Private(one_line(str(error)), "the database cannot be used"))
+            yield Status(OUT_OF_RESOURCES, service="find", comment="the index cannot be read")
 
     def _rules_of(self, request: FindRequest) -> Rules:
         features = request.features
@@ -332,7 +346,7 @@ class Archive(Closing):
 
     def get(self, request: RetrieveRequest) -> list[KnownFile] | int:
         """Return the files of the instances that a C-GET names, or the status that refuses it."""
-        refusal = self._refusal("get", request.peer, request.called_ae_title)
+        refusal = self._refusal("get", request.peer, request.called_ae_title) or self._unready("get")
         if refusal is not None:
             return refusal
         request.transcode = self.caller(request.peer).transcode
@@ -355,6 +369,8 @@ class Archive(Closing):
         if gate.is_paused:
             comment = f"destination {destination.ae_title}: it was away too often"
             return Status(UNABLE_TO_PERFORM_SUB_OPERATIONS, service="move", comment=comment)
+        if (unready := self._unready("move")) is not None:
+            return unready
         request.transcode = destination.transcode
         files = self._files(request, "move")
         if isinstance(files, int):
@@ -388,6 +404,9 @@ class Archive(Closing):
             found = list(islice(located, most + 1) if most else located)
         except UnfitKey as error:
             return Status(IDENTIFIER_DOES_NOT_MATCH, service=service, comment=str(error)[:64])
+        except DatabaseError as error:
+            LOGGER.error("a retrieval has failed: %s", Private(one_line(str(error)), "the database cannot be used"))
+            return Status(UNABLE_TO_COUNT_MATCHES, service=service, comment="the index cannot be read")
         if wanted.ignored:
             words = "%s keys of a request of %s were ignored, because they are no unique keys"
             notice(

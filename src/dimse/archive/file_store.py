@@ -19,7 +19,6 @@ from contextlib import suppress
 from threading import Lock
 from typing import Literal, get_args
 
-from dimse import tags as dictionary
 from dimse import uids
 from dimse.archive.copies import Copy, Remembered
 from dimse.archive.fingerprint import EXISTING, fingerprint, instance_of, same_instance
@@ -89,8 +88,6 @@ class FileStore(Closing):
             `NotAcknowledged`, the answer is A700H. Any other error is logged. The instance is kept in both cases.
         tags: The elements whose values `Stored.elements` is to have, by tag: 0x00080060 is the Modality. They are looked for at the
             top level of the data set.
-        required: The elements that a data set must have, likewise. One without a value of each, or that cannot be read, is refused
-            with A900H.
 
     Raises:
         OSError: The folder cannot be created or written to, or another `FileStore` uses it.
@@ -111,7 +108,6 @@ class FileStore(Closing):
         reserve: int | None = None,
         stored: Callable[[Stored], None] | None = None,
         tags: Iterable[int] = (),
-        required: Iterable[int] = (),
     ) -> None:
         _verify_choice("durability", durability, get_args(Durability))
         _verify_choice("on_duplicate", on_duplicate, get_args(OnDuplicate))
@@ -122,8 +118,7 @@ class FileStore(Closing):
         self.folder = os.path.abspath(folder)
         self._layout = Layout(layout) if isinstance(layout, str) else layout
         self._durable, self._on_duplicate, self._mode, self._stored = durability == "full", on_duplicate, mode, stored
-        self._required = tuple(required)
-        self._tags = self._layout.tags | {_SOP_CLASS_UID, _SOP_INSTANCE_UID, *self._required}
+        self._tags = self._layout.tags | {_SOP_CLASS_UID, _SOP_INSTANCE_UID}
         if stored is not None:
             self._tags |= {PATIENT_ID, STUDY_INSTANCE_UID, SERIES_INSTANCE_UID, *tags}
         # These measure what may block: a sync; and a survey, a look at copies, the hook.
@@ -251,15 +246,12 @@ class FileStore(Closing):
     def _refusal(self, instance: ReceivedInstance, found: Survey | None) -> Status | None:
         """Return why a data set is refused; None if it is not."""
         if found is None:
-            return _status(DATA_SET_DOES_NOT_MATCH, "its elements cannot be read") if self._required else None
+            return None
         if found.cut_short and not self._accepts_cut_short:
             return _status(CANNOT_UNDERSTAND, found.cut_short)
         fault = _mismatch(instance, found.values)
         if fault:
             return _status(DATA_SET_DOES_NOT_MATCH, fault)
-        for tag in self._required:
-            if not found.values.get(tag):
-                return _status(DATA_SET_DOES_NOT_MATCH, f"the data set has no {dictionary.label(tag)}")
         if found.cut_short:
             said = one_line(instance.sop_instance_uid, 64), instance.sender, found.cut_short
             notice("cut short", instance.peer_address[0], "%s from %s is kept though it is %s", *said)

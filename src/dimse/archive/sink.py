@@ -92,7 +92,6 @@ class FileSink:
         size: The bytes of the data set that were written.
         file: The descriptor; -1 after it has been closed.
         error: The first error of the system; after it the file and its disk space are released at once.
-        head: The first bytes of the data set.
     """
 
     def __init__(
@@ -116,7 +115,7 @@ class FileSink:
         self._begin_to_flush, self._begun = begin_to_flush, 0
         # It is written with the first bytes of the data set.
         self._file_meta, self._offset = file_meta, len(file_meta)
-        self.head = b""
+        self._head = b""  # the data set's first bytes
         try:
             self.file, self._temporary = create()
             os.fchmod(self.file, mode)
@@ -140,7 +139,7 @@ class FileSink:
             if self.size:
                 _write_all(self.file, buffers, size)
             else:
-                self.head = bytes(buffers[0][:_HEAD])
+                self._head = bytes(buffers[0][:_HEAD])
                 _write_all(self.file, [self._file_meta, *buffers], self._offset + size)
             self.size += size
             if (more := self.size - self._begun) >= _AHEAD:
@@ -214,14 +213,14 @@ class FileSink:
             deadline = deadline or now + LONGEST_SURVEY
             if now > deadline:
                 raise MalformedDataSet(f"more elements than can be surveyed in {LONGEST_SURVEY:g} s")
-            return self.read(offset, size)
+            return self._read(offset, size)
 
-        return survey(read, self.size, transfer_syntax, tags, self.head)
+        return survey(read, self.size, transfer_syntax, tags, self._head)
 
-    def read(self, offset: int, size: int) -> bytes:
+    def _read(self, offset: int, size: int) -> bytes:
         """Return `size` bytes of the data set."""
-        if offset + size <= len(self.head):
-            return self.head[offset : offset + size]
+        if offset + size <= len(self._head):
+            return self._head[offset : offset + size]
         return os.pread(self.file, size, self._offset + offset)
 
     def give_name(self, folder: int, name: str, shown: object) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
@@ -218,6 +219,7 @@ class FindRequest:
         offending_elements: The handler sets this to the tags of the keys that a status of failure is about.
         charset: The handler may set this to the Specific Character Set of the matches, before its first one. Characters that it
             does not have become question marks. Empty follows the request.
+        responses: The number of matches that were sent so far.
     """
 
     context: PresentationContext
@@ -232,6 +234,7 @@ class FindRequest:
     has_unsupported_keys: bool = False
     offending_elements: tuple[int, ...] = ()
     charset: str = ""
+    responses: int = 0
     arrived: Arrived | None = field(default=None, repr=False)
 
     @property
@@ -250,6 +253,7 @@ async def answer_find(association: BaseAssociation, arrived: Arrived, handler: F
     assert isinstance(message, CFindRQ)
     MESSAGES.info("Received Find Request (MsgID %d)", message.message_id)
     offending: tuple[int, ...] | None = None
+    sent = 0
     if handler is None:
         final = Refusal(SOP_CLASS_NOT_SUPPORTED, "nothing here answers queries")
     elif isinstance(request := read_request(association, arrived), Refusal):
@@ -260,7 +264,9 @@ async def answer_find(association: BaseAssociation, arrived: Arrived, handler: F
         await association.poll()
         final = await _send_matches(association, arrived, request, handler)
         offending = request.offending_elements or None
+        sent = request.responses
     status = Status(final.status, service="find")
+    _log_response(sent + 1, status)
     MESSAGES.info("Sending Find Response (Status: 0x%04X - %s)", status, status.category)
     response = respond(
         message,
@@ -310,6 +316,11 @@ def read_request(association: BaseAssociation, arrived: Arrived) -> FindRequest 
     )
 
 
+def _log_response(number: int, code: int) -> None:
+    """Log a response, as scripts look for it."""
+    MESSAGES.info("Find SCP Response %d: 0x%04X (%s)", number, code, Status(code, service="find").category)
+
+
 async def _send_matches(
     association: BaseAssociation, arrived: Arrived, request: FindRequest, handler: FindHandler
 ) -> Refusal:
@@ -322,6 +333,7 @@ async def _send_matches(
     if isinstance(matches, int):
         return as_status(matches, request)
     encoded = EncodedMatches(matches, request)
+    logs = MESSAGES.isEnabledFor(logging.INFO)
     try:
         while not request.cancelled:
             batch = await ask(
@@ -333,6 +345,9 @@ async def _send_matches(
                 if arrived.cancelled:
                     break
                 status = MATCH_WITHOUT_OPTIONAL_KEYS if request.has_unsupported_keys else MATCH
+                request.responses += 1
+                if logs:
+                    _log_response(request.responses, status)
                 await association.send_response(arrived.context, respond(message, status, has_data_set=True), data)
             if encoded.final is not None and not arrived.cancelled:
                 return as_status(encoded.final, request)
