@@ -21,7 +21,7 @@ _GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
 
 
 def write_attrs(attributes: Attributes, tags: Iterable[int]) -> str | None:
-    """Return those of the tags that have a value as JSON; None if there are none.
+    """Return those of the tags that have a value as JSON; None if no one has.
 
     Args:
         attributes: The attributes of a data set.
@@ -30,10 +30,10 @@ def write_attrs(attributes: Attributes, tags: Iterable[int]) -> str | None:
     members = []
     for tag in tags:
         attribute = attributes.get(tag)
-        if attribute is None or attribute.vr in BYTES or not any(value not in ("", None) for value in attribute.values):
+        if attribute is None or attribute.vr in BYTES:
             continue
         member = json.dumps(_member(attribute), ensure_ascii=False, separators=(",", ":"))
-        if len(member) <= LONGEST_VALUE:
+        if len(member) <= LONGEST_VALUE and '"Value":' in member:
             members.append(f'"{tag:08X}":{member}')
     return f"{{{','.join(members)}}}" if members else None
 
@@ -41,12 +41,12 @@ def write_attrs(attributes: Attributes, tags: Iterable[int]) -> str | None:
 def _member(attribute: Attribute) -> dict[str, Any]:
     """Return the object of an attribute."""
     vr, values = attribute
-    if not values:
+    if vr in TEXT:
+        values = tuple(plain(vr, value) for value in values)
+    if not any(value != "" for value in values):
         return {"vr": vr}
     if vr in BYTES:
         return {"vr": vr, "InlineBinary": b2a_base64(b"".join(values), newline=False).decode("ascii")}
-    if vr in TEXT:
-        values = tuple(plain(vr, value) for value in values)
     return {"vr": vr, "Value": [_value(vr, value) for value in values]}
 
 

@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Integer, and_, false, func, literal, not_,
 
 from dimse import tags
 from dimse.archive.index import normal
-from dimse.archive.index.attributes import Key, keys
+from dimse.archive.index.attributes import Key, Level, keys
 from dimse.archive.index.schema import NAME_WORD, PATIENT, UID_NAME
 from dimse.archive.index.tables import ESCAPE, TABLES, Dialect, Test, all_of, one_of, starts_with
 from dimse.data_set.attributes import SINGLE, TEXT, Attribute, Attributes
@@ -44,8 +44,8 @@ class Conditions:
     def __init__(self, dialect: Dialect, rules: Rules) -> None:
         self.dialect, self.rules = dialect, rules
 
-    def of(self, wanted: Attributes) -> Iterator[ColumnElement[bool]]:
-        """Yield a condition for each key that SQL can say something about.
+    def of(self, wanted: Attributes) -> Iterator[tuple[Level, ColumnElement[bool]]]:
+        """Yield a condition for each key that SQL can say something about, with the level of its attribute.
 
         Args:
             wanted: Keys that `dimse.matching.prepare` takes, of attributes that the index has.
@@ -54,7 +54,7 @@ class Conditions:
         for tag, key in wanted.items():
             condition = None if tag in joint else self._condition(keys()[tag], key)
             if condition is not None:
-                yield condition
+                yield keys()[tag].level, condition
 
     def _joint(self, wanted: Attributes) -> set[int]:
         """Return the tags of the times that may be matched together with their dates, and so not by themselves."""

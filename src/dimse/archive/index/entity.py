@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import cache
 from typing import Any, TypeAlias, cast
 
 from sqlalchemy import ColumnElement, Integer, select
@@ -20,11 +21,30 @@ from dimse.data_set import json
 from dimse.data_set.attributes import Attribute, Attributes
 
 Decode: TypeAlias = "Callable[[Any], tuple[str, ...]]"
+Places: TypeAlias = "dict[int, tuple[int, str, Decode]]"
+"""For each attribute with a column its place in a row, its VR, and the function that decodes it."""
 ReadFile: TypeAlias = "Callable[[Location, frozenset[int]], Attributes]"
 """Returns the attributes that a file has of those that are wanted."""
 
 _SETS = frozenset(("ModalitiesInStudy", "SOPClassesInStudy"))
 _UID_NAMES = frozenset(("sop_class", "ts"))
+
+
+@cache
+def _columns_of(level: Level, dialect: Dialect) -> tuple[tuple[ColumnElement[Any], ...], Places, dict[Level, int]]:
+    """Return the columns of the entities of a level, the places of their attributes, and those of the JSON of each level."""
+    columns: list[ColumnElement[Any]] = []
+    places: dict[int, tuple[int, str, Decode]] = {}
+    attrs: dict[Level, int] = {}
+    for tag, key in keys().items():
+        if key.column and key.level in levels_to(level):
+            places[tag] = (len(columns), tags.vr(tag), _decoder(key))
+            columns.append(_selected(key))
+    for above in levels_to(level):
+        if above != "IMAGE":
+            attrs[above] = len(columns)
+            columns.append(dialect.json_text(TABLES[above].c.attrs))
+    return (*columns, *(LOCATION if level == "IMAGE" else ())), places, attrs
 
 
 class Layout:
@@ -33,7 +53,7 @@ class Layout:
     Attributes:
         level: The level.
         columns: The columns.
-        places: For each attribute with a column its place among them, its VR, and the function that decodes it.
+        places: The places of attributes among them.
         attrs: For each level the place of its JSON.
         location: The place of the first column of an instance's location; -1 above the level IMAGE.
         wanted: The tags of the attributes that are read from the file of an instance together.
@@ -42,27 +62,14 @@ class Layout:
 
     def __init__(self, level: Level, dialect: Dialect, wanted: frozenset[int], read: ReadFile) -> None:
         self.level, self.read = level, read
-        self.columns: list[ColumnElement[Any]] = []
-        self.places: dict[int, tuple[int, str, Decode]] = {}
-        self.attrs: dict[Level, int] = {}
-        self.location = -1
-        for tag, key in keys().items():
-            if key.column and key.level in levels_to(level):
-                self.places[tag] = (len(self.columns), tags.vr(tag), _decoder(key))
-                self.columns.append(_selected(key))
-        for above in levels_to(level):
-            if above != "IMAGE":
-                self.attrs[above] = len(self.columns)
-                self.columns.append(dialect.json_text(TABLES[above].c.attrs))
-        if level == "IMAGE":
-            self.location = len(self.columns)
-            self.columns.extend(LOCATION)
+        self.columns, self.places, self.attrs = _columns_of(level, dialect)
+        self.location = len(self.columns) - len(LOCATION) if level == "IMAGE" else -1
         self.wanted = frozenset(tag for tag in wanted if self.is_in_file(tag))
 
     def add(self, tag: int, column: ColumnElement[Any]) -> None:
         """Add a number that is computed for each entity."""
-        self.places[tag] = (len(self.columns), tags.vr(tag), _number)
-        self.columns.append(column)
+        self.places = self.places | {tag: (len(self.columns), tags.vr(tag), _number)}
+        self.columns = (*self.columns, column)
 
     def is_in_file(self, tag: int) -> bool:
         """Return whether an attribute is read from the file of an instance."""

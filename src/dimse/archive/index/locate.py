@@ -9,9 +9,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, func, select
 
 from dimse.archive.index.attributes import Level
+from dimse.archive.index.database import Database
 from dimse.archive.index.frames import unpack
 from dimse.archive.index.normal import is_storable
-from dimse.archive.index.pages import Reading, rows
+from dimse.archive.index.pages import rows
 from dimse.archive.index.row import EVERYTHING, Frames, Location, Scope, default_path
 from dimse.archive.index.schema import INSTANCE, PATIENT, PIXELS, SERIES, STORE, STUDY, UID_NAME
 from dimse.archive.index.tables import DIALECTS, within
@@ -52,8 +53,8 @@ def location_of(row: Sequence[Any], pixels: Frames | None = None) -> Location:
     return Location(instance, sop_class, syntax, os.path.join(root, place), size, study, series, pixels)
 
 
-def locate(
-    reading: Reading,
+def locations(
+    database: Database,
     level: Level,
     uids: Sequence[str],
     *,
@@ -67,7 +68,7 @@ def locate(
     They come series by series, and by Instance Number in each. A page at a time is read.
 
     Args:
-        reading: Makes a read transaction.
+        database: The database of the index.
         level: The level of the unique keys.
         uids: Patient IDs, or UIDs; without any nothing is found.
         above: Unique keys of levels above, one for each.
@@ -79,22 +80,23 @@ def locate(
         UnfitKey: Patients of several issuers have one of the Patient IDs, and no issuer is given (PS3.4 C.4.2.2.1).
     """
     wanted = [uid for uid in dict.fromkeys(uids) if uid and is_storable(uid)]
-    with reading() as connection:
-        dialect = DIALECTS[connection.dialect.name]
-        conditions = [dialect.any_of(_UNIQUE[level], wanted)]
-        conditions += [_UNIQUE[upper] == uid for upper, uid in (above or {}).items()]
-        if issuer is not None:
-            conditions.append(PATIENT.c.issuer == issuer)
-        elif level == "PATIENT":
-            issuers = within((PATIENT.c.patient_id,), "PATIENT", scope, dialect).where(*conditions)
-            issuers = issuers.group_by(PATIENT.c.patient_id).having(func.count() > 1)
+    dialect = DIALECTS[database.is_sqlite]
+    conditions = [dialect.any_of(_UNIQUE[level], wanted)]
+    conditions += [_UNIQUE[upper] == uid for upper, uid in (above or {}).items()]
+    if issuer is not None:
+        conditions.append(PATIENT.c.issuer == issuer)
+    elif level == "PATIENT":
+        issuers = within((PATIENT.c.patient_id,), "PATIENT", scope, dialect).where(*conditions)
+        issuers = issuers.group_by(PATIENT.c.patient_id).having(func.count() > 1).limit(1)
+        with database.reading() as connection:
             if connection.execute(issuers).first() is not None:
                 raise UnfitKey(UNIQUE_KEYS["PATIENT"], "is that of patients of several issuers")
     order = (INSTANCE.c.series_pk, func.coalesce(INSTANCE.c.number, _LAST), INSTANCE.c.sop_uid)
-    statement = within((*LOCATION, *(_PIXELS if pixels else ())), "IMAGE", scope, dialect).where(*conditions)
+    columns = (*LOCATION, *(_PIXELS if pixels else ()), *order)
+    statement = within(columns, "IMAGE", scope, dialect).where(*conditions)
     if pixels:
         statement = statement.outerjoin(PIXELS, PIXELS.c.instance_pk == INSTANCE.c.pk)
-    return map(_located, rows(reading, statement, order, PAGE))
+    return (_located(row[: -len(order)]) for row in rows(database, statement, order, PAGE))
 
 
 def _located(row: Sequence[Any]) -> Location:

@@ -26,6 +26,8 @@ MOST_GROUPS = 3
 """Component groups of a name that have columns."""
 
 _REFUSED = re.compile("[\0\ud800-\udfff]")
+# Text that is most often as the index keeps it, in any VR but those with a form.
+_PLAIN = re.compile(r"[!-~](?:[ -~]{0,62}[!-~])?")
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
 
 
@@ -34,7 +36,9 @@ def values_of(tag: int, attribute: Attribute | None) -> tuple[str, ...]:
     if attribute is None or attribute.vr not in TEXT:
         return ()
     vr = tags.vr(tag)
-    texts = (part for value in attribute.values if isinstance(value, str) for part in value.split(SEVERAL))
+    texts = [part for value in attribute.values if isinstance(value, str) for part in value.split(SEVERAL)]
+    if len(texts) == 1 and _PLAIN.fullmatch(texts[0]) and vr not in ("DA", "PN", "TM"):
+        return (texts[0],)
     values = tuple(plain(vr, text) for text in texts)
     if vr in ("DA", "TM"):
         values = values[:1]
@@ -70,7 +74,7 @@ def text_columns(key: Key, attributes: Attributes) -> dict[str, Any]:
     """Return the column of an attribute, with those that are derived from it."""
     values = values_of(key.tag, attributes.get(key.tag))
     if key.keyword == "SeriesNumber":
-        return {key.column: whole_number(values)}
+        return {key.column: whole_number(join(values))}
     row: dict[str, Any] = {key.column: join(values)}
     if key.keyword == "PatientName":
         row |= zip(("name_norm", "name_i", "name_p"), name_columns(values), strict=True)
@@ -81,9 +85,10 @@ def text_columns(key: Key, attributes: Attributes) -> dict[str, Any]:
     return row
 
 
-def whole_number(values: tuple[str, ...]) -> int | None:
-    """Return the number in values of VR IS; None if there is none, several, or a malformed one."""
-    return int(values[0]) if len(values) == 1 and _INTEGER.fullmatch(values[0]) else None
+def whole_number(text: str) -> int | None:
+    """Return the number in the text of an IS; None if it is malformed, or does not fit into 64 bits."""
+    text = text.strip(" \0")
+    return int(text) if _INTEGER.fullmatch(text) else None
 
 
 def name_columns(values: tuple[str, ...]) -> tuple[str, str, str]:

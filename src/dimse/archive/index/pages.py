@@ -2,42 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
-from typing import Any, TypeAlias
+from collections.abc import Iterator, Sequence
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, UnaryExpression, and_, or_
+from sqlalchemy import ColumnElement, Select, UnaryExpression, and_, or_
 from sqlalchemy.sql.operators import desc_op
 
-Reading: TypeAlias = "Callable[[], AbstractContextManager[Connection]]"
-"""Makes a read transaction, which ends with its context."""
+from dimse.archive.index.database import Database
 
 
 def rows(
-    reading: Reading, statement: Select[Any], order: Sequence[ColumnElement[Any]], page: int
+    database: Database, statement: Select[Any], order: Sequence[ColumnElement[Any]], page: int
 ) -> Iterator[Sequence[Any]]:
     """Yield the rows of a statement in an order.
 
     A page begins behind the last row of the page before, so that rows which are added or deleted meanwhile shift no other.
 
     Args:
-        reading: Makes a read transaction.
-        statement: The statement, without an order.
+        database: The database of the index.
+        statement: The statement, without an order. Its last columns are those of the order: see `columns_of`.
         order: What the rows are ordered by, ascending, or descending by `desc`; no two rows are equal in it.
         page: The rows of a page.
     """
-    plain = [_column(term) for term in order]
-    count = len(statement.selected_columns)
-    statement = statement.add_columns(*plain).order_by(*order).limit(page)
+    statement = statement.order_by(*order).limit(page)
     following = statement
     while True:
-        with reading() as connection:
+        with database.reading() as connection:
             found = connection.execute(following).fetchall()
-        for row in found:
-            yield row[:count]
+        yield from found
         if len(found) < page:
             return
-        following = statement.where(_behind(order, found[-1][count:]))
+        following = statement.where(_behind(order, found[-1][-len(order) :]))
+
+
+def columns_of(order: Sequence[ColumnElement[Any]]) -> list[ColumnElement[Any]]:
+    """Return the columns of an order."""
+    return [_column(term) for term in order]
 
 
 def _column(term: ColumnElement[Any]) -> ColumnElement[Any]:

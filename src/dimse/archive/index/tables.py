@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Any, Protocol, TypeAlias
 
 from sqlalchemy import (
     ARRAY,
+    BigInteger,
     ColumnElement,
     FromClause,
+    Integer,
     LargeBinary,
     Select,
     Table,
@@ -50,7 +53,10 @@ _JOINED: dict[Level, FromClause] = {
 class Dialect(Protocol):
     """The expressions that differ between databases."""
 
-    def any_of(self, column: ColumnElement[str], values: Iterable[str]) -> ColumnElement[bool]:
+    def __hash__(self) -> int:
+        """Return a number, since there is one object of each class."""
+
+    def any_of(self, column: ColumnElement[Any], values: Iterable[Any]) -> ColumnElement[bool]:
         """Return the condition that a column has one of many values, which are one parameter together."""
 
     def caseless_like(self, text: ColumnElement[str], pattern: str) -> ColumnElement[bool]:
@@ -72,7 +78,7 @@ class Dialect(Protocol):
 class SQLite:
     """The expressions of SQLite."""
 
-    def any_of(self, column: ColumnElement[str], values: Iterable[str]) -> ColumnElement[bool]:
+    def any_of(self, column: ColumnElement[Any], values: Iterable[Any]) -> ColumnElement[bool]:
         listed = func.json_each(json.dumps(list(values))).table_valued("value", name="listed")
         return column.in_(select(listed.c.value))
 
@@ -97,8 +103,9 @@ class SQLite:
 class PostgreSQL:
     """The expressions of PostgreSQL."""
 
-    def any_of(self, column: ColumnElement[str], values: Iterable[str]) -> ColumnElement[bool]:
-        return column == func.any(bindparam(None, list(values), ARRAY(Text), unique=True))
+    def any_of(self, column: ColumnElement[Any], values: Iterable[Any]) -> ColumnElement[bool]:
+        kind = BigInteger() if isinstance(column.type, Integer) else Text()
+        return column == func.any(bindparam(None, list(values), ARRAY(kind), unique=True))
 
     def caseless_like(self, text: ColumnElement[str], pattern: str) -> ColumnElement[bool]:
         return text.ilike(pattern, escape=ESCAPE)
@@ -122,11 +129,16 @@ class PostgreSQL:
         return func.coalesce(cast(attrs, Text), literal_column("''"), type_=Text)
 
 
-DIALECTS: dict[str, Dialect] = {"sqlite": SQLite(), "postgresql": PostgreSQL()}
-"""The dialects by the names that SQLAlchemy gives them."""
+DIALECTS: dict[bool, Dialect] = {True: SQLite(), False: PostgreSQL()}
+"""The dialect of a database that is SQLite, and of one that is not."""
 
 
-def within(columns: Iterable[ColumnElement[Any]], level: Level, scope: Scope, dialect: Dialect) -> Select[Any]:
+@lru_cache(maxsize=64)
+def _joined(columns: tuple[ColumnElement[Any], ...], level: Level) -> Select[Any]:
+    return select(*columns).select_from(_JOINED[level])
+
+
+def within(columns: tuple[ColumnElement[Any], ...], level: Level, scope: Scope, dialect: Dialect) -> Select[Any]:
     """Return the selection of columns of all entities of a level that a caller may see.
 
     Every query of the index begins with it.
@@ -137,7 +149,7 @@ def within(columns: Iterable[ColumnElement[Any]], level: Level, scope: Scope, di
         scope: What the caller may see.
         dialect: The database.
     """
-    statement = select(*columns).select_from(_JOINED[level])
+    statement = _joined(columns, level)
     if scope.patients is not None:
         statement = statement.where(listed(PATIENT.c.patient_id, scope.patients, dialect))
     if scope.studies is not None:
