@@ -44,8 +44,9 @@ roles, because peers are known that do not negotiate them.
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import AsyncIterator, Callable, Container
+from collections.abc import AsyncIterator, Awaitable, Callable, Container
 from typing import TYPE_CHECKING, Protocol
 
 from dimse.association.agreed import AgreedAssociation
@@ -60,6 +61,7 @@ from dimse.errors import AssociationReleased
 from dimse.message import command
 from dimse.settings import Timeouts
 from dimse.support.values import replace
+from dimse.transport import READ
 from dimse.transport.base import Transport, deadline_after
 from dimse.upper_layer.negotiation import Negotiated, PresentationContext
 from dimse.upper_layer.pdata import Buffer
@@ -134,7 +136,8 @@ class BaseAssociation(AgreedAssociation):
 
     def agree(self, negotiated: Negotiated, *, is_requestor: bool) -> None:
         """Take what was negotiated: messages may follow."""
-        peer = replace(negotiated.peer, address=self.pump.transport.peer_address)
+        transport = self.pump.transport
+        peer = replace(negotiated.peer, address=transport.peer_address, fingerprint=transport.peer_fingerprint)
         self.negotiated = replace(negotiated, peer=peer)
         self.accepted_contexts = AcceptedContexts(negotiated, is_requestor=is_requestor)
         self._inbox.contexts = negotiated.contexts
@@ -236,8 +239,19 @@ class BaseAssociation(AgreedAssociation):
         )
         outstanding.sent = True
 
-    async def wait_response(self, request: command.Request) -> command.Response:
+    async def wait_response(
+        self,
+        request: command.Request,
+        *,
+        meanwhile: Callable[[], Awaitable[None]] | None = None,
+        every: float = math.inf,
+    ) -> command.Response:
         """Wait for the response to a request that was sent within the same `operation`.
+
+        Args:
+            request: The request.
+            meanwhile: A function that is called each time that `every` seconds have passed without a byte of the peer.
+            every: Seconds.
 
         Raises:
             OperationTimeout: No response came within the DIMSE timeout; the association was aborted.
@@ -247,6 +261,11 @@ class BaseAssociation(AgreedAssociation):
         outstanding = self._outstanding.requests[request.message_id]
         deadline = deadline_after(self.timeouts.dimse)
         while not outstanding.answers:
+            if meanwhile is not None:
+                end = time.monotonic() + every
+                if (deadline is None or end < deadline) and not await self.pump.transport.ready(READ, end):
+                    await meanwhile()
+                    continue
             await self._await_response(deadline)
         return self._outstanding.fetch(request.message_id)[0]
 

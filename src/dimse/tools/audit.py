@@ -18,11 +18,14 @@ from dimse.tools.options import option, validated
 from dimse.tools.wording import reason
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from dimse.archive.stored import Stored
     from dimse.audit import Trail
     from dimse.audit.destinations import Destination
     from dimse.data_set.identifier import Identifier
     from dimse.instances import InstanceFile
+    from dimse.services.query import FindAnswer
 
 PATIENT_ID, STUDY_INSTANCE_UID = 0x00100020, 0x0020000D
 
@@ -117,7 +120,7 @@ def queried(
     if syntax is not None:
         trail.queried(
             association.peer.address, association.peer.ae_title, sop_class_uid=sop_class_uid,
-            transfer_syntax_uid=syntax.uid, identifier=encode(identifier, syntax, charset),
+            transfer_syntax_uid=syntax.uid, identifier=encode(identifier, syntax, charset), requestor=True,
         )  # fmt: skip
 
 
@@ -144,6 +147,25 @@ def audited(handlers: dimse.Handlers, trail: Trail | None) -> dimse.Handlers:
         return status
 
     return replace(handlers, store=answer)
+
+
+def queries_audited(handlers: dimse.Handlers, trail: Trail | None) -> dimse.Handlers:
+    """Return the handlers of an archive, made to report each query before it is answered."""
+    find = handlers.find
+    if trail is None or find is None:
+        return handlers
+    from dimse.data_set.encoding import EXPLICIT_VR_LITTLE_ENDIAN
+    from dimse.data_set.identifier import encode
+
+    def answer(request: dimse.FindRequest) -> FindAnswer | Awaitable[FindAnswer]:
+        identifier = encode(request.identifier, EXPLICIT_VR_LITTLE_ENDIAN)
+        trail.queried(
+            request.peer.address, request.peer.ae_title, sop_class_uid=request.model.find,
+            transfer_syntax_uid=uids.ExplicitVRLittleEndian, identifier=identifier, requestor=False,
+        )  # fmt: skip
+        return find(request)
+
+    return replace(handlers, find=answer)
 
 
 def _alert_of_names(trail: Trail, request: dimse.StoreRequest, uid: str) -> None:

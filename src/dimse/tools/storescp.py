@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -15,24 +14,14 @@ import dimse
 from dimse import uids
 from dimse.archive.stored import Stored
 from dimse.settings import validate_ae_title
-from dimse.support.text import counted
 from dimse.support.values import replace
-from dimse.tools import audit, file_options, listening, log_setup, running, server_log
+from dimse.tools import audit, file_options, listening, log_setup, running, server_log, store_events
 from dimse.tools.command_line import Parser
-from dimse.tools.options import add_group, common, flag, option, repeatable, seconds, validated
+from dimse.tools.options import add_group, flag, repeatable, validated
 from dimse.tools.processes import Serving
 
 if TYPE_CHECKING:
-    # These load much, and only the options under "events" need them.
-    from dimse.archive.events import Command, Events, PendingStudies, Report
     from dimse.tools.store_commit import Committing
-
-
-def _command(text: str) -> Command:
-    from dimse.archive.events import Command
-
-    return Command(text)
-
 
 ACCEPTED = (
     flag("--accept-unknown", "accept private and unknown SOP classes too"),
@@ -66,36 +55,6 @@ COMMITMENT = (
         validated(_address),
         "where this AE title listens for commitment reports that it does not take on the association of its request",
     ),
-)
-
-EVENTS = (
-    common(
-        option(
-            "--exec CMD",
-            validated(_command),
-            None,
-            "run a program for each instance, without a shell; it gets values in DIMSE_... variables and as JSON on its input",
-        )
-    ),
-    common(
-        option(
-            "--exec-study CMD",
-            validated(_command),
-            None,
-            "run a program for each study once it is quiet; if it fails, again after 10 s, 1, 10 and 60 min",
-        )
-    ),
-    option(
-        "--study-timeout S",
-        seconds,
-        60.0,
-        "a study is quiet when no instance of it has come for S seconds, and no instance is arriving (%(default)s)",
-    ),
-    flag(
-        "--pending-studies",
-        "print the studies whose program has not succeeded yet, and exit; the exit status is 3 if any was given up",
-    ),
-    option("--report F", str, None, "append a JSON line for each instance to a file"),
 )
 
 
@@ -134,7 +93,7 @@ def make_parser(arguments: Sequence[str]) -> Parser:
     add_group(parser, "what is accepted", *ACCEPTED)
     add_group(parser, "files", *file_options.FILES)
     add_group(parser, "storage commitment", *COMMITMENT)
-    add_group(parser, "events", *EVENTS)
+    add_group(parser, "events", *store_events.EVENTS)
     return parser
 
 
@@ -153,7 +112,7 @@ def _verify_together(parser: Parser, options: argparse.Namespace) -> None:
 def shared(options: argparse.Namespace) -> Iterator[Serving]:
     """Give the function that each worker runs. Workers share the folder and the report; each has events of its own."""
     # Those of this process.
-    listeners: list[Events] = []
+    listeners: list[store_events.Listener] = []
     committers: list[Committing] = []
 
     def tell(stored: Stored) -> None:
@@ -164,13 +123,17 @@ def shared(options: argparse.Namespace) -> Iterator[Serving]:
         for events in listeners:
             events(stored)
 
-    with _report(options) as report, _storing(options, tell) as handlers, _pending(options) as studies:
+    with (
+        store_events.report(options) as report,
+        _storing(options, tell) as handlers,
+        store_events.pending(options) as studies,
+    ):
 
         @contextmanager
         def serving() -> Iterator[dimse.Server]:
             with (
                 _committing(options, committers) as committing,
-                _events(options, report, studies, listeners),
+                store_events.events(options, report, studies, listeners),
                 _server(options, handlers, committing) as server,
             ):
                 yield server
@@ -189,59 +152,6 @@ def _committing(options: argparse.Namespace, committers: list[Committing]) -> It
     with Committing(options) as committing, committing.scp:
         committers.append(committing)
         yield committing
-
-
-def _report(options: argparse.Namespace) -> AbstractContextManager[Report | None]:
-    if not options.report:
-        return nullcontext()
-    from dimse.archive.events import Report
-
-    return closing(Report(options.report))
-
-
-@contextmanager
-def _pending(options: argparse.Namespace) -> Iterator[PendingStudies | None]:
-    """Give the studies that wait in the folder, which all workers share."""
-    if not options.exec_study or options.ignore:
-        _warn_of_waiting_studies(options)
-        yield None
-        return
-    from dimse.archive.events import PendingStudies
-
-    with PendingStudies(options.output_directory, durable=options.durability == "full") as studies:
-        yield studies
-
-
-def _warn_of_waiting_studies(options: argparse.Namespace) -> None:
-    """Warn if studies wait from an earlier run that had a program for them."""
-    if os.path.isdir(os.path.join(options.output_directory, ".studies")):
-        from dimse.archive.events import pending_studies
-
-        if waiting := len(pending_studies(options.output_directory)):
-            studies = counted(waiting, "study", "studies")
-            log_setup.warn(
-                f"{studies} still waiting for a program: --exec-study runs one, --pending-studies lists them"
-            )
-
-
-@contextmanager
-def _events(
-    options: argparse.Namespace, report: Report | None, studies: PendingStudies | None, listeners: list[Events]
-) -> Iterator[None]:
-    """Add events to the listeners while the body runs, if the user asked for any."""
-    if not (options.exec or options.exec_study or report):
-        yield
-        return
-    from dimse.archive.events import Events
-
-    events = Events(
-        options.exec, options.exec_study, report=report, study_timeout=options.study_timeout, studies=studies
-    )
-    listeners.append(events)
-    try:
-        yield
-    finally:
-        events.close(options.drain)
 
 
 @contextmanager

@@ -295,6 +295,14 @@ class Transport(ABC):
         return None if self._tls is None else self._tls.session
 
     @property
+    def peer_fingerprint(self) -> str | None:
+        """The SHA-256 of the peer's certificate; empty if it has shown none, and None on a plain connection."""
+        session = self.tls
+        if session is None:
+            return None
+        return "" if session.certificate is None else session.certificate.sha256
+
+    @property
     def silent(self) -> bool:
         """True if the peer has sent nothing at all in the TLS handshake."""
         return self._tls is not None and not self._tls.heard

@@ -12,19 +12,17 @@ from typing import Protocol
 
 from sqlalchemy import func, select
 
-from dimse import tags
 from dimse.archive.index.arriving import Arrivals
 from dimse.archive.index.attributes import Level
 from dimse.archive.index.committer import Committer
 from dimse.archive.index.database import Database, Writer
 from dimse.archive.index.deleting import Deleted, delete_rows, remove_files
 from dimse.archive.index.entity import Entity
-from dimse.archive.index.header import read_file
 from dimse.archive.index.ingest import Ingest, OnDuplicate
 from dimse.archive.index.levels import Root
 from dimse.archive.index.locate import locations
 from dimse.archive.index.migrations import prepare
-from dimse.archive.index.reading import StoredFiles
+from dimse.archive.index.reading import StoredFiles, attributes_of_file
 from dimse.archive.index.recovery import MARGIN, Recovered, recover
 from dimse.archive.index.row import EVERYTHING, Added, Change, Counts, Location, Row, Scope
 from dimse.archive.index.schema import CHANGE, DUPLICATE, INSTANCE, PATIENT, SERIES, STUDY
@@ -33,7 +31,6 @@ from dimse.archive.index.stores import Store, enter_store
 from dimse.archive.index.upkeep import Upkeep
 from dimse.archive.stored import Stored
 from dimse.data_set.attributes import Attributes
-from dimse.data_set.source import MalformedDataSet
 from dimse.matching import Rules
 from dimse.support.closing import Closing
 
@@ -229,7 +226,7 @@ class Index(Closing):
             scope=scope,
             limit=limit,
             page=page,
-            read_file=_read_file,
+            read_file=attributes_of_file,
         )
 
     def locate(
@@ -288,16 +285,3 @@ class Index(Closing):
             return {
                 name: int(number) for name, number in connection.execute(select(*numbers, size)).one()._mapping.items()
             }
-
-
-def _read_file(location: Location, wanted: frozenset[int]) -> Attributes:
-    """Return the attributes that the file of an instance has of those that are wanted; none if it is malformed.
-
-    Raises:
-        OSError: It cannot be read.
-    """
-    try:
-        _, _, header = read_file(location.path, {*wanted, tags.SPECIFIC_CHARACTER_SET})
-    except MalformedDataSet:
-        return {}
-    return {tag: attribute for tag, attribute in header.attributes.items() if tag in wanted}

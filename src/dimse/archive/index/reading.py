@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 
+from dimse import tags
 from dimse.archive.fingerprint import same_instance
 from dimse.archive.index.columns import text_of
 from dimse.archive.index.frames import locate_frames
 from dimse.archive.index.header import SHAPE, Header, read_file
-from dimse.archive.index.normal import values_of, whole_number
-from dimse.archive.index.row import Frames, Row
+from dimse.archive.index.normal import whole_number
+from dimse.archive.index.row import Frames, Location, Row
 from dimse.data_set.attributes import Attributes
 from dimse.data_set.source import MalformedDataSet
 
@@ -52,7 +53,7 @@ def row_of_file(folder: str, path: str, *, digest: bool = True) -> Row:
         study,
         series,
         attributes,
-        whole_number(values_of(INSTANCE_NUMBER, attributes.get(INSTANCE_NUMBER))),
+        whole_number(text_of(attributes, INSTANCE_NUMBER)),
         path,
         size,
         digest_of(full, syntax, meta.data_set_offset) if digest else b"",
@@ -107,7 +108,7 @@ def _number(attributes: Attributes, tag: int) -> int:
     found = attribute.values[0]
     if isinstance(found, int):
         return found
-    number = whole_number((found.strip(),)) if isinstance(found, str) else None
+    number = whole_number(found) if isinstance(found, str) else None
     return 0 if number is None else number
 
 
@@ -147,3 +148,16 @@ class StoredFiles:
         finally:
             for file in files:
                 os.close(file)
+
+
+def attributes_of_file(location: Location, wanted: frozenset[int]) -> Attributes:
+    """Return the attributes that the file of an instance has of those that are wanted; none if it is malformed.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    try:
+        _, _, header = read_file(location.path, {*wanted, tags.SPECIFIC_CHARACTER_SET})
+    except MalformedDataSet:
+        return {}
+    return {tag: attribute for tag, attribute in header.attributes.items() if tag in wanted}
