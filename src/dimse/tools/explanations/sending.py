@@ -175,7 +175,6 @@ SUBJECT = Subject(
         entry(
             "E159",
             "{UID} is not acknowledged: it cannot be added to the index: {reason}",
-            "the index cannot be written",
             "another data set has its SOP Instance UID",
             cause="""The file of the instance is in the folder, and the index of the folder could not take it. The sender got
             a failure status, so that it sends the instance again.""",
