@@ -176,7 +176,9 @@ def compare(work: Work, archives: Sequence[str], operations: Sequence[str], roun
                 seen[row].append(took)
 
         in_turn(rows, lambda row: 0 if row.is_slow else rounds, one)
-    print(f"\n{work.title}\n{'archive':12}{'operation':10}{'program':12}{'seconds':>9}{'cpu, s':>9}{'least':>9}{'most':>9}")
+    print(
+        f"\n{work.title}\n{'archive':12}{'operation':10}{'program':12}{'seconds':>9}{'cpu, s':>9}{'least':>9}{'most':>9}"
+    )
     for row in rows:
         seconds, cpu = (median(each[part] for each in seen[row]) for part in range(2))
         least, most = min(seen[row])[0], max(seen[row])[0]
