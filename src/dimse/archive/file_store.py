@@ -16,9 +16,11 @@ import stat
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from hashlib import sha256
 from threading import Lock
 from typing import Literal, get_args
 
+from dimse import tags as dictionary
 from dimse import uids
 from dimse.archive.copies import Copy, Remembered
 from dimse.archive.fingerprint import EXISTING, fingerprint, instance_of, same_instance
@@ -88,6 +90,8 @@ class FileStore(Closing):
             `NotAcknowledged`, the answer is A700H. Any other error is logged. The instance is kept in both cases.
         tags: The elements whose values `Stored.elements` is to have, by tag: 0x00080060 is the Modality. They are looked for at the
             top level of the data set.
+        required: Those of the `tags` without a value of which an instance is refused with A900H.
+        digest: True to make the SHA-256 of each instance while it arrives.
 
     Raises:
         OSError: The folder cannot be created or written to, or another `FileStore` uses it.
@@ -108,6 +112,8 @@ class FileStore(Closing):
         reserve: int | None = None,
         stored: Callable[[Stored], None] | None = None,
         tags: Iterable[int] = (),
+        required: Iterable[int] = (),
+        digest: bool = False,
     ) -> None:
         _verify_choice("durability", durability, get_args(Durability))
         _verify_choice("on_duplicate", on_duplicate, get_args(OnDuplicate))
@@ -118,7 +124,8 @@ class FileStore(Closing):
         self.folder = os.path.abspath(folder)
         self._layout = Layout(layout) if isinstance(layout, str) else layout
         self._durable, self._on_duplicate, self._mode, self._stored = durability == "full", on_duplicate, mode, stored
-        self._tags = self._layout.tags | {_SOP_CLASS_UID, _SOP_INSTANCE_UID}
+        self._required, self._makes_digest = frozenset(required), digest
+        self._tags = self._layout.tags | {_SOP_CLASS_UID, _SOP_INSTANCE_UID} | self._required
         if stored is not None:
             self._tags |= {PATIENT_ID, STUDY_INSTANCE_UID, SERIES_INSTANCE_UID, *tags}
         # These measure what may block: a sync; and a survey, a look at copies, the hook.
@@ -168,6 +175,7 @@ class FileStore(Closing):
             self._folders.begin_to_flush,
             instance.sop_instance_uid,
             instance.file_meta(),
+            sha256(instance.transfer_syntax_uid.encode("latin-1", "replace")) if self._makes_digest else None,
         )
 
     def _create(self) -> tuple[int, str]:
@@ -206,8 +214,7 @@ class FileStore(Closing):
                 uid = one_line(instance.sop_instance_uid, 64)
                 LOGGER.error("refused %s from %s: %s", uid, instance.sender, refusal.comment)
                 return refusal
-            elements = found.values if found else {}
-            path = self._layout.path(instance, elements)
+            path = self._layout.path(instance, found.values if found else {})
             naming = _Naming(path, self._layout.shown(instance) if self._layout.identifying else None)
             LOGGER.info("Storing DICOM file: %s", naming.shown)
             sink.complete()
@@ -227,10 +234,10 @@ class FileStore(Closing):
         sink.published(relative_path)
         if self._stored is not None:
             try:
-                self._call_stored(instance, sink, elements, relative_path, duplicate, naming.shown_of(copy))
+                self._call_stored(instance, sink, found, relative_path, duplicate, naming.shown_of(copy))
             except NotAcknowledged as error:
                 LOGGER.error("kept %s, but not acknowledged: %s", naming.shown_of(copy), error)
-                return _status(OUT_OF_RESOURCES, str(error))
+                return _status(error.status, str(error))
         return _status(KEPT_CUT_SHORT, found.cut_short) if found and found.cut_short else _KEPT
 
     def _survey(self, instance: ReceivedInstance, sink: FileSink) -> Survey | None:
@@ -246,16 +253,21 @@ class FileStore(Closing):
     def _refusal(self, instance: ReceivedInstance, found: Survey | None) -> Status | None:
         """Return why a data set is refused; None if it is not."""
         if found is None:
-            return None
+            return _status(DATA_SET_DOES_NOT_MATCH, "its elements cannot be read") if self._required else None
         if found.cut_short and not self._accepts_cut_short:
             return _status(CANNOT_UNDERSTAND, found.cut_short)
-        fault = _mismatch(instance, found.values)
+        fault = _mismatch(instance, found.values) or self._lack(found.values)
         if fault:
             return _status(DATA_SET_DOES_NOT_MATCH, fault)
         if found.cut_short:
             said = one_line(instance.sop_instance_uid, 64), instance.sender, found.cut_short
             notice("cut short", instance.peer_address[0], "%s from %s is kept though it is %s", *said)
         return None
+
+    def _lack(self, elements: Mapping[int, str]) -> str:
+        """Return which required element a data set lacks, in words; empty if it has all."""
+        lacking = sorted(tag for tag in self._required if not elements.get(tag))
+        return f"the data set has no {dictionary.label(lacking[0])}" if lacking else ""
 
     def _publish(self, publication: _Publication) -> tuple[Copy, bool] | Status:
         """Give a synced file its final name, or find that it is there already.
@@ -342,7 +354,7 @@ class FileStore(Closing):
         self,
         instance: ReceivedInstance,
         sink: FileSink,
-        elements: Mapping[int, str],
+        found: Survey | None,
         relative_path: str,
         duplicate: bool,
         shown: object,
@@ -361,7 +373,9 @@ class FileStore(Closing):
             peer_address=instance.peer_address,
             duplicate=duplicate,
             received=time.time(),
-            elements=elements,
+            elements=found.values if found else {},
+            digest=sink.digest(),
+            pixel_data=found.pixel_data if found else None,
         )
         try:
             self._pace.call(self._stored, stored)

@@ -69,6 +69,13 @@ def former_copy_name(name: str, number: int) -> str:
     return f"{name}~{number}"
 
 
+def copy_number(name: str) -> int:
+    """Return the number of a copy, by the name or the path of its file; 1 for that of the first instance."""
+    stem = name[: -len(_ENDING)] if name.lower().endswith(_ENDING) else name
+    number = stem.rpartition("~")[2] if "~" in stem else ""
+    return int(number) if number.isascii() and number.isdigit() and len(number) < _LONGEST else 1
+
+
 def modality_prefix(sop_class_uid: str) -> str:
     """Return the letters before the name of an instance of a SOP class: `CT` for a CT image, `UN` for a class without letters."""
     return _PREFIXES.get(sop_class_uid, _OTHER_PREFIX)

@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from time import monotonic, monotonic_ns, thread_time
+from typing import Protocol
 
 from dimse.archive.folders import FOLDER, INCOMING, PART, UNSUPPORTED, close, give_name
 from dimse.data_set.survey import Survey, survey
@@ -27,6 +28,16 @@ _MOST_BUFFERS = os.sysconf("SC_IOV_MAX")
 _HEAD = 8 * 1024
 # Bytes of a data set after which the disk begins to write them while others arrive.
 _AHEAD = 4 * 1024 * 1024
+
+
+class Hash(Protocol):
+    """A hash, such as `hashlib.sha256()`."""
+
+    def update(self, data: memoryview, /) -> None:
+        """Take bytes."""
+
+    def digest(self) -> bytes:
+        """Return the digest of the bytes so far."""
 
 
 class Room:
@@ -87,6 +98,7 @@ class FileSink:
         begin_to_flush: A function that gets a descriptor, an offset and a size, and lets the disk begin with these bytes.
         instance: The SOP Instance UID, for the log.
         file_meta: The beginning of the file, before the data set.
+        hashing: A hash that takes the bytes of the data set; None without one.
 
     Attributes:
         size: The bytes of the data set that were written.
@@ -104,6 +116,7 @@ class FileSink:
         begin_to_flush: Callable[[int, int, int], None],
         instance: str,
         file_meta: bytes,
+        hashing: Hash | None = None,
     ) -> None:
         self.size = 0
         self.error: OSError | None = None
@@ -116,6 +129,7 @@ class FileSink:
         # It is written with the first bytes of the data set.
         self._file_meta, self._offset = file_meta, len(file_meta)
         self._head = b""  # the data set's first bytes
+        self._hashing = hashing
         try:
             self.file, self._temporary = create()
             os.fchmod(self.file, mode)
@@ -142,6 +156,9 @@ class FileSink:
                 self._head = bytes(buffers[0][:_HEAD])
                 _write_all(self.file, [self._file_meta, *buffers], self._offset + size)
             self.size += size
+            if (hashing := self._hashing) is not None:
+                for buffer in buffers:
+                    hashing.update(buffer)
             if (more := self.size - self._begun) >= _AHEAD:
                 self._begin_to_flush(self.file, self._offset + self._begun, more)
                 self._begun = self.size
@@ -169,6 +186,10 @@ class FileSink:
         if not self.size:
             return memoryview(b"")
         return memoryview(mmap.mmap(self.file, self._offset + self.size, access=mmap.ACCESS_READ))[self._offset :]
+
+    def digest(self) -> bytes:
+        """Return the digest of the data set; empty if it is not made."""
+        return self._hashing.digest() if self._hashing is not None else b""
 
     def discard(self) -> None:
         """Close the file, and remove it unless it was published."""

@@ -13,7 +13,14 @@ class NotAcknowledged(Exception):
     """An instance must not be acknowledged, so the peer has to send it again; a `stored` callable raises this.
 
     The instance is kept nevertheless.
+
+    Attributes:
+        status: The status of the answer, A700H by default.
     """
+
+    def __init__(self, message: str, *, status: int = 0xA700) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 @value
@@ -37,7 +44,10 @@ class Stored:
         duplicate: True if it was already stored with the same data set, under this name, so that no file was added.
         received: The time when it was kept, in seconds since 1970-01-01 UTC.
         elements: Values of the data set by tag: those that the `tags` of the store name, Patient ID, Study and Series Instance UID.
-            An element that the data set lacks is missing.
+            An element that the data set lacks is missing. Values of group 0028 are those of the bytes, in Latin-1.
+        digest: The SHA-256 over transfer syntax UID and data set, if the store makes it; else empty.
+        pixel_data: The offset of the value of Pixel Data in the data set, and its length as written, if `tags` name it. It is None
+            without it, and in a deflated data set.
     """
 
     path: str
@@ -52,6 +62,8 @@ class Stored:
     duplicate: bool
     received: float
     elements: Mapping[int, str] = field(default_factory=dict, repr=False)
+    digest: bytes = field(default=b"", repr=False)
+    pixel_data: tuple[int, int] | None = None
 
     @property
     def patient_id(self) -> str:

@@ -31,6 +31,7 @@ LONGEST_VALUE = 1_024
 UNKNOWN_END = 1 << 62
 
 PIXEL_DATA = 0x7FE00010
+IMAGE_PRESENTATION = 0x0028  # group of the description of pixels
 DELIMITERS = 0xFFFE  # group of the three below
 _ITEM, _ITEM_DELIMITATION, _SEQUENCE_DELIMITATION = 0xE000, 0xE00D, 0xE0DD
 _ITEM_TAG = b"\xfe\xff\x00\xe0"  # in Little Endian
@@ -91,6 +92,12 @@ Frame = NamedTuple(
 """An open structure of the walk: the data set, a sequence, an Item, encapsulated pixel data."""
 
 
+def text_of(group: int, value: bytes | memoryview) -> str:
+    """Return a value as text. Those of group 0028, which describe pixels, are binary for the most part and keep all bytes."""
+    text = str(value, "latin-1")
+    return text if group == IMAGE_PRESENTATION else text.strip("\0 ")
+
+
 class Steps:
     """The state of one walk: a stack of frames, and a window of bytes around its position.
 
@@ -101,6 +108,7 @@ class Steps:
         syntax: An uncompressed transfer syntax with the encoding of the elements.
         mislabelled: True if the given transfer syntax has another encoding.
         encapsulated: True if the pixel data is encapsulated.
+        pixel_data: The offset of the value of the pixel data, and its length as written; None if it was not searched for or found.
         native: True if pixel data was searched for, and is present and not encapsulated.
         mixed, left_out: See `EncodingFaults`.
         front: The offset before which elements of group 0002 are left out, if no UID precedes them.
@@ -109,6 +117,7 @@ class Steps:
     enters_all = True
     # Nearly every walk keeps these values.
     mislabelled = encapsulated = native = mixed = False
+    pixel_data: tuple[int, int] | None = None
     front = 0
     left_out: tuple[tuple[int, int], ...] = ()
     # The end of a sequence without any content written, and the fault.
@@ -301,6 +310,7 @@ class Steps:
     def _take(self, tag: int, position: int, value: int, length: int, limit: int) -> None:
         if tag == PIXEL_DATA:
             self.native = 0 < length < UNDEFINED_LENGTH
+            self.pixel_data = value, length
             return
         if length > LONGEST_VALUE:
             if self._within or tag in UIDS:
@@ -310,7 +320,7 @@ class Steps:
         if len(text) < length or value + length > limit:
             raise CutShort(f"cut short: {tag_name(tag)} at offset {position:,} is not complete")
         # Of two values, which are not allowed, the first counts, so that a peek and a walk find the same.
-        self.values.setdefault(position if self._within else tag, text.decode("latin-1").strip("\0 "))
+        self.values.setdefault(position if self._within else tag, text_of(tag >> 16, text))
 
     def _enter(self, position: int, tag: int, vr: bytes, value: int, length: int) -> int:
         """Begin a sequence, or encapsulated pixel data (PS3.5 A.4)."""

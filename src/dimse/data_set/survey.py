@@ -20,6 +20,7 @@ from dimse.data_set.steps import (
     PIXEL_DATA,
     Frame,
     Steps,
+    text_of,
 )
 from dimse.data_set.walk import first_inflated
 from dimse.support.text import tag_name
@@ -35,14 +36,18 @@ class Survey:
     """The result of a survey.
 
     Attributes:
-        values: The values by tag, as in `dimse.data_set.walk.peek`, from anywhere in the data set.
+        values: The values by tag, as in `dimse.data_set.walk.peek`, from anywhere in the data set. Those of group 0028 keep their
+            padding, since most of them are binary.
         cut_short: The place at which the data set ends inside an element, in one line; empty if it does not.
         remarks: Other faults that are no reason to refuse it, one line each.
+        pixel_data: The offset of the value of Pixel Data (7FE0,0010) and its length as written, if that tag was among the wanted
+            ones. It is None without it, and in a deflated data set.
     """
 
     values: dict[int, str]
     cut_short: str = ""
     remarks: tuple[str, ...] = ()
+    pixel_data: tuple[int, int] | None = None
 
 
 def survey(
@@ -64,7 +69,7 @@ def survey(
     """
     plain = _values(head, end, transfer_syntax, tags)
     if plain is not None:
-        return Survey(plain)
+        return plain
     if transfer_syntax.deflated:
         inflated = first_inflated(read, end)
         steps = _Survey(Plain(lambda offset, size: b"", len(inflated), inflated), transfer_syntax, tags)
@@ -78,13 +83,13 @@ def survey(
         cut_short = str(error)
     except MalformedDataSet as error:
         steps.warnings["rest"] = f"{error}; the rest is not looked at"
-    return Survey(steps.values, cut_short, tuple(steps.warnings.values()))
+    return Survey(steps.values, cut_short, tuple(steps.warnings.values()), steps.pixel_data)
 
 
 def _values(
     head: bytes | memoryview, end: int, transfer_syntax: TransferSyntax, tags: Collection[int]
-) -> dict[int, str] | None:
-    """Return the values of a data set without faults, all of whose headers are in memory; None for any other one.
+) -> Survey | None:
+    """Return the survey of a data set without faults, all of whose headers are in memory; None for any other one.
 
     Nearly all data sets are so: elements of defined length in Little Endian, up to the end. A walk takes twice the time.
     """
@@ -96,6 +101,7 @@ def _values(
     implicit, explicit = EXPLICIT_LITTLE.implicit.unpack_from, EXPLICIT_LITTLE.explicit.unpack_from
     numbers = {tag & 0xFFFF for tag in tags}
     values: dict[int, str] = {}
+    pixel_data = None
     index, last = 0, len(head) - 8
     while index <= last:
         if implicit_vr:
@@ -113,11 +119,14 @@ def _values(
         if length == UNDEFINED_LENGTH or after > end or not 0x0002 < group < DELIMITERS:
             return None
         if element in numbers and (tag := group << 16 | element) in tags:
-            if length > LONGEST_VALUE or after > len(head) or tag == PIXEL_DATA:
+            if tag == PIXEL_DATA:
+                pixel_data = value, length
+            elif length > LONGEST_VALUE or after > len(head):
                 return None
-            values.setdefault(tag, str(head[value:after], "latin-1").strip("\0 "))
+            else:
+                values.setdefault(tag, text_of(group, head[value:after]))
         index = after
-    return values if index == end else None
+    return Survey(values, pixel_data=pixel_data) if index == end else None
 
 
 class _Survey(Steps):

@@ -6,28 +6,31 @@ Nothing here knows of DIMSE. A front end, such as C-FIND or a web service, searc
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Protocol
 
 from sqlalchemy import func, select
 
-from dimse import tags
+from dimse.archive.index.arriving import Arrivals
 from dimse.archive.index.attributes import Level
 from dimse.archive.index.committer import Committer
-from dimse.archive.index.database import Database
+from dimse.archive.index.database import Database, Writer
+from dimse.archive.index.deleting import Deleted, delete_rows, remove_files
 from dimse.archive.index.entity import Entity
-from dimse.archive.index.header import read_file
 from dimse.archive.index.ingest import Ingest, OnDuplicate
 from dimse.archive.index.levels import Root
 from dimse.archive.index.locate import locations
 from dimse.archive.index.migrations import prepare
+from dimse.archive.index.reading import StoredFiles, attributes_of_file
+from dimse.archive.index.recovery import MARGIN, Recovered, recover
 from dimse.archive.index.row import EVERYTHING, Added, Change, Counts, Location, Row, Scope
 from dimse.archive.index.schema import CHANGE, DUPLICATE, INSTANCE, PATIENT, SERIES, STUDY
 from dimse.archive.index.search import PAGE, entities
 from dimse.archive.index.stores import Store, enter_store
+from dimse.archive.index.upkeep import Upkeep
+from dimse.archive.stored import Stored
 from dimse.data_set.attributes import Attributes
-from dimse.data_set.source import MalformedDataSet
 from dimse.matching import Rules
 from dimse.support.closing import Closing
 
@@ -52,6 +55,12 @@ class Index(Closing):
             No file is deleted.
         update: "first" keeps the values of a patient, study or series that came first, and fills in what is empty. "latest" takes
             those that came last.
+
+    Attributes:
+        folder: The absolute path of the folder of the files.
+        database: The database.
+        store: The store in the database.
+        commits: The number of transactions that added rows.
 
     Raises:
         DatabaseError: The database cannot be used. Every method raises it too.
@@ -78,19 +87,56 @@ class Index(Closing):
         except BaseException:
             self.database.close()
             raise
-        self._ingest = Ingest(self.store.pk, self._is_same, on_duplicate, latest=update == "latest")
+        self._ingest = Ingest(self.store.pk, StoredFiles(self.folder), on_duplicate, latest=update == "latest")
         self._committer = Committer(self.add)
+        self._upkeep: Upkeep | None = None
+        self.commits = 0
 
     def close(self) -> None:
-        """Close the database. This is idempotent."""
+        """End the service and close the database. This is idempotent."""
         self._committer.close()
+        if self._upkeep is not None:
+            self._upkeep.close()
         self.database.close()
+
+    # --- service ---
+
+    def start(self) -> bool:
+        """Mark the store as in use by this process until `close`, and keep the database meanwhile.
+
+        Returns:
+            False if the process that had it before has not ended in order. Then `recover` is to be called. Until it has returned, a
+            search may miss instances that were acknowledged.
+        """
+        if self._upkeep is None:
+            self._upkeep = Upkeep(self, recovered=self.store.was_clean)
+        self.remove_files()
+        return self._upkeep.recovered
+
+    def recover(self, *, everything: bool = False, digest: bool = True) -> Recovered:
+        """Add the rows that the index lacks, and mark the instances whose file is missing.
+
+        Args:
+            everything: Read all folders of the store, and not only those that changed since the rows were last synced.
+            digest: Make the digest of the files that are added.
+
+        Raises:
+            OSError: The store cannot be read.
+        """
+        recovered = recover(self, 0.0 if everything else max(0.0, self.store.synced_at - MARGIN), digest=digest)
+        if self._upkeep is not None:
+            self._upkeep.recovered = True
+        return recovered
 
     # --- ingest ---
 
     def add(self, rows: Sequence[Row]) -> list[Added]:
         """Add rows in one transaction, and return what became of each, in their order. All are visible then, or none."""
-        return self._ingest.add_all(self.database, rows) if rows else []
+        if not rows:
+            return []
+        added = self._ingest.add_all(self.database, rows)
+        self.commits += 1
+        return added
 
     def commit(self, row: Row) -> Added:
         """Add a row together with those of other threads, and return what became of it once a search finds it."""
@@ -100,10 +146,43 @@ class Index(Closing):
         """Add a row as `commit` does, in another thread; the result is that of the future."""
         return self._committer.begin(row)
 
-    def _is_same(self, one: str, other: str) -> bool:
-        from dimse.archive.index.reading import same_data_set
+    def arrivals(self, added: Callable[[Stored, Added], None] | None = None) -> Arrivals:
+        """Return the `stored` callable for a `FileStore`, with which each instance is in the index before it is acknowledged.
 
-        return same_data_set(os.path.join(self.folder, one), os.path.join(self.folder, other))
+        The store needs `tags=arriving_tags()` and `required=REQUIRED_TAGS` of `dimse.archive.index.arriving`. It must keep both of
+        two data sets with one name: `on_duplicate` of the index decides which of them is served.
+
+        Args:
+            added: Called with each instance and what became of it, before it is acknowledged.
+        """
+        return Arrivals(self.commit, added)
+
+    def delete(self, level: Level, uid: str) -> Deleted:
+        """Delete the instances of an entity: first their rows, then their files, those of duplicates too.
+
+        Args:
+            level: "PATIENT", "STUDY", "SERIES" or "IMAGE".
+            uid: The unique key of the entity; of a patient the Patient ID, whatever its issuer.
+
+        Raises:
+            OSError: A file cannot be removed. No search finds it, and the next `remove_files` tries again.
+        """
+
+        def work(writer: Writer) -> Deleted:
+            self._ingest.forget()
+            return delete_rows(writer, level, uid)
+
+        deleted = self.database.write(work)
+        self.remove_files()
+        return deleted
+
+    def remove_files(self) -> int:
+        """Remove the files whose rows were deleted, and return their number; `delete` does it, and a start after a crash should.
+
+        Raises:
+            OSError: A file cannot be removed.
+        """
+        return remove_files(self.database, self.store.pk, self.folder)
 
     # --- searching ---
 
@@ -147,7 +226,7 @@ class Index(Closing):
             scope=scope,
             limit=limit,
             page=page,
-            read_file=_read_file,
+            read_file=attributes_of_file,
         )
 
     def locate(
@@ -206,16 +285,3 @@ class Index(Closing):
             return {
                 name: int(number) for name, number in connection.execute(select(*numbers, size)).one()._mapping.items()
             }
-
-
-def _read_file(location: Location, wanted: frozenset[int]) -> Attributes:
-    """Return the attributes that the file of an instance has of those that are wanted; none if it is malformed.
-
-    Raises:
-        OSError: It cannot be read.
-    """
-    try:
-        _, _, header = read_file(location.path, {*wanted, tags.SPECIFIC_CHARACTER_SET})
-    except MalformedDataSet:
-        return {}
-    return {tag: attribute for tag, attribute in header.attributes.items() if tag in wanted}

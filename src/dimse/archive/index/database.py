@@ -37,6 +37,9 @@ _MAP_SIZE = 256 * 1024 * 1024
 # Virtual machine instructions of SQLite between two looks at the clock.
 _BETWEEN_LOOKS = 10_000
 
+# Bytes of SQLite's log beyond which it is copied while the writer waits.
+_LARGEST_LOG = 64 * 1024 * 1024
+
 MOST_ATTEMPTS = 4
 """Attempts of a transaction that fails because of another one at the same time."""
 # PostgreSQL: serialization failure, deadlock, and a reference to a row that another transaction has deleted.
@@ -82,7 +85,7 @@ class Writer:
         return self._cursor.fetchall()  # type: ignore[return-value]
 
     def one(self, statement: ClauseElement, parameters: Mapping[str, Any] | None = None) -> tuple[Any, ...] | None:
-        """Execute a statement and return its first row; None if there is none."""
+        """Execute a statement and return its first row; None if it has no row."""
         self.run(statement, parameters)
         return self._cursor.fetchone()
 
@@ -153,9 +156,11 @@ class Database(Closing):
                 _make_file(url_path)
             self._writers = _sqlite_engine(self._url, writes=True)
             self._readers = _sqlite_engine(self._url, writes=False)
+            self._checkpoints = _sqlite_engine(self._url, writes=True)
         else:
             self._writers = _postgresql_engine(self._url, writes=True)
             self._readers = _postgresql_engine(self._url, writes=False)
+            self._checkpoints = self._writers
         driver: Any = self._writers.dialect.loaded_dbapi
         self._errors: tuple[type[Exception], ...] = (SQLAlchemyError, driver.Error)
         self._repeated: tuple[type[Exception], ...] = (Stale, *self._errors)
@@ -172,6 +177,7 @@ class Database(Closing):
             self._drop_writer()
             self._writers.dispose()
             self._readers.dispose()
+            self._checkpoints.dispose()
 
     def _drop_writer(self) -> None:
         if self._writer is not None:
@@ -183,6 +189,7 @@ class Database(Closing):
         if self._process != os.getpid():
             self._writers.dispose(close=False)
             self._readers.dispose(close=False)
+            self._checkpoints.dispose(close=False)
             self._lock = threading.Lock()
             self._open()
 
@@ -242,6 +249,23 @@ class Database(Closing):
             if self._writer is None:
                 self._writer = Writer(self._writers, self._texts)
             return work(self._writer)
+
+    def checkpoint(self) -> None:
+        """Wait until the disk has what was committed. PostgreSQL does so at each commit.
+
+        Raises:
+            DatabaseError: The database cannot be used.
+        """
+        if not self.is_sqlite:
+            return
+        self._renew_after_fork()
+        with self.failures():
+            # Meanwhile others commit.
+            with self._checkpoints.connect() as connection:
+                connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)").all()
+            if _size(f"{self._url.database}-wal") > _LARGEST_LOG:
+                # The log begins anew only if it is copied completely.
+                self.run_alone(lambda writer: writer.text("PRAGMA wal_checkpoint(PASSIVE)").fetchall())
 
     @contextmanager
     def reading(self, seconds: float | None = None) -> Iterator[Connection]:
@@ -306,6 +330,13 @@ def _url(where: str) -> URL:
     if url.drivername == "postgresql+psycopg":
         return url
     raise DatabaseError(f"{one_line(url.render_as_string())} is neither the path of a file nor a postgresql:// URL")
+
+
+def _size(path: str) -> int:
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return 0
 
 
 def _make_file(path: str) -> None:

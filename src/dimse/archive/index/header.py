@@ -28,8 +28,8 @@ Read: TypeAlias = "Callable[[int, int], bytes]"
 """`read(offset, size)` returns bytes of a data set, fewer at its end."""
 
 PIXEL_DATA = 0x7FE00010
-_SHAPE = frozenset((0x00280008, 0x00280010, 0x00280011, 0x00280100, 0x00280002))
-"""Number of Frames, Rows, Columns, Bits Allocated and Samples per Pixel."""
+SHAPE = (0x00280008, 0x00280010, 0x00280011, 0x00280100)
+"""Number of Frames, Rows, Columns and Bits Allocated."""
 
 LARGEST_HEADER = 256 * 1024
 """Bytes that are read of a header, long values that are skipped not counted."""
@@ -49,7 +49,7 @@ _PIXEL_DATA_TAGS = frozenset((0x7FE00008, 0x7FE00009, PIXEL_DATA))
 @cache
 def header_tags() -> frozenset[int]:
     """Return the tags that are read by default: those of the index, the character sets, and the shape of the pixels."""
-    return read_tags() | _SHAPE | {tags.SPECIFIC_CHARACTER_SET}
+    return read_tags() | {*SHAPE, tags.SPECIFIC_CHARACTER_SET}
 
 
 @value

@@ -7,19 +7,22 @@ studies by UID, then the instances by UID, then the changes, and the counts at t
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Any, Literal, Protocol
 
 from sqlalchemy import bindparam, case, select, update
 from sqlalchemy.dialects.postgresql import insert
 
+from dimse.archive.index.changes import record_change
 from dimse.archive.index.database import Database, Stale, Writer
+from dimse.archive.index.deleting import keep_deleted
 from dimse.archive.index.frames import pack
 from dimse.archive.index.hierarchy import Hierarchy, Place
 from dimse.archive.index.removing import remove_empty
 from dimse.archive.index.row import Added, Row, What, default_path
-from dimse.archive.index.schema import CHANGE, DUPLICATE, INSTANCE, PIXELS, SERIES, STUDY, UID_NAME
+from dimse.archive.index.schema import DUPLICATE, INSTANCE, PIXELS, SERIES, STUDY, UID_NAME
+from dimse.errors import DatabaseError
+from dimse.support.text import one_line
 from dimse.support.values import record
 
 OnDuplicate = Literal["keep-both", "reject", "replace"]
@@ -64,7 +67,6 @@ _INSERT_DUPLICATE = (
 _DELETE_DUPLICATE = DUPLICATE.delete().where(
     DUPLICATE.c.store == bindparam("store_"), DUPLICATE.c.path == bindparam("path_")
 )
-_INSERT_CHANGE = insert(CHANGE).values(_bound("what", "study", "series", "instance", "at"))
 _INSERT_UID = (
     insert(UID_NAME).values(_bound("uid")).on_conflict_do_nothing(index_elements=["uid"]).returning(UID_NAME.c.pk)
 )
@@ -92,10 +94,14 @@ _COUNT_SERIES = (
 LATEST = 1e15
 
 
-def record_change(writer: Writer, what: str, study: str, series: str = "", instance: str = "") -> None:
-    """Add an entry to the change feed; `Writer.lock_changes` comes before the first of a transaction."""
-    parameters = {"what": what, "study": study, "series": series, "instance": instance, "at": time.time()}
-    writer.run(_INSERT_CHANGE, parameters)
+class Files(Protocol):
+    """The files of a store, by their paths relative to its folder."""
+
+    def exists(self, path: str) -> bool:
+        """Return True if there is a file at a path."""
+
+    def are_same(self, one: str, other: str) -> bool:
+        """Return True if two files hold the same data set in the same transfer syntax."""
 
 
 class Ingest:
@@ -103,7 +109,7 @@ class Ingest:
 
     Args:
         store: The key of the store that holds the files.
-        is_same: Returns True if two files of the store, by their paths, hold the same data set.
+        files: The files of the store.
         on_duplicate: What becomes of another data set with the SOP Instance UID of one that is served.
         latest: True to let the values of later instances replace those in force for their patient, study and series.
     """
@@ -111,12 +117,12 @@ class Ingest:
     def __init__(
         self,
         store: int,
-        is_same: Callable[[str, str], bool],
+        files: Files,
         on_duplicate: OnDuplicate = "keep-both",
         *,
         latest: bool = False,
     ) -> None:
-        self.store, self.is_same, self.on_duplicate = store, is_same, on_duplicate
+        self.store, self.files, self.on_duplicate = store, files, on_duplicate
         self._hierarchy = Hierarchy(latest=latest)
         self._uids: dict[str, int] = {}
 
@@ -140,6 +146,11 @@ class Ingest:
         Raises:
             Stale: Something that was remembered is gone; the transaction must be run again.
         """
+        keep_deleted(writer, self.store, [row.path for row in rows])
+        for row in rows:
+            # A deletion may have removed the file since its store found it.
+            if row.was_there and not self.files.exists(row.path):
+                raise DatabaseError(f"the file of {one_line(row.sop_instance_uid, 64)} is gone", is_of_database=False)
         batch = _Batch(self, writer)
         places = self._hierarchy.resolve(writer, rows)
         what: dict[int, What] = {}
@@ -213,7 +224,7 @@ class _Batch:
             return self._meet(row, place)
         self._insert_pixels(int(made[0]), row)
         self._count(place, row, differs)
-        self._changes.append(("stored", row.study_instance_uid, row.series_instance_uid, row.sop_instance_uid))
+        self._record("stored", row)
         return "stored"
 
     def _columns(self, row: Row, place: Place) -> dict[str, Any]:
@@ -258,39 +269,45 @@ class _Batch:
         if found is None:
             raise Stale
         served = _Served(*found)
-        if self._is_same(row, served):
+        is_its_file = served.store == self._ingest.store and served.path_of(row.sop_instance_uid) == row.path
+        if self._is_same(row, served, is_its_file):
+            if not is_its_file:
+                self._keep_beside(row.sop_instance_uid, self._columns(row, place), row.path, "same data set")
             return "same"
         policy = self._ingest.on_duplicate
-        if policy == "replace":
-            self._replace(row, place, served)
+        if is_its_file or policy == "replace":
+            self._replace(row, place, served, is_its_file)
+            self._record("replaced", row)
             return "replaced"
         what: What = "duplicate" if policy == "keep-both" else "rejected"
-        self._keep_beside(
-            row.sop_instance_uid, self._columns(row, place), row.path, "other data set" if what == "duplicate" else what
-        )
+        why = "other data set" if what == "duplicate" else what
+        if self._keep_beside(row.sop_instance_uid, self._columns(row, place), row.path, why):
+            self._record("duplicate", row)
         return what
 
-    def _is_same(self, row: Row, served: _Served) -> bool:
-        path = served.path_of(row.sop_instance_uid)
-        is_here = served.store == self._ingest.store
-        if is_here and path == row.path and row.was_there:
-            return True
+    def _record(self, what: str, row: Row) -> None:
+        self._changes.append((what, row.study_instance_uid, row.series_instance_uid, row.sop_instance_uid))
+
+    def _is_same(self, row: Row, served: _Served, is_its_file: bool) -> bool:
         if row.digest and served.digest:
             return row.digest == bytes(served.digest)
-        return row.size == served.size and is_here and self._ingest.is_same(row.path, path)
+        if is_its_file or served.store != self._ingest.store:
+            # Without digests, the files of other hosts cannot be compared.
+            return is_its_file and row.size == served.size
+        return row.size == served.size and self._ingest.files.are_same(row.path, served.path_of(row.sop_instance_uid))
 
-    def _keep_beside(self, sop_uid: str, columns: dict[str, Any], path: str, why: str) -> None:
-        """Record a file that is kept beside the one that is served, once."""
+    def _keep_beside(self, sop_uid: str, columns: dict[str, Any], path: str, why: str) -> bool:
+        """Record a file that is kept beside the one that is served; return False if it was recorded before."""
         values = {name: columns[name] for name in ("store", "digest", "received", "calling_ae")}
-        if self._writer.one(_INSERT_DUPLICATE, values | {"sop_uid": sop_uid, "path": path, "why": why}):
-            self._changes.append(("duplicate", "", "", sop_uid))
+        return self._writer.one(_INSERT_DUPLICATE, values | {"sop_uid": sop_uid, "path": path, "why": why}) is not None
 
-    def _replace(self, row: Row, place: Place, served: _Served) -> None:
-        """Serve the file of a row instead of another one, which is kept beside it."""
+    def _replace(self, row: Row, place: Place, served: _Served, is_its_file: bool) -> None:
+        """Serve the file of a row instead of another one, which is kept beside it unless it is the same file with other bytes."""
         sop_uid = row.sop_instance_uid
-        old = {name: getattr(served, name) for name in ("store", "digest", "received", "calling_ae")}
         self._writer.run(_DELETE_DUPLICATE, {"store_": self._ingest.store, "path_": row.path})
-        self._keep_beside(sop_uid, old, served.path_of(sop_uid), "replaced")
+        if not is_its_file:
+            old = {name: getattr(served, name) for name in ("store", "digest", "received", "calling_ae")}
+            self._keep_beside(sop_uid, old, served.path_of(sop_uid), "replaced")
         self._writer.run(_REPLACE_INSTANCE, self._columns(row, place) | {"pk_": served.pk})
         self._writer.run(_DELETE_PIXELS, {"pk_": served.pk})
         self._insert_pixels(served.pk, row)
@@ -299,7 +316,6 @@ class _Batch:
         study.size -= served.size
         self._tally(self._series, served.series_pk, served.series_uid).instances -= 1
         self._count(place, row, False)
-        self._changes.append(("replaced", row.study_instance_uid, row.series_instance_uid, sop_uid))
 
     # --- the end ---
 

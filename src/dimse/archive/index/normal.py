@@ -74,7 +74,7 @@ def text_columns(key: Key, attributes: Attributes) -> dict[str, Any]:
     """Return the column of an attribute, with those that are derived from it."""
     values = values_of(key.tag, attributes.get(key.tag))
     if key.keyword == "SeriesNumber":
-        return {key.column: whole_number(values)}
+        return {key.column: whole_number(join(values))}
     row: dict[str, Any] = {key.column: join(values)}
     if key.keyword == "PatientName":
         row |= zip(("name_norm", "name_i", "name_p"), name_columns(values), strict=True)
@@ -85,9 +85,10 @@ def text_columns(key: Key, attributes: Attributes) -> dict[str, Any]:
     return row
 
 
-def whole_number(values: tuple[str, ...]) -> int | None:
-    """Return the number in values of VR IS; None if there is none, several, or a malformed one."""
-    return int(values[0]) if len(values) == 1 and _INTEGER.fullmatch(values[0]) else None
+def whole_number(text: str) -> int | None:
+    """Return the number in the text of an IS; None if it is malformed, or does not fit into 64 bits."""
+    text = text.strip(" \0")
+    return int(text) if _INTEGER.fullmatch(text) else None
 
 
 def name_columns(values: tuple[str, ...]) -> tuple[str, str, str]:

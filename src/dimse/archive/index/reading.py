@@ -5,18 +5,18 @@ from __future__ import annotations
 import hashlib
 import os
 
+from dimse import tags
 from dimse.archive.fingerprint import same_instance
 from dimse.archive.index.columns import text_of
-from dimse.archive.index.header import Header, read_file
-from dimse.archive.index.normal import values_of, whole_number
-from dimse.archive.index.row import Frames, Row
+from dimse.archive.index.frames import locate_frames
+from dimse.archive.index.header import SHAPE, Header, read_file
+from dimse.archive.index.normal import whole_number
+from dimse.archive.index.row import Frames, Location, Row
 from dimse.data_set.attributes import Attributes
 from dimse.data_set.source import MalformedDataSet
 
 SOP_CLASS_UID, SOP_INSTANCE_UID, INSTANCE_NUMBER = 0x00080016, 0x00080018, 0x00200013
 STUDY_INSTANCE_UID, SERIES_INSTANCE_UID = 0x0020000D, 0x0020000E
-_FRAMES, _ROWS, _COLUMNS, _BITS = 0x00280008, 0x00280010, 0x00280011, 0x00280100
-
 _PIECE = 1024 * 1024
 
 
@@ -53,38 +53,63 @@ def row_of_file(folder: str, path: str, *, digest: bool = True) -> Row:
         study,
         series,
         attributes,
-        whole_number(values_of(INSTANCE_NUMBER, attributes.get(INSTANCE_NUMBER))),
+        whole_number(text_of(attributes, INSTANCE_NUMBER)),
         path,
         size,
         digest_of(full, syntax, meta.data_set_offset) if digest else b"",
         os.stat(full).st_mtime,
         meta.source_application_entity_title or "",
-        frames_of(header),
+        frames_of(header, full, meta.data_set_offset),
         was_there=True,
     )
 
 
-def frames_of(header: Header) -> Frames | None:
-    """Return the place and the shape of the Pixel Data; None without any."""
+def frames_in_file(path: str) -> Frames | None:
+    """Return the place and the shape of the Pixel Data of a file; None without any.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
+    try:
+        meta, _, header = read_file(path, SHAPE)
+    except MalformedDataSet:
+        return None
+    return frames_of(header, path, meta.data_set_offset)
+
+
+def frames_of(header: Header, path: str, start: int) -> Frames | None:
+    """Return the place and the shape of the Pixel Data of a file whose header was read; None without any.
+
+    Args:
+        header: The header.
+        path: The path of the file, for encapsulated pixel data.
+        start: The offset of the data set in the file.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
     if header.pixel_data is None:
         return None
+    offset, length = header.pixel_data.offset, header.pixel_data.length
+    frames, rows, columns, bits = (_number(header.attributes, tag) for tag in SHAPE)
+    frames = max(1, frames)
+    table: tuple[tuple[int, int], ...] = ()
+    if length < 0:
+        with open(path, "rb", buffering=0) as file:
+            number = file.fileno()
+            table = locate_frames(lambda position, size: os.pread(number, size, start + position), offset, frames)
+    return Frames(offset, length, frames, rows, columns, bits, table)
 
-    def number(tag: int, default: int) -> int:
-        return _number(header.attributes, tag, default)
 
-    shape = max(1, number(_FRAMES, 1)), number(_ROWS, 0), number(_COLUMNS, 0), number(_BITS, 0)
-    return Frames(header.pixel_data.offset, header.pixel_data.length, *shape)
-
-
-def _number(attributes: Attributes, tag: int, default: int) -> int:
+def _number(attributes: Attributes, tag: int) -> int:
     attribute = attributes.get(tag)
     if attribute is None or not attribute.values:
-        return default
+        return 0
     found = attribute.values[0]
     if isinstance(found, int):
         return found
-    number = whole_number((found.strip(),)) if isinstance(found, str) else None
-    return default if number is None else number
+    number = whole_number(found) if isinstance(found, str) else None
+    return 0 if number is None else number
 
 
 def digest_of(path: str, transfer_syntax_uid: str, start: int) -> bytes:
@@ -97,15 +122,42 @@ def digest_of(path: str, transfer_syntax_uid: str, start: int) -> bytes:
     return made.digest()
 
 
-def same_data_set(one: str, other: str) -> bool:
-    """Return True if two files hold the same data set in the same transfer syntax; False if one of them cannot be read."""
-    files: list[int] = []
+class StoredFiles:
+    """The files of a store, as the ingest looks at them.
+
+    Args:
+        folder: The folder of the store.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+
+    def exists(self, path: str) -> bool:
+        """Return True if there is a file at a path, relative to the folder."""
+        return os.path.lexists(os.path.join(self.folder, path))
+
+    def are_same(self, one: str, other: str) -> bool:
+        """Return True if two files hold the same data set in the same transfer syntax; False if one of them cannot be read."""
+        files: list[int] = []
+        try:
+            for path in (one, other):
+                files.append(os.open(os.path.join(self.folder, path), os.O_RDONLY | os.O_CLOEXEC))
+            return same_instance(*files)
+        except OSError:
+            return False
+        finally:
+            for file in files:
+                os.close(file)
+
+
+def attributes_of_file(location: Location, wanted: frozenset[int]) -> Attributes:
+    """Return the attributes that the file of an instance has of those that are wanted; none if it is malformed.
+
+    Raises:
+        OSError: It cannot be read.
+    """
     try:
-        for path in (one, other):
-            files.append(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
-        return same_instance(*files)
-    except OSError:
-        return False
-    finally:
-        for file in files:
-            os.close(file)
+        _, _, header = read_file(location.path, {*wanted, tags.SPECIFIC_CHARACTER_SET})
+    except MalformedDataSet:
+        return {}
+    return {tag: attribute for tag, attribute in header.attributes.items() if tag in wanted}

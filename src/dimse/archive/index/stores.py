@@ -32,11 +32,16 @@ _INSERT = (
     .on_conflict_do_nothing(index_elements=["node"])
     .returning(STORE.c.pk)
 )
+_MARK = (
+    update(STORE)
+    .where(STORE.c.pk == bindparam("pk_"))
+    .values(clean=bindparam("clean_"), synced_at=bindparam("synced_"))
+)
 _MOVE = update(STORE).where(STORE.c.pk == bindparam("pk_")).values(root=bindparam("root_"))
 
 
 def enter_store(writer: Writer, node: str, root: str) -> Store:
-    """Return the store of a name, which is made if there is none; its folder may have moved."""
+    """Return the store of a name, which is made if it does not exist; its folder may have moved."""
     made = writer.one(_INSERT, {"node": node, "root": root})
     if made is not None:
         return Store(int(made[0]), True, 0.0)
@@ -46,3 +51,8 @@ def enter_store(writer: Writer, node: str, root: str) -> Store:
     if before != root:
         writer.run(_MOVE, {"pk_": pk, "root_": root})
     return Store(int(pk), bool(clean), float(synced_at))
+
+
+def mark_store(writer: Writer, pk: int, *, clean: bool, synced_at: float) -> None:
+    """Record that the process of a store has ended in order, or that it serves; and until when its rows are on the disk."""
+    writer.run(_MARK, {"pk_": pk, "clean_": int(clean), "synced_": synced_at})
