@@ -118,6 +118,7 @@ def test_what_is_compressed_comes_as_it_is_stored(
     assert got.transfer_syntax not in (uids.ExplicitVRLittleEndian, uids.ImplicitVRLittleEndian)
 
 
+@pytest.mark.thorough
 @on_each_archive
 @pytest.mark.parametrize("method", ["auto", "move"])
 def test_many_studies_are_complete(request: pytest.FixtureRequest, archive: str, method: str, tmp_path: Path) -> None:
