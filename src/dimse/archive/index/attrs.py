@@ -21,7 +21,7 @@ _GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
 
 
 def write_attrs(attributes: Attributes, tags: Iterable[int]) -> str | None:
-    """Return those of the tags that have a value as JSON; None if no tag has a value.
+    """Return those of the tags that have a value as JSON; None if no one has.
 
     Args:
         attributes: The attributes of a data set.
