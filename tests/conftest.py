@@ -29,7 +29,7 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 # Parameter sets of a test that a newcomer runs, where its mark `sample` does not say which.
-MOST_SETS = 12
+MOST_SETS = 6
 
 
 # This runs before pytest chooses tests by their marks.

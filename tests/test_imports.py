@@ -100,7 +100,16 @@ AT_MODULE_LEVEL = {
 
 # What only these may import at all. To the association a transport is an interface: the faces choose the driver.
 ONLY_BY = {
-    "socket": ("audit", "transport", "serving", "tools.metrics", "tools.processes", "tools.ready", "tools.workers"),
+    "socket": (
+        "audit",
+        "transport",
+        "serving",
+        "tools.metrics",
+        "tools.processes",
+        "tools.qr_configuration",
+        "tools.ready",
+        "tools.workers",
+    ),
     "ssl": ("audit", "settings.tls", "transport"),
     "select": ("transport", "tools.server_log"),
     "selectors": ("transport", "serving"),

@@ -183,5 +183,10 @@ def storescp() -> NoReturn:
     command(lambda: run("storescp"))
 
 
+def qrscp() -> NoReturn:
+    """Run the `qrscp` command."""
+    command(lambda: run("qrscp"))
+
+
 if __name__ == "__main__":
     dimse()

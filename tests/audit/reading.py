@@ -37,12 +37,14 @@ SCHEMA: dict[str, tuple[set[str], set[str], tuple[str, ...]]] = {
         (
             "ParticipantObjectIDTypeCode",
             "ParticipantObjectName",
+            "ParticipantObjectQuery",
             "ParticipantObjectDetail",
             "ParticipantObjectDescription",
         ),
     ),
     "ParticipantObjectIDTypeCode": CODE,
     "ParticipantObjectName": (set(), set(), ()),
+    "ParticipantObjectQuery": (set(), set(), ()),
     "ParticipantObjectDetail": ({"type", "value"}, set(), ()),
     "ParticipantObjectDescription": (set(), set(), ("SOPClass",)),
     "SOPClass": ({"NumberOfInstances"}, {"UID"}, ()),
@@ -50,7 +52,7 @@ SCHEMA: dict[str, tuple[set[str], set[str], tuple[str, ...]]] = {
 NEEDED = {
     "AuditMessage": {"EventIdentification", "ActiveParticipant", "AuditSourceIdentification"},
     "EventIdentification": {"EventID"},
-    "ParticipantObjectIdentification": {"ParticipantObjectIDTypeCode", "ParticipantObjectName"},
+    "ParticipantObjectIdentification": {"ParticipantObjectIDTypeCode"},
 }
 VALUES = {
     "EventOutcomeIndicator": {"0", "4", "8", "12"},
@@ -149,6 +151,8 @@ def verify(element: Element) -> None:
         if name == "EventDateTime":
             assert datetime.fromisoformat(value).tzinfo is not None
     found = [child.tag for child in element]
+    if element.tag == "ParticipantObjectIdentification":
+        assert len({"ParticipantObjectName", "ParticipantObjectQuery"}.intersection(found)) == 1
     assert found == sorted(found, key=children.index), found
     assert NEEDED.get(element.tag, set()) <= set(found)
     for child in element:

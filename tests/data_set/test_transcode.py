@@ -376,6 +376,7 @@ def test_a_deflated_data_set_is_the_explicit_one_deflated() -> None:
     assert "inflated" in refusal(b"\xff" * 20, DEFLATED, EXPLICIT)
 
 
+@pytest.mark.thorough
 def test_a_deflated_data_set_that_would_fill_the_memory_is_refused() -> None:
     compressor = zlib.compressobj(9, wbits=-zlib.MAX_WBITS)
     zeros = bytes(1 << 20)

@@ -3,7 +3,8 @@
 They start an application in functions of their module, `start_echoscu(args)` and `start_echoscu_cli(args)`. COMMANDS in
 the environment is a JSON object: by the name of such a function, the command to start instead; `args` are added to it.
 
-The command for an SCP ends with its port. Those tests give an SCP half a second to listen; here they go on as soon as it does.
+The command for an SCP ends with its port, or has the port of those tests. They give an SCP half a second to listen, and a sender
+one second to send; here they go on as soon as that is done.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from types import SimpleNamespace
 
 import pytest
 
-POLL_SECONDS = 0.02
+POLL_SECONDS, PORT = 0.02, 11112
 
 
 def start(command: list[str], args: list[str]) -> subprocess.Popen[bytes]:
@@ -29,12 +30,13 @@ def start(command: list[str], args: list[str]) -> subprocess.Popen[bytes]:
 def start_scp(command: list[str], args: list[str]) -> subprocess.Popen[bytes]:
     """Start the command in place of an SCP, and wait until it listens, or has ended."""
     process = start(command, args)
+    port = int(command[-1]) if command[-1].isdecimal() else PORT
     while True:
         with suppress(subprocess.TimeoutExpired):
             process.wait(POLL_SECONDS)
             return process
         with suppress(ConnectionError):
-            socket.create_connection(("localhost", int(command[-1]))).close()
+            socket.create_connection(("localhost", port)).close()
             return process
 
 
@@ -49,3 +51,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             setattr(module.obj, name, functools.partial(start_scp if is_scp else start, command))
             if is_scp:
                 vars(module.obj)["time"] = SimpleNamespace(sleep=lambda seconds: None)
+                # What the tests start by themselves is a sender.
+                vars(module.obj)["subprocess"] = SimpleNamespace(
+                    Popen=lambda command: subprocess.run(command, check=True)
+                )

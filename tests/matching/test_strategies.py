@@ -31,6 +31,7 @@ def outcomes(strategy: SearchStrategy[Pair]) -> Counter[tuple[str, bool]]:
     return found
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("strategy", [pairs(), sequences()], ids=["pairs", "sequences"])
 def test_a_sixth_matches_and_a_sixth_does_not(strategy: SearchStrategy[Pair]) -> None:
     found = outcomes(strategy)

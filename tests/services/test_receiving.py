@@ -101,6 +101,7 @@ def test_wherever_the_data_set_is_cut_into_fragments(syntax: TransferSyntax) -> 
     assert taken == [head(syntax)] * len(cuts)
 
 
+@pytest.mark.thorough
 def test_a_deflated_data_set_that_would_fill_the_memory_is_not_decoded(caplog: pytest.LogCaptureFixture) -> None:
     compressor = zlib.compressobj(9, wbits=-zlib.MAX_WBITS)
     zeros = bytes(1 << 20)

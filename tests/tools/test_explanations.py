@@ -23,19 +23,21 @@ CODES = Path(__file__).parent / "codes.txt"
 
 # Modules with calls that pass on a text of another place: an error, a line of the meanings, or the words of the operating system.
 PASSED_ON = """
-    archive/events/entry.py archive/file_store.py archive/folders.py association/answering.py association/establishing.py
+    archive/events/entry.py archive/file_store.py archive/folders.py archive/index/header.py archive/index/reading.py
+    association/answering.py association/establishing.py
     association/inbox.py association/receiver.py data_set/keys.py data_set/source.py data_set/steps.py data_set/transcode.py
     data_set/writer.py errors.py instances/__init__.py logs/notices.py matching/query.py meanings.py message/status.py
     data_set/elements.py retrieving/arrivals.py retrieving/job.py tools/certificate.py tools/journal_export.py
     tools/retrieve.py tools/retry_failed.py tools/summarizing.py
     sending/file_sets.py sending/finding.py sending/job.py sending/skipped.py sending/zipped.py serving/admission.py
     serving/loop.py serving/reception.py serving/visitor_reports.py serving/watchdog.py
-    instances/memory.py settings/remotes.py tools/progress.py
+    services/commitment_information.py instances/memory.py settings/remotes.py tools/progress.py tools/resolving.py
+    tools/retrieve_studies.py
     settings/arguments.py settings/tls.py tools/command_line.py
     tools/commitment.py tools/echoscu.py tools/getscu.py tools/identity.py tools/listening.py tools/log_setup.py tools/options.py
     tools/overview.py tools/passwd.py tools/pending.py tools/query_options.py tools/querying.py tools/ready.py tools/report.py
     tools/retrieve_options.py tools/retrieving.py tools/sender.py tools/splitting.py tools/storescu.py tools/wording.py
-    tools/workers.py
+    tools/qr_configuration.py tools/qr_peers.py tools/workers.py
     transport/base.py transport/tls.py transport/tls_faults.py upper_layer/negotiation.py upper_layer/provider.py
 """
 # The words of the operating system, and a line that is a number and a meaning.

@@ -282,6 +282,7 @@ def test_rows_can_be_read_while_the_run_goes_on(tmp_path: Path, suffix: str) -> 
     assert [row["outcome"] for row in report_formats.read(os.fspath(path))] == STATES
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("suffix", [".jsonl", ".csv"])
 def test_a_report_that_is_cut_anywhere_has_all_rows_before(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"report{suffix}"

@@ -34,6 +34,7 @@ def deep_tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
             os.rmdir("a")
 
 
+@pytest.mark.thorough
 def test_a_tree_deeper_than_functions_can_be_nested_is_read(
     deep_tree: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -135,6 +135,7 @@ def test_a_thread_sleeps_while_another_connection_receives() -> None:
         assert share(time.thread_time, both) < SPINS
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("idle", [0, 2])
 def test_a_server_spins_for_a_message_that_comes_soon_on_its_one_busy_association(idle: int) -> None:
     with program(SERVER) as server, ExitStack() as stack:

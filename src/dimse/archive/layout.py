@@ -9,6 +9,8 @@ from dimse.archive.names import modality_prefix, safe_component
 from dimse.instances.received import ReceivedInstance
 
 DEFAULT = "{Modality prefix}.{SOPInstanceUID}"
+OF_AN_ARCHIVE = "{StudyInstanceUID}/{SeriesInstanceUID}/{SOPInstanceUID}.dcm"
+"""The default layout of an archive: no folder has a million entries, and a study is one folder."""
 UNKNOWN = "unknown"
 """The name for a value that is missing or empty."""
 

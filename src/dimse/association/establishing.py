@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from dimse.settings.tls import TLS, Security
 
 A = TypeVar("A", bound=BaseAssociation)
+
+Deny = Callable[[negotiation.Peer], Collection[str]]
+"""A function that returns the abstract syntaxes which a peer may not use."""
 
 Open = Callable[[str, int, float], Awaitable[Transport]]
 """A driver's way to connect: host, port and seconds to a connection."""
@@ -183,6 +186,7 @@ async def accept(
     buffers: Buffers,
     identified: bytes | None = None,
     observe: Observer | None = None,
+    deny: Deny | None = None,
 ) -> A | None:
     """Answer an A-ASSOCIATE-RQ that has arrived.
 
@@ -197,6 +201,7 @@ async def accept(
         buffers: Memory to receive into, shared by all associations of a server.
         identified: The answer to the request's user identity, which was verified; None if it was not looked at.
         observe: The functions that are told of it; None for none.
+        deny: Returns the abstract syntaxes that the peer may not use; None denies nothing.
 
     Returns:
         The association, or None if the request was rejected; then the connection is closed.
@@ -214,7 +219,13 @@ async def accept(
             pump.dump.pdu(request, outgoing=False)
         _log_tolerated(request)
         pump.lifecycle.answer = request
-        answer = negotiation.answer(acceptor, request, identified)
+        denied: Collection[str] = ()
+        if deny is not None:
+            requestor = negotiation.Peer(
+                request.calling_ae_title, address=transport.peer_address, fingerprint=transport.peer_fingerprint
+            )
+            denied = deny(requestor)
+        answer = negotiation.answer(acceptor, request, identified, denied)
         if isinstance(answer, pdu.AssociateRJ):
             await _respond(pump, answer)
             LOGGER.info("Rejecting Association")

@@ -1,4 +1,4 @@
-"""Audit messages as XML (PS3.15 A.5.1), of the five kinds that we write (A.5.3)."""
+"""Audit messages as XML (PS3.15 A.5.1), of the kinds that we write (A.5.3)."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ Code = tuple[str, str, str]
 APPLICATION_ACTIVITY: Code = ("110100", "DCM", "Application Activity")
 BEGIN_TRANSFERRING: Code = ("110102", "DCM", "Begin Transferring DICOM Instances")
 INSTANCES_TRANSFERRED: Code = ("110104", "DCM", "DICOM Instances Transferred")
+QUERY: Code = ("110112", "DCM", "Query")
 SECURITY_ALERT: Code = ("110113", "DCM", "Security Alert")
 USER_AUTHENTICATION: Code = ("110114", "DCM", "User Authentication")
 APPLICATION_START: Code = ("110120", "DCM", "Application Start")
@@ -30,6 +31,7 @@ APPLICATION: Code = ("110150", "DCM", "Application")
 DESTINATION: Code = ("110152", "DCM", "Destination Role ID")
 SOURCE: Code = ("110153", "DCM", "Source Role ID")
 STUDY_INSTANCE_UID: Code = ("110180", "DCM", "Study Instance UID")
+SOP_CLASS_UID: Code = ("110181", "DCM", "SOP Class UID")
 NODE_ID: Code = ("110182", "DCM", "Node ID")
 PATIENT_NUMBER: Code = ("2", "RFC-3881", "Patient Number")
 
@@ -77,6 +79,7 @@ class Subject:
         type_code, role: `PERSON`, `PATIENT` and so on.
         details: Further values, by their names.
         sop_classes: For a study, the number of instances of each SOP class.
+        query: For a query, its encoded identifier.
     """
 
     object_id: str
@@ -85,6 +88,7 @@ class Subject:
     role: str
     details: Mapping[str, str] | None = None
     sop_classes: Mapping[str, int] | None = None
+    query: bytes | None = None
 
 
 def encode(
@@ -170,8 +174,11 @@ def _add_subject(message: Element, subject: Subject) -> None:
         ParticipantObjectTypeCodeRole=subject.role,
     )  # fmt: skip
     _coded(element, "ParticipantObjectIDTypeCode", subject.id_type)
-    # The schema wants a name, which is not known.
-    SubElement(element, "ParticipantObjectName").text = ""
+    if subject.query is None:
+        # The schema wants a name, which is not known.
+        SubElement(element, "ParticipantObjectName").text = ""
+    else:
+        SubElement(element, "ParticipantObjectQuery").text = b64encode(subject.query).decode("ascii")
     for name, text in (subject.details or {}).items():
         coded = b64encode(one_line(text).encode()).decode("ascii")
         SubElement(element, "ParticipantObjectDetail", {"type": name, "value": coded})

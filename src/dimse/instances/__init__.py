@@ -71,6 +71,25 @@ class Container(Protocol):
 
 
 @value
+class KnownFile:
+    """A file with a SOP instance whose UIDs are known, as an index has them, before it is opened and checked.
+
+    Attributes:
+        path: Its path.
+        sop_class_uid: The SOP Class UID.
+        sop_instance_uid: The SOP Instance UID.
+        transfer_syntax_uid: The transfer syntax of its data set.
+        size: Bytes of its data set.
+    """
+
+    path: str
+    sop_class_uid: str
+    sop_instance_uid: str
+    transfer_syntax_uid: str
+    size: int = 0
+
+
+@value
 class InstanceFile:
     """A file with one complete SOP instance, as it was when it was checked.
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from dimse.support.values import value
 
-Kind = Literal["accepted", "ended", "rejected", "unidentified", "turned away", "tls", "protocol"]
+Kind = Literal["accepted", "ended", "rejected", "unidentified", "turned away", "tls", "protocol", "not authorized"]
 
 
 @value
@@ -17,7 +17,7 @@ class SecurityEvent:
     Attributes:
         kind: "accepted" or "ended": an association. "rejected" or "unidentified": a request, because of its content or of its user
             identity. "turned away" or "tls": a connection, because of its address or its TLS handshake. "protocol": the peer broke
-            the protocol, or spoke another one.
+            the protocol, or spoke another one. "not authorized": a request, because the peer has no right to it.
         peer: Host and port of the peer.
         calling_ae_title: The AE title of the peer; empty if it is not known yet.
         called_ae_title: The AE title that the peer called.

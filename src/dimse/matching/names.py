@@ -10,10 +10,12 @@ import unicodedata
 
 from dimse.matching.wildcards import Predicate, has_wildcards, pattern
 
-# Wild cards while a key is folded: an asterisk that folding makes of one of full width is a character like others. No text that
-# was decoded has surrogates.
-_MARKED = {ord("*"): "\ud800", ord("?"): "\ud801"}
-_UNMARKED = {"any_run": "\ud800", "any_one": "\ud801"}
+# An asterisk that folding makes of one of full width is a character like others. No text that was decoded has surrogates.
+ANY_RUN, ANY_ONE = "\ud800", "\ud801"
+"""The wild cards of a key that is folded."""
+
+_MARKED = {ord("*"): ANY_RUN, ord("?"): ANY_ONE}
+_UNMARKED = {"any_run": ANY_RUN, "any_one": ANY_ONE}
 _SEPARATORS = str.maketrans(dict.fromkeys("^=,-\u3000", " "))  # of words, for fuzzy matching
 _SHORTEST_SOUND = 3  # letters
 # Words of a key: each is held against every word of a name.
@@ -39,6 +41,11 @@ def groups(name: str) -> list[str]:
     ]
 
 
+def key_groups(name: str, *, wildcards: bool = True) -> list[str]:
+    """Return the component groups of a key in the form in which they are compared, with `ANY_RUN` and `ANY_ONE` as wild cards."""
+    return groups(name.translate(_MARKED) if wildcards else name)
+
+
 def name_predicate(name: str, *, wildcards: bool = True) -> Predicate:
     """Return the predicate of a key.
 
@@ -49,7 +56,7 @@ def name_predicate(name: str, *, wildcards: bool = True) -> Predicate:
     Raises:
         TooManyWildcards: The key has wild cards beyond the limits.
     """
-    wanted = groups(name.translate(_MARKED) if wildcards else name)
+    wanted = key_groups(name, wildcards=wildcards)
     tests = [pattern(group, **_UNMARKED) if group else None for group in wanted]
     if len(tests) == 1:
         # A key of nothing but marks has no character left, and is not in any name.
@@ -70,6 +77,12 @@ def words(name: str) -> list[str]:
     return [word for word in found if word]
 
 
+def key_words(name: str) -> list[str]:
+    """Return the words of a key for fuzzy matching, with `ANY_RUN` and `ANY_ONE` as wild cards; none if it has more than 32."""
+    found = list(dict.fromkeys(words(name.translate(_MARKED))))
+    return found if len(found) <= _MOST_WORDS else []
+
+
 def fuzzy_predicate(name: str) -> Predicate | None:
     """Return what fuzzy matching adds to the predicate of a key; None if the key has no word, or more than 32.
 
@@ -78,10 +91,9 @@ def fuzzy_predicate(name: str) -> Predicate | None:
     Raises:
         TooManyWildcards: The key has wild cards beyond the limits.
     """
-    wanted = dict.fromkeys(words(name.translate(_MARKED)))
-    if not 0 < len(wanted) <= _MOST_WORDS:
+    tests = [_word_predicate(word) for word in key_words(name)]
+    if not tests:
         return None
-    tests = [_word_predicate(word) for word in wanted]
 
     def matches(value: str) -> bool:
         found = words(value)

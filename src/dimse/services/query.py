@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
@@ -89,14 +90,14 @@ class Finding(Responses[Match]):
         self.features = accepted_features(association.negotiated, model)
         self._service, self._assume_charset, self._most = model.find_service, assume_charset, most
         self._number = 0
-        self._total_timeout, self._end = total_timeout, math.inf
+        self._total_timeout, self._latest = total_timeout, math.inf
         # Only transfer syntaxes of the Standard are proposed for a query.
         self._syntax = transfer_syntax(self.context.transfer_syntax) or EXPLICIT_VR_LITTLE_ENDIAN
 
     def log_request(self) -> None:
         """Log that the request goes out. From here on the time counts."""
         if self._total_timeout:
-            self._end = time.monotonic() + self._total_timeout
+            self._latest = time.monotonic() + self._total_timeout
         MESSAGES.info("Sending Find Request: MsgID %d", self.request.message_id)
 
     def take(self, answer: Answer) -> Match | None:
@@ -108,7 +109,7 @@ class Finding(Responses[Match]):
             return None
         self._number += 1
         # A peer may send matches for ever, each of them in time.
-        if time.monotonic() > self._end:
+        if time.monotonic() > self._latest:
             raise AssociationTimeout("dimse", f"the query took more than {self._total_timeout:g} s")
         if self._number > self._most:
             raise InvalidResponse("C-FIND", f"it is one of more than {self._most:,}")
@@ -215,6 +216,10 @@ class FindRequest:
         features: The features that were agreed when the association was established.
         has_unsupported_keys: The handler sets this to True, before its first match, if it ignores optional keys: the matches then
             have the status FF01H.
+        offending_elements: The handler sets this to the tags of the keys that a status of failure is about.
+        charset: The handler may set this to the Specific Character Set of the matches, before its first one. Characters that it
+            does not have become question marks. Empty follows the request.
+        responses: The number of matches that were sent so far.
     """
 
     context: PresentationContext
@@ -227,6 +232,9 @@ class FindRequest:
     identifier: Identifier
     features: Features = Features()
     has_unsupported_keys: bool = False
+    offending_elements: tuple[int, ...] = ()
+    charset: str = ""
+    responses: int = 0
     arrived: Arrived | None = field(default=None, repr=False)
 
     @property
@@ -245,6 +253,7 @@ async def answer_find(association: BaseAssociation, arrived: Arrived, handler: F
     assert isinstance(message, CFindRQ)
     MESSAGES.info("Received Find Request (MsgID %d)", message.message_id)
     offending: tuple[int, ...] | None = None
+    sent = 0
     if handler is None:
         final = Refusal(SOP_CLASS_NOT_SUPPORTED, "nothing here answers queries")
     elif isinstance(request := read_request(association, arrived), Refusal):
@@ -254,7 +263,10 @@ async def answer_find(association: BaseAssociation, arrived: Arrived, handler: F
         # A C-CANCEL may be directly behind the request.
         await association.poll()
         final = await _send_matches(association, arrived, request, handler)
+        offending = request.offending_elements or None
+        sent = request.responses
     status = Status(final.status, service="find")
+    _log_response(sent + 1, status)
     MESSAGES.info("Sending Find Response (Status: 0x%04X - %s)", status, status.category)
     response = respond(
         message,
@@ -304,6 +316,11 @@ def read_request(association: BaseAssociation, arrived: Arrived) -> FindRequest 
     )
 
 
+def _log_response(number: int, code: int) -> None:
+    """Log a response, as scripts look for it."""
+    MESSAGES.info("Find SCP Response %d: 0x%04X (%s)", number, code, Status(code, service="find").category)
+
+
 async def _send_matches(
     association: BaseAssociation, arrived: Arrived, request: FindRequest, handler: FindHandler
 ) -> Refusal:
@@ -316,6 +333,7 @@ async def _send_matches(
     if isinstance(matches, int):
         return as_status(matches, request)
     encoded = EncodedMatches(matches, request)
+    logs = MESSAGES.isEnabledFor(logging.INFO)
     try:
         while not request.cancelled:
             batch = await ask(
@@ -327,6 +345,9 @@ async def _send_matches(
                 if arrived.cancelled:
                     break
                 status = MATCH_WITHOUT_OPTIONAL_KEYS if request.has_unsupported_keys else MATCH
+                request.responses += 1
+                if logs:
+                    _log_response(request.responses, status)
                 await association.send_response(arrived.context, respond(message, status, has_data_set=True), data)
             if encoded.final is not None and not arrived.cancelled:
                 return as_status(encoded.final, request)
@@ -355,6 +376,7 @@ class EncodedMatches:
         self._matches = matches.__aiter__() if self.is_asynchronous else iter(matches)
         charset = request.identifier.attributes.get(SPECIFIC_CHARACTER_SET)
         self._charset = "\\".join(charset.values) if charset else None
+        self._request = request
         self._syntax = transfer_syntax(request.context.transfer_syntax) or EXPLICIT_VR_LITTLE_ENDIAN
 
     def take(self, request: FindRequest) -> list[bytes]:
@@ -396,8 +418,9 @@ class EncodedMatches:
         if isinstance(match, int):
             self.final = match
         else:
-            charset = fitting_charset(match, self._charset)
-            batch.append(encode(match, self._syntax, charset))
+            forced = self._request.charset
+            charset = forced or fitting_charset(match, self._charset)
+            batch.append(encode(match, self._syntax, charset, replace=bool(forced)))
 
     def close(self) -> None:
         """Close the generator of the handler."""

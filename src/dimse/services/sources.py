@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Protocol, TypeAlias, g
 
 from dimse import uids
 from dimse.errors import FileError
-from dimse.instances import MAPPED, PATHS, InstanceFile, Path, is_path
+from dimse.instances import MAPPED, PATHS, InstanceFile, KnownFile, Path, is_path
 from dimse.instances.received import ReceivedInstance
 from dimse.message.status import Status
 from dimse.support.values import record
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 FALL_BACK = (uids.ExplicitVRLittleEndian, uids.ImplicitVRLittleEndian)
 
 Transcode = Literal["never", "lossless", "always"]
-Storable: TypeAlias = "Path | InstanceFile | ReceivedInstance | memoryview | bytearray | BinaryIO | Dataset"
+Storable: TypeAlias = "Path | InstanceFile | KnownFile | ReceivedInstance | memoryview | bytearray | BinaryIO | Dataset"
 
 
 @record
@@ -132,7 +132,7 @@ def source_of(given: Storable, number: int | None = None) -> Source:
     Raises:
         TypeError: The object is not one that can be stored.
     """
-    if isinstance(given, InstanceFile) or is_path(given):
+    if isinstance(given, (InstanceFile, KnownFile)) or is_path(given):
         return FileSource(given)
     if isinstance(given, ReceivedInstance):
         return ReceivedSource(given)
@@ -150,7 +150,7 @@ def source_of(given: Storable, number: int | None = None) -> Source:
 
 def numbered(given: Any) -> Iterable[tuple[int | None, Any]]:
     """Return the objects that were given with their numbers; one may be given without a list, and has none."""
-    if isinstance(given, (InstanceFile, *PATHS, ReceivedInstance)):
+    if isinstance(given, (InstanceFile, KnownFile, *PATHS, ReceivedInstance)):
         return ((None, given),)
     from dimse.instances.memory import is_instance
 
@@ -161,20 +161,25 @@ class FileSource:
     """A Part 10 file: it is sent as it lies on the disk, or re-encoded or decompressed where the peer refuses its transfer syntax.
 
     Args:
-        given: The path of a file, or one that was checked.
+        given: The path of a file, or one that was checked, or one that is known and is checked when it is opened.
     """
 
     __slots__ = (
         *("_file", "given", "is_lasting", "name", "size", "sop_class_uid", "sop_instance_uid", "transfer_syntax_uid"),
     )
 
-    def __init__(self, given: Path | InstanceFile) -> None:
+    def __init__(self, given: Path | InstanceFile | KnownFile) -> None:
         self.given: Any = given
         self.is_lasting = True
         if isinstance(given, InstanceFile):
             self._take(given)
             return
         self._file: InstanceFile | None = None
+        if isinstance(given, KnownFile):
+            self.name, self.size = given.path, given.size
+            self.sop_class_uid, self.sop_instance_uid = given.sop_class_uid, given.sop_instance_uid
+            self.transfer_syntax_uid = given.transfer_syntax_uid
+            return
         self.name = os.fsdecode(given)
         self.sop_class_uid = self.sop_instance_uid = self.transfer_syntax_uid = ""
         self.size = 0

@@ -111,6 +111,9 @@ class Reception:
             called with each `SecurityEvent`. They are called in the thread or on the event loop where it happens, and are to
             return soon.
         tls: A `dimse.TLS`, or any context of `ssl`; None for plain connections.
+        deny: A function that is called with each peer that is about to be admitted. It returns the abstract syntaxes that this peer
+            may not use, whose contexts are rejected by the user (PS3.8 Table 9-18). It must return soon. By default every peer may
+            use all.
         also_ports: More ports to listen on, each a number or a `dimse.Port`. All limits hold for all ports together.
 
     Attributes:
@@ -152,6 +155,7 @@ class Reception:
         observe: Observe | Observer = ignore,
         tls: TLS | ssl.SSLContext | None = None,
         also_ports: Iterable[int | Port] = (),
+        deny: establishing.Deny | None = None,
     ) -> None:
         # Whatever dispatches messages will do.
         if handlers is not None and not hasattr(handlers, "answer"):
@@ -168,6 +172,7 @@ class Reception:
             ip_network(network) for network in arguments.many("networks", networks, 'networks=["10.1.0.0/16"]')
         )
         self._observer, self._watches = _observers(observe)
+        self._deny = deny
         self.failed: ServerFailed | None = None
         self.when_failed: Callable[[], object] = lambda: None
         host, number = arguments.host_and_port("address", address, least=0)
@@ -348,6 +353,7 @@ class Reception:
                 self._buffers,
                 visitor.identified,
                 self._watches,
+                self._deny,
             )
             if association is not None:  # all was judged before
                 self._say_accepted(visitor, association)

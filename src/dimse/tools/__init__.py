@@ -15,6 +15,7 @@ TOOLS = {
     "retrieve": ("retrieve many studies with C-GET or C-MOVE", "pacs.example.org 104 1.2.3 1.2.4 -od studies"),
     "echoscp": ("answer C-ECHO", "11112"),
     "storescp": ("receive DICOM files sent with C-STORE", "11112 -od incoming"),
+    "qrscp": ("keep DICOM files in an archive, and answer queries and retrievals", "-c archive.ini"),
     "explain": ("explain a line that a tool has printed, or its code", "E002"),
     "summary": ("count files by study and modality", "study/"),
     "passwd": ("manage the password file of echoscp and storescp", "users modality1"),

@@ -8,11 +8,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, get_args
 
 import dimse
+from dimse import uids
 from dimse.archive import FileStore
 from dimse.archive.file_store import MOST_DUPLICATES, Durability, OnDuplicate
 from dimse.archive.layout import DEFAULT, FIELDS, Layout
 from dimse.association.sinks import DiscardSink
-from dimse.tools.options import choice, common, flag, number, option, validated
+from dimse.tools.options import Row, choice, common, flag, number, option, repeatable, validated
 
 if TYPE_CHECKING:
     from dimse.archive.stored import Stored
@@ -24,15 +25,22 @@ def _mode(text: str) -> int:
     return int(text, 8)
 
 
-FILES = (
-    common(option("-od --output-directory D", str, ".", "folder for the files (the current folder)")),
-    flag("--ignore", "accept everything that comes, and keep nothing"),
-    option(
+ACCEPT_ONLY = repeatable(
+    "--accept-only UID", validated(uids.find), "accept this SOP class or transfer syntax only (UID or keyword)"
+)
+
+
+def layout(default: str) -> Row:
+    """Return the row of the layout of the folder."""
+    return option(
         "--layout T",
         validated(Layout),
-        DEFAULT,
+        default,
         f"where a file goes in the folder (%(default)s); in braces one of {', '.join(FIELDS)}",
-    ),
+    )
+
+
+KEEPING = (
     choice(
         "--on-duplicate",
         get_args(OnDuplicate),
@@ -53,6 +61,13 @@ FILES = (
         "full: what is acknowledged survives a power cut; none: a killed process only (%(default)s)",
     ),
     option("--mode M", validated(_mode), 0o600, "permissions of the files (600)"),
+)
+
+FILES = (
+    common(option("-od --output-directory D", str, ".", "folder for the files (the current folder)")),
+    flag("--ignore", "accept everything that comes, and keep nothing"),
+    layout(DEFAULT),
+    *KEEPING,
 )
 
 

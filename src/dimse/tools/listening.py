@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from typing import TypeAlias
@@ -162,6 +162,8 @@ def make_server(
     only: tuple[str, ...] = (),
     more: tuple[str, ...] = (),
     accept_unknown: bool = False,
+    extended: tuple[dimse.ExtendedNegotiation, ...] = (),
+    deny: Callable[[dimse.Peer], Collection[str]] | None = None,
 ) -> dimse.Server:
     """Return the server that the options ask for.
 
@@ -172,6 +174,8 @@ def make_server(
         only: The transfer syntaxes to accept; empty accepts every one that can be stored.
         more: Transfer syntaxes to accept as well, or the words of `dimse.uids` for private ones and for any.
         accept_unknown: Whether to accept private and unknown SOP classes.
+        extended: The application information that the handlers support.
+        deny: Returns the abstract syntaxes that a peer may not use.
     """
     if options.measures is not None:
         from dimse.tools.metrics import measured
@@ -191,6 +195,8 @@ def make_server(
         calling_ae_titles=options.allow_calling,
         networks=options.allow_from,
         accept_unknown=accept_unknown,
+        extended=extended,
+        deny=deny,
         async_ops=options.async_ops,
         share_port=options.workers > 1,
         identify=options.passwords.identify if options.passwords else None,
@@ -244,7 +250,7 @@ def run(parser: Parser, options: argparse.Namespace, logger: logging.Logger, sha
     _settle_metrics(parser, options)
     running.finish_loading()
     why = ""
-    reloads = bool(options.port_tls or options.passwords or options.log_file)
+    reloads = bool(options.port_tls or options.passwords or options.log_file or getattr(options, "reload_peers", None))
     try:
         with Shutdown(reloads=reloads) as shutdown, _endpoint(options), shared(options) as serving:
             why = _serve(options, logger, serving, shutdown)

@@ -178,7 +178,7 @@ def environment(parser: argparse.ArgumentParser) -> Mapping[str, str]:
 _ESCAPES = str.maketrans({"\\": r"\e", "-": r"\-", "'": r"\(aq", "`": r"\(ga", "^": r"\(ha", "~": r"\(ti"})
 
 
-COMMANDS = ("echoscu", "storescu", "findscu", "getscu", "movescu", "echoscp", "storescp")
+COMMANDS = ("echoscu", "storescu", "findscu", "getscu", "movescu", "echoscp", "storescp", "qrscp")
 """The tools that are commands of their own. The others exist as `dimse TOOL` only."""
 
 

@@ -203,13 +203,14 @@ def serve_until_shutdown(
 
 
 def _reload(options: argparse.Namespace, logger: logging.Logger, server: dimse.Server) -> None:
-    """Open the log file again, and read certificates and passwords again; those that cannot be used stay as they were."""
+    """Open the log file again, and read certificates, passwords and peers again; those that cannot be used stay as they were."""
     if options.log_file:
         log_setup.reopen()
         logger.info("Log file opened again")
     reloads = {
         "certificates": options.port_tls and server.reload_tls,
         "passwords": options.passwords and options.passwords.reload,
+        "peers": getattr(options, "reload_peers", None),
     }
     for name, reload in reloads.items():
         if reload:

@@ -106,7 +106,9 @@ def settle(parser: Parser, options: argparse.Namespace) -> TLS | None:
         SystemExit: The options do not go together, or a file cannot be used (exit status 2).
     """
     if not (options.tls or any(secured for _, secured in getattr(options, "also_port", ()))):
-        _refuse_unused(parser, options)
+        # A tool that listens may call peers by TLS.
+        if not getattr(options, "calls_by_tls", False):
+            _refuse_unused(parser, options)
         options.tls = settled = _settle_remote(parser, options)
         return settled
     server = "tls_no_client_cert" in options

@@ -86,6 +86,8 @@ class Peer:
         implementation_version_name: The version of its software; empty if it is unknown.
         address: Host and port of the transport connection, set by the owner of the connection.
         user: The verified user name (PS3.7 D.3.3.7); empty if no name was verified, or the identity is a ticket or token.
+        fingerprint: The SHA-256 of its certificate, in hexadecimal digits, set likewise; empty if it has shown none by TLS, and
+            None on a plain connection.
     """
 
     ae_title: str
@@ -93,6 +95,7 @@ class Peer:
     implementation_version_name: str = ""
     address: tuple[str, int] = ("", 0)
     user: str = ""
+    fingerprint: str | None = None
 
 
 @value
@@ -285,7 +288,10 @@ def user_identity(request: pdu.AssociateRQ) -> UserIdentity | None:
 
 
 def answer(
-    acceptor: Acceptor, request: pdu.AssociateRQ, identity_response: bytes | None = None
+    acceptor: Acceptor,
+    request: pdu.AssociateRQ,
+    identity_response: bytes | None = None,
+    denied: Collection[str] = (),
 ) -> tuple[pdu.AssociateAC, Negotiated] | pdu.AssociateRJ:
     """Answer a request: return the A-ASSOCIATE-AC and the resulting terms, or the A-ASSOCIATE-RJ.
 
@@ -293,6 +299,7 @@ def answer(
         acceptor: The settings of this side.
         request: The A-ASSOCIATE-RQ.
         identity_response: The response to its user identity, which has been verified; None if it was not checked.
+        denied: The abstract syntaxes that this requestor may not use. Their contexts are rejected by the user (PS3.8 Table 9-18).
 
     Raises:
         UnusableMaximumLength: The requestor's maximum length is too small to answer in.
@@ -304,7 +311,7 @@ def answer(
     odd = Oddities()
     roles = _roles(acceptor, request, odd)
     contexts = {
-        context.context_id: _accepted(acceptor, context, roles.get(context.abstract_syntax), odd)
+        context.context_id: _accepted(acceptor, context, roles.get(context.abstract_syntax), odd, denied)
         for context in request.presentation_contexts
     }
     if len(contexts) < len(request.presentation_contexts):
@@ -384,7 +391,11 @@ def identity_fault(request: pdu.AssociateRQ) -> str:
 
 
 def _accepted(
-    acceptor: Acceptor, proposed: pdu.PresentationContextRQ, role: pdu.RoleSelection | None, odd: Oddities
+    acceptor: Acceptor,
+    proposed: pdu.PresentationContextRQ,
+    role: pdu.RoleSelection | None,
+    odd: Oddities,
+    denied: Collection[str],
 ) -> PresentationContext:
     if not (proposed.abstract_syntax and proposed.transfer_syntaxes):
         odd.add(
@@ -393,6 +404,8 @@ def _accepted(
     known = proposed.abstract_syntax in (acceptor.contexts or ())
     if not known and not (acceptor.accept_unknown and proposed.abstract_syntax):
         return _context(proposed, role, ABSTRACT_SYNTAX_NOT_SUPPORTED)
+    if proposed.abstract_syntax in denied:
+        return _context(proposed, role, USER_REJECTION)
     chosen = _chosen_syntax(acceptor, proposed.transfer_syntaxes)
     return _context(proposed, role, ACCEPTANCE if chosen else TRANSFER_SYNTAXES_NOT_SUPPORTED, chosen)
 

@@ -8,7 +8,8 @@ import pwd
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import psycopg
@@ -73,17 +74,35 @@ def _execute(socket: str, statement: str) -> None:
         connection.execute(statement)
 
 
+@contextmanager
+def _new_database(request: pytest.FixtureRequest, folder: Path, kind: str) -> Iterator[str]:
+    number = next(_NUMBERS)
+    if kind == "sqlite":
+        yield str(folder / f"index{number}.db")
+        return
+    socket: str = request.getfixturevalue("postgresql")
+    _execute(socket, f"CREATE DATABASE index{number}")
+    yield f"postgresql://dimse@/index{number}?host={socket}"
+    _execute(socket, f"DROP DATABASE index{number} WITH (FORCE)")
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """Return an empty database, as `Index` takes it: on SQLite and on PostgreSQL in turn."""
-    if request.param == "sqlite":
-        yield str(tmp_path / "index.db")
-        return
-    socket: str = request.getfixturevalue("postgresql")
-    name = f"index{next(_NUMBERS)}"
-    _execute(socket, f"CREATE DATABASE {name}")
-    yield f"postgresql://dimse@/{name}?host={socket}"
-    _execute(socket, f"DROP DATABASE {name} WITH (FORCE)")
+    with _new_database(request, tmp_path, request.param) as database:
+        yield database
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def new_index(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], AbstractContextManager[Index]]:
+    """Return a function that opens an empty index of rows without files, in a database of its own."""
+
+    @contextmanager
+    def open_index() -> Iterator[Index]:
+        with _new_database(request, tmp_path, request.param) as database, Index(database, ARCHIVE_FOLDER) as index:
+            yield index
+
+    return open_index
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ Nothing here knows of DIMSE. A front end, such as C-FIND or a web service, searc
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Protocol
 
@@ -17,15 +17,21 @@ from dimse.archive.index.attributes import Level
 from dimse.archive.index.committer import Committer
 from dimse.archive.index.database import Database, Writer
 from dimse.archive.index.deleting import Deleted, delete_rows, remove_files
+from dimse.archive.index.entity import Entity
 from dimse.archive.index.ingest import Ingest, OnDuplicate
+from dimse.archive.index.levels import Root
+from dimse.archive.index.locate import locations
 from dimse.archive.index.migrations import prepare
-from dimse.archive.index.reading import StoredFiles
+from dimse.archive.index.reading import StoredFiles, attributes_of_file
 from dimse.archive.index.recovery import MARGIN, Recovered, recover
-from dimse.archive.index.row import Added, Change, Counts, Row
+from dimse.archive.index.row import EVERYTHING, Added, Change, Counts, Location, Row, Scope
 from dimse.archive.index.schema import CHANGE, DUPLICATE, INSTANCE, PATIENT, SERIES, STUDY
+from dimse.archive.index.search import PAGE, entities
 from dimse.archive.index.stores import Store, enter_store
 from dimse.archive.index.upkeep import Upkeep
 from dimse.archive.stored import Stored
+from dimse.data_set.attributes import Attributes
+from dimse.matching import Rules
 from dimse.support.closing import Closing
 
 
@@ -182,6 +188,77 @@ class Index(Closing):
             OSError: A file cannot be removed.
         """
         return remove_files(self.database, self.store.pk, self.folder)
+
+    # --- searching ---
+
+    def search(
+        self,
+        level: Level,
+        keys: Attributes,
+        *,
+        root: Root = "study",
+        rules: Rules | None = None,
+        scope: Scope = EVERYTHING,
+        limit: int = 0,
+        page: int = PAGE,
+    ) -> Iterator[Entity]:
+        """Yield the entities of a level that match keys: studies newest first, patients by name, series and instances by number.
+
+        Keys of the level and of those above it are matched, and other keys are passed over. Modality means Modalities in Study at
+        STUDY level. An entity has all attributes of these levels that the index has. Those of an instance that the index does not
+        have are read from its file. The numbers of a patient's studies, series and instances must be among the keys.
+
+        Args:
+            level: The level.
+            keys: The keys.
+            root: The root of the information model.
+            rules: What was negotiated and configured; `Rules()` by default.
+            scope: What the caller may see.
+            limit: The most entities; 0 for no limit.
+            page: Entities that are read in one transaction.
+
+        Raises:
+            UnfitKey: A key cannot be matched, or is the unique key of a lower level (PS3.4 C.4.1.1.3.2).
+            ValueError: The root does not have the level.
+            QueryTooLong: A page took too long; the iterator raises it.
+        """
+        return entities(
+            self.database,
+            level,
+            keys,
+            root=root,
+            rules=rules,
+            scope=scope,
+            limit=limit,
+            page=page,
+            read_file=attributes_of_file,
+        )
+
+    def locate(
+        self,
+        level: Level,
+        uids: Sequence[str],
+        *,
+        above: Mapping[Level, str] | None = None,
+        issuer: str | None = None,
+        scope: Scope = EVERYTHING,
+        pixels: bool = False,
+    ) -> Iterator[Location]:
+        """Yield the places of the instances that unique keys name, series by series, and by Instance Number in each.
+
+        Args:
+            level: The level of the unique keys.
+            uids: Patient IDs, or UIDs; without any nothing is found.
+            above: Unique keys of levels above, one for each.
+            issuer: The Issuer of Patient ID of the patients; None for any.
+            scope: What the caller may see.
+            pixels: Find the places of the Pixel Data too.
+
+        Raises:
+            UnfitKey: Patients of several issuers have one of the Patient IDs, and no issuer is given.
+            QueryTooLong: A page took too long; the iterator raises it.
+        """
+        return locations(self.database, level, uids, above=above, issuer=issuer, scope=scope, pixels=pixels)
 
     # --- what it holds ---
 

@@ -11,7 +11,8 @@ from binascii import b2a_base64
 from collections.abc import Iterable
 from typing import Any
 
-from dimse.data_set.attributes import BYTES, Attribute, Attributes
+from dimse.archive.index.normal import plain
+from dimse.data_set.attributes import BYTES, TEXT, Attribute, Attributes
 
 LONGEST_VALUE = 1024
 """Characters of the JSON of a value; a longer one is left out."""
@@ -29,19 +30,20 @@ def write_attrs(attributes: Attributes, tags: Iterable[int]) -> str | None:
     members = []
     for tag in tags:
         attribute = attributes.get(tag)
-        if attribute is None or not attribute.values or attribute.vr in BYTES:
+        if attribute is None or attribute.vr in BYTES:
             continue
         member = json.dumps(_member(attribute), ensure_ascii=False, separators=(",", ":"))
-        if len(member) <= LONGEST_VALUE:
+        if len(member) <= LONGEST_VALUE and '"Value":' in member:
             members.append(f'"{tag:08X}":{member}')
-    # PostgreSQL takes no NUL in JSON.
-    return f"{{{','.join(members)}}}".replace("\\u0000", "") if members else None
+    return f"{{{','.join(members)}}}" if members else None
 
 
 def _member(attribute: Attribute) -> dict[str, Any]:
     """Return the object of an attribute."""
     vr, values = attribute
-    if not values:
+    if vr in TEXT:
+        values = tuple(plain(vr, value) for value in values)
+    if not any(value != "" for value in values):
         return {"vr": vr}
     if vr in BYTES:
         return {"vr": vr, "InlineBinary": b2a_base64(b"".join(values), newline=False).decode("ascii")}

@@ -10,8 +10,9 @@ from sqlalchemy import Table, bindparam, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from dimse.archive.index.attributes import COLUMNS
-from dimse.archive.index.columns import Columns, name_words, patient_columns, series_columns, study_columns
+from dimse.archive.index.columns import Columns, patient_columns, series_columns, study_columns
 from dimse.archive.index.database import Stale, Writer
+from dimse.archive.index.normal import name_words, split
 from dimse.archive.index.row import Row
 from dimse.archive.index.schema import NAME_WORD, PATIENT, SERIES, STUDY
 from dimse.support.values import field, record
@@ -184,7 +185,7 @@ class Hierarchy:
         """Add a value to a list of distinct ones that a study has."""
         loaded = _load(writer, "study", study_pk)
         values = {one for one in loaded[column].split("\\") if one}
-        if not values.issuperset(added := value.split("\\")):
+        if not values.issuperset(added := split(value)):
             joined = "\\".join(sorted(values.union(added)))
             writer.run(_CHANGE["study", column], {"pk_": study_pk, "value_": joined})
 

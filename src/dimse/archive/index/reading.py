@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 
+from dimse import tags
 from dimse.archive.fingerprint import same_instance
-from dimse.archive.index.columns import text_of, whole_number
+from dimse.archive.index.columns import text_of
 from dimse.archive.index.frames import locate_frames
 from dimse.archive.index.header import SHAPE, Header, read_file
-from dimse.archive.index.row import Frames, Row
+from dimse.archive.index.normal import whole_number
+from dimse.archive.index.row import Frames, Location, Row
 from dimse.data_set.attributes import Attributes
 from dimse.data_set.source import MalformedDataSet
 
@@ -146,3 +148,16 @@ class StoredFiles:
         finally:
             for file in files:
                 os.close(file)
+
+
+def attributes_of_file(location: Location, wanted: frozenset[int]) -> Attributes:
+    """Return the attributes that the file of an instance has of those that are wanted; none if it is malformed.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    try:
+        _, _, header = read_file(location.path, {*wanted, tags.SPECIFIC_CHARACTER_SET})
+    except MalformedDataSet:
+        return {}
+    return {tag: attribute for tag, attribute in header.attributes.items() if tag in wanted}

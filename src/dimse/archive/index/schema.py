@@ -73,7 +73,11 @@ PATIENT = Table(
     _text("sex"),
     Column("attrs", _JSON),
     Index("patient_by_id", "patient_id", "issuer", "only_study", unique=True),
-    Index("patient_by_name", "name_norm"),
+    Index("patient_by_name", "name_norm", "pk"),
+    *(
+        Index(f"patient_by_{name}", name, sqlite_where=text(f"{name} <> ''"), postgresql_where=text(f"{name} <> ''"))
+        for name in ("name_i", "name_p")
+    ),
 )
 
 # The words of names, for fuzzy matching, each with its sound.
@@ -118,7 +122,7 @@ STUDY = Table(
     Column("attrs", _JSON),
     Index("study_by_date", text("study_date DESC"), text("study_uid")),
     Index("study_by_patient", "patient_pk"),
-    Index("study_by_accession", "accession_norm"),
+    Index("study_by_accession", "accession"),
     Index("study_by_last_received", "last_received"),
 )
 

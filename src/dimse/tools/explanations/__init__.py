@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from dimse.tools.explanations import (
+    archive,
     association,
     connecting,
     files,
@@ -32,6 +33,7 @@ SUBJECTS: tuple[Subject, ...] = (
     sending.SUBJECT,
     receiving.SUBJECT,
     serving.SUBJECT,
+    archive.SUBJECT,
     programs.SUBJECT,
     querying.SUBJECT,
     usage.SUBJECT,

@@ -1,0 +1,176 @@
+"""The delivery of the instances of a C-MOVE to its destination, over associations of its own (PS3.4 C.4.2)."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+
+from dimse.association import establishing
+from dimse.association.association import LOGGER, BaseAssociation
+from dimse.errors import DimseError, FileError, NoPresentationContext, RefusedContexts, TLSConfigurationError
+from dimse.message.command import CMoveRQ
+from dimse.services.retrieve_request import MoveTo
+from dimse.services.sources import FALL_BACK, Source
+from dimse.services.sub_operations import SubOperations
+from dimse.settings import MOST_CONTEXTS, ProposedContext, Requestor
+from dimse.support.text import one_line
+
+Contexts = tuple[ProposedContext, ...]
+
+BEFORE_RETRY = 1.0
+"""Seconds before the second attempt to associate with a destination."""
+WAIT_FOR_PLACE = 0.25
+"""Seconds between two looks at whether a destination has a place for another request."""
+MOST_LOST_WITH_ONE = 2
+"""Associations that may end with one instance under way; then it has failed."""
+MOST_LOST_IN_A_ROW = 3
+"""Associations that may end without an instance stored in between; then all the rest has failed."""
+
+
+async def deliver(operations: SubOperations, move: MoveTo, sources: Sequence[Source]) -> None:
+    """Send the instances of a C-MOVE to its destination; each that is not sent counts as failed.
+
+    Raises:
+        DimseError: The association of the request has ended.
+    """
+    while not move.gate.enter():
+        if not await operations.pause(WAIT_FOR_PLACE):
+            return
+    delivery = _Delivery(operations, move)
+    try:
+        # It reads the files that it knows nothing of.
+        for contexts, group in await operations.association.call(_groups, sources):
+            await delivery.send(contexts, deque(group))
+            if operations.arrived.cancelled:
+                return
+    finally:
+        move.gate.leave(delivery.was_away)
+
+
+class _Delivery:
+    """The delivery of the instances of one C-MOVE.
+
+    Attributes:
+        was_away: True if no association with the destination could be made.
+    """
+
+    def __init__(self, operations: SubOperations, move: MoveTo) -> None:
+        self._operations, self._move = operations, move
+        self._lost_in_a_row = 0
+        # The reason why nothing more is sent; empty while the destination takes instances.
+        self._given_up = ""
+        self.was_away = False
+
+    async def send(self, contexts: Contexts, left: deque[Source]) -> None:
+        """Send instances that one association has room for; if it ends, the rest goes over another one."""
+        lost: dict[str, int] = {}
+        while left and await self._operations.go_on():
+            association = None if self._given_up else await self._associate(contexts)
+            if association is None:
+                await self._fail_all(left, self._given_up or "no association with its destination")
+                return
+            error = await self._store_all(association, left)
+            if error is None:
+                continue
+            # The instance under way may have been stored: it is sent once more.
+            name = left[0].name
+            lost[name] = lost.get(name, 0) + 1
+            self._lost_in_a_row += 1
+            if self._lost_in_a_row >= MOST_LOST_IN_A_ROW:
+                self._give_up(str(error))
+            elif lost[name] >= MOST_LOST_WITH_ONE:
+                await self._operations.fail(left.popleft(), str(error))
+
+    async def _store_all(self, association: BaseAssociation, left: deque[Source]) -> DimseError | None:
+        """Send the instances over an association, and release it; return the error that has ended it, or None."""
+        ours = self._operations.association
+        try:
+            while left and await self._operations.go_on():
+                try:
+                    await self._operations.store(left[0], association, association)
+                except DimseError as error:
+                    # It is the destination's association that has ended, or ours: then nothing can be sent any more.
+                    if not ours.open:
+                        raise
+                    return error
+                left.popleft()
+                self._lost_in_a_row = 0
+            with suppress(DimseError):
+                await association.release()
+            return None
+        finally:
+            association.abort()
+
+    async def _associate(self, contexts: Contexts) -> BaseAssociation | None:
+        """Return an association with the destination, after a second attempt at the most; None if there is none."""
+        for is_last in (False, True):
+            try:
+                return await self._request(contexts)
+            except (NoPresentationContext, RefusedContexts) as error:
+                self._log(error)
+                return None
+            except (TLSConfigurationError, ValueError) as error:
+                self._log(error)
+                self._give_up(str(error))
+                return None
+            except DimseError as error:
+                self._log(error)
+                if is_last or not await self._operations.pause(BEFORE_RETRY):
+                    self.was_away = True
+                    self._give_up(str(error))
+        return None
+
+    async def _request(self, contexts: Contexts) -> BaseAssociation:
+        move, ours = self._move, self._operations.association
+        message = self._operations.message
+        assert isinstance(message, CMoveRQ)
+        if not contexts:
+            raise NoPresentationContext("no instance of them can be read")
+        requestor = Requestor(
+            contexts,
+            calling_ae_title=move.calling_ae_title or ours.negotiated.called_ae_title,
+            called_ae_title=move.called_ae_title or message.move_destination,
+        )
+        opened = ours.pump.transport.open_another
+        return await establishing.request(
+            BaseAssociation, opened, move.address, requestor, move.timeouts, None, move.tls
+        )
+
+    @staticmethod
+    def _log(error: Exception) -> None:
+        LOGGER.error("Move SCP: Unable to associate with destination AE: %s", one_line(str(error)))
+
+    def _give_up(self, why: str) -> None:
+        """Note that nothing more is sent, and why."""
+        title = self._move.called_ae_title or getattr(self._operations.message, "move_destination", "")
+        self._given_up = why
+        self._operations.comment = one_line(f"destination {title}: {why}")
+
+    async def _fail_all(self, left: deque[Source], why: str) -> None:
+        while left:
+            await self._operations.fail(left.popleft(), why)
+
+
+def _groups(sources: Sequence[Source]) -> list[tuple[Contexts, list[Source]]]:
+    """Return the sources in groups, each with the contexts that it needs, which one association has room for."""
+    groups: list[tuple[dict[ProposedContext, None], list[Source]]] = []
+    for source in sources:
+        needed = _contexts_of(source)
+        if not groups or len(groups[-1][0] | needed) > MOST_CONTEXTS:
+            groups.append(({}, []))
+        groups[-1][0].update(needed)
+        groups[-1][1].append(source)
+    return [(tuple(contexts), group) for contexts, group in groups]
+
+
+def _contexts_of(source: Source) -> dict[ProposedContext, None]:
+    """Return the contexts that an instance can be sent on; none where it cannot be read, which is found when it is opened."""
+    if not source.sop_class_uid:
+        with suppress(FileError):
+            source.check()
+    if not source.sop_class_uid:
+        return {}
+    own = (source.transfer_syntax_uid,) if source.transfer_syntax_uid else ()
+    fall_back = ProposedContext(source.sop_class_uid, FALL_BACK)
+    return {ProposedContext(source.sop_class_uid, own): None, fall_back: None} if own else {fall_back: None}

@@ -1,0 +1,212 @@
+"""The C-STORE sub-operations of one C-GET or C-MOVE: each of them, their counts, and the responses that tell them (PS3.4 C.4.2)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from dimse import uids
+from dimse.association.association import LOGGER, MESSAGES, Arrived, BaseAssociation
+from dimse.data_set import identifier
+from dimse.data_set.encoding import EXPLICIT_VR_LITTLE_ENDIAN
+from dimse.errors import FileError, NoPresentationContext
+from dimse.message.command import CMoveRQ, CStoreRQ, Request, respond
+from dimse.message.status import UNABLE_TO_PERFORM_SUB_OPERATIONS, Status
+from dimse.services.information_models import FAILED_SOP_INSTANCE_UID_LIST
+from dimse.services.retrieve_request import RetrieveRequest
+from dimse.services.sources import Source, Transcode
+from dimse.services.storage import send, status_of
+from dimse.support.text import one_line
+from dimse.support.values import field, record
+
+# PS3.4 Tables C.4-2 and C.4-3
+WITH_FAILURES_OR_WARNINGS = 0xB000
+CANCELLED, PENDING = 0xFE00, 0xFF00
+
+# The value of an element in Explicit VR has at most so many bytes, and a count 16 bits.
+LONGEST_LIST, LARGEST_COUNT = 0xFFFE, 0xFFFF
+# Characters of an Error Comment (PS3.7 Annex C).
+LONGEST_COMMENT = 64
+
+LEAST_BETWEEN = 0.05
+"""Seconds between two pending responses: a peer need not hear of thousands of instances a second."""
+MOST_BETWEEN = 5.0
+"""Seconds after which a pending response goes out though nothing has changed, so that the peer does not give up."""
+
+
+@record
+class SubOperations:
+    """The sub-operations of one request, and their counts.
+
+    Attributes:
+        association: The association that the request came on.
+        arrived: The request.
+        remaining: The number of instances that are still to be sent.
+        completed: The number of instances that were stored.
+        failed: The number of instances that were not.
+        warning: The number of instances that were stored with a warning.
+        failed_uids: The SOP instance UIDs of those that failed, each once.
+        comment: The Error Comment of the final response; empty for none.
+    """
+
+    association: BaseAssociation
+    arrived: Arrived
+    remaining: int
+    completed: int = 0
+    failed: int = 0
+    warning: int = 0
+    failed_uids: dict[str, None] = field(default_factory=dict)
+    comment: str = ""
+    # The time of the last pending response; None before the first.
+    _told: float | None = None
+    _began: float = field(default_factory=time.monotonic)
+
+    @property
+    def message(self) -> Request:
+        """The C-GET-RQ or C-MOVE-RQ."""
+        assert isinstance(self.arrived.message, Request)
+        return self.arrived.message
+
+    @property
+    def name(self) -> str:
+        """The name of the operation in the log."""
+        return "Move" if isinstance(self.arrived.message, CMoveRQ) else "Get"
+
+    async def go_on(self) -> bool:
+        """Receive what is here, and return False if the peer has cancelled the request."""
+        await self.association.poll()
+        return not self.arrived.cancelled
+
+    async def pause(self, seconds: float) -> bool:
+        """Wait, and return False if the peer has cancelled the request; pending responses go out meanwhile.
+
+        Raises:
+            DimseError: The association of the request has ended.
+        """
+        end = time.monotonic() + seconds
+        while time.monotonic() < end and not self.arrived.cancelled:
+            await self.association.pump.receive_until(min(end, self.due))
+            await self.association.poll()
+            await self.keep_alive()
+        return not self.arrived.cancelled
+
+    @property
+    def due(self) -> float:
+        """The time on `time.monotonic()` at which a pending response is due, though nothing has changed."""
+        return (self._began if self._told is None else self._told) + MOST_BETWEEN
+
+    async def keep_alive(self) -> None:
+        """Send a pending response if one is due."""
+        if time.monotonic() >= self.due:
+            await self._send_pending()
+
+    async def store(self, source: Source, association: BaseAssociation, accepting: Any) -> None:
+        """Send one instance over an association, and a pending response to the peer.
+
+        Raises:
+            DimseError: An association has ended.
+        """
+        request = self.arrived.request
+        transcode: Transcode = request.transcode if isinstance(request, RetrieveRequest) else "always"
+        try:
+            if association.calls_in_threads:
+                outgoing = await association.begin_call(source.open_for, accepting, transcode)
+            else:
+                outgoing = source.open_for(accepting, transcode)
+        except (FileError, NoPresentationContext, OSError, ValueError) as error:
+            await self.fail(source, str(error))
+            return
+        is_nested = association is self.association
+        store_request = self._store_request(source, association)
+        async with association.operation(nested=is_nested):
+            await send(association, outgoing, store_request)
+            # A C-GET needs no sign of life: its peer is at work itself.
+            meanwhile: Callable[[], Awaitable[None]] | None = None if is_nested else self.keep_alive
+            status = status_of(await association.wait_response(store_request, meanwhile=meanwhile, every=MOST_BETWEEN))
+        MESSAGES.info("%s SCP: Received Store SCP response 0x%04X (%s)", self.name, int(status), status.category)
+        if status.is_success or status.is_warning:
+            self.remaining -= 1
+            self.completed += status.is_success
+            self.warning += status.is_warning
+            await self._tell()
+        else:
+            await self.fail(source, f"{status}: {status.meaning} {status.comment}")
+
+    def _store_request(self, source: Source, association: BaseAssociation) -> CStoreRQ:
+        message, is_move = self.message, isinstance(self.arrived.message, CMoveRQ)
+        return CStoreRQ(
+            message_id=association.next_message_id(),
+            affected_sop_class_uid=source.sop_class_uid,
+            affected_sop_instance_uid=source.sop_instance_uid,
+            priority=getattr(message, "priority", 0),
+            move_originator_application_entity_title=self.association.peer.ae_title if is_move else None,
+            move_originator_message_id=message.message_id if is_move else None,
+        )
+
+    async def fail(self, source: Source, why: str) -> None:
+        """Count an instance as failed, and send a pending response to the peer."""
+        LOGGER.error("%s SCP: %s was not sent: %s", self.name, one_line(source.name), one_line(why.strip()))
+        self.remaining -= 1
+        self.failed += 1
+        if source.sop_instance_uid:
+            self.failed_uids[source.sop_instance_uid] = None
+        await self._tell()
+
+    async def _tell(self) -> None:
+        """Send a pending response after a sub-operation: always the first, and later ones not too often."""
+        told = self._told
+        if told is None or (self.remaining and time.monotonic() - told >= LEAST_BETWEEN):
+            await self._send_pending()
+
+    async def _send_pending(self) -> None:
+        self._told = time.monotonic()
+        counts = self._counts(number_of_remaining_suboperations=self.remaining)
+        await self.association.send_response(self.arrived.context, respond(self.message, PENDING, **counts))
+
+    def _counts(self, **more: int) -> dict[str, Any]:
+        """Return the counts for a response; one that does not fit is the largest that does."""
+        counts = {
+            "number_of_completed_suboperations": self.completed,
+            "number_of_failed_suboperations": self.failed,
+            "number_of_warning_suboperations": self.warning,
+        } | more
+        return {name: min(count, LARGEST_COUNT) for name, count in counts.items()}
+
+    async def finish(self) -> None:
+        """Send the final response, with the list of what failed."""
+        status, counts = 0x0000, self._counts()
+        if self.arrived.cancelled and self.remaining:
+            status, counts = CANCELLED, self._counts(number_of_remaining_suboperations=self.remaining)
+        elif self.failed and not (self.completed or self.warning):
+            status = UNABLE_TO_PERFORM_SUB_OPERATIONS
+        elif self.failed or self.warning:
+            status = WITH_FAILURES_OR_WARNINGS
+        listed = self._listed()
+        context, data_set = self.arrived.context, None
+        if listed:
+            syntax = uids.transfer_syntax(context.transfer_syntax) or EXPLICIT_VR_LITTLE_ENDIAN
+            data_set = identifier.encode({FAILED_SOP_INSTANCE_UID_LIST: listed}, syntax)
+        comment = self.comment if status else ""
+        if status and len(listed) < len(self.failed_uids) and not comment:
+            comment = f"{len(self.failed_uids):,} instances failed: the list has the first {len(listed):,}"
+        MESSAGES.info("%s SCP Response: 0x%04X (%s)", self.name, status, Status(status, service="get").category)
+        final = respond(
+            self.message,
+            status,
+            has_data_set=data_set is not None,
+            error_comment=comment[:LONGEST_COMMENT] or None,
+            **counts,
+        )
+        await self.association.send_response(context, final, data_set)
+
+    def _listed(self) -> list[str]:
+        """Return the SOP Instance UIDs that failed, as many as an element has room for."""
+        listed: list[str] = []
+        room = LONGEST_LIST
+        for uid in self.failed_uids:
+            room -= len(uid) + 1
+            if room < 0:
+                break
+            listed.append(uid)
+        return listed

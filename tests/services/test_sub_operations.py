@@ -1,0 +1,172 @@
+"""The responses to a C-GET or C-MOVE while its sub-operations run: when they come, and what their counts are."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import dimse
+from dimse import uids
+from dimse.services import move_delivery, sub_operations
+from dimse.services.retrieve import Progress, Retrieved
+from dimse.services.retrieve_contexts import contexts_for_get
+from dimse.services.retrieve_request import Gate, MoveTo
+from dimse.services.sub_operations import SubOperations
+from dimse.testing import StorageSCP
+from tests.drivers import Instance, make_instance, serving
+
+KEYS = {"StudyInstanceUID": "1.2.3"}
+MOVE_UID = "1.2.840.10008.5.1.4.1.2.2.2"
+CONTEXTS, ROLES = contexts_for_get("study", [uids.CTImageStorage])
+
+
+@pytest.fixture
+def instances(tmp_path: Path) -> list[Instance]:
+    (tmp_path / "source").mkdir()
+    return [make_instance(tmp_path / "source", number, 500) for number in (1, 2, 3)]
+
+
+def move(port: int, **options: Any) -> tuple[list[Progress], Retrieved]:
+    """Retrieve by C-MOVE, and return the progress and the end."""
+    with dimse.associate("127.0.0.1", port, contexts=[MOVE_UID]) as association:
+        moving = association.move(KEYS, "STORE", **options)
+        try:
+            progress = list(moving)
+        except dimse.StatusError:
+            progress = []
+        assert moving.result is not None
+        return progress, moving.result
+
+
+def moving(instances: list[Instance], port: int, **more: Any) -> dimse.Handlers:
+    paths = [instance.path for instance in instances]
+    return dimse.Handlers(move=lambda request: MoveTo(("127.0.0.1", port), paths, **more))
+
+
+def test_a_slow_destination_is_told_of_by_pending_responses(
+    instances: list[Instance], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A requestor whose timer is shorter than what one instance takes does not give up."""
+    monkeypatch.setattr(sub_operations, "MOST_BETWEEN", 0.05)
+    told_twice = threading.Event()
+    handlers = dimse.Handlers(store=lambda request: 0 if told_twice.wait(10) else 0xA700)
+    with (
+        dimse.Server(("127.0.0.1", 0), handlers) as destination,
+        serving(handlers=moving(instances[:1], destination.address[1])) as port,
+        dimse.associate("127.0.0.1", port, contexts=[MOVE_UID]) as association,
+    ):
+        progress: list[dimse.Progress] = []
+        for each in association.move(KEYS, "STORE"):
+            progress.append(each)
+            if len(progress) == 2:
+                told_twice.set()
+    assert {(one.completed, one.remaining) for one in progress[:2]} == {(0, 1)}
+    assert (progress[-1].status, progress[-1].completed) == (0, 1)
+
+
+def test_a_destination_that_comes_back_within_a_second_gets_everything(
+    instances: list[Instance], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(move_delivery, "BEFORE_RETRY", 0.1)
+    taken: list[str] = []
+
+    class Rejecting:
+        """A destination with room for no association at first."""
+
+        def __init__(self) -> None:
+            self.requests = 0
+
+        def __call__(self, event: dimse.SecurityEvent) -> None:
+            self.requests += event.kind == "rejected"
+
+    rejecting = Rejecting()
+
+    def store(request: dimse.StoreRequest) -> int:
+        taken.append(request.sop_instance_uid)
+        return 0
+
+    handlers = dimse.Handlers(store=store)
+    with dimse.Server(
+        ("127.0.0.1", 0), handlers, limits=dimse.Limits(associations=1), observe=rejecting
+    ) as destination:
+        blocking = dimse.associate(*destination.address, contexts=[dimse.Verification])
+
+        def pause(*_: object) -> None:
+            blocking.release()
+
+        with serving(handlers=moving(instances, destination.address[1])) as port:
+            monkeypatch.setattr(move_delivery._Delivery, "_log", staticmethod(pause))
+            _, end = move(port)
+    assert rejecting.requests == 1
+    assert (end.status, end.completed) == (0, 3)
+    assert taken == [instance.sop_instance_uid for instance in instances]
+
+
+def test_a_destination_that_is_away_fails_everything_and_is_named(
+    instances: list[Instance], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(move_delivery, "BEFORE_RETRY", 0.01)
+    left: list[bool] = []
+
+    class Noting(Gate):
+        def leave(self, was_away: bool) -> None:
+            left.append(was_away)
+
+    with serving(handlers=moving(instances, 1, gate=Noting(), called_ae_title="AWAY")) as port:
+        _, end = move(port)
+    assert end.status is not None
+    assert (int(end.status), end.completed, end.failed) == (0xA702, 0, 3)
+    assert end.status.comment.startswith("destination AWAY: ")
+    assert set(end.failed_uids) == {instance.sop_instance_uid for instance in instances}
+    assert left == [True]
+
+
+def test_an_instance_that_kills_two_associations_fails_and_the_others_go(instances: list[Instance]) -> None:
+    fatal = instances[1].sop_instance_uid
+    came: list[str] = []
+
+    def begin(request: dimse.StoreRequest) -> None:
+        came.append(request.sop_instance_uid)
+        if request.sop_instance_uid == fatal:
+            raise SystemExit(1)
+
+    handlers = dimse.Handlers(store_begin=begin, store=lambda request: 0)
+    with (
+        dimse.Server(("127.0.0.1", 0), handlers) as destination,
+        serving(handlers=moving(instances, destination.address[1])) as port,
+    ):
+        _, end = move(port)
+    assert came == [instances[0].sop_instance_uid, fatal, fatal, instances[2].sop_instance_uid]
+    assert end.status is not None
+    assert (int(end.status), end.completed, end.failed, end.failed_uids) == (0xB000, 2, 1, (fatal,))
+
+
+def test_a_request_waits_until_its_destination_has_a_place(instances: list[Instance]) -> None:
+    class Closed(Gate):
+        """A gate that opens when it is asked for the third time."""
+
+        asked = 0
+
+        def enter(self) -> bool:
+            self.asked += 1
+            return self.asked == 3
+
+    gate = Closed()
+    with StorageSCP() as destination, serving(handlers=moving(instances, destination.port, gate=gate)) as port:
+        progress, end = move(port)
+    assert (gate.asked, end.status, end.completed) == (3, 0, 3)
+    assert progress[0].completed == 1
+
+
+def test_counts_saturate_and_the_list_of_failures_fits_its_element() -> None:
+    operations = SubOperations(None, None, 70_000, 66_000)  # type: ignore[arg-type]
+    counts = operations._counts(number_of_remaining_suboperations=operations.remaining)
+    assert counts["number_of_remaining_suboperations"] == counts["number_of_completed_suboperations"] == 0xFFFF
+    operations.failed_uids = dict.fromkeys(f"1.2.3.{'9' * 58}{number:06}"[:64] for number in range(2000))
+    operations.failed_uids |= dict.fromkeys(f"1.2.840.{number:056}" for number in range(2000))
+    listed = operations._listed()
+    assert 1000 < len(listed) < 2000
+    assert len("\\".join(listed)) <= 0xFFFE
