@@ -149,7 +149,7 @@ def _case(machine: type[History], **options: Any) -> Any:
 
 
 class ShortHistory(History):
-    """Histories of a few steps."""
+    """A history of a few steps."""
 
 
 TestHistories = pytest.mark.thorough(pytest.mark.timeout(300)(_case(ShortHistory, **SHORT)))
