@@ -56,10 +56,10 @@ def _fingerprint_tags() -> tuple[int, ...]:
     return tuple(sorted(arriving_tags() - own))
 
 
-class Commit(Protocol):
-    """The method `commit` of an index."""
+class Committing(Protocol):
+    """An index, as far as instances are added to it."""
 
-    def __call__(self, row: Row, /, *, gather: bool) -> Added:
+    def commit(self, row: Row, *, gather: bool = False) -> Added:
         """Add a row, and return once a search finds it."""
 
 
@@ -67,12 +67,12 @@ class Arrivals:
     """The `stored` callable of a store whose instances go into an index.
 
     Args:
-        commit: `Index.commit`.
+        index: The index.
         added: Called with each instance and what became of it.
     """
 
-    def __init__(self, commit: Commit, added: Callable[[Stored, Added], None] | None = None) -> None:
-        self._commit, self._added = commit, added
+    def __init__(self, index: Committing, added: Callable[[Stored, Added], None] | None = None) -> None:
+        self._index, self._added = index, added
         # The peer of the last instance, the time when it was stored, and the time of the last instance of another peer.
         self._peer, self._at, self._others_at = ("", 0), 0.0, 0.0
 
@@ -91,9 +91,16 @@ class Arrivals:
             NotAcknowledged: It is not in the index, or it is rejected because another data set is served.
         """
         try:
-            added = self._commit(row_of(stored), gather=self._has_company(stored.peer_address))
-        except (DatabaseError, OSError, Unindexable) as error:
+            row = row_of(stored)
+            has_company = self._has_company(stored.peer_address)
+            added = self._index.commit(row, gather=True) if has_company else self._index.commit(row)
+        except (DatabaseError, Unindexable) as error:
             raise NotAcknowledged(str(error)) from error
+        except OSError as error:
+            # The comment goes to the peer, so it has the words of the system only.
+            if error.strerror is None:
+                raise
+            raise NotAcknowledged(f"its file cannot be read: {error.strerror}") from error
         if added.what != "stored":
             self._tell(stored, added)
         if added.differs:

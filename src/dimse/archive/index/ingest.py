@@ -110,6 +110,10 @@ class Files(Protocol):
 class Ingest:
     """The ingest of rows into an index. It remembers the places of series, as far as they were committed.
 
+    Attributes:
+        by_time: True to treat duplicates by the time when they were received, and not by the order in which they come. A rebuilding
+            needs that. Otherwise a clock that was set back could take the place of an instance that is served.
+
     Args:
         store: The key of the store that holds the files.
         files: The files of the store.
@@ -129,6 +133,7 @@ class Ingest:
         self._hierarchy = Hierarchy(latest=latest)
         self._uids: dict[str, int] = {}
         self._timed: dict[int, float] = {}
+        self.by_time = False
 
     def forget(self) -> None:
         """Forget what was remembered, after a transaction that was not committed, or that removed something."""
@@ -290,7 +295,8 @@ class _Batch:
                 self._keep_beside(row.sop_instance_uid, self._columns(row, place), row.path, "same data set")
             return "same"
         policy = self._ingest.on_duplicate
-        if is_its_file or policy == "replace":
+        is_earlier = self._ingest.by_time and row.received < served.received
+        if is_its_file or (policy == "replace") is not is_earlier:
             self._replace(row, place, served, is_its_file)
             self._record("replaced", row)
             return "replaced"
