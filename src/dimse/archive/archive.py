@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import islice
 from threading import BoundedSemaphore, Lock, Thread
 from typing import TYPE_CHECKING, Any, Literal
@@ -96,7 +96,8 @@ class Archive(Closing):
         tags: The elements whose values `Stored.elements` is to have.
         observe: Called with a `SecurityEvent` when a request is refused because of the peer's rights.
         digest: Make the SHA-256 of each data set, which tells copies of an instance apart without reading them.
-        recovers: Recover the index where the process before has not ended in order. Until then queries and retrievals are A700H.
+        keeps_index: Mark the index as in use, and recover it if the process before has not ended in order. Until then queries and
+            retrievals are answered with A700H. False if another process does that.
         store: More arguments of `FileStore`, such as `layout`, `durability` and `on_duplicate`.
 
     Attributes:
@@ -121,12 +122,12 @@ class Archive(Closing):
         tags: Iterable[int] = (),
         observe: Observe = ignore,
         digest: bool = True,
-        recovers: bool = True,
+        keeps_index: bool = True,
         **store: Any,
     ) -> None:
         self.ae_title = ae_title
         self.peers = Peers(strangers=KnownPeer("", allow=RIGHTS)) if peers is None else peers
-        self._digests, self._recovers = digest, recovers
+        self._digests, self._keeps_index = digest, keeps_index
         self._rules, self._limits, self._stored, self._observe = rules, limits, stored, observe
         self._on_duplicate: OnDuplicate = store.pop("on_duplicate", "keep-both")
         self._store = FileStore(
@@ -189,7 +190,8 @@ class Archive(Closing):
 
     def _start(self) -> None:
         """Open the index; if the process before has not ended in order, recover it while instances are taken already."""
-        if self.index.start() or not self._recovers:
+        index = self.index
+        if not self._keeps_index or index.start():
             return
         LOGGER.info("The index is being recovered")
         self._recovering = Thread(target=self._recover, name="dimse-recovery", daemon=True)
@@ -356,21 +358,9 @@ class Archive(Closing):
         """Return the files of the instances that a C-MOVE names with their destination, or the status that refuses it."""
         from dimse.services.retrieve_scp import MoveTo
 
-        refusal = self._refusal("move", request.peer, request.called_ae_title)
-        if refusal is not None:
-            return refusal
-        destination = self.peers.destination(request.destination)
-        if destination is None:
-            LOGGER.error("Unknown Move Destination: %s", one_line(request.destination, 16))
-            return Status(MOVE_DESTINATION_UNKNOWN, service="move", comment="the destination is not known here")
-        if why := self._forbidden(request, destination):
-            return self._refused(request.peer, why, request.called_ae_title)
-        gate = self._gates.setdefault(destination.ae_title, DestinationGate())
-        if gate.is_paused:
-            comment = f"destination {destination.ae_title}: it was away too often"
-            return Status(UNABLE_TO_PERFORM_SUB_OPERATIONS, service="move", comment=comment)
-        if (unready := self._unready("move")) is not None:
-            return unready
+        destination = self._destination(request)
+        if isinstance(destination, int):
+            return destination
         request.transcode = destination.transcode
         files = self._files(request, "move")
         if isinstance(files, int):
@@ -381,8 +371,23 @@ class Archive(Closing):
             called_ae_title=destination.ae_title,
             calling_ae_title=self.ae_title,
             tls=destination.tls,
-            gate=gate,
+            gate=self._gates[destination.ae_title],
         )
+
+    def _destination(self, request: RetrieveRequest) -> KnownPeer | Status:
+        """Return the destination of a C-MOVE, or the status that refuses it before anything is matched."""
+        if (refusal := self._refusal("move", request.peer, request.called_ae_title)) is not None:
+            return refusal
+        destination = self.peers.destination(request.destination)
+        if destination is None:
+            LOGGER.error("Unknown Move Destination: %s", one_line(request.destination, 16))
+            return Status(MOVE_DESTINATION_UNKNOWN, service="move", comment="the destination is not known here")
+        if why := self._forbidden(request, destination):
+            return self._refused(request.peer, why, request.called_ae_title)
+        if self._gates.setdefault(destination.ae_title, DestinationGate()).is_paused:
+            comment = f"destination {destination.ae_title}: it was away too often"
+            return Status(UNABLE_TO_PERFORM_SUB_OPERATIONS, service="move", comment=comment)
+        return self._unready("move") or destination
 
     def _forbidden(self, request: RetrieveRequest, destination: KnownPeer) -> str:
         """Return why a peer may not have instances sent to a destination; empty if it may."""

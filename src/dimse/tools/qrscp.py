@@ -216,6 +216,7 @@ def shared(options: argparse.Namespace) -> Iterator[Serving]:
         store_events.report(options) as report,
         _archive(options, tell) as archive,
         store_events.pending(options) as studies,
+        _kept_index(options, archive),
     ):
 
         @contextmanager
@@ -224,6 +225,20 @@ def shared(options: argparse.Namespace) -> Iterator[Serving]:
                 yield server
 
         yield serving
+
+
+@contextmanager
+def _kept_index(options: argparse.Namespace, archive: Archive) -> Iterator[None]:
+    """Keep the index for all workers: recover it before there is one, and mark it as in use while they run."""
+    if options.workers == 1:
+        yield
+        return
+    from dimse.archive.index import Index
+
+    with Index(options.database_location, archive.folder, on_duplicate=options.on_duplicate) as index:
+        if not index.start():
+            index.recover()
+        yield
 
 
 def _archive(options: argparse.Namespace, tell: store_events.Listener) -> Archive:
@@ -248,6 +263,7 @@ def _archive(options: argparse.Namespace, tell: store_events.Listener) -> Archiv
         max_duplicates=options.max_duplicates,
         accept_cut_short=options.accept_cut_short,
         mode=options.mode,
+        keeps_index=options.workers == 1,
     )
 
     def reload_peers() -> None:
