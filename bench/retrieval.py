@@ -1,16 +1,19 @@
-"""Queries and retrievals from DCMTK's dcmqrscp: `python -m bench.retrieval` compares getscu, movescu and findscu with DCMTK's.
+"""Queries and retrievals: `python -m bench.retrieval` compares getscu, movescu and findscu with DCMTK's, from two archives.
 
-dcmqrscp forks a process for each association, with files in memory. What is received stays in memory too, without a sync. A round
-runs each program once, and a ratio is formed of two runs of one round, as `bench.measure` does. The last line of a work compares
-our findscu with our echoscu, which shows how much longer a query with one match takes to start.
+dcmqrscp forks a process for each association, and both it and Orthanc have their files in memory. What is received stays in memory
+too, without a sync. A round runs each program once, and a ratio is formed of two runs of one round, as `bench.measure` does. The
+last line of a work compares our findscu with our echoscu, which shows how much longer a query with one match takes to start.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -19,13 +22,11 @@ from pydicom import dcmread
 
 from bench.measure import LONGEST, in_turn, scratch, stored
 from bench.processes import Running, free_port, listening
-from bench.programs import BEST, LONG, LOOPBACK, dcmtk, ours
+from bench.programs import BEST, LONG, LOOPBACK, MissingError, dcmtk, ours, pynetdicom
 from bench.works import WORKS, Work
 
 # The title that the bench calls to see whether a program listens.
 TITLE, AREA = "ANY-SCP", "area"
-# Large PDUs and no delayed acknowledgements, as DCMTK is measured elsewhere.
-ENVIRONMENT = BEST.environment
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,11 @@ COMMANDS: dict[str, dict[str, Command]] = {
         "DCMTK": lambda asked, folder: asked.of_dcmtk(
             "movescu", "-od", folder, "-aet", "ME", "-aem", "ME", "+P", asked.destination, *LONG
         ),
+        "pynetdicom": lambda asked, folder: [
+            *(*pynetdicom("movescu"), "-S", "-aec", TITLE, "-aem", "ME", "-od", str(folder)),
+            *("--store", "--store-aet", "ME", "--store-port", str(asked.destination)),
+            *("-k", "QueryRetrieveLevel=STUDY", "-k", f"StudyInstanceUID={asked.study}", LOOPBACK, str(asked.port)),
+        ],
     },
     "C-FIND": {
         "ours": lambda asked, folder: asked.of_ours("findscu", "-L", "study", "-k", "PatientID"),
@@ -81,7 +87,10 @@ COMMANDS: dict[str, dict[str, Command]] = {
         "DCMTK": lambda asked, folder: asked.of_echo(dcmtk("echoscu")),
     },
 }
-"""The commands of each operation: ours, and DCMTK's."""
+"""The commands of each operation: ours, and those of others."""
+
+# Programs that run once, since they take far longer.
+SLOW = ("pynetdicom",)
 
 Row = tuple[str, str]
 """An operation, and the name of the program."""
@@ -92,45 +101,52 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="bench.retrieval", description=__doc__)
     parser.add_argument("--rounds", type=int, default=7, help="rounds that count (%(default)s)")
     parser.add_argument("--work", choices=("ct", "small"), action="append", help="what the study has (ct and small)")
+    parser.add_argument("--archive", choices=ARCHIVES, action="append", help="who has it (all)")
+    parser.add_argument("--only", choices=COMMANDS, action="append", help="this operation; again for more (all)")
     options = parser.parse_args(arguments)
-    print(f"{'':8}{'':8}{'ours, s':>10}{'DCMTK, s':>10}{'DCMTK/ours':>12}{'cpu, s':>10}{'cpu, s':>10}")
-    for name in options.work or ("ct", "small"):
-        compare(WORKS[name], options.rounds)
+    print(f"{'':10}{'':7}{'':9}{'':12}{'seconds':>9}{'cpu, s':>9}{'x ours':>9}")
+    for name in options.archive or ARCHIVES:
+        for work in options.work or ("ct", "small"):
+            compare(name, WORKS[work], options.only or list(COMMANDS), options.rounds)
 
 
-def compare(work: Work, rounds: int) -> None:
-    """Measure the operations with a study of a work, and print a line for each."""
-    rows: list[Row] = [(operation, program) for operation, programs in COMMANDS.items() for program in programs]
+def compare(name: str, work: Work, operations: Sequence[str], rounds: int) -> None:
+    """Measure operations with a study of a work in an archive, and print a line for each program."""
+    rows: list[Row] = [(operation, program) for operation in operations for program in COMMANDS[operation]]
     seen: dict[Row, list[tuple[float, float]]] = {row: [] for row in rows}
-    with archive(work) as asked:
+    with ARCHIVES[name](work) as asked:
 
         def one(row: Row, turn: int) -> None:
-            took = run(row, asked, work)
-            if turn:
-                seen[row].append(took)
+            if turn or row[1] in SLOW:
+                seen[row].append(run(row, asked, work))
+            else:
+                run(row, asked, work)
 
-        in_turn(rows, lambda row: rounds, one)
-    for operation in COMMANDS:
-        our_runs, others = seen[operation, "ours"], seen[operation, "DCMTK"]
-        ratio = ratio_of(others, our_runs)
-        seconds, cpu = ([median(each[part] for each in runs) for runs in (our_runs, others)] for part in range(2))
+        in_turn(rows, lambda row: 0 if row[1] in SLOW else rounds, one)
+    for operation, program in rows:
+        runs = seen[operation, program]
+        ratio = ratio_of(runs, seen[operation, "ours"])
+        seconds, cpu = (median(each[part] for each in runs) for part in range(2))
         print(
-            f"{work.name:8}{operation:8}{seconds[0]:10.3f}{seconds[1]:10.3f}{ratio:12.3f}{cpu[0]:10.3f}{cpu[1]:10.3f}",
+            f"{name:10}{work.name:7}{operation:9}{program:12}{seconds:9.3f}{cpu:9.3f}{ratio:9.3f}",
             flush=True,
         )
-    print(f"{work.name:8}findscu : echoscu {ratio_of(seen['C-FIND', 'ours'], seen['C-ECHO', 'ours']):.3f}", flush=True)
+    if {"C-FIND", "C-ECHO"} <= set(operations):
+        print(
+            f"{name:10}{work.name:7}findscu : echoscu {ratio_of(seen['C-FIND', 'ours'], seen['C-ECHO', 'ours']):.3f}",
+            flush=True,
+        )
 
 
 def ratio_of(some: Sequence[tuple[float, float]], others: Sequence[tuple[float, float]]) -> float:
     """Return the median of the ratios of the seconds of two programs, each of two runs of one round."""
-    return median(one[0] / other[0] for one, other in zip(some, others, strict=True))
+    return median(one[0] / other[0] for one, other in zip(some, others, strict=False))
 
 
 @contextmanager
-def archive(work: Work) -> Iterator[Question]:
-    """Run dcmqrscp with the instances of a work within the block."""
-    files = sorted(work.folder().iterdir())
-    study, destination = str(dcmread(files[0], stop_before_pixels=True).StudyInstanceUID), free_port()
+def dcmqrscp(work: Work) -> Iterator[Question]:
+    """Run DCMTK's dcmqrscp with the instances of a work within the block."""
+    destination = free_port()
     with scratch() as folder:
         (folder / AREA).mkdir()
 
@@ -140,11 +156,51 @@ def archive(work: Work) -> Iterator[Question]:
             )
             return [dcmtk("dcmqrscp"), "-c", str(folder / "configuration")]
 
-        with listening(command, ENVIRONMENT, folder) as listener:
-            sending = [ours("storescu"), "-q", "-aec", TITLE, LOOPBACK, str(listener.port), str(work.folder())]
-            if Running(sending, ENVIRONMENT, folder / "log").wait(LONGEST).status:
-                sys.exit(f"dcmqrscp did not store the files: {(folder / 'log').read_text(errors='replace')}")
-            yield Question(listener.port, study, destination)
+        with listening(command, BEST.environment, folder) as listener:
+            yield filled(work, listener.port, destination, folder)
+
+
+@contextmanager
+def orthanc(work: Work) -> Iterator[Question]:
+    """Run Orthanc with the instances of a work within the block.
+
+    Raises:
+        MissingError: It is not installed.
+    """
+    destination = free_port()
+    program = shutil.which("Orthanc", path=f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin")
+    if program is None:
+        raise MissingError("Orthanc is not installed")
+    with scratch() as folder:
+
+        def command(port: int) -> list[str]:
+            settings = {
+                "DicomPort": port,
+                "HttpPort": free_port(),
+                "StorageDirectory": str(folder / "storage"),
+                "IndexDirectory": str(folder / "index"),
+                "Plugins": [],
+                "DicomCheckCalledAet": False,
+                "DicomModalities": {"me": ["ME", LOOPBACK, destination]},
+                **{f"DicomAlwaysAllow{operation}": True for operation in ("Echo", "Store", "Find", "Get", "Move")},
+            }
+            (folder / "configuration.json").write_text(json.dumps(settings))
+            return [str(program), str(folder / "configuration.json")]
+
+        with listening(command, BEST.environment, folder) as listener:
+            yield filled(work, listener.port, destination, folder)
+
+
+def filled(work: Work, port: int, destination: int, folder: Path) -> Question:
+    """Store the instances of a work in an archive, and return what to ask it."""
+    files = sorted(work.folder().iterdir())
+    sending = [ours("storescu"), "-q", "-aec", TITLE, LOOPBACK, str(port), str(work.folder())]
+    if Running(sending, BEST.environment, folder / "log").wait(LONGEST).status:
+        sys.exit(f"the archive did not store the files: {(folder / 'log').read_text(errors='replace')}")
+    return Question(port, str(dcmread(files[0], stop_before_pixels=True).StudyInstanceUID), destination)
+
+
+ARCHIVES: dict[str, Callable[[Work], AbstractContextManager[Question]]] = {"dcmqrscp": dcmqrscp, "Orthanc": orthanc}
 
 
 def run(row: Row, asked: Question, work: Work) -> tuple[float, float]:
@@ -153,7 +209,7 @@ def run(row: Row, asked: Question, work: Work) -> tuple[float, float]:
     with scratch() as folder:
         received, log = folder / "received", folder / "log"
         received.mkdir()
-        ended = Running(COMMANDS[operation][program](asked, received), ENVIRONMENT, log).wait(LONGEST)
+        ended = Running(COMMANDS[operation][program](asked, received), BEST.environment, log).wait(LONGEST)
         missing = work.objects - len(stored(received)) if operation in ("C-GET", "C-MOVE") else 0
         if ended.status or missing:
             sys.exit(f"{row}: exit status {ended.status}, {missing} missing: {log.read_text(errors='replace')[-2000:]}")

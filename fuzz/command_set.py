@@ -49,15 +49,23 @@ def _test_message(message: Message) -> None:
 
 
 def _elements(data: bytes) -> dict[bytes, bytes] | None:
-    """Return the values of the elements, if the bytes are a series of distinct command elements within the limits."""
+    """Return the values of the elements, if the bytes are a series of distinct command elements within the limits.
+
+    Elements of other groups may follow.
+    """
     found: dict[bytes, bytes] = {}
-    position = 0
+    others = position = 0
     while position < len(data) <= MAX_COMMAND_SET:
         start = position + 8
         tag, position = data[position : position + 4], start + int.from_bytes(data[position + 4 : start], "little")
-        if tag[:2] != b"\0\0" or tag in found or not start <= position <= len(data):
+        if not start <= position <= len(data):
             return None
-        found[tag] = data[start:position]
+        if tag[:2] != b"\0\0" and found:
+            others += 1
+        elif tag[:2] != b"\0\0" or tag in found or others:
+            return None
+        else:
+            found[tag] = data[start:position]
     return found if len(data) <= MAX_COMMAND_SET and len(found) <= MAX_ELEMENTS else None
 
 

@@ -32,6 +32,7 @@ from dimse.serving.visitors import Visitor
 from dimse.settings import Acceptor, Requestor
 from dimse.settings.observer import Observer
 from dimse.settings.remote import Remote
+from dimse.support.unstarted import AsyncUnstarted
 from dimse.transport import READ
 from dimse.transport.looped import AsyncioTransport, accept, connect
 
@@ -124,13 +125,15 @@ def _beside_the_loop(
         opens_files: True if `make` does so itself. Else it is called at once, so that a wrong argument raises at the call.
     """
 
+    name = f"dimse.aio.{shown.__name__}"
+
     @wraps(shown)
     def iterating(*args: P.args, **kwargs: P.kwargs) -> AsyncIterator[T]:
         made = partial(make, *args, **kwargs)
         if not opens_files:
             work = made()
-            return _items(lambda: work, items_of)
-        return _items(made, items_of)
+            return AsyncUnstarted(name, _items(lambda: work, items_of))
+        return AsyncUnstarted(name, _items(made, items_of))
 
     return iterating
 

@@ -73,6 +73,7 @@ __all__ = [
     "AssociationReleased",
     "AssociationTimeout",
     "Commitment",
+    "CommitmentRequest",
     "CommonExtendedNegotiation",
     "ConnectError",
     "ConnectionEvent",
@@ -111,6 +112,7 @@ __all__ = [
     "RefusedContexts",
     "Remote",
     "RemoteProtocolError",
+    "ReportLater",
     "Requestor",
     "RetrieveRequest",
     "Retrieved",
@@ -152,6 +154,7 @@ if TYPE_CHECKING:
     from dimse.services.retrieve_scp import MoveTo, RetrieveRequest
     from dimse.services.storage import contexts_for
     from dimse.services.storage_commitment import Commitment
+    from dimse.services.storage_commitment_scp import CommitmentRequest, ReportLater
     from dimse.serving.ports import Port
     from dimse.serving.server import Server
     from dimse.settings.observer import AssociationEvent, ConnectionEvent, MessageEvent, Observer
@@ -171,6 +174,8 @@ _LATER = {
     "RetrieveRequest": "dimse.services.retrieve_scp",
     "MoveTo": "dimse.services.retrieve_scp",
     "Commitment": "dimse.services.storage_commitment",
+    "CommitmentRequest": "dimse.services.storage_commitment_scp",
+    "ReportLater": "dimse.services.storage_commitment_scp",
     "EchoRequest": "dimse.services.handlers",
     "Features": "dimse.services.features",
     "FindRequest": "dimse.services.query",
@@ -271,6 +276,10 @@ class Items(Iterator[Item]):
         """Send C-CANCEL; the iterator goes on to the final response, which has to come within the DIMSE timeout."""
         run(self._responses.cancel())
 
+    def cancel_soon(self) -> None:
+        """Have the thread that iterates send C-CANCEL, within half a second; from any thread and a signal handler."""
+        self._responses.cancel_soon()
+
     def close(self) -> None:
         """End the operation: if it is under way, send C-CANCEL and drop the responses up to the final one."""
         run(self._responses.aclose())
@@ -313,6 +322,11 @@ class Retrieval(Items["Progress"]):
     def __init__(self, retrieving: Retrieving) -> None:
         super().__init__(retrieving)
         self._retrieving = retrieving
+
+    @property
+    def message_id(self) -> int:
+        """The message ID of the request, which the C-STOREs of a C-MOVE name (`StoreRequest.move_originator`)."""
+        return self._retrieving.request.message_id
 
     @property
     def result(self) -> Retrieved | None:
@@ -371,6 +385,7 @@ class Association:
     store_many = _iterating(lambda: services.Association.store_many)
     begin_commitment = _blocking(lambda: services.Association.begin_commitment)
     request_commitment = _blocking(lambda: services.Association.request_commitment)
+    report_commitment = _blocking(lambda: services.Association.report_commitment)
     find = _made_of(Matches, lambda: services.Association.find)
     get = _made_of(Retrieval, lambda: services.Association.get)
     move = _made_of(Retrieval, lambda: services.Association.move)

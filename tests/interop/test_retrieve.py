@@ -141,3 +141,32 @@ def test_many_studies_are_complete(request: pytest.FixtureRequest, archive: str,
     assert len(kept(tmp_path / "in")) == 15
     again = tool("retrieve", *arguments)
     assert (again.returncode, again.stdout.count("  already  3 of 3")) == (0, 5)
+
+
+@on_each_archive
+def test_series_are_found_and_retrieved(request: pytest.FixtureRequest, archive: str, tmp_path: Path) -> None:
+    other = ct("1.2.9.1.1", "1.2.9").write(tmp_path / "other.dcm")
+    scp = archive_with(request, archive, [*write_images(tmp_path / "source"), other])
+    peer = ("-aec", title_of(archive), "127.0.0.1", scp.port)
+    listed = tool(
+        "findscu", "-S", *peer, "-r", "PatientID", "--study-uid", STUDY, "--expand", "series", "--format", "csv"
+    )
+    assert listed.returncode == 0, listed.stderr
+    done = tool("retrieve", *peer, "--from", "-", "-od", tmp_path / "in", input=listed.stdout)
+    assert (done.returncode, done.stdout) == (0, f"{STUDY},{STUDY}.1  complete  3 of 3  C-GET\n"), done.stderr
+    again = tool("retrieve", *peer, STUDY, "--skip-existing", "-od", tmp_path / "in")
+    assert (again.returncode, again.stdout) == (0, f"{STUDY}  already  3 of 3\n"), again.stderr
+
+
+@on_each_archive
+def test_instances_of_a_c_move_are_known_as_asked_for(
+    request: pytest.FixtureRequest, archive: str, tmp_path: Path
+) -> None:
+    port = peers.free_port()
+    scp = archive_with(request, archive, write_images(tmp_path / "source"), ME=port)
+    done = tool(
+        "movescu", "-S", "-aec", title_of(archive), "127.0.0.1", scp.port, "-L", "study", "--patient-id", "P1",
+        "--resolve", "--store-aet", "ME", "--store-port", port, "-od", tmp_path / "in",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert kept(tmp_path / "in") == [f"CT.{uid}" for uid in UIDS]

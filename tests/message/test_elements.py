@@ -54,6 +54,7 @@ FORGIVEN: dict[str, Callable[[Elements], Elements]] = {
     "order reversed": lambda elements: elements[::-1],
     "unknown elements": lambda elements: [*elements, (0x00004321, b"odd"), (0x0000FFFF, b"")],
     "retired elements": lambda elements: [(0x00000001, b"\0\0\0\0"), *elements, (0x00005010, b"SCHEME")],
+    "elements of a data set behind": lambda elements: [*elements, (0x00080000, bytes(4)), (0x00080058, b"1.2 ")],
     "64 elements": lambda elements: elements + [(0x6000 + number, b"") for number in range(64 - len(elements))],
     "no padding": lambda elements: [(tag, value.rstrip(b"\0 ") if tag in TEXTS else value) for tag, value in elements],
     "padding of the other kind": lambda elements: [
@@ -115,7 +116,7 @@ def test_a_uid_of_64_characters_is_whole_with_and_without_padding(length: int) -
     assert message.affected_sop_class_uid == "1" * 64
 
 
-# --- what is not: 23 messages, 40 defects -----------------------------------------------------------------------------
+# --- what is not: 23 messages, 44 defects -----------------------------------------------------------------------------
 
 BROKEN, UNKNOWN, MISTYPED = 0, 0x0211, 0x0212  # RemoteProtocolError; InvalidCommand with this status
 
@@ -147,7 +148,14 @@ DEFECTS: dict[str, tuple[int, Callable[[Elements], bytes]]] = {
     "undefined length": (BROKEN, lambda elements: joined(elements) + b"\0\0\xff\xff\xff\xff\xff\xff"),
     "value past the end": (BROKEN, lambda elements: joined(elements) + b"\0\0\xff\xff\2\0\0\0\1"),
     "first length wrong": (BROKEN, lambda elements: joined(elements)[:4] + b"\xff" + joined(elements)[5:]),
-    "element of a data set": (BROKEN, lambda elements: joined([*elements, (0x00080018, b"1.2 ")])),
+    "element of a data set first": (BROKEN, lambda elements: joined([(0x00080018, b"1.2 "), *elements])),
+    "nothing but a data set": (BROKEN, lambda elements: joined([(0x00080018, b"1.2 ")])),
+    "element of a data set between": (
+        BROKEN,
+        lambda elements: joined([*elements[:-1], (0x00080018, b""), elements[-1]]),
+    ),
+    "element of a data set cut": (BROKEN, lambda elements: joined([*elements, (0x00080018, b"1.2 ")])[:-1]),
+    "element of a data set and a byte": (BROKEN, lambda elements: joined([*elements, (0x00080018, b"1.2 ")]) + b"\0"),
     "element of a file meta": (BROKEN, lambda elements: joined([(0x00020010, b"1.2 "), *elements])),
     "item": (BROKEN, lambda elements: joined([elements[0], (0xFFFEE000, b""), *elements[1:]])),
     "command field twice": (BROKEN, lambda elements: joined([*elements, (0x00000100, b"\x30\0")])),

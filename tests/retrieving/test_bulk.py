@@ -446,3 +446,36 @@ def test_instances_whose_data_set_names_another_study_are_found_in_the_journal(f
     with Renames(ARCHIVE) as scp:
         states = [all_of(scp, folder, ["1.2.1"], journal=journal)["1.2.1"].state for _ in range(2)]
     assert states == ["complete", "already"]
+
+
+@pytest.mark.parametrize("method", ["get", "move"])
+def test_only_some_classes_are_wanted(scp: QueryRetrieveSCP, folder: Path, tmp_path: Path, method: Any) -> None:
+    port = free_port()
+    scp.destinations["ME"] = ("127.0.0.1", port)
+    options: dict[str, Any] = {
+        "method": method,
+        "journal": tmp_path / "journal.db",
+        "destination": Destination("ME", ("127.0.0.1", port)),
+    }
+    found = all_of(scp, folder, ["1.2.1"], sop_classes=[uids.CTImageStorage], **options)["1.2.1"]
+    assert (found.state, found.expected, found.stored) == ("complete", IMAGES, IMAGES)
+    assert names(folder) == {f"1.2.1.1.{number}" for number in range(1, IMAGES + 1)}
+    assert [request.level for request in scp.retrievals] == ["SERIES"]
+    # The rest of the study is still to come.
+    found = all_of(scp, folder, ["1.2.1"], **options)["1.2.1"]
+    assert (found.state, found.stored) == ("complete", 2 * IMAGES)
+    assert names(folder) == expected_names(1)
+    none = all_of(scp, folder, ["1.2.2"], sop_classes=[uids.UltrasoundImageStorage], **options)["1.2.2"]
+    assert str(none.error) == "the peer lists no instance of it that is wanted"
+
+
+@pytest.mark.thorough
+def test_a_study_of_very_many_sop_classes_comes_over_several_associations(folder: Path) -> None:
+    every = [
+        instance(1, 1, number) | {"SOPClassUID": uid} for number, uid in enumerate(sorted(uids.STORAGE_SOP_CLASSES), 1)
+    ]
+    with QueryRetrieveSCP(every) as scp:
+        found = all_of(scp, folder, ["1.2.1"])["1.2.1"]
+    assert (found.state, found.stored) == ("complete", len(every))
+    assert len(list(folder.iterdir())) == len(every)
+    assert len(scp.retrievals) > 1

@@ -43,6 +43,12 @@ def report_of(sop_class_uid: str) -> NEventReportRQ:
     )
 
 
+def action_on(sop_class_uid: str) -> NActionRQ:
+    return NActionRQ(
+        message_id=1, requested_sop_class_uid=sop_class_uid, requested_sop_instance_uid="1.2", action_type_id=1
+    )
+
+
 @pytest.mark.parametrize(
     ("message", "name"),
     [
@@ -52,15 +58,8 @@ def report_of(sop_class_uid: str) -> NEventReportRQ:
         (report_of(PUSH_MODEL), "storage commitment"),
         (report_of(uids.ModalityPerformedProcedureStepNotification), ""),
         (CFindRQ(message_id=1, affected_sop_class_uid=uids.ModalityWorklistInformationModelFind), "find"),
-        (
-            NActionRQ(
-                message_id=1,
-                requested_sop_class_uid=PUSH_MODEL,
-                requested_sop_instance_uid=uids.StorageCommitmentPushModelInstance,
-                action_type_id=1,
-            ),
-            "",
-        ),
+        (action_on(PUSH_MODEL), "storage commitment"),
+        (action_on(uids.UnifiedProcedureStepPush), ""),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Message) else value,
 )

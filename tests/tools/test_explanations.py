@@ -31,7 +31,8 @@ PASSED_ON = """
     tools/retrieve.py tools/retry_failed.py tools/summarizing.py
     sending/file_sets.py sending/finding.py sending/job.py sending/skipped.py sending/zipped.py serving/admission.py
     serving/loop.py serving/reception.py serving/visitor_reports.py serving/watchdog.py
-    instances/memory.py settings/remotes.py tools/progress.py
+    services/commitment_information.py instances/memory.py settings/remotes.py tools/progress.py tools/resolving.py
+    tools/retrieve_studies.py
     settings/arguments.py settings/tls.py tools/command_line.py
     tools/commitment.py tools/echoscu.py tools/getscu.py tools/identity.py tools/listening.py tools/log_setup.py tools/options.py
     tools/overview.py tools/passwd.py tools/pending.py tools/query_options.py tools/querying.py tools/ready.py tools/report.py

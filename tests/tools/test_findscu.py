@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import signal
 from collections.abc import Iterator
 from datetime import date
@@ -107,6 +108,7 @@ def test_keys_are_read_from_files(scp: QueryRetrieveSCP, tmp_path: Path) -> None
 UNUSABLE = [
     (["-f", "no-such-file"], 1, "E: Cannot read input file no-such-file: No such file or directory"),
     (["-k", "NoSuchKeyword=1"], 1, "E: Exception raised trying to parse the supplied keywords: 'NoSuchKeyword=1'"),
+    (["-f", os.devnull], 1, f"E: Cannot read input file {os.devnull}: it holds no data set"),
     ([], 2, "-f and/or -k must be specified"),
     (["-k", "PatientID", "--sort", "PatientID"], 2, "--sort goes with --format table or csv"),
     (["--study-date", "soon"], 2, "'soon' is not a date"),

@@ -169,6 +169,31 @@ def test_an_interrupt_ends_the_parts() -> None:
     assert asked == ["20240223-20240229"]
 
 
+@pytest.mark.parametrize("is_relational", [True, False])
+def test_patients_are_found_by_the_dates_of_their_studies(is_relational: bool) -> None:
+    patients = {f"P{number % 15}": date(2024, 1, 1) + timedelta(number) for number in range(30)}
+
+    def find(request: dimse.FindRequest) -> Iterator[dict[str, str] | int]:
+        first, _, last = request.identifier.text("StudyDate").partition("-")
+        found = [uid for uid, day in patients.items() if first <= f"{day:%Y%m%d}" <= (last or first)]
+        for uid in found[:4]:
+            yield {"PatientID": uid}
+        if len(found) > 4:
+            yield dimse.Status(OUT_OF_RESOURCES)
+
+    supported = dimse.Features(relational=True).supported() if is_relational else ()
+    with dimse.Server(("127.0.0.1", 0), dimse.Handlers(find=find), extended=supported) as server:
+        done = running.tool(
+            "findscu", "-P", "-L", "patient", "127.0.0.1", server.address[1], "-r", "PatientID", *RANGE,
+            "--relational-query", "--format", "uid",
+        )  # fmt: skip
+    if is_relational:
+        assert (done.returncode, sorted(done.stdout.split())) == (0, sorted(patients))
+    else:
+        assert (done.returncode, len(done.stdout.split())) == (3, 4)
+        assert "one for patients can only where the peer accepts --relational-query" in done.stderr
+
+
 def test_a_query_that_has_no_parts_is_not_sent() -> None:
     with serve_limited(studies(10, days=2), 0) as scp:
         done = findscu(scp, "-L", "series", "-k", "SeriesInstanceUID=", "--split", 30)
@@ -225,3 +250,27 @@ def test_the_whole_of_a_query_is_known(text: str, first: date, last: date) -> No
 @pytest.mark.parametrize("text", ["20241301", "2024*", "20240201-20240101", '""'])
 def test_what_is_no_range_is_not_split(text: str) -> None:
     assert whole_of(Identifier.of({"StudyDate": text}), date(2024, 3, 1)) is None
+
+
+# --- every limit and every way to say it, over studies that are spread in three ways ---
+
+
+SPREAD = {
+    "over days": lambda limit: studies(12 if limit == 1 else 3 * limit, days=12 if limit == 1 else 60),
+    "on one day": lambda limit: studies(12 if limit == 1 else min(3 * limit, 1200), days=1),
+    "some undated": lambda limit: studies(10 if limit == 1 else 2 * limit, days=20, undated=limit // 2),
+}
+
+
+@pytest.mark.sample("over days-A700H-10", "some undated-silent-10")
+@pytest.mark.parametrize("limit", [1, 10, 500])
+@pytest.mark.parametrize("status", [OUT_OF_RESOURCES, LIMIT_REACHED, SILENT], ids=["A700H", "B001H", "silent"])
+@pytest.mark.parametrize("spread", SPREAD)
+def test_every_study_is_found_whatever_the_limit(spread: str, status: int, limit: int) -> None:
+    stored = SPREAD[spread](limit)
+    options = ["--peer-limit", limit] if status == SILENT else []
+    with serve_limited(stored, limit, status, empty_values=True, seconds=40) as scp:
+        done = findscu(scp, "--empty-values", *options)
+    # Where a single match may be a cut result, even the smallest part is not known to be complete.
+    expected = 3 if (status, limit) == (SILENT, 1) else 0
+    assert (done.returncode, sorted(done.stdout.split())) == (expected, uids(stored)), done.stderr

@@ -107,11 +107,12 @@ def test_neither_pydicom_nor_asyncio_nor_numpy_is_loaded_without_need(tmp_path: 
 # is in a package.
 NOT_NEEDED = """
     asyncio concurrent csv dataclasses datetime email http inspect json multiprocessing numpy PIL pydicom random rich secrets shlex
-    shtab shutil sqlite3 ssl subprocess tempfile tomllib urllib uuid xml zipfile
+    shtab shutil sqlalchemy sqlite3 ssl subprocess tempfile tomllib urllib uuid xml zipfile
     dimse.aio dimse.audit dimse.transport.certificate dimse.data_set.decompress dimse.data_set.elements dimse.data_set.transcode
     dimse.association.dump dimse.testing dimse.settings.tls dimse.tools.commitment dimse.tools.json_log dimse.tools.log_file
     dimse.tools.explanations dimse.tools.manual dimse.tools.metrics dimse.tools.overview prometheus_client
-    dimse.tools.report dimse.tools.report_formats dimse.tools.tables dimse.tools.totals dimse.transport.looped dimse.transport.tls
+    dimse.tools.report dimse.tools.report_formats dimse.tools.store_commit dimse.tools.tables dimse.tools.totals
+    dimse.transport.looped dimse.transport.tls
 """
 SENDING = "queue dimse.sending dimse.tools.progress dimse.tools.sender"
 RECEIVING = "hashlib ipaddress dimse.archive dimse.serving.server dimse.tools.listening dimse.serving.waiting_room"
@@ -130,7 +131,7 @@ FOOTPRINTS = {
     "findscu": (170, f"{TRACEBACK} {SENDING} {RECEIVING} dimse.data_set.json"),
     "getscu": (182, f"{TRACEBACK} dimse.sending"),
     "movescu": (203, f"{TRACEBACK} dimse.sending"),
-    "retrieve": (223, f"{TRACEBACK} dimse.sending.journal dimse.journals"),
+    "retrieve": (225, f"{TRACEBACK} dimse.sending.journal dimse.journals"),
     "echoscp": (163, f"hashlib dimse.archive {TRACEBACK} {SENDING}"),
     "storescp": (179, f"dimse.archive.events dimse.logs.line_file {TRACEBACK} {SENDING}"),
     "qrscp --version": (100, f"dimse.uids.table sqlalchemy dimse.archive.index {SENDING} dimse.serving.waiting_room"),

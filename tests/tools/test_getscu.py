@@ -90,7 +90,8 @@ def test_an_instance_that_the_peer_cannot_send_is_told_and_the_exit_status_is_3(
     said = lines(done, "E")
     assert said[0].startswith("0xB000: ")
     assert "The peer has not sent 1 of 3 instances" in said
-    *rows, _summary = [json.loads(line) for line in report.read_text().splitlines()]
+    *rows, study, _summary = [json.loads(line) for line in report.read_text().splitlines()]
+    assert (study["study_instance_uid"], study["outcome"]) == (STUDY, "study partial")
     assert [row["outcome"] for row in rows] == ["stored", "stored", "unsent"]
     assert [row["sop_instance_uid"] for row in rows] == [UIDS[0], UIDS[2], UIDS[1]]
     stored = {(row["study_instance_uid"], row["modality"], row["patient_id"]) for row in rows[:2]}
@@ -183,6 +184,16 @@ def test_every_class_that_is_asked_for_is_proposed_alone(tmp_path: Path) -> None
     assert done.returncode == 0
     assert done.stderr.count("Abstract Syntax: =MR Image Storage") in (1, 2)
     assert "CT Image Storage" not in done.stderr
+
+
+def test_implicit_vr_alone_may_be_proposed(tmp_path: Path) -> None:
+    with QueryRetrieveSCP() as scp:
+        done = tool("getscu", "-S", "127.0.0.1", scp.port, "-d", "--study-uid", STUDY, "--implicit", "-od", tmp_path)
+    assert done.returncode == 0
+    # It is about storage; the keys go in any syntax.
+    proposed = done.stderr.partition("Abstract Syntax: =CT Image Storage")[2].partition("Context ID")[0]
+    assert "=Implicit VR Little Endian" in proposed
+    assert "Explicit" not in proposed
 
 
 @pytest.mark.parametrize("name", ["getscu", "movescu"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -43,7 +44,9 @@ def test_a_study_is_received_by_the_program_itself(scp: QueryRetrieveSCP, tmp_pa
     assert done.returncode == 0, done.stderr
     assert kept(tmp_path / "in") == [f"CT.{uid}" for uid in UIDS]
     assert any(line.startswith("Retrieved 3 of 3 instances of 1 study") for line in lines(done, "I"))
-    assert (tmp_path / "report.csv").read_text().count(f",{STUDY},") == 3
+    *instances, study = csv.DictReader((tmp_path / "report.csv").read_text().splitlines())
+    assert [row["study_instance_uid"] for row in instances] == [STUDY] * 3
+    assert (study["study_instance_uid"], study["outcome"], study["meaning"]) == (STUDY, "study complete", "3 instances")
 
 
 def test_what_the_peer_sends_elsewhere_is_missing_here(scp: QueryRetrieveSCP, tmp_path: Path) -> None:
@@ -76,6 +79,16 @@ def test_an_empty_unique_key_does_not_ask_for_everything(scp: QueryRetrieveSCP, 
         "StudyInstanceUID has no value, which some peers take for everything that they have",
         "See DIMSE-E329 (dimse explain E329)",
     ]
+    assert scp.retrievals == []
+
+
+@pytest.mark.parametrize("text", ["[]", "", "\n"])
+def test_an_empty_list_of_queries_does_not_ask_for_everything(scp: QueryRetrieveSCP, text: str, tmp_path: Path) -> None:
+    keys = tmp_path / "keys.json"
+    keys.write_text(text)
+    done = tool("movescu", "-S", "127.0.0.1", scp.port, "-f", keys, "-aem", "WORKSTATION")
+    assert done.returncode == 1
+    assert f"Cannot read input file {keys}: it holds no data set" in lines(done, "E")
     assert scp.retrievals == []
 
 

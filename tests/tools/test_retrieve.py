@@ -12,13 +12,14 @@ from typing import Any
 
 import pytest
 
-from dimse import tags
+from dimse import tags, uids
+from dimse.data_set.attributes import Attribute
 from dimse.data_set.identifier import Identifier
 from dimse.services.query import FindRequest
 from dimse.testing import QueryRetrieveSCP
 from tests.interop.peers import free_port
 from tests.tools.retrieved import ct, kept
-from tests.tools.running import start, tool
+from tests.tools.running import Instance, element, start, tool
 
 STUDIES = [f"1.2.{number}" for number in (1, 2, 3)]
 IMAGES = 4
@@ -142,6 +143,108 @@ def test_a_key_that_the_peer_ignores_is_named(tmp_path: Path) -> None:
     assert len(kept(tmp_path / "in")) == 12
 
 
+class Unselective(QueryRetrieveSCP):
+    """A peer that returns Modalities in Study, and does not match it."""
+
+    def find(self, request: FindRequest) -> Iterator[Identifier | int]:
+        keys = dict(request.identifier.attributes)
+        tag = tags.find("ModalitiesInStudy")
+        if tag in keys:
+            keys[tag] = Attribute("CS", ())
+        request.identifier = Identifier(keys)
+        yield from super().find(request)
+
+
+def test_a_modality_is_matched_here_where_the_peer_does_not(tmp_path: Path) -> None:
+    files = write_archive(tmp_path / "archive")
+    mr = Instance(
+        "1.3.1",
+        uids.MRImageStorage,
+        rest=element(0x0008, 0x0060, "CS", b"MR")
+        + element(0x0020, 0x000D, "UI", b"1.3")
+        + element(0x0020, 0x000E, "UI", b"1.3.9"),
+    ).write(tmp_path / "archive" / "mr.dcm")
+    with Unselective([*files, mr]) as peer:
+        done = retrieve(peer, tmp_path, "--modality", "MR")
+    assert (done.returncode, done.stdout) == (0, "1.3  complete  1 of 1  C-GET\n")
+    assert lines(done, "W") == ["The peer does not match the modality: 3 matches left out"]
+    assert kept(tmp_path / "in") == ["MR.1.3.1"]
+
+
+def two_series(folder: Path) -> list[Path]:
+    """Write a study with two series of two images, and return the files."""
+    folder.mkdir()
+    return [
+        Instance(
+            f"1.2.{series}.{number}", uids.CTImageStorage,
+            rest=element(0x0008, 0x0060, "CS", b"CT") + element(0x0020, 0x000D, "UI", b"1.2")
+            + element(0x0020, 0x000E, "UI", f"1.2.{series}".encode()),
+        ).write(folder / f"{series}{number}.dcm")
+        for series in (1, 2) for number in (1, 2)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("expect", ["find", "count"])
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["1.2,1.2.2"], ""),
+        (["--from", "-"], "1.2, 1.2.2\n"),
+        (["--from", "-"], "PatientID,StudyInstanceUID,SeriesInstanceUID\n1,1.2,1.2.2\n1,1.2,1.2.2\n"),
+        (["--from", "-"], json.dumps({"0020000D": {"Value": ["1.2"]}, "0020000E": {"Value": ["1.2.2"]}})),
+        (["-L", "series", "--series-uid", "1.2.2"], ""),
+    ],
+    ids=["argument", "list", "CSV", "JSON", "keys"],
+)
+def test_a_single_series_is_retrieved(arguments: list[str], text: str, expect: str, tmp_path: Path) -> None:
+    with QueryRetrieveSCP(two_series(tmp_path / "archive")) as peer:
+        done = retrieve(peer, tmp_path, *arguments, "--expect", expect, "-v", input=text)
+        assert done.returncode == 0, done.stderr
+        expected = "2" if expect == "find" else "?"
+        assert done.stdout == f"1.2,1.2.2  complete  2 of {expected}  C-GET\n"
+        assert kept(tmp_path / "in") == ["CT.1.2.2.1", "CT.1.2.2.2"]
+        assert [request.level for request in peer.retrievals] == ["SERIES"]
+
+
+def test_series_are_taken_up_with_a_journal(tmp_path: Path) -> None:
+    with QueryRetrieveSCP(two_series(tmp_path / "archive")) as peer:
+        options = ("--journal", tmp_path / "journal.db", "--format", "jsonl")
+        for _ in range(2):
+            first, second = (
+                json.loads(line)
+                for line in retrieve(peer, tmp_path, "1.2,1.2.1", "1.2,1.2.2", *options).stdout.splitlines()
+            )
+            assert (first["series_instance_uid"], first["stored"], first["state"]) == ("1.2.1", 2, "complete")
+            assert (second["series_instance_uid"], second["stored"], second["state"]) == ("1.2.2", 2, "complete")
+        assert len(peer.retrievals) == 2
+        assert retrieve(peer, tmp_path, "1.2", *options).returncode == 0
+        assert len(peer.retrievals) == 2
+
+
+def test_what_is_in_the_folder_is_not_retrieved_again(scp: QueryRetrieveSCP, tmp_path: Path) -> None:
+    folder = tmp_path / "in" / "of a CD"
+    folder.mkdir(parents=True)
+    for number in range(1, IMAGES + 1):
+        ct(f"1.2.1.1.{number}", "1.2.1").write(folder / f"IM{number}")
+    ct("1.2.2.1.1", "1.2.2").write(folder / "one.dcm")
+    cut_short = ct("1.2.2.1.2", "1.2.2").write(folder / "cut.dcm")
+    os.truncate(cut_short, 2000)
+    report = tmp_path / "studies.txt"
+    done = retrieve(
+        scp,
+        tmp_path,
+        "1.2.1",
+        "1.2.2",
+        "--skip-existing",
+        "--exec-study",
+        f"sh -c 'echo $DIMSE_STUDY_INSTANCE_UID >> {report}'",
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == ["1.2.1  already  4 of 4", "1.2.2  complete  4 of 4  C-GET"]
+    assert kept(tmp_path / "in") == ["CT.1.2.2.1.2", "CT.1.2.2.1.3", "CT.1.2.2.1.4", "of a CD"]
+    assert report.read_text() == "1.2.2\n"
+
+
 def test_keys_that_match_nothing(scp: QueryRetrieveSCP, tmp_path: Path) -> None:
     assert retrieve(scp, tmp_path, "--patient-id", "P2").returncode == 0
     done = retrieve(scp, tmp_path, "--patient-id", "P2", "--fail-empty")
@@ -173,9 +276,20 @@ def test_a_report_names_what_came_and_what_is_missing(tmp_path: Path) -> None:
     assert done.returncode == 3
     assert done.stdout == "1.2.1  partial  3 of 4  C-GET\n"
     assert errors(done) == ["1.2.1 is incomplete: 1 of its instances did not come", "Missing: 1.2.1.1.1"]
-    rows = json.loads(report.read_text())["files"]
-    assert [(row["sop_instance_uid"], row["outcome"]) for row in rows][-1] == ("1.2.1.1.1", "unsent")
-    assert len(rows) == 4
+    document = json.loads(report.read_text())
+    *rows, missing, study = document["files"]
+    assert (missing["sop_instance_uid"], missing["outcome"]) == ("1.2.1.1.1", "unsent")
+    assert len(rows) == 3
+    assert (study["study_instance_uid"], study["sop_instance_uid"], study["outcome"]) == (
+        "1.2.1",
+        None,
+        "study partial",
+    )
+    assert study["meaning"] == "3 of 4 instances: 1 of its instances did not come"
+    assert (document["summary"]["files"], document["summary"]["studies"]) == (4, {"partial": 1})
+    summary = json.loads(tool("summary", "--json", report).stdout)
+    # A row of a study is no file.
+    assert (summary["total"]["files"], summary["total"]["stored"]) == (4, 3)
 
 
 def test_an_unreachable_peer(tmp_path: Path) -> None:

@@ -101,7 +101,7 @@ def test_it_is_not_asked_for_a_third_time(files: list[Path], tmp_path: Path) -> 
     assert kept(tmp_path / "in") == [f"CT.{UIDS[0]}", f"CT.{UIDS[2]}"]
     assert f"Not sent: {UIDS[1]}" in lines(done, "E")
     rows = json.loads((tmp_path / "report.json").read_text())["files"]
-    assert sorted(row["outcome"] for row in rows) == ["stored", "stored", "unsent"]
+    assert sorted(row["outcome"] for row in rows) == ["stored", "stored", "study partial", "unsent"]
 
 
 @pytest.mark.parametrize("compressed", [False, True])

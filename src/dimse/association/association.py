@@ -57,7 +57,7 @@ from dimse.association.operation import Operation
 from dimse.association.outstanding import PENDING, PENDING_BITS, Answer, Outstanding
 from dimse.association.pump import LOGGER, MESSAGES, Buffers, Pump
 from dimse.association.sinks import DiscardSink, Sink
-from dimse.errors import AssociationAborted, AssociationReleased
+from dimse.errors import AssociationReleased
 from dimse.message import command
 from dimse.settings import Timeouts
 from dimse.support.values import replace
@@ -106,6 +106,7 @@ class BaseAssociation(AgreedAssociation):
         call: Runs a handler, `def` or `async def`, in the way of the driver.
         begin_call: Begins a disk operation that may block, in a thread where `call` uses one; it is awaited later.
         calls_in_threads: True if `call` runs a `def` in another thread, because an event loop must not wait for it.
+        agenda: Work that `serve` is to do later.
     """
 
     def __init__(
@@ -129,9 +130,9 @@ class BaseAssociation(AgreedAssociation):
         self.calls_in_threads = transport.calls_in_threads
         self._inbox.dump = self._dump = self.pump.dump
         self._answering = Answering(self._inbox, self.pump)
+        self.agenda = self._answering.agenda
         self._dispatcher: Dispatcher | None = None
         self.dispatch_to(dispatcher)
-        self._finishing = False
 
     def agree(self, negotiated: Negotiated, *, is_requestor: bool) -> None:
         """Take what was negotiated: messages may follow."""
@@ -169,7 +170,7 @@ class BaseAssociation(AgreedAssociation):
 
     def finish(self) -> None:
         """Abort the association once the message under way has been answered, at once without one; from any thread."""
-        self._finishing = True
+        self._answering.finishing = True
         if not self._inbox.is_at_work:
             self.abort()
 
@@ -434,26 +435,19 @@ class BaseAssociation(AgreedAssociation):
             RemoteProtocolError: The peer broke the protocol; the association was aborted.
         """
         end = None if timeout is None else time.monotonic() + timeout
-        pump, inbox = self.pump, self._inbox
-        async with self.operation(serves=True):
-            while True:
-                if inbox.requests or inbox.held_back is not None:
-                    await self._answering.answer_waiting()
-                if pump.lifecycle.release_asked:
-                    break
-                if until is not None and until():
+        try:
+            async with self.operation(serves=True):
+                if not await self._answering.serve(end, until):
                     return
-                if self._finishing and not inbox.within_message:
-                    raise AssociationAborted
-                if end is None:
-                    await pump.receive(deadline_after(self.timeouts.idle), "idle")
-                elif time.monotonic() >= end or not await pump.receive_until(end):
-                    return
-            # The association may have ended by what came behind the A-RELEASE-RQ.
-            if pump.lifecycle.ended:
-                raise pump.lifecycle.ended
-            self.when_released()
-            await pump.confirm_release()
-            await pump.await_close()
+                # The association may have ended by what came behind the A-RELEASE-RQ.
+                if self.pump.lifecycle.ended:
+                    raise self.pump.lifecycle.ended
+                self.agenda.drop()
+                self.when_released()
+                await self.pump.confirm_release()
+                await self.pump.await_close()
+        finally:
+            if not self.pump.open:
+                self.agenda.drop()
         LOGGER.info("Association Released")
-        pump.lifecycle.end(AssociationReleased("the association has been released"))
+        self.pump.lifecycle.end(AssociationReleased("the association has been released"))

@@ -39,7 +39,7 @@ from dimse.errors import (
 )
 from dimse.logs import ABOUT
 from dimse.settings import Timeouts
-from dimse.transport import READ, WRITE
+from dimse.transport import INTERRUPTED, READ, WRITE
 from dimse.transport.base import Transport, deadline_after, timed_out
 from dimse.upper_layer import pdata, pdu
 from dimse.upper_layer.pdata import COMMAND, Buffer
@@ -335,6 +335,8 @@ class Pump:
     async def receive(self, deadline: float | None, wait: str) -> None:
         """Receive once, and wait for that until `deadline`; a message under way has the network timeout too.
 
+        It returns with nothing received if the wait is interrupted.
+
         Args:
             deadline: On `time.monotonic()`; None is without limit.
             wait: The name of the wait, as of `timed_out`.
@@ -362,8 +364,11 @@ class Pump:
             elif until is not None and time.monotonic() > until:
                 # TLS receives bytes that carry no data, and those put nothing off.
                 raise timed_out(why, self.timeouts.idle)
-            if not await self.transport.ready(READ, until, awaited=not under_way):
+            happened = await self.transport.ready(READ, until, awaited=not under_way)
+            if not happened:
                 raise timed_out(why, self.timeouts.idle)
+            if happened == INTERRUPTED:
+                return
             under_way = True
 
     async def receive_until(self, end: float) -> bool:

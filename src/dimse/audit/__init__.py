@@ -122,18 +122,39 @@ class Trail:
             event_type=event_type, why=what, subjects=[subject],
         )  # fmt: skip
 
+    # --- queries ---
+
     def queried(
-        self, peer: Node, peer_ae_title: str, sop_class_uid: str, identifier: bytes, transfer_syntax_uid: str
+        self,
+        peer: Node,
+        peer_ae_title: str,
+        *,
+        sop_class_uid: str,
+        transfer_syntax_uid: str,
+        identifier: bytes,
+        requestor: bool,
     ) -> None:
-        """Write Query: a peer has asked us for what its identifier describes (PS3.15 A.5.3.10)."""
+        """Write Query about a C-FIND (PS3.15 A.5.3.10), which does not tell what it has found.
+
+        Args:
+            peer: Host and port of the peer.
+            peer_ae_title: Its AE title.
+            sop_class_uid: The SOP class of the query.
+            transfer_syntax_uid: The transfer syntax of the identifier.
+            identifier: The encoded identifier.
+            requestor: True if we asked the peer; False if it asked us.
+        """
         host, port = peer
-        them = Participant(f"{host}:{port}", True, _titles(peer_ae_title), host, messages.SOURCE)
-        us = self._us(requestor=False, role=messages.DESTINATION)
+        asking, asked = messages.SOURCE, messages.DESTINATION
+        us = self._us(requestor=requestor, role=asking if requestor else asked)
+        role = asked if requestor else asking
+        them = Participant(f"{host}:{port}", not requestor, _titles(peer_ae_title), host, role)
         subject = Subject(
             sop_class_uid, messages.SOP_CLASS_UID, messages.SYSTEM, messages.REPORT,
             {"TransferSyntax": transfer_syntax_uid}, query=identifier,
         )  # fmt: skip
-        self._write(messages.QUERY, "E", SUCCESS, [them, us], subjects=[subject])
+        both = [us, them] if requestor else [them, us]
+        self._write(messages.QUERY, "E", SUCCESS, both, subjects=[subject])
 
     # --- transfers ---
 

@@ -1,4 +1,4 @@
-"""Audit messages as XML (PS3.15 A.5.1), of the six kinds that we write (A.5.3)."""
+"""Audit messages as XML (PS3.15 A.5.1), of the kinds that we write (A.5.3)."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class Subject:
         type_code, role: `PERSON`, `PATIENT` and so on.
         details: Further values, by their names.
         sop_classes: For a study, the number of instances of each SOP class.
-        query: For the SOP class of a query, its identifier as it was encoded.
+        query: For a query, its encoded identifier.
     """
 
     object_id: str
@@ -174,11 +174,11 @@ def _add_subject(message: Element, subject: Subject) -> None:
         ParticipantObjectTypeCodeRole=subject.role,
     )  # fmt: skip
     _coded(element, "ParticipantObjectIDTypeCode", subject.id_type)
-    if subject.query is not None:
-        SubElement(element, "ParticipantObjectQuery").text = b64encode(subject.query).decode("ascii")
-    else:
+    if subject.query is None:
         # The schema wants a name, which is not known.
         SubElement(element, "ParticipantObjectName").text = ""
+    else:
+        SubElement(element, "ParticipantObjectQuery").text = b64encode(subject.query).decode("ascii")
     for name, text in (subject.details or {}).items():
         coded = b64encode(one_line(text).encode()).decode("ascii")
         SubElement(element, "ParticipantObjectDetail", {"type": name, "value": coded})

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from dimse import tags
-from dimse.data_set.text import CharacterSets, character_sets
+from dimse.data_set.text import ESCAPE, CharacterSets, character_sets
 
 Attribute = NamedTuple("Attribute", [("vr", str), ("values", tuple[Any, ...])])
 """The VR and the values of a data element; no values where its value is empty."""
@@ -81,7 +81,11 @@ def decode(vr: str, raw: bytes, little_endian: bool, sets: CharacterSets) -> tup
 
 
 def _decode_text(vr: str, raw: bytes, sets: CharacterSets) -> tuple[str, ...]:
-    if vr in IN_CHARACTER_SETS:
+    if raw.isascii() and ESCAPE not in raw:
+        text = raw.decode("ascii").rstrip(PADDING)
+        if text and "\\" not in text:
+            return (text,)
+    elif vr in IN_CHARACTER_SETS:
         text = sets.decode(raw, delimiters(vr).encode())
     else:
         text = raw.decode("ascii") if raw.isascii() else sets.decode(raw)
@@ -188,6 +192,9 @@ class Decoded(Mapping[int, Attribute]):
     def _decode(self, element: AnyElement) -> Attribute:
         value = element.value
         if isinstance(value, memoryview):
+            if element.vr in TEXT:
+                raw = bytes(value)
+                return Attribute(element.vr, _decode_text(element.vr, raw, self.sets) if raw else ())
             vr = choose_vr(element.tag, element.vr, has_signed_samples(self.elements))
             if vr == "SQ":
                 # It was read as UN, and its bytes are not items.

@@ -21,7 +21,11 @@ _ITEM, _ITEM_DELIMITATION, _SEQUENCE_DELIMITATION = 0xFFFEE000, 0xFFFEE00D, 0xFF
 _KNOWN = SHORT_FORM | LONG_FORM
 _SHORT_VRS = {letters: letters.decode("ascii") for letters in SHORT_FORM}
 _EXPLICIT_HEADER = {True: struct.Struct("<HH2sH"), False: struct.Struct(">HH2sH")}
+_IMPLICIT_HEADER = struct.Struct("<HHL")
 _LONG = {True: struct.Struct("<L"), False: struct.Struct(">L")}
+
+# VRs of elements that are nothing but a value field.
+_PLAIN = frozenset(letters.decode("ascii") for letters in _KNOWN) - {"SQ", "UN"}
 
 Elements: TypeAlias = "dict[int, RawElement]"
 
@@ -116,6 +120,12 @@ class _Reader:
             if depth == 0 and self.position >= self.padding:
                 break
             tag, vr, length = self._header(implicit, end)
+            # The shortest way for most elements. An undefined length ends far behind every end.
+            if vr in _PLAIN and (stop := self.position + length) <= end:
+                if tag & 0xFFFF:
+                    elements[tag] = RawElement(tag, vr, self.data, self.position, stop, None, self.little)
+                self.position = stop
+                continue
             if tag == _ITEM_DELIMITATION and depth:
                 if delimited:
                     break
@@ -141,6 +151,10 @@ class _Reader:
         if self.position + 8 > end:
             raise CutShort("the data set ends inside the header of an element", self.position)
         position, self.position = self.position, self.position + 8
+        if implicit and self.little:
+            group, number, length = _IMPLICIT_HEADER.unpack_from(self.data, position)
+            tag = group << 16 | number
+            return tag, tags.vr(tag) if group != 0xFFFE else "", length
         group, number, letters, short_length = _EXPLICIT_HEADER[self.little].unpack_from(self.data, position)
         tag = group << 16 | number
         if not implicit and letters in _SHORT_VRS:

@@ -87,6 +87,10 @@ _SETS: dict[str, tuple[GraphicSet, ...]] = {
     "149": (GraphicSet(b"\x1b$)C", True, 2, "euc_kr"),),
     "58": (GraphicSet(b"\x1b$)A", True, 2, "gb2312"),),
 }
+# Codecs that have ASCII below 80H and the set of G1 above: without an escape sequence they decode all of a text.
+_SINGLE_BYTE = {
+    term: sets[1].codec for term, sets in _SETS.items() if len(sets) == 2 and sets[1].codec.startswith("iso8859")
+}
 _BY_ESCAPE = {found.escape: found for sets in _SETS.values() for found in sets}
 # Some writers name the edition of 1978.
 _BY_ESCAPE[b"\x1b$@"] = _JIS_X_0208
@@ -132,6 +136,8 @@ class CharacterSets:
                 return _guess(raw)
             if self.known[0] in _WHOLE:
                 return raw.decode(_WHOLE[self.known[0]], "replace")
+            if self.known[0] in _SINGLE_BYTE:
+                return raw.decode(_SINGLE_BYTE[self.known[0]], "replace")
         elif self.known and self.known[0] in _WHOLE:
             return raw.decode(_WHOLE[self.known[0]], "replace")
         return self._decode_extended(raw, frozenset(delimiters))

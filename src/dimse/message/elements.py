@@ -168,7 +168,8 @@ def split(data: bytes | memoryview) -> dict[int, tuple[int, int]]:
     """Return the start and length of each element's value, by tag, in the order of the command set.
 
     Raises:
-        RemoteProtocolError: The bytes are not a series of distinct group 0000 elements, or there are too many.
+        RemoteProtocolError: The bytes are not a series of distinct group 0000 elements, or there are too many. Elements of other
+            groups behind them are ignored.
     """
     size = len(data)
     if size > MAX_COMMAND_SET:
@@ -180,17 +181,40 @@ def split(data: bytes | memoryview) -> dict[int, tuple[int, int]]:
             raise _broken(f"cut short inside the header of an element at byte {position}")
         group, tag, length = unpack_header(data, position)
         if group:
-            raise _broken(f"({group:04X},{tag:04X}) is not a command element")
+            if not elements:
+                raise _broken(f"({group:04X},{tag:04X}) is not a command element")
+            # Some archives list the UIDs of failed instances here, behind the command elements, instead of in an identifier.
+            _skip_others(data, position)
+            break
         if tag in elements:
             raise _broken(f"(0000,{tag:04X}) comes twice")
         start = position + _HEADER.size
         position = start + length
         if position > size:
-            raise _broken(f"cut short inside the value of (0000,{tag:04X})")
+            raise _broken(f"cut short inside the value of ({group:04X},{tag:04X})")
         elements[tag] = start, length
     if len(elements) > MAX_ELEMENTS:
         raise _broken(f"{len(elements)} elements, more than {MAX_ELEMENTS}")
     return elements
+
+
+def _skip_others(data: bytes | memoryview, position: int) -> None:
+    """Verify that what begins at `position` is a series of elements of other groups, which are ignored.
+
+    Raises:
+        RemoteProtocolError: It is cut short, or a command element is among them.
+    """
+    before = (0, 0)
+    while position < len(data):
+        if len(data) - position < _HEADER.size:
+            raise _broken(f"cut short inside the header of an element at byte {position}")
+        group, tag, length = _HEADER.unpack_from(data, position)
+        if not group:
+            raise _broken(f"({before[0]:04X},{before[1]:04X}) is not a command element")
+        before = group, tag
+        position += _HEADER.size + length
+    if position > len(data):
+        raise _broken(f"cut short inside the value of ({group:04X},{tag:04X})")
 
 
 def read(data: bytes | memoryview) -> tuple[dict[str, Any], str]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import ExitStack
 from functools import partial, update_wrapper
 from queue import Empty, Full, Queue
@@ -24,7 +24,8 @@ from dimse.errors import AssociationRejected, ConnectError, DimseError, NotSent,
 from dimse.logs.notices import notice
 from dimse.retrieving.arrivals import Arrivals, StudiesUnderWay
 from dimse.retrieving.destination import Destination, DestinationServer
-from dimse.retrieving.job import POLL_INTERVAL, Expect, Job, Manner, Method, StudyResult
+from dimse.retrieving.job import POLL_INTERVAL, Expect, Job, Manner, Method
+from dimse.retrieving.result import StudyResult, Wanted
 from dimse.sending.associations import options_in_full
 from dimse.sending.retry import Retry
 from dimse.services.information_models import find_model
@@ -32,10 +33,12 @@ from dimse.settings import Requestor, Timeouts, arguments
 from dimse.settings.keywords import InFull, gather
 from dimse.support.closing import Closing
 from dimse.support.text import one_line
+from dimse.support.values import replace
 from dimse.transport.threaded import run
 from dimse.uids import is_uid
 
 if TYPE_CHECKING:
+    from dimse.retrieving.existing import ExistingInstances
     from dimse.retrieving.journal import RetrievalJournal
     from dimse.sending.options import AssociationOptions
     from dimse.settings.remote import Remote
@@ -65,7 +68,8 @@ class BulkRetrieval(Closing):
     """A retrieval of many studies from one peer. It is a context manager: leaving the block aborts what is under way.
 
     Args:
-        studies: Study Instance UIDs; iterated over on demand, so a million of them need no memory.
+        studies: Study Instance UIDs, or pairs of a Study and a Series Instance UID for a single series. They are iterated over on
+            demand, so a million of them need no memory.
         peer: Host and port; or a `Remote`, which stands for them and the keywords of its fields.
         folder: The folder for the instances, as of `dimse.archive.FileStore`; or a function that makes the store.
         jobs: The number of studies that are retrieved at a time, each over an association of its own.
@@ -73,10 +77,15 @@ class BulkRetrieval(Closing):
             missing; or a `Retry`.
         journal: A file that records what was retrieved. A later run skips studies that are complete, and takes up the others at
             the first instance that is missing.
+        skip_existing: True to look into the folder first. Complete instances that are there, under whatever name, are not
+            retrieved.
         method: "get", "move", or "auto" for whichever works, C-GET first.
         expect: "find" lists the instances of each study first, and compares. "count" believes the counts of the peer.
         model: The information model.
         destination: The storage SCP in this process that C-MOVEs name; without one only C-GET is used.
+        sop_classes: The SOP classes that are wanted, by UID; by default all. Instances of other classes are not asked for where the
+            peer lists them, and are refused.
+        transfer_syntaxes: The transfer syntaxes that are accepted, by UID; by default all.
         timeout: Seconds in which no byte comes; None is the DIMSE timeout, 0 is unlimited.
         total_timeout: Seconds that one request may take, with all its responses; 0 is unlimited.
         settle: Seconds for which an instance of a C-MOVE may come after the last one.
@@ -98,17 +107,20 @@ class BulkRetrieval(Closing):
 
     def __init__(
         self,
-        studies: Iterable[str],
+        studies: Iterable[str | tuple[str, str]],
         peer: tuple[str, int] | Remote,
         folder: str | os.PathLike[str] | Keeping,
         *,
         jobs: int = 1,
         retry: int | Retry = 0,
         journal: str | os.PathLike[str] | None = None,
+        skip_existing: bool = False,
         method: Method = "auto",
         expect: Expect = "find",
         model: str = "study",
         destination: Destination | None = None,
+        sop_classes: Iterable[str] = (),
+        transfer_syntaxes: Iterable[str] = (),
         timeout: float | None = None,
         total_timeout: float = 0,
         settle: float = 10.0,
@@ -130,8 +142,10 @@ class BulkRetrieval(Closing):
             association = cast("AssociationOptions", completed)
         host, port = arguments.host_and_port("peer", peer)
         found = find_model(model, "find")
-        called = gather("requestor", Requestor, {**association, "contexts": (found.find,)}).called_ae_title
-        self._host = host
+        requestor = gather("requestor", Requestor, {**association, "contexts": (found.find,)})
+        called = requestor.called_ae_title
+        classes, syntaxes = frozenset(sop_classes), tuple(transfer_syntaxes)
+        self._host, self._is_of_all_classes = host, not classes
         self._studies = iter([studies] if isinstance(studies, str) else studies)
         self._begun = begun
         # A list may block for long, so it has a lock of its own.
@@ -153,15 +167,24 @@ class BulkRetrieval(Closing):
             self.arrivals = Arrivals(self._journal, stored)
             make = folder if callable(folder) else partial(_store, folder)
             store = resources.enter_context(make(self.arrivals.take))
+            self._existing: ExistingInstances | None = None
+            if skip_existing:
+                from dimse.retrieving.existing import ExistingInstances
+
+                self._existing = resources.enter_context(ExistingInstances(store.folder, lambda: self._stopped))
             server: DestinationServer | None = None
             if destination is not None and method != "get":
                 timeouts = association.get("timeouts", Timeouts())
-                server = resources.enter_context(DestinationServer(destination, store.handlers(), timeouts))
+                server = resources.enter_context(
+                    DestinationServer(
+                        destination, store.handlers(), timeouts, requestor.calling_ae_title, classes, syntaxes
+                    )
+                )
             self._resources = resources.pop_all()
         self._port = server.port if server is not None else None
         manner = Manner(
             found, method, expect, retry if isinstance(retry, Retry) else Retry(retry), timeout, total_timeout, settle,
-            destination.ae_title if destination is not None else "",
+            destination.ae_title if destination is not None else "", classes, syntaxes,
         )  # fmt: skip
         self._jobs = [
             Job((host, port), association, manner, store, self.arrivals, server, lambda: self._stopped)
@@ -184,6 +207,8 @@ class BulkRetrieval(Closing):
         Raises:
             JournalError: The journal cannot be written; what was under way was aborted.
         """
+        if self._existing is not None:
+            self._existing.find()
         happened: Queue[StudyResult | BaseException | None] = Queue(MOST_RESULTS)
         self._threads = [
             threading.Thread(target=self._work, args=(job, happened), name="dimse-retrieve", daemon=True)
@@ -263,39 +288,48 @@ class BulkRetrieval(Closing):
                 if self._stopped:
                     return
 
-    def _next(self) -> str | None:
+    def _next(self) -> str | tuple[str, str] | None:
         with self._listing:
             return None if self._stopped else next(self._studies, None)
 
-    def _retrieve(self, job: Job, given: str) -> StudyResult:
-        study = given.strip(" \0")
+    def _retrieve(self, job: Job, given: str | tuple[str, str]) -> StudyResult:
+        study, series = (given, "") if isinstance(given, str) else given
+        wanted = Wanted(study.strip(" \0"), series.strip(" \0"))
         # An empty UID or a list of UIDs would match other studies.
-        if not is_uid(study):
-            return StudyResult(given, "failed", error=NotSent(f"{one_line(given, 64) or 'nothing'} is not a UID"))
-        with self._under_way.alone(study):
-            return self._retrieve_alone(job, study)
+        for uid in (wanted.study,) if isinstance(given, str) else (wanted.study, wanted.series):
+            if not is_uid(uid):
+                error = NotSent(f"{one_line(uid, 64) or 'nothing'} is not a UID")
+                return StudyResult(study, "failed", error=error, series_instance_uid=series)
+        with self._under_way.alone(wanted.study):
+            return self._retrieve_alone(job, wanted)
 
-    def _retrieve_alone(self, job: Job, study: str) -> StudyResult:
-        journal = self._journal
-        held: set[str] = set()
+    def _retrieve_alone(self, job: Job, wanted: Wanted) -> StudyResult:
+        study, journal = wanted.study, self._journal
+        # The state of a study says nothing about a part of it, whose instances alone are recorded.
+        is_whole = not wanted.series and self._is_of_all_classes
+        recorded: set[str] = set()
         if journal is not None:
-            if (count := journal.completed(study)) is not None:
+            if is_whole and (count := journal.completed(study)) is not None:
                 return StudyResult(study, "already", expected=count, stored=count)
-            held = journal.held(study)
-            journal.begin(study)
+            recorded = journal.held(study)
+            if is_whole:
+                journal.begin(study)
+        held = recorded if self._existing is None else recorded | self._existing.of(study)
         self._begun(study)
-        result = run(job.retrieve(study, held))
+        result = run(job.retrieve(wanted, set(held)))
         # A job that has just ended its association frees the place for another one.
         patience = MOST_REJECTED
         while patience and self._is_rejected(result):
             patience = MOST_REJECTED if self._is_another_served(job) else patience - 1
             self._wait()
-            result = run(job.retrieve(study, held))
-        if journal is not None:
+            result = run(job.retrieve(wanted, set(held)))
+        if journal is not None and is_whole:
             words = "" if result.error is None else one_line(str(result.error))
             journal.end(study, result.state, result.method, result.expected, result.stored, result.attempts, words)
         self._judge(result)
-        return result
+        # What an earlier run with the journal has brought was not told of as complete.
+        is_nothing_new = result.is_complete and not result.attempts and not recorded
+        return replace(result, state="already") if is_nothing_new else result
 
     def _is_rejected(self, result: StudyResult) -> bool:
         """Return True if the peer has rejected an association for now; another job may have the last one that it allows."""
@@ -335,21 +369,25 @@ def _only_results(make: Callable[P, BulkRetrieval]) -> Callable[P, Iterator[Stud
     def retrieve(*args: P.args, **kwargs: P.kwargs) -> Iterator[StudyResult]:
         """Retrieve studies, and yield what became of each. The arguments are those of `dimse.retrieving.BulkRetrieval`.
 
-        A study whose instances are not all here is never called complete. Leaving the loop early aborts what is under way.
+        A study whose instances are not all here is never called complete. Leaving the loop early aborts what is under way. Nothing
+        is retrieved before the first result is asked for; to drop the iterator before that is a `ResourceWarning`.
 
         Raises:
             TypeError, ValueError: The arguments do not go together.
             JournalError: The journal cannot be used.
             OSError: The folder cannot be used, or the destination cannot listen.
         """
-        return _results(make(*args, **kwargs))
+        from dimse.support.unstarted import Unstarted
+
+        retrieval = make(*args, **kwargs)
+        return Unstarted("dimse.retrieve", _results(retrieval), retrieval.close)
 
     # The signature to show.
     update_wrapper(retrieve, make, assigned=(), updated=())
     return retrieve
 
 
-def _results(retrieval: BulkRetrieval) -> Iterator[StudyResult]:
+def _results(retrieval: BulkRetrieval) -> Generator[StudyResult]:
     with retrieval:
         yield from retrieval.results()
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Literal
 
 from dimse import services
+from dimse.data_set.identifier import Identifier
 from dimse.errors import AssociationAborted, DimseError, NotSent, StatusError
 from dimse.meanings import is_passing, is_passing_status
 from dimse.retrieving import listing
 from dimse.retrieving.arrivals import Arrivals, Arriving
 from dimse.retrieving.listing import Listed
+from dimse.retrieving.result import State, StudyResult, Wanted
 from dimse.sending.retry import Retry
 from dimse.services.get_receiver import Store
 from dimse.services.information_models import InformationModel
@@ -28,7 +31,6 @@ if TYPE_CHECKING:
 
 Method = Literal["auto", "get", "move"]
 Expect = Literal["find", "count"]
-State = Literal["complete", "partial", "failed", "already"]
 
 # Statuses after which the other method may do better (PS3.4 Tables C.4-2 and C.4-3). The peer cannot count or send the matches, or
 # does not support the SOP class; for a C-MOVE it may not know the destination.
@@ -36,41 +38,8 @@ NOT_BY_GET = (0xA701, 0xA702, 0x0122)
 NOT_BY_MOVE = (*NOT_BY_GET, 0xA801)
 # Seconds between two looks whether the retrieval was stopped.
 POLL_INTERVAL = 0.1
-
-
-@value
-class StudyResult:
-    """The result of a study.
-
-    Attributes:
-        study_instance_uid: The study.
-        state: "complete": all its instances are here. "already": the journal says that they were here before. "partial": some are
-            missing, or may be missing. "failed": no instance is here.
-        method: "get" or "move", by which it came last; empty if no method was tried.
-        expected: The number of instances that the peer lists; None if it does not list them.
-        stored: The number of instances that are here, those of earlier runs included.
-        missing: The SOP Instance UIDs that the peer lists and that are not here, in order.
-        attempts: The number of times that instances were asked for.
-        size: The bytes of the data sets that came in this run.
-        seconds: The time that it took, in seconds.
-        error: The reason why it is not complete; None if it is.
-    """
-
-    study_instance_uid: str
-    state: State
-    method: str = ""
-    expected: int | None = None
-    stored: int = 0
-    missing: tuple[str, ...] = ()
-    attempts: int = 0
-    size: int = 0
-    seconds: float = 0.0
-    error: DimseError | None = None
-
-    @property
-    def is_complete(self) -> bool:
-        """True if all instances of the study are here."""
-        return self.state in ("complete", "already")
+# SOP classes of one association, where not all have room: each has three contexts at most.
+MOST_CLASSES = 40
 
 
 @value
@@ -86,6 +55,8 @@ class Manner:
         total_timeout: Seconds that one request may take, with all its responses; 0 is unlimited.
         settle: Seconds for which an instance of a C-MOVE may come after the last one.
         destination: The AE title of the destination of a C-MOVE; empty without one.
+        sop_classes: The SOP classes that are wanted; empty for all.
+        transfer_syntaxes: The transfer syntaxes that are accepted; empty for all.
     """
 
     model: InformationModel
@@ -96,6 +67,8 @@ class Manner:
     total_timeout: float = 0
     settle: float = 10.0
     destination: str = ""
+    sop_classes: frozenset[str] = frozenset()
+    transfer_syntaxes: tuple[str, ...] = ()
 
 
 class Job:
@@ -140,11 +113,11 @@ class Job:
         association.abort()
         return True
 
-    async def retrieve(self, study: str, held: set[str]) -> StudyResult:
+    async def retrieve(self, wanted: Wanted, held: set[str]) -> StudyResult:
         """Retrieve a study, of which some instances may be here already; nothing is raised for what the peer does."""
         started = time.monotonic()
-        with self._arrivals.of(study, held) as arriving:
-            attempt = _Attempt(self, study, arriving, self._manner)
+        with self._arrivals.of(wanted.study, held) as arriving:
+            attempt = _Attempt(self, wanted, arriving, self._manner)
             await attempt.repeat()
             return attempt.result(time.monotonic() - started)
 
@@ -181,18 +154,42 @@ class Job:
         if self._stopped():
             association.abort()
         if self._server is not None:
-            self._server.allow([association.peer.address[0]])
+            self._server.asked.allow([association.peer.address[0]])
         return association
+
+    def parts(self, missing: Mapping[str, str]) -> list[list[str]]:
+        """Return instances in parts, each of SOP classes whose presentation contexts one association has room for.
+
+        Args:
+            missing: The SOP class of each instance, by SOP Instance UID; empty if the instances are not known.
+        """
+        classes = sorted(set(missing.values()))
+        if self._method == "move" or self._fit(classes):
+            return [list(missing)]
+        groups = [set(classes[start : start + MOST_CLASSES]) for start in range(0, len(classes), MOST_CLASSES)]
+        return [[uid for uid, sop_class in missing.items() if sop_class in group] for group in groups]
+
+    def _fit(self, classes: Sequence[str]) -> bool:
+        """Return True if the contexts of SOP classes fit on one association, beside those of C-FIND, C-MOVE and C-GET."""
+        syntaxes = self._manner.transfer_syntaxes
+        try:
+            contexts, _ = contexts_for_get(self._manner.model.name, filter(None, classes), transfer_syntaxes=syntaxes)
+        except ValueError:
+            return False
+        return len(contexts) + 2 <= MOST_CONTEXTS
 
     def _contexts(self, sop_classes: Iterable[str]) -> tuple[list[ProposedContext], tuple[Role, ...]]:
         model, method = self._manner.model, self._method
         contexts = [ProposedContext(uid, UNCOMPRESSED) for uid in (model.find, model.move) if uid]
         if method == "move" or not model.get:
             return contexts, ()
+        wanted, syntaxes = self._manner.sop_classes, self._manner.transfer_syntaxes
         try:
-            storage, roles = contexts_for_get(model.name, sorted(sop_classes))
+            storage, roles = contexts_for_get(
+                model.name, sorted(set(sop_classes) or wanted), transfer_syntaxes=syntaxes
+            )
         except ValueError:
-            storage, roles = contexts_for_get(model.name)
+            storage, roles = contexts_for_get(model.name, transfer_syntaxes=syntaxes)
         storage = storage[: MOST_CONTEXTS - len(contexts)]
         proposed = {context.abstract_syntax for context in storage}
         return [*contexts, *storage], tuple(role for role in roles if role.sop_class_uid in proposed)
@@ -220,6 +217,12 @@ class Job:
             return False
         self._method = "get" if method == "move" else "move"
         return True
+
+    def asking(self, retrieving: Retrieving, keys: dict[str, str | list[str]]) -> AbstractContextManager[None]:
+        """Have the destination take what a retrieval asks for, until the block ends; a C-GET has no destination."""
+        if self._server is None:
+            return nullcontext()
+        return self._server.asked.asking(retrieving.request.message_id, Identifier.of(keys).text)
 
     def begin(self, method: str, association: services.Association, keys: dict[str, str | list[str]]) -> Retrieving:
         """Return a retrieval that is about to begin."""
@@ -253,10 +256,12 @@ class Job:
 class _Attempt:
     """The attempts to have one study here."""
 
-    def __init__(self, job: Job, study: str, arriving: Arriving, manner: Manner) -> None:
-        self._job, self._study, self._arriving, self._manner = job, study, arriving, manner
+    def __init__(self, job: Job, wanted: Wanted, arriving: Arriving, manner: Manner) -> None:
+        self._job, self._wanted, self._arriving, self._manner = job, wanted, arriving, manner
         # A peer may have deleted what came in an earlier run.
         self._held = frozenset(arriving.uids)
+        # What the peer lists, and the part of it that is wanted.
+        self._listed: dict[str, Listed] | None = None
         self._expected: dict[str, Listed] | None = None
         self._error: DimseError | None = None
         self._attempts = 0
@@ -282,7 +287,7 @@ class _Attempt:
     def result(self, seconds: float) -> StudyResult:
         """Return what became of the study."""
         missing, error = tuple(sorted(self._missing())), self._error
-        stored = len(self._arriving.uids)
+        stored = self._count_stored()
         if self._is_complete:
             error = None
         elif error is None:
@@ -290,7 +295,7 @@ class _Attempt:
         state: State = "complete" if self._is_complete else "partial" if stored else "failed"
         expected = None if self._expected is None else len(self._expected)
         return StudyResult(
-            self._study,
+            self._wanted.study,
             state,
             self._method,
             expected,
@@ -300,17 +305,23 @@ class _Attempt:
             self._arriving.size,
             seconds,
             error,
+            self._wanted.series,
         )
+
+    def _count_stored(self) -> int:
+        """Return the number of instances that are here; of those of other runs only the ones of the series, if one is wanted."""
+        here = self._arriving.uids
+        if self._wanted.series:
+            here = {uid for uid in here if uid not in self._held or uid in (self._expected or ())}
+        return len(here)
 
     def _reason(self) -> str:
         if self._expected is not None and not self._expected:
-            return "the peer lists no instance of it"
+            return f"the peer lists no instance of it{' that is wanted' if self._listed else ''}"
         if missing := len(self._missing()):
             return f"{missing} of its instances did not come"
         if self._unlisted():
-            return (
-                f"the peer lists {len(self._expected or ())} of its instances, and has sent {len(self._arriving.uids)}"
-            )
+            return f"the peer lists {len(self._expected or ())} of its instances, and has sent {self._count_stored()}"
         return "it is not known that all its instances came"
 
     def _missing(self) -> set[str]:
@@ -325,7 +336,6 @@ class _Attempt:
 
     async def _once(self) -> None:
         """List what is to come if that is not known, and ask for what is missing."""
-        job, arriving = self._job, self._arriving
         if self._manner.expect == "find" and self._expected is None:
             await self._list()
         expected = self._expected
@@ -335,12 +345,33 @@ class _Attempt:
             if not self._missing():
                 self._is_complete = not self._unlisted()
                 return
-        classes = {expected[uid].sop_class_uid for uid in self._missing()} if expected else ()
-        association = await job.association_for(filter(None, classes))
+        missing = {uid: expected[uid].sop_class_uid for uid in self._missing()} if expected else {}
+        complete = True
+        for part in self._job.parts(missing):
+            if not complete and self._error is not None:
+                break
+            result = await self._ask_for(part, filter(None, {missing[uid] for uid in part}))
+            if result is None:
+                return
+            complete = complete and result
+        await self._compare(complete)
+
+    async def _ask_for(self, part: Collection[str], classes: Iterable[str]) -> bool | None:
+        """Ask for missing instances over one association.
+
+        Args:
+            part: Their SOP Instance UIDs; empty for the whole study, whose instances are not known.
+            classes: Their SOP classes, as far as they are known.
+
+        Returns:
+            True if nothing is missing as far as the counts tell; None if the other method was tried, and has compared.
+        """
+        job, arriving = self._job, self._arriving
+        association = await job.association_for(classes)
         self._method = method = job.method_on(association)
         self._attempts += 1
         before, strays, complete = len(arriving.uids), job.strays, True
-        for keys in listing.identifiers(self._study, expected, self._missing()):
+        for keys in listing.identifiers(self._wanted.study, self._listed, part, self._wanted.series):
             arriving.came.clear()
             end = await self._retrieve(method, association, keys)
             promised = (end.completed or 0) + (end.warning or 0)
@@ -352,15 +383,15 @@ class _Attempt:
                 self._error = StatusError(status, f"{status}: {status.meaning}")
             if status is not None and len(arriving.uids) == before and job.failed_with(status, method):
                 await self._once()
-                return
+                return None
             if end.status is None:
                 break
-        await self._compare(complete and job.strays == strays)
+        return complete and job.strays == strays
 
     async def _compare(self, complete: bool) -> None:
         """Note whether all is here. More instances than were listed mean that the study was still growing: it is listed again."""
         if self._expected is None:
-            self._is_complete = complete and bool(self._arriving.uids)
+            self._is_complete = complete and bool(self._count_stored())
             return
         if self._unlisted() and not self._was_listed_again:
             self._was_listed_again = True
@@ -369,21 +400,41 @@ class _Attempt:
 
     def _unlisted(self) -> bool:
         """Return True if instances of the study have come that the peer does not list."""
-        return self._expected is not None and not (self._arriving.uids - self._held) <= self._expected.keys()
+        return self._listed is not None and not (self._arriving.uids - self._held) <= self._listed.keys()
 
     async def _list(self) -> None:
         association = await self._job.association_for()
         model, total_timeout = self._manner.model.name, self._manner.total_timeout
-        expected = await listing.instances_of(association, self._study, model, total_timeout, lambda: self._job.stopped)
-        self._expected, self._arriving.expected = expected, expected.__contains__
+        expected = await listing.instances_of(
+            association,
+            self._wanted.study,
+            model,
+            total_timeout,
+            lambda: self._job.stopped,
+            series=self._wanted.series,
+        )
+        classes = self._manner.sop_classes
+        self._listed = expected
+        self._expected = {
+            uid: each
+            for uid, each in expected.items()
+            if not classes or not each.sop_class_uid or each.sop_class_uid in classes
+        }
+        self._arriving.expected = expected.__contains__
 
     async def _retrieve(
         self, method: str, association: services.Association, keys: dict[str, str | list[str]]
     ) -> Retrieved:
         """Retrieve what an identifier matches, and return the end of that."""
+        retrieving = self._job.begin(method, association, keys)
+        with self._job.asking(retrieving, keys):
+            return await self._to_its_end(method, retrieving)
+
+    async def _to_its_end(self, method: str, retrieving: Retrieving) -> Retrieved:
+        """Take a retrieval to its end, with the instances of a C-MOVE that come after it, and return that end."""
         end: Retrieved | None = None
         try:
-            async for progress in self._job.begin(method, association, keys):
+            async for progress in retrieving:
                 if isinstance(progress, Retrieved):
                     end = progress
         except DimseError as error:

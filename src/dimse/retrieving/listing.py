@@ -43,6 +43,7 @@ async def instances_of(
     total_timeout: float,
     stopped: Callable[[], bool],
     patient_id: str = "",
+    series: str = "",
 ) -> dict[str, Listed]:
     """Return the instances of a study by SOP Instance UID, as C-FINDs of its series and of their instances tell.
 
@@ -53,6 +54,7 @@ async def instances_of(
         total_timeout: Seconds that each query may take; 0 is unlimited.
         stopped: Returns True if the listing is to end early.
         patient_id: The Patient ID, which the model "patient" wants; empty names none.
+        series: The series whose instances are wanted; empty for all.
 
     Raises:
         StatusError: The peer refuses a query, or has cut its result short.
@@ -60,15 +62,18 @@ async def instances_of(
     """
     found: dict[str, Listed] = {}
     upper = {"StudyInstanceUID": study} | ({"PatientID": patient_id} if patient_id else {})
-    matches = association.find(
-        upper | {"SeriesInstanceUID": ""}, model=model, level="SERIES", total_timeout=total_timeout
-    )
-    series = [_uid(match, "SeriesInstanceUID") async for match in matches]
-    for uid in filter(None, dict.fromkeys(series)):
+    wanted = [series]
+    if not series:
+        matches = association.find(
+            upper | {"SeriesInstanceUID": ""}, model=model, level="SERIES", total_timeout=total_timeout
+        )
+        wanted = [_uid(match, "SeriesInstanceUID") async for match in matches]
+    for uid in filter(None, dict.fromkeys(wanted)):
         keys = upper | {"SeriesInstanceUID": uid, "SOPInstanceUID": "", "SOPClassUID": ""}
         async for match in association.find(keys, model=model, level="IMAGE", total_timeout=total_timeout):
-            # A peer may leave out keys that it does not know, and then match other studies.
-            if _uid(match, "SOPInstanceUID") and _uid(match, "StudyInstanceUID") in ("", study):
+            # A peer may leave out keys that it does not know, and then match more.
+            is_of = _uid(match, "StudyInstanceUID") in ("", study) and _uid(match, "SeriesInstanceUID") in ("", uid)
+            if is_of and _uid(match, "SOPInstanceUID"):
                 found[_uid(match, "SOPInstanceUID")] = Listed(uid, _uid(match, "SOPClassUID"))
             if stopped():
                 return found
@@ -123,7 +128,7 @@ def _uid(match: Match, keyword: str) -> str:
 
 
 def identifiers(
-    study: str, expected: Mapping[str, Listed] | None, missing: Collection[str]
+    study: str, expected: Mapping[str, Listed] | None, missing: Collection[str], series: str = ""
 ) -> Iterator[dict[str, str | list[str]]]:
     """Yield the identifiers that retrieve the missing instances of a study: the study, whole series, or lists of instances.
 
@@ -131,14 +136,18 @@ def identifiers(
         study: The Study Instance UID.
         expected: All instances of the study; None if they are not known.
         missing: The SOP Instance UIDs of those to retrieve.
+        series: The series that is wanted; empty for the whole study.
     """
+    if series and (expected is None or len(missing) == len(expected)):
+        yield {"QueryRetrieveLevel": "SERIES", "StudyInstanceUID": study, "SeriesInstanceUID": series}
+        return
     if expected is None or len(missing) == len(expected):
         yield {"QueryRetrieveLevel": "STUDY", "StudyInstanceUID": study}
         return
     all_of, missing_of = _by_series(expected, expected), _by_series(expected, missing)
     whole = [series for series, uids in missing_of.items() if len(uids) == len(all_of[series])]
-    for series in _lists(whole):
-        yield {"QueryRetrieveLevel": "SERIES", "StudyInstanceUID": study, "SeriesInstanceUID": series}
+    for some in _lists(whole):
+        yield {"QueryRetrieveLevel": "SERIES", "StudyInstanceUID": study, "SeriesInstanceUID": some}
     yield from image_identifiers(
         study, expected, (uid for uid in missing if expected[uid].series_instance_uid not in whole)
     )

@@ -13,7 +13,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator
 from contextlib import ExitStack
 from functools import update_wrapper
 from importlib import import_module
@@ -331,7 +331,7 @@ def _work(job: Job, happened: Queue[Event | BaseException | None]) -> None:
         happened.put(None)
 
 
-def _outcomes(sending: Sending) -> Iterator[Outcome]:
+def _outcomes(sending: Sending) -> Generator[Outcome]:
     with sending:
         for event in sending.events():
             if isinstance(event, Outcome):
@@ -344,12 +344,15 @@ def _only_outcomes(make: Callable[P, Sending]) -> Callable[P, Iterator[Outcome]]
 
         A wrong argument raises at the call. Nothing is opened or sent before the iteration begins. A file that could not be sent
         without an association has an outcome too, whose error is the reason. Leaving the loop early aborts the requests under way.
+        An iterator that is dropped before the first outcome was asked for is a `ResourceWarning`.
 
         Raises:
             TypeError, ValueError: An argument is wrong, or the arguments do not go together.
             JournalError: At the first outcome: the journal cannot be used.
         """
-        return _outcomes(make(*args, **kwargs))
+        from dimse.support.unstarted import Unstarted
+
+        return Unstarted("dimse.send", _outcomes(make(*args, **kwargs)))
 
     # The signature to show.
     update_wrapper(send, make, assigned=(), updated=())

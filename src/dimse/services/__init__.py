@@ -30,7 +30,7 @@ from dimse.support.values import value
 if TYPE_CHECKING:
     import ssl
 
-    from dimse.services import query, retrieve, storage, storage_commitment, store_many
+    from dimse.services import query, retrieve, storage, storage_commitment, storage_commitment_scp, store_many
     from dimse.settings.observer import Observer
     from dimse.settings.remote import Remote
     from dimse.settings.tls import TLS
@@ -53,6 +53,7 @@ class Association(BaseAssociation):
         store_many = store_many.store_many
         begin_commitment = storage_commitment.begin_commitment
         request_commitment = storage_commitment.request_commitment
+        report_commitment = storage_commitment_scp.report_commitment
         find = query.find
         get = retrieve.get
         move = retrieve.move
@@ -62,6 +63,7 @@ class Association(BaseAssociation):
         store_many = _later("store_many", "store_many")
         begin_commitment = _later("storage_commitment", "begin_commitment")
         request_commitment = _later("storage_commitment", "request_commitment")
+        report_commitment = _later("storage_commitment_scp", "report_commitment")
         find = _later("query", "find")
         get = _later("retrieve", "get")
         move = _later("retrieve", "move")

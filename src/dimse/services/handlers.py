@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from dimse.association.association import Arrived, BaseAssociation
@@ -9,22 +10,24 @@ from dimse.association.sinks import DiscardSink, Sink
 from dimse.errors import InvalidCommand
 from dimse.message.command import Message, Request, respond
 from dimse.message.status import UNRECOGNIZED_OPERATION
+from dimse.services.commitment_services import STORAGE_COMMITMENT, STORAGE_COMMITMENT_SCP
 from dimse.services.query_retrieve import FIND, GET, MOVE
 from dimse.services.service import Service
 from dimse.services.storage import STORAGE, StoreBeginHandler, StoreHandler
-from dimse.services.storage_commitment import STORAGE_COMMITMENT, CommitmentHandler
 from dimse.services.store_request import StoreRequest
 from dimse.services.verification import VERIFICATION, EchoHandler, EchoRequest
-from dimse.settings import Acceptor, Limits
+from dimse.settings import Acceptor, Limits, Role
 from dimse.support.values import fields, replace, value
 
 if TYPE_CHECKING:
     from dimse.services.query import FindHandler
     from dimse.services.retrieve_scp import GetHandler, MoveHandler
+    from dimse.services.storage_commitment import CommitmentHandler
+    from dimse.services.storage_commitment_scp import CommitHandler
 
 __all__ = ["EchoRequest", "Handlers", "StoreRequest"]
 
-SERVICES = (VERIFICATION, STORAGE, STORAGE_COMMITMENT, FIND, GET, MOVE)
+SERVICES = (VERIFICATION, STORAGE, STORAGE_COMMITMENT, STORAGE_COMMITMENT_SCP, FIND, GET, MOVE)
 """The services that are answered. Each has a field in `Handlers`."""
 
 # By request, the services that have it; and the one that has all of them, which needs no call to be found.
@@ -68,6 +71,8 @@ class Handlers:
             a generator. Paths are best, since the instances are counted before the first one is sent.
         move: Answers C-MOVE: returns a `MoveTo` with the instances and the address of their destination, or a status: 0xA801 if the
             destination is unknown.
+        commit: Answers N-ACTION of Storage Commitment: returns a `ReportLater`, which reports on the association of the request, or
+            a status. After a success the program reports by itself, with `Association.report_commitment`.
 
     Raises:
         TypeError: One of them cannot be called.
@@ -80,6 +85,7 @@ class Handlers:
     find: FindHandler | None = None
     get: GetHandler | None = None
     move: MoveHandler | None = None
+    commit: CommitHandler | None = None
 
     def __post_init__(self) -> None:
         # A subclass may have fields of its own, which are not handlers.
@@ -116,6 +122,15 @@ def completed(acceptor: Acceptor, handlers: Handlers, limits: Limits) -> Accepto
     contexts = acceptor.contexts
     if contexts is None:
         contexts = frozenset(uid for service in answered for uid in service.abstract_syntaxes())
-    roles = (*(role for service in answered for role in service.roles()), *acceptor.roles)
+    roles = (*_united(role for service in answered for role in service.roles()), *acceptor.roles)
     async_ops = min(acceptor.async_ops or limits.queued_requests, limits.queued_requests)
     return replace(acceptor, contexts=contexts, roles=roles, async_ops=async_ops)
+
+
+def _united(roles: Iterable[Role]) -> Iterable[Role]:
+    """Return one item for each SOP class, with the roles that any of its services needs."""
+    united: dict[str, Role] = {}
+    for role in roles:
+        known = united.get(role.sop_class_uid, role)
+        united[role.sop_class_uid] = Role(role.sop_class_uid, scu=known.scu or role.scu, scp=known.scp or role.scp)
+    return united.values()

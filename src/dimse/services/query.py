@@ -90,14 +90,14 @@ class Finding(Responses[Match]):
         self.features = accepted_features(association.negotiated, model)
         self._service, self._assume_charset, self._most = model.find_service, assume_charset, most
         self._number = 0
-        self._total_timeout, self._end = total_timeout, math.inf
+        self._total_timeout, self._latest = total_timeout, math.inf
         # Only transfer syntaxes of the Standard are proposed for a query.
         self._syntax = transfer_syntax(self.context.transfer_syntax) or EXPLICIT_VR_LITTLE_ENDIAN
 
     def log_request(self) -> None:
         """Log that the request goes out. From here on the time counts."""
         if self._total_timeout:
-            self._end = time.monotonic() + self._total_timeout
+            self._latest = time.monotonic() + self._total_timeout
         MESSAGES.info("Sending Find Request: MsgID %d", self.request.message_id)
 
     def take(self, answer: Answer) -> Match | None:
@@ -109,7 +109,7 @@ class Finding(Responses[Match]):
             return None
         self._number += 1
         # A peer may send matches for ever, each of them in time.
-        if time.monotonic() > self._end:
+        if time.monotonic() > self._latest:
             raise AssociationTimeout("dimse", f"the query took more than {self._total_timeout:g} s")
         if self._number > self._most:
             raise InvalidResponse("C-FIND", f"it is one of more than {self._most:,}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from types import TracebackType
@@ -23,6 +23,11 @@ T = TypeVar("T")
 
 def _none() -> None:
     """Return None: nothing is under way."""
+
+
+def _never() -> bool:
+    """Return False: nothing but a response is waited for."""
+    return False
 
 
 # Bytes a second that the data set of a response has to come at, once the DIMSE timeout is over.
@@ -65,6 +70,10 @@ class Responses(Generic[T]):
     """
 
     _is_under_way = False
+    # Seconds in which no byte comes; None is the DIMSE timeout.
+    _timeout: float | None = None
+    # The end of the whole operation, on `time.monotonic()`.
+    _end: float | None = None
 
     def __init__(
         self,
@@ -76,10 +85,10 @@ class Responses(Generic[T]):
         self.is_cancelled = False
         self.association, self.context, self.request = association, context, request
         self._data = data
-        self._is_over = False
+        self._is_sent = self._is_over = self._wants_cancel = False
         self._deadline: float | None = None
+        self._answered_at = 0.0
         self._operation = association.operation()
-        self._answers: AsyncIterator[Answer] | None = None
 
     def log_request(self) -> None:
         """Log that the request goes out."""
@@ -114,27 +123,57 @@ class Responses(Generic[T]):
 
     async def _next(self) -> T | None:
         """Send the request if that was not done, and return what the next response says; None for the final one."""
-        answers = self._answers or await self._send()
-        said = self.take(await anext(answers))
+        answer = await self._answer()
+        assert answer is not None
+        said = self.take(answer)
         if said is not None and self._deadline is not None and time.monotonic() > self._deadline:
             raise AssociationTimeout(
                 "dimse", "DIMSE timeout reached while waiting for the final response after a C-CANCEL"
             )
         return said
 
-    async def _send(self) -> AsyncIterator[Answer]:
-        """Send the request, and return its responses. From here on it can be cancelled."""
+    async def _answer(self, until: Callable[[], bool] = _never) -> Answer | None:
+        """Send the request if that was not done, and return the next response; None if `until` says so before."""
+        if not self._is_sent:
+            await self._send()
+        else:
+            # While the caller looked at the last one, nothing was received.
+            self.association.pump.progress.put_off(self._answered_at)
+        answer = None
+        while answer is None:
+            if self._wants_cancel:
+                await self.cancel()
+            ends = [end for end in (self._end, self._deadline) if end is not None]
+            answer = await self.association.next_response(
+                self.request,
+                timeout=self._timeout,
+                end=min(ends, default=None),
+                until=lambda: self._is_to_cancel() or until(),
+            )
+            if until():
+                break
+        self._answered_at = time.monotonic()
+        return answer
+
+    async def _send(self) -> None:
+        """Send the request. From here on it can be cancelled."""
         self.log_request()
         sink = partial(TimedSink, self.association.timeouts.dimse)
         await self.association.send_request(self.context, self.request, self._data, sink=sink)
         self._data = b""
-        self._answers = self.association.responses(self.request)
-        return self._answers
+        self._is_sent = True
+        self.association.pump.transport.interruptible = True
+
+    def _is_to_cancel(self) -> bool:
+        """Return True if a C-CANCEL is wanted that has not gone out."""
+        return self._wants_cancel and not self.is_cancelled
 
     async def _leave(self, error: BaseException | None) -> None:
         """End the operation; an error aborts the association."""
         self._is_under_way, self._is_over = False, True
         self.association.running = _none
+        transport = self.association.pump.transport
+        transport.interruptible = transport.interrupted = False
         await self._operation.__aexit__(type(error) if error is not None else None, error, None)
 
     async def cancel(self) -> None:
@@ -143,13 +182,21 @@ class Responses(Generic[T]):
         Raises:
             DimseError: As `BaseAssociation.send_request` does.
         """
-        if self._answers is None or self._is_over or self.is_cancelled:
+        if not self._is_sent or self._is_over or self.is_cancelled:
             return
         self.is_cancelled = True
         if self.association.timeouts.dimse:
             self._deadline = time.monotonic() + self.association.timeouts.dimse
         MESSAGES.info("Sending C-CANCEL request")
         await self.association.cancel(self.request)
+
+    def cancel_soon(self) -> None:
+        """Have the task or thread that iterates send C-CANCEL, within half a second; from any thread and a signal handler.
+
+        The iterator goes on to the final response, as after `cancel`. Where an event loop runs, `cancel` is at once.
+        """
+        self._wants_cancel = True
+        self.association.pump.transport.interrupted = True
 
     async def aclose(self) -> None:
         """End the operation: if it is under way, send C-CANCEL and drop the responses up to the final one.

@@ -125,38 +125,22 @@ class _Retrieving(Responses[T]):
         self._name: Operation = asking.operation
         self._receiver = receiver
         self._timeout, self._total_timeout = timeout, total_timeout
-        self._end: float | None = None
         self._last = Progress(None)
         self._promised = 0
-        self._answered_at = 0.0
         self._has_started = self._has_warned = False
 
     def log_request(self) -> None:
         """Log that the request goes out."""
         MESSAGES.info("Sending %s Request: MsgID %d", self._name.title(), self.request.message_id)
 
-    async def _start(self) -> None:
+    async def _send(self) -> None:
         """Send the request, and have what arrives go to the receiver."""
         self._has_started = True
         if self._total_timeout:
             self._end = time.monotonic() + self._total_timeout
         if self._receiver is not None:
             self._receiver.others = self.association.dispatch_to(self._receiver)
-        await self._send()
-
-    async def _answer(self, until: Callable[[], bool] = lambda: False) -> Answer | None:
-        """Return the next response; None if `until` returns True before."""
-        if not self._has_started:
-            await self._start()
-        elif self._answered_at:
-            # While the caller looked at the last one, nothing was received.
-            self.association.pump.progress.put_off(self._answered_at)
-        ends = [end for end in (self._end, self._deadline) if end is not None]
-        answer = await self.association.next_response(
-            self.request, timeout=self._timeout, end=min(ends, default=None), until=until
-        )
-        self._answered_at = time.monotonic()
-        return answer
+        await super()._send()
 
     async def _leave(self, error: BaseException | None) -> None:
         """End the operation; an error aborts the association."""

@@ -5,17 +5,14 @@ The report comes on the association that asked, or on one that the peer makes to
 
 from __future__ import annotations
 
-import errno
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from dimse import uids
 from dimse.association.association import LOGGER, MESSAGES, Arrived, BaseAssociation, Dispatcher, Refusal
-from dimse.association.sinks import DiscardSink, Sink, SpooledSink
-from dimse.data_set.encoding import EXPLICIT_VR_LITTLE_ENDIAN, inflate
-from dimse.errors import AssociationReleased, OperationTimeout
+from dimse.association.sinks import DiscardSink, Sink
+from dimse.errors import AssociationReleased, InvalidCommand, OperationTimeout
 from dimse.logs import within
-from dimse.message.command import NActionRQ, NEventReportRQ, Request
+from dimse.message.command import Message, NActionRQ, NEventReportRQ, Request
 from dimse.message.status import (
     INVALID_ARGUMENT_VALUE,
     NO_SUCH_EVENT_TYPE,
@@ -25,34 +22,16 @@ from dimse.message.status import (
     UNRECOGNIZED_OPERATION,
     Status,
 )
+from dimse.services import commitment_information
+from dimse.services.commitment_information import SERVICE, InformationSink
 from dimse.services.handling import ask_status, send_status
-from dimse.services.service import Service
-from dimse.settings import Role
 from dimse.support.text import counted, host_and_port, one_line
 from dimse.support.values import record, value
 from dimse.upper_layer.negotiation import Peer
 
-if TYPE_CHECKING:
-    from dimse.data_set.elements import DataSet, Element
-
-SERVICE = "storage commitment"
 REQUEST_STORAGE_COMMITMENT = 1  # Action Type ID (PS3.4 J.3.2)
 # All instances are safe; failures exist (PS3.4 J.3.3).
 EVENT_TYPES = (1, 2)
-
-TRANSACTION_UID = 0x00081195
-REFERENCED_SOP_SEQUENCE, FAILED_SOP_SEQUENCE = 0x00081199, 0x00081198
-REFERENCED_SOP_CLASS_UID, REFERENCED_SOP_INSTANCE_UID = 0x00081150, 0x00081155
-FAILURE_REASON = 0x00081197
-
-
-# In one transaction, so that the report on them stays below `MOST_BYTES`.
-MOST_INSTANCES = 10_000
-# Of a report, as it comes and inflated.
-MOST_BYTES = 4 * 1024 * 1024
-LONGEST_UID = 64  # PS3.5 9.1
-# Zero bytes in a row. No report has them, and a reader that looks for padding would look again and again.
-MOST_ZEROS = 64
 
 
 @value
@@ -115,7 +94,7 @@ async def begin_commitment(
     transaction_uid = transaction_uid or _new_uid()
     asked = tuple(instances)
     context = association.context_for(uids.StorageCommitmentPushModel)
-    data_set = await association.call(_encode_request, asked, transaction_uid, context.transfer_syntax)
+    data_set = await association.call(commitment_information.encode, transaction_uid, asked, context.transfer_syntax)
     request = NActionRQ(
         message_id=association.next_message_id(),
         requested_sop_class_uid=uids.StorageCommitmentPushModel,
@@ -176,6 +155,10 @@ async def request_commitment(
     raise OperationTimeout("commitment", f"no report on {named} came on this association within {wait:g} seconds")
 
 
+def _is_report(message: Message | InvalidCommand) -> bool:
+    return isinstance(message, NEventReportRQ) and message.affected_sop_class_uid == uids.StorageCommitmentPushModel
+
+
 @record
 class _AwaitedReport:
     """A dispatcher that takes the report on one transaction, and leaves the rest to the one that was there before.
@@ -191,12 +174,12 @@ class _AwaitedReport:
     commitment: Commitment | None = None
 
     async def begin(self, association: BaseAssociation, arrived: Arrived) -> Sink:
-        if STORAGE_COMMITMENT.has(arrived.message):
-            return ReportSink()
+        if _is_report(arrived.message):
+            return InformationSink()
         return DiscardSink() if self.others is None else await self.others.begin(association, arrived)
 
     async def answer(self, association: BaseAssociation, arrived: Arrived) -> None:
-        if STORAGE_COMMITMENT.has(arrived.message):
+        if _is_report(arrived.message):
             found = await read_report(association, arrived)
             if isinstance(found, Commitment) and found.transaction_uid == self.transaction_uid:
                 self.commitment = self.commitment or found
@@ -204,7 +187,7 @@ class _AwaitedReport:
                 return
         if self.others is not None:
             await self.others.answer(association, arrived)
-        elif STORAGE_COMMITMENT.has(arrived.message):
+        elif _is_report(arrived.message):
             await answer_report(association, arrived, None)
         elif isinstance(arrived.message, Request):
             await send_status(association, arrived, Refusal(UNRECOGNIZED_OPERATION))
@@ -217,49 +200,7 @@ def _new_uid() -> str:
     return f"2.25.{uuid4().int}"
 
 
-def _encode_request(instances: Sequence[tuple[str, str]], transaction_uid: str, transfer_syntax: str) -> bytes:
-    """Return the encoded Action Information (PS3.4 Table J.3-1)."""
-    if not 1 <= len(instances) <= MOST_INSTANCES:
-        raise ValueError(f"storage commitment is requested for 1 to {MOST_INSTANCES} instances, not {len(instances)}")
-    from dimse.data_set.elements import Element, write
-
-    items = [
-        _data_set(_uid(REFERENCED_SOP_CLASS_UID, sop_class_uid), _uid(REFERENCED_SOP_INSTANCE_UID, sop_instance_uid))
-        for sop_class_uid, sop_instance_uid in instances
-    ]
-    request = _data_set(_uid(TRANSACTION_UID, transaction_uid), Element(REFERENCED_SOP_SEQUENCE, "SQ", items))
-    return write(request, uids.transfer_syntax(transfer_syntax) or EXPLICIT_VR_LITTLE_ENDIAN)
-
-
-def _data_set(*elements: Element) -> DataSet:
-    return {element.tag: element for element in elements}
-
-
-def _uid(tag: int, uid: str) -> Element:
-    from dimse.data_set.elements import Element
-
-    if not 1 <= len(uid) <= LONGEST_UID or not uid.isascii():
-        raise ValueError(f"a UID has 1 to {LONGEST_UID} characters of ASCII: {uid!a}")
-    return Element(tag, "UI", memoryview(uid.encode("ascii")))
-
-
 # --- the report ---
-
-
-class ReportSink(SpooledSink):
-    """A sink that keeps the data set of a report, if it is not too long for one."""
-
-    def write(self, buffers: Sequence[memoryview]) -> None:
-        """Append the bytes of `buffers`; beyond 4 MiB all are dropped."""
-        super().write(buffers)
-        if self.size > MOST_BYTES and self.error is None:
-            self.discard()
-            self.error = OSError(errno.EFBIG, f"longer than {MOST_BYTES:,} bytes")
-
-
-async def begin_report(association: BaseAssociation, arrived: Arrived, handler: None) -> Sink:
-    """Return the sink for the data set of a report."""
-    return ReportSink()
 
 
 async def answer_report(association: BaseAssociation, arrived: Arrived, handler: CommitmentHandler | None) -> None:
@@ -284,7 +225,7 @@ async def read_report(association: BaseAssociation, arrived: Arrived) -> Commitm
         return Refusal(NO_SUCH_SOP_INSTANCE, f"it is about {message.affected_sop_instance_uid}")
     if message.event_type_id not in EVENT_TYPES:
         return Refusal(NO_SUCH_EVENT_TYPE, f"event type {message.event_type_id} is unknown")
-    if not isinstance(sink, ReportSink):
+    if not isinstance(sink, InformationSink):
         return Refusal(PROCESSING_FAILURE, "it has no data set")
     if sink.error is not None:
         return Refusal(RESOURCE_LIMITATION, sink.error.strerror or "out of resources")
@@ -298,50 +239,11 @@ async def read_report(association: BaseAssociation, arrived: Arrived) -> Commitm
 
 
 def _decode_report(data: memoryview, transfer_syntax: str, peer: Peer) -> Commitment | Refusal:
-    """Decode the Event Information (PS3.4 Table J.3-2), of which every part is verified."""
-    from dimse.data_set.elements import Unfit, read, text_of
-
-    syntax = uids.transfer_syntax(transfer_syntax) or EXPLICIT_VR_LITTLE_ENDIAN
+    """Decode the Event Information (PS3.4 Table J.3-2)."""
     try:
-        if syntax.deflated:
-            data, syntax = memoryview(inflate(data, MOST_BYTES)), EXPLICIT_VR_LITTLE_ENDIAN
-        if bytes(MOST_ZEROS) in bytes(data):
-            raise Unfit(f"{MOST_ZEROS} zero bytes in a row are no part of it")
-        report = read(data, syntax)
-        if not (transaction_uid := text_of(report, TRANSACTION_UID)):
-            raise Unfit("it has no Transaction UID")
-        failed = {uid: _failure_reason(item) for uid, item in _references(report, FAILED_SOP_SEQUENCE)}
-        referenced = {uid for uid, _ in _references(report, REFERENCED_SOP_SEQUENCE)}
-    except (Unfit, ValueError) as error:
+        report = commitment_information.decode(data, transfer_syntax)
+    except ValueError as error:
         return Refusal(PROCESSING_FAILURE, str(error))
-    return Commitment(transaction_uid, frozenset(referenced - failed.keys()), failed, peer)
-
-
-def _references(report: DataSet, sequence: int) -> Iterator[tuple[str, DataSet]]:
-    """Yield the items of a sequence that name a SOP instance, with its UID."""
-    from dimse.data_set.elements import text_of
-
-    element = report.get(sequence)
-    for item in element.value if element and isinstance(element.value, list) else ():
-        if uid := text_of(item, REFERENCED_SOP_INSTANCE_UID):
-            yield uid, item
-
-
-def _failure_reason(item: DataSet) -> Status:
-    from dimse.data_set.elements import unsigned_short
-
-    reason = unsigned_short(item, FAILURE_REASON)
-    return Status(PROCESSING_FAILURE if reason is None else reason, service=SERVICE)
-
-
-STORAGE_COMMITMENT = Service(
-    name=SERVICE,
-    requests=(NEventReportRQ,),
-    sop_classes=(uids.StorageCommitmentPushModel,),
-    begin=begin_report,
-    answer=answer_report,
-    handler="commitment",
-    abstract_syntaxes=lambda: (uids.StorageCommitmentPushModel,),
-    # The peer that reports is the SCP.
-    roles=lambda: (Role(uids.StorageCommitmentPushModel, scu=False, scp=True),),
-)
+    failed = {uid: Status(reason, service=SERVICE) for uid, reason in report.failed.items()}
+    committed = frozenset(uid for _, uid in report.references if uid and uid not in failed)
+    return Commitment(report.transaction_uid, committed, failed, peer)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import re
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import dimse
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from dimse.archive.stored import Stored
     from dimse.audit import Trail
     from dimse.audit.destinations import Destination
+    from dimse.data_set.identifier import Identifier
     from dimse.instances import InstanceFile
     from dimse.services.query import FindAnswer
 
@@ -90,6 +92,38 @@ def _destination(options: argparse.Namespace) -> Destination:
     return TLSSyslog(where, port, ca=options.tls_ca, certificate=options.tls_cert, key=options.tls_key)
 
 
+# --- a query ---
+
+
+@contextmanager
+def keeping(trail: Trail | None) -> Iterator[None]:
+    """Keep the audit trail of a program that transfers nothing as long as the body runs."""
+    if trail is None:
+        yield
+        return
+    trail.started()
+    try:
+        yield
+    finally:
+        trail.stopped()
+        trail.close()
+
+
+def queried(
+    trail: Trail, association: dimse.Association, sop_class_uid: str, identifier: Identifier, charset: str | None
+) -> None:
+    """Report a query that is about to be sent over an association."""
+    from dimse.data_set.identifier import encode
+
+    context = next(each for each in association.contexts if each.accepted and each.abstract_syntax == sop_class_uid)
+    syntax = uids.transfer_syntax(context.transfer_syntax)
+    if syntax is not None:
+        trail.queried(
+            association.peer.address, association.peer.ae_title, sop_class_uid=sop_class_uid,
+            transfer_syntax_uid=syntax.uid, identifier=encode(identifier, syntax, charset), requestor=True,
+        )  # fmt: skip
+
+
 # --- a listener ---
 
 
@@ -126,8 +160,9 @@ def queries_audited(handlers: dimse.Handlers, trail: Trail | None) -> dimse.Hand
     def answer(request: dimse.FindRequest) -> FindAnswer | Awaitable[FindAnswer]:
         identifier = encode(request.identifier, EXPLICIT_VR_LITTLE_ENDIAN)
         trail.queried(
-            request.peer.address, request.peer.ae_title, request.model.find, identifier, uids.ExplicitVRLittleEndian
-        )
+            request.peer.address, request.peer.ae_title, sop_class_uid=request.model.find,
+            transfer_syntax_uid=uids.ExplicitVRLittleEndian, identifier=identifier, requestor=False,
+        )  # fmt: skip
         return find(request)
 
     return replace(handlers, find=answer)

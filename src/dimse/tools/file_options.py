@@ -8,11 +8,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, get_args
 
 import dimse
+from dimse import uids
 from dimse.archive import FileStore
 from dimse.archive.file_store import MOST_DUPLICATES, Durability, OnDuplicate
 from dimse.archive.layout import DEFAULT, FIELDS, Layout
 from dimse.association.sinks import DiscardSink
-from dimse.tools.options import Row, choice, common, flag, number, option, validated
+from dimse.tools.options import Row, choice, common, flag, number, option, repeatable, validated
 
 if TYPE_CHECKING:
     from dimse.archive.stored import Stored
@@ -22,6 +23,11 @@ def _mode(text: str) -> int:
     if not text or set(text) - set("01234567") or not 0o400 <= int(text, 8) <= 0o777:
         raise ValueError(f"{text!r} is not 400 to 777, octal, so that the owner can read the files")
     return int(text, 8)
+
+
+ACCEPT_ONLY = repeatable(
+    "--accept-only UID", validated(uids.find), "accept this SOP class or transfer syntax only (UID or keyword)"
+)
 
 
 def layout(default: str) -> Row:

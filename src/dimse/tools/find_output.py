@@ -14,6 +14,7 @@ from dimse import tags
 from dimse.services.information_models import LEVEL, UNIQUE_KEYS, InformationModel
 from dimse.support.text import one_line
 from dimse.tools.identifier_lines import lines, text
+from dimse.tools.log_setup import log_lines
 from dimse.tools.running import UNWRITTEN
 
 if TYPE_CHECKING:
@@ -147,15 +148,10 @@ def _order(identifier: Identifier, tag: int | None) -> tuple[int, float, str]:
     return 1, 0.0, str(value).casefold()
 
 
-def log_identifier(logger: logging.Logger, title: str, identifier: Identifier) -> None:
-    """Log an identifier, a line for each attribute."""
-    if not logger.isEnabledFor(INFO):
-        return
-    logger.info("")
-    logger.info("# %s Identifier", title)
-    for line in lines(identifier.attributes):
-        logger.info("%s", line)
-    logger.info("")
+def log_identifier(logger: logging.Logger, title: str, identifier: Identifier, before: Sequence[str] = ()) -> None:
+    """Log an identifier, a line for each attribute, behind the lines that stand before it."""
+    if logger.isEnabledFor(INFO):
+        log_lines(logger, [*before, "", f"# {title} Identifier", *lines(identifier.attributes), ""])
 
 
 class JSONFile:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from dimse.tools import query_options, requesting, running
+from dimse.tools import audit, query_options, requesting, running
 from dimse.tools.command_line import Parser
 from dimse.tools.find_output import FORMATS
 from dimse.tools.options import (
@@ -80,10 +80,17 @@ OUTPUT: tuple[Row, ...] = (
     flag("-w --write -X --extract", "write each match to a file, rsp000001.dcm and so on; those that exist are kept"),
     option("-od --output-directory D", str, ".", "where -w writes (the current folder)"),
     option("--extract-json F", str, None, "write all matches to a file, as one array of DICOM JSON"),
+    audit.OPTION,
 )
 
 BEHAVIOUR: tuple[Row, ...] = (
     option("--limit N", number(1, 1e9), None, "take N matches of each query, cancel the rest, and call that a success"),
+    choice(
+        "--expand",
+        ("series", "image"),
+        None,
+        "ask for the series of each study too, or for their images: a row for each of these, with what is above it",
+    ),
     option("--cancel N", number(1, 1e9), None, "send C-CANCEL after N matches, and take what comes after it"),
     option(
         "--max-responses N",
@@ -142,9 +149,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add_group(parser, "matches", *BEHAVIOUR)
     add_rows(parser, [REPEAT])
     options, logger = requesting.read(parser, arguments, lambda options: _settle(parser, options))
+    audit.settle(parser, options, options.calling_aet, sends=True)
     from dimse.tools import querying
 
-    return running.run(lambda: querying.query(options, _features(options), logger), logger)
+    def work() -> int:
+        with audit.keeping(options.trail):
+            return querying.query(options, _features(options), logger)
+
+    return running.run(work, logger)
 
 
 def _settle(parser: Parser, options: argparse.Namespace) -> None:
@@ -153,11 +165,22 @@ def _settle(parser: Parser, options: argparse.Namespace) -> None:
         parser.error("-f and/or -k must be specified")
     if options.format is None:
         options.format = "table" if sys.stdout.isatty() and not options.count else "log"
+    if options.expand:
+        _settle_expansion(parser, options)
     for name in ("sort", "columns"):
         if getattr(options, name) is not None and options.format not in ("table", "csv"):
             parser.error(f"--{name} goes with --format table or csv")
     if not (options.quiet or options.verbose or options.debug or options.log_level):
         options.log_level = "info" if options.format == "log" and not options.count else "warning"
+
+
+def _settle_expansion(parser: Parser, options: argparse.Namespace) -> None:
+    levels = query_options.model_of(options).levels
+    if not {"STUDY", "IMAGE"} <= set(levels):
+        parser.error(f"--expand: the information model {options.model} has no levels of studies, series and images")
+    if options.level not in (None, "STUDY"):
+        parser.error("--expand begins with studies: it goes with --level study only")
+    options.level = "STUDY"
 
 
 def _features(options: argparse.Namespace) -> Features:

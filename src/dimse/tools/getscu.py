@@ -56,6 +56,7 @@ PROPOSED = (
         transfer_syntax,
         "propose this transfer syntax only for storage, by UID or keyword (all that can hold the class)",
     ),
+    file_options.ACCEPT_ONLY,
 )
 
 SYNTAXES = (
@@ -64,6 +65,9 @@ SYNTAXES = (
         "syntaxes",
         (uids.ExplicitVRLittleEndian, uids.ImplicitVRLittleEndian),
         "propose uncompressed transfer syntaxes only, in this machine's byte order",
+    ),
+    constant(
+        "+xi --implicit", "syntaxes", (uids.ImplicitVRLittleEndian,), "propose Implicit VR Little Endian only, as -xi"
     ),
 )
 
@@ -99,9 +103,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add_group(parser, "contexts", *PROPOSED)
     retrieve_options.add_options(parser)
     add_rows(parser, [REPEAT])
-    options, logger = requesting.read(parser, arguments, partial(retrieve_options.settle, parser))
+    options, logger = requesting.read(parser, arguments, partial(_settle, parser))
     audit.settle(parser, options, options.calling_aet, sends=False)
     return running.run(lambda: get(parser, options, logger), logger)
+
+
+def _settle(parser: Parser, options: argparse.Namespace) -> None:
+    retrieve_options.settle(parser, options)
+    # What a C-GET accepts is what it proposes.
+    for uid in options.accept_only:
+        (options.ts if uid in uids.TRANSFER_SYNTAXES else options.sop_class).append(uid)
 
 
 def get(parser: Parser, options: argparse.Namespace, logger: logging.Logger) -> int:
@@ -109,9 +120,9 @@ def get(parser: Parser, options: argparse.Namespace, logger: logging.Logger) -> 
     from dimse.tools.interruption import Interruption
     from dimse.tools.retrieving import Arrivals, Retriever, identifiers_of, reporting, status_of
 
-    identifiers = identifiers_of(options, logger)
-    if identifiers is None:
-        return running.NO_ASSOCIATION
+    identifiers, found = identifiers_of(options, logger)
+    if not identifiers:
+        return found
     model = query_options.model_of(options)
     syntaxes = options.ts or requesting.chosen_syntaxes(options) or ()
     try:
@@ -125,7 +136,7 @@ def get(parser: Parser, options: argparse.Namespace, logger: logging.Logger) -> 
             parser.error(str(error))
         contexts, roles = dimse.contexts_for_get(model.name, transfer_syntaxes=syntaxes)
     extended = retrieve_options.negotiation(parser, options, "get")
-    outcome: list[int] = []
+    outcome = [found] if found else []
     interruption = Interruption()
     with (
         interruption.handled(),

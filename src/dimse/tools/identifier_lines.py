@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from dimse import tags
@@ -24,21 +25,28 @@ def lines(attributes: Attributes, depth: int = 0) -> Iterator[str]:
     indent = "  " * depth
     for tag in sorted(attributes):
         attribute = attributes[tag]
-        keyword = tags.keyword(tag)
-        value, count = _shown(attribute), _multiplicity(attribute)
-        yield f"{indent}{tag_name(tag)} {attribute.vr} {value:<40} # {count} {keyword}".rstrip()
-        if attribute.vr == "SQ" and depth < DEEPEST:
-            for number, item in enumerate(attribute.values, 1):
+        vr, values = attribute
+        head, keyword = _named(tag)
+        yield f"{indent}{head} {vr} {_shown(attribute):<40} # {1 if vr == 'SQ' else len(values)} {keyword}".rstrip()
+        if vr == "SQ" and depth < DEEPEST:
+            for number, item in enumerate(values, 1):
                 yield f"{indent}  (Sequence item #{number})"
                 yield from lines(item, depth + 2)
 
 
-def _multiplicity(attribute: Attribute) -> int:
-    return 1 if attribute.vr == "SQ" else len(attribute.values)
+@lru_cache(maxsize=1024)
+def _named(tag: int) -> tuple[str, str]:
+    """Return a tag as the Standard writes it, and its keyword."""
+    return tag_name(tag), tags.keyword(tag)
 
 
 def _shown(attribute: Attribute) -> str:
     vr, values = attribute
+    # The shortest way for what most attributes are: one text that can be printed.
+    if len(values) == 1 and isinstance(first := values[0], str) and first.isprintable():
+        shown = first if vr == "DA" else first.strip(" ")
+        if len(shown) <= MOST_CHARACTERS:
+            return f"[{shown}]"
     if vr == "SQ":
         return f"(Sequence with {len(values)} item{'s' * (len(values) != 1)})"
     if not values:

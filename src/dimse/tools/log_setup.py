@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
+from collections.abc import Iterable
 
 import dimse
 from dimse.logs import show_private
@@ -37,6 +38,30 @@ def start_logging(parser: Parser, options: argparse.Namespace) -> logging.Logger
     logger.debug("%s.py v%s", parser.tool, dimse.__version__)
     logger.debug("")
     return logger
+
+
+class _TextFormatter(logging.Formatter):
+    """The formatter of the lines on stderr: the letter of the level, and the message. A tuple is several lines."""
+
+    def __init__(self) -> None:
+        super().__init__("%(levelname).1s: %(message)s")
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the lines of a record."""
+        if isinstance(record.msg, tuple):
+            head = f"{record.levelname[0]}: "
+            return head + f"\n{head}".join(record.msg)
+        return super().format(record)
+
+
+def log_lines(logger: logging.Logger, lines: Iterable[str]) -> None:
+    """Log lines at INFO. If stderr alone gets them, they are one record, since a record costs far more than a line."""
+    handlers = [each for each in logging.getLogger("dimse").handlers if each.level <= logging.INFO]
+    if handlers and all(isinstance(each.formatter, _TextFormatter) for each in handlers):
+        logger.info(tuple(lines))
+        return
+    for line in lines:
+        logger.info("%s", line)
 
 
 def _handlers(parser: Parser, options: argparse.Namespace) -> list[logging.Handler]:
@@ -111,7 +136,7 @@ def _formatter(log_format: str, *, timed: bool) -> logging.Formatter:
         from dimse.tools.log_file import TimedFormatter
 
         return TimedFormatter()
-    return logging.Formatter("%(levelname).1s: %(message)s")
+    return _TextFormatter()
 
 
 def _configure(parser: Parser, options: argparse.Namespace) -> None:

@@ -13,7 +13,7 @@ import dimse
 from dimse import settings
 from dimse.tools import audit, query_options, requesting, retrieve_events, retrieve_options, running, wording
 from dimse.tools.command_line import Parser
-from dimse.tools.file_options import FILES
+from dimse.tools.file_options import ACCEPT_ONLY, FILES
 from dimse.tools.options import (
     REPEAT,
     add_group,
@@ -46,6 +46,11 @@ RECEPTION = (
         network,
         "take instances from this network too, beside the peer's address and this machine",
     ),
+    flag(
+        "--take-all",
+        "take instances from these addresses that were not asked for too; otherwise they are refused with 0124H",
+    ),
+    ACCEPT_ONLY,
     option(
         "--settle S",
         seconds,
@@ -130,11 +135,11 @@ def move(parser: Parser, options: argparse.Namespace, logger: logging.Logger) ->
     from dimse.tools.interruption import Interruption
     from dimse.tools.retrieving import Arrivals, Retriever, identifiers_of, reporting, status_of
 
-    identifiers = identifiers_of(options, logger)
-    if identifiers is None:
-        return running.NO_ASSOCIATION
+    identifiers, found = identifiers_of(options, logger)
+    if not identifiers:
+        return found
     extended = retrieve_options.negotiation(parser, options, "move")
-    outcome: list[int] = []
+    outcome = [found] if found else []
     interruption = Interruption()
     with (
         interruption.handled(),
@@ -164,7 +169,7 @@ def move(parser: Parser, options: argparse.Namespace, logger: logging.Logger) ->
                         receiver.expect(association.peer.address[0])
                     return association
 
-                outcome.append(retriever.run(associate, identifiers, partial(_asking, options)))
+                outcome.append(retriever.run(associate, identifiers, partial(_asking, options, receiver)))
         except (OSError, ValueError) as error:
             wording.log_failure(logger, [f"Cannot receive here: {wording.reason_with_path(error)}"], error)
             outcome.append(running.NO_ASSOCIATION)
@@ -179,9 +184,9 @@ def _receiver(options: argparse.Namespace, logger: logging.Logger, arrivals: Arr
     return MoveReceiver(options, logger, arrivals) if options.store else None
 
 
-def _asking(options: argparse.Namespace, association: dimse.Association) -> Ask:
+def _asking(options: argparse.Namespace, receiver: MoveReceiver | None, association: dimse.Association) -> Ask:
     def begin(identifier: Identifier) -> dimse.blocking.Retrieval:
-        return association.move(
+        retrieval = association.move(
             identifier,
             options.move_aet,
             model=query_options.model_of(options).name,
@@ -191,6 +196,9 @@ def _asking(options: argparse.Namespace, association: dimse.Association) -> Ask:
             timeout=retrieve_options.timeout(options),
             total_timeout=options.retrieve_timeout_total,
         )
+        if receiver is not None:
+            receiver.begin(retrieval.message_id, identifier)
+        return retrieval
 
     return begin
 

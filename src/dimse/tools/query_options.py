@@ -247,9 +247,13 @@ def read_file(path: str) -> list[Attributes]:
                 data = file.read(MOST_BYTES + 1)
         if len(data) > MOST_BYTES:
             raise ValueError(f"it is longer than {MOST_BYTES:,} bytes")
-        return _read(data)
+        found = _read(data) if data.strip() else []
+        # Without keys everything matches, which is not what an empty list of queries asks for.
+        if not found:
+            raise ValueError("it holds no data set")
     except (OSError, ValueError) as error:
         raise UnusableKeys(f"Cannot read input file {one_line(path)}: {wording.reason(error)}") from error
+    return found
 
 
 def _read(data: bytes) -> list[Attributes]:

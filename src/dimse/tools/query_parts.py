@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class QueryInParts:
-    """A query for studies, in parts that the peer answers wholly, the newest first.
+    """A query for studies, or for patients by the dates of their studies, in parts that the peer answers wholly, the newest first.
 
     Args:
         find: Sends one C-FIND, hands on its matches, and returns how it ended.
@@ -52,10 +52,14 @@ class QueryInParts:
         self._parts: Iterable[Part] = ()
         if whole is not None:
             self._parts = whole.of_days(days) if days is not None else (whole,)
-        if identifier.text(LEVEL) != "STUDY":
+        level = identifier.text(LEVEL)
+        if level == "PATIENT" and not accepted.relational:
+            # Study Date is a key below the level of patients (PS3.4 C.4.1.3.2).
+            self.reason = "one for patients can only where the peer accepts --relational-query"
+        elif level not in ("PATIENT", "STUDY"):
             self.reason = "only a query for studies can"
-        elif UNIQUE_KEYS["STUDY"] not in identifier:
-            self.reason = f"ask for {tags.label(UNIQUE_KEYS['STUDY'])}, by which its parts are united"
+        elif UNIQUE_KEYS[level] not in identifier:
+            self.reason = f"ask for {tags.label(UNIQUE_KEYS[level])}, by which its parts are united"
         elif whole is None:
             self.reason = "its Study Date is not a range"
         else:

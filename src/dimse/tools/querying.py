@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import dimse
@@ -14,13 +15,14 @@ from dimse.services.features import Features
 from dimse.services.information_models import LEVEL, InformationModel
 from dimse.services.query import MATCH_WITHOUT_OPTIONAL_KEYS
 from dimse.support.text import counted, one_line
-from dimse.tools import query_options, requesting, running, wording
+from dimse.tools import audit, query_options, requesting, running, wording
 from dimse.tools.find_output import Files, JSONFile, Output, columns_of, log_identifier, unique_key_of
 from dimse.tools.found import Found
 from dimse.tools.interruption import Interruption
 
 if TYPE_CHECKING:
     from dimse.blocking import Matches
+    from dimse.tools.expanding import Expansion
 
 # Out of Resources, and Matching reached response limit (PS3.4 Table C.4-1).
 CUT_SHORT = (0xA700, 0xB001)
@@ -36,6 +38,12 @@ def query(options: argparse.Namespace, features: Features, logger: logging.Logge
     try:
         identifiers = query_options.identifiers(options, logger)
         negotiation = features.negotiation(model)
+        expansion: Expansion | None = None
+        if options.expand:
+            from dimse.tools.expanding import LEVELS, Expansion
+
+            expansion = Expansion(model, LEVELS[options.expand], options.key_Modality)
+            identifiers = [expansion.complete(each) for each in identifiers]
         output = Results(options, model, identifiers, logger)
     except query_options.UnusableKeys as error:
         wording.log_failure(logger, [str(error)])
@@ -50,7 +58,7 @@ def query(options: argparse.Namespace, features: Features, logger: logging.Logge
         output.discard()
         wording.log_failure(logger, wording.explain_request(error, options), error)
         return running.NO_ASSOCIATION
-    querying = _Querying(association, options, model, output, logger)
+    querying = _Querying(association, options, model, output, logger, expansion)
     interruption = querying.interruption
     try:
         with interruption.handled():
@@ -82,10 +90,13 @@ class _Querying:
         model: InformationModel,
         output: Results,
         logger: logging.Logger,
+        expansion: Expansion | None = None,
     ) -> None:
+        self._expansion = expansion
         self._association, self._options, self._model = association, options, model
         self._output, self._logger = output, logger
         self._wants_cancel = False
+        self._matches: Matches | None = None
         # Of the query under way, with all its parts: the number of matches before it, and that of its pending responses.
         self._before = self._responses = 0
         self.interruption = Interruption(self._interrupt)
@@ -94,6 +105,8 @@ class _Querying:
         if self._wants_cancel:
             self._association.abort()
         self._wants_cancel = True
+        if self._matches is not None:
+            self._matches.cancel_soon()
         return True
 
     def run(self, identifiers: list[Identifier], features: Features) -> int:
@@ -102,7 +115,8 @@ class _Querying:
         for _ in range(self._options.repeat):
             for identifier in identifiers:
                 if not self._wants_cancel:
-                    status = max(status, self._ask(identifier, features))
+                    ask = self._ask if self._expansion is None else self._ask_and_expand
+                    status = max(status, ask(identifier, features))
         if self._options.fail_empty and not self._output.number:
             self._logger.error("Nothing matched")
             status = running.SHORTFALL
@@ -130,6 +144,37 @@ class _Querying:
         if found.is_cut and may_split:
             return self._ask_in_parts(identifier, accepted, None, found)
         return self.conclude(found)
+
+    def _ask_and_expand(self, identifier: Identifier, features: Features) -> int:
+        """Send a query for studies, and then those for what is below each, and return the exit status that they deserve."""
+        expansion = self._expansion
+        assert expansion is not None
+        studies = self._output.collected = []
+        status = self._ask(expansion.of_studies(identifier), features)
+        self._output.end_collecting()
+        for study in studies:
+            status = max(status, self._expand(expansion, identifier, study, expansion.levels))
+        return status
+
+    def _expand(self, expansion: Expansion, identifier: Identifier, above: Identifier, levels: tuple[str, ...]) -> int:
+        """Hand on what is below a match, level by level; a study without anything below it is handed on itself."""
+        from dimse.tools.expanding import merged
+
+        if self._wants_cancel:
+            return running.SUCCESS
+        level, rest = levels[0], levels[1:]
+        keys = expansion.below(identifier, above, level)
+        below: list[Identifier] = []
+        status = self.conclude(self._take(self._begin(keys), keys, below.append))
+        for match in below:
+            row = merged(above, match)
+            if rest:
+                status = max(status, self._expand(expansion, identifier, row, rest))
+            else:
+                self._output.add(row, keys)
+        if not below and not expansion.selects(identifier):
+            self._output.add(above, keys)
+        return status
 
     def _ask_in_parts(
         self, identifier: Identifier, accepted: Features, days: int | None, found: Found | None = None
@@ -171,21 +216,35 @@ class _Querying:
             total_timeout=options.find_timeout_total,
         )
 
-    def _take(self, matches: Matches, identifier: Identifier) -> Found:
-        """Hand on the matches of a C-FIND, and return how it ended."""
+    def _take(
+        self, matches: Matches, identifier: Identifier, below: Callable[[Identifier], object] | None = None
+    ) -> Found:
+        """Hand on the matches of a C-FIND, and return how it ended.
+
+        Args:
+            matches: The matches.
+            identifier: The keys.
+            below: Called with each match instead, if it is below one that was handed on.
+        """
         options, logger = self._options, self._logger
         log_identifier(logger, "Request", identifier)
+        if options.trail is not None:
+            audit.queried(options.trail, self._association, self._model.find, identifier, options.charset)
         checks = Checks(identifier, matches.features, logger)
         number, is_limited = 0, False
         failure: dimse.StatusError | None = None
+        self._matches = matches
         with matches:
             try:
                 for match in matches:
                     number += 1
                     self._responses += 1
-                    logger.info("Find SCP Response: %d - 0x%04X (Pending)", number, match.status)
-                    log_identifier(logger, "Response", match.identifier)
+                    response = f"Find SCP Response: {number} - 0x{match.status:04X} (Pending)"
+                    log_identifier(logger, "Response", match.identifier, [response])
                     if checks.fits(match) or not options.strict:
+                        if below is not None:
+                            below(match.identifier)
+                            continue
                         self._output.add(match.identifier, identifier)
                     if options.limit is not None and self._output.number - self._before >= options.limit:
                         is_limited = True
@@ -277,6 +336,7 @@ class Results:
 
     Attributes:
         number: The number of matches.
+        collected: Takes the matches instead; None while there is nothing to collect.
         has_kept_all: True if the unique key of each match since `keep_uids` is known.
         is_split: True while the query is sent in parts: a match that was taken before is dropped.
 
@@ -293,6 +353,7 @@ class Results:
         logger: logging.Logger,
     ) -> None:
         self.number = 0
+        self.collected: list[Identifier] | None = None
         self.is_split, self.has_kept_all = False, True
         self._kept: int | None = None
         self._uids: set[str] = set()
@@ -312,6 +373,12 @@ class Results:
         self._kept, self.is_split, self.has_kept_all = unique_key, False, True
         self._uids.clear()
 
+    def end_collecting(self) -> None:
+        """Take matches again; those that were collected do not count."""
+        self.number -= len(self.collected or ())
+        self.collected = None
+        self.keep_uids(None)
+
     def add(self, match: Identifier, keys: Identifier) -> None:
         """Take a match of a query with these keys, unless it was taken before and UIDs are kept."""
         if self._kept is not None:
@@ -323,6 +390,9 @@ class Results:
             else:
                 self.has_kept_all = False
         self.number += 1
+        if self.collected is not None:
+            self.collected.append(match)
+            return
         if self._output is not None:
             self._output.unique_key = unique_key_of(self._model, keys)
             self._output.add(match)

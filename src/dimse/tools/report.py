@@ -24,7 +24,7 @@ from dimse.support.text import host_and_port, is_utf8, one_line, path_text
 from dimse.tools import wording
 from dimse.tools.command_line import Parser
 from dimse.tools.growing_file import GrowingFile
-from dimse.tools.report_formats import FORMATS, REPLACED, UNFINISHED, Format, Row, format_of
+from dimse.tools.report_formats import FORMATS, OF_STUDY, REPLACED, UNFINISHED, Format, Row, format_of
 
 STUDY_INSTANCE_UID, SERIES_INSTANCE_UID, MODALITY = 0x0020000D, 0x0020000E, 0x00080060
 PATIENT_ID, SPECIFIC_CHARACTER_SET = 0x00100020, 0x00080005
@@ -80,6 +80,7 @@ class Report(Closing):
         self._columns = (*COLUMNS, *more_columns)
         self._lock = threading.Lock()
         self._count = self._skipped = self._bytes = 0
+        self._studies: Counter[str] = Counter()
         self._states = Counter(dict.fromkeys(get_args(State), 0))
         # The format in which the rows are collected.
         self._collected: Format = self._format if self._part else FORMATS[".jsonl"]
@@ -121,6 +122,33 @@ class Report(Closing):
         }
         self.add_row(dict.fromkeys(COLUMNS) | row | {"bytes": 0, "attempts": 0})
 
+    def add_study(
+        self, study: str, series: str, state: str, meaning: str, *, size: int, attempts: int, seconds: float | None
+    ) -> None:
+        """Add what became of a study, or of one series of it. Its row has the outcome "study complete", "study partial" and so on.
+
+        Args:
+            study: The Study Instance UID.
+            series: The Series Instance UID; empty for the whole study.
+            state: The state, as of `dimse.retrieving.StudyResult`.
+            meaning: How many instances are here, and what is wrong.
+            size: The bytes that came.
+            attempts: The number of times that it was asked for.
+            seconds: The time that it took, in seconds; None if it is not known.
+        """
+        row = {
+            "file": "",
+            "file_escaped": False,
+            "outcome": OF_STUDY + state,
+            "meaning": one_line(meaning),
+            "milliseconds": None if seconds is None else round(seconds * 1000, 3),
+            "bytes": size,
+            "attempts": attempts,
+            "study_instance_uid": one_line(study) or None,
+            "series_instance_uid": one_line(series) or None,
+        }
+        self.add_row(dict.fromkeys(COLUMNS) | row)
+
     def add_row(self, row: Row) -> None:
         """Add a row, which has the `COLUMNS` and further ones in their order. Any thread may call it."""
         row |= self._same
@@ -128,6 +156,8 @@ class Report(Closing):
         with self._lock:
             if state == "skipped":
                 self._skipped += 1
+            elif state.startswith(OF_STUDY):
+                self._studies[state.removeprefix(OF_STUDY)] += 1
             else:
                 self._count += 1
                 self._states[state] += 1
@@ -148,7 +178,7 @@ class Report(Closing):
         Raises:
             OSError: The report cannot be written; an earlier one stays.
         """
-        summary = {
+        summary: dict[str, Any] = {
             "complete": complete,
             "seconds": round(seconds, 3),
             "files": self._count,
@@ -156,6 +186,8 @@ class Report(Closing):
             "bytes": self._bytes,
             "outcomes": dict(self._states),
         }
+        if self._studies:
+            summary["studies"] = dict(self._studies)
         with _named(self._path):
             try:
                 if self._part and not committed:
@@ -173,7 +205,7 @@ class Report(Closing):
     def close(self) -> None:
         """Release the files; idempotent, and harmless after `finish`. A report without rows leaves no `.part`."""
         self._file.close()
-        if self._part and not self._count and not self._skipped:
+        if self._part and not self._count and not self._skipped and not self._studies:
             with suppress(OSError):
                 os.unlink(self._part)
         self._part = None

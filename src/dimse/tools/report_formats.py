@@ -162,6 +162,10 @@ FORMATS: Mapping[str, Format] = {".json": JSON(), ".jsonl": JSONLines(), ".csv":
 """The formats of a report, by the suffix of its path."""
 
 
+OF_STUDY = "study "
+"""The beginning of the outcome in a row about a study, which is no row of a file."""
+
+
 def _whole_lines(file: IO[str]) -> Iterator[str]:
     """Yield the lines of a file, except a last one that is cut."""
     return (line for line in file if line.endswith("\n"))

@@ -5,15 +5,13 @@ from __future__ import annotations
 import argparse
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING
 
 import dimse
-from dimse import errors, settings, tags, uids
-from dimse.logs.notices import notice
-from dimse.services.information_models import LEVEL
+from dimse import errors, settings, uids
 from dimse.support.text import counted, one_line
 from dimse.tools import (
     audit,
@@ -22,6 +20,7 @@ from dimse.tools import (
     requesting,
     retrieve_events,
     retrieve_options,
+    retrieve_studies,
     running,
     wording,
 )
@@ -32,6 +31,7 @@ from dimse.tools.options import (
     add_group,
     choice,
     common,
+    flag,
     number,
     option,
     positional,
@@ -42,12 +42,10 @@ from dimse.tools.options import (
 
 if TYPE_CHECKING:
     from dimse.archive.stored import Stored
-    from dimse.data_set.identifier import Identifier
     from dimse.retrieving import BulkRetrieval, StudyResult
     from dimse.tools.report import Report
+    from dimse.tools.study_list import Selection
 
-# Attributes of an identifier by which nothing is selected.
-NO_KEYS = {LEVEL, tags.SPECIFIC_CHARACTER_SET}
 # Missing instances of a study that are named one by one.
 MOST_NAMED = 3
 
@@ -56,7 +54,7 @@ STUDIES = (
         repeatable(
             "--from F",
             str,
-            "a list of studies: a Study Instance UID on each line, or the CSV or JSON lines of findscu; - is stdin",
+            "a list of studies: on each line STUDY, or STUDY,SERIES, or the CSV or JSON lines of findscu; - is stdin",
         )
     ),
     choice("--method", ("auto", "get", "move"), "auto", "C-GET, C-MOVE, or whichever works, C-GET first (%(default)s)"),
@@ -79,11 +77,16 @@ TRANSFER = (
     common(
         option("--journal F", str, None, "record in F what was retrieved; the next run fetches only what is missing")
     ),
+    flag(
+        "--skip-existing",
+        "look into the output folder first: complete instances that are there, under whatever name, are not retrieved",
+    ),
+    file_options.ACCEPT_ONLY,
     choice("--format", ("text", "jsonl"), "text", "what is printed of each study (%(default)s)"),
 )
 
 # The rows of movescu about its own storage SCP, without the switch: here a port asks for it.
-LISTENING = tuple(row for row in DESTINATION if not {"--store", "-aem", "--move-aet"} & set(row[0]))
+LISTENING = tuple(row for row in DESTINATION if not {"--store", "-aem", "--move-aet", "--accept-only"} & set(row[0]))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -114,7 +117,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     requesting.add_options(
         parser,
         "RETRIEVE",
-        arguments=[positional("studies", "*", validated(_study), "Study Instance UIDs")],
+        arguments=[positional("studies", "*", validated(_study), "Study Instance UIDs; STUDY,SERIES is one series")],
         output=retrieve_options.OUTPUT,
         # Instances come on this association, and peers send most of them faster in large PDUs.
         most_received=settings.ACCEPTOR_MAXIMUM_LENGTH,
@@ -136,10 +139,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return running.run(lambda: retrieve(parser, options, logger), logger)
 
 
-def _study(text: str) -> str:
-    if not uids.is_uid(text):
-        raise ValueError(f"{text!r} is not a UID")
-    return text
+def _study(text: str) -> Selection:
+    from dimse.tools import study_list
+
+    return study_list.read(text)
 
 
 def _settle(parser: Parser, options: argparse.Namespace) -> None:
@@ -171,22 +174,27 @@ def retrieve(parser: Parser, options: argparse.Namespace, logger: logging.Logger
         retrieve_events.reacting(options, logger, outcome, interruption) as reactions,
     ):
         run.report, run.reactions = report, reactions
+        studies = retrieve_studies.wanted(options, logger, run.fall_short)
         try:
             destination = None
             if options.lists_to:
                 address = options.store_address, options.store_port
-                destination = Destination(options.store_aet, address, tuple(map(str, options.store_from)))
+                networks = tuple(map(str, options.store_from))
+                destination = Destination(options.store_aet, address, networks, options.take_all)
             retrieval = BulkRetrieval(
-                run.studies(),
+                studies,
                 (options.addr, options.port),
                 lambda stored: file_options.store(options, stored, () if report is None else report.tags),
                 jobs=options.jobs,
                 retry=Retry(options.retry, options.retry_wait),
                 journal=options.journal,
+                skip_existing=options.skip_existing,
                 method=options.method,
                 expect=options.expect,
                 model=options.model,
                 destination=destination,
+                sop_classes=[uid for uid in options.accept_only if uid not in uids.TRANSFER_SYNTAXES],
+                transfer_syntaxes=[uid for uid in options.accept_only if uid in uids.TRANSFER_SYNTAXES],
                 timeout=retrieve_options.timeout(options),
                 total_timeout=options.retrieve_timeout_total,
                 settle=options.settle,
@@ -244,52 +252,9 @@ class _Run:
         """The bytes that came, for the progress bar."""
         return self.counts.done_bytes
 
-    # --- the studies ---
-
-    def studies(self) -> Iterator[str]:
-        """Yield the studies that the user named, those of the lists, and those that match the keys."""
-        options = self._options
-        yield from options.studies
-        if lists := getattr(options, "from"):
-            from dimse.tools import study_list
-
-            for path in lists:
-                yield from study_list.studies(path, self._report_line)
-        if query_options.has_keys(options):
-            yield from self._found()
-
-    def _report_line(self, words: str) -> None:
-        """Log that a line of a list names no study. The others are retrieved."""
-        self._logger.error("%s", words)
+    def fall_short(self) -> None:
+        """Note that not all is done that the user asked for."""
         self.status = max(self.status, running.SHORTFALL)
-
-    def _found(self) -> Iterator[str]:
-        """Yield the studies that match the keys, each once."""
-        options, logger = self._options, self._logger
-        options.level = options.level or "STUDY"
-        model = query_options.model_of(options)
-        syntaxes = requesting.chosen_syntaxes(options) or settings.DEFAULT_TRANSFER_SYNTAXES
-        found: dict[str, None] = {}
-        getattr(options, "return").append("StudyInstanceUID")
-        identifiers = query_options.identifiers(options, logger)
-        answered: set[int] = set()
-        with requesting.associate(options, [(model.find, syntaxes)]) as association:
-            for identifier in identifiers:
-                for match in association.find(identifier, model=model.name, level="", charset=options.charset):
-                    found[match.identifier.text("StudyInstanceUID").strip(" \0")] = None
-                    answered |= _valued(match.identifier)
-        logger.info("Found %s", counted(len(found), "study", "studies"))
-        if found:
-            for tag in sorted(set[int]().union(*map(_valued, identifiers)) - answered):
-                words = "The peer ignores the key %s: what is retrieved may not match it"
-                notice("key ignored", "", words, tags.label(tag))
-        elif options.fail_empty:
-            logger.error("Nothing matched")
-            self.status = running.SHORTFALL
-        # The association of the query is not kept while the studies are retrieved.
-        yield from filter(None, found)
-
-    # --- what becomes of them ---
 
     def begun(self, study: str) -> None:
         """Log that a study is about to be retrieved."""
@@ -314,10 +279,11 @@ class _Run:
         self.bar.print(_line(result, self._options.format))
         if result.state != "already":
             self.reactions.end_study(result.study_instance_uid, result.stored, complete=result.is_complete)
+        self._report(result)
         if result.is_complete:
             return
         # The peer may have named it.
-        uid, logger = one_line(result.study_instance_uid, 64), self._logger
+        uid, logger = _name(result), self._logger
         self._fault = result.error
         self.status = max(self.status, running.SHORTFALL)
         logger.error("%s is %s: %s", uid, "incomplete" if result.state == "partial" else "not here", result.error)
@@ -325,9 +291,17 @@ class _Run:
             logger.error("Missing: %s", missing)
         if len(result.missing) > MOST_NAMED:
             logger.error("Missing: %d more", len(result.missing) - MOST_NAMED)
-        if self.report is not None:
-            for missing in result.missing:
-                self.report.add(dimse.Outcome("", None, errors.NotSent("it did not come"), missing))
+
+    def _report(self, result: StudyResult) -> None:
+        """Add the missing instances of a study to the report, and then the study."""
+        if self.report is None:
+            return
+        for missing in result.missing:
+            self.report.add(dimse.Outcome("", None, errors.NotSent("it did not come"), missing))
+        self.report.add_study(
+            result.study_instance_uid, result.series_instance_uid, result.state, _meaning(result),
+            size=result.size, attempts=result.attempts, seconds=result.seconds,
+        )  # fmt: skip
 
     def conclude(self, taken: float, *, is_interrupted: bool) -> None:
         """Log the sum of the run."""
@@ -356,9 +330,15 @@ class _Run:
         logger.error("%s", words)
 
 
-def _valued(identifier: Identifier) -> set[int]:
-    """Return the tags of the attributes that have a value, as a key that selects studies has."""
-    return {tag for tag, attribute in identifier.attributes.items() if any(attribute.values)} - NO_KEYS
+def _name(result: StudyResult) -> str:
+    """Return the UID of a study, or the UIDs of a study and of the series of it that was wanted."""
+    return one_line(",".join(filter(None, (result.study_instance_uid, result.series_instance_uid))), 129)
+
+
+def _meaning(result: StudyResult) -> str:
+    """Return how many instances of a study are here, and why it is not complete."""
+    words = f"{result.stored} of {'?' if result.expected is None else result.expected} instances"
+    return words if result.error is None else f"{words}: {result.error}"
 
 
 def _line(result: StudyResult, form: str) -> str:
@@ -366,12 +346,13 @@ def _line(result: StudyResult, form: str) -> str:
     if form == "text":
         expected = "?" if result.expected is None else result.expected
         method = {"get": "C-GET", "move": "C-MOVE"}.get(result.method, "")
-        return f"{one_line(result.study_instance_uid, 64)}  {result.state}  {result.stored} of {expected}  {method}".rstrip()
+        return f"{_name(result)}  {result.state}  {result.stored} of {expected}  {method}".rstrip()
     import json
 
     return json.dumps(
         {
             "study_instance_uid": result.study_instance_uid,
+            "series_instance_uid": result.series_instance_uid or None,
             "state": result.state,
             "method": result.method or None,
             "expected": result.expected,

@@ -37,6 +37,10 @@ RETRIEVAL = (
     flag("--fail-empty", "exit status 3 if nothing matched"),
 )
 
+RESOLVE = flag(
+    "--resolve",
+    "where the keys do not name the unique key of their level, ask by C-FIND for what matches, and retrieve that by UID",
+)
 
 # By option: the feature of `Features`, and the help.
 FEATURES = {
@@ -75,7 +79,7 @@ def negotiation(
 
 def add_options(parser: Parser, files: str = "files", events: str = "events") -> None:
     """Add the options about the retrieval, the files and the events; the titles of the latter two in the help may be given."""
-    add_group(parser, "retrieval", *RETRIEVAL)
+    add_group(parser, "retrieval", *RETRIEVAL, RESOLVE)
     add_group(parser, files, *FILES)
     add_group(parser, events, *retrieve_events.ROWS)
 
@@ -86,6 +90,9 @@ def settle(parser: Parser, options: argparse.Namespace) -> None:
         parser.error("-f and/or -k must be specified")
     if options.ignore and options.report is not None:
         parser.error("--report does not go with --ignore: nothing is kept that could be reported")
+    model = query_options.model_of(options)
+    if options.resolve and not (model.find and model.levels):
+        parser.error(f"--resolve: the information model {model.name} has no C-FIND with levels")
     retrieve_events.settle(parser, options)
     if not (options.quiet or options.verbose or options.debug or options.log_level):
         shows_bar = sys.stderr.isatty() and not options.no_progress

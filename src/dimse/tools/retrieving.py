@@ -93,7 +93,8 @@ class Arrivals:
         self.counts = self.before = Totals()
         self.foreign = 0
         self._uids: set[bytes] = set()
-        self._studies: set[str] = set()
+        # Of each study: the number of instances that came, and the bytes of their data sets.
+        self._studies: dict[str, tuple[int, int]] = {}
         self.counts.studies = self._studies
         self._logger, self._report = logger, report
         self._asked: dict[int, frozenset[str]] = {}
@@ -139,7 +140,8 @@ class Arrivals:
             SERIES_INSTANCE_UID: stored.series_instance_uid,
             SOP_INSTANCE_UID: stored.sop_instance_uid,
         }
-        self._studies.add(stored.study_instance_uid)
+        number, size = self._studies.get(stored.study_instance_uid, (0, 0))
+        self._studies[stored.study_instance_uid] = number + 1, size + stored.size
         wrong = [tag for tag, uids in self._asked.items() if found[tag].strip(" \0") not in uids and found[tag]]
         if wrong:
             self.foreign += 1
@@ -154,6 +156,15 @@ class Arrivals:
         """Take an instance that the peer lists as failed."""
         if self._report is not None:
             self._report.add(dimse.Outcome("", None, errors.NotSent("the peer could not send it"), uid))
+
+    def report_studies(self, *, complete: bool) -> None:
+        """Add a row for each study to the report. Unless all is complete, each of them is called partial."""
+        if self._report is None:
+            return
+        for uid, (number, size) in self._studies.items():
+            words = counted(number, "instance")
+            state = "complete" if complete else "partial"
+            self._report.add_study(uid, "", state, words, size=size, attempts=1, seconds=None)
 
 
 def report_stored(report: Report, stored: Stored) -> None:
@@ -201,6 +212,7 @@ class Retriever:
         self.association: dimse.Association | None = None
         self.destination_is_unknown = False
         self._wants_cancel = False
+        self._retrieval: Retrieval | None = None
         self._wanted = [name for name, _ in FEATURES.values() if getattr(options, name)]
         self._bar = Bar(lambda: nullcontext(arrivals), enabled=not options.no_progress)
         self._interruption, interruption.abort = interruption, self._interrupt
@@ -217,6 +229,8 @@ class Retriever:
         if self._wants_cancel:
             self.association.abort()
         self._wants_cancel = True
+        if self._retrieval is not None:
+            self._retrieval.cancel_soon()
         return True
 
     def run(
@@ -249,6 +263,7 @@ class Retriever:
             association.abort()
             raise
         self._log_sum(time.monotonic() - started)
+        self._arrivals.report_studies(complete=status == running.SUCCESS and not self._interruption.has_come())
         return status
 
     def _retrieve(self, identifier: Identifier, ask: Ask) -> int:
@@ -270,8 +285,10 @@ class Retriever:
         self._warn_of_features(retrieval)
         end: Retrieved | None = None
         is_cancelled = False
+        self._retrieval = retrieval
         try:
             for progress in retrieval:
+                is_cancelled = is_cancelled or self._wants_cancel
                 if isinstance(progress, Retrieved):
                     end = progress
                     break
@@ -280,10 +297,11 @@ class Retriever:
                 logger.info("%s SCP Response: %d - 0x%04X (Pending)", self._name, number, progress.status)
                 self._log_counts(progress)
                 self._count(progress)
-                if not is_cancelled and (number == self._options.cancel or self._wants_cancel):
+                if number == self._options.cancel or self._wants_cancel:
                     is_cancelled = True
                     retrieval.cancel()
         finally:
+            self._retrieval = None
             retrieval.close()
         assert end is not None
         if end.status is not None:
@@ -419,10 +437,18 @@ def reporting(
                 outcome.append(running.SHORTFALL)
 
 
-def identifiers_of(options: argparse.Namespace, logger: logging.Logger) -> list[Identifier] | None:
-    """Return the identifiers that the user asks with; None, and a line in the log, if they cannot be used."""
+def identifiers_of(options: argparse.Namespace, logger: logging.Logger) -> tuple[list[Identifier], int]:
+    """Return the identifiers that the user asks with, and the exit status so far.
+
+    Without any, a line in the log says why: they cannot be used, or `--resolve` has found nothing.
+    """
     try:
-        return query_options.identifiers(options, logger)
+        identifiers = query_options.identifiers(options, logger)
     except query_options.UnusableKeys as error:
         wording.log_failure(logger, [str(error)])
-        return None
+        return [], running.NO_ASSOCIATION
+    if not options.resolve:
+        return identifiers, running.SUCCESS
+    from dimse.tools.resolving import resolve
+
+    return resolve(options, identifiers, logger)

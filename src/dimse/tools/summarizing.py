@@ -13,7 +13,7 @@ from dimse import uids
 from dimse.data_set.walk import peek
 from dimse.media import part10
 from dimse.tools import running, wording
-from dimse.tools.report_formats import UnusableReport, format_of, read, written_name
+from dimse.tools.report_formats import OF_STUDY, UnusableReport, format_of, read, written_name
 from dimse.tools.totals import MODALITY, STUDY_INSTANCE_UID, Totals
 
 # Bytes of a file that are read first.
@@ -60,7 +60,8 @@ def _add(totals: Totals, path: str) -> Iterator[str]:
     if _is_report(path):
         try:
             for row in read(path):
-                totals.add_row(row)
+                if not row["outcome"].startswith(OF_STUDY):
+                    totals.add_row(row)
         except UnusableReport as error:
             yield str(error)
         return

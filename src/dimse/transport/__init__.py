@@ -2,3 +2,5 @@
 
 # The events that a socket is waited for.
 READ, WRITE = 1, 2
+# The end of a wait that `Transport.interrupted` has ended.
+INTERRUPTED = 4

@@ -82,9 +82,12 @@ class Transport(ABC):
     Attributes:
         calls_in_threads: True if `call` runs a `def` in another thread, because an event loop must not wait for it.
         turns: The queue of operations that wait for one another; None if they are refused instead.
+        interruptible: True if a wait for the peer's next message looks now and then whether it is interrupted.
+        interrupted: True if such a wait is to end with `INTERRUPTED`. Any thread and a signal handler may set it.
     """
 
     calls_in_threads = False
+    interruptible = interrupted = False
     turns: Turns | None = None
 
     def __init__(self, connection: socket.socket) -> None:
@@ -140,7 +143,7 @@ class Transport(ABC):
             awaited: True if the wait is for the peer's next message, which may come soon (`dimse.transport.spinning`).
 
         Returns:
-            The events that are ready; 0 if the deadline passed first.
+            The events that are ready; 0 if the deadline passed first; `INTERRUPTED` if the wait was interrupted.
         """
         if self._tls is None:
             return await self._wait(events, deadline, awaited)

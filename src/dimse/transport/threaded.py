@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Itera
 from types import CoroutineType
 from typing import Any, TypeVar, cast
 
-from dimse.transport import READ, WRITE
+from dimse.transport import INTERRUPTED, READ, WRITE
 from dimse.transport.base import Address, Transport, call_in_thread
 from dimse.transport.base import connect as _connect
 from dimse.transport.spinning import Spinner, time_to
@@ -19,6 +19,9 @@ T = TypeVar("T")
 POLLED = {READ: select.POLLIN, WRITE: select.POLLOUT, READ | WRITE: select.POLLIN | select.POLLOUT}
 _READABLE = select.POLLIN | select.POLLHUP | select.POLLERR | select.POLLNVAL
 _WRITABLE = select.POLLOUT | select.POLLHUP | select.POLLERR | select.POLLNVAL
+
+# Seconds between two looks whether a wait is interrupted.
+INTERRUPTION_INTERVAL = 0.5
 
 MILLISECONDS = 1000
 """In a second: `select.poll` takes milliseconds."""
@@ -48,11 +51,18 @@ class ThreadTransport(Transport):
     async def _wait(self, events: int, deadline: float | None, awaited: bool = False) -> int:
         """Poll until an event or the deadline; the thread waits here."""
         self._want(events)
+        end = deadline
         while True:
+            if self.interruptible and events == READ:
+                if self.interrupted:
+                    self.interrupted = False
+                    return INTERRUPTED
+                slice_end = time.monotonic() + INTERRUPTION_INTERVAL
+                end = slice_end if deadline is None else min(deadline, slice_end)
             if awaited:
-                polled = self.spinner.wait(self._poll.poll, deadline, MILLISECONDS)
+                polled = self.spinner.wait(self._poll.poll, end, MILLISECONDS)
             else:
-                polled = self._poll.poll(time_to(deadline, MILLISECONDS))
+                polled = self._poll.poll(time_to(end, MILLISECONDS))
             if polled:
                 return events_of(polled[0][1])
             if deadline is not None and time.monotonic() >= deadline:

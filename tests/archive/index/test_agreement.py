@@ -14,7 +14,7 @@ from dimse.archive.index import Index
 from dimse.archive.index.attributes import LEVELS, Level
 from dimse.archive.index.levels import matched
 from dimse.archive.index.row import Location
-from dimse.archive.index.search import search
+from dimse.archive.index.search import entities
 from dimse.data_set.attributes import Attributes
 from dimse.matching import Rules, UnfitKey, prepare
 from dimse.services.information_models import UNIQUE_KEYS
@@ -48,7 +48,7 @@ def agree(seed: int, queries: int, index: Index) -> Counter[str]:
     """Ask an archive of a seed so many queries, and return how many of them found nothing, something and all."""
     archive = Archive(seed)
     archive.add_to(index)
-    reading, random = index.database.reading, Random(seed)
+    random = Random(seed)
     outcomes: Counter[str] = Counter()
 
     def read(location: Location, tags: frozenset[int]) -> Attributes:
@@ -62,7 +62,9 @@ def agree(seed: int, queries: int, index: Index) -> Counter[str]:
         page = random.choice((7, 50, 500, 500))
         expected = accepted(archive, level, wanted, rules)
         try:
-            found = list(search(reading, level, wanted, root="patient", rules=rules, page=page, read_file=read))
+            found = list(
+                entities(index.database, level, wanted, root="patient", rules=rules, page=page, read_file=read)
+            )
         except UnfitKey:
             assert expected is None
             outcomes["refused"] += 1

@@ -154,5 +154,5 @@ def _frames_of(stored: Stored) -> Frames | None:
     def number(tag: int) -> int:
         return int.from_bytes(get(tag, "")[:2].encode("latin-1"), "big" if is_big else "little")
 
-    frames = whole_number(get(_NUMBER_OF_FRAMES, "").strip(" \0")) or 1
+    frames = whole_number(get(_NUMBER_OF_FRAMES, "")) or 1
     return Frames(offset, length, max(1, frames), number(_ROWS), number(_COLUMNS), number(_BITS_ALLOCATED))

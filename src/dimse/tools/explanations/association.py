@@ -216,7 +216,7 @@ SUBJECT = Subject(
             "{element} is not a command element",
             "(0000,{element}){fault}",
             "cut short inside the header of an element at byte {number}",
-            "cut short inside the value of (0000,{element})",
+            "cut short inside the value of {element}",
             cause="""The command set of a message breaks the rules of PS3.7. A request is refused with a status, and the
             association goes on if it can.""",
             cure="""Read which element is at fault, and report it to the vendor of the peer. `-d` prints the message.""",

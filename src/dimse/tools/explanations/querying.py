@@ -53,6 +53,7 @@ SUBJECT = Subject(
             "E253",
             "Cannot read input file {path}: {reason}",
             "it is longer than {number} bytes",
+            "it holds no data set",
             "its File Meta Information is cut short, or its transfer syntax is not known",
             "File Meta Information needs a {attribute}",
             "a value of {number} bytes does not fit File Meta element (0002,{number})",
@@ -257,6 +258,7 @@ SUBJECT = Subject(
             "E282",
             "Cannot read the list {path}: {reason}",
             "{path}, line {number}: {value} is not a UID",
+            "{path}, line {number}: more than a study and a series",
             "{value} is not a UID",
             cause="""The list of studies (`--from`) cannot be read, or a line of it has no Study Instance UID.""",
             cure="""Write one UID a line, or use the CSV or JSON lines of findscu with the column `StudyInstanceUID`.""",
@@ -268,6 +270,13 @@ SUBJECT = Subject(
             notice of the key, and returns studies that do not match it.""",
             cure="""Look at what `findscu` prints with the same keys. Select the studies by other keys, or give their Study
             Instance UIDs in a list (`--from`).""",
+        ),
+        entry(
+            "W260",
+            "The peer does not match the modality: {matches} left out",
+            cause="""Studies were asked for by modality, and the peer has returned others too, with their modalities. Those are
+            not retrieved.""",
+            cure="""Nothing has to be done.""",
         ),
         entry(
             "W250",
@@ -308,6 +317,13 @@ SUBJECT = Subject(
             cure="""If the peer sends from another address, add that with `--store-from`.""",
         ),
         entry(
+            "W261",
+            "refused {UID} from {address}, which was not asked for: --take-all keeps it",
+            cause="""An instance came to the port for C-MOVE, and neither its Move Originator nor its UIDs are those of a C-MOVE
+            under way. It was refused with 0124H.""",
+            cure="""Find out what sends it. `--take-all` keeps such instances, where the peer sends more than it is asked for.""",
+        ),
+        entry(
             "W255",
             "the peer sends data sets with its pending responses: they are ignored",
             "the list of failed SOP instances cannot be read: {reason}",
@@ -318,7 +334,7 @@ SUBJECT = Subject(
         entry(
             "W256",
             "{instances} came of no study that was asked for",
-            cause="""Instances of other studies arrived at the port for C-MOVE. They were stored.""",
+            cause="""Instances of other studies arrived, by C-GET, or at the port for C-MOVE. They were stored.""",
             cure="""Look at them before they are used. Other machines may send to this port too: `--store-from` says which
             may.""",
         ),

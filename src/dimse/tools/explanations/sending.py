@@ -140,6 +140,48 @@ SUBJECT = Subject(
             cure="""Report it to the vendor of the peer. The instances do not count as committed.""",
         ),
         entry(
+            "E155",
+            "refused a storage commitment request from {peer}: {reason}",
+            cause="""A peer asked for storage commitment, and its request breaks a rule or is too long, as the line says. It got
+            a failure status, and gets no report.""",
+            cure="""Report it to the vendor of the peer. It must not delete the instances.""",
+        ),
+        entry(
+            "E156",
+            "the file of the acknowledged instance {UID} is missing",
+            "the file of the acknowledged instance {UID} cannot be read: {reason}",
+            "the file of the acknowledged instance {UID} is damaged: {reason}",
+            "the file of the acknowledged instance {UID} is cut short: {number} bytes",
+            "the file of the acknowledged instance {UID} is too long: {number} bytes",
+            cause="""A peer asked for storage commitment for an instance that was stored here, and its file is not as it was
+            acknowledged. The peer is told that there is no commitment (0110H).""",
+            cure="""Another program or a person has changed the folder, or the disk has lost data. Check the disk, and have the
+            instance sent again.""",
+        ),
+        entry(
+            "E157",
+            "storage commitment reports are not delivered: {reason}",
+            cause="""The transactions of storage commitment cannot be read or written. The reason stands behind the colon.""",
+            cure="""Mend the database that the reason names. The reports go out afterwards, up to a day after the request.""",
+        ),
+        entry(
+            "E158",
+            "storescp --commit needs SQLAlchemy: pip install 'dimse[archive]'",
+            cause="""Storage commitment needs an index of the files, which is kept by the package SQLAlchemy. It is not
+            installed.""",
+            cure="""Install it with `pip install 'dimse[archive]'`, or leave `--commit` out.""",
+        ),
+        entry(
+            "E159",
+            "{UID} is not acknowledged: it cannot be added to the index: {reason}",
+            "the index cannot be written",
+            "another data set has its SOP Instance UID",
+            cause="""The file of the instance is in the folder, and the index of the folder could not take it. The sender got
+            a failure status, so that it sends the instance again.""",
+            cure="""Mend what the line names: the space on the disk, or the permissions of the index. It is the file
+            `.index.sqlite` in the folder.""",
+        ),
+        entry(
             "E160",
             "there is no journal {path}",
             cause="""`--status` reads a journal, and this file does not exist.""",
@@ -239,6 +281,24 @@ SUBJECT = Subject(
             "storage commitment report: {number} {what}, such as {UID}",
             cause="""The report of the peer names instances that were not asked about, or leaves out some that were.""",
             cure="""Only what was asked about counts. What is missing does not count as committed.""",
+        ),
+        entry(
+            "W152",
+            "no commitment is possible for {UID}: {reason}",
+            cause="""An instance without Study or Series Instance UID was stored, and has no place in the index. A peer that
+            asks for commitment to it is told that it does not exist (0112H).""",
+            cure="""Report it to the vendor of the sender: both UIDs are required in every image.""",
+        ),
+        entry(
+            "W151",
+            "{AE} has not taken the report on storage commitment {transaction}",
+            "{AE} has not taken the report on storage commitment {transaction}: {reason}; it is given up",
+            "{AE} has not taken the report on storage commitment {transaction}: {reason}; the next attempt is in {number} seconds",
+            "no address is known of {AE}",
+            cause="""A peer asked for storage commitment, and could not be given the report. It is tried again for a day, at
+            growing intervals.""",
+            cure="""The peer must listen for the report. Its AE title, host and port must be known here: `storescp --report-to`,
+            or a section of the configuration of an archive. If the report was given up, the peer must ask again.""",
         ),
     ),
 )
