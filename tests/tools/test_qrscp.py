@@ -315,3 +315,18 @@ def test_a_query_is_in_the_audit_trail_with_its_identifier(tmp_path: Path) -> No
     found = [message.root.findtext(".//ParticipantObjectQuery") for message in read(trail.read_bytes().splitlines())]
     (query,) = filter(None, found)
     assert b"DOE*" in b64decode(query)
+
+
+def test_the_storage_of_what_it_keeps_is_committed_to(tmp_path: Path) -> None:
+    path = instance(tmp_path)
+    with archive(tmp_path) as listener:
+        listener.run("storescu", path)
+        listener.run("storescu", "--verify", path)
+
+
+def test_the_right_to_commitment_is_a_peers_own(tmp_path: Path) -> None:
+    with (
+        archive(tmp_path, *configured(tmp_path, OTHERS)) as listener,
+        listener.associate("StorageCommitmentPushModel", "Verification", calling_ae_title="SCANNER") as association,
+    ):
+        assert [context.result for context in association.contexts] == [1, 0]

@@ -12,6 +12,7 @@ from itertools import islice
 from threading import BoundedSemaphore, Lock, Thread
 from typing import TYPE_CHECKING, Any, Literal
 
+from dimse import uids
 from dimse.archive.file_store import FileStore, OnDuplicate
 from dimse.archive.gates import DestinationGate
 from dimse.archive.index.arriving import REQUIRED_TAGS, Arrivals, arriving_tags
@@ -220,17 +221,19 @@ class Archive(Closing):
         return self.peers.caller(peer.ae_title, peer.address[0], peer.fingerprint)
 
     def denied(self, peer: Peer) -> Collection[str]:
-        """Return the abstract syntaxes of the queries and retrievals that a peer may not use: the `deny` of a server."""
+        """Return the abstract syntaxes that a peer may not use, of services that give data away: the `deny` of a server."""
         from dimse.services.query_retrieve import sop_classes
 
         rights = self.caller(peer).allow
-        return {uid for name in ("find", "get", "move") if name not in rights for uid in sop_classes(name)}
+        denied = {uid for name in ("find", "get", "move") if name not in rights for uid in sop_classes(name)}
+        return denied if "commit" in rights else {*denied, uids.StorageCommitmentPushModel}
 
-    def _refusal(self, right: Right, peer: Peer, called_ae_title: str = "") -> Status | None:
+    def refusal(self, right: Right, peer: Peer, called_ae_title: str = "") -> Status | None:
         """Return the status that refuses a request of a peer; None if the peer has the right to it."""
         if right in self.caller(peer).allow:
             return None
-        return self._refused(peer, f"C-{right.upper()} is not allowed to it", called_ae_title)
+        service = "storage commitment" if right == "commit" else f"C-{right.upper()}"
+        return self._refused(peer, f"{service} is not allowed to it", called_ae_title)
 
     def _refused(self, peer: Peer, why: str, called_ae_title: str = "") -> Status:
         """Log that a request of a peer is refused because of its rights, and return the status."""
@@ -244,12 +247,12 @@ class Archive(Closing):
     @brief
     def echo(self, request: EchoRequest) -> int:
         """Answer a C-ECHO: 0000H, or 0124H."""
-        return self._refusal("echo", request.peer) or 0x0000
+        return self.refusal("echo", request.peer) or 0x0000
 
     @brief
     def begin(self, request: StoreRequest) -> int | Sink:
         """Return a sink for the data set of an instance while it arrives, or the status that refuses it."""
-        return self._refusal("store", request.peer, request.called_ae_title) or self._store.begin(request)
+        return self.refusal("store", request.peer, request.called_ae_title) or self._store.begin(request)
 
     def _keep(self, stored: Stored) -> None:
         """Add an instance that is safely in the folder to the index.
@@ -289,7 +292,7 @@ class Archive(Closing):
     def find(self, request: FindRequest) -> Iterator[Identifier | int]:
         """Yield the matches of a query, and its final status if that is not success."""
         caller = self.caller(request.peer)
-        refusal = self._refusal("find", request.peer, request.called_ae_title) or self._unready("find")
+        refusal = self.refusal("find", request.peer, request.called_ae_title) or self._unready("find")
         if refusal is not None:
             yield refusal
             return
@@ -348,7 +351,7 @@ class Archive(Closing):
 
     def get(self, request: RetrieveRequest) -> list[KnownFile] | int:
         """Return the files of the instances that a C-GET names, or the status that refuses it."""
-        refusal = self._refusal("get", request.peer, request.called_ae_title) or self._unready("get")
+        refusal = self.refusal("get", request.peer, request.called_ae_title) or self._unready("get")
         if refusal is not None:
             return refusal
         request.transcode = self.caller(request.peer).transcode
@@ -376,7 +379,7 @@ class Archive(Closing):
 
     def _destination(self, request: RetrieveRequest) -> KnownPeer | Status:
         """Return the destination of a C-MOVE, or the status that refuses it before anything is matched."""
-        if (refusal := self._refusal("move", request.peer, request.called_ae_title)) is not None:
+        if (refusal := self.refusal("move", request.peer, request.called_ae_title)) is not None:
             return refusal
         destination = self.peers.destination(request.destination)
         if destination is None:
