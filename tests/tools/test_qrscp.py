@@ -330,3 +330,16 @@ def test_the_right_to_commitment_is_a_peers_own(tmp_path: Path) -> None:
         listener.associate("StorageCommitmentPushModel", "Verification", calling_ae_title="SCANNER") as association,
     ):
         assert [context.result for context in association.contexts] == [1, 0]
+
+
+def test_what_is_sent_is_in_the_audit_trail_by_study(tmp_path: Path) -> None:
+    trail = tmp_path / "audit.xml"
+    with archive(tmp_path, "--audit", trail) as listener:
+        listener.run("storescu", instance(tmp_path, 1), instance(tmp_path, 2))
+        trail.write_bytes(b"")
+        classes = ("--sop-class", "SecondaryCaptureImageStorage")
+        listener.run("getscu", "-S", "--study-uid", STUDY, *classes, "-od", tmp_path / "in", "-q")
+        listener.end()
+    sent = [line for line in trail.read_text().splitlines() if "110104" in line]
+    assert len(sent) == 1
+    assert STUDY in sent[0] and 'NumberOfInstances="2"' in sent[0] and "GETSCU" in sent[0]

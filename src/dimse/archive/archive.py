@@ -423,6 +423,13 @@ class Archive(Closing):
         if most and len(found) > most:
             return Status(UNABLE_TO_COUNT_MATCHES, service=service, comment=f"more than {most:,} instances")
         return [
-            KnownFile(one.path, one.sop_class_uid, one.sop_instance_uid, one.transfer_syntax_uid, one.size)
+            KnownFile(
+                one.path,
+                one.sop_class_uid,
+                one.sop_instance_uid,
+                one.transfer_syntax_uid,
+                one.size,
+                one.study_instance_uid,
+            )
             for one in found
         ]

@@ -313,7 +313,8 @@ def _committing(options: argparse.Namespace, archive: Archive) -> Iterator[Commi
 
 
 def _server(options: argparse.Namespace, archive: Archive, commit: CommitHandler | None) -> dimse.Server:
-    handlers = audit.queries_audited(audit.audited(archive.handlers(), options.trail), options.trail)
+    handlers = audit.audited(archive.handlers(), options.trail)
+    handlers = audit.retrievals_audited(audit.queries_audited(handlers, options.trail), options.trail)
     handlers = replace(_offered(options, handlers), commit=commit)
     log = RequestLog(logging.getLogger("dimse.tools.qrscp"), shows_identifiers=options.log_identifier)
     features = dimse.Features(
