@@ -250,6 +250,18 @@ async def test_a_judge_that_fails_leaves_the_report_missed(driver: Driver, caplo
 
 
 @on_each_driver
+@pytest.mark.parametrize("returned", [None, 0, ["1.2.3.1"], {"1.2.3.1": 0x10000}, {"1.2.3.1": None}], ids=repr)
+async def test_a_judge_that_returns_nonsense_leaves_the_report_missed(driver: Driver, returned: Any) -> None:
+    missed = threading.Event()
+    answer = dimse.ReportLater(lambda _: returned, 0.0, missed=lambda _: missed.set())
+    with scp("threads", lambda _: answer) as server:
+        async with await driver.associate(server.address[1], CONTEXTS) as association:
+            await association.begin_commitment(ASKED)
+            assert missed.wait(10)
+            assert await association.echo() == 0x0000
+
+
+@on_each_driver
 async def test_a_peer_without_the_role_for_it_is_not_reported_to(driver: Driver) -> None:
     judge = Judge()
     with scp("threads", judge.commit, roles=[Role(PUSH_MODEL, scu=True, scp=True)]) as server:
@@ -281,6 +293,8 @@ async def test_a_program_reports_over_an_association_of_its_own(driver: Driver, 
             assert await association.report_commitment(TRANSACTION, iter(ASKED)) == 0x0001
             with pytest.raises(ValueError, match="1 to 10000 instances"):
                 await association.report_commitment(TRANSACTION, [])
+            with pytest.raises(ValueError, match="0 to 0xFFFF"):
+                await association.report_commitment(TRANSACTION, ASKED, {"1.2.3.1": 0x10000})
     first, second = taken
     assert first.committed == {"1.2.3.1", "1.2.3.2"}
     assert first.failed == {"1.2.3.3": 0x0119}

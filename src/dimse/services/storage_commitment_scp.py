@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import partial
+from typing import TypeGuard
 
 from dimse import uids
 from dimse.association.association import LOGGER, MESSAGES, Arrived, BaseAssociation, Refusal
@@ -201,7 +202,7 @@ async def _report_here(
     taken = False
     try:
         failed = await ask(association, answer.judge, request)
-        if not isinstance(failed, Refusal):
+        if _are_failures(failed, request):
             status = await _report(
                 association, context, request.transaction_uid, request.references, failed, nested=True
             )
@@ -211,6 +212,16 @@ async def _report_here(
             _missed(request, answer)
     if taken and answer.reported is not None:
         await ask(association, answer.reported, request)
+
+
+def _are_failures(found: object, request: CommitmentRequest) -> TypeGuard[Failures]:
+    """Return True if what a judge of a program has returned can be reported; else it is a line in the log."""
+    if isinstance(found, Refusal):
+        return False
+    if isinstance(found, Mapping) and all(isinstance(code, int) and 0 <= code <= 0xFFFF for code in found.values()):
+        return True
+    LOGGER.error("the handler of %s returned %s instead of a status", type(request).__name__, type(found).__name__)
+    return False
 
 
 async def report_commitment(
@@ -233,12 +244,14 @@ async def report_commitment(
         The status that the peer answers with.
 
     Raises:
-        ValueError: There are no references or too many, or a UID is not valid; nothing was sent.
+        ValueError: There are no references or too many, or a UID or a reason is not valid; nothing was sent.
         NoPresentationContext: Storage Commitment was not negotiated; the association stands.
         OperationTimeout: No response came within the DIMSE timeout; the association was aborted.
         AssociationError: The association ended.
         RemoteProtocolError: The peer sent something that is not a valid response; the association was aborted.
     """
+    if any(not 0 <= reason <= 0xFFFF for reason in (failed or {}).values()):
+        raise ValueError("a Failure Reason is 0 to 0xFFFF")
     context = association.context_for(uids.StorageCommitmentPushModel, role=None)
     return await _report(association, context, transaction_uid, tuple(references), failed or {}, nested=False)
 

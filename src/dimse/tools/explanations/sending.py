@@ -136,6 +136,7 @@ SUBJECT = Subject(
             "{number} zero bytes in a row are no part of it",
             "storage commitment is requested for 1 to {number} instances, not {number}",
             "a UID has 1 to {number} characters of ASCII: {value}",
+            "a Failure Reason is 0 to 0xFFFF",
             cause="""The report of the peer on storage commitment breaks a rule, as the line says, and was refused.""",
             cure="""Report it to the vendor of the peer. The instances do not count as committed.""",
         ),
@@ -174,7 +175,6 @@ SUBJECT = Subject(
         entry(
             "E159",
             "{UID} is not acknowledged: it cannot be added to the index: {reason}",
-            "the index cannot be written",
             "another data set has its SOP Instance UID",
             cause="""The file of the instance is in the folder, and the index of the folder could not take it. The sender got
             a failure status, so that it sends the instance again.""",
