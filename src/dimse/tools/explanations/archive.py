@@ -10,6 +10,7 @@ SUBJECT = Subject(
         entry(
             "E340",
             "cannot index {UID}: {reason}",
+            "the index cannot be written",
             cause="""The instance is in the folder, and could not be added to the index. So its sender was told that the archive
             is out of resources (A700H), and keeps it.""",
             cure="""Look at the reason: often the disk of the database is full, or the database is gone. The sender can send
