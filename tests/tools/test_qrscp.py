@@ -343,3 +343,15 @@ def test_what_is_sent_is_in_the_audit_trail_by_study(tmp_path: Path) -> None:
     sent = [line for line in trail.read_text().splitlines() if "110104" in line]
     assert len(sent) == 1
     assert STUDY in sent[0] and 'NumberOfInstances="2"' in sent[0] and "GETSCU" in sent[0]
+
+
+def test_the_responses_to_a_query_are_logged(tmp_path: Path) -> None:
+    with archive(tmp_path, "-v") as listener:
+        listener.run("storescu", instance(tmp_path, 1), instance(tmp_path, 2, study="1.2.4"))
+        listener.run("findscu", "-S", "-k", "StudyInstanceUID=", "-q")
+        said = listener.end()
+    first = said.index("I: Find SCP Response 1: 0xFF00 (Pending)")
+    assert said[first + 1 : first + 3] == [
+        "I: Find SCP Response 2: 0xFF00 (Pending)",
+        "I: Find SCP Response 3: 0x0000 (Success)",
+    ]
