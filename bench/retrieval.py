@@ -124,7 +124,7 @@ class Row:
 
 
 STORE = Row("", "C-STORE", "ours")
-COMPARED = (
+COMPARED: tuple[tuple[Row, Row, dict[str, float]], ...] = (
     # The pair of ours, what it is compared with, and how many times as fast it should be by work
     (Row("qrscp", "C-GET", "ours"), Row("dcmqrscp", "C-GET", "DCMTK +B"), {"ct": 1.2, "small": 2.0}),
     (Row("qrscp", "C-GET", "ours"), Row("dcmqrscp", "C-GET", "DCMTK"), {}),
