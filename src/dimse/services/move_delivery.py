@@ -88,7 +88,8 @@ class _Delivery:
         try:
             while left and await self._operations.go_on():
                 try:
-                    await self._operations.store(left[0], association, association)
+                    following = left[1] if len(left) > 1 else None
+                    await self._operations.store(left[0], association, association, following)
                 except DimseError as error:
                     # It is the destination's association that has ended, or ours: then nothing can be sent any more.
                     if not ours.open:

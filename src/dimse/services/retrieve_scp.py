@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from itertools import zip_longest
 from typing import Any
 
 from dimse import uids
@@ -49,11 +50,11 @@ async def answer_get(association: BaseAssociation, arrived: Arrived, handler: Ge
     operations = SubOperations(association, arrived, len(sources))
     nested = _AnyRole(association)
     try:
-        for source in sources:
+        for source, following in zip_longest(sources, sources[1:]):
             if not await operations.go_on():
                 break
             nested.note_roles(source)
-            await operations.store(source, association, nested)
+            await operations.store(source, association, nested, following)
     finally:
         operations.end()
     await operations.finish()

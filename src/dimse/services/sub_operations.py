@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 from dimse import uids
@@ -15,7 +16,7 @@ from dimse.message.command import CMoveRQ, CStoreRQ, Request, respond
 from dimse.message.status import UNABLE_TO_PERFORM_SUB_OPERATIONS, Status
 from dimse.services.information_models import FAILED_SOP_INSTANCE_UID_LIST
 from dimse.services.retrieve_request import RetrieveRequest
-from dimse.services.sources import Source, Transcode
+from dimse.services.sources import Outgoing, Source, Transcode
 from dimse.services.storage import send, status_of
 from dimse.support.text import one_line
 from dimse.support.values import field, record
@@ -31,6 +32,8 @@ LONGEST_COMMENT = 64
 
 LEAST_BETWEEN = 0.05
 """Seconds between two pending responses: a peer need not hear of thousands of instances a second."""
+LARGEST_AHEAD = 1024**2
+"""Bytes of an instance that is opened while the one before it is stored, so that the peer's work overlaps with ours."""
 MOST_BETWEEN = 5.0
 """Seconds after which a pending response goes out though nothing has changed, so that the peer does not give up."""
 
@@ -61,6 +64,8 @@ class SubOperations:
     # The time of the last pending response; None before the first.
     _told: float | None = None
     _began: float = field(default_factory=time.monotonic)
+    # The next instance, if it has been opened already, with the contexts that it was opened for.
+    _ahead: tuple[Source, Any, Outgoing] | None = None
 
     @property
     def message(self) -> Request:
@@ -101,19 +106,33 @@ class SubOperations:
         if time.monotonic() >= self.due:
             await self._send_pending()
 
-    async def store(self, source: Source, association: BaseAssociation, accepting: Any) -> None:
+    @property
+    def _transcode(self) -> Transcode:
+        request = self.arrived.request
+        return request.transcode if isinstance(request, RetrieveRequest) else "always"
+
+    async def store(
+        self, source: Source, association: BaseAssociation, accepting: Any, following: Source | None = None
+    ) -> None:
         """Send one instance over an association, and a pending response to the peer.
+
+        Args:
+            source: The instance.
+            association: The association.
+            accepting: The contexts to choose from.
+            following: The next instance, which is opened while the peer stores this one; None if it is not known.
 
         Raises:
             DimseError: An association has ended.
         """
-        request = self.arrived.request
-        transcode: Transcode = request.transcode if isinstance(request, RetrieveRequest) else "always"
+        ahead, self._ahead = self._ahead, None
         try:
-            if association.calls_in_threads:
-                outgoing = await association.begin_call(source.open_for, accepting, transcode)
+            if ahead is not None and ahead[0] is source and ahead[1] is accepting:
+                outgoing = ahead[2]
+            elif association.calls_in_threads:
+                outgoing = await association.begin_call(source.open_for, accepting, self._transcode)
             else:
-                outgoing = source.open_for(accepting, transcode)
+                outgoing = source.open_for(accepting, self._transcode)
         except (FileError, NoPresentationContext, OSError, ValueError) as error:
             await self.fail(source, str(error))
             return
@@ -121,6 +140,8 @@ class SubOperations:
         store_request = self._store_request(source, association)
         async with association.operation(nested=is_nested):
             await send(association, outgoing, store_request)
+            if following is not None and not association.calls_in_threads:
+                self._open_ahead(following, accepting)
             # A C-GET needs no sign of life: its peer is at work itself.
             meanwhile: Callable[[], Awaitable[None]] | None = None if is_nested else self.keep_alive
             status = status_of(await association.wait_response(store_request, meanwhile=meanwhile, every=MOST_BETWEEN))
@@ -133,6 +154,12 @@ class SubOperations:
             await self._tell()
         else:
             await self.fail(source, f"{status}: {status.meaning} {status.comment}")
+
+    def _open_ahead(self, source: Source, accepting: Any) -> None:
+        """Open an instance before its turn, unless it is large or may change; a failure is told when its turn comes."""
+        if source.is_lasting and 0 < source.size <= LARGEST_AHEAD:
+            with suppress(FileError, NoPresentationContext, OSError, ValueError):
+                self._ahead = source, accepting, source.open_for(accepting, self._transcode)
 
     def _store_request(self, source: Source, association: BaseAssociation) -> CStoreRQ:
         message, is_move = self.message, isinstance(self.arrived.message, CMoveRQ)
