@@ -6,12 +6,17 @@ import logging
 import threading
 import time
 
+from sqlalchemy import func, select
+
 from dimse.archive.index.opened import OpenIndex
+from dimse.archive.index.schema import CHANGE
 from dimse.archive.index.stores import mark_store
 from dimse.errors import DatabaseError
 from dimse.support.closing import Closing
 
 LOGGER = logging.getLogger("dimse.archive")
+
+_LAST = select(func.coalesce(func.max(CHANGE.c.number), 0))
 
 EVERY = 5.0
 """The seconds between two checkpoints, if rows were committed."""
@@ -36,14 +41,19 @@ class Upkeep(Closing):
     def _run(self) -> None:
         before = -1
         while not self._ending.wait(EVERY):
-            number = self._index.commits
-            if number == before:
-                continue
             try:
+                number = self._last_change()
+                if number == before:
+                    continue
                 self.sync()
                 before = number
             except DatabaseError as error:
                 LOGGER.error("%s", error)
+
+    def _last_change(self) -> int:
+        """Return the number of the last change; other processes of the archive make changes too."""
+        with self._index.database.reading() as connection:
+            return int(connection.execute(_LAST).scalar_one())
 
     def sync(self) -> None:
         """Wait until the disk has all rows that were committed, and record that.
