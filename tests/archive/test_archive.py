@@ -107,10 +107,10 @@ def test_an_instance_without_a_row_is_not_acknowledged(
     failures = [failure]
     commit = Index.commit
 
-    def failing(index: Index, row: Row) -> Added:
+    def failing(index: Index, row: Row, *, gather: bool = False) -> Added:
         if failures:
             raise failures.pop()
-        return commit(index, row)
+        return commit(index, row, gather=gather)
 
     monkeypatch.setattr(Index, "commit", failing)
     with served(tmp_path) as (archive, port):
