@@ -11,6 +11,7 @@ SUBJECT = Subject(
             "E340",
             "cannot index {UID}: {reason}",
             "the index cannot be written",
+            "its file cannot be read: {reason}",
             cause="""The instance is in the folder, and could not be added to the index. So its sender was told that the archive
             is out of resources (A700H), and keeps it.""",
             cure="""Look at the reason: often the disk of the database is full, or the database is gone. The sender can send
