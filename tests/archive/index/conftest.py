@@ -69,6 +69,10 @@ class PostgreSQL:
         self._server.send_signal(how)
         self._server.wait(30)
 
+    def execute(self, statement: str) -> None:
+        """Execute a statement outside of a transaction."""
+        _execute(self.folder, statement)
+
 
 @contextmanager
 def new_postgresql() -> Iterator[PostgreSQL]:
