@@ -140,7 +140,7 @@ class Index(Closing):
     def add_found(self, rows: Sequence[Row]) -> list[Added]:
         """Add the rows of files that a recovery has found, in one transaction, and return what became of each.
 
-        With "replace", such a file is served only if it was written after the one that is served.
+        Their times decide which of two data sets is served: with "replace" the later one, otherwise the earlier one.
         """
         return self._add(rows, found=True)
 

@@ -107,7 +107,7 @@ class Files(Protocol):
         """Return True if two files hold the same data set in the same transfer syntax."""
 
     def is_younger(self, one: str, other: str) -> bool:
-        """Return True if a file was written after another one, or the other one is gone."""
+        """Return True if a file was written after another one."""
 
     def make_younger(self, one: str, other: str) -> None:
         """Let a file have been written after another one, also after a power cut."""
@@ -308,7 +308,7 @@ class _Batch:
                 self._keep_beside(row.sop_instance_uid, self._columns(row, place), row.path, "same data set")
             return "same"
         policy = self._ingest.on_duplicate
-        if is_its_file or (policy == "replace") is not self._is_earlier(row, served):
+        if is_its_file or self._is_earlier(row, served) is not (policy == "replace"):
             self._replace(row, place, served, is_its_file)
             self._record("replaced", row)
             return "replaced"
@@ -322,9 +322,14 @@ class _Batch:
         """Return True if the file of a row was written before the one that is served, although its row comes later."""
         if self._ingest.by_time:
             return row.received < served.received
-        if not self._is_found or self._ingest.on_duplicate != "replace" or served.store != self._ingest.store:
+        if served.store != self._ingest.store:
             return False
-        return not self._ingest.files.is_younger(row.path, served.path_of(row.sop_instance_uid))
+        path = served.path_of(row.sop_instance_uid)
+        if self._is_found:
+            return self._ingest.files.is_younger(path, row.path)
+        # A recovery and a rebuilding know by the times alone which of the files came last.
+        self._ingest.files.make_younger(row.path, path)
+        return False
 
     def _record(self, what: str, row: Row) -> None:
         self._changes.append((what, row.study_instance_uid, row.series_instance_uid, row.sop_instance_uid))
@@ -347,9 +352,6 @@ class _Batch:
         sop_uid = row.sop_instance_uid
         self._writer.run(_DELETE_DUPLICATE, {"store_": self._ingest.store, "path_": row.path})
         if not is_its_file:
-            if not self._ingest.by_time and served.store == self._ingest.store:
-                # A rebuilding knows by the times alone which of the files came last.
-                self._ingest.files.make_younger(row.path, served.path_of(sop_uid))
             old = {name: getattr(served, name) for name in ("store", "digest", "received", "calling_ae")}
             self._keep_beside(sop_uid, old, served.path_of(sop_uid), "replaced")
         self._writer.run(_REPLACE_INSTANCE, self._columns(row, place) | {"pk_": served.pk})

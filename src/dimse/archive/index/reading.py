@@ -154,11 +154,8 @@ class StoredFiles:
                 os.close(file)
 
     def is_younger(self, one: str, other: str) -> bool:
-        """Return True if a file was written after another one, or the other one is gone."""
-        try:
-            return self._modified(one) > self._modified(other)
-        except FileNotFoundError:
-            return True
+        """Return True if a file was written after another one; one that is gone was written before all others."""
+        return self._modified(one) > self._modified(other)
 
     def make_younger(self, one: str, other: str) -> None:
         """Let a file have been written after another one, unless it was, and wait until the disk has the time.
@@ -166,9 +163,10 @@ class StoredFiles:
         Raises:
             OSError: That is not possible.
         """
-        if self.is_younger(one, other):
+        earlier = self._modified(other)
+        if not 0 <= self._modified(one) <= earlier:
             return
-        modified = max(time.time_ns(), self._modified(other) + _LATER)
+        modified = max(time.time_ns(), earlier + _LATER)
         file = os.open(os.path.join(self.folder, one), os.O_RDONLY | os.O_CLOEXEC)
         try:
             os.utime(file, ns=(modified, modified))
@@ -177,7 +175,10 @@ class StoredFiles:
             os.close(file)
 
     def _modified(self, path: str) -> int:
-        return os.stat(os.path.join(self.folder, path)).st_mtime_ns
+        try:
+            return os.stat(os.path.join(self.folder, path)).st_mtime_ns
+        except FileNotFoundError:
+            return -1
 
 
 def attributes_of_file(location: Location, wanted: frozenset[int]) -> Attributes:
