@@ -96,7 +96,8 @@ def send_until_killed(listener: Listener, folder: Path, report: Path, seconds: f
 def test_a_kill_under_load_loses_nothing_that_was_acknowledged(
     folder: Path, tmp_path: Path, database: str, kills: int, seed: int
 ) -> None:
-    chance, kept, cut = random.Random(seed), set(), 0
+    chance, cut = random.Random(seed), 0
+    kept: set[str] = set()
     for kill in range(kills):
         # Half of the studies go on from one process to the next.
         names = [f"{number % 10 + (kill if number % 2 else 0)}.{kill}.{number}" for number in range(150)]
@@ -135,7 +136,8 @@ def test_every_success_is_sent_after_file_name_folder_and_row(folder: Path, tmp_
         listener.run("storescu", "-r", tmp_path / "sent")
         listener.process.send_signal(signal.SIGTERM)
         listener.process.wait(30)
-    successes, done = 0, []
+    successes = 0
+    done: list[str] = []
     for line in trace.read_text().splitlines():
         step = _step(line, folder, database)
         if step == "success":
