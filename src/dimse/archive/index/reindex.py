@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import partial
@@ -19,6 +20,7 @@ from dimse.archive.index.reading import Unindexable
 from dimse.archive.index.row import Row
 from dimse.archive.index.scanning import File, groups_of, rows_of
 from dimse.archive.index.schema import CHANGE, COMMITMENT, COMMITMENT_ITEM, INSTANCE
+from dimse.archive.index.stores import mark_store
 from dimse.data_set.keys import copy
 from dimse.errors import DatabaseError
 from dimse.support.disk import replace as replace_file
@@ -76,9 +78,11 @@ def reindex_sqlite(
     for name in (new, f"{new}-wal", f"{new}-shm"):
         with suppress(FileNotFoundError):
             os.unlink(name)
+    begun = time.time()
     with open_index(new) as index:
         _keep(index, path)
         done = fill(index, processes=processes, digest=digest, progress=progress)
+        index.database.write(partial(mark_store, pk=index.store.pk, clean=True, synced_at=begun))
         index.database.checkpoint()
     # The log of the old database must not be taken for that of the new one.
     for name in (f"{path}-wal", f"{path}-shm"):
