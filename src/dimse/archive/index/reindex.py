@@ -15,7 +15,9 @@ from sqlalchemy import select
 from dimse.archive.index.database import Database, Writer
 from dimse.archive.index.deleting import delete_rows
 from dimse.archive.index.migrations import prepare
+from dimse.archive.index.moving import move_again
 from dimse.archive.index.reading import Unindexable
+from dimse.archive.index.removing import MOVED
 from dimse.archive.index.row import Row
 from dimse.archive.index.scanning import File, groups_of, rows_of
 from dimse.archive.index.schema import CHANGE, COMMITMENT, COMMITMENT_ITEM, INSTANCE
@@ -79,6 +81,7 @@ def reindex_sqlite(
     with open_index(new) as index:
         _keep(index, path)
         done = fill(index, processes=processes, digest=digest, progress=progress)
+        index.database.write(move_again)
         index.database.checkpoint()
     # The log of the old database must not be taken for that of the new one.
     for name in (f"{path}-wal", f"{path}-shm"):
@@ -176,5 +179,6 @@ def _copy(writer: Writer, path: str) -> None:
         for table in _KEPT:
             columns = ", ".join(f'"{column.name}"' for column in table.columns)
             writer.text(f"INSERT INTO {table.name} ({columns}) SELECT {columns} FROM old.{table.name}")
+        writer.text(f"INSERT INTO meta SELECT key, value FROM old.meta WHERE substr(key, 1, {len(MOVED)}) = '{MOVED}'")
     finally:
         writer.text("DETACH old")
