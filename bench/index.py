@@ -69,7 +69,7 @@ def questions(number: int) -> Iterator[Question]:
     yield Question("name, 1 in 30", {"PatientName": "yamada*"}, limit=1_000)
     yield Question("name, a part of it", {"PatientName": "*lü*^*77"})
     yield Question("name, fuzzy", {"PatientName": "zoe yamata"}, rules=Rules(fuzzy=True), limit=1_000)
-    yield Question("name without a match", {"PatientName": "NOBODY^X"}, 2)
+    yield Question("name without a match", {"PatientName": "UNKNOWN^X"}, 2)
     yield Question("a modality", {"ModalitiesInStudy": "PT"}, limit=1_000)
     yield Question("an absent modality", {"ModalitiesInStudy": "XX"})
     yield Question("description without a match", {"StudyDescription": "*nothing*"})

@@ -34,7 +34,7 @@ def test_a_stop_of_a_walk_exists(file: str, name: str) -> None:
 
 def test_the_walks_are_short() -> None:
     walks = re.findall(r"\*\*From .*?\*\*\n\n((?:\d+\. .*\n)+)", PAGE)
-    assert len(walks) == 2
+    assert len(walks) == 3
     assert all(len(walk.splitlines()) <= 12 for walk in walks)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,8 +16,11 @@ from pydicom.uid import UID
 import dimse
 from dimse import tags, uids
 from dimse.archive.archive import Archive, Limits
-from dimse.archive.index.row import Row
+from dimse.archive.index import Index
+from dimse.archive.index.recovery import Recovered
+from dimse.archive.index.row import Added, Row
 from dimse.archive.peers import RIGHTS, KnownPeer, Peers, Right
+from dimse.errors import DatabaseError
 from dimse.logs.security_events import SecurityEvent
 from dimse.testing import StorageSCP
 
@@ -96,21 +100,51 @@ def test_an_instance_that_could_not_be_found_is_refused(tmp_path: Path, keyword:
         assert archive.index.counts()["instances"] == 1
 
 
+@pytest.mark.parametrize("failure", [DatabaseError("the disk is full"), RuntimeError("no room for JOHN DOE")])
 def test_an_instance_without_a_row_is_not_acknowledged(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, failure: Exception
 ) -> None:
-    def commit(row: Row) -> None:
-        raise OSError("no room for JOHN DOE")
+    failures = [failure]
+    commit = Index.commit
 
+    def failing(index: Index, row: Row) -> Added:
+        if failures:
+            raise failures.pop()
+        return commit(index, row)
+
+    monkeypatch.setattr(Index, "commit", failing)
     with served(tmp_path) as (archive, port):
-        with monkeypatch.context() as patch:
-            patch.setattr(archive.index, "commit", commit)
-            assert store(port, instance(1)) == [0xA700]
+        assert store(port, instance(1)) == [0xA700]
         assert archive.index.counts()["instances"] == 0
         assert store(port, instance(1)) == [0x0000]
         assert archive.index.counts()["instances"] == 1
-    assert "cannot index 1.2.1.1.1: OSError" in caplog.text
+    assert "1.2.1.1.1" in caplog.text
     assert "JOHN" not in caplog.text
+
+
+def test_queries_wait_for_the_recovery_of_an_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An index that a killed process has left may lack instances, which are not to be missed in silence."""
+    begun, go_on = threading.Event(), threading.Event()
+    recover = Index.recover
+
+    def slow(index: Index, **options: Any) -> Recovered:
+        begun.set()
+        assert go_on.wait(10)
+        return recover(index, **options)
+
+    with served(tmp_path) as (_, port):
+        store(port, instance(1))
+    monkeypatch.setattr(Index, "start", lambda index: False)
+    monkeypatch.setattr(Index, "recover", slow)
+    with served(tmp_path) as (archive, port), associate(port) as association:
+        assert begun.wait(10)
+        assert _final_find_status(association, {"StudyInstanceUID": "1.2.1"}) == 0xA700
+        assert int(association.store(instance(2))) == 0
+        recovering = archive._recovering
+        assert recovering is not None
+        go_on.set()
+        recovering.join(10)
+        assert _final_find_status(association, {"StudyInstanceUID": "1.2.1"}) == 0
 
 
 @pytest.mark.parametrize(("treatment", "status"), [("keep-both", 0), ("reject", 0x0111), ("replace", 0)])

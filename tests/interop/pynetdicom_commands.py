@@ -4,7 +4,7 @@ They start an application in functions of their module, `start_echoscu(args)` an
 the environment is a JSON object: by the name of such a function, the command to start instead; `args` are added to it.
 
 The command for an SCP ends with its port, or has the port of those tests. They give an SCP half a second to listen, and a sender
-one second to send; here they go on as soon as that is done.
+one second to send. Here they go on as soon as that is done.
 """
 
 from __future__ import annotations

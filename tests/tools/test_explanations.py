@@ -23,7 +23,8 @@ CODES = Path(__file__).parent / "codes.txt"
 
 # Modules with calls that pass on a text of another place: an error, a line of the meanings, or the words of the operating system.
 PASSED_ON = """
-    archive/events/entry.py archive/file_store.py archive/folders.py archive/index/header.py archive/index/reading.py
+    archive/events/entry.py archive/file_store.py archive/folders.py archive/index/arriving.py archive/index/header.py
+    archive/index/reading.py archive/index/scanning.py archive/index/upkeep.py archive/stored.py
     association/answering.py association/establishing.py
     association/inbox.py association/receiver.py data_set/keys.py data_set/source.py data_set/steps.py data_set/transcode.py
     data_set/writer.py errors.py instances/__init__.py logs/notices.py matching/query.py meanings.py message/status.py

@@ -315,3 +315,43 @@ def test_a_query_is_in_the_audit_trail_with_its_identifier(tmp_path: Path) -> No
     found = [message.root.findtext(".//ParticipantObjectQuery") for message in read(trail.read_bytes().splitlines())]
     (query,) = filter(None, found)
     assert b"DOE*" in b64decode(query)
+
+
+def test_the_storage_of_what_it_keeps_is_committed_to(tmp_path: Path) -> None:
+    path = instance(tmp_path)
+    with archive(tmp_path) as listener:
+        listener.run("storescu", path)
+        listener.run("storescu", "--verify", path)
+
+
+def test_the_right_to_commitment_is_a_peers_own(tmp_path: Path) -> None:
+    with (
+        archive(tmp_path, *configured(tmp_path, OTHERS)) as listener,
+        listener.associate("StorageCommitmentPushModel", "Verification", calling_ae_title="SCANNER") as association,
+    ):
+        assert [context.result for context in association.contexts] == [1, 0]
+
+
+def test_what_is_sent_is_in_the_audit_trail_by_study(tmp_path: Path) -> None:
+    trail = tmp_path / "audit.xml"
+    with archive(tmp_path, "--audit", trail) as listener:
+        listener.run("storescu", instance(tmp_path, 1), instance(tmp_path, 2))
+        trail.write_bytes(b"")
+        classes = ("--sop-class", "SecondaryCaptureImageStorage")
+        listener.run("getscu", "-S", "--study-uid", STUDY, *classes, "-od", tmp_path / "in", "-q")
+        listener.end()
+    sent = [line for line in trail.read_text().splitlines() if "110104" in line]
+    assert len(sent) == 1
+    assert STUDY in sent[0] and 'NumberOfInstances="2"' in sent[0] and "GETSCU" in sent[0]
+
+
+def test_the_responses_to_a_query_are_logged(tmp_path: Path) -> None:
+    with archive(tmp_path, "-v") as listener:
+        listener.run("storescu", instance(tmp_path, 1), instance(tmp_path, 2, study="1.2.4"))
+        listener.run("findscu", "-S", "-k", "StudyInstanceUID=", "-q")
+        said = listener.end()
+    first = said.index("I: Find SCP Response 1: 0xFF00 (Pending)")
+    assert said[first + 1 : first + 3] == [
+        "I: Find SCP Response 2: 0xFF00 (Pending)",
+        "I: Find SCP Response 3: 0x0000 (Success)",
+    ]

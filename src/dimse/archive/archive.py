@@ -12,6 +12,7 @@ from itertools import islice
 from threading import BoundedSemaphore, Lock, Thread
 from typing import TYPE_CHECKING, Any, Literal
 
+from dimse import uids
 from dimse.archive.file_store import FileStore, OnDuplicate
 from dimse.archive.gates import DestinationGate
 from dimse.archive.index.arriving import REQUIRED_TAGS, Arrivals, arriving_tags
@@ -96,7 +97,8 @@ class Archive(Closing):
         tags: The elements whose values `Stored.elements` is to have.
         observe: Called with a `SecurityEvent` when a request is refused because of the peer's rights.
         digest: Make the SHA-256 of each data set, which tells copies of an instance apart without reading them.
-        recovers: Recover the index where the process before has not ended in order. Until then queries and retrievals are A700H.
+        keeps_index: Mark the index as in use, and recover it if the process before has not ended in order. Until then queries and
+            retrievals are answered with A700H. False if another process does that.
         store: More arguments of `FileStore`, such as `layout`, `durability` and `on_duplicate`.
 
     Attributes:
@@ -121,12 +123,12 @@ class Archive(Closing):
         tags: Iterable[int] = (),
         observe: Observe = ignore,
         digest: bool = True,
-        recovers: bool = True,
+        keeps_index: bool = True,
         **store: Any,
     ) -> None:
         self.ae_title = ae_title
         self.peers = Peers(strangers=KnownPeer("", allow=RIGHTS)) if peers is None else peers
-        self._digests, self._recovers = digest, recovers
+        self._digests, self._keeps_index = digest, keeps_index
         self._rules, self._limits, self._stored, self._observe = rules, limits, stored, observe
         self._on_duplicate: OnDuplicate = store.pop("on_duplicate", "keep-both")
         self._store = FileStore(
@@ -189,7 +191,8 @@ class Archive(Closing):
 
     def _start(self) -> None:
         """Open the index; if the process before has not ended in order, recover it while instances are taken already."""
-        if self.index.start() or not self._recovers:
+        index = self.index
+        if not self._keeps_index or index.start():
             return
         LOGGER.info("The index is being recovered")
         self._recovering = Thread(target=self._recover, name="dimse-recovery", daemon=True)
@@ -218,17 +221,19 @@ class Archive(Closing):
         return self.peers.caller(peer.ae_title, peer.address[0], peer.fingerprint)
 
     def denied(self, peer: Peer) -> Collection[str]:
-        """Return the abstract syntaxes of the queries and retrievals that a peer may not use: the `deny` of a server."""
+        """Return the abstract syntaxes that a peer may not use, of services that give data away: the `deny` of a server."""
         from dimse.services.query_retrieve import sop_classes
 
         rights = self.caller(peer).allow
-        return {uid for name in ("find", "get", "move") if name not in rights for uid in sop_classes(name)}
+        denied = {uid for name in ("find", "get", "move") if name not in rights for uid in sop_classes(name)}
+        return denied if "commit" in rights else {*denied, uids.StorageCommitmentPushModel}
 
-    def _refusal(self, right: Right, peer: Peer, called_ae_title: str = "") -> Status | None:
+    def refusal(self, right: Right, peer: Peer, called_ae_title: str = "") -> Status | None:
         """Return the status that refuses a request of a peer; None if the peer has the right to it."""
         if right in self.caller(peer).allow:
             return None
-        return self._refused(peer, f"C-{right.upper()} is not allowed to it", called_ae_title)
+        service = "storage commitment" if right == "commit" else f"C-{right.upper()}"
+        return self._refused(peer, f"{service} is not allowed to it", called_ae_title)
 
     def _refused(self, peer: Peer, why: str, called_ae_title: str = "") -> Status:
         """Log that a request of a peer is refused because of its rights, and return the status."""
@@ -242,12 +247,12 @@ class Archive(Closing):
     @brief
     def echo(self, request: EchoRequest) -> int:
         """Answer a C-ECHO: 0000H, or 0124H."""
-        return self._refusal("echo", request.peer) or 0x0000
+        return self.refusal("echo", request.peer) or 0x0000
 
     @brief
     def begin(self, request: StoreRequest) -> int | Sink:
         """Return a sink for the data set of an instance while it arrives, or the status that refuses it."""
-        return self._refusal("store", request.peer, request.called_ae_title) or self._store.begin(request)
+        return self.refusal("store", request.peer, request.called_ae_title) or self._store.begin(request)
 
     def _keep(self, stored: Stored) -> None:
         """Add an instance that is safely in the folder to the index.
@@ -287,7 +292,7 @@ class Archive(Closing):
     def find(self, request: FindRequest) -> Iterator[Identifier | int]:
         """Yield the matches of a query, and its final status if that is not success."""
         caller = self.caller(request.peer)
-        refusal = self._refusal("find", request.peer, request.called_ae_title) or self._unready("find")
+        refusal = self.refusal("find", request.peer, request.called_ae_title) or self._unready("find")
         if refusal is not None:
             yield refusal
             return
@@ -346,7 +351,7 @@ class Archive(Closing):
 
     def get(self, request: RetrieveRequest) -> list[KnownFile] | int:
         """Return the files of the instances that a C-GET names, or the status that refuses it."""
-        refusal = self._refusal("get", request.peer, request.called_ae_title) or self._unready("get")
+        refusal = self.refusal("get", request.peer, request.called_ae_title) or self._unready("get")
         if refusal is not None:
             return refusal
         request.transcode = self.caller(request.peer).transcode
@@ -356,21 +361,9 @@ class Archive(Closing):
         """Return the files of the instances that a C-MOVE names with their destination, or the status that refuses it."""
         from dimse.services.retrieve_scp import MoveTo
 
-        refusal = self._refusal("move", request.peer, request.called_ae_title)
-        if refusal is not None:
-            return refusal
-        destination = self.peers.destination(request.destination)
-        if destination is None:
-            LOGGER.error("Unknown Move Destination: %s", one_line(request.destination, 16))
-            return Status(MOVE_DESTINATION_UNKNOWN, service="move", comment="the destination is not known here")
-        if why := self._forbidden(request, destination):
-            return self._refused(request.peer, why, request.called_ae_title)
-        gate = self._gates.setdefault(destination.ae_title, DestinationGate())
-        if gate.is_paused:
-            comment = f"destination {destination.ae_title}: it was away too often"
-            return Status(UNABLE_TO_PERFORM_SUB_OPERATIONS, service="move", comment=comment)
-        if (unready := self._unready("move")) is not None:
-            return unready
+        destination = self._destination(request)
+        if isinstance(destination, int):
+            return destination
         request.transcode = destination.transcode
         files = self._files(request, "move")
         if isinstance(files, int):
@@ -381,8 +374,23 @@ class Archive(Closing):
             called_ae_title=destination.ae_title,
             calling_ae_title=self.ae_title,
             tls=destination.tls,
-            gate=gate,
+            gate=self._gates[destination.ae_title],
         )
+
+    def _destination(self, request: RetrieveRequest) -> KnownPeer | Status:
+        """Return the destination of a C-MOVE, or the status that refuses it before anything is matched."""
+        if (refusal := self.refusal("move", request.peer, request.called_ae_title)) is not None:
+            return refusal
+        destination = self.peers.destination(request.destination)
+        if destination is None:
+            LOGGER.error("Unknown Move Destination: %s", one_line(request.destination, 16))
+            return Status(MOVE_DESTINATION_UNKNOWN, service="move", comment="the destination is not known here")
+        if why := self._forbidden(request, destination):
+            return self._refused(request.peer, why, request.called_ae_title)
+        if self._gates.setdefault(destination.ae_title, DestinationGate()).is_paused:
+            comment = f"destination {destination.ae_title}: it was away too often"
+            return Status(UNABLE_TO_PERFORM_SUB_OPERATIONS, service="move", comment=comment)
+        return self._unready("move") or destination
 
     def _forbidden(self, request: RetrieveRequest, destination: KnownPeer) -> str:
         """Return why a peer may not have instances sent to a destination; empty if it may."""
@@ -415,6 +423,13 @@ class Archive(Closing):
         if most and len(found) > most:
             return Status(UNABLE_TO_COUNT_MATCHES, service=service, comment=f"more than {most:,} instances")
         return [
-            KnownFile(one.path, one.sop_class_uid, one.sop_instance_uid, one.transfer_syntax_uid, one.size)
+            KnownFile(
+                one.path,
+                one.sop_class_uid,
+                one.sop_instance_uid,
+                one.transfer_syntax_uid,
+                one.size,
+                one.study_instance_uid,
+            )
             for one in found
         ]

@@ -44,7 +44,7 @@ class KnownPeer:
         max_matches: The most matches of a C-FIND; 0 is unlimited, and None the archive's limit.
         move_jobs: Associations with it that one C-MOVE uses at a time.
         async_ops: Operations that may be outstanding on an association with it; 1 negotiates nothing, 0 is unlimited.
-        commit_wait: Seconds for which its association is waited for before a commitment report goes over another one.
+        commit_wait: Seconds for which it may release the association of a commitment request, to get the report on another one.
 
     Raises:
         ValueError: A field is outside of what it may be.

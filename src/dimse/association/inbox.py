@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 from dimse.association.outstanding import Outstanding
-from dimse.association.receiver import LOGGER
+from dimse.association.receiver import LOGGER, MESSAGES
 from dimse.association.sinks import DiscardSink, Sink
 from dimse.errors import InvalidCommand, InvalidResponse, RemoteProtocolError
 from dimse.message import command
@@ -245,6 +245,7 @@ class Inbox:
         for arrived in under_way:
             if isinstance(arrived.message, command.Request) and arrived.message.message_id == message_id:
                 arrived.cancelled = found = True
+                MESSAGES.info("Received C-CANCEL-%s RQ from peer", arrived.message.name[2:-3])
         if not found:
             LOGGER.debug("ignored a C-CANCEL-RQ for message ID %d, which is not under way", message_id)
 

@@ -71,6 +71,10 @@ class Trail:
         self.end_transfers("the transfer was cut off")
         self._destination.close()
 
+    def sending(self) -> Trail:
+        """Return another trail with the same destination, for instances of which we are the source; it need not be closed."""
+        return Trail(self._destination, self._ae_title, sends=True)
+
     # --- the application ---
 
     def started(self) -> None:

@@ -14,13 +14,13 @@ from dimse.data_set.source import WINDOW, CutShort, MalformedDataSet, Plain, Rea
 from dimse.data_set.steps import (
     DELIMITERS,
     EXPLICIT_LITTLE,
+    IMAGE_PRESENTATION,
     LITTLE,
     LONGEST_VALUE,
     NOT_IN_DATA_SETS,
     PIXEL_DATA,
     Frame,
     Steps,
-    text_of,
 )
 from dimse.data_set.walk import first_inflated
 from dimse.support.text import tag_name
@@ -124,7 +124,9 @@ def _values(
             elif length > LONGEST_VALUE or after > len(head):
                 return None
             else:
-                values.setdefault(tag, text_of(group, head[value:after]))
+                text = str(head[value:after], "latin-1")
+                # As `text_of`, which would be called for each value.
+                values.setdefault(tag, text if group == IMAGE_PRESENTATION else text.strip("\0 "))
         index = after
     return Survey(values, pixel_data=pixel_data) if index == end else None
 

@@ -80,6 +80,7 @@ class KnownFile:
         sop_instance_uid: The SOP Instance UID.
         transfer_syntax_uid: The transfer syntax of its data set.
         size: Bytes of its data set.
+        study_instance_uid: The Study Instance UID; empty if it is not known.
     """
 
     path: str
@@ -87,6 +88,7 @@ class KnownFile:
     sop_instance_uid: str
     transfer_syntax_uid: str
     size: int = 0
+    study_instance_uid: str = ""
 
 
 @value

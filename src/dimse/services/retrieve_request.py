@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Iterable
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterable, Callable, Iterable
+from typing import TYPE_CHECKING, Any
 
 from dimse.association.association import Arrived
 from dimse.data_set.identifier import Identifier
@@ -36,6 +36,8 @@ class RetrieveRequest:
         features: The features that were agreed when the association was established.
         transcode: The conversion of a data set whose transfer syntax is not accepted: "never", "lossless" or "always". The handler
             may set this.
+        settled: The handler may set this to a function that is called with each instance that it gave, and True if it was stored.
+        ended: The handler may set this to a function that is called when no further instance is sent.
     """
 
     identifier: Identifier
@@ -49,6 +51,8 @@ class RetrieveRequest:
     features: Features
     _arrived: Arrived = field(repr=False)
     transcode: Transcode = "always"
+    settled: Callable[[Any, bool], object] | None = field(default=None, repr=False)
+    ended: Callable[[], object] | None = field(default=None, repr=False)
 
     @property
     def cancelled(self) -> bool:

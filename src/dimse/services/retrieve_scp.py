@@ -48,11 +48,14 @@ async def answer_get(association: BaseAssociation, arrived: Arrived, handler: Ge
         return
     operations = SubOperations(association, arrived, len(sources))
     nested = _AnyRole(association)
-    for source in sources:
-        if not await operations.go_on():
-            break
-        nested.note_roles(source)
-        await operations.store(source, association, nested)
+    try:
+        for source in sources:
+            if not await operations.go_on():
+                break
+            nested.note_roles(source)
+            await operations.store(source, association, nested)
+    finally:
+        operations.end()
     await operations.finish()
 
 
@@ -65,7 +68,10 @@ async def answer_move(association: BaseAssociation, arrived: Arrived, handler: M
         return
     move: MoveTo = answer  # type: ignore[assignment]
     operations = SubOperations(association, arrived, len(sources))
-    await deliver(operations, move, sources)
+    try:
+        await deliver(operations, move, sources)
+    finally:
+        operations.end()
     await operations.finish()
 
 

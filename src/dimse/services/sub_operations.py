@@ -129,6 +129,7 @@ class SubOperations:
             self.remaining -= 1
             self.completed += status.is_success
             self.warning += status.is_warning
+            self._settle(source, stored=True)
             await self._tell()
         else:
             await self.fail(source, f"{status}: {status.meaning} {status.comment}")
@@ -149,9 +150,22 @@ class SubOperations:
         LOGGER.error("%s SCP: %s was not sent: %s", self.name, one_line(source.name), one_line(why.strip()))
         self.remaining -= 1
         self.failed += 1
+        self._settle(source, stored=False)
         if source.sop_instance_uid:
             self.failed_uids[source.sop_instance_uid] = None
         await self._tell()
+
+    def _settle(self, source: Source, *, stored: bool) -> None:
+        """Tell the program that gave an instance what became of it."""
+        request = self.arrived.request
+        if isinstance(request, RetrieveRequest) and request.settled is not None:
+            request.settled(source.given, stored)
+
+    def end(self) -> None:
+        """Tell the program that no further instance is sent."""
+        request = self.arrived.request
+        if isinstance(request, RetrieveRequest) and request.ended is not None:
+            request.ended()
 
     async def _tell(self) -> None:
         """Send a pending response after a sub-operation: always the first, and later ones not too often."""

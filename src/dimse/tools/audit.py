@@ -6,7 +6,8 @@ import argparse
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import dimse
 from dimse import uids
@@ -18,13 +19,13 @@ from dimse.tools.options import option, validated
 from dimse.tools.wording import reason
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Callable
 
     from dimse.archive.stored import Stored
     from dimse.audit import Trail
     from dimse.audit.destinations import Destination
     from dimse.data_set.identifier import Identifier
-    from dimse.instances import InstanceFile
+    from dimse.instances import InstanceFile, KnownFile
     from dimse.services.query import FindAnswer
 
 PATIENT_ID, STUDY_INSTANCE_UID = 0x00100020, 0x0020000D
@@ -166,6 +167,39 @@ def queries_audited(handlers: dimse.Handlers, trail: Trail | None) -> dimse.Hand
         return find(request)
 
     return replace(handlers, find=answer)
+
+
+def retrievals_audited(handlers: dimse.Handlers, trail: Trail | None) -> dimse.Handlers:
+    """Return the handlers of an archive, made to report the instances that it sends."""
+    if trail is None:
+        return handlers
+    sending = trail.sending()
+
+    def audited_one(handler: Callable[[dimse.RetrieveRequest], Any]) -> Callable[[dimse.RetrieveRequest], Any]:
+        def answer(request: dimse.RetrieveRequest) -> Any:
+            given = handler(request)
+            node, title = request.peer.address, request.peer.ae_title
+            if isinstance(given, dimse.MoveTo):
+                node, title = given.address, given.called_ae_title
+            request.settled = partial(_report_sent, sending, node, title)
+            request.ended = partial(sending.end_transfer, node)
+            return given
+
+        return answer
+
+    return replace(
+        handlers,
+        get=None if handlers.get is None else audited_one(handlers.get),
+        move=None if handlers.move is None else audited_one(handlers.move),
+    )
+
+
+def _report_sent(trail: Trail, node: tuple[str, int], ae_title: str, file: KnownFile, stored: bool) -> None:
+    """Report an instance that an archive has sent, or could not send."""
+    trail.transferred(
+        node, ae_title, patient_id="", study_instance_uid=file.study_instance_uid, sop_class_uid=file.sop_class_uid,
+        failed=not stored,
+    )  # fmt: skip
 
 
 def _alert_of_names(trail: Trail, request: dimse.StoreRequest, uid: str) -> None:

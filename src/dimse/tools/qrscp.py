@@ -31,7 +31,7 @@ from dimse.tools import (
     store_events,
 )
 from dimse.tools.command_line import Parser
-from dimse.tools.options import add_group, choice, common, flag, number, option
+from dimse.tools.options import add_group, choice, common, flag, number, option, timeouts
 from dimse.tools.processes import Serving
 from dimse.tools.qr_configuration import Configuration
 from dimse.tools.qr_log import RequestLog
@@ -39,6 +39,7 @@ from dimse.tools.qr_log import RequestLog
 if TYPE_CHECKING:
     # It loads SQLAlchemy, which may not be installed.
     from dimse.archive.archive import Archive
+    from dimse.services.storage_commitment_scp import CommitHandler
 
 PORT = 11112
 
@@ -70,6 +71,7 @@ SERVED = (
     flag("--no-find", "do not answer queries"),
     flag("--no-get", "do not answer C-GET"),
     flag("--no-move", "do not answer C-MOVE"),
+    flag("--no-commit", "do not answer requests for storage commitment"),
     flag("-QP --no-patient-root", "do not offer the Patient Root model"),
     flag("-QS --no-study-root", "do not offer the Study Root model"),
     flag("-QO --no-patient-study", "do not offer the Patient/Study Only model"),
@@ -216,14 +218,33 @@ def shared(options: argparse.Namespace) -> Iterator[Serving]:
         store_events.report(options) as report,
         _archive(options, tell) as archive,
         store_events.pending(options) as studies,
+        _kept_index(options, archive),
     ):
 
         @contextmanager
         def serving() -> Iterator[dimse.Server]:
-            with store_events.events(options, report, studies, listeners), _server(options, archive) as server:
+            with (
+                store_events.events(options, report, studies, listeners),
+                _committing(options, archive) as commit,
+                _server(options, archive, commit) as server,
+            ):
                 yield server
 
         yield serving
+
+
+@contextmanager
+def _kept_index(options: argparse.Namespace, archive: Archive) -> Iterator[None]:
+    """Keep the index for all workers: recover it before there is one, and mark it as in use while they run."""
+    if options.workers == 1:
+        yield
+        return
+    from dimse.archive.index import Index
+
+    with Index(options.database_location, archive.folder, on_duplicate=options.on_duplicate) as index:
+        if not index.start():
+            index.recover()
+        yield
 
 
 def _archive(options: argparse.Namespace, tell: store_events.Listener) -> Archive:
@@ -248,6 +269,7 @@ def _archive(options: argparse.Namespace, tell: store_events.Listener) -> Archiv
         max_duplicates=options.max_duplicates,
         accept_cut_short=options.accept_cut_short,
         mode=options.mode,
+        keeps_index=options.workers == 1,
     )
 
     def reload_peers() -> None:
@@ -258,9 +280,42 @@ def _archive(options: argparse.Namespace, tell: store_events.Listener) -> Archiv
     return archive
 
 
-def _server(options: argparse.Namespace, archive: Archive) -> dimse.Server:
-    handlers = audit.queries_audited(audit.audited(archive.handlers(), options.trail), options.trail)
-    handlers = _offered(options, handlers)
+@contextmanager
+def _committing(options: argparse.Namespace, archive: Archive) -> Iterator[CommitHandler | None]:
+    """Give the handler of storage commitment, whose reports are delivered while the body runs; None if it is not offered."""
+    if options.no_commit:
+        yield None
+        return
+    from dimse.sending.commitment_scp import commitment_scp
+
+    waits = timeouts(options)
+
+    def remote_of(ae_title: str) -> dimse.Remote | None:
+        peer = archive.peers.destination(ae_title)
+        if peer is None:
+            return None
+        return dimse.Remote(
+            peer.address,
+            peer.port,
+            called_ae_title=peer.ae_title,
+            calling_ae_title=options.ae_title,
+            tls=peer.tls,
+            timeouts=waits,
+        )
+
+    with commitment_scp(archive.index, remote_of) as scp:
+
+        def commit(request: dimse.CommitmentRequest) -> dimse.ReportLater | int:
+            refusal = archive.refusal("commit", request.peer, request.called_ae_title)
+            return scp.commit(request, archive.caller(request.peer).commit_wait) if refusal is None else refusal
+
+        yield commit
+
+
+def _server(options: argparse.Namespace, archive: Archive, commit: CommitHandler | None) -> dimse.Server:
+    handlers = audit.audited(archive.handlers(), options.trail)
+    handlers = audit.retrievals_audited(audit.queries_audited(handlers, options.trail), options.trail)
+    handlers = replace(_offered(options, handlers), commit=commit)
     log = RequestLog(logging.getLogger("dimse.tools.qrscp"), shows_identifiers=options.log_identifier)
     features = dimse.Features(
         relational=not options.strict_hierarchy,
@@ -288,6 +343,8 @@ def contexts(options: argparse.Namespace) -> set[str]:
     found: set[str] = set()
     if not options.no_echo:
         found.add(uids.Verification)
+    if not options.no_commit:
+        found.add(uids.StorageCommitmentPushModel)
     if not (options.no_store and options.no_get):
         found |= uids.STORAGE_SOP_CLASSES
     models = [find_model("composite-instance", "get")]

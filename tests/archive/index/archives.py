@@ -355,7 +355,7 @@ class Archive:
 
 def whole_number(attributes: Attributes, tag: int) -> int | None:
     """Return the number that an attribute of VR IS is in the index; None if it is malformed."""
-    return normal.whole_number("\\".join(normal.values_of(tag, attributes.get(tag))))
+    return normal.whole_number(text_of(attributes, tag))
 
 
 def expected(attributes: Attributes, in_item: bool = False) -> Entity:
@@ -378,7 +378,7 @@ def _expected_values(attribute: Attribute, column: str) -> tuple[Any, ...]:
         return values
     texts = tuple(normal.plain(vr, value) for value in values)
     if column == "number":
-        number = normal.whole_number("\\".join(texts))
+        number = normal.whole_number(normal.join(texts))
         return () if number is None else (str(number),)
     if vr == "PN" and not column:
         # A name in JSON has three groups.

@@ -7,14 +7,18 @@ from typing import Any
 
 import pytest
 
+from dimse import tags
 from dimse.archive.index import Index
 from dimse.archive.index.attributes import Level
+from dimse.archive.index.attributes import keys as known_keys
 from dimse.archive.index.levels import check_strictly
 from dimse.archive.index.row import EVERYTHING, Row, Scope
 from dimse.data_set.attributes import Attribute
 from dimse.errors import QueryTooLong
 from dimse.matching import Rules, UnfitKey, matches
+from dimse.matching.query import MOST_VALUES
 from dimse.matching.texts import composed
+from dimse.services.information_models import UNIQUE_KEYS
 from dimse.support.values import replace
 from tests.archive.index.archives import tag_of
 from tests.archive.index.rows import attributes, row
@@ -224,6 +228,24 @@ def test_a_long_key_is_answered(index: Index, key: str) -> None:
     index.add([row(1, 1, 1, StudyDescription="x" * 900, InstitutionName="x" * 900)])
     for tag in (tag_of("StudyDescription"), tag_of("InstitutionName"), tag_of("StationName")):
         assert list(index.search("SERIES", {tag: Attribute("LO", (key,))})) == []
+
+
+@pytest.mark.timeout(20)
+def test_an_identifier_of_as_many_keys_and_values_as_there_may_be_is_answered(index: Index) -> None:
+    index.add([row(PatientName="a99^b", StudyDescription="x200y")])
+    keys: dict[int, Attribute] = {}
+    for tag, key in known_keys().items():
+        vr = tags.vr(tag)
+        if (
+            key.level in ("PATIENT", "STUDY", "SERIES")
+            and tag not in UNIQUE_KEYS.values()
+            and vr in ("LO", "PN", "SH", "CS")
+        ):
+            keys[tag] = Attribute(vr, tuple(f"*{number}*" for number in range(MOST_VALUES)))
+    assert list(index.search("SERIES", keys)) == []
+    few = {tag: keys[tag] for tag in (tag_of("PatientName"), tag_of("StudyDescription"))}
+    assert len(list(index.search("SERIES", few))) == 1
+    assert len(list(index.search("SERIES", keys, rules=Rules(match_unknown=True)))) == 0
 
 
 @pytest.mark.parametrize(

@@ -141,13 +141,22 @@ class Index(Closing):
         self.commits += 1
         return added
 
-    def commit(self, row: Row) -> Added:
-        """Add a row together with those of other threads, and return what became of it once a search finds it."""
-        return self._committer.commit(row)
+    def commit(self, row: Row, *, gather: bool = False) -> Added:
+        """Add a row together with those of other threads, and return what became of it once a search finds it.
+
+        Args:
+            row: The row.
+            gather: Wait 0.2 ms for the rows of other threads before it is added alone.
+        """
+        return self._committer.commit(row, gather=gather)
 
     def begin(self, row: Row) -> Future[Added]:
         """Add a row as `commit` does, in another thread; the result is that of the future."""
         return self._committer.begin(row)
+
+    def add_by_time(self) -> None:
+        """Treat duplicates by the time when they were received from now on, as a rebuilding has to."""
+        self._ingest.by_time = True
 
     def arrivals(self, added: Callable[[Stored, Added], None] | None = None) -> Arrivals:
         """Return the `stored` callable for a `FileStore`, with which each instance is in the index before it is acknowledged.
@@ -158,7 +167,7 @@ class Index(Closing):
         Args:
             added: Called with each instance and what became of it, before it is acknowledged.
         """
-        return Arrivals(self.commit, added)
+        return Arrivals(self, added)
 
     def delete(self, level: Level, uid: str) -> Deleted:
         """Delete the instances of an entity: first their rows, then their files, those of duplicates too.

@@ -6,6 +6,8 @@ import hashlib
 import logging
 from collections.abc import Callable
 from functools import cache
+from time import monotonic
+from typing import Protocol
 
 from dimse import uids
 from dimse.archive.index.attributes import read_tags
@@ -26,6 +28,9 @@ from dimse.errors import DatabaseError
 from dimse.logs.notices import notice
 from dimse.support.text import one_line
 from dimse.tags import vr
+
+# Seconds within which another association has stored an instance.
+_COMPANY = 0.02
 
 LOGGER = logging.getLogger("dimse.archive")
 
@@ -51,16 +56,33 @@ def _fingerprint_tags() -> tuple[int, ...]:
     return tuple(sorted(arriving_tags() - own))
 
 
+class Committing(Protocol):
+    """An index, as far as instances are added to it."""
+
+    def commit(self, row: Row, *, gather: bool = False) -> Added:
+        """Add a row, and return once a search finds it."""
+
+
 class Arrivals:
     """The `stored` callable of a store whose instances go into an index.
 
     Args:
-        commit: Adds a row to the index, and returns once a search finds it.
+        index: The index.
         added: Called with each instance and what became of it.
     """
 
-    def __init__(self, commit: Callable[[Row], Added], added: Callable[[Stored, Added], None] | None = None) -> None:
-        self._commit, self._added = commit, added
+    def __init__(self, index: Committing, added: Callable[[Stored, Added], None] | None = None) -> None:
+        self._index, self._added = index, added
+        # The peer of the last instance, the time when it was stored, and the time of the last instance of another peer.
+        self._peer, self._at, self._others_at = ("", 0), 0.0, 0.0
+
+    def _has_company(self, peer: tuple[str, int]) -> bool:
+        """Return True if other associations store too, whose rows may share a transaction."""
+        now = monotonic()
+        if peer != self._peer:
+            self._peer, self._others_at = peer, self._at
+        self._at = now
+        return now - self._others_at < _COMPANY
 
     def __call__(self, stored: Stored) -> None:
         """Add an instance to the index.
@@ -69,9 +91,16 @@ class Arrivals:
             NotAcknowledged: It is not in the index, or it is rejected because another data set is served.
         """
         try:
-            added = self._commit(row_of(stored))
-        except (DatabaseError, OSError, Unindexable) as error:
+            row = row_of(stored)
+            has_company = self._has_company(stored.peer_address)
+            added = self._index.commit(row, gather=True) if has_company else self._index.commit(row)
+        except (DatabaseError, Unindexable) as error:
             raise NotAcknowledged(str(error)) from error
+        except OSError as error:
+            # The comment goes to the peer, so it has the words of the system only.
+            if error.strerror is None:
+                raise
+            raise NotAcknowledged(f"its file cannot be read: {error.strerror}") from error
         if added.what != "stored":
             self._tell(stored, added)
         if added.differs:

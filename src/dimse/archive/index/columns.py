@@ -30,7 +30,7 @@ def _level_columns(level: Level, attributes: Attributes) -> Columns:
     with_column, others = _keys_of(level)
     found: Columns = {}
     for key in with_column:
-        found |= normal.text_columns(key, attributes)
+        normal.add_columns(found, key, attributes)
     found["attrs"] = write_attrs(attributes, others)
     return found
 

@@ -30,8 +30,8 @@ _LONGEST_PATTERN = 2 * normal.LONGEST
 _PATIENT_NAME = 0x00100010
 # ModalitiesInStudy and SOPClassesInStudy: the column has distinct values with a backslash between them.
 _SETS = frozenset((0x00080061, 0x00080062))
-# UIDs that are looked for in such a column.
-_MOST_MEMBERS = 50
+# Values of a key that are compiled. A statement may have some 30,000 parameters, and more values are left to attribute matching.
+_MOST_VALUES = 50
 # Dates, and the times that may be matched together with them.
 _PAIRS = {0x00080020: 0x00080030, 0x00080021: 0x00080031, 0x00400244: 0x00400245}
 _INTEGER = re.compile("[+-]?[0-9]{1,64}")
@@ -86,6 +86,8 @@ class Conditions:
     def _each(self, values: tuple[str, ...], test: Any) -> ColumnElement[bool]:
         """Return the condition that one value of a key matches, or each of them where that was negotiated."""
         must_all = self.rules.multiple_values and len(values) > 1
+        if len(values) > _MOST_VALUES:
+            return true()
         conditions = [test(value, wildcards=not must_all) for value in values]
         return all_of(conditions) if must_all else one_of(conditions)
 
@@ -135,7 +137,7 @@ class Conditions:
     def _uids(self, key: Key, column: ColumnElement[Any], values: tuple[str, ...]) -> ColumnElement[bool]:
         wanted = [uid for uid in dict.fromkeys(values) if normal.is_storable(uid)]
         if key.tag in _SETS:
-            if len(wanted) > _MOST_MEMBERS:
+            if len(wanted) > _MOST_VALUES:
                 return column != ""
             return one_of(_member(column, uid, wildcards=False) for uid in wanted)
         if isinstance(column.type, Integer):
@@ -174,7 +176,7 @@ class Conditions:
     def _in_json(self, key: Key, vr: str, values: tuple[Any, ...]) -> ColumnElement[bool]:
         """Return the condition of a key whose attribute is in `attrs`."""
         attrs = TABLES[key.level].c.attrs
-        tests = list(self._tests(vr, values))
+        tests = self._tests(vr, values) if len(values) <= _MOST_VALUES else ()
         has_it = self.dialect.has_attribute(attrs, key.tag)
         return and_(has_it, *(self.dialect.any_text(attrs, key.tag, test) for test in tests))
 

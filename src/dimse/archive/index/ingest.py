@@ -17,7 +17,7 @@ from dimse.archive.index.changes import record_change
 from dimse.archive.index.database import Database, Stale, Writer
 from dimse.archive.index.deleting import keep_deleted
 from dimse.archive.index.frames import pack
-from dimse.archive.index.hierarchy import Hierarchy, Place
+from dimse.archive.index.hierarchy import MOST_PLACES, Hierarchy, Place
 from dimse.archive.index.removing import remove_empty
 from dimse.archive.index.row import Added, Row, What, default_path
 from dimse.archive.index.schema import DUPLICATE, INSTANCE, PIXELS, SERIES, STUDY, UID_NAME
@@ -71,25 +71,28 @@ _INSERT_UID = (
     insert(UID_NAME).values(_bound("uid")).on_conflict_do_nothing(index_elements=["uid"]).returning(UID_NAME.c.pk)
 )
 _FIND_UID = select(UID_NAME.c.pk).where(UID_NAME.c.uid == bindparam("uid"))
-_COUNT_STUDY = (
-    update(STUDY)
-    .where(STUDY.c.pk == bindparam("pk_"), STUDY.c.study_uid == bindparam("uid_"))
-    .values(
-        n_instances=STUDY.c.n_instances + bindparam("instances"),
-        n_series=STUDY.c.n_series + bindparam("series"),
-        size=STUDY.c.size + bindparam("bytes"),
-        differing=STUDY.c.differing + bindparam("differ"),
-        first_received=case(
-            (STUDY.c.first_received > bindparam("first"), bindparam("first")), else_=STUDY.c.first_received
-        ),
-        last_received=case((STUDY.c.last_received < bindparam("last"), bindparam("last")), else_=STUDY.c.last_received),
-    )
-)
+_COUNTED = {
+    "n_instances": STUDY.c.n_instances + bindparam("instances"),
+    "n_series": STUDY.c.n_series + bindparam("series"),
+    "size": STUDY.c.size + bindparam("bytes"),
+    "differing": STUDY.c.differing + bindparam("differ"),
+}
+_TIMED = {
+    "first_received": case(
+        (STUDY.c.first_received > bindparam("first"), bindparam("first")), else_=STUDY.c.first_received
+    ),
+    "last_received": case((STUDY.c.last_received < bindparam("last"), bindparam("last")), else_=STUDY.c.last_received),
+}
+_THIS_STUDY = (STUDY.c.pk == bindparam("pk_"), STUDY.c.study_uid == bindparam("uid_"))
+_COUNT_STUDY = update(STUDY).where(*_THIS_STUDY).values(_COUNTED)
+_COUNT_AND_TIME_STUDY = update(STUDY).where(*_THIS_STUDY).values(_COUNTED | _TIMED)
 _COUNT_SERIES = (
     update(SERIES)
     .where(SERIES.c.pk == bindparam("pk_"), SERIES.c.series_uid == bindparam("uid_"))
     .values(n_instances=SERIES.c.n_instances + bindparam("instances"))
 )
+# Seconds by which `last_received` of a study may lag behind: its index is another page to be written in each transaction.
+_LAG = 1.0
 # Beyond every time.
 LATEST = 1e15
 
@@ -106,6 +109,10 @@ class Files(Protocol):
 
 class Ingest:
     """The ingest of rows into an index. It remembers the places of series, as far as they were committed.
+
+    Attributes:
+        by_time: True to treat duplicates by the time when they were received, and not by the order in which they come. A rebuilding
+            needs that. Otherwise a clock that was set back could take the place of an instance that is served.
 
     Args:
         store: The key of the store that holds the files.
@@ -125,11 +132,14 @@ class Ingest:
         self.store, self.files, self.on_duplicate = store, files, on_duplicate
         self._hierarchy = Hierarchy(latest=latest)
         self._uids: dict[str, int] = {}
+        self._timed: dict[int, float] = {}
+        self.by_time = False
 
     def forget(self) -> None:
         """Forget what was remembered, after a transaction that was not committed, or that removed something."""
         self._hierarchy.forget()
         self._uids.clear()
+        self._timed.clear()
 
     def add_all(self, database: Database, rows: Sequence[Row]) -> list[Added]:
         """Add rows in a transaction of a database, and return what became of each, in their order.
@@ -159,6 +169,16 @@ class Ingest:
             what[index] = batch.add(rows[index], place, bool(differs))
         batch.finish()
         return [Added(what[index], row.sop_instance_uid, row.path, places[index][1]) for index, row in enumerate(rows)]
+
+    def is_to_be_timed(self, study: int, first: float, last: float) -> bool:
+        """Return True if the times of a study are to be written, which its instances were received at."""
+        timed = self._timed.get(study)
+        if timed is not None and timed <= first and last < timed + _LAG:
+            return False
+        if len(self._timed) > MOST_PLACES:
+            self._timed.clear()
+        self._timed[study] = last
+        return True
 
     def uid(self, writer: Writer, uid: str) -> int:
         """Return the key of a SOP class or transfer syntax."""
@@ -275,7 +295,8 @@ class _Batch:
                 self._keep_beside(row.sop_instance_uid, self._columns(row, place), row.path, "same data set")
             return "same"
         policy = self._ingest.on_duplicate
-        if is_its_file or policy == "replace":
+        is_earlier = self._ingest.by_time and row.received < served.received
+        if is_its_file or (policy == "replace") is not is_earlier:
             self._replace(row, place, served, is_its_file)
             self._record("replaced", row)
             return "replaced"
@@ -340,9 +361,13 @@ class _Batch:
                 "bytes": tally.size,
                 "differ": tally.differing,
             }
-            # A study whose only news is a series without instance has no new time.
-            times = {"first": min(tally.first, LATEST), "last": tally.last}
-            if not writer.changed(_COUNT_STUDY, counts | times | {"pk_": pk, "uid_": tally.uid}):
+            parameters = counts | {"pk_": pk, "uid_": tally.uid}
+            statement = _COUNT_STUDY
+            if self._ingest.is_to_be_timed(pk, tally.first, tally.last):
+                statement = _COUNT_AND_TIME_STUDY
+                # A study whose only news is a series without instance has no new time.
+                parameters |= {"first": min(tally.first, LATEST), "last": tally.last}
+            if not writer.changed(statement, parameters):
                 raise Stale
         emptied = []
         for pk, tally in sorted(self._series.items()):

@@ -26,8 +26,13 @@ MOST_GROUPS = 3
 """Component groups of a name that have columns."""
 
 _REFUSED = re.compile("[\0\ud800-\udfff]")
-# Text that is most often as the index keeps it, in any VR but those with a form.
-_PLAIN = re.compile(r"[!-~](?:[ -~]{0,62}[!-~])?")
+# Text that is as the index keeps it, as most is: it needs no other look.
+_PLAIN = re.compile(r"[!-\[\]-~](?:[ -\[\]-~]{0,62}[!-\[\]-~])?").fullmatch
+_PLAIN_WITH_FORM = {
+    "DA": re.compile("[0-9]{8}").fullmatch,
+    "PN": re.compile(r"[A-Za-z](?:[ -\[\]-~]{0,62}[!-\[\]-~])?").fullmatch,
+    "TM": re.compile("[0-9.]{2,16}").fullmatch,
+}
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
 
 
@@ -35,10 +40,10 @@ def values_of(tag: int, attribute: Attribute | None) -> tuple[str, ...]:
     """Return the values that a column has of an attribute of text, in the VR of the dictionary."""
     if attribute is None or attribute.vr not in TEXT:
         return ()
-    vr = tags.vr(tag)
-    texts = [part for value in attribute.values if isinstance(value, str) for part in value.split(SEVERAL)]
-    if len(texts) == 1 and _PLAIN.fullmatch(texts[0]) and vr not in ("DA", "PN", "TM"):
-        return (texts[0],)
+    vr, values = tags.vr(tag), attribute.values
+    if len(values) == 1 and isinstance(values[0], str) and _PLAIN_WITH_FORM.get(vr, _PLAIN)(values[0]):
+        return values
+    texts = (part for value in values if isinstance(value, str) for part in value.split(SEVERAL))
     values = tuple(plain(vr, text) for text in texts)
     if vr in ("DA", "TM"):
         values = values[:1]
@@ -47,6 +52,8 @@ def values_of(tag: int, attribute: Attribute | None) -> tuple[str, ...]:
 
 def plain(vr: str, text: str) -> str:
     """Return one value of text in the form in which the index keeps it."""
+    if _PLAIN_WITH_FORM.get(vr, _PLAIN)(text):
+        return text
     text = composed(trim(vr, _REFUSED.sub("\ufffd", text.rstrip(" \0"))))
     if vr == "DA" and "." in text and dates.date(text):
         return text.replace(".", "")
@@ -70,19 +77,20 @@ def split(text: str) -> tuple[str, ...]:
     return tuple(text[1:].split(SEVERAL)) if text.startswith(SEVERAL) else (text,)
 
 
-def text_columns(key: Key, attributes: Attributes) -> dict[str, Any]:
-    """Return the column of an attribute, with those that are derived from it."""
+def add_columns(row: dict[str, Any], key: Key, attributes: Attributes) -> None:
+    """Add to a row the column of an attribute, and those that are derived from it."""
     values = values_of(key.tag, attributes.get(key.tag))
-    if key.keyword == "SeriesNumber":
-        return {key.column: whole_number(join(values))}
-    row: dict[str, Any] = {key.column: join(values)}
-    if key.keyword == "PatientName":
-        row |= zip(("name_norm", "name_i", "name_p"), name_columns(values), strict=True)
-    elif key.keyword == "ReferringPhysicianName":
+    column = key.column
+    if column == "number":
+        row[column] = whole_number(join(values))
+        return
+    row[column] = join(values)
+    if column == "name":
+        row["name_norm"], row["name_i"], row["name_p"] = name_columns(values)
+    elif column == "referring":
         row["referring_norm"] = join(tuple("=".join(groups(value)) for value in values))
-    elif key.column in ("accession", "description"):
-        row[f"{key.column}_norm"] = join(tuple(map(caseless, values)))
-    return row
+    elif column in ("accession", "description"):
+        row[f"{column}_norm"] = join(tuple(map(caseless, values)))
 
 
 def whole_number(text: str) -> int | None:

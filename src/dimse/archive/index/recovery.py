@@ -10,20 +10,17 @@ import logging
 import os
 from collections.abc import Sequence
 from itertools import islice
-from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, select, update
 
 from dimse.archive.index.deleting import remove_files
+from dimse.archive.index.opened import OpenIndex
 from dimse.archive.index.reading import Unindexable
 from dimse.archive.index.row import Row, default_path
 from dimse.archive.index.scanning import groups_of, missing_rows, rows_of, with_digest
 from dimse.archive.index.schema import INSTANCE, SERIES, STUDY
 from dimse.support.text import one_line
 from dimse.support.values import record
-
-if TYPE_CHECKING:
-    from dimse.archive.index import Index
 
 LOGGER = logging.getLogger("dimse.archive")
 
@@ -53,7 +50,7 @@ class Recovered:
     skipped: list[str] | None = None
 
 
-def recover(index: Index, changed_since: float, *, digest: bool = True) -> Recovered:
+def recover(index: OpenIndex, changed_since: float, *, digest: bool = True) -> Recovered:
     """Add the rows that an index lacks, of the folders of its store that changed since a time.
 
     Args:
@@ -88,7 +85,7 @@ def _skip(done: Recovered, unindexable: Sequence[Unindexable]) -> None:
             done.skipped.append(str(one))
 
 
-def mark_missing(index: Index, received_since: float) -> int:
+def mark_missing(index: OpenIndex, received_since: float) -> int:
     """Mark the instances received since a time whose file is not there, and return their number."""
     query = (
         select(

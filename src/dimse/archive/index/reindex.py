@@ -119,6 +119,7 @@ def fill(
         OSError: The store cannot be read.
     """
     done, count = Reindexed(skipped=[]), 0
+    index.add_by_time()
     chunks = (chunk for group in groups_of(index.folder) for chunk in _chunks(group, _AT_A_TIME))
     read = partial(_read, index.folder, digest)
     for found in _in_processes(read, chunks, processes):

@@ -217,7 +217,7 @@ PIXELS = Table(
     Column("table", LargeBinary),
 )
 
-# What happened, in the order of commits.
+# What happened, in the order of commits. The last row always stays, so that its number is not used again.
 CHANGE = Table(
     "change",
     METADATA,
@@ -227,7 +227,6 @@ CHANGE = Table(
     _text("series"),
     _text("instance"),
     Column("at", Float, nullable=False),
-    sqlite_autoincrement=True,
 )
 
 # Files whose row was deleted, and which are not removed yet.

@@ -28,6 +28,8 @@ from dimse.services.information_models import UNIQUE_KEYS
 PAGE = 500
 """Entities that are read in one transaction."""
 
+_SMALLEST_PAGE = 50
+
 MOST_ABOVE = 1_000
 """Entities above the level that are looked up first."""
 MOST_UIDS = 500
@@ -100,6 +102,8 @@ def entities(
     queries = [prepare(some, rules) for some in wanted]
     search = _Search(database, level, rules, scope)
     layout = search.layout(asked, read_file)
+    if limit:
+        page = min(page, max(limit, _SMALLEST_PAGE))
     found = (Entity(row, layout) for part in search.parts(wanted) for row in search.rows(layout, part, page))
     return islice(
         _accepted(found, queries, LONGEST_QUERY["sqlite" if database.is_sqlite else "postgresql"]), limit or None

@@ -5,14 +5,11 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from typing import TYPE_CHECKING
 
+from dimse.archive.index.opened import OpenIndex
 from dimse.archive.index.stores import mark_store
 from dimse.errors import DatabaseError
 from dimse.support.closing import Closing
-
-if TYPE_CHECKING:
-    from dimse.archive.index import Index
 
 LOGGER = logging.getLogger("dimse.archive")
 
@@ -28,7 +25,7 @@ class Upkeep(Closing):
         recovered: True if nothing is to be recovered, so that `close` may mark the store as clean.
     """
 
-    def __init__(self, index: Index, *, recovered: bool) -> None:
+    def __init__(self, index: OpenIndex, *, recovered: bool) -> None:
         self._index, self.recovered = index, recovered
         self._synced_at = index.store.synced_at
         self._mark(clean=False)

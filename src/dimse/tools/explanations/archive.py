@@ -11,6 +11,7 @@ SUBJECT = Subject(
             "E340",
             "cannot index {UID}: {reason}",
             "the index cannot be written",
+            "its file cannot be read: {reason}",
             cause="""The instance is in the folder, and could not be added to the index. So its sender was told that the archive
             is out of resources (A700H), and keeps it.""",
             cure="""Look at the reason: often the disk of the database is full, or the database is gone. The sender can send
@@ -44,6 +45,7 @@ SUBJECT = Subject(
         entry(
             "E344",
             "a query of the database {name} took too long",
+            "a query found nothing for {seconds} seconds",
             cause="""A query took longer than the archive allows, and was broken off.""",
             cure="""Ask for less: a range of dates, or the beginning of a name. A name that begins with `*` is searched for in
             every patient.""",
@@ -59,6 +61,8 @@ SUBJECT = Subject(
         entry(
             "E346",
             "it has no Study Instance UID",
+            "it has no Study or Series Instance UID",
+            "not in the index: {file}",
             "it has no Series Instance UID",
             "a sequence ends early",
             "sequences are nested too deep",
@@ -66,6 +70,24 @@ SUBJECT = Subject(
             "the file ends within its File Meta Information",
             cause="""A file of the archive has no place in its index: it is damaged, or no instance of a study.""",
             cure="""Look at the file with a DICOM viewer. It stays where it is.""",
+        ),
+        entry(
+            "E347",
+            "a query has failed: {reason}",
+            "a retrieval has failed: {reason}",
+            "the index cannot be recovered: {reason}",
+            cause="""The index could not be read. The peer was told that the archive is out of resources.""",
+            cure="""Look at the reason and at the lines above: often the database is gone or its disk is full. What was stored is
+            not affected.""",
+        ),
+        entry(
+            "E348",
+            "the file of {UID} is missing",
+            "the file of {UID} is gone",
+            "an entity of level {level} has no file",
+            cause="""The index has an instance whose file is not in the folder. It was removed by another program, or a disk is
+            not mounted.""",
+            cure="""Mount the disk, or bring the file back from a backup. Its row is kept, and the file is found again.""",
         ),
         entry(
             "E350",
@@ -104,9 +126,12 @@ SUBJECT = Subject(
             "is the only key",
             "is the unique key of a level below {level}",
             "needs one value: it is the unique key of a level above {level}",
+            "must have one value, for there is no relational query at level {level}",
+            "is the unique key of level {level}, below {level}",
+            "is that of patients of several issuers",
+            "{level} is not a level of the {root} root",
             "needs a value: it is the unique key of the level {level}",
             "has several values above the level {level}",
-            "is needed: the Patient ID is one of several issuers",
             cause="""The identifier of a query or retrieval does not fit its level, and was refused (A900H).""",
             cure="""Give the unique key of the level, and in a retrieval one value of each level above.""",
         ),
@@ -140,10 +165,18 @@ SUBJECT = Subject(
         ),
         entry(
             "W273",
-            "the study {UID} came with another {attributes} than before: what came first stays in force",
+            "{UID} differs in {attributes} from what is in force for its study {UID}",
+            "{UID} of the study {UID} names another patient: the study stays with its first",
             cause="""Instances of one study have different values for the patient or the study. Queries find what came first. The
             files are kept as they came.""",
             cure="""Find out which value is right. Another Patient ID may mean that two patients were mixed up.""",
+        ),
+        entry(
+            "W276",
+            "{UID} came with another data set, {treatment}",
+            cause="""An instance came whose SOP Instance UID is that of another data set. `--on-duplicate` decides which of them
+            is served; no file is lost.""",
+            cure="""Compare both. A program that changes images must give them new SOP Instance UIDs.""",
         ),
         entry(
             "W274",

@@ -1,0 +1,29 @@
+"""The open index, as the modules see it that `Index` consists of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from dimse.archive.index.database import Database
+from dimse.archive.index.row import Added, Row
+from dimse.archive.index.stores import Store
+
+
+class OpenIndex(Protocol):
+    """An open index.
+
+    Attributes:
+        folder: The absolute path of the folder of the files.
+        database: The database.
+        store: The store in the database.
+        commits: The number of transactions that added rows.
+    """
+
+    folder: str
+    database: Database
+    store: Store
+    commits: int
+
+    def add(self, rows: Sequence[Row]) -> list[Added]:
+        """Add rows in one transaction."""
