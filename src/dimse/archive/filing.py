@@ -8,7 +8,7 @@ from hashlib import sha256
 from dimse.archive.file_store import FileStore
 from dimse.archive.sink import FileSink
 from dimse.errors import FileError
-from dimse.instances import InstanceFile
+from dimse.instances import CHANGED, InstanceFile
 from dimse.instances.received import ReceivedInstance
 
 _PIECE = 1024 * 1024
@@ -74,7 +74,7 @@ def pieces(file: InstanceFile) -> Iterator[bytes]:
             left -= len(piece)
             yield piece
     if left:
-        raise FileError(file.path, "it has become shorter")
+        raise FileError(file.path, CHANGED)
 
 
 def digest_of(file: InstanceFile) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 from collections.abc import Sequence
 from importlib import import_module
 from typing import get_args
@@ -78,24 +79,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _settle(parser, options)
     logger = log_setup.start_logging(parser, options)
 
-    def work() -> int:
-        from dimse.errors import DatabaseError
-        from dimse.tools import wording
-        from dimse.tools.archive_places import UnusableArchive
+    return running.run(lambda: perform(options.command, options, logger), logger)
 
-        name = options.command.replace("-", "_")
-        function = getattr(import_module(f"dimse.tools.{COMMANDS[options.command].module}"), f"{name}_command")
-        try:
-            status: int = function(options, logger)
-        except UnusableArchive as error:
-            logger.error("%s", error)
-            return running.NO_ASSOCIATION
-        except (DatabaseError, OSError) as error:
-            logger.error("%s", wording.reason_with_path(error))
-            return running.SHORTFALL
-        return status
 
-    return running.run(work, logger)
+def perform(command: str, options: argparse.Namespace, logger: logging.Logger) -> int:
+    """Perform a command, and return its exit status: 1 if the archive cannot be opened, and 3 for any other failure."""
+    from dimse.errors import DatabaseError
+    from dimse.tools import wording
+    from dimse.tools.archive_places import UnusableArchive
+
+    module = import_module(f"dimse.tools.{COMMANDS[command].module}")
+    try:
+        status: int = getattr(module, f"{command.replace('-', '_')}_command")(options, logger)
+    except UnusableArchive as error:
+        logger.error("%s", error)
+        return running.NO_ASSOCIATION
+    except (DatabaseError, OSError) as error:
+        logger.error("%s", wording.reason_with_path(error))
+        return running.SHORTFALL
+    return status
 
 
 def make_parser() -> Parser:
@@ -219,15 +221,15 @@ def _settle(parser: Parser, options: argparse.Namespace) -> None:
     """
     name, command = options.command, COMMANDS[options.command]
     if not command.least <= len(options.arguments) <= command.most:
-        parser.error(f"{name} takes {command.arguments or 'no argument'}")
+        parser.error(f"{name} takes these arguments: {command.arguments or 'none'}")
     known = {option for each in COMMANDS.values() for option in each.takes}
     for action in parser.actions():
         if action.dest in known - set(command.takes) and getattr(options, action.dest):
-            parser.error(f"{max(action.option_strings, key=len)} is not for {name}")
+            parser.error(f"{max(action.option_strings, key=len)} does not go with {name}")
     if options.format == "uid" and name != "list":
         parser.error("--format uid goes with list")
     if name in ("list", "delete") and options.arguments:
         level = options.arguments[0].lower()
         allowed = LEVELS if name == "list" else LEVELS[1:]
         if level not in allowed:
-            parser.error(f"the level is {', '.join(allowed)}, not {options.arguments[0]!r}")
+            parser.error(f"the level is one of {', '.join(allowed)}, not {options.arguments[0]!r}")

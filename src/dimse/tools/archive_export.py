@@ -18,6 +18,7 @@ from dimse.instances import InstanceFile
 from dimse.message.status import OUT_OF_RESOURCES
 from dimse.support.text import counted, one_line
 from dimse.tools import archive_places, running, wording
+from dimse.tools.archive_import import quiet_store
 from dimse.tools.archive_listing import identifier_of, question_of
 from dimse.tools.archive_output import print_line, print_object
 from dimse.tools.archive_progress import Progress
@@ -32,6 +33,7 @@ def export_command(options: argparse.Namespace, logger: logging.Logger) -> int:
     question = question_of(identifier, "IMAGE")
     with archive_places.opened(options) as index, _target(options, index.folder) as store:
         found = (entity.location for entity in index.search("IMAGE", question.keys, root="patient"))
+        quiet_store()
         export = _Export(options, logger, store)
         return export.run(found)
 

@@ -12,14 +12,12 @@ from collections.abc import Iterator
 from dimse.archive.index import Index
 from dimse.archive.index.importing import JOBS, Imported, Importer
 from dimse.archive.layout import OF_AN_ARCHIVE
+from dimse.logs.notices import LOGGER as NOTICES
 from dimse.support.text import counted, one_line
 from dimse.tools import archive_places, running, wording
 from dimse.tools.archive_output import print_line, print_object
 from dimse.tools.archive_progress import Progress
 from dimse.tools.summarizing import files_below
-
-MOST_FAILED = 8
-"""Files in a row that the archive could not take, after which it is given up."""
 
 # The fates of files, as the summary names them.
 _WORDS = {
@@ -48,9 +46,16 @@ def import_command(options: argparse.Namespace, logger: logging.Logger) -> int:
         if not index.start():
             logger.info("The index is being recovered")
             index.recover()
+        quiet_store()
         run = _Import(options, logger, index.folder)
         run.has_fault = bool(unreadable)
         return run.run(importer, [path for path in options.arguments if path not in unreadable])
+
+
+def quiet_store() -> None:
+    """Leave it to the tool to log what becomes of each file: the store does not know their paths."""
+    for name in ("dimse.archive", NOTICES.name):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def _importer(options: argparse.Namespace, index: Index) -> Importer:
@@ -83,7 +88,7 @@ class _Import:
     def __init__(self, options: argparse.Namespace, logger: logging.Logger, folder: str) -> None:
         self._options, self._logger, self._folder = options, logger, os.path.realpath(folder)
         self._fates: Counter[str] = Counter()
-        self._links = self._bytes = self._in_a_row = 0
+        self._links = self._bytes = 0
         self._progress = Progress()
         self._named: set[str] = set()
         self.has_fault = False
@@ -96,9 +101,8 @@ class _Import:
             with self._progress.bar(enabled=not self._options.no_progress):
                 for imported in importer.take(self._files(paths)):
                     self._add(imported)
-                    if self._in_a_row >= MOST_FAILED:
-                        self._logger.error("The import is given up: run it again once the archive can be written to")
-                        break
+            if importer.is_given_up:
+                self._logger.error("The import is given up: run it again once the archive can be written to")
         finally:
             self._conclude(time.monotonic() - started)
         if not sum(self._fates[fate] for fate in _WORDS if fate != "not DICOM") and not self.has_fault:
@@ -123,7 +127,6 @@ class _Import:
         if fate == "not DICOM" and is_claimed and "DICOMDIR" not in imported.why:
             fate = "damaged"
         self._fates[fate] += 1
-        self._in_a_row = self._in_a_row + 1 if fate == "failed" else 0
         self._links += imported.is_linked
         if fate in ("imported", "duplicate", "replaced"):
             self._bytes += imported.size

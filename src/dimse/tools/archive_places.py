@@ -105,9 +105,12 @@ def folder_of(places: Places) -> str:
     folder = places.folder or known or FOLDER
     # An index is given to another folder only if the archive was moved there.
     if known and os.path.isdir(known) and os.path.realpath(known) != os.path.realpath(folder):
-        said = one_line(places.database) if places.is_file else "of this database"
-        raise UnusableArchive(f"The index {said} is that of the folder {one_line(known)}, not of {one_line(folder)}")
+        raise _of_another(one_line(known), one_line(folder))
     return folder
+
+
+def _of_another(known: str, folder: str) -> UnusableArchive:
+    return UnusableArchive(f"The index is that of the folder {known}, not of {folder}")
 
 
 def known_folder(places: Places) -> str:

@@ -65,7 +65,7 @@ def reindex_command(options: argparse.Namespace, logger: logging.Logger) -> int:
     columns = {"instances": ">instances", "duplicates": ">duplicates", "skipped": ">skipped"}
     print_rows(options.format, columns, [(done.instances, done.duplicates, len(skipped))])
     if skipped:
-        logger.error("%s without a place in the index", counted(len(skipped), "file"))
+        logger.error("%s of the archive cannot be in the index", counted(len(skipped), "file"))
     return running.SHORTFALL if skipped else running.SUCCESS
 
 

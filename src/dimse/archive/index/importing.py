@@ -31,6 +31,8 @@ from dimse.support.values import value
 if TYPE_CHECKING:
     from dimse.archive.index import Index
 
+MOST_FAILED = 8
+"""Files in a row that the archive could not take, after which an import is given up."""
 JOBS = 4
 """Files that are imported at one time: while one waits for the disk, others are read."""
 
@@ -77,6 +79,9 @@ class Importer(Closing):
         durability: As of `FileStore`.
         jobs: The number of files at one time.
 
+    Attributes:
+        is_given_up: True after the archive could not take several files in a row.
+
     Raises:
         OSError: The folder of the archive cannot be written to, or another process uses it.
     """
@@ -91,6 +96,9 @@ class Importer(Closing):
         jobs: int = JOBS,
     ) -> None:
         self._index, self._links, self._jobs = index, links, jobs
+        self.is_given_up = self._stops = False
+        # Threads may miss some of each other's failures, which are more than enough then.
+        self._failed = 0
         # What became of the instance that a thread stores.
         self._told = local()
         self._store = FileStore(
@@ -111,6 +119,8 @@ class Importer(Closing):
     def take(self, paths: Iterable[str]) -> Iterator[Imported]:
         """Import files, and yield what became of each. Breaking off the iteration waits for the files under way.
 
+        It ends early if the archive cannot take several files in a row.
+
         Raises:
             DatabaseError: The index cannot be read.
         """
@@ -119,7 +129,7 @@ class Importer(Closing):
         pool = ThreadPoolExecutor(self._jobs, thread_name_prefix="dimse-import")
         try:
             while True:
-                while len(under_way) < 2 * self._jobs and (some := list(islice(rest, _AT_A_TIME))):
+                while not self._stops and len(under_way) < 2 * self._jobs and (some := list(islice(rest, _AT_A_TIME))):
                     under_way.append(pool.submit(self._take, some))
                 if not under_way:
                     return
@@ -127,8 +137,6 @@ class Importer(Closing):
         finally:
             self._stops = True
             pool.shutdown(cancel_futures=True)
-
-    _stops = False
 
     def _take(self, paths: Sequence[str]) -> list[Imported]:
         """Import some files."""
@@ -146,7 +154,11 @@ class Importer(Closing):
             if self._stops:
                 break
             try:
-                found.append(self._import(file, known.get(file.sop_instance_uid)))
+                imported = self._import(file, known.get(file.sop_instance_uid))
+                self._failed = self._failed + 1 if imported.fate == "failed" else 0
+                if self._failed >= MOST_FAILED:
+                    self.is_given_up = self._stops = True
+                found.append(imported)
             except FileError as error:
                 found.append(Imported(file.path, "damaged", file.sop_instance_uid, why=error.reason))
         return found

@@ -75,20 +75,27 @@ def reindex_sqlite(
         OSError: The store cannot be read.
     """
     new = f"{path}.new"
-    for name in (new, f"{new}-wal", f"{new}-shm"):
-        with suppress(FileNotFoundError):
-            os.unlink(name)
-    with open_index(new) as index:
-        _keep(index, path)
-        done = fill(index, processes=processes, digest=digest, progress=progress)
-        index.database.write(move_again)
-        index.database.checkpoint()
+    _unlink(new, f"{new}-wal", f"{new}-shm")
+    try:
+        with open_index(new) as index:
+            _keep(index, path)
+            done = fill(index, processes=processes, digest=digest, progress=progress)
+            index.database.write(move_again)
+            index.database.checkpoint()
+    except BaseException:
+        # It may fill the disk.
+        _unlink(new, f"{new}-wal", f"{new}-shm")
+        raise
     # The log of the old database must not be taken for that of the new one.
-    for name in (f"{path}-wal", f"{path}-shm"):
-        with suppress(FileNotFoundError):
-            os.unlink(name)
+    _unlink(f"{path}-wal", f"{path}-shm")
     replace_file(new, path)
     return done
+
+
+def _unlink(*paths: str) -> None:
+    for path in paths:
+        with suppress(FileNotFoundError):
+            os.unlink(path)
 
 
 def reindex_in_place(index: Index, *, digest: bool = True) -> int:
