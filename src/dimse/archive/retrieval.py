@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 from dimse.archive.index.attributes import LEVELS, Level
 from dimse.archive.index.row import EVERYTHING, Location, Scope
 from dimse.data_set.attributes import Attribute, Attributes
-from dimse.matching import UnfitKey
+from dimse.matching import UnfitKey, verify_limits
 from dimse.services.information_models import LEVEL, UNIQUE_KEYS
 from dimse.tags import SPECIFIC_CHARACTER_SET
 
@@ -32,11 +32,12 @@ class Wanted:
         ignored: The tags of the keys that are ignored, because they are not unique keys.
 
     Raises:
-        UnfitKey: The unique key of the level is missing or empty, or one has too many values.
+        UnfitKey: The unique key of the level is missing or empty, one has too many values, or the identifier is beyond the limits.
     """
 
     def __init__(self, request: RetrieveRequest) -> None:
         keys = request.identifier.attributes
+        verify_limits(keys)
         self.level = cast(Level, request.level)
         self.uids = _values(keys, UNIQUE_KEYS[self.level])
         if not self.uids:
