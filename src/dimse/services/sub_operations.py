@@ -146,7 +146,7 @@ class SubOperations:
             source: The instance.
             association: The association.
             accepting: The contexts to choose from.
-            following: The next instance, which is opened while the peer stores this one; None if there is none.
+            following: The next instance, which is opened while the peer stores this one; None for the last one.
 
         Raises:
             DimseError: An association has ended.
