@@ -58,6 +58,7 @@ class Index(Closing):
             No file is deleted.
         update: "first" keeps the values of a patient, study or series that came first, and fills in what is empty. "latest" takes
             those that came last.
+        keep_changes: The days after which a process that serves removes entries of the change feed; None to keep all.
 
     Attributes:
         folder: The absolute path of the folder of the files.
@@ -77,11 +78,13 @@ class Index(Closing):
         node: str = "",
         on_duplicate: OnDuplicate = "keep-both",
         update: str = "first",
+        keep_changes: float | None = 30.0,
     ) -> None:
         if on_duplicate not in ("keep-both", "reject", "replace"):
             raise ValueError(f"on_duplicate is 'keep-both', 'reject' or 'replace', not {on_duplicate!r}")
         if update not in ("first", "latest"):
             raise ValueError(f"update is 'first' or 'latest', not {update!r}")
+        self._keep_changes = keep_changes
         self.folder = os.path.abspath(store if isinstance(store, str | os.PathLike) else store.folder)
         self.database = Database(database)
         try:
@@ -112,7 +115,7 @@ class Index(Closing):
             search may miss instances that were acknowledged.
         """
         if self._upkeep is None:
-            self._upkeep = Upkeep(self, recovered=self.store.was_clean)
+            self._upkeep = Upkeep(self, recovered=self.store.was_clean, keep_changes=self._keep_changes)
         self.remove_files()
         return self._upkeep.recovered
 
@@ -135,20 +138,29 @@ class Index(Closing):
 
     def add(self, rows: Sequence[Row]) -> list[Added]:
         """Add rows in one transaction, and return what became of each, in their order. All are visible then, or none."""
+        return self._add(rows, found=False)
+
+    def add_found(self, rows: Sequence[Row]) -> list[Added]:
+        """Add the rows of files that a recovery has found, in one transaction, and return what became of each.
+
+        Their times decide which of two data sets is served: with "replace" the later one, otherwise the earlier one.
+        """
+        return self._add(rows, found=True)
+
+    def _add(self, rows: Sequence[Row], *, found: bool) -> list[Added]:
         if not rows:
             return []
-        added = self._ingest.add_all(self.database, rows)
+        added = self._ingest.add_all(self.database, rows, found=found)
         self.commits += 1
         return added
 
-    def commit(self, row: Row, *, gather: bool = False) -> Added:
-        """Add a row together with those of other threads, and return what became of it once a search finds it.
+    def commit(self, row: Row) -> Added:
+        """Add a row together with those of other threads, and return what became of it once a search finds it."""
+        return self._committer.commit(row)
 
-        Args:
-            row: The row.
-            gather: Wait 0.2 ms for the rows of other threads before it is added alone.
-        """
-        return self._committer.commit(row, gather=gather)
+    def queue(self, row: Row) -> Callable[[], Added]:
+        """Queue a row to be added with the next ones, and return a callable that does what `commit` does."""
+        return self._committer.queue(row)
 
     def begin(self, row: Row) -> Future[Added]:
         """Add a row as `commit` does, in another thread; the result is that of the future."""
@@ -184,7 +196,8 @@ class Index(Closing):
             self._ingest.forget()
             return delete_rows(writer, level, uid)
 
-        deleted = self.database.write(work)
+        # The files must not be gone while a power cut can bring back their rows.
+        deleted = self.database.write_durably(work)
         self.remove_files()
         return deleted
 
@@ -304,6 +317,11 @@ class Index(Closing):
         query = select(CHANGE).where(CHANGE.c.number > after).order_by(CHANGE.c.number).limit(limit)
         with self.database.reading() as connection:
             return [Change(*row) for row in connection.execute(query)]
+
+    def first_change(self) -> int:
+        """Return the number of the first change that is kept; 0 without any. A reader who is behind it has missed some."""
+        with self.database.reading() as connection:
+            return connection.execute(select(func.min(CHANGE.c.number))).scalar() or 0
 
     def duplicates(self) -> Iterator[Duplicate]:
         """Yield the files that are kept beside the instances that are served, by SOP Instance UID.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import partial
@@ -21,6 +22,7 @@ from dimse.archive.index.removing import MOVED
 from dimse.archive.index.row import Row
 from dimse.archive.index.scanning import File, groups_of, rows_of
 from dimse.archive.index.schema import CHANGE, COMMITMENT, COMMITMENT_ITEM, INSTANCE
+from dimse.archive.index.stores import mark_store
 from dimse.data_set.keys import copy
 from dimse.errors import DatabaseError
 from dimse.support.disk import replace as replace_file
@@ -76,11 +78,13 @@ def reindex_sqlite(
     """
     new = f"{path}.new"
     _unlink(new, f"{new}-wal", f"{new}-shm")
+    begun = time.time()
     try:
         with open_index(new) as index:
             _keep(index, path)
             done = fill(index, processes=processes, digest=digest, progress=progress)
             index.database.write(move_again)
+            index.database.write(partial(mark_store, pk=index.store.pk, clean=True, synced_at=begun))
             index.database.checkpoint()
     except BaseException:
         # It may fill the disk.
