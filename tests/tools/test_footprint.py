@@ -131,7 +131,7 @@ FOOTPRINTS = {
     "findscu": (170, f"{TRACEBACK} {SENDING} {RECEIVING} dimse.data_set.json"),
     "getscu": (182, f"{TRACEBACK} dimse.sending"),
     "movescu": (203, f"{TRACEBACK} dimse.sending"),
-    "retrieve": (225, f"{TRACEBACK} dimse.sending.journal dimse.journals"),
+    "retrieve": (226, f"{TRACEBACK} dimse.sending.journal dimse.journals"),
     "echoscp": (163, f"hashlib dimse.archive {TRACEBACK} {SENDING}"),
     "storescp": (179, f"dimse.archive.events dimse.logs.line_file {TRACEBACK} {SENDING}"),
     "qrscp --version": (100, f"dimse.uids.table sqlalchemy dimse.archive.index {SENDING} dimse.serving.waiting_room"),
