@@ -124,6 +124,7 @@ class Importer(Closing):
         Raises:
             DatabaseError: The index cannot be read.
         """
+        self._stops, self._failed = False, 0
         rest = iter(paths)
         under_way: deque[Future[list[Imported]]] = deque()
         pool = ThreadPoolExecutor(self._jobs, thread_name_prefix="dimse-import")
