@@ -151,14 +151,13 @@ class Index(Closing):
         self.commits += 1
         return added
 
-    def commit(self, row: Row, *, gather: bool = False) -> Added:
-        """Add a row together with those of other threads, and return what became of it once a search finds it.
+    def commit(self, row: Row) -> Added:
+        """Add a row together with those of other threads, and return what became of it once a search finds it."""
+        return self._committer.commit(row)
 
-        Args:
-            row: The row.
-            gather: Wait 0.2 ms for the rows of other threads before it is added alone.
-        """
-        return self._committer.commit(row, gather=gather)
+    def queue(self, row: Row) -> Callable[[], Added]:
+        """Queue a row to be added with the next ones, and return a callable that does what `commit` does."""
+        return self._committer.queue(row)
 
     def begin(self, row: Row) -> Future[Added]:
         """Add a row as `commit` does, in another thread; the result is that of the future."""

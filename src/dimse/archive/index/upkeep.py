@@ -9,14 +9,19 @@ from collections.abc import Callable
 from functools import partial
 from time import monotonic
 
+from sqlalchemy import func, select
+
 from dimse.archive.index.changes import trim_changes
 from dimse.archive.index.database import Writer
 from dimse.archive.index.opened import OpenIndex
+from dimse.archive.index.schema import CHANGE
 from dimse.archive.index.stores import mark_store
 from dimse.errors import DatabaseError
 from dimse.support.closing import Closing
 
 LOGGER = logging.getLogger("dimse.archive")
+
+_LAST = select(func.coalesce(func.max(CHANGE.c.number), 0))
 
 EVERY = 5.0
 """The seconds between two checkpoints, if rows were committed."""
@@ -46,8 +51,8 @@ class Upkeep(Closing):
     def _run(self) -> None:
         before, trim_at = -1, 0.0
         while not self._ending.wait(EVERY):
-            number = self._index.commits
             try:
+                number = self._last_change()
                 if number != before:
                     self.sync()
                     before = number
@@ -56,6 +61,11 @@ class Upkeep(Closing):
                     self.trim()
             except DatabaseError as error:
                 LOGGER.error("%s", error)
+
+    def _last_change(self) -> int:
+        """Return the number of the last change; other processes of the archive make changes too."""
+        with self._index.database.reading() as connection:
+            return int(connection.execute(_LAST).scalar_one())
 
     def trim(self) -> None:
         """Remove the entries of the change feed that are older than they are kept.
