@@ -27,7 +27,7 @@ from dimse.archive.copies import Copy, Remembered
 from dimse.archive.fingerprint import EXISTING, fingerprint, instance_of, same_instance
 from dimse.archive.folders import INCOMING, Branch, Folders, close
 from dimse.archive.layout import DEFAULT, Layout
-from dimse.archive.sink import LOGGER, FileSink, Room, create, reason
+from dimse.archive.sink import LOGGER, FileSink, Hash, LinkedSink, Room, create, reason
 from dimse.archive.stored import PATIENT_ID, SERIES_INSTANCE_UID, STUDY_INSTANCE_UID, NotAcknowledged, Stored
 from dimse.data_set.survey import Survey
 from dimse.instances.received import ReceivedInstance
@@ -179,8 +179,20 @@ class FileStore(Closing):
             self._folders.begin_to_flush,
             instance.sop_instance_uid,
             instance.file_meta(),
-            sha256(instance.transfer_syntax_uid.encode("latin-1", "replace")) if self._makes_digest else None,
+            self._hashing(instance),
         )
+
+    def begin_linked(self, instance: ReceivedInstance, path: str, offset: int) -> FileSink:
+        """Return a sink that has an instance already: a hard link to a file, in which the data set begins at `offset`.
+
+        Raises:
+            OSError: The file cannot be linked or read.
+        """
+        place = self.folder, self._folders.incoming, self._room
+        return LinkedSink(*place, instance.sop_instance_uid, path, offset, self._hashing(instance))
+
+    def _hashing(self, instance: ReceivedInstance) -> Hash | None:
+        return sha256(instance.transfer_syntax_uid.encode("latin-1", "replace")) if self._makes_digest else None
 
     def _create(self) -> tuple[int, str]:
         """Create a temporary file, and return its descriptor and its name.

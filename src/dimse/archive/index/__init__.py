@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Protocol
+from unicodedata import normalize
 
 from sqlalchemy import func, select
 
@@ -17,11 +18,13 @@ from dimse.archive.index.attributes import Level
 from dimse.archive.index.committer import Committer
 from dimse.archive.index.database import Database, Writer
 from dimse.archive.index.deleting import Deleted, delete_rows, remove_files
+from dimse.archive.index.duplicates import Duplicate, duplicates
 from dimse.archive.index.entity import Entity
 from dimse.archive.index.ingest import Ingest, OnDuplicate
 from dimse.archive.index.levels import Root
 from dimse.archive.index.locate import locations
 from dimse.archive.index.migrations import prepare
+from dimse.archive.index.moving import move_study
 from dimse.archive.index.reading import StoredFiles, attributes_of_file
 from dimse.archive.index.recovery import MARGIN, Recovered, recover
 from dimse.archive.index.row import EVERYTHING, Added, Change, Counts, Location, Row, Scope
@@ -198,6 +201,31 @@ class Index(Closing):
         self.remove_files()
         return deleted
 
+    def move_study(self, uid: str, patient_id: str, issuer: str = "") -> bool:
+        """Give a study to another patient, and return False if there is no such study.
+
+        The files are not changed: they are retrieved as they came. A patient who is not in the index is made, with the name, the
+        birth date and the sex of the present one. `reindex` repeats the move.
+
+        Args:
+            uid: The Study Instance UID.
+            patient_id: The Patient ID of the other patient.
+            issuer: The Issuer of Patient ID.
+
+        Raises:
+            ValueError: The Patient ID is empty.
+        """
+        if not patient_id:
+            raise ValueError("the Patient ID is empty")
+        # Texts of the index are in this form.
+        patient_id, issuer = normalize("NFC", patient_id), normalize("NFC", issuer)
+
+        def work(writer: Writer) -> bool:
+            self._ingest.forget()
+            return move_study(writer, uid, patient_id, issuer)
+
+        return self.database.write(work)
+
     def remove_files(self) -> int:
         """Remove the files whose rows were deleted, and return their number; `delete` does it, and a start after a crash should.
 
@@ -294,6 +322,14 @@ class Index(Closing):
         """Return the number of the first change that is kept; 0 without any. A reader who is behind it has missed some."""
         with self.database.reading() as connection:
             return connection.execute(select(func.min(CHANGE.c.number))).scalar() or 0
+
+    def duplicates(self) -> Iterator[Duplicate]:
+        """Yield the files that are kept beside the instances that are served, by SOP Instance UID.
+
+        Raises:
+            DatabaseError: The iterator raises it if the database cannot be read.
+        """
+        return duplicates(self.database)
 
     def counts(self) -> Counts:
         """Return the numbers of patients, studies, series, instances, and duplicates, and "size": the bytes of the data sets."""

@@ -7,7 +7,7 @@ import os
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from dimse.archive.index.database import Writer
+from dimse.archive.index.database import Database, Writer
 from dimse.archive.index.schema import STORE
 from dimse.support.values import value
 
@@ -40,6 +40,16 @@ _MARK = (
     .values(clean=bindparam("clean_"), synced_at=bindparam("synced_"))
 )
 _MOVE = update(STORE).where(STORE.c.pk == bindparam("pk_")).values(root=bindparam("root_"))
+
+
+def folder_of(database: Database, node: str = "") -> str:
+    """Return the folder that a store had when it was last opened; empty if there is no such store.
+
+    Raises:
+        DatabaseError: The database cannot be read.
+    """
+    with database.reading() as connection:
+        return connection.execute(select(STORE.c.root).where(STORE.c.node == node)).scalar() or ""
 
 
 def enter_store(writer: Writer, node: str, root: str) -> Store:
