@@ -160,7 +160,7 @@ class _Delivery:
         await operations.answered(source, status_of(response))
 
     async def _associate(self, contexts: Contexts) -> BaseAssociation | None:
-        """Return an association with the destination, after a second attempt at the most; None if there is none."""
+        """Return an association with the destination, after a second attempt at the most; None if that fails too."""
         for is_last in (False, True):
             try:
                 return await self._request(contexts)

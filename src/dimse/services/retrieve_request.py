@@ -89,8 +89,7 @@ class MoveTo:
         timeouts: The deadlines of the association with the destination, in seconds.
         tls: A `dimse.TLS`, or any context of `ssl`, if the destination wants it.
         gate: Is asked before the first association with the destination is requested.
-        async_ops: C-STORE requests that may be outstanding on an association with it, if it agrees; 1 negotiates nothing, 0 asks
-            for as many as the destination takes.
+        async_ops: C-STORE requests that may be outstanding on an association with it. 1 negotiates nothing, 0 asks for no limit.
         outlives: True to go on although the peer that has asked is gone.
     """
 
