@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator
+from functools import partial
 from itertools import islice
 from threading import BoundedSemaphore, Lock, Thread
 from typing import TYPE_CHECKING, Any, Literal
@@ -275,21 +276,23 @@ class Archive(Closing):
         """Return a sink for the data set of an instance while it arrives, or the status that refuses it."""
         return self.refusal("store", request.peer, request.called_ae_title) or self._store.begin(request)
 
-    def _keep(self, stored: Stored) -> None:
-        """Add an instance that is safely in the folder to the index.
+    def _keep(self, stored: Stored) -> Callable[[], None]:
+        """Queue an instance that is safely in the folder for the index, and return a callable that waits until it is there.
 
-        Raises:
+        Both raise:
             NotAcknowledged: It is not in the index, so the peer has to send it again.
         """
         try:
-            self._arrivals(stored)
-        except NotAcknowledged:
-            raise
+            settle = self._arrivals(stored)
         except Exception as error:
-            # The store takes other errors of the call for those of a user's own code, and acknowledges the instance.
-            uid, kind = one_line(stored.sop_instance_uid, 64), type(error).__name__
-            LOGGER.error("cannot index %s: %s", uid, Private(one_line(f"{kind}: {error}"), kind))
-            raise NotAcknowledged("the index cannot be written") from error
+            raise _not_acknowledged(stored, error) from error
+        return partial(self._finish, stored, settle)
+
+    def _finish(self, stored: Stored, settle: Callable[[], None]) -> None:
+        try:
+            settle()
+        except Exception as error:
+            raise _not_acknowledged(stored, error) from error
         if self._stored is not None:
             self._stored(stored)
 
@@ -426,3 +429,12 @@ class Archive(Closing):
         if moves_to == "host" and not self.peers.is_at(destination, request.peer.address[0]):
             return f"C-MOVE to {title} is not to its own host"
         return ""
+
+
+def _not_acknowledged(stored: Stored, error: Exception) -> NotAcknowledged:
+    """Return the error for an instance that is not in the index; the store takes others for those of a user's own code."""
+    if isinstance(error, NotAcknowledged):
+        return error
+    uid, kind = one_line(stored.sop_instance_uid, 64), type(error).__name__
+    LOGGER.error("cannot index %s: %s", uid, Private(one_line(f"{kind}: {error}"), kind))
+    return NotAcknowledged("the index cannot be written")

@@ -65,6 +65,7 @@ class Question:
         given = identifier.attributes
         if not set(given) - _ABOUT_THE_QUERY:
             raise UnfitKey(LEVEL, "is the only key")
+        matching.verify_limits(given)
         self._verify_levels(given, levels, strict)
         self.keys: dict[int, Attribute] = {}
         self._parts: list[tuple[int, Part]] = []

@@ -14,7 +14,7 @@ from dimse.errors import DatabaseError
 from dimse.instances import KnownFile
 from dimse.logs import Private
 from dimse.logs.notices import notice
-from dimse.matching import UnfitKey
+from dimse.matching import UnfitKey, verify_limits
 from dimse.message.status import IDENTIFIER_DOES_NOT_MATCH, UNABLE_TO_COUNT_MATCHES, Status
 from dimse.services.information_models import LEVEL, UNIQUE_KEYS
 from dimse.support.text import one_line
@@ -42,11 +42,12 @@ class Wanted:
         ignored: The tags of the keys that are ignored, because they are not unique keys.
 
     Raises:
-        UnfitKey: The unique key of the level is missing or empty, or one has too many values.
+        UnfitKey: The unique key of the level is missing or empty, one has too many values, or the identifier is beyond the limits.
     """
 
     def __init__(self, request: RetrieveRequest) -> None:
         keys = request.identifier.attributes
+        verify_limits(keys)
         self.level = cast(Level, request.level)
         self.uids = _values(keys, UNIQUE_KEYS[self.level])
         if not self.uids:

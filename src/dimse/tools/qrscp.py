@@ -25,6 +25,7 @@ from dimse.tools import (
     listening,
     log_setup,
     qr_configuration,
+    qr_maintenance,
     qr_peers,
     running,
     server_log,
@@ -121,6 +122,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the tool, and return its exit status."""
     parser = make_parser()
     options, configuration = _read(parser, arguments)
+    if command := qr_maintenance.asked(parser, options):
+        logger = log_setup.start_logging(parser, options)
+        return running.run(lambda: qr_maintenance.perform(command, options, logger), logger)
     qr_peers.settle(parser, options, configuration)
     if options.pending_studies:
         from dimse.tools.pending import show_pending_studies
@@ -158,6 +162,7 @@ def make_parser() -> Parser:
     add_group(parser, "services", *SERVED)
     add_group(parser, "answers", *ANSWERS)
     add_group(parser, "events", *store_events.EVENTS)
+    qr_maintenance.add_options(parser)
     for action in parser.actions():
         if action.dest == "bind_address":
             action.default, action.help = (

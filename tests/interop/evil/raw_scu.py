@@ -32,7 +32,7 @@ from tests.faulty_peer import (
     ui,
     us,
 )
-from tests.hostile_scu import RELEASE_RQ, USER_INFORMATION, HostileSCU, associate_rq, context, p_data
+from tests.hostile_scu import LOOPBACK, RELEASE_RQ, USER_INFORMATION, HostileSCU, associate_rq, context, p_data
 from tests.interop.evil import stock
 from tests.interop.evil.conversation import (
     C_CANCEL,
@@ -78,9 +78,11 @@ class RawSCU(HostileSCU):
 
     acceptance = b""
 
-    def __init__(self, port: int, seconds: float = 10.0, *, transfer_syntax: str = EXPLICIT) -> None:
+    def __init__(
+        self, port: int, seconds: float = 10.0, *, transfer_syntax: str = EXPLICIT, source: str = LOOPBACK
+    ) -> None:
         """Connect to a port of 127.0.0.1; the operations and CT images are proposed with this transfer syntax."""
-        super().__init__(port, seconds)
+        super().__init__(port, seconds, source=source)
         self.transfer_syntax = transfer_syntax
         self.stored: list[bytes] = []
         self.data_sets: list[bytes] = []
