@@ -262,6 +262,7 @@ async def answer_find(association: BaseAssociation, arrived: Arrived, handler: F
         final = request
         offending = (LEVEL,) if final.status == IDENTIFIER_DOES_NOT_MATCH else None
     else:
+        arrived.request = request
         # A C-CANCEL may be directly behind the request.
         await association.poll()
         final = await _send_matches(association, arrived, request, handler)

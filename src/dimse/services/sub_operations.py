@@ -20,6 +20,7 @@ from dimse.services.sources import Outgoing, Source, Transcode
 from dimse.services.storage import send, status_of
 from dimse.support.text import one_line
 from dimse.support.values import field, record
+from dimse.transport.base import Transport
 
 # PS3.4 Tables C.4-2 and C.4-3
 WITH_FAILURES_OR_WARNINGS = 0xB000
@@ -81,6 +82,25 @@ class SubOperations:
         return "Move" if isinstance(self.arrived.message, CMoveRQ) else "Get"
 
     @property
+    def our_ae_title(self) -> str:
+        """The AE title that the peer has called."""
+        return self.association.negotiated.called_ae_title
+
+    @property
+    def transcode(self) -> Transcode:
+        """The conversion of a data set whose transfer syntax is not accepted."""
+        request = self.arrived.request
+        return request.transcode if isinstance(request, RetrieveRequest) else "always"
+
+    async def open_transport(self, host: str, port: int, timeout: float) -> Transport:
+        """Open a connection with the destination of a C-MOVE, in the same way as that of the request."""
+        return await self.association.pump.transport.open_another(host, port, timeout)
+
+    def explain(self, comment: str) -> None:
+        """Set the Error Comment of the final response."""
+        self.comment = comment
+
+    @property
     def cancelled(self) -> bool:
         """True once the peer has cancelled the request."""
         return self.arrived.cancelled
@@ -112,15 +132,29 @@ class SubOperations:
             DimseError: The association of the request has ended.
         """
         end = time.monotonic() + seconds
-        while (left := end - time.monotonic()) > 0 and not self.cancelled:
-            if self.association.open:
-                async with self._with_requestor():
-                    await self.association.pump.receive_until(min(end, self.due))
-                    await self.association.poll()
-                    await self.keep_alive()
-            else:
-                await self.association.call(time.sleep, left)
+        while time.monotonic() < end and not self.cancelled:
+            await self._wait_until(end)
         return not self.cancelled
+
+    async def wait(self, seconds: float) -> None:
+        """Wait, also after the peer has cancelled the request; pending responses go out meanwhile.
+
+        Raises:
+            DimseError: The association of the request has ended.
+        """
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            await self._wait_until(end)
+
+    async def _wait_until(self, end: float) -> None:
+        """Wait until a time on `time.monotonic()`, or until the peer has sent something or is to be told something."""
+        if not self.association.open:
+            await self.association.call(time.sleep, max(0.0, end - time.monotonic()))
+            return
+        async with self._with_requestor():
+            await self.association.pump.receive_until(min(end, self.due))
+            await self.association.poll()
+            await self.keep_alive()
 
     @property
     def due(self) -> float:
@@ -171,8 +205,8 @@ class SubOperations:
         """Return an instance, opened for the contexts that are accepted; None if it cannot be sent, which is counted."""
         try:
             if association.calls_in_threads:
-                return await association.begin_call(source.open_for, accepting, self._transcode)
-            return source.open_for(accepting, self._transcode)
+                return await association.begin_call(source.open_for, accepting, self.transcode)
+            return source.open_for(accepting, self.transcode)
         except (FileError, NoPresentationContext, OSError, ValueError) as error:
             await self.fail(source, str(error))
             return None
@@ -225,10 +259,13 @@ class SubOperations:
         await self._tell()
 
     def _settle(self, source: Source, *, stored: bool) -> None:
-        """Tell the program that gave an instance what became of it."""
+        """Count an instance, and tell the program that gave it what became of it."""
         request = self.arrived.request
-        if isinstance(request, RetrieveRequest) and request.settled is not None:
-            request.settled(source.given, stored)
+        if isinstance(request, RetrieveRequest):
+            request.sent += stored
+            request.not_sent += not stored
+            if request.settled is not None:
+                request.settled(source.given, stored)
 
     def end(self) -> None:
         """Tell the program that no further instance is sent."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 
 from sqlalchemy import bindparam, select, update
-from sqlalchemy.dialects.postgresql import insert
 
 from dimse.archive.folders import FOLDER, close, lock
 from dimse.archive.index.database import Database, Writer
+from dimse.archive.index.inserting import insert
 from dimse.archive.index.schema import STORE
 from dimse.errors import DatabaseError
 from dimse.support.text import one_line
