@@ -199,5 +199,3 @@ def cancel_of(operation: str, message_id: int = 1) -> bytes:
     elements = {COMMAND_FIELD: us(C_CANCEL), 0x0120: us(message_id), COMMAND_DATA_SET_TYPE: us(NO_DATA_SET)}
     return p_data(MODELS[operation][0], COMMAND | LAST, command_set(elements))
 
-
-__all__ = ["AFFECTED_SOP_INSTANCE_UID", "EVERYTHING", "STUDY_KEYS", "Attacker", "cancel_of", "encoded", "raw_ui"]
