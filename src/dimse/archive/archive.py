@@ -126,7 +126,7 @@ class Archive(Closing):
         observe: Observe = ignore,
         digest: bool = True,
         keeps_index: bool = True,
-        timeouts: Timeouts = Timeouts(),  # noqa: B008  (frozen)
+        timeouts: Timeouts = Timeouts(),
         **store: Any,
     ) -> None:
         self.ae_title = ae_title

@@ -276,10 +276,15 @@ def a_thousand_requests_without_waiting(victim: Victim) -> None:
 # ---- identities and numbers
 
 
+STRANGERS = (
+    b"ELSEWHERE", b"SEALED", b"NOBODY", b"hostile", b"HOSTILE2", b"default", b"DEFAULT", b"' OR 1=1", b"\xff\xfe", b"*",
+)  # fmt: skip
+
+
 @attack
 def wrong_identities(victim: Victim) -> None:
     """A peer that calls from another address, without TLS, or under a title that is none, may not query or retrieve."""
-    for calling in (b"ELSEWHERE", b"SEALED", b"NOBODY", b"hostile", b"HOSTILE2", b"default", b"DEFAULT", b"' OR 1=1", b"\xff\xfe", b"*"):
+    for calling in STRANGERS:
         for operation in OPERATIONS:
             with Attacker(victim.port) as scu:
                 answer = scu.greet(calling)

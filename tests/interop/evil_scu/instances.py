@@ -90,7 +90,11 @@ def _garbage(value: bytes, victim: Victim) -> None:
     # A query for every attribute of these studies meets the same garbage in responses.
     with victim.attacker() as scu:
         keys: dict[int, Attribute] = {tag: (tag, vr, "") for tag, vr in INDEXED if vr != "US"}
-        keys |= {stock.LEVEL: (stock.LEVEL, "CS", "IMAGE"), STUDY_UID: (STUDY_UID, "UI", ""), PATIENT_ID: (PATIENT_ID, "LO", "")}
+        keys |= {
+            stock.LEVEL: (stock.LEVEL, "CS", "IMAGE"),
+            STUDY_UID: (STUDY_UID, "UI", ""),
+            PATIENT_ID: (PATIENT_ID, "LO", ""),
+        }
         keys |= {SOP_INSTANCE_UID: (SOP_INSTANCE_UID, "UI", uid)}
         del keys[0x00080005]
         assert scu.ask_and_read("find", [keys[tag] for tag in sorted(keys)]) == ("0000H", 1)
@@ -160,7 +164,11 @@ def store_traversal_uids_of_instances(victim: Victim) -> None:
 def store_traversal_uids_of_studies(victim: Victim) -> None:
     """Study and Series Instance UIDs that are paths are refused, or become harmless names, and the instance is found."""
     for bad in BAD_UIDS:
-        for changes in ([(STUDY_UID, "UI", bad)], [(SERIES_UID, "UI", bad)], [(STUDY_UID, "UI", bad), (SERIES_UID, "UI", bad)]):
+        for changes in (
+            [(STUDY_UID, "UI", bad)],
+            [(SERIES_UID, "UI", bad)],
+            [(STUDY_UID, "UI", bad), (SERIES_UID, "UI", bad)],
+        ):
             uid, data_set = _instance(changes)  # type: ignore[arg-type]
             _store(victim, uid, data_set)
 
@@ -186,7 +194,12 @@ def store_into_another_study(victim: Victim) -> None:
 @attack
 def store_without_uids(victim: Victim) -> None:
     """A data set without a Study or Series Instance UID is refused: no query would find it."""
-    for changes in ([(STUDY_UID, "UI", "")], [(SERIES_UID, "UI", "")], [(STUDY_UID, "UI", "\0\0")], [(STUDY_UID, "UI", "  ")]):
+    for changes in (
+        [(STUDY_UID, "UI", "")],
+        [(SERIES_UID, "UI", "")],
+        [(STUDY_UID, "UI", "\0\0")],
+        [(STUDY_UID, "UI", "  ")],
+    ):
         uid, data_set = _instance(changes)  # type: ignore[arg-type]
         assert _store(victim, uid, data_set) == "A900H"
 
@@ -293,7 +306,9 @@ def store_a_deflated_bomb(victim: Victim) -> None:
     at = data_set.index(struct.pack("<HH", 0x0010, 0x0010))
     filler = struct.pack("<HH2sHI", 0x0009, 0x1001, b"UN", 0, 256 << 20)
     bomb = packer.compress(data_set[:at] + filler)
-    bomb += b"".join(packer.compress(bytes(1 << 20)) for _ in range(256)) + packer.compress(data_set[at:]) + packer.flush()
+    bomb += (
+        b"".join(packer.compress(bytes(1 << 20)) for _ in range(256)) + packer.compress(data_set[at:]) + packer.flush()
+    )
     with victim.attacker(transfer_syntax=DEFLATED) as scu:
         assert scu.store_and_read(bomb + b"\0" * (len(bomb) % 2), uid) not in ("0110H", "closed")
 

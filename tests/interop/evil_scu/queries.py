@@ -228,7 +228,9 @@ enter("identifier_of_more_than_4_mib", partial(_four_mib, 2))
 @attack
 def identifiers_of_4_mib_by_many(victim: Victim) -> None:
     """Twenty associations that send 4 MiB of small keys each, all but the end, and then go on, cost no more than is bounded."""
-    keys = b"".join(element(0x00091000 + number % 0xF0, "UN", b"", explicit=True) for number in range(4 * MIB // 12 - 20))
+    keys = b"".join(
+        element(0x00091000 + number % 0xF0, "UN", b"", explicit=True) for number in range(4 * MIB // 12 - 20)
+    )
     attackers = [victim.attacker() for _ in range(20)]
     for scu in attackers:
         request = scu.request_of("find", keys)
@@ -259,7 +261,9 @@ def value_of_more_than_64_kib(victim: Victim) -> None:
 @attack
 def pixel_data_as_a_key(victim: Victim) -> None:
     """Values of bulk VRs are no keys."""
-    raw = encoded([(LEVEL, "CS", "STUDY"), (STUDY_UID, "UI", "")]) + element(0x7FE00010, "OW", bytes(MIB), explicit=True)
+    raw = encoded([(LEVEL, "CS", "STUDY"), (STUDY_UID, "UI", "")]) + element(
+        0x7FE00010, "OW", bytes(MIB), explicit=True
+    )
     _find_raw(victim, raw, REFUSED)
 
 
@@ -310,7 +314,12 @@ for name, raw_identifier in BROKEN.items():
 @attack
 def keys_out_of_order_and_twice(victim: Victim) -> None:
     """Of a key that comes again the last one counts, whatever the order."""
-    keys: list[Attribute] = [(STUDY_UID, "UI", "1.2.3"), (LEVEL, "CS", "IMAGE"), (STUDY_UID, "UI", STUDY), (LEVEL, "CS", "STUDY")]
+    keys: list[Attribute] = [
+        (STUDY_UID, "UI", "1.2.3"),
+        (LEVEL, "CS", "IMAGE"),
+        (STUDY_UID, "UI", STUDY),
+        (LEVEL, "CS", "STUDY"),
+    ]
     _find(victim, keys, ("0000H", 1), (REFUSED, 0))
 
 
@@ -323,7 +332,16 @@ def key_of_a_lower_level(victim: Victim) -> None:
 @attack
 def character_sets_of_nonsense(victim: Victim) -> None:
     """Unknown character sets with 8-bit keys are refused or find nothing; long lists of them too."""
-    for charset in ("NONSENSE", "ISO_IR 9999999", "\\" * 5_000, "\\ISO 2022 IR 87" * 1_000, "utf-7", "idna", "zip_codec", "rot13"):
+    for charset in (
+        "NONSENSE",
+        "ISO_IR 9999999",
+        "\\" * 5_000,
+        "\\ISO 2022 IR 87" * 1_000,
+        "utf-7",
+        "idna",
+        "zip_codec",
+        "rot13",
+    ):
         for name in (b"\xff\x1b$B\xe4", "Müller".encode(), b"\x1b(I\xc4"):
             keys: list[Attribute] = [(CHARACTER_SET, "CS", charset), (LEVEL, "CS", "STUDY"), (PATIENT_NAME, "PN", name)]
             _find(victim, keys, ("0000H", 0), (REFUSED, 0))
@@ -333,7 +351,17 @@ def character_sets_of_nonsense(victim: Victim) -> None:
 def dates_and_times_of_nonsense(victim: Victim) -> None:
     """Dates and times that are none match nothing, or everything where they are open ranges."""
     number = _everything(victim)
-    for value in ("00000000", "99999999", "20240230", "20250101-20240101", "--", "-" * 1_000, "2024-", "0-0", "9" * 60 + "-"):
+    for value in (
+        "00000000",
+        "99999999",
+        "20240230",
+        "20250101-20240101",
+        "--",
+        "-" * 1_000,
+        "2024-",
+        "0-0",
+        "9" * 60 + "-",
+    ):
         for tag, vr in ((STUDY_DATE, "DA"), (STUDY_TIME, "TM")):
             with victim.attacker() as scu:
                 status, pending = scu.ask_and_read("find", _sorted((LEVEL, "CS", "STUDY"), (tag, vr, value)))

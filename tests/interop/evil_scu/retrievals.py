@@ -12,17 +12,23 @@ from tests.interop.evil_scu.victim import Victim, honest
 
 UNKNOWN_DESTINATION, UNABLE = "A801H", "A702H"
 IDENTIFIER = encoded(STUDY_KEYS)
+TITLES = (
+    b"UNKNOWN", b"", b" " * 16, b"\0" * 16, b"' OR 1=1 --", b"127.0.0.1:104", b"\xff\xfe", b"\x1b[2J\n", b"A" * 5_000, b"*",
+    b"hostile", b"default", b"DEFAULT", b"HOSTILE\\D1",
+)  # fmt: skip
 
 
 @attack
 def move_to_titles_that_are_none(victim: Victim) -> None:
     """A destination that is not configured is A801H, whatever its name."""
-    for title in (b"UNKNOWN", b"", b" " * 16, b"\0" * 16, b"' OR 1=1 --", b"127.0.0.1:104", b"\xff\xfe", b"\x1b[2J\n", b"A" * 5_000, b"*",
-                  b"hostile", b"default", b"DEFAULT", b"HOSTILE\\D1"):  # fmt: skip
+    for title in TITLES:
         with victim.attacker() as scu:
             scu.say("move", IDENTIFIER, destination=title)
             status, pending = scu.answer()
-            assert status in (UNKNOWN_DESTINATION, "0115H", "0212H", "C000H") or status.startswith(ENDED), (title, status)
+            assert status in (UNKNOWN_DESTINATION, "0115H", "0212H", "C000H") or status.startswith(ENDED), (
+                title,
+                status,
+            )
             assert not pending
 
 
