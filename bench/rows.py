@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from random import Random
 
 from dimse import tags, uids
-from dimse.archive.index.row import Row, default_path
+from dimse.archive.index.row import Frames, Row, default_path
 from dimse.data_set.attributes import Attribute
 
 _ROOT = "1.2.826.0.1.3680043.8.498"
@@ -25,6 +25,8 @@ _KINDS = (
     ("PT", uids.PositronEmissionTomographyImageStorage, 3),
     ("MG", uids.DigitalMammographyXRayImageStorageForPresentation, 7),
 )
+# One image without a table of its frames.
+_PIXELS = Frames(1_600, 524_288, 1, 512, 512, 16)
 _FIRST_DAY = datetime.date(2015, 1, 1)
 _DAYS = 3333
 _FIRST_SECOND = 1_700_000_000.0
@@ -99,6 +101,7 @@ def _rows(random: Random, study: int, patient: int, instances: int, seed: int) -
                 number.to_bytes(4, "big") * 8,
                 _FIRST_SECOND + study,
                 "MODALITY",
+                None if is_report else _PIXELS,
                 fingerprint=b"%d %d" % (study, series),
             )
         )

@@ -86,6 +86,7 @@ PAGES: Mapping[str, Page] = {
             "dimse.EchoRequest",
             "dimse.StoreRequest",
             "dimse.FindRequest",
+            "dimse.OperationRequest",
             "dimse.RetrieveRequest",
             "dimse.MoveTo",
         ),

@@ -100,6 +100,7 @@ __all__ = [
     "NotDicomPeer",
     "NotSent",
     "Observer",
+    "OperationRequest",
     "OperationTimeout",
     "Outcome",
     "Peer",
@@ -146,6 +147,7 @@ if TYPE_CHECKING:
     from dimse.services.associating import Associate
     from dimse.services.features import Features
     from dimse.services.handlers import EchoRequest, Handlers, StoreRequest
+    from dimse.services.operation_request import OperationRequest
     from dimse.services.outcome import Outcome
     from dimse.services.query import Finding, FindRequest, Match
     from dimse.services.responses import Responses
@@ -188,6 +190,7 @@ _LATER = {
     "Observer": "dimse.settings.observer",
     "Remote": "dimse.settings.remote",
     "SecurityEvent": "dimse.logs.security_events",
+    "OperationRequest": "dimse.services.operation_request",
     "Outcome": "dimse.services.outcome",
     "Port": "dimse.serving.ports",
     "Server": "dimse.serving.server",

@@ -161,7 +161,9 @@ def in_a_process(code: str, *arguments: object, before: tuple[str, ...] = ()) ->
 @contextmanager
 def start_a_process(code: str, *arguments: object) -> Iterator[subprocess.Popen[bytes]]:
     """Run a process as `run_in_a_process` does, and yield it; it ends with the block."""
-    with subprocess.Popen(_python(code, arguments), stdout=subprocess.PIPE, cwd=ROOT, env=ENVIRONMENT) as process:
+    with subprocess.Popen(
+        _python(code, arguments), stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT, env=ENVIRONMENT
+    ) as process:
         try:
             yield process
         finally:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -105,14 +105,14 @@ def test_an_instance_without_a_row_is_not_acknowledged(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, failure: Exception
 ) -> None:
     failures = [failure]
-    commit = Index.commit
+    add = Index.add
 
-    def failing(index: Index, row: Row) -> Added:
+    def failing(index: Index, rows: Sequence[Row]) -> list[Added]:
         if failures:
             raise failures.pop()
-        return commit(index, row)
+        return add(index, rows)
 
-    monkeypatch.setattr(Index, "commit", failing)
+    monkeypatch.setattr(Index, "add", failing)
     with served(tmp_path) as (archive, port):
         assert store(port, instance(1)) == [0xA700]
         assert archive.index.counts()["instances"] == 0

@@ -117,9 +117,9 @@ def test_a_file_that_becomes_too_large_leaves_nothing(folder: Path) -> None:
     assert done.stdout.splitlines() == disk_filled("File too large"), done.stderr
 
 
-def on_a_small_disk(folder: Path) -> tuple[str, ...]:
-    """Return the words that run a command with a private file system of 1 MiB at `folder`."""
-    words = ("unshare", "--mount", "sh", "-c", f"mount -t tmpfs -o size=1m none '{folder}' && exec \"$@\"", "sh")
+def on_a_small_disk(folder: Path, size: str = "1m") -> tuple[str, ...]:
+    """Return the words that run a command with a private file system of 1 MiB, or of another size, at `folder`."""
+    words = ("unshare", "--mount", "sh", "-c", f"mount -t tmpfs -o size={size} none '{folder}' && exec \"$@\"", "sh")
     if not shutil.which("unshare") or subprocess.run([*words, "true"], capture_output=True, check=False).returncode:
         pytest.skip("only root may mount a small file system")
     return words

@@ -313,6 +313,65 @@ def test_a_sending_has_as_many_instances_outstanding_as_were_asked_for(
     assert seen == [outstanding]
 
 
+def move_to(port: int, instances: Sequence[Instance], async_ops: int) -> dimse.Retrieved:
+    """Answer a C-MOVE to a destination, and return its end."""
+    handlers = dimse.Handlers(move=lambda _: dimse.MoveTo((LOOPBACK, port), paths(instances), async_ops=async_ops))
+    with (
+        serving(handlers=handlers) as archive,
+        dimse.associate(LOOPBACK, archive, contexts=["StudyRootQueryRetrieveInformationModelMove"]) as association,
+    ):
+        *_, end = association.move({"StudyInstanceUID": "1.2.3"}, "STORE")
+    assert isinstance(end, dimse.Retrieved)
+    return end
+
+
+@pytest.mark.parametrize(("asked", "granted", "outstanding"), [(1, 4, 1), (4, 4, 4), (0, 3, 3)])
+def test_a_c_move_has_as_many_instances_outstanding_as_its_destination_grants(
+    asked: int, granted: int, outstanding: int, tmp_path: Path
+) -> None:
+    def holds_back(connection: Connection) -> None:
+        if asked == 1:
+            connection.accept()
+        else:
+            accept(connection, granted)
+        messages = [connection.read_message() for _ in range(outstanding)]
+        assert nothing_more_comes(connection)
+        for message in reversed(messages):
+            connection.respond(message)
+        connection.serve()
+
+    peer = FaultyPeer(holds_back)
+    with peer as port:
+        end = move_to(port, make_instances(tmp_path, 8), asked)
+    assert (end.status, end.completed) == (0, 8)
+    assert peer.connections[0].faults == []
+
+
+def test_a_c_move_sends_once_more_what_was_outstanding_when_its_destination_broke_off(tmp_path: Path) -> None:
+    """The third of four requests is answered; the other three are sent again, one by one."""
+    counts: list[int] = []
+
+    def breaks_off_once(connection: Connection) -> None:
+        accept(connection, 4)
+        if not counts:
+            messages = [connection.read_message() for _ in range(4)]
+            counts.append(4)
+            connection.respond(messages[2])
+            abort(connection, messages)
+            return
+        for _ in range(3):
+            message = connection.read_message()
+            assert nothing_more_comes(connection)
+            connection.respond(message)
+        connection.serve()
+
+    peer = FaultyPeer(breaks_off_once)
+    with peer as port:
+        end = move_to(port, make_instances(tmp_path, 6), 4)
+    assert (end.status, end.completed, end.failed) == (0, 6, 0)
+    assert peer.connections[1].faults == []
+
+
 # --- when it goes wrong ---
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -170,3 +172,92 @@ def test_counts_saturate_and_the_list_of_failures_fits_its_element() -> None:
     listed = operations._listed()
     assert 1000 < len(listed) < 2000
     assert len("\\".join(listed)) <= 0xFFFE
+
+
+@pytest.mark.parametrize("outlives", [False, True])
+def test_a_move_ends_with_its_requestor_unless_it_is_to_be_finished(tmp_path: Path, outlives: bool) -> None:
+    instances = [make_instance(tmp_path, number, 500) for number in range(1, 21)]
+    first, gone, ended = threading.Event(), threading.Event(), threading.Event()
+    came: list[str] = []
+
+    def store(request: dimse.StoreRequest) -> int:
+        came.append(request.sop_instance_uid)
+        first.set()
+        return 0 if gone.wait(10) else 0xA700
+
+    class Noting(Gate):
+        def leave(self, was_away: bool) -> None:
+            ended.set()
+
+    with (
+        dimse.Server(("127.0.0.1", 0), dimse.Handlers(store=store)) as destination,
+        serving(handlers=moving(instances, destination.address[1], outlives=outlives, gate=Noting())) as port,
+    ):
+        association = dimse.associate("127.0.0.1", port, contexts=[MOVE_UID])
+        asking = threading.Thread(target=lambda: suppressed(association.move(KEYS, "STORE")))
+        asking.start()
+        assert first.wait(10)
+        association.abort()
+        asking.join(10)
+        gone.set()
+        assert ended.wait(10)
+    assert (len(came) == len(instances)) == outlives
+
+
+def suppressed(operation: Iterable[Progress]) -> None:
+    """Take a retrieval to its end, whatever that is."""
+    with suppress(dimse.DimseError):
+        list(operation)
+
+
+def test_an_instance_without_its_role_is_sent_all_the_same_unless_that_is_strict(instances: list[Instance]) -> None:
+    def handlers(strict: bool) -> dimse.Handlers:
+        def get(request: dimse.RetrieveRequest) -> list[Path]:
+            request.strict_roles = strict
+            return [instance.path for instance in instances]
+
+        return dimse.Handlers(get=get)
+
+    for strict, status in ((False, 0x0000), (True, 0xA702)):
+        store = dimse.Handlers(store=lambda request: 0)
+        with (
+            serving(handlers=handlers(strict)) as port,
+            dimse.associate("127.0.0.1", port, contexts=CONTEXTS, handlers=store) as association,
+        ):
+            getting = association.get(KEYS)
+            with suppress(dimse.StatusError):
+                list(getting)
+            assert getting.result is not None and getting.result.status == status
+
+
+def test_a_request_that_is_not_admitted_has_its_identifier_unread() -> None:
+    asked: list[dimse.OperationRequest] = []
+
+    def admit(request: dimse.OperationRequest) -> int:
+        asked.append(request)
+        return 0x0124
+
+    handlers = dimse.Handlers(find=never, get=never, move=never, admit=admit)
+    models = [f"StudyRootQueryRetrieveInformationModel{name}" for name in ("Find", "Get", "Move")]
+    with serving(handlers=handlers) as port, dimse.associate("127.0.0.1", port, contexts=models) as association:
+        keys = {"PatientID": ""}
+        statuses = [
+            _status(association.find(keys, level="STUDY")),
+            _status(association.get(keys, level="STUDY")),
+            _status(association.move(keys, "STORE", level="STUDY")),
+        ]
+    assert statuses == [0x0124] * 3
+    assert [(one.service, one.destination) for one in asked] == [("find", ""), ("get", ""), ("move", "STORE")]
+
+
+def _status(operation: Any) -> int:
+    """Return the final status of an operation."""
+    try:
+        *_, end = operation
+    except dimse.StatusError as error:
+        return int(error.status)
+    return int(end.status)
+
+
+def never(request: object) -> int:
+    raise AssertionError("it was not admitted")

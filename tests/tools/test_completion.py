@@ -56,6 +56,7 @@ def test_every_tool_prints_a_script_with_its_long_options(tool: str, shell: str)
         "passwd": ("delete",),
         "certificate": ("days", "host", "force"),
         "summary": ("json", choices),
+        "archive": ("database-location", "everything", choices),
     }
     theirs = own.get(tool, ("verbose", "log-level", "acse-timeout", choices))
     for option in ("print-completion", *theirs):

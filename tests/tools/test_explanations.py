@@ -38,6 +38,8 @@ PASSED_ON = """
     tools/commitment.py tools/echoscu.py tools/getscu.py tools/identity.py tools/listening.py tools/log_setup.py tools/options.py
     tools/overview.py tools/passwd.py tools/pending.py tools/query_options.py tools/querying.py tools/ready.py tools/report.py
     tools/retrieve_options.py tools/retrieving.py tools/sender.py tools/splitting.py tools/storescu.py tools/wording.py
+    tools/archive.py tools/archive_changes.py tools/archive_export.py tools/archive_import.py tools/archive_listing.py
+    tools/archive_places.py tools/archive_upkeep.py archive/index/importing.py
     tools/qr_configuration.py tools/qr_peers.py tools/workers.py
     transport/base.py transport/tls.py transport/tls_faults.py upper_layer/negotiation.py upper_layer/provider.py
 """

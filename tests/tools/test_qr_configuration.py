@@ -66,12 +66,13 @@ def test_the_file_that_comes_with_pynetdicom_is_read_unchanged() -> None:
         "log_identifier": True,
     }
     assert found.peers == qr_configuration.BUILT_IN
-    assert found.strangers is None
+    assert found.strangers == KnownPeer("") and not found.names_strangers
 
 
 def test_a_peer_inherits_what_the_general_section_says_of_peers(tmp_path: Path) -> None:
     found = qr_configuration.read(written(tmp_path, OURS))
-    assert found.general == {"ae_title": "ARCHIVE", "port": 104, "max_pdu": 0, "log_identifier": False}
+    general = {"ae_title": "ARCHIVE", "port": 104, "max_pdu": 0, "log_identifier": False, "transcode": "lossless"}
+    assert found.general == general
     viewer, scanner = found.peers
     assert viewer == KnownPeer(
         "VIEWER 1",
@@ -80,13 +81,12 @@ def test_a_peer_inherits_what_the_general_section_says_of_peers(tmp_path: Path) 
         allow=frozenset(("echo", "find", "move")),
         move_to=frozenset(("VIEWER 1", "OTHER")),
         networks=("10.1.0.0/16", "fd00::/8"),
-        transcode="lossless",
         max_matches=50,
         charset="ISO_IR 100",
         commit_wait=0.5,
     )
-    assert scanner == KnownPeer("CT%1", allow=frozenset(), networks=("10.2.0.0/16",), transcode="lossless")
-    assert found.strangers == KnownPeer("", allow=frozenset(("echo",)), transcode="lossless")
+    assert scanner == KnownPeer("CT%1", allow=frozenset(), networks=("10.2.0.0/16",))
+    assert found.strangers == KnownPeer("", allow=frozenset(("echo",)))
 
 
 @pytest.mark.parametrize(
@@ -123,6 +123,7 @@ WRONG = [
     ("[A]\n[A]\n", "it is not an INI file: "),
     ("x", "it is not an INI file: "),
     ("[DEFAULT]\nlog_identifier: maybe", "[DEFAULT] log_identifier: 'maybe' is neither yes nor no"),
+    ("[DEFAULT]\ndigest: md5", "[DEFAULT] digest: 'md5' is not sha256 or none"),
     ("[DEFAULT]\nmax_pdu: 12", "[DEFAULT] max_pdu: the maximum length is"),
 ]
 
@@ -160,6 +161,10 @@ def test_strangers_may_query_only_where_they_are_trusted(tmp_path: Path) -> None
 
     assert strangers("", trusted=True).allow == RIGHTS
     assert strangers("", trusted=False).allow == OPEN_RIGHTS
+    assert strangers("[DEFAULT]\nallow: find, echo\ncharset: ISO_IR 100", trusted=True) == KnownPeer(
+        "", allow=frozenset(("find", "echo")), charset="ISO_IR 100"
+    )
+    assert strangers("[DEFAULT]\nallow: find, echo", trusted=False).allow == {"echo"}
     assert strangers("[default]\nallow: store find", trusted=True).allow == {"store", "find"}
     assert strangers("[default]\nallow: store", trusted=False).allow == {"store"}
     with pytest.raises(ValueError, match="allows find to every AE, which needs --allow-anyone"):

@@ -5,16 +5,20 @@ from __future__ import annotations
 import re
 import signal
 import socket
+import sqlite3
+import threading
 import time
 from base64 import b64decode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pydicom
 import pytest
 
 import dimse
+from dimse.testing import StorageSCP
 from tests.audit.reading import read
 from tests.tools import running
 from tests.tools.listeners import Listener, listening
@@ -45,6 +49,14 @@ def configured(folder: Path, text: str) -> tuple[str, Path]:
     path = folder / "archive.ini"
     path.write_text(text)
     return "-c", path
+
+
+def until(holds: Callable[[], bool]) -> None:
+    """Wait until something holds."""
+    end = time.monotonic() + 20
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.05)
 
 
 def refused(*arguments: object) -> str:
@@ -355,3 +367,146 @@ def test_the_responses_to_a_query_are_logged(tmp_path: Path) -> None:
         "I: Find SCP Response 2: 0xFF00 (Pending)",
         "I: Find SCP Response 3: 0x0000 (Success)",
     ]
+
+
+# --- what holds for every peer
+
+
+def found(listener: Listener, ae_title: str) -> tuple[int, int]:
+    """Return the number of the matches of a query, and its final status."""
+    with listener.associate(FIND, calling_ae_title=ae_title) as association:
+        finding = association.find({"StudyInstanceUID": ""}, level="STUDY")
+        number = 0
+        try:
+            for _ in finding:
+                number += 1
+        except dimse.StatusError as error:
+            return number, int(error.status)
+        return number, 0
+
+
+def test_the_most_matches_are_those_of_the_peer_else_of_the_option_else_of_the_general_section(tmp_path: Path) -> None:
+    text = "[DEFAULT]\nmax_matches: 2\n[MUCH]\nfrom: 127.0.0.1\nmax_matches: 3\n[SOME]\nfrom: 127.0.0.1\n"
+    paths = [instance(tmp_path, number, study=f"1.2.{number}") for number in range(4)]
+    options = configured(tmp_path, text)
+    with archive(tmp_path, *options) as listener:
+        listener.run("storescu", *paths)
+        assert [found(listener, title) for title in ("MUCH", "SOME", "OTHER")] == [
+            (3, 0xA700),
+            (2, 0xA700),
+            (2, 0xA700),
+        ]
+    with archive(tmp_path, *options, "--max-matches", 1) as listener:
+        assert [found(listener, title) for title in ("MUCH", "SOME", "OTHER")] == [
+            (3, 0xA700),
+            (1, 0xA700),
+            (1, 0xA700),
+        ]
+
+
+COMPRESSED = ("1.2.840.10008.1.2.4.50", "SecondaryCaptureImageStorage")
+
+
+def sent_to(listener: Listener, ae_title: str, study: str) -> int:
+    """Return the number of instances that a C-GET brings to a peer which takes Implicit VR Little Endian only."""
+    sop_class = dimse.uids.find(COMPRESSED[1])
+    contexts: list[str | tuple[str, list[str]]] = [
+        "StudyRootQueryRetrieveInformationModelGet",
+        (sop_class, ["1.2.840.10008.1.2"]),
+    ]
+    handlers = dimse.Handlers(store=lambda request: 0)
+    roles = [dimse.Role(sop_class, scu=False, scp=True)]
+    with dimse.associate(
+        "127.0.0.1", listener.port, contexts=contexts, roles=roles, handlers=handlers, calling_ae_title=ae_title
+    ) as association:
+        getting = association.get({"StudyInstanceUID": study})
+        *_, end = getting
+        assert end.completed is not None
+        return int(end.completed)
+
+
+@pytest.mark.parametrize(
+    ("options", "text", "general", "own"),
+    [
+        ((), "", 1, 0),
+        (("--transcode", "never"), "", 0, 0),
+        ((), "transcode: lossless", 0, 0),
+        (("--transcode", "always"), "transcode: never", 1, 0),
+    ],
+)
+def test_what_is_compressed_is_decompressed_as_the_user_says(
+    tmp_path: Path, options: tuple[str, ...], text: str, general: int, own: int
+) -> None:
+    path = Path(pydicom.__file__).parent / "data/test_files/SC_rgb_jpeg_dcmtk.dcm"
+    configuration = f"[DEFAULT]\n{text}\n[NEVER]\nfrom: 127.0.0.1\ntranscode: never\n"
+    with archive(tmp_path, *configured(tmp_path, configuration), *options) as listener:
+        listener.run("storescu", path)
+        study = pydicom.dcmread(path).StudyInstanceUID
+        assert (sent_to(listener, "OTHER", study), sent_to(listener, "NEVER", study)) == (general, own)
+
+
+# --- switches
+
+
+def test_without_a_digest_copies_are_told_by_their_bytes(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    first = instance(tmp_path)
+    rest = running.element(0x0020, 0x000D, "UI", STUDY.encode()) + running.element(
+        0x0020, 0x000E, "UI", SERIES.encode()
+    )
+    other = Instance(f"{STUDY}.1.1", rest=rest + running.element(0x0020, 0x0013, "IS", b"7 ")).write(
+        tmp_path / "other/1.dcm"
+    )
+    with archive(tmp_path, *configured(tmp_path, "[DEFAULT]\ndigest: none\n")) as listener:
+        for path in (first, first, other):
+            listener.run("storescu", path)
+    assert len(stored(tmp_path)) == 2
+    with sqlite3.connect(tmp_path / "index.sqlite") as database:
+        assert database.execute("SELECT digest FROM instance").fetchall() in ([(b"",)], [(None,)])
+        assert database.execute("SELECT count(*) FROM duplicate").fetchone() == (1,)
+
+
+def test_two_moves_to_one_destination_have_reports_of_their_own(tmp_path: Path) -> None:
+    """Each has its patient and its study."""
+    trail = tmp_path / "audit.xml"
+    data_sets = [pydicom.dcmread(instance(tmp_path, number, study=f"1.2.{number}"), force=True) for number in (1, 2)]
+    for number, data_set in enumerate(data_sets, 1):
+        data_set.PatientID = f"P{number}"
+        data_set.save_as(tmp_path / f"{number}.dcm")
+    with (
+        StorageSCP(ae_title="HERE") as scp,
+        archive(
+            tmp_path, *configured(tmp_path, f"[HERE]\naddress: 127.0.0.1\nport: {scp.port}\n"), "--audit", trail
+        ) as listener,
+    ):
+        listener.run("storescu", tmp_path / "1.dcm", tmp_path / "2.dcm")
+        trail.write_bytes(b"")
+        associations = [listener.associate("StudyRootQueryRetrieveInformationModelMove") for _ in range(2)]
+        moves = [
+            threading.Thread(target=lambda one=one, study=study: list(one.move({"StudyInstanceUID": study}, "HERE")))
+            for one, study in zip(associations, ("1.2.1", "1.2.2"), strict=True)
+        ]
+        for move in moves:
+            move.start()
+        for move in moves:
+            move.join(20)
+        for association in associations:
+            association.release()
+        listener.end()
+    sent = [line for line in trail.read_text().splitlines() if "110104" in line]
+    assert len(sent) == 2
+    for number in (1, 2):
+        (line,) = [one for one in sent if f'"1.2.{number}"' in one]
+        assert f'"P{number}"' in line and 'NumberOfInstances="1"' in line
+
+
+@pytest.mark.thorough
+def test_the_rows_of_workers_are_noted_as_synced(tmp_path: Path) -> None:
+    def synced_at() -> float:
+        with sqlite3.connect(tmp_path / "index.sqlite") as database:
+            return float(database.execute("SELECT synced_at FROM store").fetchone()[0])
+
+    with archive(tmp_path, "--workers", 2) as listener:
+        stored_at = time.time()
+        listener.run("storescu", instance(tmp_path))
+        until(lambda: synced_at() >= stored_at)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pydicom
 import pytest
 
 from dimse import tags, uids
@@ -18,6 +19,7 @@ from dimse.data_set.identifier import Identifier
 from dimse.services.query import FindRequest
 from dimse.testing import QueryRetrieveSCP
 from tests.interop.peers import free_port
+from tests.tools.listeners import listening
 from tests.tools.retrieved import ct, kept
 from tests.tools.running import Instance, element, start, tool
 
@@ -330,3 +332,20 @@ def test_a_run_that_was_ended_is_taken_up(scp: QueryRetrieveSCP, number: int, tm
     assert "already" in done.stdout.splitlines()[0]
     assert len(kept(tmp_path / "in")) == 12
     assert "; 3 already here" in "".join(lines(retrieve(scp, tmp_path, "-v", *STUDIES, "--journal", journal), "I"))
+
+
+def test_what_was_compressed_in_rare_ways_comes_as_it_is_stored(tmp_path: Path) -> None:
+    """An association for classes that are not known has few contexts for each; the codecs here cannot convert these files."""
+    folder = Path(pydicom.__file__).parent / "data/test_files"
+    paths = [folder / name for name in ("JPEG-lossy.dcm", "JPEG2000-embedded-sequence-delimiter.dcm")]
+    data_sets = [pydicom.dcmread(path) for path in paths]
+    places = ("--instance-location", tmp_path / "instances", "--database-location", tmp_path / "index.sqlite")
+    with listening("qrscp", *places) as listener:
+        listener.run("storescu", *paths)
+        where = ("127.0.0.1", listener.port, data_sets[0].StudyInstanceUID)
+        done = tool("retrieve", *where, "--method", "get", "-od", tmp_path / "in")
+    assert done.returncode == 0, done.stderr
+    found = {
+        one.SOPInstanceUID: one.file_meta.TransferSyntaxUID for one in map(pydicom.dcmread, (tmp_path / "in").iterdir())
+    }
+    assert found == {one.SOPInstanceUID: one.file_meta.TransferSyntaxUID for one in data_sets}

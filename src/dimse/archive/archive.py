@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator
+from functools import partial
 from itertools import islice
 from threading import BoundedSemaphore, Lock, Thread
 from typing import TYPE_CHECKING, Any, Literal
@@ -20,7 +21,7 @@ from dimse.archive.index.row import Added
 from dimse.archive.layout import OF_AN_ARCHIVE
 from dimse.archive.peers import RIGHTS, KnownPeer, Peers, Right
 from dimse.archive.question import Question
-from dimse.archive.retrieval import Wanted
+from dimse.archive.retrieval import files_of
 from dimse.archive.stored import NotAcknowledged, Stored
 from dimse.errors import DatabaseError, QueryTooLong
 from dimse.instances import KnownFile
@@ -33,11 +34,11 @@ from dimse.message.status import (
     MOVE_DESTINATION_UNKNOWN,
     NOT_AUTHORIZED,
     OUT_OF_RESOURCES,
-    UNABLE_TO_COUNT_MATCHES,
     UNABLE_TO_PERFORM_SUB_OPERATIONS,
     Status,
 )
 from dimse.services.handlers import Handlers
+from dimse.services.sources import Transcode
 from dimse.settings import Timeouts
 from dimse.support.closing import Closing
 from dimse.support.pace import brief
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from dimse.archive.index import Index
     from dimse.association.sinks import Sink
     from dimse.data_set.identifier import Identifier
+    from dimse.services.operation_request import OperationRequest
     from dimse.services.query import FindRequest
     from dimse.services.retrieve_scp import MoveTo, RetrieveRequest
     from dimse.services.store_request import StoreRequest
@@ -72,12 +74,21 @@ class Limits:
         retrieved: The most instances of a C-GET or C-MOVE; the status is A701H for more. 0 is unlimited.
         strict_hierarchy: True to refuse identifiers without a unique key of each level above (PS3.4 C.4.1.1.3.1).
         moves_to: "any" destination that is known, the requestor's own AE title ("self") or address ("host") only.
+        transcode: The conversion of data sets whose transfer syntax a peer does not accept, unless its `KnownPeer` says another
+            one; see `dimse.send`.
+        strict_roles: True to fail instances of a C-GET whose class the peer has not negotiated its role for.
+        finishes_moves: True to go on with a C-MOVE although the peer that has asked for it is gone.
+        serves_while_recovering: True to answer queries and retrievals while the index may lack acknowledged instances.
     """
 
     matches: int = 10_000
     retrieved: int = 0
     strict_hierarchy: bool = False
     moves_to: str = "any"
+    transcode: Transcode = "always"
+    strict_roles: bool = False
+    finishes_moves: bool = False
+    serves_while_recovering: bool = False
 
 
 class Archive(Closing):
@@ -190,7 +201,9 @@ class Archive(Closing):
         """
         self._start()
         kept = self._store.handlers()
-        return replace(kept, echo=self.echo, store_begin=self.begin, find=self.find, get=self.get, move=self.move)
+        return replace(
+            kept, echo=self.echo, store_begin=self.begin, find=self.find, get=self.get, move=self.move, admit=self.admit
+        )
 
     def _start(self) -> None:
         """Open the index; if the process before has not ended in order, recover it while instances are taken already."""
@@ -211,9 +224,9 @@ class Archive(Closing):
             LOGGER.info("The index is recovered: %d instances were added to it", recovered.added)
         self._recovering = None
 
-    def _unready(self, service: str) -> Status | None:
+    def unready(self, service: str) -> Status | None:
         """Return the status of a query or retrieval while the index may lack acknowledged instances; None otherwise."""
-        if self._recovering is None:
+        if self._recovering is None or self._limits.serves_while_recovering:
             return None
         return Status(OUT_OF_RESOURCES, service=service, comment="the index is being recovered")
 
@@ -238,6 +251,15 @@ class Archive(Closing):
         service = "storage commitment" if right == "commit" else f"C-{right.upper()}"
         return self._refused(peer, f"{service} is not allowed to it", called_ae_title)
 
+    @brief
+    def admit(self, request: OperationRequest) -> int:
+        """Return the status that refuses a query or retrieval before its identifier is read; 0000H if the peer may go on."""
+        if request.service == "move":
+            destination = self._destination(request)
+            return destination if isinstance(destination, int) else 0x0000
+        refusal = self.refusal(request.service, request.peer, request.called_ae_title)
+        return refusal or self.unready(request.service) or 0x0000
+
     def _refused(self, peer: Peer, why: str, called_ae_title: str = "") -> Status:
         """Log that a request of a peer is refused because of its rights, and return the status."""
         said = one_line(peer.ae_title, 16), one_line(peer.address[0], 64), why
@@ -257,21 +279,23 @@ class Archive(Closing):
         """Return a sink for the data set of an instance while it arrives, or the status that refuses it."""
         return self.refusal("store", request.peer, request.called_ae_title) or self._store.begin(request)
 
-    def _keep(self, stored: Stored) -> None:
-        """Add an instance that is safely in the folder to the index.
+    def _keep(self, stored: Stored) -> Callable[[], None]:
+        """Queue an instance that is safely in the folder for the index, and return a callable that waits until it is there.
 
-        Raises:
+        Both raise:
             NotAcknowledged: It is not in the index, so the peer has to send it again.
         """
         try:
-            self._arrivals(stored)
-        except NotAcknowledged:
-            raise
+            settle = self._arrivals(stored)
         except Exception as error:
-            # The store takes other errors of the call for those of a user's own code, and acknowledges the instance.
-            uid, kind = one_line(stored.sop_instance_uid, 64), type(error).__name__
-            LOGGER.error("cannot index %s: %s", uid, Private(one_line(f"{kind}: {error}"), kind))
-            raise NotAcknowledged("the index cannot be written") from error
+            raise _not_acknowledged(stored, error) from error
+        return partial(self._finish, stored, settle)
+
+    def _finish(self, stored: Stored, settle: Callable[[], None]) -> None:
+        try:
+            settle()
+        except Exception as error:
+            raise _not_acknowledged(stored, error) from error
         if self._stored is not None:
             self._stored(stored)
 
@@ -295,7 +319,7 @@ class Archive(Closing):
     def find(self, request: FindRequest) -> Iterator[Identifier | int]:
         """Yield the matches of a query, and its final status if that is not success."""
         caller = self.caller(request.peer)
-        refusal = self.refusal("find", request.peer, request.called_ae_title) or self._unready("find")
+        refusal = self.refusal("find", request.peer, request.called_ae_title) or self.unready("find")
         if refusal is not None:
             yield refusal
             return
@@ -354,11 +378,12 @@ class Archive(Closing):
 
     def get(self, request: RetrieveRequest) -> list[KnownFile] | int:
         """Return the files of the instances that a C-GET names, or the status that refuses it."""
-        refusal = self.refusal("get", request.peer, request.called_ae_title) or self._unready("get")
+        refusal = self.refusal("get", request.peer, request.called_ae_title) or self.unready("get")
         if refusal is not None:
             return refusal
-        request.transcode = self.caller(request.peer).transcode
-        return self._files(request, "get")
+        request.transcode = self.caller(request.peer).transcode or self._limits.transcode
+        request.strict_roles = self._limits.strict_roles
+        return files_of(request, self.index, self._limits.retrieved, "get")
 
     def move(self, request: RetrieveRequest) -> MoveTo | int:
         """Return the files of the instances that a C-MOVE names with their destination, or the status that refuses it."""
@@ -367,8 +392,8 @@ class Archive(Closing):
         destination = self._destination(request)
         if isinstance(destination, int):
             return destination
-        request.transcode = destination.transcode
-        files = self._files(request, "move")
+        request.transcode = destination.transcode or self._limits.transcode
+        files = files_of(request, self.index, self._limits.retrieved, "move")
         if isinstance(files, int):
             return files
         return MoveTo(
@@ -379,9 +404,11 @@ class Archive(Closing):
             timeouts=self._timeouts,
             tls=destination.tls,
             gate=self._gates[destination.ae_title],
+            async_ops=destination.async_ops,
+            outlives=self._limits.finishes_moves,
         )
 
-    def _destination(self, request: RetrieveRequest) -> KnownPeer | Status:
+    def _destination(self, request: RetrieveRequest | OperationRequest) -> KnownPeer | Status:
         """Return the destination of a C-MOVE, or the status that refuses it before anything is matched."""
         if (refusal := self.refusal("move", request.peer, request.called_ae_title)) is not None:
             return refusal
@@ -394,9 +421,9 @@ class Archive(Closing):
         if self._gates.setdefault(destination.ae_title, DestinationGate()).is_paused:
             comment = f"destination {destination.ae_title}: it was away too often"
             return Status(UNABLE_TO_PERFORM_SUB_OPERATIONS, service="move", comment=comment)
-        return self._unready("move") or destination
+        return self.unready("move") or destination
 
-    def _forbidden(self, request: RetrieveRequest, destination: KnownPeer) -> str:
+    def _forbidden(self, request: RetrieveRequest | OperationRequest, destination: KnownPeer) -> str:
         """Return why a peer may not have instances sent to a destination; empty if it may."""
         moves_to, title = self._limits.moves_to, one_line(destination.ae_title, 16)
         if not self.caller(request.peer).may_move_to(destination.ae_title):
@@ -407,33 +434,11 @@ class Archive(Closing):
             return f"C-MOVE to {title} is not to its own host"
         return ""
 
-    def _files(self, request: RetrieveRequest, service: str) -> list[KnownFile] | int:
-        """Return the files of the instances that a request names, or the status of a failure."""
-        most = self._limits.retrieved
-        try:
-            wanted = Wanted(request)
-            located = wanted.locate(self.index)
-            found = list(islice(located, most + 1) if most else located)
-        except UnfitKey as error:
-            return Status(IDENTIFIER_DOES_NOT_MATCH, service=service, comment=str(error)[:64])
-        except DatabaseError as error:
-            LOGGER.error("a retrieval has failed: %s", Private(one_line(str(error)), "the database cannot be used"))
-            return Status(UNABLE_TO_COUNT_MATCHES, service=service, comment="the index cannot be read")
-        if wanted.ignored:
-            words = "%s keys of a request of %s were ignored, because they are no unique keys"
-            notice(
-                "ignored keys", request.peer.address[0], words, len(wanted.ignored), one_line(request.peer.ae_title, 16)
-            )
-        if most and len(found) > most:
-            return Status(UNABLE_TO_COUNT_MATCHES, service=service, comment=f"more than {most:,} instances")
-        return [
-            KnownFile(
-                one.path,
-                one.sop_class_uid,
-                one.sop_instance_uid,
-                one.transfer_syntax_uid,
-                one.size,
-                one.study_instance_uid,
-            )
-            for one in found
-        ]
+
+def _not_acknowledged(stored: Stored, error: Exception) -> NotAcknowledged:
+    """Return the error for an instance that is not in the index; the store takes others for those of a user's own code."""
+    if isinstance(error, NotAcknowledged):
+        return error
+    uid, kind = one_line(stored.sop_instance_uid, 64), type(error).__name__
+    LOGGER.error("cannot index %s: %s", uid, Private(one_line(f"{kind}: {error}"), kind))
+    return NotAcknowledged("the index cannot be written")

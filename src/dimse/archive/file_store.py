@@ -16,9 +16,10 @@ import stat
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from functools import partial
 from hashlib import sha256
 from threading import Lock
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from dimse import tags as dictionary
 from dimse import uids
@@ -26,7 +27,7 @@ from dimse.archive.copies import Copy, Remembered
 from dimse.archive.fingerprint import EXISTING, fingerprint, instance_of, same_instance
 from dimse.archive.folders import INCOMING, Branch, Folders, close
 from dimse.archive.layout import DEFAULT, Layout
-from dimse.archive.sink import LOGGER, FileSink, Room, create, reason
+from dimse.archive.sink import LOGGER, FileSink, Hash, LinkedSink, Room, create, reason
 from dimse.archive.stored import PATIENT_ID, SERIES_INSTANCE_UID, STUDY_INSTANCE_UID, NotAcknowledged, Stored
 from dimse.data_set.survey import Survey
 from dimse.instances.received import ReceivedInstance
@@ -87,7 +88,8 @@ class FileStore(Closing):
         reserve: The bytes of the file system that stay free; by default 2 % of it, at most 1 GiB. Other programs, and instances
             that arrive at the same time, may still use some of it.
         stored: Called with each instance that is kept, before its success is reported, in the thread that keeps it. If it raises
-            `NotAcknowledged`, the answer is A700H. Any other error is logged. The instance is kept in both cases.
+            `NotAcknowledged`, the answer is A700H. Any other error is logged. The instance is kept in both cases. It may return
+            a callable, which is called in the same way. Those of instances that arrive together are called after all are kept.
         tags: The elements whose values `Stored.elements` is to have, by tag: 0x00080060 is the Modality. They are looked for at the
             top level of the data set.
         required: Those of the `tags` without a value of which an instance is refused with A900H.
@@ -110,7 +112,7 @@ class FileStore(Closing):
         accept_cut_short: bool = False,
         largest: int = LARGEST,
         reserve: int | None = None,
-        stored: Callable[[Stored], None] | None = None,
+        stored: Callable[[Stored], object] | None = None,
         tags: Iterable[int] = (),
         required: Iterable[int] = (),
         digest: bool = False,
@@ -161,7 +163,9 @@ class FileStore(Closing):
 
         If the disk is slow, a server calls `store` in a thread of its own, and serves other associations meanwhile.
         """
-        return Handlers(store_begin=self.begin, store=Paced(self.store, self._syncing, self._pace))
+        return Handlers(
+            store_begin=self.begin, store=Paced(self.store, self._syncing, self._pace, begin=self.begin_to_store)
+        )
 
     @brief
     def begin(self, instance: ReceivedInstance) -> FileSink:
@@ -175,8 +179,20 @@ class FileStore(Closing):
             self._folders.begin_to_flush,
             instance.sop_instance_uid,
             instance.file_meta(),
-            sha256(instance.transfer_syntax_uid.encode("latin-1", "replace")) if self._makes_digest else None,
+            self._hashing(instance),
         )
+
+    def begin_linked(self, instance: ReceivedInstance, path: str, offset: int) -> FileSink:
+        """Return a sink that has an instance already: a hard link to a file, in which the data set begins at `offset`.
+
+        Raises:
+            OSError: The file cannot be linked or read.
+        """
+        place = self.folder, self._folders.incoming, self._room
+        return LinkedSink(*place, instance.sop_instance_uid, path, offset, self._hashing(instance))
+
+    def _hashing(self, instance: ReceivedInstance) -> Hash | None:
+        return sha256(instance.transfer_syntax_uid.encode("latin-1", "replace")) if self._makes_digest else None
 
     def _create(self) -> tuple[int, str]:
         """Create a temporary file, and return its descriptor and its name.
@@ -202,6 +218,13 @@ class FileStore(Closing):
             inside an element. Unless it is kept, no file in the folder has changed; where `stored` raised `NotAcknowledged`, it is
             kept.
         """
+        answer = self.begin_to_store(instance)
+        while not isinstance(answer, Status):
+            answer = answer()
+        return answer
+
+    def begin_to_store(self, instance: ReceivedInstance) -> Status | Callable[[], Any]:
+        """Keep an instance as `store` does, up to what `stored` has returned; return the answer, or a callable that gives it."""
         sink = instance.sink
         if not isinstance(sink, FileSink):
             raise TypeError("FileStore.store takes an instance whose sink FileStore.begin made")
@@ -232,13 +255,11 @@ class FileStore(Closing):
         copy, duplicate = kept
         relative_path = copy.name(naming.path)
         sink.published(relative_path)
-        if self._stored is not None:
-            try:
-                self._call_stored(instance, sink, found, relative_path, duplicate, naming.shown_of(copy))
-            except NotAcknowledged as error:
-                LOGGER.error("kept %s, but not acknowledged: %s", naming.shown_of(copy), error)
-                return _status(error.status, str(error))
-        return _status(KEPT_CUT_SHORT, found.cut_short) if found and found.cut_short else _KEPT
+        status = _status(KEPT_CUT_SHORT, found.cut_short) if found and found.cut_short else _KEPT
+        if self._stored is None:
+            return status
+        stored = self._describe(instance, sink, found, relative_path, duplicate)
+        return self._acknowledge(partial(self._stored, stored), status, naming.shown_of(copy))
 
     def _survey(self, instance: ReceivedInstance, sink: FileSink) -> Survey | None:
         """Survey the data set; return None if its transfer syntax is unknown or does not show its elements."""
@@ -350,18 +371,10 @@ class FileStore(Closing):
         LOGGER.warning("DICOM file already exists with the same data set: %s", publication.naming.shown_of(copy))
         return True
 
-    def _call_stored(
-        self,
-        instance: ReceivedInstance,
-        sink: FileSink,
-        found: Survey | None,
-        relative_path: str,
-        duplicate: bool,
-        shown: object,
-    ) -> None:
-        """Call the `stored` hook."""
-        assert self._stored is not None
-        stored = Stored(
+    def _describe(
+        self, instance: ReceivedInstance, sink: FileSink, found: Survey | None, relative_path: str, duplicate: bool
+    ) -> Stored:
+        return Stored(
             path=os.path.join(self.folder, relative_path),
             relative_path=relative_path,
             sop_class_uid=instance.sop_class_uid,
@@ -377,10 +390,14 @@ class FileStore(Closing):
             digest=sink.digest(),
             pixel_data=found.pixel_data if found else None,
         )
+
+    def _acknowledge(self, call: Callable[[], object], status: Status, shown: object) -> Status | Callable[[], Any]:
+        """Call the `stored` hook, or what it has returned; return the status, or a callable that makes the rest of the call."""
         try:
-            self._pace.call(self._stored, stored)
-        except NotAcknowledged:
-            raise
+            rest = self._pace.call(call)
+        except NotAcknowledged as error:
+            LOGGER.error("kept %s, but not acknowledged: %s", shown, error)
+            return _status(error.status, str(error))
         except Exception as error:
             # The exception comes from a user's own code. The instance is kept, and its success must be reported.
             LOGGER.error(
@@ -389,6 +406,8 @@ class FileStore(Closing):
                 one_line(f"{type(error).__name__}: {error}"),
                 exc_info=LOGGER.isEnabledFor(logging.DEBUG),
             )
+            return status
+        return partial(self._acknowledge, rest, status, shown) if callable(rest) else status
 
 
 _FIRST = Copy(1)

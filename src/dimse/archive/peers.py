@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
-from dimse.services.sources import Transcode
+from dimse.services.sources import Transcode, check_transcode
 from dimse.settings import validate_ae_title
 from dimse.support.values import value
 
@@ -40,7 +40,7 @@ class KnownPeer:
         needs_tls: True if its rights hold over TLS only.
         pins: SHA-256 fingerprints of certificates, in hexadecimal digits: its rights hold for these only. Empty is any.
         charset: The Specific Character Set of responses to it, and of its requests that name none; empty follows the request.
-        transcode: The conversion of data sets whose transfer syntax it does not accept; see `dimse.send`.
+        transcode: The conversion of data sets whose transfer syntax it does not accept; see `dimse.send`. None is the archive's.
         max_matches: The most matches of a C-FIND; 0 is unlimited, and None the archive's limit.
         move_jobs: Associations with it that one C-MOVE uses at a time.
         async_ops: Operations that may be outstanding on an association with it; 1 negotiates nothing, 0 is unlimited.
@@ -60,7 +60,7 @@ class KnownPeer:
     needs_tls: bool = False
     pins: frozenset[str] = frozenset()
     charset: str = ""
-    transcode: Transcode = "always"
+    transcode: Transcode | None = None
     max_matches: int | None = None
     move_jobs: int = 1
     async_ops: int = 1
@@ -74,8 +74,8 @@ class KnownPeer:
             raise ValueError(f"{min(unknown)!r} is not one of {', '.join(get_args(Right))}")
         if not 0 <= self.port <= 65535:
             raise ValueError(f"the port is 0 to 65535, not {self.port}")
-        if self.transcode not in get_args(Transcode):
-            raise ValueError(f"transcode is one of {', '.join(get_args(Transcode))}, not {self.transcode!r}")
+        if self.transcode is not None:
+            check_transcode(self.transcode)
         for name in ("max_matches", "move_jobs", "async_ops", "commit_wait"):
             number = getattr(self, name)
             if number is not None and number < (name == "move_jobs"):

@@ -26,6 +26,8 @@ _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _MOST_BUFFERS = os.sysconf("SC_IOV_MAX")
 # Bytes of a data set that are kept in memory, so that its first values need not be read from the file.
 _HEAD = 8 * 1024
+# Bytes that are read at a time of a file that is linked.
+_PIECE = 1024 * 1024
 # Bytes of a data set after which the disk begins to write them while others arrive.
 _AHEAD = 4 * 1024 * 1024
 
@@ -93,7 +95,7 @@ class FileSink:
         folder: The absolute path of the store's folder.
         incoming: The descriptor of the folder for temporary files.
         create: A function that creates a file there, and returns its descriptor and its name.
-        mode: The permissions of the file.
+        mode: The permissions of the file; None leaves them as they are.
         room: The room of the store.
         begin_to_flush: A function that gets a descriptor, an offset and a size, and lets the disk begin with these bytes.
         instance: The SOP Instance UID, for the log.
@@ -111,7 +113,7 @@ class FileSink:
         folder: str,
         incoming: int,
         create: Callable[[], tuple[int, str]],
-        mode: int,
+        mode: int | None,
         room: Room,
         begin_to_flush: Callable[[int, int, int], None],
         instance: str,
@@ -132,7 +134,8 @@ class FileSink:
         self._hashing = hashing
         try:
             self.file, self._temporary = create()
-            os.fchmod(self.file, mode)
+            if mode is not None:
+                os.fchmod(self.file, mode)
         except OSError as error:
             self._fail(error)
 
@@ -285,6 +288,57 @@ class FileSink:
     def published(self, path: str) -> None:
         """Record that the file is at `path` in the store for good. Its temporary name is removed after the success was reported."""
         self._kept = path
+
+
+class LinkedSink(FileSink):
+    """A sink that has a whole instance from the start: its file is a hard link to another one, whose bytes are not copied.
+
+    Args:
+        folder, incoming, room, instance, hashing: As of `FileSink`.
+        path: The file that has the instance.
+        offset: The offset of the data set in it. The data set ends with the file.
+
+    Raises:
+        OSError: The file cannot be linked, often because it is on another file system; or it cannot be read.
+    """
+
+    def __init__(
+        self,
+        folder: str,
+        incoming: int,
+        room: Room,
+        instance: str,
+        path: str,
+        offset: int,
+        hashing: Hash | None = None,
+    ) -> None:
+        made = link(incoming, path)
+        super().__init__(folder, incoming, lambda: made, None, room, lambda *_: None, instance, b"", hashing)
+        self._offset = offset
+        try:
+            self.size = os.fstat(self.file).st_size - offset
+            self._head = os.pread(self.file, _HEAD, offset)
+            if hashing is not None:
+                for position in range(0, self.size, _PIECE):
+                    hashing.update(memoryview(os.pread(self.file, _PIECE, offset + position)))
+        except OSError:
+            self.discard()
+            raise
+
+
+def link(folder: int, path: str) -> tuple[int, str]:
+    """Give a file a temporary name in a folder too, and return a descriptor that reads it, and that name.
+
+    Raises:
+        OSError: It cannot be linked or read.
+    """
+    name = os.urandom(8).hex() + PART
+    os.link(os.path.realpath(path), name, dst_dir_fd=folder)
+    try:
+        return os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder), name
+    except OSError:
+        os.unlink(name, dir_fd=folder)
+        raise
 
 
 def reason(error: OSError) -> str:

@@ -239,19 +239,8 @@ class BaseAssociation(AgreedAssociation):
         )
         outstanding.sent = True
 
-    async def wait_response(
-        self,
-        request: command.Request,
-        *,
-        meanwhile: Callable[[], Awaitable[None]] | None = None,
-        every: float = math.inf,
-    ) -> command.Response:
+    async def wait_response(self, request: command.Request) -> command.Response:
         """Wait for the response to a request that was sent within the same `operation`.
-
-        Args:
-            request: The request.
-            meanwhile: A function that is called each time that `every` seconds have passed without a byte of the peer.
-            every: Seconds.
 
         Raises:
             OperationTimeout: No response came within the DIMSE timeout; the association was aborted.
@@ -261,19 +250,22 @@ class BaseAssociation(AgreedAssociation):
         outstanding = self._outstanding.requests[request.message_id]
         deadline = deadline_after(self.timeouts.dimse)
         while not outstanding.answers:
-            if meanwhile is not None:
-                end = time.monotonic() + every
-                if (deadline is None or end < deadline) and not await self.pump.transport.ready(READ, end):
-                    await meanwhile()
-                    continue
             await self._await_response(deadline)
         return self._outstanding.fetch(request.message_id)[0]
 
-    async def wait_any_response(self, among: Container[int] | None = None) -> command.Response:
+    async def wait_any_response(
+        self,
+        among: Container[int] | None = None,
+        *,
+        meanwhile: Callable[[], Awaitable[None]] | None = None,
+        every: float = math.inf,
+    ) -> command.Response:
         """Wait for a response to any of several requests: the one that came first and was not fetched.
 
         Args:
             among: Message IDs of the requests; None for all that are under way.
+            meanwhile: A function that is called each time that `every` seconds have passed without a byte of the peer.
+            every: Seconds.
 
         Raises:
             DimseError: As `wait_response` does.
@@ -282,7 +274,15 @@ class BaseAssociation(AgreedAssociation):
         while True:
             if self._outstanding.responded and (response := self.response_here(among)) is not None:
                 return response
-            await self._await_response(deadline)
+            if meanwhile is None or await self._is_near(deadline, every):
+                await self._await_response(deadline)
+            else:
+                await meanwhile()
+
+    async def _is_near(self, deadline: float | None, every: float) -> bool:
+        """Wait for a byte of the peer, and return False if none has come for some seconds and the deadline is farther off."""
+        end = time.monotonic() + every
+        return (deadline is not None and end >= deadline) or bool(await self.pump.transport.ready(READ, end))
 
     def response_here(self, among: Container[int] | None = None) -> command.Response | None:
         """Return the next response that has arrived, without waiting, and after the association has ended too."""

@@ -80,7 +80,9 @@ class KnownFile:
         sop_instance_uid: The SOP Instance UID.
         transfer_syntax_uid: The transfer syntax of its data set.
         size: Bytes of its data set.
-        study_instance_uid: The Study Instance UID; empty if it is not known.
+        study_instance_uid: The Study Instance UID; empty if it is not known, as are the next two.
+        series_instance_uid: The Series Instance UID.
+        patient_id: The Patient ID under which the index has the study.
     """
 
     path: str
@@ -89,6 +91,8 @@ class KnownFile:
     transfer_syntax_uid: str
     size: int = 0
     study_instance_uid: str = ""
+    series_instance_uid: str = ""
+    patient_id: str = field(default="", repr=False)
 
 
 @value

@@ -104,6 +104,8 @@ class Job:
         self._store, self._arrivals, self._server, self._stopped = store, arrivals, server, stopped
         # The method that has worked, once one has.
         self._method = manner.method
+        # The SOP classes for which the current association has a context for each transfer syntax, as far as there is room.
+        self._in_each_syntax: frozenset[str] = frozenset()
 
     def abort(self) -> bool:
         """Abort the association under way; return False without one. Any thread and a signal handler may call it."""
@@ -132,8 +134,14 @@ class Job:
 
     # --- for an attempt ---
 
-    async def association_for(self, sop_classes: Iterable[str] = ()) -> services.Association:
+    async def association_for(
+        self, sop_classes: Iterable[str] = (), *, in_each_syntax: bool = False
+    ) -> services.Association:
         """Return an association on which instances of these classes can come, the current one if it can be used.
+
+        Args:
+            sop_classes: The classes; empty if they are not known.
+            in_each_syntax: Want a context for each transfer syntax of each class, as far as there is room.
 
         Raises:
             DimseError: It was not established.
@@ -142,11 +150,11 @@ class Job:
         association = self.association
         if association is not None and association.open:
             accepted = {context.abstract_syntax for context in association.contexts if context.accepted}
-            proposed = {context.abstract_syntax for context in association.contexts}
-            if all(uid in accepted or (uid in proposed and not sop_classes) for uid in wanted):
+            if wanted <= accepted and (not in_each_syntax or self.offers_each_syntax_of(wanted)):
                 return association
             await self.release()
         contexts, roles = self._contexts(wanted)
+        self._in_each_syntax = frozenset(wanted)
         options: AssociationOptions = {**self._options, "roles": roles}
         self.association = association = await services.associate(connect, *self._peer, contexts=contexts, **options)
         self.associated = True
@@ -156,6 +164,10 @@ class Job:
         if self._server is not None:
             self._server.asked.allow([association.peer.address[0]])
         return association
+
+    def offers_each_syntax_of(self, sop_classes: Iterable[str]) -> bool:
+        """Return True if the current association has a context for each transfer syntax of SOP classes that there is room for."""
+        return self._in_each_syntax.issuperset(sop_classes)
 
     def parts(self, missing: Mapping[str, str]) -> list[list[str]]:
         """Return instances in parts, each of SOP classes whose presentation contexts one association has room for.
@@ -267,6 +279,8 @@ class _Attempt:
         self._attempts = 0
         self._method = ""
         self._is_complete = self._was_listed_again = False
+        # True once the peer has told that it could not send an instance.
+        self._had_failures = False
 
     async def repeat(self) -> None:
         """Retrieve, and again what is missing, until all is here or the retries are used up."""
@@ -345,16 +359,40 @@ class _Attempt:
             if not self._missing():
                 self._is_complete = not self._unlisted()
                 return
-        missing = {uid: expected[uid].sop_class_uid for uid in self._missing()} if expected else {}
+        complete = await self._ask()
+        if complete is not None and self._is_for_other_syntaxes():
+            self._error = None
+            complete = await self._ask()
+        if complete is not None:
+            await self._compare(complete)
+
+    def _is_for_other_syntaxes(self) -> bool:
+        """Return True if the peer has failed to send instances that it may send in another transfer syntax.
+
+        An association for classes that are not known has few contexts for each. So a peer has accepted few of their syntaxes.
+        """
+        was_refused = self._error is None or isinstance(self._error, StatusError)
+        classes = set(filter(None, self._classes_of_missing().values()))
+        is_new = bool(classes) and not self._job.offers_each_syntax_of(classes)
+        return self._method == "get" and is_new and was_refused and self._had_failures and not self._job.stopped
+
+    def _classes_of_missing(self) -> dict[str, str]:
+        """Return the SOP class of each instance that is known to be missing, by SOP Instance UID."""
+        expected = self._expected
+        return {uid: expected[uid].sop_class_uid for uid in self._missing()} if expected else {}
+
+    async def _ask(self) -> bool | None:
+        """Ask for all that is missing, and return as `_ask_for` does."""
+        missing = self._classes_of_missing()
         complete = True
         for part in self._job.parts(missing):
             if not complete and self._error is not None:
                 break
             result = await self._ask_for(part, filter(None, {missing[uid] for uid in part}))
             if result is None:
-                return
+                return None
             complete = complete and result
-        await self._compare(complete)
+        return complete
 
     async def _ask_for(self, part: Collection[str], classes: Iterable[str]) -> bool | None:
         """Ask for missing instances over one association.
@@ -367,7 +405,7 @@ class _Attempt:
             True if nothing is missing as far as the counts tell; None if the other method was tried, and has compared.
         """
         job, arriving = self._job, self._arriving
-        association = await job.association_for(classes)
+        association = await job.association_for(classes, in_each_syntax=self._had_failures)
         self._method = method = job.method_on(association)
         self._attempts += 1
         before, strays, complete = len(arriving.uids), job.strays, True
@@ -375,6 +413,7 @@ class _Attempt:
             arriving.came.clear()
             end = await self._retrieve(method, association, keys)
             promised = (end.completed or 0) + (end.warning or 0)
+            self._had_failures = self._had_failures or bool(end.failed or end.failed_uids)
             complete = complete and end.is_complete and not end.failed_uids and len(arriving.came) >= promised
             status = end.status
             if end.error is not None:

@@ -20,6 +20,7 @@ from dimse.settings import Acceptor, Limits, Role
 from dimse.support.values import fields, replace, value
 
 if TYPE_CHECKING:
+    from dimse.services.operation_request import AdmitHandler
     from dimse.services.query import FindHandler
     from dimse.services.retrieve_scp import GetHandler, MoveHandler
     from dimse.services.storage_commitment import CommitmentHandler
@@ -71,6 +72,7 @@ class Handlers:
             a generator. Paths are best, since the instances are counted before the first one is sent.
         move: Answers C-MOVE: returns a `MoveTo` with the instances and the address of their destination, or a status: 0xA801 if the
             destination is unknown.
+        admit: Begins C-FIND, C-GET and C-MOVE, before the identifier comes: it returns a status to refuse the request, or 0.
         commit: Answers N-ACTION of Storage Commitment: returns a `ReportLater`, which reports on the association of the request, or
             a status. After a success the program reports by itself, with `Association.report_commitment`.
 
@@ -86,6 +88,7 @@ class Handlers:
     get: GetHandler | None = None
     move: MoveHandler | None = None
     commit: CommitHandler | None = None
+    admit: AdmitHandler | None = None
 
     def __post_init__(self) -> None:
         # A subclass may have fields of its own, which are not handlers.

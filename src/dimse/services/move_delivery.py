@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
 from dimse.association import establishing
@@ -12,6 +12,8 @@ from dimse.errors import DimseError, FileError, NoPresentationContext, RefusedCo
 from dimse.message.command import CMoveRQ
 from dimse.services.retrieve_request import MoveTo
 from dimse.services.sources import FALL_BACK, Source
+from dimse.services.storage import send, status_of
+from dimse.services.store_many import MOST_OUTSTANDING
 from dimse.services.sub_operations import SubOperations
 from dimse.settings import MOST_CONTEXTS, ProposedContext, Requestor
 from dimse.support.text import one_line
@@ -42,7 +44,7 @@ async def deliver(operations: SubOperations, move: MoveTo, sources: Sequence[Sou
         # It reads the files that it knows nothing of.
         for contexts, group in await operations.association.call(_groups, sources):
             await delivery.send(contexts, deque(group))
-            if operations.arrived.cancelled:
+            if operations.cancelled:
                 return
     finally:
         move.gate.leave(delivery.was_away)
@@ -58,49 +60,104 @@ class _Delivery:
     def __init__(self, operations: SubOperations, move: MoveTo) -> None:
         self._operations, self._move = operations, move
         self._lost_in_a_row = 0
+        # How many associations have ended while an instance was under way, by its name.
+        self._lost: dict[str, int] = {}
         # The reason why nothing more is sent; empty while the destination takes instances.
         self._given_up = ""
         self.was_away = False
 
     async def send(self, contexts: Contexts, left: deque[Source]) -> None:
         """Send instances that one association has room for; if it ends, the rest goes over another one."""
-        lost: dict[str, int] = {}
         while left and await self._operations.go_on():
             association = None if self._given_up else await self._associate(contexts)
             if association is None:
                 await self._fail_all(left, self._given_up or "no association with its destination")
                 return
-            error = await self._store_all(association, left)
-            if error is None:
-                continue
-            # The instance under way may have been stored: it is sent once more.
-            name = left[0].name
-            lost[name] = lost.get(name, 0) + 1
-            self._lost_in_a_row += 1
-            if self._lost_in_a_row >= MOST_LOST_IN_A_ROW:
-                self._give_up(str(error))
-            elif lost[name] >= MOST_LOST_WITH_ONE:
-                await self._operations.fail(left.popleft(), str(error))
+            under_way: dict[int, Source] = {}
+            error = await self._store_all(association, left, under_way)
+            if error is not None:
+                await self._note_lost(error, left, list(under_way.values()))
 
-    async def _store_all(self, association: BaseAssociation, left: deque[Source]) -> DimseError | None:
-        """Send the instances over an association, and release it; return the error that has ended it, or None."""
-        ours = self._operations.association
+    async def _note_lost(self, error: DimseError, left: deque[Source], lost: list[Source]) -> None:
+        """Note that an association has ended with instances under way: they may have been stored, and are sent once more."""
+        self._lost_in_a_row += 1
+        if self._lost_in_a_row >= MOST_LOST_IN_A_ROW:
+            self._give_up(str(error))
+        for source in reversed(lost):
+            count = self._lost[source.name] = self._lost.get(source.name, 0) + 1
+            if count >= MOST_LOST_WITH_ONE and not self._given_up:
+                await self._operations.fail(source, str(error))
+            else:
+                left.appendleft(source)
+
+    async def _store_all(
+        self, association: BaseAssociation, left: deque[Source], under_way: dict[int, Source]
+    ) -> DimseError | None:
+        """Send the instances over an association, and release it.
+
+        Args:
+            association: The association.
+            left: The instances; each that is sent is taken from it.
+            under_way: Is given the instances that are sent and not yet answered, by message ID.
+
+        Returns:
+            The error that has ended the association; None without one.
+
+        Raises:
+            DimseError: The association of the request has ended.
+        """
         try:
-            while left and await self._operations.go_on():
-                try:
-                    await self._operations.store(left[0], association, association)
-                except DimseError as error:
-                    # It is the destination's association that has ended, or ours: then nothing can be sent any more.
-                    if not ours.open:
-                        raise
-                    return error
-                left.popleft()
-                self._lost_in_a_row = 0
+            async with association.operation():
+                while under_way or (left and await self._operations.go_on()):
+                    if await self._has_room(association, left, under_way):
+                        await self._store_next(association, left, under_way)
+                    else:
+                        await self._take_answer(association, under_way)
             with suppress(DimseError):
                 await association.release()
             return None
+        except DimseError as error:
+            if self._operations.is_orphaned:
+                raise
+            return error
         finally:
             association.abort()
+
+    async def _has_room(self, association: BaseAssociation, left: deque[Source], under_way: dict[int, Source]) -> bool:
+        """Return True if the next instance may be sent before another one is answered.
+
+        One that was under way when an association ended goes alone, so that it is known which one an association dies of.
+        """
+        if not under_way:
+            return True
+        most = min(association.negotiated.invoked or MOST_OUTSTANDING, MOST_OUTSTANDING)
+        if len(under_way) >= most or not left or not self._lost.keys().isdisjoint(self._names(left[0], under_way)):
+            return False
+        return await self._operations.go_on()
+
+    @staticmethod
+    def _names(following: Source, under_way: dict[int, Source]) -> Iterator[str]:
+        yield following.name
+        yield from (source.name for source in under_way.values())
+
+    async def _store_next(
+        self, association: BaseAssociation, left: deque[Source], under_way: dict[int, Source]
+    ) -> None:
+        """Send the next instance; one that cannot be sent counts as failed."""
+        operations, source = self._operations, left.popleft()
+        outgoing = await operations.open(source, association, association)
+        if outgoing is not None:
+            request = operations.store_request(source, association)
+            under_way[request.message_id] = source
+            await send(association, outgoing, request)
+
+    async def _take_answer(self, association: BaseAssociation, under_way: dict[int, Source]) -> None:
+        """Wait for the response to one of the requests under way, and count its instance."""
+        operations = self._operations
+        response = await operations.wait_response(association, under_way)
+        source = under_way.pop(response.message_id_being_responded_to)
+        self._lost_in_a_row = 0
+        await operations.answered(source, status_of(response))
 
     async def _associate(self, contexts: Contexts) -> BaseAssociation | None:
         """Return an association with the destination, after a second attempt at the most; None if there is none."""
@@ -131,6 +188,7 @@ class _Delivery:
             contexts,
             calling_ae_title=move.calling_ae_title or ours.negotiated.called_ae_title,
             called_ae_title=move.called_ae_title or message.move_destination,
+            async_ops=move.async_ops,
         )
         opened = ours.pump.transport.open_another
         return await establishing.request(

@@ -256,6 +256,8 @@ async def answer_find(association: BaseAssociation, arrived: Arrived, handler: F
     sent = 0
     if handler is None:
         final = Refusal(SOP_CLASS_NOT_SUPPORTED, "nothing here answers queries")
+    elif arrived.refusal is not None:
+        final = arrived.refusal
     elif isinstance(request := read_request(association, arrived), Refusal):
         final = request
         offending = (LEVEL,) if final.status == IDENTIFIER_DOES_NOT_MATCH else None

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 from dimse import uids
 from dimse.association.association import Arrived, BaseAssociation
-from dimse.association.sinks import MemorySink, Sink
+from dimse.association.sinks import DiscardSink, MemorySink, Sink
 from dimse.message.command import CFindRQ, CGetRQ, CMoveRQ
+from dimse.services.handling import ask_status
+from dimse.services.operation_request import AdmitHandler, OperationRequest
 from dimse.services.service import Service
 from dimse.settings import Role
 
@@ -18,8 +20,20 @@ if TYPE_CHECKING:
     from dimse.services.retrieve_scp import GetHandler, MoveHandler
 
 
-async def begin(association: BaseAssociation, arrived: Arrived, handler: None) -> Sink:
-    """Return a sink for the identifier of a request."""
+async def begin(association: BaseAssociation, arrived: Arrived, handler: AdmitHandler | None) -> Sink:
+    """Return a sink for the identifier of a request; that of one which the handler refuses is dropped."""
+    if handler is not None:
+        message = arrived.message
+        request = OperationRequest(
+            "find" if isinstance(message, CFindRQ) else "get" if isinstance(message, CGetRQ) else "move",
+            association.peer,
+            association.negotiated.called_ae_title,
+            getattr(message, "move_destination", ""),
+        )
+        answer = await ask_status(association, handler, request)
+        if answer.status:
+            arrived.refusal = answer
+            return DiscardSink()
     return MemorySink()
 
 
@@ -60,6 +74,7 @@ FIND = Service(
     name="find",
     requests=(CFindRQ,),
     begin=begin,
+    begin_handler="admit",
     answer=answer_find,
     handler="find",
     abstract_syntaxes=lambda: sop_classes("find"),
@@ -69,6 +84,7 @@ GET = Service(
     name="get",
     requests=(CGetRQ,),
     begin=begin,
+    begin_handler="admit",
     answer=answer_get,
     handler="get",
     # The instances go out on contexts for storage.
@@ -80,6 +96,7 @@ MOVE = Service(
     name="move",
     requests=(CMoveRQ,),
     begin=begin,
+    begin_handler="admit",
     answer=answer_move,
     handler="move",
     abstract_syntaxes=lambda: sop_classes("move"),

@@ -36,6 +36,8 @@ class RetrieveRequest:
         features: The features that were agreed when the association was established.
         transcode: The conversion of a data set whose transfer syntax is not accepted: "never", "lossless" or "always". The handler
             may set this.
+        strict_roles: The handler may set this to True, to fail instances of a C-GET whose class the peer has not negotiated its
+            role for. Else they are sent all the same.
         settled: The handler may set this to a function that is called with each instance that it gave, and True if it was stored.
         ended: The handler may set this to a function that is called when no further instance is sent.
     """
@@ -51,6 +53,7 @@ class RetrieveRequest:
     features: Features
     _arrived: Arrived = field(repr=False)
     transcode: Transcode = "always"
+    strict_roles: bool = False
     settled: Callable[[Any, bool], object] | None = field(default=None, repr=False)
     ended: Callable[[], object] | None = field(default=None, repr=False)
 
@@ -86,6 +89,9 @@ class MoveTo:
         timeouts: The deadlines of the association with the destination, in seconds.
         tls: A `dimse.TLS`, or any context of `ssl`, if the destination wants it.
         gate: Is asked before the first association with the destination is requested.
+        async_ops: C-STORE requests that may be outstanding on an association with it, if it agrees; 1 negotiates nothing, 0 asks
+            for as many as the destination takes.
+        outlives: True to go on although the peer that has asked is gone.
     """
 
     address: tuple[str, int]
@@ -95,3 +101,5 @@ class MoveTo:
     timeouts: Timeouts = Timeouts()
     tls: TLS | ssl.SSLContext | None = None
     gate: Gate = OPEN_GATE
+    async_ops: int = 1
+    outlives: bool = False

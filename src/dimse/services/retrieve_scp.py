@@ -47,13 +47,16 @@ async def answer_get(association: BaseAssociation, arrived: Arrived, handler: Ge
         await send_status(association, arrived, sources)
         return
     operations = SubOperations(association, arrived, len(sources))
-    nested = _AnyRole(association)
+    request = arrived.request
+    is_strict = isinstance(request, RetrieveRequest) and request.strict_roles
+    nested = None if is_strict else _AnyRole(association)
     try:
         for source in sources:
             if not await operations.go_on():
                 break
-            nested.note_roles(source)
-            await operations.store(source, association, nested)
+            if nested is not None:
+                nested.note_roles(source)
+            await operations.store(source, association, nested or association)
     finally:
         operations.end()
     await operations.finish()
@@ -67,7 +70,7 @@ async def answer_move(association: BaseAssociation, arrived: Arrived, handler: M
         await send_status(association, arrived, sources)
         return
     move: MoveTo = answer  # type: ignore[assignment]
-    operations = SubOperations(association, arrived, len(sources))
+    operations = SubOperations(association, arrived, len(sources), outlives=move.outlives)
     try:
         await deliver(operations, move, sources)
     finally:
@@ -83,6 +86,8 @@ async def _asked(
     await association.poll()
     if handler is None:
         return Refusal(SOP_CLASS_NOT_SUPPORTED, "nothing here answers it")
+    if arrived.refusal is not None:
+        return arrived.refusal
     request = _read(association, arrived)
     if isinstance(request, Refusal):
         name, peer = getattr(arrived.message, "name", "request"), host_and_port(*association.peer.address)

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Container
+from contextlib import asynccontextmanager
 from typing import Any
 
 from dimse import uids
 from dimse.association.association import LOGGER, MESSAGES, Arrived, BaseAssociation
 from dimse.data_set import identifier
 from dimse.data_set.encoding import EXPLICIT_VR_LITTLE_ENDIAN
-from dimse.errors import FileError, NoPresentationContext
-from dimse.message.command import CMoveRQ, CStoreRQ, Request, respond
+from dimse.errors import DimseError, FileError, NoPresentationContext
+from dimse.message.command import CMoveRQ, CStoreRQ, Request, Response, respond
 from dimse.message.status import UNABLE_TO_PERFORM_SUB_OPERATIONS, Status
 from dimse.services.information_models import FAILED_SOP_INSTANCE_UID_LIST
 from dimse.services.retrieve_request import RetrieveRequest
-from dimse.services.sources import Source, Transcode
+from dimse.services.sources import Outgoing, Source, Transcode
 from dimse.services.storage import send, status_of
 from dimse.support.text import one_line
 from dimse.support.values import field, record
@@ -48,6 +49,7 @@ class SubOperations:
         warning: The number of instances that were stored with a warning.
         failed_uids: The SOP instance UIDs of those that failed, each once.
         comment: The Error Comment of the final response; empty for none.
+        outlives: True to go on although the association of the request has ended.
     """
 
     association: BaseAssociation
@@ -58,6 +60,7 @@ class SubOperations:
     warning: int = 0
     failed_uids: dict[str, None] = field(default_factory=dict)
     comment: str = ""
+    outlives: bool = False
     # The time of the last pending response; None before the first.
     _told: float | None = None
     _began: float = field(default_factory=time.monotonic)
@@ -73,10 +76,30 @@ class SubOperations:
         """The name of the operation in the log."""
         return "Move" if isinstance(self.arrived.message, CMoveRQ) else "Get"
 
+    @property
+    def cancelled(self) -> bool:
+        """True once the peer has cancelled the request."""
+        return self.arrived.cancelled
+
+    @property
+    def is_orphaned(self) -> bool:
+        """True once the association of the request has ended, and the sub-operations end with it."""
+        return not self.outlives and not self.association.open
+
     async def go_on(self) -> bool:
         """Receive what is here, and return False if the peer has cancelled the request."""
-        await self.association.poll()
-        return not self.arrived.cancelled
+        async with self._with_requestor():
+            await self.association.poll()
+        return not self.cancelled
+
+    @asynccontextmanager
+    async def _with_requestor(self) -> AsyncIterator[None]:
+        """Do something with the association of the request, whose end is an error only if the sub-operations end with it."""
+        try:
+            yield
+        except DimseError:
+            if not self.outlives or self.association.open:
+                raise
 
     async def pause(self, seconds: float) -> bool:
         """Wait, and return False if the peer has cancelled the request; pending responses go out meanwhile.
@@ -85,11 +108,15 @@ class SubOperations:
             DimseError: The association of the request has ended.
         """
         end = time.monotonic() + seconds
-        while time.monotonic() < end and not self.arrived.cancelled:
-            await self.association.pump.receive_until(min(end, self.due))
-            await self.association.poll()
-            await self.keep_alive()
-        return not self.arrived.cancelled
+        while (left := end - time.monotonic()) > 0 and not self.cancelled:
+            if self.association.open:
+                async with self._with_requestor():
+                    await self.association.pump.receive_until(min(end, self.due))
+                    await self.association.poll()
+                    await self.keep_alive()
+            else:
+                await self.association.call(time.sleep, left)
+        return not self.cancelled
 
     @property
     def due(self) -> float:
@@ -102,28 +129,43 @@ class SubOperations:
             await self._send_pending()
 
     async def store(self, source: Source, association: BaseAssociation, accepting: Any) -> None:
-        """Send one instance over an association, and a pending response to the peer.
+        """Send one instance of a C-GET over the association of the request, and a pending response to the peer.
 
         Raises:
             DimseError: An association has ended.
         """
+        outgoing = await self.open(source, association, accepting)
+        if outgoing is None:
+            return
+        store_request = self.store_request(source, association)
+        # A C-GET needs no sign of life: its peer is at work itself.
+        async with association.operation(nested=True):
+            await send(association, outgoing, store_request)
+            status = status_of(await association.wait_response(store_request))
+        await self.answered(source, status)
+
+    async def open(self, source: Source, association: BaseAssociation, accepting: Any) -> Outgoing | None:
+        """Return an instance, opened for the contexts that are accepted; None if it cannot be sent, which is counted."""
         request = self.arrived.request
         transcode: Transcode = request.transcode if isinstance(request, RetrieveRequest) else "always"
         try:
             if association.calls_in_threads:
-                outgoing = await association.begin_call(source.open_for, accepting, transcode)
-            else:
-                outgoing = source.open_for(accepting, transcode)
+                return await association.begin_call(source.open_for, accepting, transcode)
+            return source.open_for(accepting, transcode)
         except (FileError, NoPresentationContext, OSError, ValueError) as error:
             await self.fail(source, str(error))
-            return
-        is_nested = association is self.association
-        store_request = self._store_request(source, association)
-        async with association.operation(nested=is_nested):
-            await send(association, outgoing, store_request)
-            # A C-GET needs no sign of life: its peer is at work itself.
-            meanwhile: Callable[[], Awaitable[None]] | None = None if is_nested else self.keep_alive
-            status = status_of(await association.wait_response(store_request, meanwhile=meanwhile, every=MOST_BETWEEN))
+            return None
+
+    async def wait_response(self, association: BaseAssociation, among: Container[int]) -> Response:
+        """Wait for a response to any of the requests with these message IDs; pending responses go out meanwhile.
+
+        Raises:
+            DimseError: An association has ended.
+        """
+        return await association.wait_any_response(among, meanwhile=self.keep_alive, every=MOST_BETWEEN)
+
+    async def answered(self, source: Source, status: Status) -> None:
+        """Count an instance by the status of its C-STORE, and send a pending response to the peer."""
         MESSAGES.info("%s SCP: Received Store SCP response 0x%04X (%s)", self.name, int(status), status.category)
         if status.is_success or status.is_warning:
             self.remaining -= 1
@@ -134,7 +176,7 @@ class SubOperations:
         else:
             await self.fail(source, f"{status}: {status.meaning} {status.comment}")
 
-    def _store_request(self, source: Source, association: BaseAssociation) -> CStoreRQ:
+    def store_request(self, source: Source, association: BaseAssociation) -> CStoreRQ:
         message, is_move = self.message, isinstance(self.arrived.message, CMoveRQ)
         return CStoreRQ(
             message_id=association.next_message_id(),
@@ -176,7 +218,8 @@ class SubOperations:
     async def _send_pending(self) -> None:
         self._told = time.monotonic()
         counts = self._counts(number_of_remaining_suboperations=self.remaining)
-        await self.association.send_response(self.arrived.context, respond(self.message, PENDING, **counts))
+        async with self._with_requestor():
+            await self.association.send_response(self.arrived.context, respond(self.message, PENDING, **counts))
 
     def _counts(self, **more: int) -> dict[str, Any]:
         """Return the counts for a response; one that does not fit is the largest that does."""
@@ -212,7 +255,8 @@ class SubOperations:
             error_comment=comment[:LONGEST_COMMENT] or None,
             **counts,
         )
-        await self.association.send_response(context, final, data_set)
+        async with self._with_requestor():
+            await self.association.send_response(context, final, data_set)
 
     def _listed(self) -> list[str]:
         """Return the SOP Instance UIDs that failed, as many as an element has room for."""

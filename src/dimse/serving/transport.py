@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from dimse.serving.loop import Loop
 from dimse.serving.served import BlockingCall, suspended
-from dimse.support.pace import LONG_CALL, is_brief
+from dimse.support.pace import LONG_CALL, Paced, is_brief
 from dimse.transport import READ
 from dimse.transport.base import Address, Transport, call_in_thread, connect
 from dimse.transport.threaded import POLLED, ThreadTransport, resolve, run
@@ -88,16 +88,27 @@ class ServedTransport(ThreadTransport):
 
         While a thread is kept by a call, every call is made by a worker: the next one may wait for the same thing.
         """
+        answer: T
         is_any_kept = self._loop.leadership.kept > 0
         if not is_any_kept and is_brief(function):
+            if not self._loop.has_one and isinstance(function, Paced) and function.begin is not None:
+                answer = await self._call_in_parts(function.begin, *args)
+                return answer
             return self._loop.handlers.call(function, *args)
-        answer: T
         pace = self._loop.handlers.paces.of(function)
         if is_any_kept or pace.is_longer(LONG_CALL_ALONE if self._loop.has_one else LONG_CALL):
             answer = await self._in_worker(pace.call, self._loop.handlers.call, function, *args)
         else:
             answer = pace.call(self._loop.handlers.call, function, *args)
         return answer
+
+    async def _call_in_parts(self, begin: Callable[..., Any], *args: Any) -> Any:
+        """Begin a call, and make the rest of it after those of the associations that are ready too have been begun."""
+        rest = self._loop.handlers.call(begin, *args)
+        if not callable(rest):
+            return rest
+        await suspended(None)
+        return self._loop.handlers.call(rest)
 
     async def call_within(self, seconds: float, function: Callable[..., T | Awaitable[T]], *args: Any) -> T:
         """Call a function in a thread of its own, for which a worker thread waits."""

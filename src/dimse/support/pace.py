@@ -79,12 +79,14 @@ class Paced:
     Args:
         function: The function to call.
         paces: The paces of the calls in it that may block.
+        begin: Makes the first part of the call. It returns the answer, or a callable that makes the rest and returns the answer.
+            Calls of several associations are begun before the rest of each, so that they can share what the rest costs.
     """
 
-    __slots__ = ("_function", "_paces")
+    __slots__ = ("_function", "_paces", "begin")
 
-    def __init__(self, function: Callable[[Any], Any], *paces: Pace) -> None:
-        self._function, self._paces = function, paces
+    def __init__(self, function: Callable[[Any], Any], *paces: Pace, begin: Callable[[Any], Any] | None = None) -> None:
+        self._function, self._paces, self.begin = function, paces, begin
 
     def __call__(self, request: Any) -> Any:
         return self._function(request)

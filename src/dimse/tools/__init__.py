@@ -16,6 +16,7 @@ TOOLS = {
     "echoscp": ("answer C-ECHO", "11112"),
     "storescp": ("receive DICOM files sent with C-STORE", "11112 -od incoming"),
     "qrscp": ("keep DICOM files in an archive, and answer queries and retrievals", "-c archive.ini"),
+    "archive": ("fill, list, check and repair the archive of a qrscp", "import /mnt/disk"),
     "explain": ("explain a line that a tool has printed, or its code", "E002"),
     "summary": ("count files by study and modality", "study/"),
     "passwd": ("manage the password file of echoscp and storescp", "users modality1"),

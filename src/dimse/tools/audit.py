@@ -173,11 +173,12 @@ def retrievals_audited(handlers: dimse.Handlers, trail: Trail | None) -> dimse.H
     """Return the handlers of an archive, made to report the instances that it sends."""
     if trail is None:
         return handlers
-    sending = trail.sending()
 
     def audited_one(handler: Callable[[dimse.RetrieveRequest], Any]) -> Callable[[dimse.RetrieveRequest], Any]:
         def answer(request: dimse.RetrieveRequest) -> Any:
             given = handler(request)
+            # Of its own, so that requests to one destination at a time are not counted together.
+            sending = trail.sending()
             node, title = request.peer.address, request.peer.ae_title
             if isinstance(given, dimse.MoveTo):
                 node, title = given.address, given.called_ae_title
@@ -197,8 +198,8 @@ def retrievals_audited(handlers: dimse.Handlers, trail: Trail | None) -> dimse.H
 def _report_sent(trail: Trail, node: tuple[str, int], ae_title: str, file: KnownFile, stored: bool) -> None:
     """Report an instance that an archive has sent, or could not send."""
     trail.transferred(
-        node, ae_title, patient_id="", study_instance_uid=file.study_instance_uid, sop_class_uid=file.sop_class_uid,
-        failed=not stored,
+        node, ae_title, patient_id=file.patient_id, study_instance_uid=file.study_instance_uid,
+        sop_class_uid=file.sop_class_uid, failed=not stored,
     )  # fmt: skip
 
 

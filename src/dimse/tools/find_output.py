@@ -55,9 +55,7 @@ class Output:
         self.unique_key: int | None = None
         self._form, self._columns, self._sort, self._logger = form, columns, sort, logger
         self._out = sys.stdout
-        self._write_rows: Callable[[Iterable[Iterable[str]]], object] = (
-            _csv_writer(self._out) if form == "csv" else list
-        )
+        self._write_rows: Callable[[Iterable[Iterable[str]]], object] = csv_writer(self._out) if form == "csv" else list
         self._number = 0
         self._kept: list[tuple[tuple[int, float, str], list[str]]] = []
 
@@ -83,7 +81,7 @@ class Output:
                 if self._form == "table" or self._sort is not None:
                     self._kept.append((_order(identifier, self._sort), row))
                 else:
-                    self._write_rows([map(_without_formula, row)])
+                    self._write_rows([map(without_formula, row)])
 
     def _add_uid(self, identifier: Identifier) -> None:
         uid = identifier.text(self.unique_key) if self.unique_key is not None else ""
@@ -100,7 +98,7 @@ class Output:
                 self._kept.sort(key=lambda each: each[0])
             rows = [row for _, row in self._kept]
             if self._form == "csv":
-                self._write_rows(map(_without_formula, row) for row in rows)
+                self._write_rows(map(without_formula, row) for row in rows)
             elif self._form == "table":
                 from dimse.tools.tables import print_table
 
@@ -123,7 +121,8 @@ class writing:  # noqa: N801  (as `suppress`)
             raise SystemExit(UNWRITTEN) from error
 
 
-def _csv_writer(out: TextIO) -> Callable[[Iterable[Iterable[str]]], object]:
+def csv_writer(out: TextIO) -> Callable[[Iterable[Iterable[str]]], object]:
+    """Return a function that writes rows of CSV."""
     import csv
 
     return csv.writer(out, lineterminator="\n").writerows
@@ -134,7 +133,8 @@ def _cell(identifier: Identifier, tag: int) -> str:
     return one_line(text(attribute), 64 * 1024) if attribute is not None else ""
 
 
-def _without_formula(cell: str) -> str:
+def without_formula(cell: str) -> str:
+    """Return a cell as a spreadsheet does not take it for a formula."""
     return f"'{cell}" if cell.startswith(_FORMULA) else cell
 
 

@@ -12,8 +12,8 @@
     allow: echo, find, move
     move_to: WORKSTATION
 
-A section is named by the AE title of its peer; [default] is for all others. What [DEFAULT] says of peers holds for every section
-that does not say otherwise.
+A section is named by the AE title of its peer; [default] is for all others. What [DEFAULT] says of peers holds for all of
+them, unless a section says otherwise.
 """
 
 from __future__ import annotations
@@ -37,6 +37,9 @@ GENERAL, STRANGERS = "DEFAULT", "default"
 LARGEST = 1024 * 1024
 """Bytes of a configuration file."""
 
+DIGESTS = ("sha256", "none")
+"""The digests of data sets that an archive may make."""
+
 _TRUE, _FALSE = ("yes", "true", "on", "1"), ("no", "false", "off", "0")
 
 # What qrscp does without a configuration: a storage SCP on this machine is a destination.
@@ -50,13 +53,15 @@ class Configuration:
     Attributes:
         general: The settings of qrscp itself, by the names of its parsed options.
         peers: The peers, without TLS.
-        strangers: The peers that have no section; None without a section for them.
+        strangers: The peers that have no section. Their rights are those of a section [default], else of [DEFAULT], else all.
+        names_strangers: True if there is a section [default].
         is_built_in: True if there is no file.
     """
 
     general: Mapping[str, Any]
     peers: tuple[KnownPeer, ...]
-    strangers: KnownPeer | None = None
+    strangers: KnownPeer = KnownPeer("")
+    names_strangers: bool = False
     is_built_in: bool = False
 
 
@@ -132,6 +137,12 @@ def _transcode(text: str) -> str:
     return text
 
 
+def _digest(text: str) -> str:
+    if text not in DIGESTS:
+        raise ValueError(f"{text!r} is not {' or '.join(DIGESTS)}")
+    return text
+
+
 _SECONDS, _PORT = _number(0, 1e9, float), _number(0, 65535)
 
 # The keys of [DEFAULT] about qrscp itself: the parsed option of each, and the function that reads its value.
@@ -146,6 +157,10 @@ OWN: dict[str, tuple[str, Callable[[str], Any]]] = {
     "instance_location": ("output_directory", str),
     "database_location": ("database_location", str),
     "log_identifier": ("log_identifier", _boolean),
+    "digest": ("digest", _digest),
+    # The two are those of every peer whose section does not say otherwise; an option wins over them.
+    "transcode": ("transcode", _transcode),
+    "max_matches": ("max_matches", _number(0, 10**9)),
 }
 
 # The keys about peers, in [DEFAULT] and in their sections: the field of each, and the function that reads its value.
@@ -181,13 +196,14 @@ def read(path: str) -> Configuration:
     try:
         sections = _sections(path)
         general = sections.pop(GENERAL, {})
-        _verify_keys(GENERAL, general, (*OWN, *ABOUT_PEERS))
-        inherited = {key: text for key, text in general.items() if key in ABOUT_PEERS}
+        _verify_keys(GENERAL, general, OWN | ABOUT_PEERS)
+        inherited = {key: text for key, text in general.items() if key in ABOUT_PEERS and key not in OWN}
         strangers = sections.pop(STRANGERS, None)
         return Configuration(
             _values(GENERAL, {key: text for key, text in general.items() if key in OWN}, OWN),
             tuple(_peer(title, section, inherited, general) for title, section in sections.items()),
-            None if strangers is None else _strangers(strangers, inherited),
+            _strangers(strangers or {}, inherited),
+            strangers is not None,
         )
     except _Unusable as error:
         raise ValueError(f"{one_line(path)}: {one_line(str(error))}") from error
@@ -301,10 +317,8 @@ def strangers_of(configuration: Configuration, *, trusted: bool) -> KnownPeer:
     """
     given = configuration.strangers
     if trusted:
-        return KnownPeer("", allow=RIGHTS) if given is None else given
-    if given is None:
-        return KnownPeer("", allow=OPEN_RIGHTS)
-    if given.allow - OPEN_RIGHTS and given.allow != RIGHTS:
+        return given
+    if configuration.names_strangers and given.allow - OPEN_RIGHTS and given.allow != RIGHTS:
         raise ValueError(
             f"[{STRANGERS}] allows {', '.join(sorted(given.allow - OPEN_RIGHTS))} to every AE, which needs --allow-anyone,"
             " --allow-from, --password-file or TLS with client certificates"

@@ -25,6 +25,7 @@ from dimse.tools import (
     listening,
     log_setup,
     qr_configuration,
+    qr_maintenance,
     qr_peers,
     running,
     server_log,
@@ -54,6 +55,12 @@ ARCHIVE = (
     ),
     option("--port P", number(0, 65535), None, "the port to listen on, as another form"),
     common(option("--instance-location D", str, "instances", "folder for the files (%(default)s)")),
+    choice(
+        "--digest",
+        qr_configuration.DIGESTS,
+        qr_configuration.DIGESTS[0],
+        "digest of each data set (%(default)s); without one, copies of an instance are compared by their bytes",
+    ),
     common(
         option(
             "--database-location F",
@@ -98,6 +105,9 @@ ANSWERS = (
     ),
     flag("--strict-hierarchy", "refuse identifiers without a unique key of each level above"),
     flag("--match-unknown", "let an attribute without a value match every key (PS3.4 C.2.2.1.2)"),
+    flag("--strict-roles", "fail what a C-GET would send without the role that the peer has to negotiate for it"),
+    flag("--finish-moves", "finish a C-MOVE although the peer that has asked for it is gone"),
+    flag("--serve-while-recovering", "answer queries while the index may lack instances, after an unclean end"),
     flag("--match-case", "compare text with regard to case; names are never compared so"),
     choice(
         "--transcode",
@@ -112,6 +122,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the tool, and return its exit status."""
     parser = make_parser()
     options, configuration = _read(parser, arguments)
+    if command := qr_maintenance.asked(parser, options):
+        logger = log_setup.start_logging(parser, options)
+        return running.run(lambda: qr_maintenance.perform(command, options, logger), logger)
     qr_peers.settle(parser, options, configuration)
     if options.pending_studies:
         from dimse.tools.pending import show_pending_studies
@@ -149,6 +162,7 @@ def make_parser() -> Parser:
     add_group(parser, "services", *SERVED)
     add_group(parser, "answers", *ANSWERS)
     add_group(parser, "events", *store_events.EVENTS)
+    qr_maintenance.add_options(parser)
     for action in parser.actions():
         if action.dest == "bind_address":
             action.default, action.help = (
@@ -259,8 +273,16 @@ def _archive(options: argparse.Namespace, tell: store_events.Listener) -> Archiv
         peers=qr_peers.peers_of(options, options.configuration),
         rules=Rules(match_case=options.match_case, match_unknown=options.match_unknown),
         limits=Limits(
-            options.max_matches, options.max_retrieve, options.strict_hierarchy, options.move_restrict or "any"
+            options.max_matches,
+            options.max_retrieve,
+            options.strict_hierarchy,
+            options.move_restrict or "any",
+            options.transcode,
+            options.strict_roles,
+            options.finish_moves,
+            options.serve_while_recovering,
         ),
+        digest=options.digest != "none",
         stored=tell if tells else None,
         observe=options.trail.observe if options.trail is not None else ignore,
         layout=options.layout,
@@ -308,6 +330,7 @@ def _committing(options: argparse.Namespace, archive: Archive) -> Iterator[Commi
 
         def commit(request: dimse.CommitmentRequest) -> dimse.ReportLater | int:
             refusal = archive.refusal("commit", request.peer, request.called_ae_title)
+            refusal = refusal or archive.unready("storage commitment")
             return scp.commit(request, archive.caller(request.peer).commit_wait) if refusal is None else refusal
 
         yield commit

@@ -6,6 +6,7 @@ import itertools
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
@@ -34,39 +35,67 @@ def _user() -> str | None:
     return "postgres" if os.geteuid() == 0 else None
 
 
-@pytest.fixture(scope="session")
-def postgresql() -> Iterator[str]:
-    """Run a PostgreSQL in a folder of its own, and return the folder of its socket."""
+class PostgreSQL:
+    """A PostgreSQL in a folder of its own, which may be killed and started again.
+
+    Attributes:
+        folder: The folder of its socket.
+    """
+
+    def __init__(self, folder: str, programs: Path) -> None:
+        self.folder, self._programs, self._user = folder, programs, _user()
+        if self._user is not None:
+            os.chown(folder, pwd.getpwnam(self._user).pw_uid, -1)
+        options = ["-A", "trust", "-U", "dimse", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"]
+        self._run("initdb", "-D", f"{folder}/data", *options)
+        self.start()
+
+    def _run(self, program: str, *arguments: str) -> None:
+        command = [f"{self._programs}/{program}", *arguments]
+        subprocess.run(command, user=self._user, check=True, capture_output=True, timeout=60, cwd=self.folder)
+
+    def start(self) -> None:
+        """Start it, and return when it takes connections."""
+        settings = ["-c", "listen_addresses=", "-c", f"unix_socket_directories={self.folder}", "-c", "fsync=off"]
+        command = [f"{self._programs}/postgres", "-D", f"{self.folder}/data", *settings]
+        with open(f"{self.folder}/log", "ab") as log:
+            self._server = subprocess.Popen(command, user=self._user, stderr=log, cwd=self.folder)
+        ready = [f"{self._programs}/pg_isready", "-h", self.folder, "-q"]
+        while subprocess.run(ready, check=False, timeout=30).returncode:
+            assert self._server.poll() is None, Path(self.folder, "log").read_text()
+
+    def stop(self, how: signal.Signals) -> None:
+        """End it. SIGINT ends the connections in order; SIGQUIT breaks them off, and its next start is a recovery."""
+        self._server.send_signal(how)
+        self._server.wait(30)
+
+    def execute(self, statement: str) -> None:
+        """Execute a statement outside of a transaction."""
+        _execute(self.folder, statement)
+
+
+@contextmanager
+def new_postgresql() -> Iterator[PostgreSQL]:
+    """Run a PostgreSQL while entered."""
     programs = _programs()
     if programs is None:
         if os.environ.get("DIMSE_REQUIRE_PEERS"):
             pytest.fail("PostgreSQL is not installed")
         pytest.skip("PostgreSQL is not installed")
-    user = _user()
     # The path of a socket has at most 107 bytes.
     with tempfile.TemporaryDirectory(prefix="dimse-pg-", dir="/tmp", ignore_cleanup_errors=True) as folder:
-        if user is not None:
-            os.chown(folder, pwd.getpwnam(user).pw_uid, -1)
-        data = f"{folder}/data"
-        options = ["-A", "trust", "-U", "dimse", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"]
-        make = [f"{programs}/initdb", "-D", data, *options]
-        subprocess.run(make, user=user, check=True, capture_output=True, timeout=60, cwd=folder)
-        options = ["-c", "listen_addresses=", "-c", f"unix_socket_directories={folder}", "-c", "fsync=off"]
-        with (
-            open(f"{folder}/log", "wb") as log,
-            subprocess.Popen(
-                [f"{programs}/postgres", "-D", data, *options], user=user, stderr=log, cwd=folder
-            ) as server,
-        ):
-            ready = [f"{programs}/pg_isready", "-h", folder, "-q"]
-            try:
-                while subprocess.run(ready, check=False, timeout=30).returncode:
-                    assert server.poll() is None, Path(log.name).read_text()
-                yield folder
-            finally:
-                # SIGINT ends the connections too.
-                server.send_signal(2)
-                server.wait(30)
+        server = PostgreSQL(folder, programs)
+        try:
+            yield server
+        finally:
+            server.stop(signal.SIGINT)
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """Run a PostgreSQL, and return the folder of its socket."""
+    with new_postgresql() as server:
+        yield server.folder
 
 
 def _execute(socket: str, statement: str) -> None:

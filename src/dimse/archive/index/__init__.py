@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Protocol
+from unicodedata import normalize
 
 from sqlalchemy import func, select
 
@@ -17,11 +18,13 @@ from dimse.archive.index.attributes import Level
 from dimse.archive.index.committer import Committer
 from dimse.archive.index.database import Database, Writer
 from dimse.archive.index.deleting import Deleted, delete_rows, remove_files
+from dimse.archive.index.duplicates import Duplicate, duplicates
 from dimse.archive.index.entity import Entity
 from dimse.archive.index.ingest import Ingest, OnDuplicate
 from dimse.archive.index.levels import Root
 from dimse.archive.index.locate import locations
 from dimse.archive.index.migrations import prepare
+from dimse.archive.index.moving import move_study
 from dimse.archive.index.reading import StoredFiles, attributes_of_file
 from dimse.archive.index.recovery import MARGIN, Recovered, recover
 from dimse.archive.index.row import EVERYTHING, Added, Change, Counts, Location, Row, Scope
@@ -55,6 +58,7 @@ class Index(Closing):
             No file is deleted.
         update: "first" keeps the values of a patient, study or series that came first, and fills in what is empty. "latest" takes
             those that came last.
+        keep_changes: The days after which a process that serves removes entries of the change feed; None to keep all.
 
     Attributes:
         folder: The absolute path of the folder of the files.
@@ -74,11 +78,13 @@ class Index(Closing):
         node: str = "",
         on_duplicate: OnDuplicate = "keep-both",
         update: str = "first",
+        keep_changes: float | None = 30.0,
     ) -> None:
         if on_duplicate not in ("keep-both", "reject", "replace"):
             raise ValueError(f"on_duplicate is 'keep-both', 'reject' or 'replace', not {on_duplicate!r}")
         if update not in ("first", "latest"):
             raise ValueError(f"update is 'first' or 'latest', not {update!r}")
+        self._keep_changes = keep_changes
         self.folder = os.path.abspath(store if isinstance(store, str | os.PathLike) else store.folder)
         self.database = Database(database)
         try:
@@ -109,7 +115,7 @@ class Index(Closing):
             search may miss instances that were acknowledged.
         """
         if self._upkeep is None:
-            self._upkeep = Upkeep(self, recovered=self.store.was_clean)
+            self._upkeep = Upkeep(self, recovered=self.store.was_clean, keep_changes=self._keep_changes)
         self.remove_files()
         return self._upkeep.recovered
 
@@ -132,20 +138,29 @@ class Index(Closing):
 
     def add(self, rows: Sequence[Row]) -> list[Added]:
         """Add rows in one transaction, and return what became of each, in their order. All are visible then, or none."""
+        return self._add(rows, found=False)
+
+    def add_found(self, rows: Sequence[Row]) -> list[Added]:
+        """Add the rows of files that a recovery has found, in one transaction, and return what became of each.
+
+        Their times decide which of two data sets is served: with "replace" the later one, otherwise the earlier one.
+        """
+        return self._add(rows, found=True)
+
+    def _add(self, rows: Sequence[Row], *, found: bool) -> list[Added]:
         if not rows:
             return []
-        added = self._ingest.add_all(self.database, rows)
+        added = self._ingest.add_all(self.database, rows, found=found)
         self.commits += 1
         return added
 
-    def commit(self, row: Row, *, gather: bool = False) -> Added:
-        """Add a row together with those of other threads, and return what became of it once a search finds it.
+    def commit(self, row: Row) -> Added:
+        """Add a row together with those of other threads, and return what became of it once a search finds it."""
+        return self._committer.commit(row)
 
-        Args:
-            row: The row.
-            gather: Wait 0.2 ms for the rows of other threads before it is added alone.
-        """
-        return self._committer.commit(row, gather=gather)
+    def queue(self, row: Row) -> Callable[[], Added]:
+        """Queue a row to be added with the next ones, and return a callable that does what `commit` does."""
+        return self._committer.queue(row)
 
     def begin(self, row: Row) -> Future[Added]:
         """Add a row as `commit` does, in another thread; the result is that of the future."""
@@ -181,9 +196,35 @@ class Index(Closing):
             self._ingest.forget()
             return delete_rows(writer, level, uid)
 
-        deleted = self.database.write(work)
+        # The files must not be gone while a power cut can bring back their rows.
+        deleted = self.database.write_durably(work)
         self.remove_files()
         return deleted
+
+    def move_study(self, uid: str, patient_id: str, issuer: str = "") -> bool:
+        """Give a study to another patient, and return False if there is no such study.
+
+        The files are not changed: they are retrieved as they came. A patient who is not in the index is made, with the name, the
+        birth date and the sex of the present one. `reindex` repeats the move.
+
+        Args:
+            uid: The Study Instance UID.
+            patient_id: The Patient ID of the other patient.
+            issuer: The Issuer of Patient ID.
+
+        Raises:
+            ValueError: The Patient ID is empty.
+        """
+        if not patient_id:
+            raise ValueError("the Patient ID is empty")
+        # Texts of the index are in this form.
+        patient_id, issuer = normalize("NFC", patient_id), normalize("NFC", issuer)
+
+        def work(writer: Writer) -> bool:
+            self._ingest.forget()
+            return move_study(writer, uid, patient_id, issuer)
+
+        return self.database.write(work)
 
     def remove_files(self) -> int:
         """Remove the files whose rows were deleted, and return their number; `delete` does it, and a start after a crash should.
@@ -276,6 +317,19 @@ class Index(Closing):
         query = select(CHANGE).where(CHANGE.c.number > after).order_by(CHANGE.c.number).limit(limit)
         with self.database.reading() as connection:
             return [Change(*row) for row in connection.execute(query)]
+
+    def first_change(self) -> int:
+        """Return the number of the first change that is kept; 0 without any. A reader who is behind it has missed some."""
+        with self.database.reading() as connection:
+            return connection.execute(select(func.min(CHANGE.c.number))).scalar() or 0
+
+    def duplicates(self) -> Iterator[Duplicate]:
+        """Yield the files that are kept beside the instances that are served, by SOP Instance UID.
+
+        Raises:
+            DatabaseError: The iterator raises it if the database cannot be read.
+        """
+        return duplicates(self.database)
 
     def counts(self) -> Counts:
         """Return the numbers of patients, studies, series, instances, and duplicates, and "size": the bytes of the data sets."""

@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Callable
-from functools import cache
-from time import monotonic
+from functools import cache, partial
 from typing import Protocol
 
 from dimse import uids
@@ -28,9 +27,6 @@ from dimse.errors import DatabaseError
 from dimse.logs.notices import notice
 from dimse.support.text import one_line
 from dimse.tags import vr
-
-# Seconds within which another association has stored an instance.
-_COMPANY = 0.02
 
 LOGGER = logging.getLogger("dimse.archive")
 
@@ -59,8 +55,8 @@ def _fingerprint_tags() -> tuple[int, ...]:
 class Committing(Protocol):
     """An index, as far as instances are added to it."""
 
-    def commit(self, row: Row, *, gather: bool = False) -> Added:
-        """Add a row, and return once a search finds it."""
+    def queue(self, row: Row) -> Callable[[], Added]:
+        """Queue a row, and return a callable that returns once a search finds it."""
 
 
 class Arrivals:
@@ -73,34 +69,24 @@ class Arrivals:
 
     def __init__(self, index: Committing, added: Callable[[Stored, Added], None] | None = None) -> None:
         self._index, self._added = index, added
-        # The peer of the last instance, the time when it was stored, and the time of the last instance of another peer.
-        self._peer, self._at, self._others_at = ("", 0), 0.0, 0.0
 
-    def _has_company(self, peer: tuple[str, int]) -> bool:
-        """Return True if other associations store too, whose rows may share a transaction."""
-        now = monotonic()
-        if peer != self._peer:
-            self._peer, self._others_at = peer, self._at
-        self._at = now
-        return now - self._others_at < _COMPANY
+    def __call__(self, stored: Stored) -> Callable[[], None]:
+        """Queue an instance for the index, and return a callable that returns once a search finds it.
 
-    def __call__(self, stored: Stored) -> None:
-        """Add an instance to the index.
-
-        Raises:
+        Both raise:
             NotAcknowledged: It is not in the index, or it is rejected because another data set is served.
         """
         try:
-            row = row_of(stored)
-            has_company = self._has_company(stored.peer_address)
-            added = self._index.commit(row, gather=True) if has_company else self._index.commit(row)
-        except (DatabaseError, Unindexable) as error:
-            raise NotAcknowledged(str(error)) from error
-        except OSError as error:
-            # The comment goes to the peer, so it has the words of the system only.
-            if error.strerror is None:
-                raise
-            raise NotAcknowledged(f"its file cannot be read: {error.strerror}") from error
+            settle = self._index.queue(row_of(stored))
+        except (DatabaseError, Unindexable, OSError) as error:
+            raise _not_acknowledged(error) from error
+        return partial(self._finish, stored, settle)
+
+    def _finish(self, stored: Stored, settle: Callable[[], Added]) -> None:
+        try:
+            added = settle()
+        except (DatabaseError, Unindexable, OSError) as error:
+            raise _not_acknowledged(error) from error
         if added.what != "stored":
             self._tell(stored, added)
         if added.differs:
@@ -127,6 +113,20 @@ class Arrivals:
             notice(
                 f"differs {study}", "", words, one_line(stored.sop_instance_uid, 64), ", ".join(added.differs), study
             )
+
+
+def _not_acknowledged(error: Exception) -> NotAcknowledged:
+    """Return the error for an instance that cannot be added to the index.
+
+    Raises:
+        OSError: `error` is one without the words of the system.
+    """
+    if not isinstance(error, OSError):
+        return NotAcknowledged(str(error))
+    # The comment goes to the peer, so it has the words of the system only.
+    if error.strerror is None:
+        raise error
+    return NotAcknowledged(f"its file cannot be read: {error.strerror}")
 
 
 def row_of(stored: Stored) -> Row:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Literal
 
 from sqlalchemy import Connection, bindparam, func, select
@@ -39,13 +39,16 @@ class Finding:
     detail: str
 
 
-def check(index: Index, *, files: bool = True, full: bool = False) -> Iterator[Finding]:
+def check(
+    index: Index, *, files: bool = True, full: bool = False, progress: Callable[[int], None] = lambda number: None
+) -> Iterator[Finding]:
     """Yield what is wrong with an index.
 
     Args:
         index: The index. It may be in use, and what arrives meanwhile may be reported.
         files: Compare it with the files of its store.
         full: Make the digest of each file, and compare it.
+        progress: Called with the number of instances whose file was looked at.
 
     Raises:
         DatabaseError: The database cannot be used.
@@ -54,7 +57,7 @@ def check(index: Index, *, files: bool = True, full: bool = False) -> Iterator[F
     with index.database.reading(seconds=3600) as connection:
         yield from [*_counts(connection), *_empty(connection), *_differing(connection)]
     if files:
-        yield from _served(index, full=full)
+        yield from _served(index, full=full, progress=progress)
         yield from _unknown(index)
 
 
@@ -127,9 +130,9 @@ _SERVED = (
 )
 
 
-def _served(index: Index, *, full: bool) -> Iterator[Finding]:
+def _served(index: Index, *, full: bool, progress: Callable[[int], None]) -> Iterator[Finding]:
     """Yield the instances whose file is not there, or is not what the index says."""
-    after = 0
+    after = number = 0
     while True:
         with index.database.reading() as connection:
             rows = connection.execute(_SERVED, {"store": index.store.pk, "after": after}).all()
@@ -138,6 +141,8 @@ def _served(index: Index, *, full: bool) -> Iterator[Finding]:
         after = rows[-1].pk
         for row in rows:
             path = default_path(row.study_uid, row.series_uid, row.sop_uid) if row.path is None else row.path
+            number += 1
+            progress(number)
             fault = _fault(index.folder, path, row.size, row.digest if full else None)
             if fault is not None:
                 yield Finding(fault[0], row.sop_uid, f"{path}: {fault[1]}")

@@ -7,10 +7,10 @@ their rows committed. So one association alone changes no thread, and many share
 from __future__ import annotations
 
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 
 from dimse.archive.index.row import Added, Row
 from dimse.errors import DatabaseError
@@ -18,9 +18,6 @@ from dimse.support.closing import Closing
 
 MOST_ROWS = 256
 """Rows of one transaction."""
-
-GATHERING = 0.0002
-"""Seconds for which a thread waits for the rows of others, if it expects some; a transaction takes half as long."""
 
 _Entry = tuple[Row, "Future[Added]"]
 
@@ -38,17 +35,17 @@ class Committer(Closing):
         self._turn = threading.Lock()
         self._executor: ThreadPoolExecutor | None = None
 
-    def commit(self, row: Row, *, gather: bool = False) -> Added:
+    def commit(self, row: Row) -> Added:
         """Commit a row, and return what became of it once it is visible to queries.
-
-        Args:
-            row: The row.
-            gather: Wait a moment for other rows before it is committed alone.
 
         Raises:
             DatabaseError: It is not in the index.
         """
-        return self._wait(self._queue(row), gather)
+        return self._wait(self._queue(row))
+
+    def queue(self, row: Row) -> Callable[[], Added]:
+        """Queue a row to be committed with the next ones, and return a callable that does what `commit` does."""
+        return partial(self._wait, self._queue(row))
 
     def begin(self, row: Row) -> Future[Added]:
         """Commit a row in another thread, for an event loop to wait for."""
@@ -64,12 +61,10 @@ class Committer(Closing):
         self._waiting.append((row, future))
         return future
 
-    def _wait(self, future: Future[Added], gather: bool = False) -> Added:
+    def _wait(self, future: Future[Added]) -> Added:
         while not future.done():
             with self._turn:
                 if not future.done():
-                    if gather and len(self._waiting) == 1:
-                        time.sleep(GATHERING)
                     self._commit_waiting()
         return future.result()
 
@@ -105,6 +100,9 @@ class Committer(Closing):
             future.set_result(one)
 
     def close(self) -> None:
-        """End the thread of `begin`. This is idempotent."""
+        """Commit rows that are queued and not waited for, and end the thread of `begin`. This is idempotent."""
+        with self._turn:
+            while self._waiting:
+                self._commit_waiting()
         if self._executor is not None:
             self._executor.shutdown()

@@ -20,6 +20,7 @@ from sqlalchemy.sql.elements import ClauseElement
 
 from dimse.errors import DatabaseError, QueryTooLong
 from dimse.support.closing import Closing
+from dimse.support.mounts import network_file_system
 from dimse.support.text import one_line
 
 T = TypeVar("T")
@@ -221,22 +222,52 @@ class Database(Closing):
                     continue
                 raise self._explained(error) from error
 
-    def _transaction(self, work: Callable[[Writer], T]) -> T:
-        writer = self._writer
-        if writer is None:
-            writer = self._writer = Writer(self._writers, self._texts)
+    def write_durably(self, work: Callable[[Writer], T]) -> T:
+        """Run `work` as `write` does, and return once the disk has what was committed. PostgreSQL does so at each commit.
+
+        Raises:
+            DatabaseError: The transaction failed.
+        """
+        if not self.is_sqlite:
+            return self.write(work)
+        self.run_alone(lambda writer: writer.text("PRAGMA synchronous = FULL"))
         try:
-            writer.begin()
+            return self.write(work)
+        finally:
+            self.run_alone(lambda writer: writer.text("PRAGMA synchronous = NORMAL"))
+
+    def _begin(self) -> Writer:
+        """Begin a transaction. If the server has ended the connection since its last one, make another connection."""
+        writer = self._writer
+        if writer is not None and not self.is_sqlite:
+            try:
+                writer.begin()
+            except self._errors:
+                self._drop_writer()
+            else:
+                return writer
+        if self._writer is None:
+            self._writer = Writer(self._writers, self._texts)
+        self._writer.begin()
+        return self._writer
+
+    def _transaction(self, work: Callable[[Writer], T]) -> T:
+        try:
+            writer = self._begin()
             result = work(writer)
             writer.text("COMMIT")
         except BaseException:
-            try:
-                writer.text("ROLLBACK")
-            except self._errors:
-                # The connection is broken, or there is no transaction any more.
-                self._drop_writer()
+            self._roll_back()
             raise
         return result
+
+    def _roll_back(self) -> None:
+        try:
+            if self._writer is not None:
+                self._writer.text("ROLLBACK")
+        except self._errors:
+            # The connection is broken, or there is no transaction.
+            self._drop_writer()
 
     def run_alone(self, work: Callable[[Writer], T]) -> T:
         """Run `work` with the writing connection, and without a transaction.
@@ -343,8 +374,13 @@ def _make_file(path: str) -> None:
     """Create an empty file, which SQLite takes for a new database. An existing one is not opened: closing it would end its locks.
 
     Raises:
-        DatabaseError: It cannot be created.
+        DatabaseError: It cannot be created, or its folder is on a network file system.
     """
+    if kind := network_file_system(os.path.dirname(path)):
+        raise DatabaseError(
+            f"the database {one_line(path)} is on a network file system ({kind}), whose locks SQLite cannot trust:"
+            " use a local disk, or PostgreSQL"
+        )
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     except FileExistsError:

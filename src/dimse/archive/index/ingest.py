@@ -106,6 +106,12 @@ class Files(Protocol):
     def are_same(self, one: str, other: str) -> bool:
         """Return True if two files hold the same data set in the same transfer syntax."""
 
+    def is_younger(self, one: str, other: str) -> bool:
+        """Return True if a file was written after another one."""
+
+    def make_younger(self, one: str, other: str) -> None:
+        """Let a file have been written after another one, also after a power cut."""
+
 
 class Ingest:
     """The ingest of rows into an index. It remembers the places of series, as far as they were committed.
@@ -141,19 +147,26 @@ class Ingest:
         self._uids.clear()
         self._timed.clear()
 
-    def add_all(self, database: Database, rows: Sequence[Row]) -> list[Added]:
+    def add_all(self, database: Database, rows: Sequence[Row], *, found: bool = False) -> list[Added]:
         """Add rows in a transaction of a database, and return what became of each, in their order.
+
+        Args:
+            database: The database.
+            rows: The rows.
+            found: True for files that a recovery has found, at any time after they were written.
 
         Raises:
             DatabaseError: Nothing has been added.
+            OSError: A file cannot be made younger than the one that it replaces. Nothing has been added.
         """
         # What was remembered in a transaction that failed is not in the database.
-        return database.write(lambda writer: self.add(writer, rows), self.forget)
+        return database.write(lambda writer: self.add(writer, rows, found=found), self.forget)
 
-    def add(self, writer: Writer, rows: Sequence[Row]) -> list[Added]:
+    def add(self, writer: Writer, rows: Sequence[Row], *, found: bool = False) -> list[Added]:
         """Add rows in the transaction of `writer`, and return what became of each, in their order.
 
         Raises:
+            OSError: A file cannot be made younger than the one that it replaces.
             Stale: Something that was remembered is gone; the transaction must be run again.
         """
         keep_deleted(writer, self.store, [row.path for row in rows])
@@ -161,7 +174,7 @@ class Ingest:
             # A deletion may have removed the file since its store found it.
             if row.was_there and not self.files.exists(row.path):
                 raise DatabaseError(f"the file of {one_line(row.sop_instance_uid, 64)} is gone", is_of_database=False)
-        batch = _Batch(self, writer)
+        batch = _Batch(self, writer, found=found)
         places = self._hierarchy.resolve(writer, rows)
         what: dict[int, What] = {}
         for index in sorted(range(len(rows)), key=lambda index: rows[index].sop_instance_uid):
@@ -227,8 +240,8 @@ class _Served:
 class _Batch:
     """The rows of one transaction, and what they add to the counts."""
 
-    def __init__(self, ingest: Ingest, writer: Writer) -> None:
-        self._ingest, self._writer = ingest, writer
+    def __init__(self, ingest: Ingest, writer: Writer, *, found: bool) -> None:
+        self._ingest, self._writer, self._is_found = ingest, writer, found
         self._studies: dict[int, _Tally] = {}
         self._series: dict[int, _Tally] = {}
         self._changes: list[tuple[str, str, str, str]] = []
@@ -295,8 +308,7 @@ class _Batch:
                 self._keep_beside(row.sop_instance_uid, self._columns(row, place), row.path, "same data set")
             return "same"
         policy = self._ingest.on_duplicate
-        is_earlier = self._ingest.by_time and row.received < served.received
-        if is_its_file or (policy == "replace") is not is_earlier:
+        if is_its_file or self._is_earlier(row, served) is not (policy == "replace"):
             self._replace(row, place, served, is_its_file)
             self._record("replaced", row)
             return "replaced"
@@ -305,6 +317,19 @@ class _Batch:
         if self._keep_beside(row.sop_instance_uid, self._columns(row, place), row.path, why):
             self._record("duplicate", row)
         return what
+
+    def _is_earlier(self, row: Row, served: _Served) -> bool:
+        """Return True if the file of a row was written before the one that is served, although its row comes later."""
+        if self._ingest.by_time:
+            return row.received < served.received
+        if served.store != self._ingest.store:
+            return False
+        path = served.path_of(row.sop_instance_uid)
+        if self._is_found:
+            return self._ingest.files.is_younger(path, row.path)
+        # A recovery and a rebuilding know by the times alone which of the files came last.
+        self._ingest.files.make_younger(row.path, path)
+        return False
 
     def _record(self, what: str, row: Row) -> None:
         self._changes.append((what, row.study_instance_uid, row.series_instance_uid, row.sop_instance_uid))

@@ -40,6 +40,7 @@ LOCATION: tuple[ColumnElement[Any], ...] = (
     INSTANCE.c.size,
     STUDY.c.study_uid,
     SERIES.c.series_uid,
+    PATIENT.c.patient_id,
 )
 """The columns of which `location_of` makes a location."""
 
@@ -48,9 +49,9 @@ _PIXELS = tuple(column for column in PIXELS.c if column.name != "instance_pk")
 
 def location_of(row: Sequence[Any], pixels: Frames | None = None) -> Location:
     """Return the location in the columns `LOCATION`."""
-    instance, sop_class, syntax, root, path, size, study, series = row
+    instance, sop_class, syntax, root, path, size, study, series, patient = row
     place = default_path(study, series, instance) if path is None else path
-    return Location(instance, sop_class, syntax, os.path.join(root, place), size, study, series, pixels)
+    return Location(instance, sop_class, syntax, os.path.join(root, place), size, study, series, pixels, patient)
 
 
 def locations(

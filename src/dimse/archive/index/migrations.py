@@ -12,7 +12,8 @@ from dimse.archive.index.schema import META, METADATA, VERSION
 from dimse.errors import DatabaseError
 from dimse.support.text import one_line
 
-_PAGE_SIZE = 8 * 1024
+# A commit writes each page that it changes to the log. Those of 8 KiB took a quarter more time for an instance.
+_PAGE_SIZE = 4 * 1024
 
 Step = Callable[[Writer], None]
 

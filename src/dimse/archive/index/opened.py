@@ -25,5 +25,5 @@ class OpenIndex(Protocol):
     store: Store
     commits: int
 
-    def add(self, rows: Sequence[Row]) -> list[Added]:
-        """Add rows in one transaction."""
+    def add_found(self, rows: Sequence[Row]) -> list[Added]:
+        """Add the rows of files that were found, in one transaction."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 
 from dimse import tags
 from dimse.archive.fingerprint import same_instance
@@ -14,10 +15,13 @@ from dimse.archive.index.normal import whole_number
 from dimse.archive.index.row import Frames, Location, Row
 from dimse.data_set.attributes import Attributes
 from dimse.data_set.source import MalformedDataSet
+from dimse.support.disk import sync
 
 SOP_CLASS_UID, SOP_INSTANCE_UID, INSTANCE_NUMBER = 0x00080016, 0x00080018, 0x00200013
 STUDY_INSTANCE_UID, SERIES_INSTANCE_UID = 0x0020000D, 0x0020000E
 _PIECE = 1024 * 1024
+# Nanoseconds between the times of two files, which all file systems keep apart.
+_LATER = 10_000_000
 
 
 class Unindexable(ValueError):
@@ -148,6 +152,33 @@ class StoredFiles:
         finally:
             for file in files:
                 os.close(file)
+
+    def is_younger(self, one: str, other: str) -> bool:
+        """Return True if a file was written after another one; one that is gone was written before all others."""
+        return self._modified(one) > self._modified(other)
+
+    def make_younger(self, one: str, other: str) -> None:
+        """Let a file have been written after another one, unless it was, and wait until the disk has the time.
+
+        Raises:
+            OSError: That is not possible.
+        """
+        earlier = self._modified(other)
+        if not 0 <= self._modified(one) <= earlier:
+            return
+        modified = max(time.time_ns(), earlier + _LATER)
+        file = os.open(os.path.join(self.folder, one), os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.utime(file, ns=(modified, modified))
+            sync(file)
+        finally:
+            os.close(file)
+
+    def _modified(self, path: str) -> int:
+        try:
+            return os.stat(os.path.join(self.folder, path)).st_mtime_ns
+        except FileNotFoundError:
+            return -1
 
 
 def attributes_of_file(location: Location, wanted: frozenset[int]) -> Attributes:

@@ -72,7 +72,7 @@ def recover(index: OpenIndex, changed_since: float, *, digest: bool = True) -> R
             with index.database.reading() as connection:
                 lacking = missing_rows(connection, index.store.pk, rows)
             if lacking:
-                added = index.add([with_digest(index.folder, row) if digest else row for row in lacking])
+                added = index.add_found([with_digest(index.folder, row) if digest else row for row in lacking])
                 done.added += sum(one.what != "same" for one in added)
     done.missing = mark_missing(index, changed_since)
     return done

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import partial
@@ -15,10 +16,13 @@ from sqlalchemy import select
 from dimse.archive.index.database import Database, Writer
 from dimse.archive.index.deleting import delete_rows
 from dimse.archive.index.migrations import prepare
+from dimse.archive.index.moving import move_again
 from dimse.archive.index.reading import Unindexable
+from dimse.archive.index.removing import MOVED
 from dimse.archive.index.row import Row
 from dimse.archive.index.scanning import File, groups_of, rows_of
 from dimse.archive.index.schema import CHANGE, COMMITMENT, COMMITMENT_ITEM, INSTANCE
+from dimse.archive.index.stores import mark_store
 from dimse.data_set.keys import copy
 from dimse.errors import DatabaseError
 from dimse.support.disk import replace as replace_file
@@ -73,19 +77,29 @@ def reindex_sqlite(
         OSError: The store cannot be read.
     """
     new = f"{path}.new"
-    for name in (new, f"{new}-wal", f"{new}-shm"):
-        with suppress(FileNotFoundError):
-            os.unlink(name)
-    with open_index(new) as index:
-        _keep(index, path)
-        done = fill(index, processes=processes, digest=digest, progress=progress)
-        index.database.checkpoint()
+    _unlink(new, f"{new}-wal", f"{new}-shm")
+    begun = time.time()
+    try:
+        with open_index(new) as index:
+            _keep(index, path)
+            done = fill(index, processes=processes, digest=digest, progress=progress)
+            index.database.write(move_again)
+            index.database.write(partial(mark_store, pk=index.store.pk, clean=True, synced_at=begun))
+            index.database.checkpoint()
+    except BaseException:
+        # It may fill the disk.
+        _unlink(new, f"{new}-wal", f"{new}-shm")
+        raise
     # The log of the old database must not be taken for that of the new one.
-    for name in (f"{path}-wal", f"{path}-shm"):
-        with suppress(FileNotFoundError):
-            os.unlink(name)
+    _unlink(f"{path}-wal", f"{path}-shm")
     replace_file(new, path)
     return done
+
+
+def _unlink(*paths: str) -> None:
+    for path in paths:
+        with suppress(FileNotFoundError):
+            os.unlink(path)
 
 
 def reindex_in_place(index: Index, *, digest: bool = True) -> int:
@@ -177,5 +191,6 @@ def _copy(writer: Writer, path: str) -> None:
         for table in _KEPT:
             columns = ", ".join(f'"{column.name}"' for column in table.columns)
             writer.text(f"INSERT INTO {table.name} ({columns}) SELECT {columns} FROM old.{table.name}")
+        writer.text(f"INSERT INTO meta SELECT key, value FROM old.meta WHERE substr(key, 1, {len(MOVED)}) = '{MOVED}'")
     finally:
         writer.text("DETACH old")

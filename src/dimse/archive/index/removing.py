@@ -7,12 +7,17 @@ from collections.abc import Iterable
 from sqlalchemy import bindparam, func, select, update
 
 from dimse.archive.index.database import Writer
-from dimse.archive.index.schema import INSTANCE, NAME_WORD, PATIENT, SERIES, STUDY, UID_NAME
+from dimse.archive.index.schema import INSTANCE, META, NAME_WORD, PATIENT, SERIES, STUDY, UID_NAME
+
+MOVED = "moved:"
+"""The beginning of the keys of `meta` that name a study which was moved to another patient."""
 
 _FIND_SERIES = select(SERIES.c.study_pk).where(SERIES.c.pk == bindparam("pk_"), SERIES.c.n_instances <= 0)
 _DELETE_SERIES = SERIES.delete().where(SERIES.c.pk == bindparam("pk_"))
 _COUNT_SERIES = select(func.count()).select_from(SERIES).where(SERIES.c.study_pk == bindparam("pk_"))
 _PATIENT_OF = select(STUDY.c.patient_pk).where(STUDY.c.pk == bindparam("pk_"))
+_UID_OF = select(STUDY.c.study_uid).where(STUDY.c.pk == bindparam("pk_"))
+_FORGET_MOVE = META.delete().where(META.c.key == bindparam("key_"))
 _DELETE_STUDY = STUDY.delete().where(STUDY.c.pk == bindparam("pk_"))
 _STUDIES_OF = select(func.count()).select_from(STUDY).where(STUDY.c.patient_pk == bindparam("pk_"))
 _DELETE_WORDS = NAME_WORD.delete().where(NAME_WORD.c.patient_pk == bindparam("pk_"))
@@ -60,6 +65,9 @@ def remove_or_renew_study(writer: Writer, pk: int) -> None:
         renew_lists(writer, pk, int(left[0]))
         return
     patient = writer.one(_PATIENT_OF, {"pk_": pk})
+    if (found := writer.one(_UID_OF, {"pk_": pk})) is not None:
+        # If it comes again, it has the patient that its instances name.
+        writer.run(_FORGET_MOVE, {"key_": f"{MOVED}{found[0]}"})
     writer.run(_DELETE_STUDY, {"pk_": pk})
     if patient is not None:
         remove_patient_if_empty(writer, int(patient[0]))

@@ -110,6 +110,7 @@ class Location:
         study_instance_uid: The Study Instance UID.
         series_instance_uid: The Series Instance UID.
         pixels: Its Pixel Data; None without any, or where they were not asked for.
+        patient_id: The Patient ID of its study; empty without one.
     """
 
     sop_instance_uid: str
@@ -120,6 +121,7 @@ class Location:
     study_instance_uid: str
     series_instance_uid: str
     pixels: Frames | None = None
+    patient_id: str = field(default="", repr=False)
 
 
 @value

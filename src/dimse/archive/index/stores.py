@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from dimse.archive.index.database import Writer
+from dimse.archive.index.database import Database, Writer
 from dimse.archive.index.schema import STORE
 from dimse.support.values import value
 
@@ -28,7 +30,7 @@ class Store:
 _FIND = select(STORE.c.pk, STORE.c.clean, STORE.c.synced_at, STORE.c.root).where(STORE.c.node == bindparam("node"))
 _INSERT = (
     insert(STORE)
-    .values(node=bindparam("node"), root=bindparam("root"))
+    .values(node=bindparam("node"), root=bindparam("root"), clean=bindparam("clean_"))
     .on_conflict_do_nothing(index_elements=["node"])
     .returning(STORE.c.pk)
 )
@@ -40,17 +42,40 @@ _MARK = (
 _MOVE = update(STORE).where(STORE.c.pk == bindparam("pk_")).values(root=bindparam("root_"))
 
 
+def folder_of(database: Database, node: str = "") -> str:
+    """Return the folder that a store had when it was last opened; empty if there is no such store.
+
+    Raises:
+        DatabaseError: The database cannot be read.
+    """
+    with database.reading() as connection:
+        return connection.execute(select(STORE.c.root).where(STORE.c.node == node)).scalar() or ""
+
+
 def enter_store(writer: Writer, node: str, root: str) -> Store:
-    """Return the store of a name, which is made if it does not exist; its folder may have moved."""
-    made = writer.one(_INSERT, {"node": node, "root": root})
+    """Return the store of a name, which is made if it does not exist; its folder may have moved.
+
+    A new one is clean only if its folder has no files. Otherwise the index before it was deleted, and this one lacks their rows.
+    """
+    is_empty = not _has_files(root)
+    made = writer.one(_INSERT, {"node": node, "root": root, "clean_": int(is_empty)})
     if made is not None:
-        return Store(int(made[0]), True, 0.0)
+        return Store(int(made[0]), is_empty, 0.0)
     found = writer.one(_FIND, {"node": node})
     assert found is not None
     pk, clean, synced_at, before = found
     if before != root:
         writer.run(_MOVE, {"pk_": pk, "root_": root})
     return Store(int(pk), bool(clean), float(synced_at))
+
+
+def _has_files(root: str) -> bool:
+    """Return True if a folder has anything but hidden files, such as those of arriving instances and of an index."""
+    try:
+        with os.scandir(root) as entries:
+            return any(not entry.name.startswith(".") for entry in entries)
+    except OSError:
+        return False
 
 
 def mark_store(writer: Writer, pk: int, *, clean: bool, synced_at: float) -> None:

@@ -32,6 +32,7 @@ SUBJECT = Subject(
             "{text} is neither the path of a file nor a postgresql:// URL",
             "PostgreSQL needs psycopg: install dimse[postgresql]",
             "qrscp needs SQLAlchemy: pip install 'dimse[archive]'",
+            "dimse archive needs SQLAlchemy: pip install 'dimse[archive]'",
             cause="""The index needs a package that is not installed, or `--database-location` does not name a database.""",
             cure="""Install `dimse[archive]`, and `dimse[postgresql]` for PostgreSQL.""",
         ),
@@ -143,6 +144,89 @@ SUBJECT = Subject(
             cure="""Compare both. A program that changes images must give them new SOP Instance UIDs.""",
         ),
         entry(
+            "E360",
+            "There is no index {file}: name it with --database-location, or make it with import or reindex",
+            "There is no folder {folder}: name it with --instance-location",
+            cause="""`dimse archive` found no archive at these places. Nothing was made or changed.""",
+            cure="""Name the places with `--database-location` and `--instance-location`, or with `-c` and the configuration of
+            qrscp. Relative paths begin at the current folder.""",
+        ),
+        entry(
+            "E361",
+            "The index is that of the folder {folder}, not of {folder}",
+            cause="""The index knows the folder of its files, which is still there, and another folder was named.""",
+            cure="""Leave `--instance-location` out. If the archive was moved, the folder at the old place must be gone. For a
+            copy of the files, name another index and build it with `dimse archive reindex`.""",
+        ),
+        entry(
+            "E362",
+            "The archive {folder} is in use by another process, such as qrscp: end it first",
+            cause="""Importing, building the index again and cleaning need the archive for themselves.""",
+            cure="""End qrscp for that time. To add files meanwhile, send them to it with `storescu`.""",
+        ),
+        entry(
+            "E363",
+            "Cannot import {path}: {reason}",
+            "The import is given up: run it again once the archive can be written to",
+            cause="""The archive could not take a file: its disk is full, read-only or failing, or the index cannot be written.
+            After several files in a row the import ends.""",
+            cure="""Look at the reason, and run the same command again. What is there already is left alone.""",
+        ),
+        entry(
+            "E364",
+            "no Study Instance UID (0020,000D) in its data set",
+            "no Series Instance UID (0020,000E) in its data set",
+            "its encoding contradicts itself: storescu sends it as it should be",
+            cause="""A file has no place in an archive. Without these UIDs no query would find it. With a wrong encoding no peer
+            could read it.""",
+            cure="""Correct the file. One whose encoding is wrong can be sent to the archive with `storescu`, which encodes it
+            anew.""",
+        ),
+        entry(
+            "E365",
+            "The archive has no {level} {UID}",
+            "The archive has no study {UID}",
+            cause="""Nothing was changed, since the archive does not have what was named.""",
+            cure="""`dimse archive list` shows the UIDs. Check that it is the right archive.""",
+        ),
+        entry(
+            "E366",
+            "The check has {number}",
+            "{number} of the archive cannot be in the index",
+            cause="""The index and the files of the archive differ, or a file is no instance of a study. The lines of the table
+            name them.""",
+            cure="""Files without a row, and wrong counts, are mended by `dimse archive reindex`. A file that is missing or has
+            other bytes has to come from the backup. Instances that differ in the patient need a person who decides.""",
+        ),
+        entry(
+            "E367",
+            "Cannot export {path}: {reason}",
+            "export needs a key, such as --study-uid, or --everything",
+            "{folder} is in the folder of the archive",
+            cause="""Files could not be copied out of the archive, or it was not said which ones.""",
+            cure="""Look at the reason. The same command goes on where it ended, since files that are there are left alone.""",
+        ),
+        entry(
+            "E368",
+            "Nothing was removed: clean needs yes on a terminal, or --yes",
+            "{number} stayed in the folder: the index does not have them",
+            "Remove {number} studies with {number} instances and their files from {folder}? [yes/no]",
+            cause="""Removing everything needs a clear yes. Files that are not in the index are never removed.""",
+            cure="""Answer `yes`, or use `--yes` in a script. Remove other files by hand after a look at them.""",
+        ),
+        entry(
+            "E369",
+            "{command} takes these arguments: {arguments}",
+            "the level is one of {levels}, not {level}",
+            "--format uid goes with list",
+            "--full goes with --check or --reindex",
+            "--yes goes with --clean",
+            "{option} does not go with {command}",
+            "the Patient ID is empty",
+            cause="""The arguments of `dimse archive`, or the options of qrscp, do not fit the command. Nothing was done.""",
+            cure="""Look at the examples of `dimse archive --help`.""",
+        ),
+        entry(
             "W270",
             "--allow-anyone: every AE that reaches this port may query and retrieve",
             cause="""The archive gives its instances to every peer that can connect.""",
@@ -189,6 +273,13 @@ SUBJECT = Subject(
             "{title} at {address} has not negotiated the SCP role, and gets its instances all the same",
             cause="""A C-GET came over an association without the role items that PS3.7 D.3.3.4 wants.""",
             cure="""Nothing has to be done: the instances were sent.""",
+        ),
+        entry(
+            "W280",
+            "{path} is kept beside another data set with its SOP Instance UID",
+            cause="""An imported file has the SOP Instance UID of an instance that is served, and other bytes. Both are kept, and
+            the first one is served.""",
+            cure="""`dimse archive duplicates` lists such files. `--on-duplicate` chooses what to do with them.""",
         ),
     ),
 )
