@@ -43,27 +43,23 @@ INDEXED: tuple[tuple[int, str], ...] = (
     (0x00280010, "US"), (0x00280011, "US"), (0x00280100, "US"), (0x00400244, "DA"), (0x00400245, "TM"), (0x00400253, "SH"),
 )  # fmt: skip
 
-UIDS = frozenset((SOP_CLASS_UID, SOP_INSTANCE_UID, STUDY_UID, SERIES_UID))
-
 
 def _instance(changes: Iterable[Attribute] = (), pixels: bytes = b"px" * 20) -> tuple[bytes, bytes]:
     """Return the SOP Instance UID and the data set of a new instance."""
     number = next(NUMBERS)
     uid = f"{ROOT}.{number}"
-    attributes: dict[int, Attribute] = {
-        one[0]: one
-        for one in (
-            (SOP_CLASS_UID, "UI", CT_IMAGE_STORAGE),
-            (SOP_INSTANCE_UID, "UI", uid),
-            (PATIENT_NAME, "PN", "Evil"),
-            (PATIENT_ID, "LO", f"E{number}"),
-            (STUDY_UID, "UI", f"{ROOT}.{number}.1"),
-            (SERIES_UID, "UI", f"{ROOT}.{number}.2"),
-            (INSTANCE_NUMBER, "IS", "1"),
-            (PIXEL_DATA, "OW", pixels),
-            *changes,
-        )
-    }
+    all_of_them: tuple[Attribute, ...] = (
+        (SOP_CLASS_UID, "UI", CT_IMAGE_STORAGE),
+        (SOP_INSTANCE_UID, "UI", uid),
+        (PATIENT_NAME, "PN", "Evil"),
+        (PATIENT_ID, "LO", f"E{number}"),
+        (STUDY_UID, "UI", f"{ROOT}.{number}.1"),
+        (SERIES_UID, "UI", f"{ROOT}.{number}.2"),
+        (INSTANCE_NUMBER, "IS", "1"),
+        (PIXEL_DATA, "OW", pixels),
+        *changes,
+    )
+    attributes = {one[0]: one for one in all_of_them}
     return uid.encode(), encoded([attributes[tag] for tag in sorted(attributes)])
 
 
@@ -169,7 +165,7 @@ def store_traversal_uids_of_studies(victim: Victim) -> None:
             [(SERIES_UID, "UI", bad)],
             [(STUDY_UID, "UI", bad), (SERIES_UID, "UI", bad)],
         ):
-            uid, data_set = _instance(changes)  # type: ignore[arg-type]
+            uid, data_set = _instance(changes)
             _store(victim, uid, data_set)
 
 
@@ -200,7 +196,7 @@ def store_without_uids(victim: Victim) -> None:
         [(STUDY_UID, "UI", "\0\0")],
         [(STUDY_UID, "UI", "  ")],
     ):
-        uid, data_set = _instance(changes)  # type: ignore[arg-type]
+        uid, data_set = _instance(changes)
         assert _store(victim, uid, data_set) == "A900H"
 
 

@@ -16,6 +16,8 @@ from tests.interop.evil_scu.victim import OTHERS, Victim
 REFUSED = "A900H"
 UNREADABLE = "C000H"
 MISTYPED = "0212H"
+# A destination that was away too often is left alone for a while, and is looked at before the identifier.
+PAUSED: dict[str, tuple[str, ...]] = {"find": (), "get": (), "move": ("A702H",)}
 NOT_UNDERSTOOD = (REFUSED, UNREADABLE, MISTYPED)
 DEFLATED = "1.2.840.10008.1.2.1.99"
 MIB = 1 << 20
@@ -63,7 +65,7 @@ def _value(value: bytes, victim: Victim) -> None:
             assert status in ("0000H", *NOT_UNDERSTOOD), (hex(tag), status)
         for operation in ("get", "move"):
             keys = _sorted((LEVEL, "CS", "STUDY"), (STUDY_UID, "UI", value))
-            assert scu.ask_and_read(operation, keys)[0] in ("0000H", *NOT_UNDERSTOOD)
+            assert scu.ask_and_read(operation, keys)[0] in ("0000H", *NOT_UNDERSTOOD, *PAUSED[operation])
         assert not scu.stored
 
 
@@ -96,7 +98,7 @@ def _find_raw(victim: Victim, identifier: bytes | None, *expected: str) -> None:
             scu.say(operation, identifier)
             status, pending = scu.answer()
             assert pending == 0 and not scu.stored, operation
-            assert status in expected, (operation, status)
+            assert status in (*expected, *PAUSED[operation]), (operation, status)
             if not status.startswith(ENDED):
                 assert scu.ask_and_read("find", STUDY_KEYS, 2) == ("0000H", 1)
 
@@ -153,7 +155,7 @@ def hundreds_of_thousands_of_uids(victim: Victim) -> None:
         with victim.attacker(transfer_syntax=stock.IMPLICIT) as scu:
             scu.say(operation, stock.encode(_sorted((LEVEL, "CS", "STUDY"), (STUDY_UID, "UI", uids)), explicit=False))
             status, pending = scu.answer()
-            assert status in ("0000H", REFUSED, "A700H") and not pending, (operation, status)
+            assert status in ("0000H", REFUSED, "A700H", *PAUSED[operation]) and not pending, (operation, status)
 
 
 @attack
@@ -164,7 +166,7 @@ def distinct_uids_by_the_hundred_thousand(victim: Victim) -> None:
         with victim.attacker(transfer_syntax=stock.IMPLICIT) as scu:
             scu.say(operation, stock.encode(_sorted((LEVEL, "CS", "STUDY"), (STUDY_UID, "UI", uids)), explicit=False))
             status, pending = scu.answer()
-            assert status in ("0000H", REFUSED, "A700H") and not pending, (operation, status)
+            assert status in ("0000H", REFUSED, "A700H", *PAUSED[operation]) and not pending, (operation, status)
 
 
 @attack
@@ -277,7 +279,7 @@ def deflated_bomb(victim: Victim) -> None:
         with victim.attacker(transfer_syntax=DEFLATED) as scu:
             scu.say(operation, bomb + b"\0" * (len(bomb) % 2))
             status, pending = scu.answer()
-            assert status in (*NOT_UNDERSTOOD, "A700H") and not pending, status
+            assert status in (*NOT_UNDERSTOOD, "A700H", *PAUSED[operation]) and not pending, status
 
 
 # ---- structure
@@ -409,4 +411,4 @@ def universal_retrievals(victim: Victim) -> None:
         for value in ("", "*", "?" * 20, "\\", "\\\\\\", "\0" * 10, " "):
             with victim.attacker() as scu:
                 status, _ = scu.ask_and_read(operation, _sorted((LEVEL, "CS", "STUDY"), (STUDY_UID, "UI", value)))
-                assert status in ("0000H", REFUSED) and not scu.stored, (value, status)
+                assert status in ("0000H", REFUSED, *PAUSED[operation]) and not scu.stored, (value, status)
