@@ -29,7 +29,7 @@ def _keys(operation: str) -> bytes:
 
 
 def _cancel_before(operation: str, victim: Victim) -> None:
-    """A C-CANCEL before its request is nobody's."""
+    """Verify that a C-CANCEL before its request is not answered."""
     with victim.attacker() as scu:
         scu.say_cancel(operation)
         scu.say(operation, _keys(operation))
@@ -38,7 +38,7 @@ def _cancel_before(operation: str, victim: Victim) -> None:
 
 
 def _cancel_directly_behind(operation: str, victim: Victim) -> None:
-    """A C-CANCEL in one segment with its request counts, and there is one final response."""
+    """Verify that a C-CANCEL in one segment with its request counts, and there is one final response."""
     with victim.attacker() as scu:
         scu.send(scu.request_of(operation, _keys(operation)) + cancel_of(operation))
         assert scu.answer()[0] in FINAL
@@ -47,7 +47,7 @@ def _cancel_directly_behind(operation: str, victim: Victim) -> None:
 
 
 def _cancel_within(operation: str, victim: Victim) -> None:
-    """A C-CANCEL after the first response, again and again, is answered once."""
+    """Verify that a C-CANCEL after the first response, again and again, is answered once."""
     with victim.attacker() as scu:
         scu.say(operation, _keys(operation))
         scu.line()
@@ -58,7 +58,7 @@ def _cancel_within(operation: str, victim: Victim) -> None:
 
 
 def _cancel_after(operation: str, victim: Victim) -> None:
-    """A C-CANCEL after the final response, or of a message ID that was never there, is not answered."""
+    """Verify that a C-CANCEL after the final response, or of a message ID that was never there, is not answered."""
     with victim.attacker() as scu:
         scu.say(operation, _keys(operation))
         assert scu.answer()[0] in FINAL
@@ -69,7 +69,7 @@ def _cancel_after(operation: str, victim: Victim) -> None:
 
 
 def _cancel_another(operation: str, victim: Victim) -> None:
-    """A C-CANCEL of another message ID does not end an operation."""
+    """Verify that a C-CANCEL of another message ID does not end an operation."""
     with victim.attacker() as scu:
         scu.send(scu.request_of(operation, _keys(operation)) + cancel_of(operation, 9))
         assert scu.answer()[0] in ("0000H", "A702H", "B000H")
@@ -82,7 +82,7 @@ for cancel in (_cancel_before, _cancel_directly_behind, _cancel_within, _cancel_
 
 @attack
 def cancel_a_hundred_thousand_times(victim: Victim) -> None:
-    """A flood of C-CANCELs is read, and ends in an answer or in an abort."""
+    """Verify that a flood of C-CANCELs is read, and ends in an answer or in an abort."""
     with victim.attacker() as scu:
         scu.say("find", _keys("find"))
         scu.say_cancel("find", times=20_000)
@@ -95,7 +95,7 @@ def cancel_a_hundred_thousand_times(victim: Victim) -> None:
 
 @attack
 def peers_that_do_not_read_matches(victim: Victim) -> None:
-    """Twenty peers that ask for everything, with wide responses, and never read are let go of."""
+    """Verify that twenty peers that ask for everything, with wide responses, and never read are let go of."""
     attackers = [Attacker(victim.port) for _ in range(20)]
     for scu in attackers:
         scu.never_read()
@@ -108,7 +108,7 @@ def peers_that_do_not_read_matches(victim: Victim) -> None:
 
 @attack
 def peers_that_do_not_read_instances(victim: Victim) -> None:
-    """Twenty peers that ask for instances by C-GET and never answer them are let go of."""
+    """Verify that twenty peers that ask for instances by C-GET and never answer them are let go of."""
     attackers = [Attacker(victim.port) for _ in range(20)]
     for scu in attackers:
         scu.never_read()
@@ -129,7 +129,7 @@ def _until_let_go(victim: Victim, attackers: list[Attacker]) -> None:
 
 @attack
 def a_peer_that_reads_byte_by_byte(victim: Victim) -> None:
-    """A peer that reads a few bytes at a time gets what it asked for, or is let go of."""
+    """Verify that a peer that reads a few bytes at a time gets what it asked for, or is let go of."""
     with Attacker(victim.port) as scu:
         scu.never_read()
         scu.greet()
@@ -143,7 +143,7 @@ def a_peer_that_reads_byte_by_byte(victim: Victim) -> None:
 
 @attack
 def a_request_byte_by_byte(victim: Victim) -> None:
-    """A request that comes in segments of one byte, with fragments of two bytes, is answered."""
+    """Verify that a request that comes in segments of one byte, with fragments of two bytes, is answered."""
     with victim.attacker() as scu:
         request = scu.request_of("find", encoded(STUDY_KEYS), longest=2)
         for at in range(len(request)):
@@ -153,7 +153,7 @@ def a_request_byte_by_byte(victim: Victim) -> None:
 
 @attack
 def an_identifier_without_end(victim: Victim) -> None:
-    """Fragments without a last one are not kept without limit."""
+    """Verify that fragments without a last one are not kept without limit."""
     with victim.attacker() as scu:
         request = scu.request_of("find", bytes(16_000))
         scu.send(request[: request.index(b"\x04\0\0\0", 30) if b"\x04\0\0\0" in request[30:60] else 0])
@@ -166,7 +166,7 @@ def an_identifier_without_end(victim: Victim) -> None:
 
 @attack
 def identifiers_that_never_come(victim: Victim) -> None:
-    """Fifty requests whose identifier never comes are aborted after a while, and keep nobody waiting."""
+    """Verify that fifty requests whose identifier never comes are aborted after a while, and keep no other waiting."""
     attackers = [victim.attacker() for _ in range(50)]
     for number, scu in enumerate(attackers):
         request = scu.request_of(OPERATIONS[number % 3], encoded(STUDY_KEYS))
@@ -180,7 +180,7 @@ def identifiers_that_never_come(victim: Victim) -> None:
 
 
 def _aborted(operation: str, how: str, victim: Victim) -> None:
-    """An association that ends at each point of a request, or while it is answered, costs nobody anything."""
+    """Verify that an association that ends at each point of a request, or while it is answered, costs no other anything."""
     request = b""
     with victim.attacker() as scu:
         request = scu.request_of(operation, encoded(STUDY_KEYS))
@@ -214,7 +214,7 @@ enter("release_at_each_byte_of_find", partial(_aborted, "find", "release"))
 
 @attack
 def requests_on_the_wrong_context(victim: Victim) -> None:
-    """A request on the context of another SOP class is refused."""
+    """Verify that a request on the context of another SOP class is refused."""
     for operation in OPERATIONS:
         for other in OPERATIONS:
             if operation != other:
@@ -226,7 +226,7 @@ def requests_on_the_wrong_context(victim: Victim) -> None:
 
 @attack
 def requests_of_other_classes(victim: Victim) -> None:
-    """A request that names another SOP class than its context is refused."""
+    """Verify that a request that names another SOP class than its context is refused."""
     for uid in (b"1.2.840.10008.5.1.4.31", b"", b"\xff" * 64, b"9" * 5_000, b"1.2.840.10008.5.1.4.1.2.1.1"):
         with victim.attacker() as scu:
             scu.say("find", encoded(STUDY_KEYS), changes={AFFECTED_SOP_CLASS_UID: raw_ui(uid)})
@@ -236,7 +236,7 @@ def requests_of_other_classes(victim: Victim) -> None:
 
 @attack
 def requests_without_an_identifier(victim: Victim) -> None:
-    """A request that announces no identifier is refused."""
+    """Verify that a request that announces no identifier is refused."""
     for operation in OPERATIONS:
         with victim.attacker() as scu:
             scu.say(operation, None)
@@ -246,7 +246,7 @@ def requests_without_an_identifier(victim: Victim) -> None:
 
 @attack
 def commands_of_nonsense(victim: Victim) -> None:
-    """Command sets of noise, of unknown fields and of responses end in an answer or an abort."""
+    """Verify that command sets of noise, of unknown fields and of responses end in an answer or an abort."""
     for field in (0x0000, 0x8020, 0x0FFE, 0xFFFF, 0x0110, 0x0140, 0x8001):
         with victim.attacker() as scu:
             scu.say("find", encoded(STUDY_KEYS), changes={COMMAND_FIELD: us(field)})
@@ -262,7 +262,7 @@ def commands_of_nonsense(victim: Victim) -> None:
 
 @attack
 def a_thousand_requests_without_waiting(victim: Victim) -> None:
-    """A thousand queries in one go, all of one message ID, are answered, or the association ends."""
+    """Verify that a thousand queries in one go, all of one message ID, are answered, or the association ends."""
     with victim.attacker(seconds=60) as scu:
         request = scu.request_of("find", encoded(STUDY_KEYS))
         scu.send(request * 1_000)
@@ -283,7 +283,9 @@ STRANGERS = (
 
 @attack
 def wrong_identities(victim: Victim) -> None:
-    """A peer that calls from another address, without TLS, or under a title that is none, may not query or retrieve."""
+    """Verify that a peer that calls from another address, without TLS, or under a title that is none, may not query or
+    retrieve.
+    """
     for calling in STRANGERS:
         for operation in OPERATIONS:
             with Attacker(victim.port) as scu:
@@ -297,7 +299,7 @@ def wrong_identities(victim: Victim) -> None:
 
 @attack
 def rights_of_a_limited_peer(victim: Victim) -> None:
-    """A peer with the rights of find and move only neither stores nor gets, nor moves to others."""
+    """Verify that a peer with the rights of find and move only neither stores nor gets, nor moves to others."""
     for operation in ("get", "move"):
         with Attacker(victim.port) as scu:
             assert scu.greet(b"LIMITED") == "A-ASSOCIATE-AC"
@@ -314,7 +316,7 @@ def rights_of_a_limited_peer(victim: Victim) -> None:
 
 @attack
 def associations_without_number(victim: Victim) -> None:
-    """Three hundred connections from one address, idle or half open, leave room for others."""
+    """Verify that three hundred connections from one address, idle or half open, leave room for others."""
     attackers = []
     for number in range(300):
         scu = Attacker(victim.port, seconds=5)

@@ -77,7 +77,7 @@ def _store(victim: Victim, uid: bytes, data_set: bytes, *, plain: bool = True) -
 
 
 def _garbage(value: bytes, victim: Victim) -> None:
-    """A value of garbage in each indexed element is refused, or stored and found; so is one in all of them."""
+    """Verify that a value of garbage in each indexed element is refused, or stored and found; so is one in all of them."""
     for tag, vr in INDEXED:
         uid, data_set = _instance([(tag, vr, value)])
         _store(victim, uid, data_set)
@@ -117,7 +117,7 @@ for name, value in GARBAGE.items():
 
 @attack
 def store_garbage_in_character_sets(victim: Victim) -> None:
-    """Names in character sets that do not exist, or that they are not in, are stored and found."""
+    """Verify that names in character sets that do not exist, or that they are not in, are stored and found."""
     for charset in ("NONSENSE", "ISO_IR 192\\GBK", "ISO 2022 IR 87", "GB18030", "\\" * 50, "ISO 2022 IR 149\\rot13"):
         for name in (b"\xff\xfe", b"\x1b$B\x30\x1b", "Ä=山田=やまだ".encode(), b"\x84\x31\xa4"):
             uid, data_set = _instance([(0x00080005, "CS", charset), (PATIENT_NAME, "PN", name)])
@@ -126,7 +126,7 @@ def store_garbage_in_character_sets(victim: Victim) -> None:
 
 @attack
 def store_deep_sequences(victim: Victim) -> None:
-    """Indexed sequences nested deeply, or of thousands of items, are stored and found, or refused."""
+    """Verify that indexed sequences nested deeply, or of thousands of items, are stored and found, or refused."""
     for depth in (9, 64):
         begin = struct.pack("<HH2sHIHHI", 0x0040, 0x0275, b"SQ", 0, stock.UNDEFINED, 0xFFFE, 0xE000, stock.UNDEFINED)
         end = struct.pack("<HHIHHI", 0xFFFE, 0xE00D, 0, 0xFFFE, 0xE0DD, 0)
@@ -150,7 +150,7 @@ BAD_UIDS: tuple[bytes, ...] = (
 
 @attack
 def store_traversal_uids_of_instances(victim: Victim) -> None:
-    """SOP Instance UIDs that are paths are refused, or become harmless names."""
+    """Verify that SOP Instance UIDs that are paths are refused, or become harmless names."""
     for bad in BAD_UIDS:
         _, data_set = _instance([(SOP_INSTANCE_UID, "UI", bad)])
         _store(victim, bad, data_set, plain=False)
@@ -158,7 +158,9 @@ def store_traversal_uids_of_instances(victim: Victim) -> None:
 
 @attack
 def store_traversal_uids_of_studies(victim: Victim) -> None:
-    """Study and Series Instance UIDs that are paths are refused, or become harmless names, and the instance is found."""
+    """Verify that study and Series Instance UIDs that are paths are refused, or become harmless names, and the instance is
+    found.
+    """
     for bad in BAD_UIDS:
         for changes in (
             [(STUDY_UID, "UI", bad)],
@@ -171,7 +173,7 @@ def store_traversal_uids_of_studies(victim: Victim) -> None:
 
 @attack
 def store_under_another_uid(victim: Victim) -> None:
-    """A command of one UID with a data set of another one, or of another class, takes no other instance's place."""
+    """Verify that a command of one UID with a data set of another one, or of another class, takes no other instance's place."""
     served = INSTANCES[0].uid.encode()
     for uid, changes in ((served, []), (b"1.2.3.4", []), (served, [(SOP_CLASS_UID, "UI", stock.MR_IMAGE_STORAGE)])):
         _, data_set = _instance(changes)
@@ -180,7 +182,7 @@ def store_under_another_uid(victim: Victim) -> None:
 
 @attack
 def store_into_another_study(victim: Victim) -> None:
-    """The UID of a served instance with another study, patient and pixels is kept beside it."""
+    """Verify that the UID of a served instance with another study, patient and pixels is kept beside it."""
     served = INSTANCES[0].uid.encode()
     _, data_set = _instance([(SOP_INSTANCE_UID, "UI", served)], pixels=b"other " * 10)
     with victim.attacker() as scu:
@@ -189,7 +191,7 @@ def store_into_another_study(victim: Victim) -> None:
 
 @attack
 def store_without_uids(victim: Victim) -> None:
-    """A data set without a Study or Series Instance UID is refused: no query would find it."""
+    """Verify that a data set without a Study or Series Instance UID is refused: no query would find it."""
     for changes in (
         [(STUDY_UID, "UI", "")],
         [(SERIES_UID, "UI", "")],
@@ -223,7 +225,7 @@ def _at_once(number: int, work: Callable[[int], None]) -> None:
 
 @attack
 def the_same_uid_from_two_peers(victim: Victim) -> None:
-    """Two peers that store one UID with other bytes at one time, 30 times: one is served, and both are kept."""
+    """Verify that two peers that store one UID with other bytes at one time, 30 times: one is served, and both are kept."""
     for _ in range(30):
         uid, _ = _instance()
         variants = [_instance([(SOP_INSTANCE_UID, "UI", uid)], pixels=b"%d" % one * 50)[1] for one in range(2)]
@@ -232,7 +234,7 @@ def the_same_uid_from_two_peers(victim: Victim) -> None:
 
 @attack
 def the_same_uid_from_many_peers(victim: Victim) -> None:
-    """Sixteen peers store one UID with other bytes in one study at one time, and the same bytes twice."""
+    """Verify that sixteen peers store one UID with other bytes in one study at one time, and the same bytes twice."""
     uid, _ = _instance()
     variants = [_instance([(SOP_INSTANCE_UID, "UI", uid)], pixels=b"%02d" % (one // 2) * 50)[1] for one in range(16)]
     _at_once(16, lambda one: _store_one(victim, uid, variants[one]))
@@ -244,7 +246,7 @@ def _store_one(victim: Victim, uid: bytes, data_set: bytes) -> None:
 
 @attack
 def one_new_study_from_many_peers(victim: Victim) -> None:
-    """Twenty peers store the first instances of one study at one time: one patient, one study, twenty instances."""
+    """Verify that twenty peers store the first instances of one study at one time: one patient, one study, twenty instances."""
     study = f"{ROOT}.{next(NUMBERS)}.9"
     patient = f"M{next(NUMBERS)}"
     same: list[Attribute] = [(STUDY_UID, "UI", study), (SERIES_UID, "UI", study + ".1"), (PATIENT_ID, "LO", patient)]
@@ -260,7 +262,7 @@ def one_new_study_from_many_peers(victim: Victim) -> None:
 
 @attack
 def stores_aborted_at_each_point(victim: Victim) -> None:
-    """An association that is reset after each part of a C-STORE leaves nothing of it, or all."""
+    """Verify that an association that is reset after each part of a C-STORE leaves nothing of it, or all."""
     uid, data_set = _instance()
     with victim.attacker() as scu:
         request = scu.store_of(data_set, uid)
@@ -273,7 +275,7 @@ def stores_aborted_at_each_point(victim: Victim) -> None:
 
 @attack
 def stores_without_waiting(victim: Victim) -> None:
-    """A hundred C-STOREs in one go are answered, or the association ends; what was acknowledged is there."""
+    """Verify that a hundred C-STOREs in one go are answered, or the association ends; what was acknowledged is there."""
     made = [_instance() for _ in range(100)]
     with victim.attacker() as scu:
         scu.send(b"".join(scu.store_of(data_set, uid, number) for number, (uid, data_set) in enumerate(made, 1)))
@@ -287,7 +289,7 @@ def stores_without_waiting(victim: Victim) -> None:
 
 @attack
 def stores_cut_short(victim: Victim) -> None:
-    """A data set that ends inside an element is refused."""
+    """Verify that a data set that ends inside an element is refused."""
     for cut in (1, 8, 40):
         uid, data_set = _instance()
         with victim.attacker() as scu:
@@ -296,7 +298,7 @@ def stores_cut_short(victim: Victim) -> None:
 
 @attack
 def store_a_deflated_bomb(victim: Victim) -> None:
-    """A data set that inflates to 256 MiB before its UIDs is refused, or stored, within the memory."""
+    """Verify that a data set that inflates to 256 MiB before its UIDs is refused, or stored, within the memory."""
     packer = zlib.compressobj(9, wbits=-15)
     uid, data_set = _instance()
     at = data_set.index(struct.pack("<HH", 0x0010, 0x0010))
@@ -332,13 +334,13 @@ def _commit(victim: Victim, data_set: bytes, *expected: str) -> None:
 
 @attack
 def commitment_for_10_001_instances(victim: Victim) -> None:
-    """A request for more instances than 10,000 is refused with 0213H."""
+    """Verify that a request for more instances than 10,000 is refused with 0213H."""
     _commit(victim, _request(b"".join(_reference(b"1.2.3.%d" % number) for number in range(10_001))), "0213H")
 
 
 @attack
 def commitment_for_10_000_instances(victim: Victim) -> None:
-    """Five requests for 10,000 instances that are not there are accepted, and reported on."""
+    """Verify that five requests for 10,000 instances that are not there are accepted, and reported on."""
     references = b"".join(_reference(b"1.2.3.%d" % number) for number in range(10_000))
     for _ in range(5):
         _commit(victim, _request(references), "0000H", "0213H")
@@ -346,7 +348,7 @@ def commitment_for_10_000_instances(victim: Victim) -> None:
 
 @attack
 def commitment_for_strange_instances(victim: Victim) -> None:
-    """References to paths, to nothing, to another class and to one instance many times do no harm."""
+    """Verify that references to paths, to nothing, to another class and to one instance many times do no harm."""
     one = INSTANCES[0].uid.encode()
     for references in (
         b"".join(map(_reference, BAD_UIDS[:12])), _reference(one) * 500, _reference(one, "1.2.3"), b"",
@@ -357,7 +359,7 @@ def commitment_for_strange_instances(victim: Victim) -> None:
 
 @attack
 def commitment_requests_of_nonsense(victim: Victim) -> None:
-    """Broken requests are refused, and the association lives."""
+    """Verify that broken requests are refused, and the association lives."""
     good = _reference(INSTANCES[0].uid.encode())
     for data_set in (b"\xff" * 100, bytes(200), b"", _request(good, "-"), _request(good, "9" * 5_000)):
         with victim.attacker() as scu:
@@ -371,7 +373,7 @@ def commitment_requests_of_nonsense(victim: Victim) -> None:
 
 @attack
 def commitment_of_one_transaction_again_and_again(victim: Victim) -> None:
-    """A transaction UID that comes fifty times from several associations is answered each time."""
+    """Verify that a transaction UID that comes fifty times from several associations is answered each time."""
     data_set = _request(_reference(INSTANCES[0].uid.encode()), f"{ROOT}.{next(NUMBERS)}.7")
     for _ in range(50):
         with victim.attacker() as scu:
@@ -381,7 +383,7 @@ def commitment_of_one_transaction_again_and_again(victim: Victim) -> None:
 
 @attack
 def queries_while_others_store(victim: Victim) -> None:
-    """Eight peers store 40 instances each while eight others ask for everything."""
+    """Verify that eight peers store 40 instances each while eight others ask for everything."""
 
     def work(one: int) -> None:
         with victim.attacker(seconds=60) as scu:

@@ -20,7 +20,7 @@ TITLES = (
 
 @attack
 def move_to_titles_that_are_none(victim: Victim) -> None:
-    """A destination that is not configured is A801H, whatever its name."""
+    """Verify that a destination that is not configured is A801H, whatever its name."""
     for title in TITLES:
         with victim.attacker() as scu:
             scu.say("move", IDENTIFIER, destination=title)
@@ -34,7 +34,7 @@ def move_to_titles_that_are_none(victim: Victim) -> None:
 
 @attack
 def move_to_a_peer_without_tls(victim: Victim) -> None:
-    """A destination that is to be called by TLS gets nothing without it."""
+    """Verify that a destination that is to be called by TLS gets nothing without it."""
     with victim.attacker() as scu:
         scu.say("move", IDENTIFIER, destination=b"SEALED")
         assert scu.answer()[0] != "0000H"
@@ -42,7 +42,7 @@ def move_to_a_peer_without_tls(victim: Victim) -> None:
 
 @attack
 def move_by_the_hundred(victim: Victim) -> None:
-    """Two hundred C-MOVEs from forty associations are all answered, and deliver all."""
+    """Verify that two hundred C-MOVEs from forty associations are all answered, and deliver all."""
     title = victim.next_destination(honest)
     attackers = [victim.attacker(seconds=90) for _ in range(40)]
     for number in range(1, 6):
@@ -57,7 +57,7 @@ def move_by_the_hundred(victim: Victim) -> None:
 
 @attack
 def move_by_the_hundred_to_nobody(victim: Victim) -> None:
-    """A hundred C-MOVEs to a destination that is away are answered, and soon it is not called any more."""
+    """Verify that a hundred C-MOVEs to a destination that is away are answered, and soon it is not called any more."""
     attackers = [victim.attacker(seconds=60) for _ in range(40)]
     for scu in attackers:
         scu.say("move", IDENTIFIER, destination=b"HOSTILE")
@@ -72,7 +72,7 @@ def move_by_the_hundred_to_nobody(victim: Victim) -> None:
 
 @attack
 def moves_of_requestors_that_leave(victim: Victim) -> None:
-    """Thirty requestors that go while their destination hangs leave nothing behind."""
+    """Verify that thirty requestors that go while their destination hangs leave nothing behind."""
     title = victim.next_destination(_hangs)
     for _ in range(30):
         scu = victim.attacker()
@@ -154,7 +154,7 @@ def _dribbles(connection: Connection) -> None:
 
 
 def _to_hostile(behaviour: str, victim: Victim) -> None:
-    """A C-MOVE to a hostile destination ends in an honest answer."""
+    """Verify that a C-MOVE to a hostile destination ends in an honest answer."""
     act = HOSTILE[behaviour]
     with victim.attacker() as scu:
         scu.say("move", IDENTIFIER, destination=victim.next_destination(act))

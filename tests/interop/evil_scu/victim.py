@@ -106,7 +106,7 @@ class Victim:
 
     @property
     def port(self) -> int:
-        """Its port."""
+        """The port of the archive."""
         return self.listener.port
 
     def attacker(self, **options: object) -> Attacker:
