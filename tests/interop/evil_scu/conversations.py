@@ -95,7 +95,7 @@ def cancel_a_hundred_thousand_times(victim: Victim) -> None:
 
 @attack
 def peers_that_do_not_read_matches(victim: Victim) -> None:
-    """Verify that twenty peers that ask for everything, with wide responses, and never read are let go of."""
+    """Verify that twenty peers that ask for everything, with wide responses, and never read are aborted."""
     attackers = [Attacker(victim.port) for _ in range(20)]
     for scu in attackers:
         scu.never_read()
@@ -108,7 +108,7 @@ def peers_that_do_not_read_matches(victim: Victim) -> None:
 
 @attack
 def peers_that_do_not_read_instances(victim: Victim) -> None:
-    """Verify that twenty peers that ask for instances by C-GET and never answer them are let go of."""
+    """Verify that twenty peers that ask for instances by C-GET and never answer them are aborted."""
     attackers = [Attacker(victim.port) for _ in range(20)]
     for scu in attackers:
         scu.never_read()
@@ -129,7 +129,7 @@ def _until_let_go(victim: Victim, attackers: list[Attacker]) -> None:
 
 @attack
 def a_peer_that_reads_byte_by_byte(victim: Victim) -> None:
-    """Verify that a peer that reads a few bytes at a time gets what it asked for, or is let go of."""
+    """Verify that a peer that reads a few bytes at a time gets what it asked for, or is aborted."""
     with Attacker(victim.port) as scu:
         scu.never_read()
         scu.greet()
@@ -283,7 +283,7 @@ STRANGERS = (
 
 @attack
 def wrong_identities(victim: Victim) -> None:
-    """Verify that a peer that calls from another address, without TLS, or under a title that is none, may not query or
+    """Verify that a peer that calls from another address, without TLS, or under an unknown title, may not query or
     retrieve.
     """
     for calling in STRANGERS:

@@ -353,7 +353,7 @@ def character_sets_of_nonsense(victim: Victim) -> None:
 
 @attack
 def dates_and_times_of_nonsense(victim: Victim) -> None:
-    """Verify that dates and times that are none match nothing, or everything where they are open ranges."""
+    """Verify that dates and times that are not valid match nothing, or everything where they are open ranges."""
     number = _everything(victim)
     for value in (
         "00000000",
