@@ -39,6 +39,7 @@ from dimse.message.status import (
 )
 from dimse.services.handlers import Handlers
 from dimse.services.sources import Transcode
+from dimse.settings import Timeouts
 from dimse.support.closing import Closing
 from dimse.support.pace import brief
 from dimse.support.text import one_line
@@ -110,6 +111,7 @@ class Archive(Closing):
         digest: Make the SHA-256 of each data set, which tells copies of an instance apart without reading them.
         keeps_index: Mark the index as in use, and recover it if the process before has not ended in order. Until then queries and
             retrievals are answered with A700H. False if another process does that.
+        timeouts: The deadlines of associations with the destinations of C-MOVEs.
         store: More arguments of `FileStore`, such as `layout`, `durability` and `on_duplicate`.
 
     Attributes:
@@ -135,11 +137,12 @@ class Archive(Closing):
         observe: Observe = ignore,
         digest: bool = True,
         keeps_index: bool = True,
+        timeouts: Timeouts = Timeouts(),
         **store: Any,
     ) -> None:
         self.ae_title = ae_title
         self.peers = Peers(strangers=KnownPeer("", allow=RIGHTS)) if peers is None else peers
-        self._digests, self._keeps_index = digest, keeps_index
+        self._digests, self._keeps_index, self._timeouts = digest, keeps_index, timeouts
         self._rules, self._limits, self._stored, self._observe = rules, limits, stored, observe
         self._on_duplicate: OnDuplicate = store.pop("on_duplicate", "keep-both")
         self._store = FileStore(
@@ -398,6 +401,7 @@ class Archive(Closing):
             files,
             called_ae_title=destination.ae_title,
             calling_ae_title=self.ae_title,
+            timeouts=self._timeouts,
             tls=destination.tls,
             gate=self._gates[destination.ae_title],
             async_ops=destination.async_ops,

@@ -10,6 +10,7 @@ from dimse.archive.index.attributes import LEVELS, Level, keys
 from dimse.data_set.attributes import TEXT, Attribute, Attributes
 from dimse.data_set.identifier import Identifier
 from dimse.matching import Rules, UnfitKey
+from dimse.matching.limits import verify_limits
 from dimse.services.information_models import LEVEL, UNIQUE_KEYS
 from dimse.tags import SPECIFIC_CHARACTER_SET
 
@@ -65,7 +66,7 @@ class Question:
         given = identifier.attributes
         if not set(given) - _ABOUT_THE_QUERY:
             raise UnfitKey(LEVEL, "is the only key")
-        matching.verify_limits(given)
+        verify_limits(given)
         self._verify_levels(given, levels, strict)
         self.keys: dict[int, Attribute] = {}
         self._parts: list[tuple[int, Part]] = []

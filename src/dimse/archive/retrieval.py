@@ -14,7 +14,8 @@ from dimse.errors import DatabaseError
 from dimse.instances import KnownFile
 from dimse.logs import Private
 from dimse.logs.notices import notice
-from dimse.matching import UnfitKey, verify_limits
+from dimse.matching import UnfitKey
+from dimse.matching.limits import verify_limits
 from dimse.message.status import IDENTIFIER_DOES_NOT_MATCH, UNABLE_TO_COUNT_MATCHES, Status
 from dimse.services.information_models import LEVEL, UNIQUE_KEYS
 from dimse.support.text import one_line

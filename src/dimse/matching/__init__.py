@@ -5,11 +5,10 @@ so that their character sets may differ. The module does no I/O and has no clock
 """
 
 from dimse.data_set.attributes import Attributes
-from dimse.matching.limits import verify_limits
 from dimse.matching.query import Query, UnfitKey, prepare
 from dimse.matching.rules import Rules
 
-__all__ = ["Query", "Rules", "UnfitKey", "matches", "prepare", "verify_limits"]
+__all__ = ["Query", "Rules", "UnfitKey", "matches", "prepare"]
 
 
 def matches(keys: Attributes, entity: Attributes, rules: Rules | None = None) -> bool:

@@ -292,6 +292,7 @@ def _archive(options: argparse.Namespace, tell: store_events.Listener) -> Archiv
         accept_cut_short=options.accept_cut_short,
         mode=options.mode,
         keeps_index=options.workers == 1,
+        timeouts=timeouts(options),
     )
 
     def reload_peers() -> None:

@@ -198,6 +198,3 @@ def cancel_of(operation: str, message_id: int = 1) -> bytes:
     """Return a C-CANCEL of a message ID."""
     elements = {COMMAND_FIELD: us(C_CANCEL), 0x0120: us(message_id), COMMAND_DATA_SET_TYPE: us(NO_DATA_SET)}
     return p_data(MODELS[operation][0], COMMAND | LAST, command_set(elements))
-
-
-__all__ = ["AFFECTED_SOP_INSTANCE_UID", "EVERYTHING", "STUDY_KEYS", "Attacker", "cancel_of", "encoded", "raw_ui"]

@@ -11,11 +11,13 @@ from tests.interop.evil import stock
 from tests.interop.evil.stock import LEVEL, PATIENT_ID, PATIENT_NAME, STUDY, STUDY_DATE, STUDY_UID, Attribute, element
 from tests.interop.evil_scu.attacker import ENDED, EVERYTHING, STUDY_KEYS, Attacker, encoded
 from tests.interop.evil_scu.registry import attack, enter
-from tests.interop.evil_scu.victim import Victim
+from tests.interop.evil_scu.victim import OTHERS, Victim
 
 REFUSED = "A900H"
 UNREADABLE = "C000H"
 MISTYPED = "0212H"
+# A destination that was away too often is left alone for a while, and is looked at before the identifier.
+PAUSED: dict[str, tuple[str, ...]] = {"find": (), "get": (), "move": ("A702H",)}
 NOT_UNDERSTOOD = (REFUSED, UNREADABLE, MISTYPED)
 DEFLATED = "1.2.840.10008.1.2.1.99"
 MIB = 1 << 20
@@ -55,7 +57,7 @@ HOSTILE_VALUES: dict[str, bytes] = {
 
 
 def _value(value: bytes, victim: Victim) -> None:
-    """A hostile value in each key finds nothing, in any key of the level."""
+    """Verify that a hostile value in each key finds nothing, in any key of the level."""
     with victim.attacker() as scu:
         for number, (tag, vr) in enumerate(KEYS, 1):
             status, pending = scu.ask_and_read("find", _sorted((LEVEL, "CS", "STUDY"), (tag, vr, value)), number)
@@ -63,7 +65,7 @@ def _value(value: bytes, victim: Victim) -> None:
             assert status in ("0000H", *NOT_UNDERSTOOD), (hex(tag), status)
         for operation in ("get", "move"):
             keys = _sorted((LEVEL, "CS", "STUDY"), (STUDY_UID, "UI", value))
-            assert scu.ask_and_read(operation, keys)[0] in ("0000H", *NOT_UNDERSTOOD)
+            assert scu.ask_and_read(operation, keys)[0] in ("0000H", *NOT_UNDERSTOOD, *PAUSED[operation])
         assert not scu.stored
 
 
@@ -81,6 +83,14 @@ def _find(victim: Victim, keys: Sequence[Attribute], *expected: tuple[str, int])
         assert found in expected, found
 
 
+def _everything(victim: Victim) -> int:
+    """Return the number of studies."""
+    with victim.attacker() as scu:
+        status, pending = scu.ask_and_read("find", EVERYTHING)
+    assert status == "0000H" and pending > OTHERS
+    return pending
+
+
 def _find_raw(victim: Victim, identifier: bytes | None, *expected: str) -> None:
     """Send bytes as the identifier of each operation: each is answered with one of the statuses, and nothing is found."""
     for operation in ("find", "get", "move"):
@@ -88,7 +98,7 @@ def _find_raw(victim: Victim, identifier: bytes | None, *expected: str) -> None:
             scu.say(operation, identifier)
             status, pending = scu.answer()
             assert pending == 0 and not scu.stored, operation
-            assert status in expected, (operation, status)
+            assert status in (*expected, *PAUSED[operation]), (operation, status)
             if not status.startswith(ENDED):
                 assert scu.ask_and_read("find", STUDY_KEYS, 2) == ("0000H", 1)
 
@@ -98,13 +108,13 @@ def _find_raw(victim: Victim, identifier: bytes | None, *expected: str) -> None:
 
 @attack
 def hundreds_of_wildcards(victim: Victim) -> None:
-    """A pattern of 400 asterisks with letters between is refused."""
+    """Verify that a pattern of 400 asterisks with letters between is refused."""
     _find(victim, _sorted((LEVEL, "CS", "STUDY"), (PATIENT_NAME, "PN", "*a" * 400 + "*")), (REFUSED, 0))
 
 
 @attack
 def as_many_wildcards_as_may_be(victim: Victim) -> None:
-    """A pattern of as many asterisks as are taken ends, in every key that has wildcards."""
+    """Verify that a pattern of as many asterisks as are taken ends, in every key that has wildcards."""
     for tag, vr in KEYS:
         if vr in ("PN", "LO", "SH", "LT"):
             _find(victim, _sorted((LEVEL, "CS", "STUDY"), (tag, vr, "*o" * 30 + "*" + "?" * 600)), ("0000H", 0))
@@ -112,13 +122,13 @@ def as_many_wildcards_as_may_be(victim: Victim) -> None:
 
 @attack
 def asterisks_alone(victim: Victim) -> None:
-    """Ten thousand asterisks are one: everything is found, in time."""
-    _find(victim, _sorted((LEVEL, "CS", "STUDY"), (PATIENT_NAME, "PN", "*" * 10_000)), ("0000H", 401))
+    """Verify that ten thousand asterisks are one: everything is found, in time."""
+    _find(victim, _sorted((LEVEL, "CS", "STUDY"), (PATIENT_NAME, "PN", "*" * 10_000)), ("0000H", _everything(victim)))
 
 
 @attack
 def ten_thousand_uids(victim: Victim) -> None:
-    """A list of 10,000 UIDs in fragments finds the one study that there is, for each operation."""
+    """Verify that a list of 10,000 UIDs in fragments finds the one study that there is, for each operation."""
     uids = "\\".join([STUDY, *(f"1.2.3.{number}" for number in range(9_999))])
     for operation, expected in (("find", 1), ("get", 3)):
         with victim.attacker(transfer_syntax=stock.IMPLICIT) as scu:
@@ -130,7 +140,7 @@ def ten_thousand_uids(victim: Victim) -> None:
 
 @attack
 def ten_thousand_and_one_uids(victim: Victim) -> None:
-    """One UID more is refused to a query."""
+    """Verify that one UID more is refused to a query."""
     uids = "\\".join(f"1.2.3.{number}" for number in range(10_001))
     with victim.attacker(transfer_syntax=stock.IMPLICIT) as scu:
         scu.say("find", stock.encode(_sorted((LEVEL, "CS", "STUDY"), (STUDY_UID, "UI", uids)), explicit=False))
@@ -139,29 +149,29 @@ def ten_thousand_and_one_uids(victim: Victim) -> None:
 
 @attack
 def hundreds_of_thousands_of_uids(victim: Victim) -> None:
-    """A list of all the UIDs that 4 MiB hold ends in an answer to a retrieval too."""
+    """Verify that a list of all the UIDs that 4 MiB hold ends in an answer to a retrieval too."""
     uids = "1.2.3\\" * (4 * MIB // 6 - 100)
     for operation in ("find", "get", "move"):
         with victim.attacker(transfer_syntax=stock.IMPLICIT) as scu:
             scu.say(operation, stock.encode(_sorted((LEVEL, "CS", "STUDY"), (STUDY_UID, "UI", uids)), explicit=False))
             status, pending = scu.answer()
-            assert status in ("0000H", REFUSED, "A700H") and not pending, (operation, status)
+            assert status in ("0000H", REFUSED, "A700H", *PAUSED[operation]) and not pending, (operation, status)
 
 
 @attack
 def distinct_uids_by_the_hundred_thousand(victim: Victim) -> None:
-    """A list of 300,000 different UIDs ends in an answer to a retrieval."""
+    """Verify that a list of 300,000 different UIDs ends in an answer to a retrieval."""
     uids = "\\".join(f"1.2.{number}" for number in range(300_000))
     for operation in ("get", "move"):
         with victim.attacker(transfer_syntax=stock.IMPLICIT) as scu:
             scu.say(operation, stock.encode(_sorted((LEVEL, "CS", "STUDY"), (STUDY_UID, "UI", uids)), explicit=False))
             status, pending = scu.answer()
-            assert status in ("0000H", REFUSED, "A700H") and not pending, (operation, status)
+            assert status in ("0000H", REFUSED, "A700H", *PAUSED[operation]) and not pending, (operation, status)
 
 
 @attack
 def thousands_of_values_in_each_key(victim: Victim) -> None:
-    """Thousands of values in a text are an answer, whatever it is."""
+    """Verify that thousands of values in a text are an answer, whatever it is."""
     for tag, vr in KEYS:
         value = "\\".join(["7"] * 5_000)
         with victim.attacker() as scu:
@@ -182,7 +192,7 @@ def _nested(depth: int, *, ended: bool = True) -> bytes:
 
 
 def _deep(depth: int, ended: bool, victim: Victim) -> None:
-    """An identifier with sequences nested deeply is refused."""
+    """Verify that an identifier with sequences nested deeply is refused."""
     identifier = encoded(_sorted((LEVEL, "CS", "STUDY"), (STUDY_UID, "UI", ""))) + _nested(depth, ended=ended)
     _find_raw(victim, identifier, *NOT_UNDERSTOOD)
 
@@ -194,7 +204,7 @@ enter("sequences_without_an_end", partial(_deep, 64, False))
 
 @attack
 def ten_thousand_items(victim: Victim) -> None:
-    """A sequence of ten thousand items is no key."""
+    """Verify that a sequence of ten thousand items is no key."""
     value = struct.pack("<HHI", 0xFFFE, 0xE000, 0) * 10_000
     raw = encoded([(LEVEL, "CS", "STUDY")]) + element(PROCEDURES, "SQ", value, explicit=True)
     with victim.attacker() as scu:
@@ -207,7 +217,7 @@ def ten_thousand_items(victim: Victim) -> None:
 
 
 def _four_mib(extra: int, victim: Victim) -> None:
-    """An identifier of 4 MiB, or a little more, is an answer, and the association lives."""
+    """Verify that an identifier of 4 MiB, or a little more, is an answer, and the association lives."""
     head = encoded([(LEVEL, "CS", "STUDY"), (STUDY_UID, "UI", STUDY)])
     rest = 4 * MIB - len(head) - 12 + extra
     _find_raw(victim, head + element(0x00204000, "UT", b"x" * rest, explicit=True), *NOT_UNDERSTOOD, "A700H")
@@ -219,7 +229,9 @@ enter("identifier_of_more_than_4_mib", partial(_four_mib, 2))
 
 @attack
 def identifiers_of_4_mib_by_many(victim: Victim) -> None:
-    """Twenty associations that send 4 MiB of small keys each, all but the end, and then go on, cost no more than is bounded."""
+    """Verify that twenty associations that send 4 MiB of small keys each, all but the end, and then go on, cost no more
+    than is bounded.
+    """
     keys = b"".join(
         element(0x00091000 + number % 0xF0, "UN", b"", explicit=True) for number in range(4 * MIB // 12 - 20)
     )
@@ -238,21 +250,21 @@ def identifiers_of_4_mib_by_many(victim: Victim) -> None:
 
 @attack
 def hundreds_of_keys(victim: Victim) -> None:
-    """More keys than 256 are refused."""
+    """Verify that more keys than 256 are refused."""
     keys = [(LEVEL, "CS", "STUDY")] + [(0x00186000 + 2 * number, "US", b"\1\0") for number in range(300)]
     _find(victim, keys, (REFUSED, 0))
 
 
 @attack
 def value_of_more_than_64_kib(victim: Victim) -> None:
-    """A value of more than 64 KiB is refused."""
+    """Verify that a value of more than 64 KiB is refused."""
     raw = encoded([(LEVEL, "CS", "STUDY")]) + element(0x00080119, "UC", b"x" * (64 * 1024 + 2), explicit=True)
     _find_raw(victim, raw, REFUSED)
 
 
 @attack
 def pixel_data_as_a_key(victim: Victim) -> None:
-    """Values of bulk VRs are no keys."""
+    """Verify that values of bulk VRs are no keys."""
     raw = encoded([(LEVEL, "CS", "STUDY"), (STUDY_UID, "UI", "")]) + element(
         0x7FE00010, "OW", bytes(MIB), explicit=True
     )
@@ -261,7 +273,7 @@ def pixel_data_as_a_key(victim: Victim) -> None:
 
 @attack
 def deflated_bomb(victim: Victim) -> None:
-    """An identifier that inflates to a gibibyte is refused before it does."""
+    """Verify that an identifier that inflates to a gibibyte is refused before it does."""
     packer = zlib.compressobj(9, wbits=-15)
     head = encoded([(LEVEL, "CS", "STUDY")]) + struct.pack("<HH2sHI", 0x0020, 0x4000, b"UT", 0, 1 << 30)
     bomb = packer.compress(head) + b"".join(packer.compress(bytes(MIB)) for _ in range(256)) + packer.flush()
@@ -269,7 +281,7 @@ def deflated_bomb(victim: Victim) -> None:
         with victim.attacker(transfer_syntax=DEFLATED) as scu:
             scu.say(operation, bomb + b"\0" * (len(bomb) % 2))
             status, pending = scu.answer()
-            assert status in (*NOT_UNDERSTOOD, "A700H") and not pending, status
+            assert status in (*NOT_UNDERSTOOD, "A700H", *PAUSED[operation]) and not pending, status
 
 
 # ---- structure
@@ -295,7 +307,7 @@ BROKEN: dict[str, bytes] = {
 
 
 def _broken(identifier: bytes, victim: Victim) -> None:
-    """A broken identifier is refused, and the association lives."""
+    """Verify that a broken identifier is refused, and the association lives."""
     _find_raw(victim, identifier, *NOT_UNDERSTOOD)
 
 
@@ -305,7 +317,7 @@ for name, raw_identifier in BROKEN.items():
 
 @attack
 def keys_out_of_order_and_twice(victim: Victim) -> None:
-    """Of a key that comes again the last one counts, whatever the order."""
+    """Verify that of a key that comes again the last one counts, whatever the order."""
     keys: list[Attribute] = [
         (STUDY_UID, "UI", "1.2.3"),
         (LEVEL, "CS", "IMAGE"),
@@ -317,13 +329,13 @@ def keys_out_of_order_and_twice(victim: Victim) -> None:
 
 @attack
 def key_of_a_lower_level(victim: Victim) -> None:
-    """The unique key of a level below is refused to a query."""
+    """Verify that the unique key of a level below is refused to a query."""
     _find(victim, [(LEVEL, "CS", "STUDY"), (stock.SOP_INSTANCE_UID, "UI", "1.2.3")][::-1], (REFUSED, 0))
 
 
 @attack
 def character_sets_of_nonsense(victim: Victim) -> None:
-    """Unknown character sets with 8-bit keys are refused or find nothing; long lists of them too."""
+    """Verify that unknown character sets with 8-bit keys are refused or find nothing; long lists of them too."""
     for charset in (
         "NONSENSE",
         "ISO_IR 9999999",
@@ -341,7 +353,8 @@ def character_sets_of_nonsense(victim: Victim) -> None:
 
 @attack
 def dates_and_times_of_nonsense(victim: Victim) -> None:
-    """Dates and times that are none match nothing, or everything where they are open ranges."""
+    """Verify that dates and times that are not valid match nothing, or everything where they are open ranges."""
+    number = _everything(victim)
     for value in (
         "00000000",
         "99999999",
@@ -356,12 +369,12 @@ def dates_and_times_of_nonsense(victim: Victim) -> None:
         for tag, vr in ((STUDY_DATE, "DA"), (STUDY_TIME, "TM")):
             with victim.attacker() as scu:
                 status, pending = scu.ask_and_read("find", _sorted((LEVEL, "CS", "STUDY"), (tag, vr, value)))
-                assert status in ("0000H", REFUSED) and pending in (0, 401), (value, status, pending)
+                assert status in ("0000H", REFUSED) and pending in (0, number), (value, status, pending)
 
 
 @attack
 def features_of_noise(victim: Victim) -> None:
-    """Extended negotiation of noise asks for every feature: hostile values are still only values."""
+    """Verify that extended negotiation of noise asks for every feature: hostile values are still only values."""
     for features in (b"\xff" * 7, b"\1" * 7, b"\1" * 5_000, b""):
         with Attacker(victim.port) as scu:
             assert scu.greet(features=features) == "A-ASSOCIATE-AC"
@@ -373,7 +386,7 @@ def features_of_noise(victim: Victim) -> None:
 
 @attack
 def private_keys_by_the_hundred(victim: Victim) -> None:
-    """Private keys, with creators and without, are not supported, and change nothing."""
+    """Verify that private keys, with creators and without, are not supported, and change nothing."""
     keys: list[Attribute] = [(LEVEL, "CS", "STUDY")]
     keys += [(0x00090010 + number, "LO", "'; DROP") for number in range(60)]
     keys += [(0x00091000 + number, "LO", "*") for number in range(120)]
@@ -383,20 +396,21 @@ def private_keys_by_the_hundred(victim: Victim) -> None:
 
 @attack
 def queries_for_everything_by_many(victim: Victim) -> None:
-    """Sixty associations that ask for everything at one time, again and again, all get it."""
+    """Verify that sixty associations that ask for everything at one time, again and again, all get it."""
+    number = _everything(victim)
     attackers = [victim.attacker(seconds=60) for _ in range(60)]
     for scu in attackers:
         scu.say("find", encoded(EVERYTHING))
     for scu in attackers:
-        assert scu.answer() == ("0000H", 401)
+        assert scu.answer() == ("0000H", number)
         scu.socket.close()
 
 
 @attack
 def universal_retrievals(victim: Victim) -> None:
-    """An empty key, a wildcard or a missing one never means everything to a retrieval."""
+    """Verify that an empty key, a wildcard or a missing one never means everything to a retrieval."""
     for operation in ("get", "move"):
         for value in ("", "*", "?" * 20, "\\", "\\\\\\", "\0" * 10, " "):
             with victim.attacker() as scu:
                 status, _ = scu.ask_and_read(operation, _sorted((LEVEL, "CS", "STUDY"), (STUDY_UID, "UI", value)))
-                assert status in ("0000H", REFUSED) and not scu.stored, (value, status)
+                assert status in ("0000H", REFUSED, *PAUSED[operation]) and not scu.stored, (value, status)

@@ -1,4 +1,4 @@
-"""The table of attacks on an archive by name. Each is a function of the victim, which verifies the answers to the attacker itself."""
+"""The table of attacks on an archive by name: functions of the victim, which verify the answers to the attacker."""
 
 from __future__ import annotations
 

@@ -11,11 +11,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests import faulty_peer
 from tests.faulty_peer import Connection, PeerGoneError
 from tests.hostile_scu import private
 from tests.interop.evil import stock
-from tests.interop.evil.stock import FOREIGN_STUDY, INSTANCES, SOP_INSTANCE_UID, STUDY, Instance
+from tests.interop.evil.stock import FOREIGN_STUDY, INSTANCES, SOP_INSTANCE_UID, Instance
 from tests.interop.evil_scu.attacker import STUDY_KEYS, Attacker, encoded
 from tests.interop.peers import free_port
 from tests.tools.listeners import Listener, listening
@@ -89,6 +88,7 @@ class Victim:
         listener: Its process.
         folder: The folder that it works in: of its configuration, its log, its index and its files.
         destination: The destination that its peers D0 to D59 stand for, each a title of the same port.
+        sockets: The number of sockets of its process before any attack.
         away: The number of the next of these titles.
         acknowledged: The data sets by SOP Instance UID that it has acknowledged to attackers.
     """
@@ -97,6 +97,7 @@ class Victim:
     folder: Path
     destination: Destination
     away: int = 0
+    sockets: int = 0
     acknowledged: dict[bytes, set[bytes]] = field(default_factory=dict)
     _slowest: float = 0.0
     _failures: list[str] = field(default_factory=list)
@@ -105,7 +106,7 @@ class Victim:
 
     @property
     def port(self) -> int:
-        """Its port."""
+        """The port of the archive."""
         return self.listener.port
 
     def attacker(self, **options: object) -> Attacker:
@@ -151,38 +152,44 @@ class Victim:
     def is_well(self) -> None:
         """Verify that the archive serves others in time and in full, within its memory, and has lost nothing."""
         self._ask()
-        assert not self._failures, self._failures[:3]
-        assert self._slowest < SLOWEST, f"an honest user waited for {self._slowest:.1f} s"
-        with Attacker(self.port, source="127.0.0.2") as scu:
+        slowest, failures, kept = self._slowest, self._failures, self.acknowledged
+        self._slowest, self._failures, self.acknowledged = 0.0, [], {}
+        assert not failures, failures[:3]
+        assert slowest < SLOWEST, f"an honest user waited for {slowest:.1f} s"
+        with Attacker(self.port, source="127.0.0.2", seconds=60) as scu:
             scu.greet(b"WATCH")
             assert scu.ask_and_read("get", STUDY_KEYS)[0] == "0000H"
             assert sorted(scu.stored) == sorted(encoded(one.attributes()) for one in INSTANCES)
-            for number, (uid, data_sets) in enumerate(self.acknowledged.items(), 2):
-                self._verify_kept(scu, number, uid, data_sets)
-        self.acknowledged.clear()
+            there = self._files() if kept else []
+            for number, (uid, data_sets) in enumerate(kept.items(), 2):
+                _verify_kept(scu, number, uid, data_sets)
+                assert all(any(file.endswith(one) for file in there) for one in data_sets), uid
         memory = private(self.listener.process.pid)
         assert memory < MOST_MEMORY, f"{memory >> 20} MiB"
         assert self.listener.process.poll() is None
         self._verify_log()
         assert {entry.name for entry in self.folder.iterdir()} <= NAMES
-        self._slowest = 0.0
 
-    def _verify_kept(self, scu: Attacker, number: int, uid: bytes, data_sets: set[bytes]) -> None:
-        """Verify that an acknowledged instance is found, one of its data sets is served, and all are in the folder."""
-        keys: list[stock.Attribute] = [(stock.LEVEL, "CS", "IMAGE"), (SOP_INSTANCE_UID, "UI", uid)]
-        keys = sorted(keys, key=lambda key: key[0], reverse=True) if keys[0][0] > keys[1][0] else keys
-        assert scu.ask_and_read("find", keys, number) == ("0000H", 1), uid
-        scu.stored.clear()
-        assert scu.ask_and_read("get", keys, number)[0] == "0000H", uid
-        assert len(scu.stored) == 1 and scu.stored[0] in data_sets, uid
-        kept = [path.read_bytes() for path in (self.folder / "instances").rglob("*") if path.is_file()]
-        assert all(any(file.endswith(one) for file in kept) for one in data_sets), uid
+    def _files(self) -> list[bytes]:
+        """Return the content of each file in the archive's folder."""
+        return [path.read_bytes() for path in (self.folder / "instances").rglob("*") if path.is_file()]
 
     def _verify_log(self) -> None:
         text = (self.folder / "log").read_text(errors="replace")
         new, self._logged = text[self._logged :], len(text)
         assert "Traceback" not in new and "the handler of" not in new, new[-2000:]
         assert not any("\0" in line or "\x1b" in line for line in new.splitlines()), new[-2000:]
+
+
+def _verify_kept(scu: Attacker, number: int, uid: bytes, data_sets: set[bytes]) -> None:
+    """Verify that an acknowledged instance is found, and that one of its data sets is served."""
+    keys: list[stock.Attribute] = [(SOP_INSTANCE_UID, "UI", uid), (stock.LEVEL, "CS", "IMAGE")]
+    found = scu.ask_and_read("find", keys, number)
+    assert found == ("0000H", 1), (uid, found)
+    scu.stored.clear()
+    got = scu.ask_and_read("get", keys, number)
+    assert got[0] == "0000H", (uid, got)
+    assert len(scu.stored) == 1 and scu.stored[0] in data_sets, uid
 
 
 NAMES = {"archive.ini", "instances", "index.sqlite", "index.sqlite-wal", "index.sqlite-shm", "log"}
@@ -201,6 +208,15 @@ def _configuration(destination: int) -> str:
     return "".join(f"[{name}]\n{text}\n" for name, text in sections.items())
 
 
+def sockets(pid: int) -> int:
+    """Return the number of sockets of a process."""
+    count = 0
+    for entry in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(OSError):
+            count += os.readlink(entry).startswith("socket:")
+    return count
+
+
 @contextmanager
 def victim(folder: Path) -> Iterator[Victim]:
     """Start a qrscp with a stock of instances, and the honest user that watches it."""
@@ -211,6 +227,7 @@ def victim(folder: Path) -> Iterator[Victim]:
     with _in(folder), listening("qrscp", *options, *limits) as listener:
         attacked = Victim(listener, folder, destination)
         _fill(attacked)
+        attacked.sockets = sockets(listener.process.pid)
         watching = threading.Thread(target=attacked.watch, name="watch", daemon=True)
         watching.start()
         try:
@@ -240,7 +257,3 @@ def _fill(attacked: Victim) -> None:
     with attacked.attacker() as scu:
         for number, one in enumerate((*INSTANCES, *others), 1):
             assert scu.store_and_read(encoded(one.attributes()), one.uid.encode(), number) == "0000H"
-
-
-assert faulty_peer.ACCEPTED == 0
-assert STUDY
