@@ -13,14 +13,14 @@ from sqlalchemy.dialects.sqlite.dml import OnConflictDoNothing, OnConflictDoUpda
 
 
 class _DoNothing(OnConflictDoNothing):
-    """ON CONFLICT DO NOTHING. The compiler for PostgreSQL asks for the name of a constraint too."""
+    """A clause ON CONFLICT DO NOTHING. The compiler for PostgreSQL asks for the name of a constraint too."""
 
     inherit_cache = True
     constraint_target = None
 
 
 class _DoUpdate(OnConflictDoUpdate):
-    """ON CONFLICT DO UPDATE."""
+    """A clause ON CONFLICT DO UPDATE."""
 
     inherit_cache = True
     constraint_target = None

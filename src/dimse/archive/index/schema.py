@@ -38,7 +38,7 @@ _TEXT = Text().with_variant(Text(collation="C"), "postgresql")
 
 
 class _Json(TypeDecorator[Any]):
-    """JSON, which PostgreSQL has as `jsonb`. Its dialect takes long to import, and SQLite does without it."""
+    """A column of JSON, which PostgreSQL has as `jsonb`. Its dialect takes long to import, and SQLite does without it."""
 
     impl = JSON
     cache_ok = True
