@@ -21,6 +21,7 @@ SUBJECT = Subject(
             "E341",
             "the database {name} cannot be used: {reason}",
             "the database {name} cannot be created: {reason}",
+            "the database {name} is on a network file system ({kind}), whose locks SQLite cannot trust: use a local disk, or PostgreSQL",
             "this is a database of another program: name another file",
             cause="""The index cannot be opened or written. The disk may be full, the database server may be away, or the file
             belongs to another program.""",
@@ -125,6 +126,7 @@ SUBJECT = Subject(
         entry(
             "E353",
             "is the only key",
+            "has more than {number} UIDs",
             "is the unique key of a level below {level}",
             "needs one value: it is the unique key of a level above {level}",
             "must have one value, for there is no relational query at level {level}",
