@@ -13,7 +13,7 @@ from dimse.association import establishing
 from dimse.association.association import LOGGER, BaseAssociation
 from dimse.errors import DimseError, FileError, NoPresentationContext, RefusedContexts, TLSConfigurationError
 from dimse.message.command import CMoveRQ
-from dimse.services.move_jobs import JobOperations, Told, parts_of
+from dimse.services.move_jobs import JobOperations, Told, parts_of, run_job
 from dimse.services.retrieve_request import MoveTo
 from dimse.services.sources import FALL_BACK, Source
 from dimse.services.storage import send, status_of
@@ -21,7 +21,6 @@ from dimse.services.store_many import MOST_OUTSTANDING
 from dimse.services.sub_operations import SubOperations
 from dimse.settings import MOST_CONTEXTS, ProposedContext, Requestor
 from dimse.support.text import one_line
-from dimse.transport.threaded import run
 
 Contexts = tuple[ProposedContext, ...]
 
@@ -99,7 +98,7 @@ def _run_job(delivery: _Delivery, part: list[Source]) -> None:
     """Send a part in this thread."""
     # It ends with the association of the request, and what it has not sent is counted there.
     with suppress(DimseError):
-        run(delivery.send_all(_groups(part)))
+        run_job(delivery.send_all(_groups(part)))
 
 
 class _Delivery:

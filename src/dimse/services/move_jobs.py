@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Container, Sequence
+from collections.abc import Container, Coroutine, Sequence
 from queue import SimpleQueue
 from typing import Any
 
@@ -14,7 +14,7 @@ from dimse.message.command import CStoreRQ, Request, Response
 from dimse.message.status import Status
 from dimse.services.sources import Outgoing, Source
 from dimse.services.sub_operations import SubOperations
-from dimse.transport.threaded import connect
+from dimse.transport.threaded import connect, run
 
 Told = tuple[Source, Status | None, str]
 """An instance with the status of its C-STORE, or without one and with the reason why it was not sent."""
@@ -96,6 +96,11 @@ class JobOperations:
     async def fail(self, source: Source, why: str) -> None:
         """Tell that an instance has failed."""
         self._told.put((source, None, why))
+
+
+def run_job(job: Coroutine[Any, Any, None]) -> None:
+    """Run a job to its end in this thread."""
+    run(job)
 
 
 def parts_of(sources: Sequence[Source], jobs: int) -> list[list[Source]]:

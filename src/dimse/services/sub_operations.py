@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Container
+from collections.abc import AsyncIterator, Awaitable, Callable, Container
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -20,7 +20,6 @@ from dimse.services.sources import Outgoing, Source, Transcode
 from dimse.services.storage import send, status_of
 from dimse.support.text import one_line
 from dimse.support.values import field, record
-from dimse.transport.base import Transport
 
 # PS3.4 Tables C.4-2 and C.4-3
 WITH_FAILURES_OR_WARNINGS = 0xB000
@@ -92,9 +91,10 @@ class SubOperations:
         request = self.arrived.request
         return request.transcode if isinstance(request, RetrieveRequest) else "always"
 
-    async def open_transport(self, host: str, port: int, timeout: float) -> Transport:
-        """Open a connection with the destination of a C-MOVE, in the same way as that of the request."""
-        return await self.association.pump.transport.open_another(host, port, timeout)
+    @property
+    def open_transport(self) -> Callable[[str, int, float], Awaitable[Any]]:
+        """The function that opens a connection with the destination of a C-MOVE, as that of the request was opened."""
+        return self.association.pump.transport.open_another
 
     def explain(self, comment: str) -> None:
         """Set the Error Comment of the final response."""
