@@ -229,10 +229,7 @@ enter("identifier_of_more_than_4_mib", partial(_four_mib, 2))
 
 @attack
 def identifiers_of_4_mib_by_many(victim: Victim) -> None:
-    """Verify that twenty associations with 4 MiB of small keys each cost no more than is bounded.
-
-    Each sends all but the end, and then goes on.
-    """
+    """Verify that twenty identifiers of 4 MiB of small keys, which end after a pause, cost bounded memory."""
     keys = b"".join(
         element(0x00091000 + number % 0xF0, "UN", b"", explicit=True) for number in range(4 * MIB // 12 - 20)
     )
