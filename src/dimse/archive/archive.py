@@ -11,14 +11,14 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import partial
 from itertools import islice
 from threading import BoundedSemaphore, Lock, Thread
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from dimse import uids
-from dimse.archive.file_store import FileStore, OnDuplicate
+from dimse.archive.file_store import LARGEST, MOST_DUPLICATES, Durability, FileStore, OnDuplicate
 from dimse.archive.gates import DestinationGate
 from dimse.archive.index.arriving import REQUIRED_TAGS, Arrivals, arriving_tags
 from dimse.archive.index.row import Added
-from dimse.archive.layout import OF_AN_ARCHIVE
+from dimse.archive.layout import OF_AN_ARCHIVE, Layout
 from dimse.archive.peers import RIGHTS, KnownPeer, Peers, Right
 from dimse.archive.question import Question
 from dimse.archive.retrieval import files_of
@@ -112,7 +112,15 @@ class Archive(Closing):
         keeps_index: Mark the index as in use, and recover it if the process before has not ended in order. Until then queries and
             retrievals are answered with A700H. False if another process does that.
         timeouts: The deadlines of associations with the destinations of C-MOVEs.
-        store: More arguments of `FileStore`, such as `layout`, `durability` and `on_duplicate`.
+        layout: The paths of the files, as of `FileStore`; a folder for each study and series by default.
+        durability: As of `FileStore`.
+        on_duplicate: The treatment of another data set with the SOP Instance UID of an instance. "keep-both" serves the first, and
+            keeps the other beside it. "reject" answers 0111H. "replace" serves the new one, and keeps the first beside it.
+        mode: As of `FileStore`.
+        max_duplicates: As of `FileStore`.
+        accept_cut_short: As of `FileStore`.
+        largest: As of `FileStore`.
+        reserve: As of `FileStore`.
 
     Attributes:
         peers: As given.
@@ -138,13 +146,20 @@ class Archive(Closing):
         digest: bool = True,
         keeps_index: bool = True,
         timeouts: Timeouts = Timeouts(),
-        **store: Any,
+        layout: str | Layout = OF_AN_ARCHIVE,
+        durability: Durability = "full",
+        on_duplicate: OnDuplicate = "keep-both",
+        mode: int = 0o600,
+        max_duplicates: int = MOST_DUPLICATES,
+        accept_cut_short: bool = False,
+        largest: int = LARGEST,
+        reserve: int | None = None,
     ) -> None:
         self.ae_title = ae_title
         self.peers = Peers(strangers=KnownPeer("", allow=RIGHTS)) if peers is None else peers
         self._digests, self._keeps_index, self._timeouts = digest, keeps_index, timeouts
         self._rules, self._limits, self._stored, self._observe = rules, limits, stored, observe
-        self._on_duplicate: OnDuplicate = store.pop("on_duplicate", "keep-both")
+        self._on_duplicate = on_duplicate
         self._store = FileStore(
             folder,
             stored=self._keep,
@@ -153,7 +168,13 @@ class Archive(Closing):
             digest=digest,
             # Of two data sets with one name, the index decides which is served.
             on_duplicate="keep-both",
-            **{"layout": OF_AN_ARCHIVE} | store,
+            layout=layout,
+            durability=durability,
+            mode=mode,
+            max_duplicates=max_duplicates,
+            accept_cut_short=accept_cut_short,
+            largest=largest,
+            reserve=reserve,
         )
         self._database: str | None = None
         self._index: Index | None = None

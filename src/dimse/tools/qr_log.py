@@ -11,7 +11,7 @@ import dimse
 from dimse.data_set.identifier import Identifier
 from dimse.logs import Private
 from dimse.services.query import FindRequest
-from dimse.services.retrieve_scp import RetrieveRequest
+from dimse.services.retrieve_request import RetrieveRequest
 from dimse.support.text import host_and_port, one_line, tag_name
 from dimse.support.values import replace
 from dimse.tools.identifier_lines import lines

@@ -13,7 +13,6 @@ from itertools import count, islice
 from typing import TYPE_CHECKING, TextIO
 
 from dimse import uids
-from dimse.sending.journal import ACKED
 from dimse.support.text import counted, host_and_port, one_line
 from dimse.tools.running import UNWRITTEN
 
@@ -154,6 +153,8 @@ def journal_status(entries: Callable[[], Iterable[Entry]], *, every: bool, file:
     Raises:
         JournalError: `entries` raises it.
     """
+    from dimse.sending.journal import ACKED
+
     out = file or sys.stdout
     # Instances and bytes by peer and state.
     totals: dict[tuple[str, str, str], tuple[int, int]] = {}
