@@ -15,7 +15,7 @@ SECONDS      := 60
 .PHONY: help demo test campaign check coverage docs docs-serve man fuzz bench bench-calls bench-report clean
 
 help:
-	@echo "make demo      start storescp, verify it with echoscu, send DICOM files, show what arrived"
+	@echo "make demo      send DICOM files to storescp, and to an archive; query them, get them back, compare"
 	@echo "make test      run the tests (with real peers where they are installed: scripts/peers)"
 	@echo "make campaign  run the tests that take minutes"
 	@echo "make check     check formatting, lint and types"
@@ -84,7 +84,7 @@ clean:
 
 $(VENV)/.package: pyproject.toml
 	$(PYTHON) -m venv --clear $(VENV)
-	$(PIP) --editable .
+	$(PIP) --editable '.[archive]'
 	@touch $@
 
 $(VENV)/.development: $(VENV)/.package

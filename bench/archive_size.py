@@ -1,4 +1,4 @@
-"""What an archive takes: `python -m bench.archive_size` prints the bytes of its index, its memory, and the time of a reindex.
+"""Size of an archive: `python -m bench.archive_size` prints the bytes of its index, its memory, and the time of a reindex.
 
 The rows are those of `bench.rows`. An index is measured in three sizes, to show how it grows. The files of the reindex are those of
 one study of small objects, each with a UID of its own.

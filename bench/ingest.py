@@ -78,7 +78,7 @@ QUERIED = "qrscp, 4 clients query"
 
 @dataclass(frozen=True)
 class Taken:
-    """What a run took.
+    """The time of a run.
 
     Attributes:
         seconds: The seconds.

@@ -2,8 +2,8 @@
 
     python -m bench.querying_clients PORT
 
-Each has a thread and a standing association, and asks for a study by its UID, for the studies of a day, and for those of a patient
-in turn. At SIGTERM the process prints, as JSON, how many queries were answered, and the milliseconds of the longest.
+Each has a thread and a standing association. It asks in turn for a study by its UID, for those of a day, and for those of a
+patient. At SIGTERM the process prints, as JSON, how many queries were answered, and the milliseconds of the longest.
 """
 
 from __future__ import annotations

@@ -148,7 +148,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="bench.retrieval", description=__doc__)
     parser.add_argument("--rounds", type=int, default=7, help="rounds that count (%(default)s)")
     parser.add_argument("--work", choices=("ct", "small"), action="append", help="what the study has (ct and small)")
-    parser.add_argument("--archive", choices=ARCHIVES, action="append", help="who has it (all)")
+    parser.add_argument("--archive", choices=ARCHIVES, action="append", help="the archive (all)")
     parser.add_argument("--only", choices=COMMANDS, action="append", help="this operation; again for more (all)")
     options = parser.parse_args(arguments)
     for work in options.work or ("ct", "small"):

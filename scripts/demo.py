@@ -1,4 +1,4 @@
-"""A demonstration of dimse: a storage SCP on a free port, verified with echoscu, and DICOM files sent to it with storescu.
+"""A demonstration of dimse: DICOM files sent to a storage SCP, and to an archive that finds them and gives them back.
 
 `make demo` runs it. Every command is printed before it runs, as one would type it in a shell in this folder. The files are
 some of those that pydicom ships.
@@ -11,9 +11,11 @@ import re
 import shlex
 import shutil
 import signal
+import socket
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -31,39 +33,93 @@ FILES = (
     "examples_ybr_color.dcm",
 )
 
+CONFIGURATION = """[DEFAULT]
+instance_location: {folder}/instances
+database_location: {folder}/instances.sqlite
+
+[DEMO]
+address: 127.0.0.1
+port: {port}
+"""
+
 
 def main() -> int:
-    """Run the demonstration, and return 0 if all files have arrived."""
+    """Run the demonstration, and return 0 if all files have arrived and come back."""
     os.chdir(ROOT)
     shutil.rmtree(RECEIVED, ignore_errors=True)
     RECEIVED.mkdir()
     folder = Path(pydicom.__file__).parent / "data" / "test_files"
     files = [str(folder / name) for name in FILES]
+    return max(receive(files), keep(files))
 
-    server = subprocess.Popen(
-        shown(DIMSE, "storescp", "-v", "-ba", "127.0.0.1", "-od", RECEIVED, "0"),
-        stdin=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert server.stderr is not None
-        port = listening_port(server.stderr)
+
+def receive(files: Sequence[str]) -> int:
+    """Send files to storescp, show what arrived, and return 0 if that is all."""
+    incoming = RECEIVED / "incoming"
+    with serving("storescp", "-v", "-ba", "127.0.0.1", "-od", incoming, "0") as (server, port):
         verified = subprocess.run(shown(DIMSE, "echoscu", "-v", "127.0.0.1", port), check=False).returncode
         stored = subprocess.run(shown(DIMSE, "storescu", "-v", "127.0.0.1", port, files=files), check=False).returncode
-    finally:
-        server.send_signal(signal.SIGTERM)
-        server.wait(timeout=30)
+    assert server.stderr is not None
     log = server.stderr.read()
     print(f"\nWhat storescp said, until it was ended with SIGTERM (exit status {server.returncode}):\n{log}")
 
-    arrived = sorted(path for path in RECEIVED.rglob("*") if path.is_file())
-    print(f"What arrived in {RECEIVED}:\n\n  {'bytes':>9}  name")
+    arrived = sorted(path for path in incoming.rglob("*") if path.is_file())
+    print(f"What arrived in {incoming}:\n\n  {'bytes':>9}  name")
     for path in arrived:
-        print(f"  {path.stat().st_size:9,}  {path.relative_to(RECEIVED)}")
+        print(f"  {path.stat().st_size:9,}  {path.relative_to(incoming)}")
     complete = len(arrived) == len(files)
     print(f"\n{len(arrived)} of {len(files)} files sent are there.")
     return 0 if complete and (verified, stored, server.returncode) == (0, 0, 0) else 1
+
+
+def keep(files: Sequence[str]) -> int:
+    """Send files to an archive, find them, get them back, and return 0 if each has the same data set."""
+    print("\nAn archive answers queries too, and gives back what it has:")
+    back, own_port, config = RECEIVED / "back", free_port(), RECEIVED / "archive.ini"
+    config.write_text(CONFIGURATION.format(folder=RECEIVED, port=own_port))
+    print(f"\n$ cat {config}\n{config.read_text()}", end="")
+    with serving("qrscp", "-v", "-ba", "127.0.0.1", "-c", config, "0") as (server, port):
+        peer = "-aet", "DEMO", "127.0.0.1", port
+        keys = "-r", "StudyInstanceUID,PatientName,ModalitiesInStudy"
+        statuses = [
+            subprocess.run(shown(DIMSE, "storescu", *peer, files=files), check=False).returncode,
+            subprocess.run(shown(DIMSE, "findscu", "-S", *peer, *keys, "--format", "table"), check=False).returncode,
+        ]
+        studies = sorted({str(pydicom.dcmread(file, stop_before_pixels=True).StudyInstanceUID) for file in files})
+        own = "--method", "move", "--store-aet", "DEMO", "--store-port", own_port
+        command = shown(DIMSE, "retrieve", "-q", "-S", *own, "-od", back, *peer, files=studies)
+        statuses.append(subprocess.run(command, check=False).returncode)
+        statuses.append(
+            subprocess.run(shown(DIMSE, "archive", "check", "--full", "-c", config), check=False).returncode
+        )
+    sent, returned = data_sets(files), data_sets(path for path in back.rglob("*") if path.is_file())
+    same = sum(returned.get(uid) == data_set for uid, data_set in sent.items())
+    print(f"\n{same} of {len(files)} files came back from the archive with the same data set, byte for byte.")
+    return 0 if same == len(files) and not any([*statuses, server.returncode]) else 1
+
+
+def data_sets(paths: Iterable[str | Path]) -> dict[str, bytes]:
+    """Return the encoded data sets of files, by SOP Instance UID."""
+    found = {}
+    for path in paths:
+        content, read = Path(path).read_bytes(), pydicom.dcmread(path, stop_before_pixels=True)
+        # The group length counts the bytes behind its own element, which ends at 144.
+        found[str(read.SOPInstanceUID)] = content[144 + read.file_meta.FileMetaInformationGroupLength :]
+    return found
+
+
+@contextmanager
+def serving(tool: str, *arguments: str | os.PathLike[str]) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Run a tool that listens until the body ends, and give its process and its port."""
+    server = subprocess.Popen(
+        shown(DIMSE, tool, *arguments), stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        assert server.stderr is not None
+        yield server, listening_port(server.stderr)
+    finally:
+        server.send_signal(signal.SIGTERM)
+        server.wait(timeout=30)
 
 
 def shown(*command: str | os.PathLike[str], files: Sequence[str] = ()) -> list[str]:
@@ -76,13 +132,19 @@ def shown(*command: str | os.PathLike[str], files: Sequence[str] = ()) -> list[s
     return words + paths
 
 
+def free_port() -> str:
+    """Return a port that nothing listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return str(server.getsockname()[1])
+
+
 def listening_port(output: IO[str]) -> str:
-    """Return the port that storescp has chosen, from its line `I: Listening on 127.0.0.1:41234`."""
+    """Return the port that a server has chosen, from its line `I: Listening on 127.0.0.1:41234`."""
     for line in output:
         print(line, end="", flush=True)
         if "istening" in line:
             return str(re.findall(r"\d+", line.rpartition(":")[2])[0])
-    raise SystemExit("storescp ended before it listened")
+    raise SystemExit("the server ended before it listened")
 
 
 if __name__ == "__main__":

@@ -215,6 +215,7 @@ def statuses_page() -> str:
         GENERATED,
         "## Tools that request associations\n\nWhere both apply, 1 wins over 3.\n\n" + of(manual.REQUESTOR_STATUSES),
         "## Tools that listen\n\n" + of({**manual.LISTENER_STATUSES, **manual.PENDING_STATUSES}),
+        "## dimse archive\n\n" + of(manual.ARCHIVE_STATUSES),
         "## Other tools\n\n" + of(manual.OTHER_STATUSES),
     )
 

@@ -122,8 +122,12 @@ ONLY_BY = {
         "aio",
         "testing",
         "association",
+        "services.move_jobs",
     ),
-    "dimse.transport.threaded": ("transport", "sending", "retrieving", "serving", "blocking", "testing"),
+    # The jobs of a C-MOVE are threads, whatever drives the association of its request.
+    "dimse.transport.threaded": (
+        *("transport", "sending", "retrieving", "serving", "blocking", "testing", "services.move_jobs"),
+    ),
     "dimse.transport.looped": ("transport", "serving", "aio", "testing"),
 }
 

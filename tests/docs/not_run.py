@@ -20,6 +20,7 @@ SERVICE = {
     "$ sudo systemctl restart storescp": SYSTEMD,
     "$ podman build -t storescp -f deploy/Containerfile .": "it needs podman and a registry",
 }
+PACS = {"$ sudo python3 -m venv /opt/dimse && sudo /opt/dimse/bin/pip install '.[archive]'": SYSTEMD}
 REMOTES = "docs/howto.md has a file of remotes, which runs"
 PROGRESS = "━━━━━━━━━━━━━━  34%  6,800 of 20,000 files  104.3 MB/s  0:18 left  4 of 4 jobs  1 retry"
 
@@ -27,6 +28,7 @@ PAGES = {
     "README.md": README,
     "howto.md": RECIPES,
     "receiver-as-a-service.md": SERVICE,
+    "small-pacs.md": PACS,
     "receiving.md": {
         "2026-03-01T14:02:11.387+01:00 I: 10.1.0.7:41502: accepted CT1 -> ARCHIVE": "it is a line of a log"
     },

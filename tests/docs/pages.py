@@ -33,7 +33,7 @@ SESSIONS = [DOCS / "start.md", *sorted((DOCS / "tutorials").glob("*.md"))]
 PAGES = [
     ROOT / "README.md",
     *(DOCS / f"{name}.md" for name in ("howto", "coming-from-dcmtk", "coming-from-pynetdicom")),
-    *(DOCS / f"{name}.md" for name in ("sending", "receiving", "querying", "retrieving", "security")),
+    *(DOCS / f"{name}.md" for name in ("sending", "receiving", "querying", "retrieving", "archive", "security")),
 ]
 
 FENCE = re.compile(r"^( *)(`{3,})([\w-]*)(.*)$")

@@ -22,7 +22,7 @@ from tests.interop import peers
 
 LOCAL = "127.0.0.1"
 PORTS = (104, 2762, 8042, 9100, 11112, 11113, 11114, 11115)
-TOOLS = ("dimse", "echoscu", "storescu", "findscu", "getscu", "movescu", "echoscp", "storescp")
+TOOLS = ("dimse", "echoscu", "storescu", "findscu", "getscu", "movescu", "echoscp", "storescp", "qrscp")
 # Ctrl-C counts, even where whoever started the tests has it ignored.
 BASH = [
     sys.executable, "-c",

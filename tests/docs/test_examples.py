@@ -93,6 +93,7 @@ def test_the_demonstration_succeeds() -> None:
     done = running.run(sys.executable, str(ROOT / "scripts" / "demo.py"))
     assert done.returncode == 0, done.stderr
     assert "6 of 6 files sent are there." in done.stdout
+    assert "6 of 6 files came back from the archive with the same data set, byte for byte." in done.stdout
 
 
 def test_the_exit_statuses_are_those_of_the_tools() -> None:

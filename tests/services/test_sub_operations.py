@@ -12,6 +12,7 @@ import pytest
 
 import dimse
 from dimse import uids
+from dimse.instances import KnownFile
 from dimse.services import move_delivery, sub_operations
 from dimse.services.retrieve import Progress, Retrieved
 from dimse.services.retrieve_contexts import contexts_for_get
@@ -261,3 +262,100 @@ def _status(operation: Any) -> int:
 
 def never(request: object) -> int:
     raise AssertionError("it was not admitted")
+
+
+# --- jobs
+
+
+def known_files(folder: Path, series: int, images: int) -> list[KnownFile]:
+    """Write instances, and return their files as an index knows them."""
+    found = []
+    for number in range(series * images):
+        instance = make_instance(folder, number + 1, 500)
+        uids_of = (uids.CTImageStorage, instance.sop_instance_uid, uids.ExplicitVRLittleEndian)
+        found.append(KnownFile(str(instance.path), *uids_of, series_instance_uid=f"1.2.{number // images}"))
+    return found
+
+
+def series_of(files: list[KnownFile]) -> dict[str, str]:
+    return {file.sop_instance_uid: file.series_instance_uid for file in files}
+
+
+def moving_in_jobs(files: list[KnownFile], port: int, jobs: int) -> dimse.Handlers:
+    return dimse.Handlers(move=lambda request: MoveTo(("127.0.0.1", port), files, jobs=jobs))
+
+
+@pytest.mark.parametrize("face", ["blocking", "aio"])
+def test_a_move_uses_several_associations_and_keeps_a_series_together(tmp_path: Path, face: Any) -> None:
+    files = known_files(tmp_path, series=5, images=4)
+    three = threading.Barrier(3)
+    came: list[str] = []
+    peers: dict[str, tuple[str, int]] = {}
+
+    def store(request: dimse.StoreRequest) -> int:
+        if request.peer.address not in peers.values():
+            # The first of each association waits for that of the two others.
+            three.wait(10)
+        peers[request.sop_instance_uid] = request.peer.address
+        came.append(request.sop_instance_uid)
+        return 0
+
+    with (
+        dimse.Server(("127.0.0.1", 0), dimse.Handlers(store=store)) as destination,
+        serving(face, handlers=moving_in_jobs(files, destination.address[1], 3)) as port,
+    ):
+        _, end = move(port)
+    assert (end.status, end.completed, end.failed) == (0, 20, 0)
+    places = {(series_of(files)[uid], address) for uid, address in peers.items()}
+    assert len(places) == 5 and len({address for _, address in places}) == 3
+    for series in set(series_of(files).values()):
+        in_order = [file.sop_instance_uid for file in files if file.series_instance_uid == series]
+        assert [uid for uid in came if series_of(files)[uid] == series] == in_order
+
+
+def test_what_fails_in_jobs_is_counted_once(tmp_path: Path) -> None:
+    files = known_files(tmp_path, series=4, images=3)
+    bad = {files[4].sop_instance_uid, files[9].sop_instance_uid}
+    Path(files[0].path).unlink()
+    handlers = dimse.Handlers(store=lambda request: 0xC000 if request.sop_instance_uid in bad else 0)
+    with (
+        dimse.Server(("127.0.0.1", 0), handlers) as destination,
+        serving(handlers=moving_in_jobs(files, destination.address[1], 4)) as port,
+    ):
+        _, end = move(port)
+    assert end.status == 0xB000 and (end.completed, end.failed) == (9, 3)
+    assert set(end.failed_uids) == bad | {files[0].sop_instance_uid}
+
+
+def test_a_destination_that_is_away_fails_every_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(move_delivery, "BEFORE_RETRY", 0.01)
+    with serving(handlers=moving_in_jobs(known_files(tmp_path, series=3, images=2), 1, 3)) as port:
+        _, end = move(port)
+    assert end.status is not None and end.status == 0xA702 and end.failed == 6
+    assert end.status.comment.startswith("destination STORE: ")
+
+
+def test_jobs_end_with_a_cancellation_and_with_the_association_of_their_request(tmp_path: Path) -> None:
+    files = known_files(tmp_path, series=4, images=50)
+    came: list[str] = []
+    cancelled = threading.Event()
+
+    def store(request: dimse.StoreRequest) -> int:
+        came.append(request.sop_instance_uid)
+        if len(came) >= 4:
+            cancelled.wait(10)
+        return 0
+
+    with (
+        dimse.Server(("127.0.0.1", 0), dimse.Handlers(store=store)) as destination,
+        serving(handlers=moving_in_jobs(files, destination.address[1], 4)) as port,
+        dimse.associate("127.0.0.1", port, contexts=[MOVE_UID]) as association,
+    ):
+        progress = association.move(KEYS, "STORE")
+        next(iter(progress))
+        association.cancel()
+        cancelled.set()
+        with suppress(dimse.StatusError):
+            list(progress)
+        assert progress.result is not None and progress.result.status == 0xFE00
+        assert progress.result.completed == len(came) < len(files)

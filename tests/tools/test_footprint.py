@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy
 
 import dimse
 from dimse.association.sinks import DiscardSink
@@ -131,10 +132,11 @@ FOOTPRINTS = {
     "findscu": (170, f"{TRACEBACK} {SENDING} {RECEIVING} dimse.data_set.json"),
     "getscu": (182, f"{TRACEBACK} dimse.sending"),
     "movescu": (203, f"{TRACEBACK} dimse.sending"),
-    "retrieve": (225, f"{TRACEBACK} dimse.sending.journal dimse.journals"),
+    "retrieve": (226, f"{TRACEBACK} dimse.sending.journal dimse.journals"),
     "echoscp": (163, f"hashlib dimse.archive {TRACEBACK} {SENDING}"),
-    "storescp": (179, f"dimse.archive.events dimse.logs.line_file {TRACEBACK} {SENDING}"),
-    "qrscp --version": (100, f"dimse.uids.table sqlalchemy dimse.archive.index {SENDING} dimse.serving.waiting_room"),
+    "storescp": (183, f"dimse.archive.events dimse.logs.line_file {TRACEBACK} {SENDING}"),
+    "qrscp --version": (193, f"dimse.uids.table sqlalchemy dimse.archive.index {SENDING} dimse.serving.waiting_room"),
+    "archive --version": (120, f"sqlalchemy dimse.archive.index {SENDING} dimse.serving.waiting_room"),
     "explain --version": (80, f"dimse.uids.table {SENDING} {RECEIVING} {NETWORK}"),
     "summary --version": (80, f"dimse.uids.table {SENDING} {RECEIVING} {NETWORK}"),
     "passwd --version": (80, f"dimse.uids.table {SENDING} {RECEIVING} {NETWORK}"),
@@ -172,7 +174,7 @@ command(main)
 class Footprints:
     """A runner of tools that report at their end what they have loaded.
 
-    They run without `site`, so that nothing is loaded for what else is installed.
+    They run without `site`, so that nothing is loaded for what else is installed; qrscp finds SQLAlchemy nevertheless.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -182,7 +184,10 @@ class Footprints:
 
     def start(self, words: Sequence[str], **options: Any) -> subprocess.Popen[str]:
         """Start `python -m dimse ...` so; `take` then reads what it tells."""
-        environment = os.environ | {"PYTHONPATH": str(SOURCE), "FOOTPRINT": str(self._folder / "told")}
+        where = [str(SOURCE)]
+        if words[3] == "qrscp":
+            where.append(str(Path(sqlalchemy.__file__).parents[1]))
+        environment = os.environ | {"PYTHONPATH": os.pathsep.join(where), "FOOTPRINT": str(self._folder / "told")}
         return subprocess.Popen([sys.executable, "-S", "-c", WATCHED, *words[3:]], env=environment, **options)
 
     def take(self, name: str) -> None:
@@ -234,6 +239,22 @@ def test_a_tool_loads_only_what_it_needs(name: str, footprints: Footprints) -> N
     packages = {".".join(module.split(".")[: depth + 1]) for module in loaded for depth in range(module.count(".") + 1)}
     assert packages & {*NOT_NEEDED.split(), *without.split()} == set()
     assert len(loaded) <= most, sorted(loaded)
+
+
+def test_qrscp_loads_its_database_and_little_else(tmp_path: Path) -> None:
+    """SQLAlchemy loads much of Python's own library, so the limit is a wide one."""
+    found = Footprints(tmp_path)
+    places = ("--instance-location", tmp_path / "instances", "--database-location", tmp_path / "index.sqlite")
+    with listening("qrscp", *places, start=found.start) as listener:
+        found.run("findscu", listener.host, listener.port, "-k", "StudyInstanceUID=", "--format", "uid")
+        listener.end()
+    found.take("qrscp")
+    loaded = found.modules["qrscp"]
+    assert "sqlalchemy" in loaded
+    unneeded = {"pydicom", "numpy", "PIL", "psycopg", "prometheus_client", "dimse.archive.events", "dimse.audit"}
+    unneeded |= {"dimse.aio", "dimse.data_set.decompress", "dimse.data_set.transcode", "dimse.tools.metrics"}
+    assert loaded & unneeded == set()
+    assert len(loaded) <= 640, len(loaded)
 
 
 @pytest.mark.parametrize("name", FOOTPRINTS)

@@ -405,6 +405,7 @@ class Archive(Closing):
             tls=destination.tls,
             gate=self._gates[destination.ae_title],
             async_ops=destination.async_ops,
+            jobs=destination.move_jobs,
             outlives=self._limits.finishes_moves,
         )
 

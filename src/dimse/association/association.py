@@ -142,6 +142,8 @@ class BaseAssociation(AgreedAssociation):
         self.accepted_contexts = AcceptedContexts(negotiated, is_requestor=is_requestor)
         self._inbox.contexts = negotiated.contexts
         self._send_length = self._answering.send_length = negotiated.send_length
+        # The last response and its command set. The same one may go out with many data sets.
+        self._encoded: tuple[command.Response, bytes] | None = None
 
     def watch(self, observing: Observing) -> None:
         """Have the events of the association told to an observer."""
@@ -412,7 +414,9 @@ class BaseAssociation(AgreedAssociation):
         """
         if self._dump:
             self._dump.message(message, context.context_id, outgoing=True)
-        await self.pump.transmit(context.context_id, self._send_length, command.encode(message), data_set)
+        if self._encoded is None or message is not self._encoded[0]:
+            self._encoded = message, command.encode(message)
+        await self.pump.transmit(context.context_id, self._send_length, self._encoded[1], data_set)
         if message.status & PENDING_BITS == PENDING:
             await self.poll()
 

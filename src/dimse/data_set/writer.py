@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from functools import lru_cache
 
 from dimse import tags
 from dimse.data_set.attributes import Attribute, Attributes, encode
@@ -40,8 +41,9 @@ class _Writer:
         """Return the elements of a data set or of an item."""
         out = []
         for tag in sorted(attributes):
-            value = self.value(tag, attributes[tag])
-            out += [self.header(tag, attributes[tag].vr, len(value)), value]
+            attribute = attributes[tag]
+            value = self.value(tag, attribute)
+            out += [self.header(tag, attribute.vr, len(value)), value]
         return b"".join(out)
 
     def value(self, tag: int, attribute: Attribute) -> bytes:
@@ -59,12 +61,19 @@ class _Writer:
 
     def header(self, tag: int, vr: str, length: int) -> bytes:
         """Return the header of an element."""
-        group, number = tag >> 16, tag & 0xFFFF
-        if self.implicit:
-            return struct.pack(f"{self.order}HHL", group, number, length)
-        letters = vr.encode("ascii")
-        if letters not in SHORT_FORM:
-            return struct.pack(f"{self.order}HH2s2xL", group, number, letters, length)
-        if length > 0xFFFE:
+        start, width = _start(self.order, tag, "" if self.implicit else vr)
+        if width == 2 and length > 0xFFFE:
             raise ValueError(f"{tags.label(tag)} is longer than an element of VR {vr} can be: {length:,} bytes")
-        return struct.pack(f"{self.order}HH2sH", group, number, letters, length)
+        return start + length.to_bytes(width, "little" if self.little else "big")
+
+
+@lru_cache(4096)
+def _start(order: str, tag: int, vr: str) -> tuple[bytes, int]:
+    """Return the header of an element up to its length, and the width of the length; Implicit VR has no `vr`."""
+    group, number = tag >> 16, tag & 0xFFFF
+    if not vr:
+        return struct.pack(f"{order}HH", group, number), 4
+    letters = vr.encode("ascii")
+    if letters not in SHORT_FORM:
+        return struct.pack(f"{order}HH2s2x", group, number, letters), 4
+    return struct.pack(f"{order}HH2s", group, number, letters), 2

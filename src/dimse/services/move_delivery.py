@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from contextvars import copy_context
+from queue import SimpleQueue
 
 from dimse.association import establishing
 from dimse.association.association import LOGGER, BaseAssociation
 from dimse.errors import DimseError, FileError, NoPresentationContext, RefusedContexts, TLSConfigurationError
 from dimse.message.command import CMoveRQ
+from dimse.services.move_jobs import JobOperations, Told, parts_of, run_job
 from dimse.services.retrieve_request import MoveTo
 from dimse.services.sources import FALL_BACK, Source
 from dimse.services.storage import send, status_of
@@ -24,6 +28,8 @@ BEFORE_RETRY = 1.0
 """Seconds before the second attempt to associate with a destination."""
 WAIT_FOR_PLACE = 0.25
 """Seconds between two looks at whether a destination has a place for another request."""
+BETWEEN_LOOKS = 0.01
+"""Seconds between two looks at what the jobs have sent."""
 MOST_LOST_WITH_ONE = 2
 """Associations that may end with one instance under way; then it has failed."""
 MOST_LOST_IN_A_ROW = 3
@@ -39,15 +45,60 @@ async def deliver(operations: SubOperations, move: MoveTo, sources: Sequence[Sou
     while not move.gate.enter():
         if not await operations.pause(WAIT_FOR_PLACE):
             return
-    delivery = _Delivery(operations, move)
+    deliveries: list[_Delivery] = []
     try:
-        # It reads the files that it knows nothing of.
-        for contexts, group in await operations.association.call(_groups, sources):
-            await delivery.send(contexts, deque(group))
-            if operations.cancelled:
-                return
+        parts = parts_of(sources, move.jobs)
+        if len(parts) > 1:
+            await _deliver_in_jobs(operations, move, parts, deliveries)
+        else:
+            deliveries.append(_Delivery(operations, move))
+            # It reads the files that it knows nothing of.
+            await deliveries[0].send_all(await operations.association.call(_groups, sources))
     finally:
-        move.gate.leave(delivery.was_away)
+        move.gate.leave(any(delivery.was_away for delivery in deliveries))
+
+
+async def _deliver_in_jobs(
+    operations: SubOperations, move: MoveTo, parts: list[list[Source]], deliveries: list[_Delivery]
+) -> None:
+    """Send each part over an association of its own at the same time, in a thread.
+
+    Raises:
+        DimseError: The association of the request has ended.
+    """
+    told: SimpleQueue[Told] = SimpleQueue()
+    ended = threading.Event()
+    threads = []
+    for part in parts:
+        deliveries.append(delivery := _Delivery(JobOperations(operations, told, ended), move))
+        # The lines of the log are of the association of the request.
+        arguments = copy_context().run, _run_job, delivery, part
+        threads.append(threading.Thread(target=arguments[0], args=arguments[1:], name="dimse-move", daemon=True))
+    left = {id(source): source for part in parts for source in part}
+    try:
+        for thread in threads:
+            thread.start()
+        is_running = True
+        while is_running:
+            is_running = any(thread.is_alive() for thread in threads)
+            while not told.empty():
+                source, status, why = told.get()
+                del left[id(source)]
+                await (operations.fail(source, why) if status is None else operations.answered(source, status))
+            if is_running:
+                await operations.wait(BETWEEN_LOOKS)
+    finally:
+        ended.set()
+    if not operations.cancelled:
+        for source in left.values():
+            await operations.fail(source, "its job has failed")
+
+
+def _run_job(delivery: _Delivery, part: list[Source]) -> None:
+    """Send a part in this thread."""
+    # It ends with the association of the request, and what it has not sent is counted there.
+    with suppress(DimseError):
+        run_job(delivery.send_all(_groups(part)))
 
 
 class _Delivery:
@@ -57,7 +108,7 @@ class _Delivery:
         was_away: True if no association with the destination could be made.
     """
 
-    def __init__(self, operations: SubOperations, move: MoveTo) -> None:
+    def __init__(self, operations: SubOperations | JobOperations, move: MoveTo) -> None:
         self._operations, self._move = operations, move
         self._lost_in_a_row = 0
         # How many associations have ended while an instance was under way, by its name.
@@ -65,6 +116,13 @@ class _Delivery:
         # The reason why nothing more is sent; empty while the destination takes instances.
         self._given_up = ""
         self.was_away = False
+
+    async def send_all(self, groups: Sequence[tuple[Contexts, list[Source]]]) -> None:
+        """Send instances in groups, each over associations of its own, until the request is cancelled."""
+        for contexts, group in groups:
+            await self.send(contexts, deque(group))
+            if self._operations.cancelled:
+                return
 
     async def send(self, contexts: Contexts, left: deque[Source]) -> None:
         """Send instances that one association has room for; if it ends, the rest goes over another one."""
@@ -160,7 +218,7 @@ class _Delivery:
         await operations.answered(source, status_of(response))
 
     async def _associate(self, contexts: Contexts) -> BaseAssociation | None:
-        """Return an association with the destination, after a second attempt at the most; None if there is none."""
+        """Return an association with the destination, after a second attempt at the most; None if that fails too."""
         for is_last in (False, True):
             try:
                 return await self._request(contexts)
@@ -179,20 +237,19 @@ class _Delivery:
         return None
 
     async def _request(self, contexts: Contexts) -> BaseAssociation:
-        move, ours = self._move, self._operations.association
-        message = self._operations.message
+        move, operations = self._move, self._operations
+        message = operations.message
         assert isinstance(message, CMoveRQ)
         if not contexts:
             raise NoPresentationContext("no instance of them can be read")
         requestor = Requestor(
             contexts,
-            calling_ae_title=move.calling_ae_title or ours.negotiated.called_ae_title,
+            calling_ae_title=move.calling_ae_title or operations.our_ae_title,
             called_ae_title=move.called_ae_title or message.move_destination,
             async_ops=move.async_ops,
         )
-        opened = ours.pump.transport.open_another
         return await establishing.request(
-            BaseAssociation, opened, move.address, requestor, move.timeouts, None, move.tls
+            BaseAssociation, operations.open_transport, move.address, requestor, move.timeouts, None, move.tls
         )
 
     @staticmethod
@@ -203,7 +260,7 @@ class _Delivery:
         """Note that nothing more is sent, and why."""
         title = self._move.called_ae_title or getattr(self._operations.message, "move_destination", "")
         self._given_up = why
-        self._operations.comment = one_line(f"destination {title}: {why}")
+        self._operations.explain(one_line(f"destination {title}: {why}"))
 
     async def _fail_all(self, left: deque[Source], why: str) -> None:
         while left:

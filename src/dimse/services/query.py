@@ -262,6 +262,7 @@ async def answer_find(association: BaseAssociation, arrived: Arrived, handler: F
         final = request
         offending = (LEVEL,) if final.status == IDENTIFIER_DOES_NOT_MATCH else None
     else:
+        arrived.request = request
         # A C-CANCEL may be directly behind the request.
         await association.poll()
         final = await _send_matches(association, arrived, request, handler)
@@ -335,6 +336,8 @@ async def _send_matches(
     if isinstance(matches, int):
         return as_status(matches, request)
     encoded = EncodedMatches(matches, request)
+    # One message for all matches, which is encoded once.
+    pending = {code: respond(message, code, has_data_set=True) for code in (MATCH, MATCH_WITHOUT_OPTIONAL_KEYS)}
     logs = MESSAGES.isEnabledFor(logging.INFO)
     try:
         while not request.cancelled:
@@ -350,7 +353,7 @@ async def _send_matches(
                 request.responses += 1
                 if logs:
                     _log_response(request.responses, status)
-                await association.send_response(arrived.context, respond(message, status, has_data_set=True), data)
+                await association.send_response(arrived.context, pending[status], data)
             if encoded.final is not None and not arrived.cancelled:
                 return as_status(encoded.final, request)
         return Refusal(CANCELLED)

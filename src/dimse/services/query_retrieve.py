@@ -10,12 +10,12 @@ from dimse.association.association import Arrived, BaseAssociation
 from dimse.association.sinks import DiscardSink, MemorySink, Sink
 from dimse.message.command import CFindRQ, CGetRQ, CMoveRQ
 from dimse.services.handling import ask_status
-from dimse.services.operation_request import AdmitHandler, OperationRequest
 from dimse.services.service import Service
 from dimse.settings import Role
 
 if TYPE_CHECKING:
     from dimse.services.information_models import Operation
+    from dimse.services.operation_request import AdmitHandler
     from dimse.services.query import FindHandler
     from dimse.services.retrieve_scp import GetHandler, MoveHandler
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 async def begin(association: BaseAssociation, arrived: Arrived, handler: AdmitHandler | None) -> Sink:
     """Return a sink for the identifier of a request; that of one which the handler refuses is dropped."""
     if handler is not None:
+        from dimse.services.operation_request import OperationRequest
+
         message = arrived.message
         request = OperationRequest(
             "find" if isinstance(message, CFindRQ) else "get" if isinstance(message, CGetRQ) else "move",

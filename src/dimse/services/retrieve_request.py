@@ -38,6 +38,8 @@ class RetrieveRequest:
             may set this.
         strict_roles: The handler may set this to True, to fail instances of a C-GET whose class the peer has not negotiated its
             role for. Else they are sent all the same.
+        sent: The number of instances that were stored so far.
+        not_sent: The number of instances that have failed so far.
         settled: The handler may set this to a function that is called with each instance that it gave, and True if it was stored.
         ended: The handler may set this to a function that is called when no further instance is sent.
     """
@@ -54,6 +56,8 @@ class RetrieveRequest:
     _arrived: Arrived = field(repr=False)
     transcode: Transcode = "always"
     strict_roles: bool = False
+    sent: int = 0
+    not_sent: int = 0
     settled: Callable[[Any, bool], object] | None = field(default=None, repr=False)
     ended: Callable[[], object] | None = field(default=None, repr=False)
 
@@ -89,8 +93,8 @@ class MoveTo:
         timeouts: The deadlines of the association with the destination, in seconds.
         tls: A `dimse.TLS`, or any context of `ssl`, if the destination wants it.
         gate: Is asked before the first association with the destination is requested.
-        async_ops: C-STORE requests that may be outstanding on an association with it, if it agrees; 1 negotiates nothing, 0 asks
-            for as many as the destination takes.
+        async_ops: C-STORE requests that may be outstanding on an association with it. 1 negotiates nothing, 0 asks for no limit.
+        jobs: Associations with it at a time; the instances of a series go over one of them.
         outlives: True to go on although the peer that has asked is gone.
     """
 
@@ -102,4 +106,5 @@ class MoveTo:
     tls: TLS | ssl.SSLContext | None = None
     gate: Gate = OPEN_GATE
     async_ops: int = 1
+    jobs: int = 1
     outlives: bool = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from itertools import zip_longest
 from typing import Any
 
 from dimse import uids
@@ -51,12 +52,12 @@ async def answer_get(association: BaseAssociation, arrived: Arrived, handler: Ge
     is_strict = isinstance(request, RetrieveRequest) and request.strict_roles
     nested = None if is_strict else _AnyRole(association)
     try:
-        for source in sources:
+        for source, following in zip_longest(sources, sources[1:]):
             if not await operations.go_on():
                 break
             if nested is not None:
                 nested.note_roles(source)
-            await operations.store(source, association, nested or association)
+            await operations.store(source, association, nested or association, following)
     finally:
         operations.end()
     await operations.finish()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Container
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Container
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from dimse import uids
@@ -32,6 +32,8 @@ LONGEST_COMMENT = 64
 
 LEAST_BETWEEN = 0.05
 """Seconds between two pending responses: a peer need not hear of thousands of instances a second."""
+LARGEST_AHEAD = 1024**2
+"""Bytes of an instance that is opened while the one before it is stored, so that the peer's work overlaps with ours."""
 MOST_BETWEEN = 5.0
 """Seconds after which a pending response goes out though nothing has changed, so that the peer does not give up."""
 
@@ -64,6 +66,8 @@ class SubOperations:
     # The time of the last pending response; None before the first.
     _told: float | None = None
     _began: float = field(default_factory=time.monotonic)
+    # The next instance of a C-GET, if it has been opened already.
+    _ahead: tuple[Source, Outgoing] | None = None
 
     @property
     def message(self) -> Request:
@@ -75,6 +79,26 @@ class SubOperations:
     def name(self) -> str:
         """The name of the operation in the log."""
         return "Move" if isinstance(self.arrived.message, CMoveRQ) else "Get"
+
+    @property
+    def our_ae_title(self) -> str:
+        """The AE title that the peer has called."""
+        return self.association.negotiated.called_ae_title
+
+    @property
+    def transcode(self) -> Transcode:
+        """The conversion of a data set whose transfer syntax is not accepted."""
+        request = self.arrived.request
+        return request.transcode if isinstance(request, RetrieveRequest) else "always"
+
+    @property
+    def open_transport(self) -> Callable[[str, int, float], Awaitable[Any]]:
+        """The function that opens a connection with the destination of a C-MOVE, as that of the request was opened."""
+        return self.association.pump.transport.open_another
+
+    def explain(self, comment: str) -> None:
+        """Set the Error Comment of the final response."""
+        self.comment = comment
 
     @property
     def cancelled(self) -> bool:
@@ -108,15 +132,29 @@ class SubOperations:
             DimseError: The association of the request has ended.
         """
         end = time.monotonic() + seconds
-        while (left := end - time.monotonic()) > 0 and not self.cancelled:
-            if self.association.open:
-                async with self._with_requestor():
-                    await self.association.pump.receive_until(min(end, self.due))
-                    await self.association.poll()
-                    await self.keep_alive()
-            else:
-                await self.association.call(time.sleep, left)
+        while time.monotonic() < end and not self.cancelled:
+            await self._wait_until(end)
         return not self.cancelled
+
+    async def wait(self, seconds: float) -> None:
+        """Wait, also after the peer has cancelled the request; pending responses go out meanwhile.
+
+        Raises:
+            DimseError: The association of the request has ended.
+        """
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            await self._wait_until(end)
+
+    async def _wait_until(self, end: float) -> None:
+        """Wait until a time on `time.monotonic()`, or until the peer has sent something or is to be told something."""
+        if not self.association.open:
+            await self.association.call(time.sleep, max(0.0, end - time.monotonic()))
+            return
+        async with self._with_requestor():
+            await self.association.pump.receive_until(min(end, self.due))
+            await self.association.poll()
+            await self.keep_alive()
 
     @property
     def due(self) -> float:
@@ -128,33 +166,56 @@ class SubOperations:
         if time.monotonic() >= self.due:
             await self._send_pending()
 
-    async def store(self, source: Source, association: BaseAssociation, accepting: Any) -> None:
+    @property
+    def _transcode(self) -> Transcode:
+        request = self.arrived.request
+        return request.transcode if isinstance(request, RetrieveRequest) else "always"
+
+    async def store(
+        self, source: Source, association: BaseAssociation, accepting: Any, following: Source | None = None
+    ) -> None:
         """Send one instance of a C-GET over the association of the request, and a pending response to the peer.
+
+        Args:
+            source: The instance.
+            association: The association.
+            accepting: The contexts to choose from.
+            following: The next instance, which is opened while the peer stores this one; None for the last one.
 
         Raises:
             DimseError: An association has ended.
         """
-        outgoing = await self.open(source, association, accepting)
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None and ahead[0] is source:
+            outgoing: Outgoing | None = ahead[1]
+        else:
+            outgoing = await self.open(source, association, accepting)
         if outgoing is None:
             return
         store_request = self.store_request(source, association)
         # A C-GET needs no sign of life: its peer is at work itself.
         async with association.operation(nested=True):
             await send(association, outgoing, store_request)
+            if following is not None and not association.calls_in_threads:
+                self._open_ahead(following, accepting)
             status = status_of(await association.wait_response(store_request))
         await self.answered(source, status)
 
     async def open(self, source: Source, association: BaseAssociation, accepting: Any) -> Outgoing | None:
         """Return an instance, opened for the contexts that are accepted; None if it cannot be sent, which is counted."""
-        request = self.arrived.request
-        transcode: Transcode = request.transcode if isinstance(request, RetrieveRequest) else "always"
         try:
             if association.calls_in_threads:
-                return await association.begin_call(source.open_for, accepting, transcode)
-            return source.open_for(accepting, transcode)
+                return await association.begin_call(source.open_for, accepting, self.transcode)
+            return source.open_for(accepting, self.transcode)
         except (FileError, NoPresentationContext, OSError, ValueError) as error:
             await self.fail(source, str(error))
             return None
+
+    def _open_ahead(self, source: Source, accepting: Any) -> None:
+        """Open an instance before its turn, unless it is large or may change; a failure is told when its turn comes."""
+        if source.is_lasting and 0 < source.size <= LARGEST_AHEAD:
+            with suppress(FileError, NoPresentationContext, OSError, ValueError):
+                self._ahead = source, source.open_for(accepting, self._transcode)
 
     async def wait_response(self, association: BaseAssociation, among: Container[int]) -> Response:
         """Wait for a response to any of the requests with these message IDs; pending responses go out meanwhile.
@@ -198,10 +259,13 @@ class SubOperations:
         await self._tell()
 
     def _settle(self, source: Source, *, stored: bool) -> None:
-        """Tell the program that gave an instance what became of it."""
+        """Count an instance, and tell the program that gave it what became of it."""
         request = self.arrived.request
-        if isinstance(request, RetrieveRequest) and request.settled is not None:
-            request.settled(source.given, stored)
+        if isinstance(request, RetrieveRequest):
+            request.sent += stored
+            request.not_sent += not stored
+            if request.settled is not None:
+                request.settled(source.given, stored)
 
     def end(self) -> None:
         """Tell the program that no further instance is sent."""

@@ -65,7 +65,7 @@ def opened(options: argparse.Namespace, *, creates: bool = False, on_duplicate: 
 
     Args:
         options: The parsed options.
-        creates: Make an archive if there is none.
+        creates: Make an archive where the folder has no index.
         on_duplicate: As of `Index`; empty for the default.
 
     Raises:

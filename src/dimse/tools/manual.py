@@ -78,6 +78,16 @@ OTHER_STATUSES: Mapping[int, str] = {
 }
 """The exit statuses of the other tools."""
 
+ARCHIVE_STATUSES: Mapping[int, str] = {
+    running.SUCCESS: "Everything succeeded.",
+    running.NO_ASSOCIATION: "There is no such archive, it is in use, or it cannot be opened.",
+    running.USAGE: "The usage is wrong.",
+    running.SHORTFALL: "Any other failure: a file that was not taken, a finding of a check, a study that is not there.",
+    running.UNWRITTEN: "The output cannot be written.",
+    running.INTERRUPTED: "The tool was interrupted by Ctrl-C (SIGINT).",
+}
+"""The exit statuses of `dimse archive`."""
+
 ENVIRONMENT: Mapping[str, Variable] = {
     "DIMSE_PASSWORD": Variable("The password of the user. Other users of the machine cannot read it.", "--user"),
     "DIMSE_TLS_PASSWORD": Variable("The password of the file with the private key.", "--tls-key"),
@@ -161,7 +171,7 @@ def statuses(parser: argparse.ArgumentParser) -> Mapping[int, str]:
     if "--called-aet" in known:
         return REQUESTOR_STATUSES
     if "--bind-address" not in known:
-        return OTHER_STATUSES
+        return ARCHIVE_STATUSES if "--database-location" in known else OTHER_STATUSES
     pending = PENDING_STATUSES if "--pending-studies" in known else {}
     return dict(sorted({**LISTENER_STATUSES, **pending}.items()))
 

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Self
 import dimse
 from dimse.association.association import Arrived, BaseAssociation
 from dimse.logs.security_events import SecurityEvent
-from dimse.message.command import CStoreRQ
+from dimse.message.command import CFindRQ, CGetRQ, CMoveRQ, CStoreRQ
 from dimse.services.handling import send_status
 from dimse.services.storage import decide_store
 from dimse.serving.ports import saying_where
@@ -72,6 +72,11 @@ FAMILIES = {
     "instances_stored": ("calling_ae_title", "Instances that were answered with success or a warning"),
     "instance_bytes": ("calling_ae_title", "Bytes of the data sets of these instances"),
     "instances_failed": ("reason", "Instances that were answered with a failure"),
+    "queries": ("calling_ae_title", "Queries (C-FIND) that were answered"),
+    "matches": ("calling_ae_title", "Matches that were sent in answer to them"),
+    "retrievals": ("calling_ae_title", "Retrievals (C-GET and C-MOVE) that were answered"),
+    "instances_sent": ("calling_ae_title", "Instances that were sent in answer to them"),
+    "instances_not_sent": ("calling_ae_title", "Instances that could not be sent"),
 }
 
 
@@ -104,6 +109,7 @@ class Measures:
             "instances_stored": titles,
             "instance_bytes": titles,
             "instances_failed": (*FAILURES.values(), OTHER),
+            **dict.fromkeys(("queries", "matches", "retrievals", "instances_sent", "instances_not_sent"), titles),
         }
         series = [(family, word) for family in FAMILIES for word in words.get(family, ("",))]
         # Behind the families: a count for each bucket of the times and for those beyond, and the sum of the times.
@@ -153,6 +159,17 @@ class Measures:
             self._table[first + bisect_left(BUCKETS, seconds)] += 1
             self._table[first + len(BUCKETS) + 1] += seconds
 
+    def queried(self, calling_ae_title: str, matches: int) -> None:
+        """Count a query that has its final response."""
+        self._add("queries", calling_ae_title)
+        self._add("matches", calling_ae_title, matches)
+
+    def retrieved(self, calling_ae_title: str, sent: int, not_sent: int) -> None:
+        """Count a retrieval that has its final response, with the instances that were sent, and those that could not be."""
+        self._add("retrievals", calling_ae_title)
+        self._add("instances_sent", calling_ae_title, sent)
+        self._add("instances_not_sent", calling_ae_title, not_sent)
+
     def _add(self, family: str, word: str = "", amount: float = 1) -> None:
         place = self._places.get((family, word))
         if place is None:
@@ -188,7 +205,7 @@ class Measures:
 
 @value
 class MeasuredHandlers(dimse.Handlers):
-    """The handlers of a listener, with their answers to C-STORE counted and timed."""
+    """The handlers of a listener: their answers are counted, and those to C-STORE timed."""
 
     measures: Measures = field(kw_only=True)
 
@@ -197,12 +214,21 @@ class MeasuredHandlers(dimse.Handlers):
         if not isinstance(arrived.message, CStoreRQ):
             # A class of values cannot use `super()`.
             await dimse.Handlers.answer(self, association, arrived)
+            self._count(association.peer.ae_title, arrived)
             return
         began = time.monotonic()
         decision = await decide_store(association, arrived, self.store)
         size = getattr(getattr(arrived.request, "sink", None), "size", 0)
         self.measures.answered(association.peer.ae_title, decision.status, size, time.monotonic() - began)
         await send_status(association, arrived, decision)
+
+    def _count(self, calling_ae_title: str, arrived: Arrived) -> None:
+        """Count a query or retrieval that has its final response."""
+        if isinstance(arrived.message, CFindRQ):
+            self.measures.queried(calling_ae_title, getattr(arrived.request, "responses", 0))
+        elif isinstance(arrived.message, CGetRQ | CMoveRQ):
+            request = arrived.request
+            self.measures.retrieved(calling_ae_title, getattr(request, "sent", 0), getattr(request, "not_sent", 0))
 
 
 def measured(handlers: dimse.Handlers, measures: Measures) -> dimse.Handlers:

@@ -20,6 +20,7 @@ ApplicationContextName = "1.2.840.10008.3.1.1.1"  # the DICOM one (PS3.7 A.2.1)
 Verification = "1.2.840.10008.1.1"
 CTImageStorage = "1.2.840.10008.5.1.4.1.1.2"
 MRImageStorage = "1.2.840.10008.5.1.4.1.1.4"
+StorageCommitmentPushModel = "1.2.840.10008.1.20.1"
 MediaStorageDirectoryStorage = "1.2.840.10008.1.3.10"
 ImplicitVRLittleEndian = "1.2.840.10008.1.2"
 ExplicitVRLittleEndian = "1.2.840.10008.1.2.1"

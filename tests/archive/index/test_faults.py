@@ -311,7 +311,7 @@ def run_cases(folder: Path, trace: Path, step: int, pairs: dict[str, str]) -> li
     ("step", "number"),
     [
         pytest.param(20, 0, marks=pytest.mark.thorough),
-        *(pytest.param(1, number, marks=pytest.mark.campaign) for number in range(3)),
+        *(pytest.param(4, number, marks=pytest.mark.campaign) for number in range(3)),
     ],
 )
 @pytest.mark.timeout(1800)

@@ -84,6 +84,23 @@ def test_an_index_that_was_rebuilt_needs_no_recovery(folder: Path, tmp_path: Pat
         assert index.store.synced_at > 0
 
 
+def test_an_index_is_not_taken_from_the_folder_of_a_process_that_serves(
+    folder: Path, database: str, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    with archive(folder, database) as (store, index):
+        assert keep(store, data_set()).is_success
+        with pytest.raises(DatabaseError, match=f"another process uses this index for the folder {folder}"):
+            Index(database, other)
+        (found,) = index.locate("IMAGE", ["1.2.3"])
+        assert found.path == str(folder / "1.2/1.3/1.2.3.dcm")
+    # A folder may be moved while nothing uses it.
+    folder.rename(other)
+    with Index(database, other) as index:
+        (found,) = index.locate("IMAGE", ["1.2.3"])
+        assert found.path == str(other / "1.2/1.3/1.2.3.dcm")
+
+
 def test_a_new_archive_needs_no_recovery(folder: Path, database: str) -> None:
     with archive(folder, database) as (_, index):
         assert index.start()

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 
 from sqlalchemy import bindparam, func, select
-from sqlalchemy.dialects.postgresql import insert
 
 from dimse.archive.index.database import Database, Writer
+from dimse.archive.index.inserting import insert
 from dimse.archive.index.schema import CHANGE
 
 _INSERT = insert(CHANGE).values({name: bindparam(name) for name in ("what", "study", "series", "instance", "at")})

@@ -12,11 +12,11 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
 from sqlalchemy import Select, bindparam, select, update
-from sqlalchemy.dialects.postgresql import insert
 
 from dimse.archive.index.attributes import Level
 from dimse.archive.index.changes import record_change
 from dimse.archive.index.database import Database, Writer
+from dimse.archive.index.inserting import insert
 from dimse.archive.index.removing import remove_empty
 from dimse.archive.index.row import default_path
 from dimse.archive.index.schema import DELETED, DUPLICATE, INSTANCE, PATIENT, PIXELS, SERIES, STUDY

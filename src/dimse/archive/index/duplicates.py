@@ -19,7 +19,7 @@ class Duplicate:
 
     Attributes:
         sop_instance_uid: The SOP Instance UID.
-        study_instance_uid: The Study Instance UID of the instance that is served; empty if none is.
+        study_instance_uid: The Study Instance UID of the instance that is served; empty if no instance is served.
         path: The absolute path of the file.
         received: The time when it came, in seconds since 1970-01-01 UTC.
         calling_ae_title: The AE title of its sender; empty if it is not known.

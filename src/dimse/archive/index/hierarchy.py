@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Table, bindparam, select, update
-from sqlalchemy.dialects.postgresql import insert
 
 from dimse.archive.index.attributes import COLUMNS
 from dimse.archive.index.columns import Columns, patient_columns, series_columns, study_columns
 from dimse.archive.index.database import Stale, Writer
+from dimse.archive.index.inserting import insert
 from dimse.archive.index.normal import name_words, split
 from dimse.archive.index.row import Row
 from dimse.archive.index.schema import NAME_WORD, PATIENT, SERIES, STUDY

@@ -1,6 +1,6 @@
 """The import of files into an archive: each gets its place in the folder, and its row, as an instance that arrives does.
 
-An import that was broken off, by a power cut too, is begun again: what is there is found by its SOP Instance UID, and left alone.
+An import that was broken off, by a power cut too, is begun again. It finds what is there by its SOP Instance UID, and leaves it alone.
 """
 
 from __future__ import annotations
@@ -124,6 +124,7 @@ class Importer(Closing):
         Raises:
             DatabaseError: The index cannot be read.
         """
+        self._stops, self._failed = False, 0
         rest = iter(paths)
         under_way: deque[Future[list[Imported]]] = deque()
         pool = ThreadPoolExecutor(self._jobs, thread_name_prefix="dimse-import")

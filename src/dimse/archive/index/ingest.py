@@ -11,13 +11,13 @@ from collections.abc import Sequence
 from typing import Any, Literal, Protocol
 
 from sqlalchemy import bindparam, case, select, update
-from sqlalchemy.dialects.postgresql import insert
 
 from dimse.archive.index.changes import record_change
 from dimse.archive.index.database import Database, Stale, Writer
 from dimse.archive.index.deleting import keep_deleted
 from dimse.archive.index.frames import pack
 from dimse.archive.index.hierarchy import MOST_PLACES, Hierarchy, Place
+from dimse.archive.index.inserting import insert
 from dimse.archive.index.removing import remove_empty
 from dimse.archive.index.row import Added, Row, What, default_path
 from dimse.archive.index.schema import DUPLICATE, INSTANCE, PIXELS, SERIES, STUDY, UID_NAME

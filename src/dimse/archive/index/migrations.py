@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from dimse.archive.index.database import APPLICATION_ID, Database, Writer
-from dimse.archive.index.schema import META, METADATA, VERSION
+from dimse.archive.index.inserting import insert
+from dimse.archive.index.schema import META, METADATA, VERSION, indexes_of
 from dimse.errors import DatabaseError
 from dimse.support.text import one_line
 
@@ -58,7 +58,7 @@ def _prepare(database: Database, writer: Writer) -> None:
     if not (writer.text(there_is).fetchone() or (None,))[0]:
         for table in METADATA.sorted_tables:
             writer.run(CreateTable(table))
-            for index in sorted(table.indexes, key=lambda index: str(index.name)):
+            for index in indexes_of(table, is_sqlite=writer.is_sqlite):
                 writer.run(CreateIndex(index))
         if writer.is_sqlite:
             writer.text(f"PRAGMA application_id = {APPLICATION_ID}")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 
 from sqlalchemy import bindparam, select, update
-from sqlalchemy.dialects.postgresql import insert
 
 from dimse.archive.index.changes import record_change
 from dimse.archive.index.database import Writer
+from dimse.archive.index.inserting import insert
 from dimse.archive.index.normal import name_words
 from dimse.archive.index.removing import MOVED, remove_patient_if_empty
 from dimse.archive.index.schema import META, NAME_WORD, PATIENT, STUDY

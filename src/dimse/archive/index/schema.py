@@ -6,6 +6,8 @@ column that ends in `_norm` has the same text without case and accents, for sear
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     JSON,
     BigInteger,
@@ -21,7 +23,8 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
-from sqlalchemy.dialects import postgresql
+from sqlalchemy.engine.interfaces import Dialect
+from sqlalchemy.types import TypeDecorator, TypeEngine
 
 VERSION = 1
 """The version of the schema, as `meta` has it under "schema"."""
@@ -32,7 +35,24 @@ METADATA = MetaData()
 _KEY = BigInteger().with_variant(Integer, "sqlite")
 # On PostgreSQL the order of code points, which is the order of SQLite and of Python.
 _TEXT = Text().with_variant(Text(collation="C"), "postgresql")
-_JSON = JSON().with_variant(postgresql.JSONB(), "postgresql")
+
+
+class _Json(TypeDecorator[Any]):
+    """A column of JSON, which PostgreSQL has as `jsonb`. Its dialect takes long to import, and SQLite does without it."""
+
+    impl = JSON
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Return the type for a dialect."""
+        if dialect.name != "postgresql":
+            return dialect.type_descriptor(JSON())
+        from sqlalchemy.dialects.postgresql import JSONB
+
+        return dialect.type_descriptor(JSONB())
+
+
+_JSON = _Json()
 
 
 def _text(name: str) -> Column[str]:
@@ -75,7 +95,8 @@ PATIENT = Table(
     Index("patient_by_id", "patient_id", "issuer", "only_study", unique=True),
     Index("patient_by_name", "name_norm", "pk"),
     *(
-        Index(f"patient_by_{name}", name, sqlite_where=text(f"{name} <> ''"), postgresql_where=text(f"{name} <> ''"))
+        # The condition for PostgreSQL is added by `indexes_of`.
+        Index(f"patient_by_{name}", name, sqlite_where=text(f"{name} <> ''"))
         for name in ("name_i", "name_p")
     ),
 )
@@ -269,3 +290,12 @@ COMMITMENT_ITEM = Table(
     _text("sop_uid"),
     Index("commitment_item_by_commitment", "commitment_pk"),
 )
+
+
+def indexes_of(table: Table, *, is_sqlite: bool) -> list[Index]:
+    """Return the indexes of a table by name, with their conditions for the database."""
+    indexes = sorted(table.indexes, key=lambda index: str(index.name))
+    if not is_sqlite:
+        for index in indexes:
+            index.dialect_options["postgresql"]["where"] = index.dialect_options["sqlite"]["where"]
+    return indexes

@@ -1,4 +1,4 @@
-"""What an index holds, in numbers."""
+"""The numbers of what an index holds."""
 
 from __future__ import annotations
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 
 from sqlalchemy import bindparam, select, update
-from sqlalchemy.dialects.postgresql import insert
 
+from dimse.archive.folders import FOLDER, close, lock
 from dimse.archive.index.database import Database, Writer
+from dimse.archive.index.inserting import insert
 from dimse.archive.index.schema import STORE
+from dimse.errors import DatabaseError
+from dimse.support.text import one_line
 from dimse.support.values import value
 
 
@@ -56,6 +59,9 @@ def enter_store(writer: Writer, node: str, root: str) -> Store:
     """Return the store of a name, which is made if it does not exist; its folder may have moved.
 
     A new one is clean only if its folder has no files. Otherwise the index before it was deleted, and this one lacks their rows.
+
+    Raises:
+        DatabaseError: A process uses the store in another folder: the places of its files would be lost.
     """
     is_empty = not _has_files(root)
     made = writer.one(_INSERT, {"node": node, "root": root, "clean_": int(is_empty)})
@@ -65,6 +71,12 @@ def enter_store(writer: Writer, node: str, root: str) -> Store:
     assert found is not None
     pk, clean, synced_at, before = found
     if before != root:
+        if _is_used(before):
+            said = f"the store {one_line(node)!r}" if node else "this index"
+            raise DatabaseError(
+                f"another process uses {said} for the folder {one_line(before)}: each folder needs an index of its own,"
+                " or a name of its own in one index"
+            )
         writer.run(_MOVE, {"pk_": pk, "root_": root})
     return Store(int(pk), bool(clean), float(synced_at))
 
@@ -76,6 +88,21 @@ def _has_files(root: str) -> bool:
             return any(not entry.name.startswith(".") for entry in entries)
     except OSError:
         return False
+
+
+def _is_used(root: str) -> bool:
+    """Return True if a process has locked the folder of a store."""
+    try:
+        folder = os.open(root, FOLDER)
+    except OSError:
+        return False
+    try:
+        lock(folder, root, shared=True)
+    except OSError:
+        return True
+    finally:
+        close(folder)
+    return False
 
 
 def mark_store(writer: Writer, pk: int, *, clean: bool, synced_at: float) -> None:

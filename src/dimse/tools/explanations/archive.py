@@ -21,6 +21,8 @@ SUBJECT = Subject(
             "E341",
             "the database {name} cannot be used: {reason}",
             "the database {name} cannot be created: {reason}",
+            "the database {name} is on a network file system ({kind}), whose locks SQLite cannot trust: use a local disk, or"
+            " PostgreSQL",
             "this is a database of another program: name another file",
             cause="""The index cannot be opened or written. The disk may be full, the database server may be away, or the file
             belongs to another program.""",
@@ -125,6 +127,7 @@ SUBJECT = Subject(
         entry(
             "E353",
             "is the only key",
+            "has more than {number} UIDs",
             "is the unique key of a level below {level}",
             "needs one value: it is the unique key of a level above {level}",
             "must have one value, for there is no relational query at level {level}",
@@ -154,6 +157,10 @@ SUBJECT = Subject(
         entry(
             "E361",
             "The index is that of the folder {folder}, not of {folder}",
+            "another process uses the store {name} for the folder {folder}: each folder needs an index of its own, or a name of its"
+            " own in one index",
+            "another process uses this index for the folder {folder}: each folder needs an index of its own, or a name of its own"
+            " in one index",
             cause="""The index knows the folder of its files, which is still there, and another folder was named.""",
             cure="""Leave `--instance-location` out. If the archive was moved, the folder at the old place must be gone. For a
             copy of the files, name another index and build it with `dimse archive reindex`.""",
