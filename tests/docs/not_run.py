@@ -29,6 +29,7 @@ PAGES = {
     "howto.md": RECIPES,
     "receiver-as-a-service.md": SERVICE,
     "small-pacs.md": PACS,
+    "archive.md": {"[DEFAULT]": "tests/tools/test_qr_configuration.py reads it"},
     "receiving.md": {
         "2026-03-01T14:02:11.387+01:00 I: 10.1.0.7:41502: accepted CT1 -> ARCHIVE": "it is a line of a log"
     },

@@ -136,7 +136,7 @@ FOOTPRINTS = {
     "echoscp": (163, f"hashlib dimse.archive {TRACEBACK} {SENDING}"),
     "storescp": (183, f"dimse.archive.events dimse.logs.line_file {TRACEBACK} {SENDING}"),
     "qrscp --version": (193, f"dimse.uids.table sqlalchemy dimse.archive.index {SENDING} dimse.serving.waiting_room"),
-    "archive --version": (120, f"sqlalchemy dimse.archive.index {SENDING} dimse.serving.waiting_room"),
+    "archive --version": (150, f"sqlalchemy dimse.archive.index {SENDING} dimse.serving.waiting_room"),
     "explain --version": (80, f"dimse.uids.table {SENDING} {RECEIVING} {NETWORK}"),
     "summary --version": (80, f"dimse.uids.table {SENDING} {RECEIVING} {NETWORK}"),
     "passwd --version": (80, f"dimse.uids.table {SENDING} {RECEIVING} {NETWORK}"),

@@ -49,6 +49,12 @@ def written(folder: Path, text: str) -> str:
     return str(path)
 
 
+def test_the_file_of_the_page_can_be_read(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "archive.md").read_text()
+    text = page.partition("```ini\n")[2].partition("```")[0]
+    assert qr_configuration.read(written(tmp_path, text)).general["ae_title"] == "ARCHIVE"
+
+
 def test_the_file_that_comes_with_pynetdicom_is_read_unchanged() -> None:
     python = peers.pynetdicom()
     script = "import pynetdicom.apps.qrscp as qrscp; print(*qrscp.__path__)"

@@ -12,7 +12,6 @@ from dimse.archive.file_store import Durability, OnDuplicate
 from dimse.archive.layout import Layout
 from dimse.support.values import value
 from dimse.tools import log_setup, query_options, running
-from dimse.tools.archive_output import FORMATS
 from dimse.tools.command_line import Parser
 from dimse.tools.options import (
     Row,
@@ -27,6 +26,9 @@ from dimse.tools.options import (
     repeatable,
     validated,
 )
+
+FORMATS = ("table", "json", "jsonl", "csv", "uid")
+"""The formats; "uid" is for lists of entities only."""
 
 LEVELS = ("patient", "study", "series", "image", "instance")
 

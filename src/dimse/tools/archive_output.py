@@ -12,9 +12,6 @@ from dimse.support.text import one_line
 from dimse.tools.find_output import csv_writer, without_formula
 from dimse.tools.tables import Cell, print_table, printing
 
-FORMATS = ("table", "json", "jsonl", "csv", "uid")
-"""The formats; "uid" is for lists of entities only."""
-
 _json = json.JSONEncoder(ensure_ascii=False).encode
 
 
@@ -22,7 +19,7 @@ def print_rows(form: str, columns: Mapping[str, str], rows: Iterable[Sequence[Ce
     """Print rows, and return their number.
 
     Args:
-        form: One of `FORMATS`, but for "uid".
+        form: "table", "json", "jsonl" or "csv".
         columns: The headings of a table by the names of the columns, which are the members of JSON and the head of CSV. ">" at the
             beginning of a heading marks numbers.
         rows: The rows, which are printed as they come, but for a table with few of them.

@@ -1,7 +1,7 @@
 """The import of files into an archive: each gets its place in the folder, and its row, as an instance that arrives does.
 
-An import that was broken off, by a power cut too, is begun again. It finds what is there by its SOP Instance UID, and leaves it as it
-is.
+An import that was broken off, by a power cut too, is begun again. It finds what is there by its SOP Instance UID, and leaves that
+alone.
 """
 
 from __future__ import annotations
