@@ -26,6 +26,7 @@ NEEDED = {
     "echoscp": "-aet -v -d --tls -ba --allow-calling --allow-from",
     "storescp": "-aet -v -d --tls -ba --allow-calling --allow-from -od --exec --exec-study",
     "qrscp": "-aet -v -d --tls -ba --allow-calling --allow-from -c --instance-location --database-location",
+    "archive": "-c --instance-location --database-location --format",
     "passwd": "--delete",
     "summary": "--json",
     "explain": "--list",

@@ -115,7 +115,7 @@ def make_parser() -> Parser:
             ("dimse archive check --full", "compare the index and the files, byte for byte"),
             ("dimse archive reindex", "build the index again from the files"),
         ),
-        positionals="|".join(COMMANDS) + " [argument ...]",
+        positionals="COMMAND [argument ...]",
         program="dimse archive",
     )
     add_rows(

@@ -60,7 +60,7 @@ def _entry(parser: argparse.ArgumentParser, action: argparse.Action) -> tuple[st
         return str(action.metavar or action.dest), words
     first, *others = action.option_strings
     long = [spelling for spelling in others if spelling.startswith("--") and not first.startswith("--")]
-    value = "" if action.nargs == 0 else f" {action.metavar}"
+    value = "" if action.nargs == 0 else f" {action.metavar or 'WORD'}"
     return ", ".join((first, *long[:1])) + value, words
 
 
