@@ -88,7 +88,10 @@ def _boolean(text: str) -> bool:
 
 def _number(least: float, most: float, kind: type[int] | type[float] = int) -> Callable[[str], float]:
     def read(text: str) -> float:
-        number = kind(text)
+        try:
+            number = kind(text)
+        except ValueError:
+            raise ValueError(f"{text!r} is not a number") from None
         if not least <= number <= most:
             raise ValueError(f"{text} is not {least:.15g} to {most:.15g}")
         return number
@@ -149,7 +152,7 @@ _SECONDS, _PORT = _number(0, 1e9, float), _number(0, 65535)
 OWN: dict[str, tuple[str, Callable[[str], Any]]] = {
     "ae_title": ("ae_title", settings.validate_ae_title),
     "port": ("port", _PORT),
-    "max_pdu": ("max_pdu", lambda text: settings.validate_maximum_length(int(text))),
+    "max_pdu": ("max_pdu", lambda text: settings.validate_maximum_length(int(_number(0, 1 << 32)(text)))),
     "acse_timeout": ("acse_timeout", _SECONDS),
     "dimse_timeout": ("dimse_timeout", _SECONDS),
     "network_timeout": ("network_timeout", _SECONDS),
@@ -221,6 +224,8 @@ def _sections(path: str) -> dict[str, dict[str, str]]:
         parser.read_string(text, "it")
     except OSError as error:
         raise _Unusable(error.strerror or type(error).__name__) from error
+    except configparser.MissingSectionHeaderError as error:
+        raise _Unusable(f"it is not an INI file: line {error.lineno} is in no section, such as [DEFAULT]") from error
     except (configparser.Error, UnicodeError) as error:
         raise _Unusable(f"it is not an INI file: {error}") from error
     return {name: dict(parser.items(name)) for name in parser.sections()}
