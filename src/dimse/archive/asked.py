@@ -12,7 +12,7 @@ from dimse import uids
 from dimse.archive.sink import FileSink
 from dimse.archive.stored import SERIES_INSTANCE_UID, STUDY_INSTANCE_UID
 from dimse.logs.notices import notice
-from dimse.message.status import Status
+from dimse.message.status import NOT_AUTHORIZED, Status
 from dimse.services.handlers import Handlers
 from dimse.services.information_models import UNIQUE_KEYS
 from dimse.services.store_request import StoreRequest
@@ -21,7 +21,6 @@ from dimse.support.text import one_line
 from dimse.support.values import replace, value
 
 Network = IPv4Network | IPv6Network
-NOT_AUTHORIZED = 0x0124  # PS3.7 C.5.8
 # The unique keys of studies, series and instances.
 _UIDS = tuple(UNIQUE_KEYS[level] for level in ("STUDY", "SERIES", "IMAGE"))
 

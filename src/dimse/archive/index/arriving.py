@@ -25,6 +25,7 @@ from dimse.archive.stored import NotAcknowledged, Stored
 from dimse.data_set.encoding import UNDEFINED_LENGTH
 from dimse.errors import DatabaseError
 from dimse.logs.notices import notice
+from dimse.message.status import DUPLICATE_SOP_INSTANCE
 from dimse.support.text import one_line
 from dimse.tags import vr
 
@@ -33,7 +34,6 @@ LOGGER = logging.getLogger("dimse.archive")
 REQUIRED_TAGS = (STUDY_INSTANCE_UID, SERIES_INSTANCE_UID)
 """The tags of elements without which no search would find an instance."""
 
-DUPLICATE_SOP_INSTANCE = 0x0111
 _NUMBER_OF_FRAMES, _ROWS, _COLUMNS, _BITS_ALLOCATED = SHAPE
 
 
