@@ -340,6 +340,15 @@ def test_up_to_128_contexts_are_answered_each(count: int, taken: bool) -> None:
     assert pdu.decode(2, pdu.encode(accept)[6:]) == accept
 
 
+def test_a_context_that_this_requestor_may_not_use_is_rejected_by_the_user() -> None:
+    result = answer(acceptor(), propose(requestor()), denied={CT})
+    assert isinstance(result, tuple)
+    response, agreed = result
+    # 1 is a rejection by the user (PS3.8 Table 9-18).
+    assert [context.result for context in response.presentation_contexts] == [ACCEPTANCE, 1, 1]
+    assert [context.accepted for context in agreed.contexts.values()] == [True, False, False]
+
+
 @pytest.mark.parametrize(
     ("ours", "abstract_syntax", "proposed", "result", "chosen"),
     [
