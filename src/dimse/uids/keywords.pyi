@@ -74,7 +74,6 @@ FallPalette: str
 WinterPalette: str
 BasicStudyContentNotification: str
 Papyrus3ImplicitVRLittleEndian: str
-StorageCommitmentPushModel: str
 StorageCommitmentPushModelInstance: str
 StorageCommitmentPullModel: str
 StorageCommitmentPullModelInstance: str

@@ -100,7 +100,7 @@ def test_a_kill_under_load_loses_nothing_that_was_acknowledged(
     kept: set[str] = set()
     for kill in range(kills):
         # Half of the studies go on from one process to the next.
-        names = [f"{number % 10 + (kill if number % 2 else 0)}.{kill}.{number}" for number in range(150)]
+        names = [f"{number % 10 + (kill if number % 2 else 0)}.{kill}.{number}" for number in range(500)]
         write(tmp_path / f"sent{kill}", names)
         with qrscp(folder, database) as listener:
             assert kept <= found(listener)
