@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 from pathlib import Path
 
@@ -62,6 +63,36 @@ def test_only_folders_that_changed_lately_are_read(folder: Path, database: str) 
         assert not index.start()
         assert index.recover().files == 0
         assert index.recover(everything=True).files == 6
+
+
+def test_a_data_set_that_came_again_is_served_though_its_row_is_lost(folder: Path, tmp_path: Path) -> None:
+    path, kept, uid = str(tmp_path / "index.db"), str(tmp_path / "kept.db"), "1.2.3.0"
+    first, second = (data_set(uid, study="1.2.0", series="1.3.0", name=name) for name in ("Doe^Jane", "Doe^John"))
+
+    def served(index: Index) -> bytes:
+        [row] = contents(index)["instance"]
+        return bytes(row["digest"])
+
+    with archive(folder, path, on_duplicate="replace") as (store, index):
+        assert keep(store, first, uid).is_success
+        wanted = served(index)
+        assert keep(store, second, uid).is_success
+        index.database.checkpoint()
+        shutil.copyfile(path, kept)
+        # Nothing has been in the folder for long when the first data set comes again.
+        for series in folder.glob("*/*"):
+            os.utime(series, (1_000, 1_000))
+        assert keep(store, first, uid).is_success
+        assert served(index) == wanted
+    os.replace(kept, path)
+    with Index(path, folder, on_duplicate="replace") as index:
+        assert served(index) != wanted
+        index.database.write(lambda writer: writer.text("UPDATE store SET clean = 0, synced_at = 2000"))
+    with Index(path, folder, on_duplicate="replace") as index:
+        assert not index.start()
+        assert index.recover().added == 1
+        assert served(index) == wanted
+        assert list(check(index, full=True)) == []
 
 
 def test_a_process_that_is_serving_has_not_ended_in_order(folder: Path, database: str) -> None:

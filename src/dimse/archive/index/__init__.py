@@ -93,6 +93,7 @@ class Index(Closing):
         except BaseException:
             self.database.close()
             raise
+        self.on_duplicate: OnDuplicate = on_duplicate
         self._ingest = Ingest(self.store.pk, StoredFiles(self.folder), on_duplicate, latest=update == "latest")
         self._committer = Committer(self.add)
         self._upkeep: Upkeep | None = None

@@ -167,12 +167,15 @@ class StoredFiles:
         if not 0 <= self._modified(one) <= earlier:
             return
         modified = max(time.time_ns(), earlier + _LATER)
-        file = os.open(os.path.join(self.folder, one), os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            os.utime(file, ns=(modified, modified))
-            sync(file)
-        finally:
-            os.close(file)
+        path = os.path.join(self.folder, one)
+        # The time of the folder lets a recovery look into it. It comes first, so that it is there if that of the file is.
+        for place, now in ((os.path.dirname(path), time.time_ns()), (path, modified)):
+            file = os.open(place, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                os.utime(file, ns=(now, now))
+                sync(file)
+            finally:
+                os.close(file)
 
     def _modified(self, path: str) -> int:
         try:

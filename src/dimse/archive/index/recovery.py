@@ -9,15 +9,18 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Sequence
+from functools import partial
 from itertools import islice
+from typing import Any
 
 from sqlalchemy import bindparam, select, update
 
+from dimse.archive.index.database import Writer
 from dimse.archive.index.deleting import remove_files
 from dimse.archive.index.opened import OpenIndex
 from dimse.archive.index.reading import Unindexable
 from dimse.archive.index.row import Row, default_path
-from dimse.archive.index.scanning import groups_of, missing_rows, rows_of, with_digest
+from dimse.archive.index.scanning import groups_of, missing_rows, rows_beside, rows_of, with_digest
 from dimse.archive.index.schema import INSTANCE, SERIES, STUDY
 from dimse.support.text import one_line
 from dimse.support.values import record
@@ -71,9 +74,12 @@ def recover(index: OpenIndex, changed_since: float, *, digest: bool = True) -> R
             _skip(done, [one for one in batch if isinstance(one, Unindexable)])
             with index.database.reading() as connection:
                 lacking = missing_rows(connection, index.store.pk, rows)
-            if lacking:
-                added = index.add_found([with_digest(index.folder, row) if digest else row for row in lacking])
-                done.added += sum(one.what != "same" for one in added)
+                # The last transaction may have made one of these the file that is served: their times say so.
+                beside = rows_beside(connection, index.store.pk, rows) if index.on_duplicate == "replace" else []
+            added = index.add_found([with_digest(index.folder, row) if digest else row for row in lacking])
+            done.added += sum(one.what != "same" for one in added)
+            added = index.add_found([with_digest(index.folder, row) if digest else row for row in beside])
+            done.added += sum(one.what == "replaced" for one in added)
     done.missing = mark_missing(index, changed_since)
     return done
 
@@ -83,6 +89,10 @@ def _skip(done: Recovered, unindexable: Sequence[Unindexable]) -> None:
         LOGGER.warning("not in the index: %s", one_line(str(one)))
         if done.skipped is not None:
             done.skipped.append(str(one))
+
+
+def _mark(writer: Writer, changes: list[dict[str, Any]]) -> None:
+    writer.many(_MARK, changes)
 
 
 def mark_missing(index: OpenIndex, received_since: float) -> int:
@@ -115,4 +125,4 @@ def mark_missing(index: OpenIndex, received_since: float) -> int:
             if is_missing:
                 LOGGER.error("the file of %s is missing", one_line(row.sop_uid, 64))
         if changes:
-            index.database.write(lambda writer, changes=changes: writer.many(_MARK, changes))  # type: ignore[misc]
+            index.database.write(partial(_mark, changes=changes))

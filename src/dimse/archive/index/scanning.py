@@ -116,6 +116,16 @@ def missing_rows(connection: Connection, store: int, rows: Sequence[Row]) -> lis
     return missing
 
 
+def rows_beside(connection: Connection, store: int, rows: Sequence[Row]) -> list[Row]:
+    """Return those of the rows of files whose file is a duplicate in the index; arguments are those of `missing_rows`."""
+    beside: list[Row] = []
+    for start in range(0, len(rows), _AT_A_TIME):
+        some = rows[start : start + _AT_A_TIME]
+        known = _known_paths(connection, store, [row.sop_instance_uid for row in some])
+        beside += [row for row in some if known.get(row.path, -1) is None]
+    return beside
+
+
 def _known_paths(connection: Connection, store: int, uids: Sequence[str]) -> dict[str, int | None]:
     """Return the paths of files of instances, with the bytes of their data sets; None for those of duplicates."""
     served = (
