@@ -63,7 +63,7 @@ def commitment_scp(index: Index, remote_of: Callable[[str], Remote | None], *, w
     transactions = Commitments(index.database)
 
     def judge_references(references: Sequence[Reference]) -> Mapping[str, int]:
-        return judge(references, transactions.locations([uid for _, uid in references]))
+        return judge(references, index.locate("IMAGE", [uid for _, uid in references]))
 
     return CommitmentSCP(transactions, judge_references, remote_of, wait=wait)
 

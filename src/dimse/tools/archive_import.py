@@ -40,7 +40,7 @@ def import_command(options: argparse.Namespace, logger: logging.Logger) -> int:
     if len(unreadable) == len(options.arguments):
         return running.SHORTFALL
     with (
-        archive_places.opened(options, creates=True, on_duplicate=options.on_duplicate or "") as index,
+        archive_places.opened(options, creates=True, on_duplicate=options.on_duplicate or "keep-both") as index,
         _importer(options, index) as importer,
     ):
         if not index.start():

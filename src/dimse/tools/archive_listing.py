@@ -12,6 +12,7 @@ from typing import cast
 from dimse import tags
 from dimse.archive.index import Index
 from dimse.archive.index.attributes import Level
+from dimse.archive.index.levels import Root
 from dimse.archive.index.statistics import by_modality, span
 from dimse.archive.question import RETRIEVE_AE_TITLE, Question
 from dimse.data_set.identifier import Identifier
@@ -94,9 +95,9 @@ def _in_order(options: argparse.Namespace, asked: list[int], level: str) -> list
 
 
 def _matches(index: Index, question: Question, level: Level, limit: int) -> Iterator[Identifier]:
-    root = "patient" if level == "PATIENT" else "study"
+    root: Root = "patient" if level == "PATIENT" else "study"
     unique = UNIQUE_KEYS[level]
-    for entity in index.search(level, question.keys, root=root, limit=limit):  # type: ignore[arg-type]
+    for entity in index.search(level, question.keys, root=root, limit=limit):
         attributes = dict(question.response(entity).attributes)
         for tag in (LEVEL, RETRIEVE_AE_TITLE):
             attributes.pop(tag, None)

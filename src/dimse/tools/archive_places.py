@@ -15,6 +15,7 @@ from dimse.support.values import value
 from dimse.tools import qr_configuration, wording
 
 if TYPE_CHECKING:
+    from dimse.archive.file_store import OnDuplicate
     from dimse.archive.index import Index
 
 FOLDER, DATABASE = "instances", "instances.sqlite"
@@ -60,13 +61,15 @@ def places_of(options: argparse.Namespace) -> Places:
 
 
 @contextmanager
-def opened(options: argparse.Namespace, *, creates: bool = False, on_duplicate: str = "") -> Iterator[Index]:
+def opened(
+    options: argparse.Namespace, *, creates: bool = False, on_duplicate: OnDuplicate = "keep-both"
+) -> Iterator[Index]:
     """Give the index of the archive that the options name.
 
     Args:
         options: The parsed options.
         creates: Make an archive where the folder has no index.
-        on_duplicate: As of `Index`; empty for the default.
+        on_duplicate: As of `Index`.
 
     Raises:
         UnusableArchive: There is no such archive, or it cannot be used.
@@ -76,7 +79,7 @@ def opened(options: argparse.Namespace, *, creates: bool = False, on_duplicate: 
         yield index
 
 
-def open_index(places: Places, *, creates: bool = False, on_duplicate: str = "") -> Index:
+def open_index(places: Places, *, creates: bool = False, on_duplicate: OnDuplicate = "keep-both") -> Index:
     """Return an open index; arguments and errors are those of `opened`."""
     require_sqlalchemy()
     from dimse.archive.index import Index
@@ -89,7 +92,7 @@ def open_index(places: Places, *, creates: bool = False, on_duplicate: str = "")
         folder = folder_of(places)
         if not creates and not os.path.isdir(folder):
             raise UnusableArchive(f"There is no folder {one_line(folder)}: name it with --instance-location")
-        return Index(database, folder, **({"on_duplicate": on_duplicate} if on_duplicate else {}))  # type: ignore[arg-type]
+        return Index(database, folder, on_duplicate=on_duplicate)
     except (DatabaseError, OSError) as error:
         raise UnusableArchive(wording.reason_with_path(error)) from error
 

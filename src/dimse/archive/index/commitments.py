@@ -6,14 +6,12 @@ that makes an attempt puts that moment off first, so no other process makes the 
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BindParameter, bindparam, delete, func, insert, select, update
 
-from dimse.archive.index.row import Location, default_path
-from dimse.archive.index.schema import COMMITMENT, COMMITMENT_ITEM, INSTANCE, SERIES, STORE, STUDY, UID_NAME
+from dimse.archive.index.schema import COMMITMENT, COMMITMENT_ITEM
 from dimse.services.commitment_information import Reference
 from dimse.support.values import value
 
@@ -89,28 +87,6 @@ _CLOSE = update(COMMITMENT).where(_T.pk == _KEY).values(state=bindparam("state_"
 _DELETE_ITEMS = delete(COMMITMENT_ITEM).where(_I.commitment_pk == _KEY)
 _DELETE_OLD = delete(COMMITMENT).where(_T.state != OPEN, _T.asked_at < bindparam("before_"))
 
-# UIDs of one query for places.
-_AT_ONCE = 500
-_CLASS_NAME, _SYNTAX_NAME = UID_NAME.alias(), UID_NAME.alias()
-_LOCATE = (
-    select(
-        INSTANCE.c.sop_uid,
-        _CLASS_NAME.c.uid,
-        _SYNTAX_NAME.c.uid,
-        STORE.c.root,
-        INSTANCE.c.path,
-        INSTANCE.c.size,
-        STUDY.c.study_uid,
-        SERIES.c.series_uid,
-    )
-    .join(_CLASS_NAME, _CLASS_NAME.c.pk == INSTANCE.c.sop_class)
-    .join(_SYNTAX_NAME, _SYNTAX_NAME.c.pk == INSTANCE.c.ts)
-    .join(STORE, STORE.c.pk == INSTANCE.c.store)
-    .join(SERIES, SERIES.c.pk == INSTANCE.c.series_pk)
-    .join(STUDY, STUDY.c.pk == SERIES.c.study_pk)
-    .where(INSTANCE.c.sop_uid.in_(bindparam("uids_", expanding=True)))
-)
-
 
 class TooManyReferences(Exception):
     """The open transactions have so many references that no more are taken."""
@@ -152,15 +128,6 @@ class Commitments:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-
-    def locations(self, uids: Sequence[str]) -> Iterator[Location]:
-        """Yield the places of the instances that the index has, of those with these SOP Instance UIDs."""
-        for start in range(0, len(uids), _AT_ONCE):
-            with self._database.reading() as connection:
-                found = connection.execute(_LOCATE, {"uids_": uids[start : start + _AT_ONCE]}).all()
-            for uid, sop_class, syntax, root, path, size, study, series in found:
-                place = default_path(study, series, uid) if path is None else path
-                yield Location(uid, sop_class, syntax, os.path.join(root, place), size, study, series)
 
     def add(
         self,

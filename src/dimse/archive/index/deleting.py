@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from functools import partial
 
 from sqlalchemy import Select, bindparam, select, update
 
@@ -165,7 +166,7 @@ def remove_files(database: Database, store: int, folder: str) -> int:
     """
     removed, after = 0, 0
     while True:
-        noted = database.write(lambda writer, after=after: _remove_one(writer, store, folder, after))  # type: ignore[misc]
+        noted = database.write(partial(_remove_one, store=store, folder=folder, after=after))
         if noted is None:
             return removed
         after, path = noted

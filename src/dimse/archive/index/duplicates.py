@@ -62,5 +62,6 @@ def duplicates(database: Database) -> Iterator[Duplicate]:
             rows = connection.execute(_QUERY, {"after": after, "pk_": pk}).all()
         if not rows:
             return
-        for pk, after, study, root, path, received, title, why in rows:  # noqa: B007
-            yield Duplicate(after, study or "", f"{root}/{path}", float(received), title, why)
+        for _, uid, study, root, path, received, title, why in rows:
+            yield Duplicate(uid, study or "", f"{root}/{path}", float(received), title, why)
+        pk, after = rows[-1][:2]
